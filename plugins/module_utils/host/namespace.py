@@ -1,0 +1,306 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: BSD-2-Clause
+"""Network namespaces: pinned by an open file, entered by setns(2). Private to the collection.
+
+A pinned namespace lives as long as its file descriptor, whatever becomes of
+the process it was found by. Nothing is written into /run/netns.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import re
+import resource
+import stat
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import TracebackType
+
+from ..errors import PipefitterError, Refused
+from .containers import Container, inspect_again
+
+if sys.version_info >= (3, 12):
+    from os import setns as _setns
+else:
+    import ctypes
+
+    _LIBC = ctypes.CDLL(None, use_errno=True)
+
+    def _setns(fd: int, nstype: int) -> None:
+        if _LIBC.setns(fd, nstype) != 0:
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number))
+
+
+CLONE_NEWNET = 0x40000000  # linux/sched.h
+NS_GET_NSTYPE = 0xB703  # linux/nsfs.h; since Linux 4.11
+
+NAMED = "/run/netns"
+"""Where `ip netns` keeps namespaces that have a name."""
+
+_ID = re.compile(r"[0-9a-f]{64}")
+
+
+class PinnedNamespace:
+    """A network namespace held open; ``inode`` tells it from others.
+
+    ``origin`` says how it was found, for messages: ``container web1``,
+    ``netns /run/netns/probe``, ``pid 1234``.
+    """
+
+    __slots__ = ("fd", "inode", "origin")
+
+    def __init__(self, fd: int, origin: str) -> None:
+        self.fd = fd
+        self.inode = os.fstat(fd).st_ino
+        self.origin = origin
+
+    def close(self) -> None:
+        if self.fd >= 0:
+            os.close(self.fd)
+            self.fd = -1
+
+    def __enter__(self) -> PinnedNamespace:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __str__(self) -> str:
+        return self.origin
+
+
+class LostInNamespace(BaseException):
+    """The way back to the host's namespace failed.
+
+    Not an Exception: whatever goes on in this thread would change the
+    container's network in place of the host's, an undo too.
+    """
+
+
+class _Here(threading.local):
+    """What setns changes is the thread's alone."""
+
+    inside: PinnedNamespace | None = None
+    lost: LostInNamespace | None = None
+
+
+_here = _Here()
+_host: PinnedNamespace | None = None
+
+
+def of_container(container: Container) -> PinnedNamespace:
+    """Pin the namespace of a running (or paused) container.
+
+    Raises Refused where it has no process, where its PID is another
+    process' by now, and where it shares the network of the host.
+    """
+    if not container.pid:
+        raise Refused(f"{container} must run to be wired, and it is {container.status}; start it")
+    try:
+        fd = _open(f"/proc/{container.pid}/ns/net", str(container))
+    except ProcessLookupError:
+        raise _restarted(container) from None
+    with _closed_on_error(fd):
+        # After the file is open: what is checked now is what was opened.
+        if not _belongs(container.pid, container.id):
+            raise _stranger(container)
+        return _not_the_hosts(PinnedNamespace(fd, str(container)), "it shares the host's network (network mode host)")
+
+
+def of_path(path: str) -> PinnedNamespace:
+    """Pin the namespace that an absolute path (a bind mount of it, or /proc/PID/ns/net) leads to."""
+    origin = f"netns {path}"
+    if not os.path.isabs(path):
+        raise Refused(f"{origin} was asked for, which isn't an absolute path; give one like {NAMED}/NAME")
+    try:
+        kind = os.stat(path).st_mode
+        # Opening a device could start something, and a FIFO would wait.
+        if not stat.S_ISREG(kind):
+            raise Refused(f"{origin} was asked for, which is no namespace but a {_kind(kind)}; give a namespace's path")
+        fd = _open(path, origin)
+    except (FileNotFoundError, NotADirectoryError, ProcessLookupError):
+        raise Refused(f"{origin} was asked for and doesn't exist; create it first (ip netns add NAME)") from None
+    except PermissionError:
+        raise _no_permission(origin) from None
+    except (OSError, ValueError) as error:  # a loop of links, a name too long, a NUL
+        raise Refused(f"{origin} was asked for and can't be opened: {error}; give a namespace's path") from error
+    with _closed_on_error(fd):
+        _check_kind(fd, origin)
+        return _not_the_hosts(PinnedNamespace(fd, origin), "it is the host's own; give a container's")
+
+
+def of_name(name: str) -> PinnedNamespace:
+    """Pin the namespace that ``ip netns`` calls ``name``."""
+    if not name or name in (".", "..") or "/" in name or "\0" in name:
+        raise Refused(f"netns {name!r} was asked for, which can't be a name; give one that 'ip netns' lists")
+    return of_path(f"{NAMED}/{name}")
+
+
+def of_pid(pid: int) -> PinnedNamespace:
+    """Pin the namespace of a process; nothing tells whether the PID was reused."""
+    origin = f"pid {pid}"
+    if pid <= 0:
+        raise Refused(f"{origin} was asked for, and PIDs are above 0; give the PID of a running process")
+    try:
+        fd = _open(f"/proc/{pid}/ns/net", origin)
+    except ProcessLookupError:
+        raise Refused(f"{origin} was asked for and no such process runs; give the PID of a running process") from None
+    with _closed_on_error(fd):
+        return _not_the_hosts(PinnedNamespace(fd, origin), "it shares the host's network; give a container's")
+
+
+@contextmanager
+def entered(namespace: PinnedNamespace) -> Iterator[PinnedNamespace]:
+    """This thread in ``namespace``, for as long as the block takes.
+
+    A socket opened inside stays there for good, so the block only opens it.
+    Doesn't nest. Raises LostInNamespace when the way back fails, and again
+    whenever that thread tries to enter another.
+    """
+    if _here.lost:
+        raise _here.lost
+    if _here.inside:
+        raise RuntimeError(f"{namespace.origin} entered from within {_here.inside.origin}")
+    back = _hosts_own().fd
+    try:
+        _setns(namespace.fd, CLONE_NEWNET)
+    except PermissionError:
+        raise _no_permission(namespace.origin) from None
+    except OSError as error:
+        raise PipefitterError(f"{namespace.origin} can't be entered: {error}; run the task again") from error
+    _here.inside = namespace
+    try:
+        yield namespace
+    finally:
+        try:
+            _setns(back, CLONE_NEWNET)
+        except OSError as error:
+            _here.lost = LostInNamespace(f"no way back from {namespace.origin} to the host's network: {error}")
+            raise _here.lost from error
+        _here.inside = None
+
+
+def raise_open_file_limit(namespaces: int, files_each: int = 2) -> None:
+    """Make room for so many pinned namespaces on top of what is open now.
+
+    ``files_each`` counts what is open of each at once: the namespace itself
+    and a netlink socket inside it.
+    """
+    spare = 64  # for the rest of the task: the store, engines, modules being loaded
+    needed = len(os.listdir("/proc/self/fd")) + namespaces * files_each + spare
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= needed:
+        return
+    if hard != resource.RLIM_INFINITY and hard < needed:
+        raise Refused(
+            f"{namespaces} namespaces were asked for, which takes {needed} open files, and the limit is {hard}; "
+            "raise the hard limit (LimitNOFILE=, limits.conf) or name fewer at once"
+        )
+    resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
+
+
+def _hosts_own() -> PinnedNamespace:
+    """Where this process started; opened once, as every way back leads there."""
+    global _host  # pylint: disable=global-statement
+    if _host is None:
+        # Not /proc/self: that is the main thread, which may be elsewhere now.
+        _host = PinnedNamespace(_open("/proc/thread-self/ns/net", "the host's network"), "the host's network")
+    return _host
+
+
+def _not_the_hosts(namespace: PinnedNamespace, found: str) -> PinnedNamespace:
+    if namespace.inode == _hosts_own().inode:
+        raise Refused(f"{namespace.origin} can't be wired: {found}")
+    return namespace
+
+
+def _open(path: str, origin: str) -> int:
+    """Raises ProcessLookupError for a /proc/PID whose process is gone, a zombie too."""
+    try:
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except PermissionError:
+        raise _no_permission(origin) from None
+    except FileNotFoundError:
+        raise ProcessLookupError(errno.ESRCH, os.strerror(errno.ESRCH), path) from None
+    except OSError as error:
+        if error.errno != errno.EMFILE:
+            raise
+        raise Refused(f"{origin} can't be opened: too many open files; raise the limit (LimitNOFILE=)") from error
+
+
+def _check_kind(fd: int, origin: str) -> None:
+    try:
+        kind = fcntl.ioctl(fd, NS_GET_NSTYPE)
+    except OSError:
+        # What is left of a named namespace after a reboot or a failed delete.
+        raise Refused(
+            f"{origin} was asked for, which is a plain file and no namespace; remove it and create the namespace"
+        ) from None
+    if kind != CLONE_NEWNET:
+        raise Refused(f"{origin} was asked for, which is a namespace of another kind; give a network namespace")
+
+
+def _belongs(pid: int, container_id: str) -> bool:
+    """Whether the process is of that container: by its cgroup or by its parent.
+
+    The last id in a cgroup's path counts, since a container in a container
+    has both: /docker/ID, docker-ID.scope, libpod-ID.scope/container, under
+    any parent. Without a cgroup of its own (Podman, cgroups=disabled) the
+    command line of its parent, conmon or containerd-shim, has the id.
+    """
+    cgroups = _read(f"/proc/{pid}/cgroup").splitlines()
+    if any(_ID.findall(path)[-1:] == [container_id] for path in cgroups):
+        return True
+    parent = re.search(r"^PPid:\s*(\d+)", _read(f"/proc/{pid}/status"), re.MULTILINE)
+    return parent is not None and container_id in _read(f"/proc/{parent.group(1)}/cmdline")
+
+
+def _read(path: str) -> str:
+    """The file's text; nothing where the process is gone."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
+def _stranger(container: Container) -> Refused:
+    """Why the process is not the container's."""
+    now = inspect_again(container)
+    if now is None or now.pid != container.pid:
+        return _restarted(container)
+    return Refused(
+        f"{container} has pid {container.pid} says {container.runtime}, but that process belongs to something "
+        f"else (the PID was reused); restart the container"
+    )
+
+
+def _restarted(container: Container) -> Refused:
+    return Refused(f"{container} with pid {container.pid} stopped or restarted in the middle; run the task again")
+
+
+def _no_permission(origin: str) -> PipefitterError:
+    return PipefitterError(
+        f"{origin} may not be opened or entered by uid {os.geteuid()}; run the task as root (become: true) "
+        "with CAP_SYS_ADMIN and CAP_SYS_PTRACE"
+    )
+
+
+def _kind(mode: int) -> str:
+    return "folder" if stat.S_ISDIR(mode) else "special file"
+
+
+@contextmanager
+def _closed_on_error(fd: int) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        os.close(fd)
+        raise
