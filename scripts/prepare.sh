@@ -23,8 +23,8 @@ USAGE
 packages=(
     busybox-static crun dnsmasq-base docker.io ethtool git iproute2 iptables
     iputils-ping nftables openssh-client openssh-server openvswitch-switch
-    podman python3-netaddr python3-pyroute2 python3-venv rsync tcpdump
-    util-linux
+    podman python3-netaddr python3-pyroute2 python3-venv rsync shellcheck
+    tcpdump util-linux
 )
 
 # What ansible-test 2.19 installs into the environments of its sanity tests. It
