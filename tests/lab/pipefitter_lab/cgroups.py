@@ -1,0 +1,82 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The control groups under which the hosts' containers run.
+
+Docker needs the whole hierarchy to be visible, so a host sees the machine's; what keeps hosts apart
+is that each daemon has a parent group of its own, /lab-NAME/HOST.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Iterator
+
+from .processes import wait_until
+
+MOUNT = "/sys/fs/cgroup"
+
+
+def parent_of(lab: str, host: str) -> str:
+    return f"/lab-{lab}/{host}"
+
+
+def hierarchies() -> list[str]:
+    """The root of each mounted hierarchy: one for v2, one for each controller for v1."""
+    if os.path.exists(f"{MOUNT}/cgroup.controllers"):
+        return [MOUNT]
+    try:
+        names = sorted(entry.name for entry in os.scandir(MOUNT) if entry.is_dir(follow_symlinks=False))
+    except FileNotFoundError:
+        return []
+    return [f"{MOUNT}/{name}" for name in names if os.path.exists(f"{MOUNT}/{name}/cgroup.procs")]
+
+
+def create(lab: str, hosts: list[str]) -> None:
+    for root in hierarchies():
+        _make(root, f"lab-{lab}")
+        for host in hosts:
+            _make(f"{root}/lab-{lab}", host)
+
+
+def _make(parent: str, name: str) -> None:
+    path = f"{parent}/{name}"
+    os.makedirs(path, exist_ok=True)
+    # A new v1 cpuset is empty, and nothing can run in an empty one.
+    for file in ("cpuset.cpus", "cpuset.mems"):
+        if os.path.exists(f"{path}/{file}") and not os.path.exists(f"{path}/cgroup.controllers"):
+            _write(f"{path}/{file}", _read(f"{parent}/{file}"))
+    if parent == MOUNT or os.path.exists(f"{MOUNT}/cgroup.controllers"):  # v2: controllers are handed down
+        wanted = _read(f"{path}/cgroup.controllers").split()
+        _write(f"{path}/cgroup.subtree_control", " ".join(f"+{controller}" for controller in wanted))
+
+
+def _read(path: str) -> str:
+    with open(path, encoding="ascii") as file:
+        return file.read().strip()
+
+
+def _write(path: str, value: str) -> None:
+    with open(path, "w", encoding="ascii") as file:
+        file.write(value)
+
+
+def groups(lab: str) -> Iterator[str]:
+    """The folders of `lab`, the deepest first."""
+    for root in hierarchies():
+        for folder, _, _ in os.walk(f"{root}/lab-{lab}", topdown=False):
+            yield folder
+
+
+def remove(lab: str) -> list[str]:
+    """Remove the groups of `lab`; those that did not go away."""
+
+    def gone() -> bool:
+        for folder in groups(lab):
+            try:
+                os.rmdir(folder)
+            except OSError:  # EBUSY until the kernel has buried the last process
+                pass
+        return not any(True for _ in groups(lab))
+
+    wait_until(gone, timeout=10)
+    return list(groups(lab))

@@ -1,0 +1,38 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Running the programs that the lab is made with."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import Optional, Sequence
+
+from .errors import LabError
+
+# What a root login on Debian has. The caller's own PATH can hold anything.
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+ENVIRONMENT = {"PATH": PATH, "HOME": "/root", "LANG": "C.UTF-8", "USER": "root", "LOGNAME": "root", "SHELL": "/bin/bash"}
+
+
+def run(command: Sequence[str], stdin: Optional[str] = None, timeout: float = 30.0) -> str:
+    """Run `command` with a plain root environment; its output, or a LabError with what it said."""
+    try:
+        done = subprocess.run(
+            command,
+            input=stdin,
+            stdin=subprocess.DEVNULL if stdin is None else None,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=ENVIRONMENT,
+            timeout=timeout,
+            text=True,
+            check=False,
+        )
+    except FileNotFoundError:
+        raise LabError(f"{command[0]} is not installed: 'lab doctor' says which package has it") from None
+    except subprocess.TimeoutExpired:
+        raise LabError(f"{' '.join(command)}: no end after {timeout:.0f} s") from None
+    if done.returncode != 0:
+        said = (done.stderr or done.stdout).strip() or f"exit status {done.returncode}"
+        raise LabError(f"{' '.join(command)}: {said}")
+    return done.stdout

@@ -1,0 +1,87 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""PID 1 of a host: what a boot does, in the same order: files, network, services."""
+
+from __future__ import annotations
+
+import os
+import socket
+from concurrent.futures import ThreadPoolExecutor
+
+from . import docker_engine, host_files, init, openvswitch, podman, ssh
+from .commands import run
+from .errors import LabError
+from .layout import Layout
+from .spec import Spec
+
+
+def boot(lab: str, host: str, connected_descriptor: int, report_descriptor: int) -> None:
+    """Boot the host `host`, report how it went, then reap for ever."""
+    report = init.Report(report_descriptor)
+    try:
+        layout = Layout(lab)
+        spec = Spec.load(layout)
+        socket.sethostname(host)
+        set_up_files(layout, spec, host)
+        os.read(connected_descriptor, 1)  # the end of file says that eth0 and eth1 are here
+        set_up_network(spec, host)
+        report.send(host=host, stage="network")
+        start_services(spec, host, report)
+        report.send(host=host, stage="ready")
+    except (LabError, OSError) as error:
+        report.send(failed=f"{host}: {error}")
+    os.close(connected_descriptor)
+    os.close(report_descriptor)
+    os.chdir("/")
+    init.reap_for_ever()
+
+
+def set_up_files(layout: Layout, spec: Spec, host: str) -> None:
+    host_files.assemble(layout, host)
+    host_files.write_identity(spec, host)
+    ssh.install("/etc", "/root", layout, host)
+    docker_engine.configure(spec.name, host)
+    podman.configure()
+    host_files.hide_other_hosts()
+
+
+def set_up_network(spec: Spec, host: str) -> None:
+    # dockerd sets the policy of FORWARD to DROP only where it is the one to switch forwarding on,
+    # as on a machine fresh from the installer; the lab's LAN has it on, so it is put back here.
+    for name in ("ipv4/ip_forward", "ipv6/conf/all/forwarding"):
+        with open(f"/proc/sys/net/{name}", "w", encoding="ascii") as file:
+            file.write("0")
+    for interface in ("eth0", "eth1"):
+        run(["ethtool", "-K", interface, "tx", "off"])  # see lan.build
+    lines = [
+        "link set lo up",
+        "link set eth1 addrgenmode none up",
+        f"address add {spec.address(host)}/{spec.prefix_length} broadcast + dev eth0",
+        f"address add {spec.ipv6(host)}/64 dev eth0 nodad",
+        "link set eth0 up",
+        f"route add default via {spec.lan_address}",
+        f"route add default via {spec.lan_ipv6} dev eth0",
+    ]
+    run(["ip", "-batch", "-"], stdin="\n".join(lines) + "\n")
+
+
+def start_services(spec: Spec, host: str, report: init.Report) -> None:
+    """Start them side by side; a LabError of any of them comes out of here."""
+
+    def docker() -> None:
+        docker_engine.start()
+        report.send(host=host, stage="Docker")
+        docker_engine.Api().import_image(spec.image)
+
+    def switch() -> None:
+        openvswitch.start(host)
+        report.send(host=host, stage="Open vSwitch")
+
+    services = [ssh.start_daemon]
+    if spec.docker:
+        services.append(docker)
+    if spec.openvswitch:
+        services.append(switch)
+    with ThreadPoolExecutor() as pool:
+        for started in [pool.submit(service) for service in services]:
+            started.result()

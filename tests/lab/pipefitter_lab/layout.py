@@ -1,0 +1,54 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where a lab keeps its files on the machine."""
+
+from __future__ import annotations
+
+import os
+import re
+
+from .errors import LabError
+
+# Not under /var: the hosts' /var is an overlay of the machine's, and the kernel refuses an overlay
+# whose upper directory lies inside its own lower one. The same goes for /etc, /srv, /opt, ...
+ROOT = "/pipefitter-lab"
+
+# Kept over labs: the root file system of the image, wheels, byte code.
+CACHE = "/var/cache/pipefitter-lab"
+
+
+class Layout:
+    """The paths of one lab."""
+
+    def __init__(self, name: str) -> None:
+        # An ssh control socket below must fit in 108 bytes, hence the bound.
+        if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,23}", name):
+            raise LabError(
+                f"lab name {name!r}: use 1 to 24 lower case letters, digits and '-', starting with a letter or digit"
+            )
+        self.name = name
+        self.root = os.path.join(ROOT, name)
+        self.spec = os.path.join(self.root, "spec.json")
+        self.record = os.path.join(self.root, "running.json")
+        self.log = os.path.join(self.root, "log")
+        self.ssh = os.path.join(self.root, "ssh")
+        self.private_key = os.path.join(self.ssh, "id_ed25519")
+        self.known_hosts = os.path.join(self.ssh, "known_hosts")
+        self.ssh_control = os.path.join(self.ssh, "control")
+
+    def host(self, host: str) -> str:
+        return os.path.join(self.root, "hosts", host)
+
+    def host_key(self, host: str) -> str:
+        return os.path.join(self.ssh, f"{host}_ed25519")
+
+    def overlay(self, host: str, directory: str) -> str:
+        """The folder with what `host` wrote into its top-level `directory` (such as "etc")."""
+        return os.path.join(self.host(host), "overlay", directory, "upper")
+
+
+def existing_labs() -> list[str]:
+    try:
+        return sorted(entry.name for entry in os.scandir(ROOT) if entry.is_dir(follow_symlinks=False))
+    except FileNotFoundError:
+        return []

@@ -1,0 +1,72 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is running: the processes of a lab, written down by "lab up" and read by everything else."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any, Optional
+
+from .errors import LabError
+from .layout import Layout
+from .processes import Process
+
+
+class Record:
+    """The init processes of a lab, PIDs as the machine sees them."""
+
+    def __init__(self, init: Process, hosts: dict[str, Process], namespaces: list[int], ready: bool) -> None:
+        self.init = init
+        self.hosts = hosts
+        self.namespaces = namespaces  # inode numbers: nobody else has them while init lives
+        self.ready = ready
+
+    def save(self, layout: Layout) -> None:
+        content: dict[str, Any] = {
+            "init": [self.init.pid, self.init.started],
+            "hosts": {name: [process.pid, process.started] for name, process in self.hosts.items()},
+            "namespaces": self.namespaces,
+            "ready": self.ready,
+        }
+        with open(layout.record + ".new", "w", encoding="ascii") as file:
+            json.dump(content, file)
+        os.replace(layout.record + ".new", layout.record)
+
+    @classmethod
+    def load(cls, layout: Layout) -> Optional[Record]:
+        try:
+            with open(layout.record, encoding="ascii") as file:
+                content = json.load(file)
+        except FileNotFoundError:
+            return None
+        return cls(
+            Process(*content["init"]),
+            {name: Process(*process) for name, process in content["hosts"].items()},
+            content["namespaces"],
+            content["ready"],
+        )
+
+
+def running(layout: Layout) -> Record:
+    """The record of a lab that is up; LabError where it is not."""
+    try:
+        record = Record.load(layout)
+    except PermissionError:
+        raise LabError("the lab belongs to root: run this as root") from None
+    if record is None or not record.ready:
+        raise LabError(f"the lab {layout.name} is not up: start it with 'lab up --name {layout.name}'")
+    if not record.init.alive:
+        raise LabError(f"the lab {layout.name} has died: remove it with 'lab down --name {layout.name}'")
+    return record
+
+
+def running_host(layout: Layout, host: str) -> Process:
+    record = running(layout)
+    try:
+        process = record.hosts[host]
+    except KeyError:
+        raise LabError(f"the lab {layout.name} has no {host}, only {', '.join(record.hosts)}") from None
+    if not process.alive:
+        raise LabError(f"{host} of the lab {layout.name} has died: see {layout.log}, then 'lab down' and 'lab up'")
+    return process
