@@ -47,9 +47,9 @@ def find(names: Sequence[str], runtime: str = "auto", timeout: float = TIMEOUT) 
     known: set[str] = set()
 
     def ask(engine: Engine) -> None:
-        for name, container in engine.find(asked, known).items():
-            candidates[name].append(container)
-            known.add(name)
+        for name, found in engine.find(asked, known).items():
+            candidates[name] += found
+        known.update(name for name in asked if candidates[name])
 
     if asked:
         _ask_each(runtime, timeout, ask)
@@ -100,11 +100,10 @@ def _the_one(name: str, candidates: Collection[Container]) -> Container | None:
     # A container called "db" is meant by "db", however many ids begin so.
     found = [each for each in found if name in (each.name, each.id)] or found
     if len(found) > 1:
-        first, second = found[0], found[1]
-        raise Refused(
-            f"container {name} was asked for, and {first.runtime} has {first.name} {first.id} while "
-            f"{second.runtime} has {second.name} {second.id}; set runtime or give the whole id"
-        )
+        known = " and ".join(f"{each.name} {each.id} of {each.runtime}" for each in found[:2])
+        more = f" and {len(found) - 2} more" if len(found) > 2 else ""
+        advice = "set runtime or give the whole id" if found[0].runtime != found[-1].runtime else "give the whole id"
+        raise Refused(f"container {name} was asked for, which may mean {known}{more}; {advice}")
     return found[0] if found else None
 
 

@@ -12,7 +12,6 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from ..errors import Refused
 from .engine_api import Answer, Container, EngineSocket
 
 SOCKET = "/var/run/docker.sock"
@@ -26,26 +25,24 @@ class Docker:
             "Docker", "DOCKER_HOST", SOCKET, timeout, "start Docker (systemctl start docker) or set DOCKER_HOST"
         )
 
-    def find(self, names: Sequence[str], known: Collection[str]) -> dict[str, Container]:
+    def find(self, names: Sequence[str], known: Collection[str]) -> dict[str, list[Container]]:
         # Docker's list has no PIDs, so each one is inspected. Docker decides
         # what a name means: full id, then name, then beginning of one id.
-        targets = [_inspection(name) for name in names]
-        answers = self._socket.get(targets)
         found = {}
-        for name, target, answer in zip(names, targets, answers):
-            if answer.status == 404:
-                continue
-            if answer.status != 200:
-                self._refuse_ambiguous(name)
-            found[name] = self._container(target, answer)
+        for name, (target, answer) in zip(names, self._inspect(names)):
+            several = [] if answer.status in (200, 404) else self._beginning_with(name)
+            if len(several) > 1:
+                found[name] = several
+            elif answer.status != 404:
+                found[name] = [self._container(target, answer)]
         return found
 
     def running(self) -> list[Container]:
-        targets = [_inspection(each) for each in self._ids("/containers/json")]
-        answers = self._socket.get(targets)
-        # One that is gone since the list is not running.
-        found = [self._container(t, a) for t, a in zip(targets, answers) if a.status != 404]
-        return [container for container in found if container.pid]
+        return [container for container in self._of_ids(self._ids("/containers/json")) if container.pid]
+
+    def _beginning_with(self, start: str) -> list[Container]:
+        """Whether that is why Docker answered with an error; it is 500 or 400 by version."""
+        return self._of_ids([each for each in self._ids("/containers/json?all=true") if each.startswith(start)])
 
     def _ids(self, target: str) -> list[str]:
         document = self._socket.document(target, self._socket.get([target])[0], list)
@@ -54,14 +51,13 @@ class Docker:
         except (KeyError, TypeError):
             raise self._socket.unexpected(target, document) from None
 
-    def _refuse_ambiguous(self, name: str) -> None:
-        """Raise if that is why Docker refused; it says 500 or 400 by version."""
-        ids = [each for each in self._ids("/containers/json?all=true") if each.startswith(name)]
-        if len(ids) > 1:
-            raise Refused(
-                f"container {name} was asked for, and the ids of {len(ids)} Docker containers begin so "
-                f"({ids[0]}, {ids[1]}); give the name or the whole id"
-            )
+    def _of_ids(self, ids: Sequence[str]) -> list[Container]:
+        """Without those that are gone since they were listed."""
+        return [self._container(target, answer) for target, answer in self._inspect(ids) if answer.status != 404]
+
+    def _inspect(self, names: Sequence[str]) -> list[tuple[str, Answer]]:
+        targets = [f"/containers/{quote(name, safe='')}/json" for name in names]
+        return list(zip(targets, self._socket.get(targets)))
 
     def _container(self, target: str, answer: Answer) -> Container:
         document = self._socket.document(target, answer, dict)
@@ -69,10 +65,6 @@ class Docker:
             return _from_inspection(document)
         except (KeyError, TypeError, ValueError, AttributeError):
             raise self._socket.unexpected(target, document) from None
-
-
-def _inspection(name: str) -> str:
-    return f"/containers/{quote(name, safe='')}/json"
 
 
 def _from_inspection(document: Mapping[str, Any]) -> Container:

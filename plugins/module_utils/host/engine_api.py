@@ -59,11 +59,11 @@ class Engine(Protocol):
 
     runtime: str
 
-    def find(self, names: Sequence[str], known: Collection[str]) -> dict[str, Container]:
-        """The containers that ``names`` mean; a name without one is left out.
+    def find(self, names: Sequence[str], known: Collection[str]) -> dict[str, list[Container]]:
+        """The container that each name means; several for the beginning of several ids.
 
-        ``known`` are the names that another engine found. Raises Refused for
-        the beginning of more than one id.
+        A name without one may be left out. ``known`` are the names that
+        another engine found.
         """
 
     def running(self) -> list[Container]:
@@ -193,11 +193,12 @@ def _request(target: str) -> str:
 
 
 def _message(body: bytes) -> str:
-    """What the engine says about its failure."""
+    """What the engine says about its failure, on one line."""
     try:
-        return str(json.loads(body)["message"]).rstrip(".\n")
+        said = str(json.loads(body)["message"])
     except (ValueError, KeyError, TypeError):
-        return body.decode(errors="replace").strip()[:200] or "no explanation"
+        said = body.decode(errors="replace")
+    return " ".join(said.split())[:300].rstrip(".") or "no explanation"
 
 
 def _socket_path(engine: str, url: str, variable: str) -> str:

@@ -15,7 +15,7 @@ import os
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from ..errors import PipefitterError, Refused
+from ..errors import PipefitterError
 from .engine_api import Container, EngineSocket, Unreachable
 
 SOCKET = "/run/podman/podman.sock"
@@ -41,7 +41,7 @@ class Podman:
         )
         self._asked_for = asked_for
 
-    def find(self, names: Sequence[str], known: Collection[str]) -> dict[str, Container]:
+    def find(self, names: Sequence[str], known: Collection[str]) -> dict[str, list[Container]]:
         try:
             containers = self._by_socket()
         except Unreachable:
@@ -49,12 +49,7 @@ class Podman:
             if not (self._asked_for or (unknown and _is_used()) or _may_know(names)):
                 raise
             containers = self._by_program()
-        found = {}
-        for name in names:
-            meant = _meant(name, containers)
-            if meant is not None:
-                found[name] = meant
-        return found
+        return {name: _meant(name, containers) for name in names}
 
     def running(self) -> list[Container]:
         try:
@@ -77,8 +72,12 @@ class Podman:
 
         command = " ".join(PROGRAM)
         timeout = self._socket.timeout
+        # With these it would ask a socket too, and the one that isn't there.
+        local = {key: value for key, value in os.environ.items() if key not in ("CONTAINER_HOST", "CONTAINER_CONNECTION")}
         try:
-            ran = subprocess.run(PROGRAM, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout, check=False)
+            ran = subprocess.run(
+                PROGRAM, env=local, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout, check=False
+            )
         except FileNotFoundError:
             raise Unreachable("Podman", self._socket.path, "no socket and no program", self._socket.advice) from None
         except subprocess.TimeoutExpired:
@@ -86,7 +85,7 @@ class Podman:
                 f"{command!r} did not end within {timeout:g} s; see whether another podman holds its lock"
             ) from None
         if ran.returncode:
-            said = ran.stderr.decode(errors="replace").strip()[-300:]
+            said = " ".join(ran.stderr.decode(errors="replace").split())[-300:]
             raise PipefitterError(f"{command!r} ended with {ran.returncode}: {said}; run it by hand on the host")
         try:
             # Podman 3 prints nothing where there is no container.
@@ -112,18 +111,10 @@ def _from_list(document: Sequence[Mapping[str, Any]]) -> list[Container]:
     ]
 
 
-def _meant(name: str, containers: Sequence[Container]) -> Container | None:
-    """As ``podman inspect`` resolves: name or full id, else the beginning of one id."""
-    for container in containers:
-        if name in (container.name, container.id):
-            return container
-    begin = [container for container in containers if container.id.startswith(name)]
-    if len(begin) > 1:
-        raise Refused(
-            f"container {name} was asked for, and the ids of {len(begin)} Podman containers begin so "
-            f"({begin[0].name} {begin[0].id}, {begin[1].name} {begin[1].id}); give the name or the whole id"
-        )
-    return begin[0] if begin else None
+def _meant(name: str, containers: Sequence[Container]) -> list[Container]:
+    """As ``podman inspect`` resolves: name or full id, else the beginning of an id."""
+    exactly = [container for container in containers if name in (container.name, container.id)]
+    return exactly[:1] or [container for container in containers if container.id.startswith(name)]
 
 
 def _is_used() -> bool:

