@@ -24,6 +24,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import textwrap
 import time
 import traceback
 import typing as t
@@ -68,6 +69,9 @@ sys.exit(main(["install", "--no-index", "--find-links", {folder!r}, *packages]))
 # Settings of the person who runs the tests that would change what is tested.
 FOREIGN_SETTINGS = ("ANSIBLE_", "GIT_", "MOLECULE_", "PYENV_", "PYTEST_", "PYTHON", "VIRTUAL_ENV", "XDG_")
 
+# Characters of a line of the summary; the whole message stands further up.
+NOTE = 240
+
 
 @dataclasses.dataclass
 class Result:
@@ -87,11 +91,11 @@ class Result:
 
     def fail(self, name: str, problem: str) -> None:
         self.failed += 1
-        self.notes.append(f"failed: {name}: {problem}")
+        self.notes.append(textwrap.shorten(f"failed: {name}: {problem}", NOTE))
 
     def skip(self, name: str, reason: str) -> None:
         self.skipped += 1
-        self.notes.append(f"skipped: {name}: {reason}")
+        self.notes.append(textwrap.shorten(f"skipped: {name}: {reason}", NOTE))
 
 
 def say(line: str = "") -> None:
@@ -122,6 +126,8 @@ class Bench:
             # Real interpreters first: ansible-test refuses a version manager's shims.
             PATH=f"{venv}/bin:/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin",
         )
+        if not sys.stdout.isatty():
+            self.environment.update(ANSIBLE_NOCOLOR="1", NO_COLOR="1")
 
     def copy_tree(self) -> None:
         listed = subprocess.run(
@@ -171,16 +177,16 @@ def end(process: subprocess.Popen[bytes]) -> None:
             process.wait(seconds)
 
 
-def count_junit(result: Result, reports: t.Iterable[pathlib.Path], status: int) -> None:
+def count_junit(result: Result, name: str, reports: t.Iterable[pathlib.Path], status: int) -> None:
     """Adds up JUnit reports. A command that failed without a failed test counts as one."""
     before = dataclasses.replace(result)
     for report in reports:
         for case in xml.etree.ElementTree.parse(report).getroot().iter("testcase"):
             count_case(result, case)
     if status != 0 and result.failed == before.failed:
-        result.fail("the run itself", f"status {status} with no test that failed")
+        result.fail(name, f"ended with status {status} and no test that failed")
     elif (result.passed, result.failed, result.skipped) == (before.passed, before.failed, before.skipped):
-        result.fail("the run itself", "no test ran")
+        result.fail(name, "no test ran")
 
 
 def count_case(result: Result, case: xml.etree.ElementTree.Element) -> None:
@@ -250,7 +256,7 @@ def sanity(bench: Bench) -> Result:
     # pslint looks at PowerShell, of which there is none.
     status = bench.run("ansible-test", "sanity", "--python", "3.11", "--skip-test", "pslint", "--color", "no", "--junit", timeout=900)
     result = Result()
-    count_junit(result, (bench.collection / "tests/output/junit").glob("ansible-test-sanity-*.xml"), status)
+    count_junit(result, "ansible-test sanity", (bench.collection / "tests/output/junit").glob("ansible-test-sanity-*.xml"), status)
     return result
 
 
@@ -288,7 +294,7 @@ def units(bench: Bench) -> Result:
     """model, plan and engine, without touching the machine"""
     status = bench.run("ansible-test", "units", "--python", "3.11", "--color", "no", timeout=600)
     result = Result()
-    count_junit(result, (bench.collection / "tests/output/junit").glob("python*-units.xml"), status)
+    count_junit(result, "ansible-test units", (bench.collection / "tests/output/junit").glob("python*-units.xml"), status)
     return result
 
 
@@ -305,7 +311,7 @@ def integration(bench: Bench) -> Result:
         status = bench.run(
             "pytest", "-v", "-ra", "--durations=10", f"--junit-xml={report}", folder, timeout=1200, PYTHONPATH=str(bench.folder), PYTHONDONTWRITEBYTECODE="1"
         )
-        count_junit(result, [report] if report.exists() else [], status)
+        count_junit(result, f"tests/{name}", [report] if report.exists() else [], status)
     return result
 
 
@@ -315,11 +321,25 @@ def molecule(bench: Bench) -> Result:
     scenarios = sorted(file.parent.name for file in bench.collection.glob("extensions/molecule/*/molecule.yml"))
     if not scenarios:
         result.fail("extensions/molecule", "no scenario is there")
+    lab = f"molecule-{os.getpid()}"  # another run of this program has another
+    ephemeral = bench.folder / "molecule"
     for name in scenarios:
         say(f"--- {name}")
         # One run a scenario: with --all the first failure would keep the others from running.
-        status = bench.run("molecule", "--no-color", "test", "--scenario-name", name, timeout=600)
+        status = bench.run(
+            "molecule",
+            "test",
+            "--no-command-borders",
+            "--scenario-name",
+            name,
+            timeout=600,
+            MOLECULE_EPHEMERAL_DIRECTORY=str(ephemeral),
+            PIPEFITTER_MOLECULE_LAB=lab,
+        )
         result.check(name, status_problem(status))
+        if status != 0:
+            # Molecule removes it too, but not where starting it failed or took too long.
+            bench.run("tests/lab/lab", "down", "--name", lab, timeout=60)
     return result
 
 
