@@ -1,0 +1,388 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: BSD-2-Clause
+"""Links, addresses and routes of one network namespace. Private to the collection."""
+
+from __future__ import annotations
+
+import errno
+import socket
+import struct
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+from ..model import addresses as text
+from ..model import names
+from ..model.host import MARK, Link
+from ..model.route import DEFAULT, DEFAULT_METRIC, Route
+from . import rtnetlink
+from .rtnetlink import KernelError, RouteSocket
+
+_IFF_UP, _IFF_LOOPBACK = 0x1, 0x8
+_IFINFO = struct.Struct("=BxHiII")  # family, type, index, flags, change
+_IFADDR = struct.Struct("=BBBBI")  # family, prefix length, flags, scope, index
+_RTMSG = struct.Struct("=BBBBBBBBI")  # family, dst_len, src_len, tos, table, protocol, scope, type, flags
+
+_RTEXT_FILTER_SKIP_STATS = 1 << 3
+_IFA_F_NODAD, _IFA_F_TENTATIVE, _IFA_F_PERMANENT = 0x02, 0x40, 0x80
+_RT_TABLE_MAIN, _RTN_UNICAST = 254, 1
+_RTPROT_KERNEL = 2
+_RT_SCOPE_UNIVERSE, _RT_SCOPE_LINK = 0, 253
+_BR_STATE_FORWARDING = 3
+_OPERSTATE_UP, _OPERSTATE_UNKNOWN = "UP", "UNKNOWN"
+
+_FAMILIES = {text.IPV4: socket.AF_INET, text.IPV6: socket.AF_INET6}
+
+# model.bridge.Bridge field -> IFLA_BR_* attribute
+_BRIDGE_ATTRIBUTES = {
+    "stp": "IFLA_BR_STP_STATE",
+    "forward_delay": "IFLA_BR_FORWARD_DELAY",
+    "ageing_time": "IFLA_BR_AGEING_TIME",
+    "multicast_snooping": "IFLA_BR_MCAST_SNOOPING",
+    "vlan_filtering": "IFLA_BR_VLAN_FILTERING",
+}
+
+
+class NetworkNamespace:
+    """Reads and changes the namespace that is current when it is opened, for as long as it is open.
+
+    Links are named, as users name them; indexes are looked up once and kept.
+    """
+
+    def __init__(self) -> None:
+        self._socket = RouteSocket()
+        self._indexes: dict[str, int] = {}
+
+    def close(self) -> None:
+        self._socket.close()
+
+    # ---- reading
+
+    def links(self) -> dict[str, Link]:
+        """Return every link but the loopback, by name. One dump."""
+        found = {}
+        for payload, decode in self._socket.dump(rtnetlink.RTM_GETLINK, "ifinfmsg", {"family": 0}, [("IFLA_EXT_MASK", _RTEXT_FILTER_SKIP_STATS)]):
+            if not _IFINFO.unpack_from(payload)[3] & _IFF_LOOPBACK:
+                link = _link(decode())
+                found[link.name] = link
+        self._indexes = {link.name: link.index for link in found.values()}
+        return found
+
+    def addresses(self, links: Iterable[Link]) -> dict[str, tuple[str, ...]]:
+        """Return the permanent addresses of ``links`` by link name. One dump for both families."""
+        by_index = {link.index: link.name for link in links}
+        found: dict[str, list[str]] = {name: [] for name in by_index.values()}
+        for payload, decode in self._socket.dump(rtnetlink.RTM_GETADDR, "ifaddrmsg", {"family": 0}):
+            _family, prefix, flags, _scope, index = _IFADDR.unpack_from(payload)
+            if index in by_index and flags & _IFA_F_PERMANENT:
+                entry = decode()
+                # On a point-to-point link IFA_ADDRESS is the other end; IFA_LOCAL is ours (IPv4 only).
+                address = entry.get_attr("IFA_LOCAL") or entry.get_attr("IFA_ADDRESS")
+                found[by_index[index]].append(f"{address}/{prefix}")
+        return {name: tuple(entries) for name, entries in found.items()}
+
+    def routes(self, names_by_index: Mapping[int, str], families: Iterable[int] = (text.IPV4, text.IPV6), connected: bool = False) -> tuple[Route, ...]:
+        """Return the unicast routes of the main table; ``connected`` adds those the kernel made of addresses."""
+        found = []
+        for version in families:
+            header = {"family": int(_FAMILIES[version]), "table": _RT_TABLE_MAIN}
+            for payload, decode in self._socket.dump(rtnetlink.RTM_GETROUTE, "rtmsg", header):
+                _family, prefix, _src, _tos, table, protocol, _scope, kind, _flags = _RTMSG.unpack_from(payload)
+                if table == _RT_TABLE_MAIN and kind == _RTN_UNICAST and (connected or protocol != _RTPROT_KERNEL):
+                    found.append(_route(decode(), version, prefix, protocol, names_by_index))
+        return tuple(found)
+
+    def namespace_id(self, descriptor: int) -> int | None:
+        """Return the id by which this namespace knows the one behind ``descriptor``, ``None`` where it has none yet."""
+        answer = self._socket.get(rtnetlink.RTM_GETNSID, "nsidmsg", {"rtgen_family": 0}, [("NETNSA_FD", descriptor)])
+        number = answer.get_attr("NETNSA_NSID") if answer is not None else None
+        # NETNSA_NSID_NOT_ASSIGNED is -1, which some pyroute2 versions show unsigned.
+        return None if number is None or number in (-1, 0xFFFFFFFF) else number
+
+    def unsettled(self, name: str) -> str:
+        """Return what keeps a link from carrying traffic yet, '' if nothing does."""
+        entry = self._get(name)
+        if entry is None:
+            return f"{name} is gone"
+        state = entry.get_attr("IFLA_OPERSTATE")
+        if state not in (_OPERSTATE_UP, _OPERSTATE_UNKNOWN):
+            return f"{name} is {str(state).lower()}"
+        port = _nested(_nested(entry, "IFLA_LINKINFO"), "IFLA_INFO_SLAVE_DATA")
+        port_state = port.get_attr("IFLA_BRPORT_STATE") if hasattr(port, "get_attr") else None
+        if port_state not in (None, _BR_STATE_FORWARDING):
+            return f"{name} is not forwarding yet"
+        for payload, _decode in self._socket.dump(rtnetlink.RTM_GETADDR, "ifaddrmsg", {"family": int(socket.AF_INET6)}):
+            _family, _prefix, flags, _scope, index = _IFADDR.unpack_from(payload)
+            if index == entry["index"] and flags & _IFA_F_TENTATIVE and _scope == _RT_SCOPE_UNIVERSE:
+                return f"an IPv6 address of {name} is tentative"
+        return ""
+
+    # ---- links
+
+    def add_bridge(self, name: str, attributes: Mapping[str, int], mac: str | None) -> None:
+        """Create a bridge that bears our mark from the moment it has its name.
+
+        The kernel takes no ifalias when a link is made. So the bridge is made
+        under a derived name and gets name and mark in one request: a run
+        killed in between leaves only the derived name, which the next run
+        takes up.
+        """
+        birth_name = names.derived_name("pfb", name)
+        request = [("IFLA_IFNAME", birth_name), _bridge_info(attributes)]
+        if mac:
+            request.append(("IFLA_ADDRESS", mac))
+        try:
+            self._change(f"create bridge {name}", rtnetlink.NLM_F_CREATE | rtnetlink.NLM_F_EXCL, 0, request)
+        except KernelError as error:
+            if error.code != errno.EEXIST:
+                raise
+            self._change(f"create bridge {name}", 0, self._index(birth_name), request[1:])
+        try:
+            self._change(f"name bridge {name}", 0, self._index(birth_name), [("IFLA_IFNAME", name), ("IFLA_IFALIAS", MARK)])
+        except KernelError:
+            self.delete_link(birth_name)
+            raise
+        self._renamed(birth_name, name)
+
+    def change_bridge(self, name: str, attributes: Mapping[str, int]) -> None:
+        """Set attributes of a bridge, named as in ``model.bridge.Bridge``."""
+        self._change(f"change bridge {name}", 0, self._index(name), [_bridge_info(attributes)])
+
+    def add_veth(self, birth_name: str, name: str, peer: str, descriptor: int, mac: str | None, mtu: int, alias: str, alternative_name: str) -> None:
+        """Create a veth whose peer is born in the namespace behind ``descriptor``; both ends are down.
+
+        Made under ``birth_name`` (derived from container and interface) for
+        the reason that ``add_bridge`` gives.
+        """
+        end: list[tuple[str, Any]] = [("IFLA_IFNAME", peer), ("IFLA_MTU", mtu), ("IFLA_NET_NS_FD", descriptor)]
+        if mac:
+            end.append(("IFLA_ADDRESS", mac))
+        data = {"attrs": [("VETH_INFO_PEER", {"attrs": end})]}
+        info = ("IFLA_LINKINFO", {"attrs": [("IFLA_INFO_KIND", "veth"), ("IFLA_INFO_DATA", data)]})
+        self._change(
+            f"create veth {name} with its peer {peer}",
+            rtnetlink.NLM_F_CREATE | rtnetlink.NLM_F_EXCL,
+            0,
+            [("IFLA_IFNAME", birth_name), ("IFLA_MTU", mtu), info],
+        )
+        self.claim(birth_name, name, alias, alternative_name)
+
+    def claim(self, birth_name: str, name: str, alias: str, alternative_name: str) -> None:
+        """Give a link its name, our mark and, where the kernel has them (5.5), the readable name beside."""
+        index = self._index(birth_name)
+        request = [("IFLA_IFALIAS", alias)]
+        if name != birth_name:
+            request.insert(0, ("IFLA_IFNAME", name))
+        try:
+            self._change(f"name veth {name}", 0, index, request)
+        except KernelError:
+            self.delete_link(birth_name)
+            raise
+        self._renamed(birth_name, name)
+        if not alternative_name:
+            return
+        properties = {"attrs": [("IFLA_ALT_IFNAME", alternative_name)]}
+        try:
+            self._socket.request(
+                f"give {name} the name {alternative_name}", rtnetlink.RTM_NEWLINKPROP, "ifinfmsg",
+                rtnetlink.NLM_F_CREATE | rtnetlink.NLM_F_EXCL, {"index": index}, [("IFLA_PROP_LIST", properties)],
+            )  # fmt: skip
+        except KernelError:
+            pass  # a convenience: an older kernel, or the name is another link's
+
+    def set_link(self, name: str, up: bool | None = None, mtu: int | None = None, mac: str | None = None, master: str | None = None, alias: str | None = None) -> None:
+        """Change what is given; ``master`` '' takes the link out of its bridge."""
+        header: dict[str, int] = {}
+        attributes: list[tuple[str, Any]] = []
+        if up is not None:
+            header = {"flags": _IFF_UP if up else 0, "change": _IFF_UP}
+        if mtu is not None:
+            attributes.append(("IFLA_MTU", mtu))
+        if mac is not None:
+            attributes.append(("IFLA_ADDRESS", mac))
+        if master is not None:
+            attributes.append(("IFLA_MASTER", self._index(master) if master else 0))
+        if alias is not None:
+            attributes.append(("IFLA_IFALIAS", alias))
+        self._change(f"change {name}", 0, self._index(name), attributes, header)
+
+    def rename_link(self, name: str, new: str, keep_addresses: Collection[str], keep_routes: Collection[Route]) -> None:
+        """Rename a link. Up to Linux 6.1 an interface that is up must go down for it, which drops
+        its IPv6 addresses and all its routes: those given are put back."""
+        index = self._index(name)
+        try:
+            self._change(f"rename {name} to {new}", 0, index, [("IFLA_IFNAME", new)])
+            self._renamed(name, new)
+            return
+        except KernelError as error:
+            if error.code != errno.EBUSY:
+                raise
+        self._change(f"take {name} down", 0, index, [], {"flags": 0, "change": _IFF_UP})
+        try:
+            self._change(f"rename {name} to {new}", 0, index, [("IFLA_IFNAME", new)])
+            self._renamed(name, new)
+        finally:
+            self._change(f"bring {name} up", 0, index, [], {"flags": _IFF_UP, "change": _IFF_UP})
+        self._put_back(new, keep_addresses, keep_routes)
+
+    def delete_link(self, name: str) -> None:
+        """Delete a link; one that is gone already is as good."""
+        try:
+            self._socket.request(f"delete {name}", rtnetlink.RTM_DELLINK, "ifinfmsg", 0, {"index": self._index(name)})
+        except KernelError as error:
+            if error.code != errno.ENODEV:
+                raise
+        self._indexes.pop(name, None)
+
+    # ---- addresses and routes
+
+    def add_address(self, link: str, address: str) -> None:
+        """Add an address; one that is there already is as good.
+
+        IPv6 addresses are used at once (NODAD): they were declared, and a
+        tentative address fails connections for a second.
+        """
+        try:
+            self._address(f"add address {address} to {link}", rtnetlink.RTM_NEWADDR, rtnetlink.NLM_F_CREATE | rtnetlink.NLM_F_EXCL, link, address)
+        except KernelError as error:
+            if error.code != errno.EEXIST:
+                raise
+
+    def remove_address(self, link: str, address: str, keep_addresses: Collection[str] = (), keep_routes: Collection[Route] = ()) -> None:
+        """Remove an address. Without promote_secondaries the kernel drops the later addresses of its subnet, and
+        with the last address the link's routes: those given are put back."""
+        try:
+            self._address(f"remove address {address} from {link}", rtnetlink.RTM_DELADDR, 0, link, address)
+        except KernelError as error:
+            if error.code not in (errno.EADDRNOTAVAIL, errno.ENODEV):
+                raise
+        self._put_back(link, keep_addresses, keep_routes)
+
+    def set_route(self, route: Route) -> None:
+        """Add a route, or put it in the place of the one with the same destination and metric, in one step."""
+        self._route(f"set route {route}", rtnetlink.RTM_NEWROUTE, rtnetlink.NLM_F_CREATE | rtnetlink.NLM_F_REPLACE, route)
+
+    def remove_route(self, route: Route) -> None:
+        """Remove a route; one that is gone already is as good."""
+        try:
+            self._route(f"remove route {route}", rtnetlink.RTM_DELROUTE, 0, route)
+        except KernelError as error:
+            if error.code not in (errno.ESRCH, errno.ENODEV):
+                raise
+
+    # ----
+
+    def _put_back(self, link: str, keep_addresses: Collection[str], keep_routes: Collection[Route]) -> None:
+        for address in keep_addresses:
+            self.add_address(link, address)
+        for route in keep_routes:
+            try:
+                self.set_route(route)
+            except KernelError as error:
+                if error.code != errno.ENETUNREACH:  # its gateway left with an address that was to go
+                    raise
+
+    def _address(self, what: str, kind: int, flags: int, link: str, address: str) -> None:
+        ip, _slash, prefix = address.partition("/")
+        version = text.family(address)
+        attributes: list[tuple[str, Any]] = [("IFA_LOCAL", ip), ("IFA_ADDRESS", ip)]
+        header = {"family": int(_FAMILIES[version]), "prefixlen": int(prefix), "index": self._index(link)}
+        if version == text.IPV6:
+            header["flags"] = _IFA_F_NODAD
+        elif int(prefix) <= 30 and kind == rtnetlink.RTM_NEWADDR:
+            attributes.append(("IFA_BROADCAST", text.broadcast(address)))
+        self._socket.request(what, kind, "ifaddrmsg", flags, header, attributes)
+
+    def _route(self, what: str, kind: int, flags: int, route: Route) -> None:
+        destination, _slash, prefix = route.destination.partition("/")
+        attributes: list[tuple[str, Any]] = [("RTA_OIF", self._index(route.link))]
+        if not route.is_default:
+            attributes.append(("RTA_DST", destination))
+        if route.gateway:
+            attributes.append(("RTA_GATEWAY", route.gateway))
+        if route.metric or route.family == text.IPV6:
+            attributes.append(("RTA_PRIORITY", route.metric))
+        scope = _RT_SCOPE_UNIVERSE if route.gateway or route.family == text.IPV6 else _RT_SCOPE_LINK
+        header = {
+            "family": int(_FAMILIES[route.family]), "dst_len": int(prefix), "table": _RT_TABLE_MAIN,
+            "proto": route.protocol, "scope": scope, "type": _RTN_UNICAST,
+        }  # fmt: skip
+        self._socket.request(what, kind, "rtmsg", flags, header, attributes)
+
+    def _change(self, what: str, flags: int, index: int, attributes: list[tuple[str, Any]], header: Mapping[str, int] | None = None) -> None:
+        self._socket.request(what, rtnetlink.RTM_NEWLINK, "ifinfmsg", flags, {"index": index, **(header or {})}, attributes)
+
+    def _get(self, name: str) -> Any:
+        return self._socket.get(rtnetlink.RTM_GETLINK, "ifinfmsg", {"index": 0}, [("IFLA_IFNAME", name)])
+
+    def _index(self, name: str) -> int:
+        if name not in self._indexes:
+            entry = self._get(name)
+            if entry is None:
+                raise KernelError(f"find {name}", errno.ENODEV, "")
+            self._indexes[name] = entry["index"]
+        return self._indexes[name]
+
+    def _renamed(self, old: str, new: str) -> None:
+        self._indexes[new] = self._indexes.pop(old)
+
+
+def _nested(entry: Any, attribute: str) -> Any:
+    # pyroute2 shows a nest it has no definition for as text.
+    return entry.get_attr(attribute) if hasattr(entry, "get_attr") else None
+
+
+def _link(entry: Any) -> Link:
+    info = entry.get_attr("IFLA_LINKINFO")
+    kind = (info.get_attr("IFLA_INFO_KIND") if info is not None else None) or ""
+    return Link(
+        index=entry["index"],
+        name=entry.get_attr("IFLA_IFNAME"),
+        kind=kind,
+        mac=entry.get_attr("IFLA_ADDRESS") or "",
+        mtu=entry.get_attr("IFLA_MTU") or 0,
+        up=bool(entry["flags"] & _IFF_UP),
+        master=entry.get_attr("IFLA_MASTER") or 0,
+        alias=entry.get_attr("IFLA_IFALIAS") or "",
+        alternative_names=_alternative_names(entry),
+        peer=entry.get_attr("IFLA_LINK") or 0,
+        peer_namespace=entry.get_attr("IFLA_LINK_NETNSID"),
+        bridge=_bridge(info) if kind == "bridge" else {},
+    )
+
+
+def _alternative_names(entry: Any) -> tuple[str, ...]:
+    properties = entry.get_attr("IFLA_PROP_LIST")
+    if properties is None:
+        return ()
+    return tuple(value for name, value in properties["attrs"] if name == "IFLA_ALT_IFNAME")
+
+
+def _bridge(info: Any) -> dict[str, int]:
+    data = _nested(info, "IFLA_INFO_DATA")
+    if data is None:
+        return {}
+    shown = {field: data.get_attr(attribute) for field, attribute in _BRIDGE_ATTRIBUTES.items()}
+    if data.get_attr("IFLA_BR_VLAN_PROTOCOL") is None:
+        # A kernel without CONFIG_BRIDGE_VLAN_FILTERING still shows IFLA_BR_VLAN_FILTERING, and takes 1 without a word.
+        shown["vlan_filtering"] = None
+    return {field: value for field, value in shown.items() if value is not None}
+
+
+def _bridge_info(attributes: Mapping[str, int]) -> tuple[str, Any]:
+    data = [(_BRIDGE_ATTRIBUTES[field], int(value)) for field, value in attributes.items()]
+    return ("IFLA_LINKINFO", {"attrs": [("IFLA_INFO_KIND", "bridge"), ("IFLA_INFO_DATA", {"attrs": data})]})
+
+
+def _route(entry: Any, version: int, prefix: int, protocol: int, names_by_index: Mapping[int, str]) -> Route:
+    destination = entry.get_attr("RTA_DST")
+    index = entry.get_attr("RTA_OIF")
+    return Route(
+        destination=f"{destination}/{prefix}" if prefix else DEFAULT[version],
+        gateway=entry.get_attr("RTA_GATEWAY"),
+        # A multipath route has no one link; it must not look like any.
+        link=names_by_index.get(index, f"#{index}") if index else "several links",
+        metric=entry.get_attr("RTA_PRIORITY") or (0 if version == text.IPV4 else DEFAULT_METRIC[version]),
+        protocol=protocol,
+    )
+
+

@@ -1,0 +1,217 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: BSD-2-Clause
+"""Addresses, subnets and MACs in canonical form. Private to the collection.
+
+Everything is kept as text in canonical form (``192.168.5.1/24``,
+``fd00:5::1/64``, ``02:72:6c:cd:9b:8d``): values of dataclasses then compare,
+sort and print as they are.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+import netaddr
+
+from ..errors import InvalidOption
+
+IPV4, IPV6 = 4, 6
+
+_MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
+
+# What docker network create falls back to (moby, daemon/libnetwork/ipamutils), in its order.
+AUTO_SUBNETS = tuple([f"172.{second}.0.0/16" for second in range(17, 32)]) + tuple(
+    [f"192.168.{third}.0/20" for third in range(0, 256, 16)]
+)
+
+
+def family(text: str) -> int:
+    """Return 4 or 6 for a canonical address, subnet or route destination."""
+    return IPV6 if ":" in text else IPV4
+
+
+def _ip(option: str, text: str, found: str) -> netaddr.IPAddress:
+    try:
+        # inet_pton's grammar: no 10.1 for 10.0.0.1, no octal.
+        return netaddr.IPAddress(text, flags=netaddr.INET_PTON)
+    except (netaddr.AddrFormatError, ValueError, TypeError):
+        raise InvalidOption(option, found, "is not an IPv4 or IPv6 address; write it like 192.168.5.1 or fd00:5::1") from None
+
+
+def _split(option: str, text: str) -> tuple[netaddr.IPAddress, int]:
+    address, slash, prefix = text.partition("/")
+    ip = _ip(option, address, text)
+    width = 32 if ip.version == IPV4 else 128
+    if not slash:
+        raise InvalidOption(option, text, f"has no prefix length; write it like {address}/{24 if width == 32 else 64}")
+    if not prefix.isascii() or not prefix.isdigit() or int(prefix) > width:
+        raise InvalidOption(option, text, f"has no usable prefix length; give a number from 0 to {width} after the slash")
+    return ip, int(prefix)
+
+
+def _refuse_reserved(option: str, ip: netaddr.IPAddress, found: str) -> None:
+    value = int(ip)
+    if ip.version == IPV4:
+        reserved = (
+            (value >> 24 == 0, "is of 0.0.0.0/8 (this network, RFC 1122)"),
+            (value >> 24 == 127, "is a loopback address"),
+            (value >> 28 == 0xE, "is a multicast address"),
+            (value >> 28 == 0xF, "is of 240.0.0.0/4 (reserved, RFC 1112)"),
+        )
+    else:
+        reserved = (
+            (value == 0, "is the unspecified address"),
+            (value == 1, "is the loopback address"),
+            (value >> 120 == 0xFF, "is a multicast address"),
+            (value >> 32 == 0xFFFF, "is an IPv4-mapped address"),
+        )
+    for matches, what in reserved:
+        if matches:
+            raise InvalidOption(option, found, f"{what}; an interface needs a unicast address")
+
+
+def interface_address(option: str, text: str) -> str:
+    """Return an interface's address with its prefix length in canonical form.
+
+    :raises InvalidOption: malformed, without prefix length, or not usable on
+        an interface (loopback, multicast, reserved, the subnet's own or
+        broadcast address).
+    """
+    text = text.strip()
+    ip, prefix = _split(option, text)
+    _refuse_reserved(option, ip, text)
+    width = 32 if ip.version == IPV4 else 128
+    if prefix == 0:
+        raise InvalidOption(option, text, "has prefix length 0, which would claim every address; give the subnet's own")
+    host_bits = width - prefix
+    # RFC 3021 and RFC 6164: with one host bit, both addresses are hosts.
+    if host_bits > 1:
+        host = int(ip) & ((1 << host_bits) - 1)
+        if host == 0:
+            what = "the subnet's own address" if ip.version == IPV4 else "the subnet-router anycast address"
+            raise InvalidOption(option, text, f"is {what}; choose a host address in it")
+        if ip.version == IPV4 and host == (1 << host_bits) - 1:
+            raise InvalidOption(option, text, "is the subnet's broadcast address; choose a host address in it")
+    return f"{ip}/{prefix}"
+
+
+def interface_addresses(option: str, texts: list[str]) -> tuple[str, ...]:
+    """Return the canonical addresses of a list, in its order.
+
+    :raises InvalidOption: as ``interface_address``, or an address twice.
+    """
+    result: list[str] = []
+    for place, text in enumerate(texts):
+        address = interface_address(f"{option}[{place}]", text)
+        if any(bare(address) == bare(other) for other in result):
+            raise InvalidOption(f"{option}[{place}]", text, "is in the list twice; name each address once")
+        result.append(address)
+    return tuple(result)
+
+
+def gateway(option: str, text: str, version: int) -> str:
+    """Return a gateway's address in canonical form.
+
+    :raises InvalidOption: malformed, reserved, or not of family ``version``.
+    """
+    text = text.strip()
+    ip = _ip(option, text, text)
+    if ip.version != version:
+        other = {IPV4: "gateway6 takes the IPv6 gateway", IPV6: "gateway takes the IPv4 gateway"}[version]
+        raise InvalidOption(option, text, f"is an IPv{ip.version} address where an IPv{version} one is needed; {other}")
+    _refuse_reserved(option, ip, text)
+    return str(ip)
+
+
+def destination(option: str, text: str) -> str:
+    """Return a route's destination as a canonical subnet (``default`` is not one: that is ``gateway``).
+
+    :raises InvalidOption: malformed, or bits set below the prefix length.
+    """
+    text = text.strip()
+    if "/" not in text:
+        ip = _ip(option, text, text)
+        return f"{ip}/{32 if ip.version == IPV4 else 128}"
+    ip, prefix = _split(option, text)
+    subnet = f"{ip}/{prefix}"
+    if network(subnet) != subnet:
+        raise InvalidOption(option, text, f"has bits set below its prefix length; write {network(subnet)}")
+    if prefix == 0:
+        raise InvalidOption(option, text, "is the default route; use gateway or gateway6")
+    return subnet
+
+
+def mac(option: str, text: str) -> str:
+    """Return a unicast MAC in canonical form (lower case, colons).
+
+    :raises InvalidOption: malformed, multicast (lowest bit of the first byte set) or all zeros.
+    """
+    canonical = text.strip().lower().replace("-", ":")
+    if not _MAC.fullmatch(canonical):
+        raise InvalidOption(option, text, "is not a MAC address; write six bytes like 02:72:6c:cd:9b:8d")
+    if int(canonical[:2], 16) & 1:
+        raise InvalidOption(option, text, "is a multicast MAC (lowest bit of the first byte set); an interface needs a unicast one")
+    if canonical == "00:00:00:00:00:00":
+        raise InvalidOption(option, text, "is all zeros; an interface needs a MAC of its own")
+    return canonical
+
+
+def seeded_mac(seed: str) -> str:
+    """Return the MAC that pipework's ``U:`` scheme makes of ``seed``.
+
+    02 and the first 40 bits of the MD5 of the text and a newline:
+    ``myhost.foo.com`` gives ``02:72:6c:cd:9b:8d``.
+    """
+    try:
+        digest = hashlib.md5(f"{seed}\n".encode(), usedforsecurity=False).hexdigest()
+    except TypeError:  # usedforsecurity came with Python 3.9's hashlib on OpenSSL builds only
+        digest = hashlib.md5(f"{seed}\n".encode()).hexdigest()
+    return ":".join(["02"] + [digest[i : i + 2] for i in range(0, 10, 2)])
+
+
+def bare(address: str) -> str:
+    """Return an interface address without its prefix length."""
+    return address.partition("/")[0]
+
+
+def network(address: str) -> str:
+    """Return the canonical subnet an interface address lies in."""
+    net = netaddr.IPNetwork(address)
+    return f"{net.network}/{net.prefixlen}"
+
+
+def bounds(subnet: str) -> tuple[int, int, int]:
+    """Return family, first and last address as numbers, for cheap comparisons."""
+    net = netaddr.IPNetwork(subnet)
+    return net.version, net.first, net.last
+
+
+def overlap(one: str, other: str) -> bool:
+    """Tell whether two subnets share an address."""
+    family_one, first_one, last_one = bounds(one)
+    family_other, first_other, last_other = bounds(other)
+    return family_one == family_other and first_one <= last_other and first_other <= last_one
+
+
+def contains(subnet: str, address: str) -> bool:
+    """Tell whether a bare address lies in a subnet (given as such or as an interface address)."""
+    version, first, last = bounds(subnet)
+    ip = netaddr.IPAddress(address)
+    return ip.version == version and first <= int(ip) <= last
+
+
+def is_private_ipv4(address: str) -> bool:
+    """Tell whether an address is of RFC 1918."""
+    return any(contains(block, bare(address)) for block in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"))
+
+
+def first_host(subnet: str) -> str:
+    """Return the subnet's first host address with its prefix length, where a gateway usually sits."""
+    net = netaddr.IPNetwork(subnet)
+    return f"{netaddr.IPAddress(net.first + 1)}/{net.prefixlen}"
+
+
+def broadcast(address: str) -> str:
+    """Return the broadcast address of an IPv4 interface address."""
+    return str(netaddr.IPAddress(netaddr.IPNetwork(address).last))

@@ -1,0 +1,201 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: BSD-2-Clause
+"""A container's interface on a bridge as it can be wanted. Private to the collection."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import InvalidOption
+from . import addresses, limits, names, route
+
+DEFAULT_INTERFACE = "eth1"
+
+# Most of what a user may give to name a container; exactly one of them.
+SELECTORS = ("container", "netns", "pid")
+
+
+@dataclass(frozen=True, order=True)
+class Target:
+    """Whose network namespace: ``kind`` is one of SELECTORS, ``runtime`` narrows the search for a container."""
+
+    kind: str
+    value: str
+    runtime: str = "auto"
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.value}"
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """What is wanted of one attachment; ``None`` leaves what is there as it is."""
+
+    target: Target
+    bridge: str
+    interface: str = DEFAULT_INTERFACE
+    host_interface: str | None = None
+    addresses: tuple[str, ...] | None = None
+    gateway: str | None = None
+    gateway6: str | None = None
+    routes: tuple[route.Route, ...] | None = None
+    mac: str | None = None
+    mtu: int | None = None
+    vlan: int | None = None
+
+    @property
+    def gateways(self) -> tuple[str, ...]:
+        return tuple(gateway for gateway in (self.gateway, self.gateway6) if gateway)
+
+    def __str__(self) -> str:
+        return f"{self.interface} of {self.target}"
+
+
+def parse(options: Mapping[str, Any], place: str = "") -> Attachment:
+    """Return the attachment that a module's options ask for.
+
+    ``place`` is put before option names in errors (``attachments[2].``).
+
+    :raises InvalidOption: naming the first option that can't be right.
+    """
+    interface = names.interface_name(f"{place}interface", options.get("interface") or DEFAULT_INTERFACE)
+    if interface == "lo":
+        raise InvalidOption(f"{place}interface", interface, "is the loopback interface of every namespace; choose another name")
+    bridge = options.get("bridge")
+    if not bridge:
+        raise InvalidOption(f"{place}bridge", bridge, "names no bridge; give the bridge to attach to")
+    host_interface = options.get("host_interface")
+    wanted = options.get("addresses")
+    mac, seed = options.get("mac"), options.get("mac_seed")
+    if mac is not None and seed is not None:
+        raise InvalidOption(f"{place}mac_seed", seed, "stands beside mac; give one of the two")
+    if seed is not None:
+        mac = addresses.seeded_mac(seed)
+    attachment = Attachment(
+        target=_target(options, place),
+        bridge=names.interface_name(f"{place}bridge", bridge),
+        interface=interface,
+        host_interface=names.interface_name(f"{place}host_interface", host_interface) if host_interface else None,
+        addresses=addresses.interface_addresses(f"{place}addresses", wanted) if wanted is not None else None,
+        gateway=_gateway(options, f"{place}gateway", addresses.IPV4),
+        gateway6=_gateway(options, f"{place}gateway6", addresses.IPV6),
+        routes=_routes(options.get("routes"), interface, place),
+        mac=addresses.mac(f"{place}mac", mac) if mac is not None else None,
+        mtu=limits.mtu(f"{place}mtu", options.get("mtu")),
+        vlan=limits.vlan(f"{place}vlan", options.get("vlan")),
+    )
+    _check_gateways(attachment, place)
+    if attachment.mtu is not None and attachment.mtu < limits.IPV6_MTU and _has_family(attachment, addresses.IPV6):
+        raise InvalidOption(f"{place}mtu", attachment.mtu, f"is below {limits.IPV6_MTU} bytes, the least IPv6 works with; raise it or leave out the IPv6 addresses")
+    return attachment
+
+
+def parse_list(items: Iterable[Mapping[str, Any]], common: Mapping[str, Any], option: str = "attachments") -> tuple[Attachment, ...]:
+    """Return the attachments of a list; what an item leaves out is taken from ``common``.
+
+    :raises InvalidOption: as ``parse``, or an interface, address, MAC or host
+        interface that is in the list twice.
+    """
+    parsed = []
+    for position, item in enumerate(items):
+        given = {key: value for key, value in item.items() if value is not None}
+        parsed.append(parse({**common, **given}, f"{option}[{position}]."))
+    _check_duplicates(parsed, option)
+    return tuple(parsed)
+
+
+def _target(options: Mapping[str, Any], place: str) -> Target:
+    given = [name for name in SELECTORS if options.get(name) is not None]
+    if len(given) != 1:
+        found = " and ".join(given) or "none of them"
+        raise InvalidOption(f"{place}container", found, "was given; give exactly one of container, netns or pid")
+    kind = given[0]
+    value = options[kind]
+    if kind == "pid":
+        if value <= 0:
+            raise InvalidOption(f"{place}pid", value, "is not a process id; give a number above 0")
+        return Target(kind, str(value))
+    if not value or any(character.isspace() or not character.isprintable() for character in value):
+        raise InvalidOption(f"{place}{kind}", value, "is empty or holds white space; give the name as its engine shows it")
+    if kind == "netns":
+        return Target(kind, _netns(f"{place}netns", value))
+    if "/" in value:
+        raise InvalidOption(f"{place}container", value, "holds '/', which no container name may; give a namespace's path in netns")
+    return Target(kind, value, options.get("runtime") or "auto")
+
+
+def _netns(option: str, value: str) -> str:
+    # A name and its path are the same namespace: one canonical form, so that duplicates are found.
+    if value.startswith("/"):
+        return value
+    if "/" in value or value in (".", ".."):
+        raise InvalidOption(option, value, "is neither a name nor an absolute path; write probe or /run/netns/probe")
+    return f"/run/netns/{value}"
+
+
+def _gateway(options: Mapping[str, Any], option: str, version: int) -> str | None:
+    text = options.get(option.rpartition(".")[2])
+    return addresses.gateway(option, text, version) if text is not None else None
+
+
+def _routes(items: list[Mapping[str, Any]] | None, link: str, place: str) -> tuple[route.Route, ...] | None:
+    if items is None:
+        return None
+    result: list[route.Route] = []
+    for position, item in enumerate(items):
+        option = f"{place}routes[{position}]"
+        destination = addresses.destination(f"{option}.destination", item["destination"])
+        version = addresses.family(destination)
+        gateway = item.get("gateway")
+        metric = item.get("metric")
+        if metric is not None and not 0 <= metric < 2**32:
+            raise InvalidOption(f"{option}.metric", metric, "is out of range; give 0 to 4294967295")
+        if version == addresses.IPV6 and metric == 0:
+            metric = None  # the kernel takes 0 for "not given" in IPv6
+        entry = route.Route(
+            destination,
+            addresses.gateway(f"{option}.gateway", gateway, version) if gateway is not None else None,
+            link,
+            route.DEFAULT_METRIC[version] if metric is None else metric,
+        )
+        if any(entry.key == other.key for other in result):
+            raise InvalidOption(f"{option}.destination", item["destination"], "is in the list twice with the same metric; give each its own metric")
+        result.append(entry)
+    return tuple(result)
+
+
+def _has_family(attachment: Attachment, version: int) -> bool:
+    return any(addresses.family(address) == version for address in attachment.addresses or ())
+
+
+def _check_gateways(attachment: Attachment, place: str) -> None:
+    for option, gateway in (("gateway", attachment.gateway), ("gateway6", attachment.gateway6)):
+        if gateway is None or attachment.addresses is None:
+            continue
+        version = addresses.family(gateway)
+        if not _has_family(attachment, version):
+            raise InvalidOption(f"{place}{option}", gateway, f"has no IPv{version} address beside it in addresses; add one or leave the gateway out")
+        if any(addresses.bare(address) == gateway for address in attachment.addresses):
+            raise InvalidOption(f"{place}{option}", gateway, "is the interface's own address; give the router's")
+
+
+def _check_duplicates(attachments: list[Attachment], option: str) -> None:
+    seen: dict[tuple[object, ...], int] = {}
+    for position, attachment in enumerate(attachments):
+        segment = (attachment.bridge, attachment.vlan)
+        claims: list[tuple[str, str, tuple[object, ...]]] = [
+            ("interface", attachment.interface, ("interface", attachment.target, attachment.interface)),
+        ]
+        if attachment.host_interface:
+            claims.append(("host_interface", attachment.host_interface, ("host_interface", attachment.host_interface)))
+        if attachment.mac:
+            claims.append(("mac", attachment.mac, ("mac", segment, attachment.mac)))
+        for address in attachment.addresses or ():
+            claims.append(("addresses", address, ("address", segment, addresses.bare(address))))
+        for name, found, claim in claims:
+            if claim in seen:
+                whose = f" for {attachment.target}" if name == "interface" else ""
+                raise InvalidOption(f"{option}[{position}].{name}", found, f"is in {option}[{seen[claim]}]{whose} too; each must be there once")
+            seen[claim] = position

@@ -1,0 +1,103 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: BSD-2-Clause
+"""A Linux bridge as it can be wanted. Private to the collection."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import InvalidOption
+from . import addresses, names
+from .limits import mtu as mtu_limits
+
+AUTO = "auto"
+
+# BR_MIN_FORWARD_DELAY and BR_MAX_FORWARD_DELAY of net/bridge/br_private_stp.h; 0 is taken while STP is off.
+FORWARD_DELAY = (2.0, 30.0)
+
+# br->ageing_time is kept in clock ticks of 1/100 s in 32 bits; a month is far beyond any use.
+AGEING_TIME = (0.0, 2_592_000.0)
+
+
+@dataclass(frozen=True)
+class Bridge:
+    """What is wanted of a bridge; ``None`` leaves what is there as it is.
+
+    ``forward_delay`` and ``ageing_time`` are in hundredths of a second, as in
+    the kernel's netlink attributes (USER_HZ).
+    """
+
+    name: str
+    addresses: tuple[str, ...] | None = None
+    auto_address: bool = False
+    mtu: int | None = None
+    mac: str | None = None
+    stp: bool | None = None
+    forward_delay: int | None = None
+    ageing_time: int | None = None
+    multicast_snooping: bool | None = None
+    vlan_filtering: bool | None = None
+    members: tuple[str, ...] | None = None
+    ip_forward: bool | None = None
+    masquerade: bool | None = None
+    up: bool | None = None
+    allow_overlap: bool = False
+
+
+def parse(options: Mapping[str, Any]) -> Bridge:
+    """Return the bridge that a module's options ask for.
+
+    :raises InvalidOption: naming the first option that can't be right.
+    """
+    name = names.interface_name("name", options["name"])
+    wanted = options.get("addresses")
+    auto = False
+    if wanted is not None:
+        auto = AUTO in wanted
+        wanted = addresses.interface_addresses("addresses", [text for text in wanted if text != AUTO])
+    mac = options.get("mac")
+    members = options.get("members")
+    stp = options.get("stp")
+    forward_delay = _hundredths("forward_delay", options.get("forward_delay"), 0.0, FORWARD_DELAY[1])
+    if stp and forward_delay is not None and forward_delay < FORWARD_DELAY[0] * 100:
+        raise InvalidOption(
+            "forward_delay", options["forward_delay"], "is below 2 seconds, the least the kernel takes while stp is on; raise it or turn stp off"
+        )
+    return Bridge(
+        name=name,
+        addresses=wanted,
+        auto_address=auto,
+        mtu=mtu_limits("mtu", options.get("mtu")),
+        mac=addresses.mac("mac", mac) if mac is not None else None,
+        stp=stp,
+        forward_delay=forward_delay,
+        ageing_time=_hundredths("ageing_time", options.get("ageing_time"), *AGEING_TIME),
+        multicast_snooping=options.get("multicast_snooping"),
+        vlan_filtering=options.get("vlan_filtering"),
+        members=_members(name, members) if members is not None else None,
+        ip_forward=options.get("ip_forward"),
+        masquerade=options.get("masquerade"),
+        up=options.get("up"),
+        allow_overlap=bool(options.get("allow_overlap")),
+    )
+
+
+def _hundredths(option: str, seconds: float | None, least: float, most: float) -> int | None:
+    if seconds is None:
+        return None
+    if not least <= seconds <= most:
+        raise InvalidOption(option, seconds, f"is out of range; give {least:g} to {most:g} seconds")
+    return round(seconds * 100)
+
+
+def _members(bridge: str, members: list[str]) -> tuple[str, ...]:
+    for place, member in enumerate(members):
+        option = f"members[{place}]"
+        names.interface_name(option, member)
+        if member == bridge:
+            raise InvalidOption(option, member, "is the bridge itself; name the interfaces that are to be its ports")
+        if member in members[:place]:
+            raise InvalidOption(option, member, "is in the list twice; name each interface once")
+    return tuple(members)

@@ -1,0 +1,19 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: BSD-2-Clause
+"""A bridge whose traffic Docker's filter lets through. Private to the collection."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, order=True)
+class AcceptedBridge:
+    """What comes from ``bridge`` is accepted, and so are the replies to it.
+
+    ``family`` is ``ip`` or ``ip6``, as nftables names them: Docker may filter
+    one and not the other.
+    """
+
+    family: str
+    bridge: str

@@ -1,0 +1,32 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: BSD-2-Clause
+"""Ranges of numbers that several kinds of things share. Private to the collection."""
+
+from __future__ import annotations
+
+from ..errors import InvalidOption
+
+MTU = (68, 65535)
+"""ETH_MIN_MTU and ETH_MAX_MTU of linux/if_ether.h, in bytes."""
+
+IPV6_MTU = 1280
+"""Bytes below which the kernel takes IPv6 off an interface (RFC 8200)."""
+
+VLAN = (1, 4094)
+"""VLAN ids a port may carry: 0 is a priority tag, 4095 reserved (IEEE 802.1Q)."""
+
+
+def mtu(option: str, value: int | None) -> int | None:
+    """Return ``value`` if a veth or a bridge takes it (68 to 65535 bytes); ``None`` stays ``None``."""
+    return _between(option, value, MTU, "bytes")
+
+
+def vlan(option: str, value: int | None) -> int | None:
+    """Return ``value`` if it is a VLAN id a port may carry (1 to 4094); ``None`` stays ``None``."""
+    return _between(option, value, VLAN, "for a VLAN id")
+
+
+def _between(option: str, value: int | None, limits: tuple[int, int], unit: str) -> int | None:
+    if value is not None and not limits[0] <= value <= limits[1]:
+        raise InvalidOption(option, value, f"is out of range; give {limits[0]} to {limits[1]} {unit}")
+    return value

@@ -1,0 +1,62 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: BSD-2-Clause
+"""A unicast route of the main table. Private to the collection."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from . import addresses
+
+PROTOCOL = 112
+"""Our mark on a route (rtm_protocol): a number that iproute2's rt_protos leaves free."""
+
+DEFAULT = {addresses.IPV4: "0.0.0.0/0", addresses.IPV6: "::/0"}
+
+# What the kernel puts in where none is given (IP6_RT_PRIO_USER of net/ip6_route.h).
+DEFAULT_METRIC = {addresses.IPV4: 0, addresses.IPV6: 1024}
+
+
+@dataclass(frozen=True, order=True)
+class Route:
+    """``destination`` is a canonical subnet; a ``gateway`` of ``None`` means on-link."""
+
+    destination: str
+    gateway: str | None
+    link: str
+    metric: int
+    protocol: int = PROTOCOL
+
+    @property
+    def family(self) -> int:
+        return addresses.family(self.destination)
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """What the kernel keeps one route for (per table and, for IPv4, TOS)."""
+        return self.destination, self.metric
+
+    @property
+    def is_default(self) -> bool:
+        return self.destination in (DEFAULT[addresses.IPV4], DEFAULT[addresses.IPV6])
+
+    def __str__(self) -> str:
+        text = "default" if self.is_default else self.destination
+        if self.gateway:
+            text += f" via {self.gateway}"
+        text += f" dev {self.link}"
+        if self.metric != DEFAULT_METRIC[self.family]:
+            text += f" metric {self.metric}"
+        return text
+
+
+def default(gateway: str, link: str) -> Route:
+    """Return the default route through a gateway."""
+    version = addresses.family(gateway)
+    return Route(DEFAULT[version], gateway, link, DEFAULT_METRIC[version])
+
+
+def host(address: str, link: str) -> Route:
+    """Return the on-link route to one address: what an off-link gateway needs first."""
+    version = addresses.family(address)
+    return Route(f"{address}/{32 if version == addresses.IPV4 else 128}", None, link, DEFAULT_METRIC[version])

@@ -1,0 +1,397 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: BSD-2-Clause
+"""What can be done to a host: small values that know how to be done, undone and said. Private to the collection.
+
+An operation never looks: all it needs stands in it, put there by a plan. It
+acts through the ``Host`` it is given, the real one or the tests' simulated
+one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from ..model.masquerade import Masquerade
+from ..model.ovs import OvsPort
+from ..model.route import Route
+
+HOST = ""
+"""The place that is the host's own network namespace; every other place is a container's, by its printable name."""
+
+
+class Host(Protocol):
+    """What operations need of a host."""
+
+    def namespace(self, place: str) -> Any:
+        """Return the place's links, addresses and routes (``host.netlink.NetworkNamespace``)."""
+
+    def descriptor(self, place: str) -> int:
+        """Return the open descriptor by which a place's namespace is pinned."""
+
+    def write_sysctl(self, place: str, name: str, value: str) -> None:
+        """Write one sysctl, named with slashes (``net/ipv4/ip_forward``)."""
+
+    def change_masquerades(self, add: Collection[Masquerade], remove: Collection[Masquerade]) -> None:
+        """Change the source NAT in one transaction."""
+
+    def change_docker_user(self, add: Collection[tuple[int, str]], remove: Collection[tuple[int, str]]) -> None:
+        """Change which (family, bridge) Docker's DOCKER-USER chain lets pass."""
+
+    def change_ovs_ports(self, add: Sequence[OvsPort], change: Sequence[OvsPort], remove: Sequence[OvsPort]) -> None:
+        """Change ports of Open vSwitch bridges in one transaction and wait until they are in effect."""
+
+    def set_tx_checksum_offload(self, place: str, link: str, on: bool) -> None:
+        """Switch the transmit checksum offload of a link."""
+
+    def announce(self, place: str, link: str, addresses: Sequence[str]) -> None:
+        """Send gratuitous ARP and unsolicited neighbour advertisements."""
+
+
+@dataclass(frozen=True)
+class Operation:
+    """``place`` is where it acts."""
+
+    place: str
+
+    def lines(self) -> list[str]:
+        """Return what it does, a line each thing."""
+        return [f"{self.what()}{f' in {self.place}' if self.place else ''}"]
+
+    def what(self) -> str:
+        raise NotImplementedError
+
+    def do(self, host: Host) -> None:
+        raise NotImplementedError
+
+    def undo(self, host: Host) -> None:
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class AddBridge(Operation):
+    name: str
+    attributes: Mapping[str, int]
+    mac: str | None
+
+    def what(self) -> str:
+        settings = "".join(f" {key} {value}" for key, value in sorted(self.attributes.items()))
+        return f"create bridge {self.name}{f' mac {self.mac}' if self.mac else ''}{settings}"
+
+    def do(self, host: Host) -> None:
+        host.namespace(self.place).add_bridge(self.name, self.attributes, self.mac)
+
+    def undo(self, host: Host) -> None:
+        host.namespace(self.place).delete_link(self.name)
+
+
+@dataclass(frozen=True)
+class ChangeBridge(Operation):
+    """``new`` and ``old`` have the same keys, named as in ``model.bridge.Bridge``."""
+
+    name: str
+    new: Mapping[str, int]
+    old: Mapping[str, int]
+
+    def what(self) -> str:
+        changes = ", ".join(f"{key} {self.old[key]} to {self.new[key]}" for key in sorted(self.new))
+        return f"change bridge {self.name}: {changes}"
+
+    def do(self, host: Host) -> None:
+        host.namespace(self.place).change_bridge(self.name, self.new)
+
+    def undo(self, host: Host) -> None:
+        host.namespace(self.place).change_bridge(self.name, self.old)
+
+
+@dataclass(frozen=True)
+class AddVeth(Operation):
+    """The peer is born in ``peer_place`` as ``peer``."""
+
+    name: str
+    birth_name: str
+    peer: str
+    peer_place: str
+    mac: str | None
+    mtu: int
+    alias: str
+    alternative_name: str
+
+    def what(self) -> str:
+        return f"create veth {self.name} with its peer {self.peer} in {self.peer_place}, mtu {self.mtu}{f', mac {self.mac}' if self.mac else ''}"
+
+    def do(self, host: Host) -> None:
+        host.namespace(self.place).add_veth(
+            self.birth_name, self.name, self.peer, host.descriptor(self.peer_place), self.mac, self.mtu, self.alias, self.alternative_name
+        )
+
+    def undo(self, host: Host) -> None:
+        host.namespace(self.place).delete_link(self.name)
+
+
+@dataclass(frozen=True)
+class ClaimVeth(Operation):
+    """Mark a veth that a killed run made and did not come to mark, or whose mark was taken off."""
+
+    name: str
+    old_name: str
+    alias: str
+    alternative_name: str
+
+    def what(self) -> str:
+        return f"mark {self.old_name} as ours" + (f" and rename it to {self.name}" if self.name != self.old_name else "")
+
+    def do(self, host: Host) -> None:
+        host.namespace(self.place).claim(self.old_name, self.name, self.alias, self.alternative_name)
+
+    def undo(self, host: Host) -> None:
+        if self.name != self.old_name:
+            host.namespace(self.place).rename_link(self.name, self.old_name, (), ())
+
+
+@dataclass(frozen=True)
+class DeleteLink(Operation):
+    """``restore`` makes it again as it was."""
+
+    name: str
+    description: str
+    restore: tuple[Operation, ...]
+
+    def what(self) -> str:
+        return f"delete {self.description}"
+
+    def do(self, host: Host) -> None:
+        host.namespace(self.place).delete_link(self.name)
+
+    def undo(self, host: Host) -> None:
+        for operation in self.restore:
+            operation.do(host)
+
+
+@dataclass(frozen=True)
+class SetLink(Operation):
+    """``new`` and ``old`` have the same keys: up, mtu, mac, master ('' for none), alias."""
+
+    name: str
+    new: Mapping[str, Any]
+    old: Mapping[str, Any]
+
+    def what(self) -> str:
+        return f"set {self.name} " + ", ".join(_setting(key, value) for key, value in sorted(self.new.items()))
+
+    def do(self, host: Host) -> None:
+        host.namespace(self.place).set_link(self.name, **self.new)
+
+    def undo(self, host: Host) -> None:
+        host.namespace(self.place).set_link(self.name, **self.old)
+
+
+def _setting(key: str, value: Any) -> str:
+    if key == "up":
+        return "up" if value else "down"
+    if key == "master" and not value:
+        return "nomaster"
+    return f"{key} {value}"
+
+
+@dataclass(frozen=True)
+class RenameLink(Operation):
+    """What is kept is what an older kernel drops while the link is down for it."""
+
+    old: str
+    new: str
+    keep_addresses: tuple[str, ...]
+    keep_routes: tuple[Route, ...]
+
+    def what(self) -> str:
+        return f"rename {self.old} to {self.new}"
+
+    def do(self, host: Host) -> None:
+        host.namespace(self.place).rename_link(self.old, self.new, self.keep_addresses, self.keep_routes)
+
+    def undo(self, host: Host) -> None:
+        host.namespace(self.place).rename_link(self.new, self.old, self.keep_addresses, self._routes_of(self.old))
+
+    def _routes_of(self, link: str) -> tuple[Route, ...]:
+        return tuple(Route(route.destination, route.gateway, link, route.metric, route.protocol) for route in self.keep_routes)
+
+
+@dataclass(frozen=True)
+class AddAddress(Operation):
+    link: str
+    address: str
+
+    def what(self) -> str:
+        return f"add address {self.address} to {self.link}"
+
+    def do(self, host: Host) -> None:
+        host.namespace(self.place).add_address(self.link, self.address)
+
+    def undo(self, host: Host) -> None:
+        host.namespace(self.place).remove_address(self.link, self.address)
+
+
+@dataclass(frozen=True)
+class RemoveAddress(Operation):
+    """What is kept is what the kernel drops along with a subnet's first address."""
+
+    link: str
+    address: str
+    keep_addresses: tuple[str, ...]
+    keep_routes: tuple[Route, ...]
+
+    def what(self) -> str:
+        return f"remove address {self.address} from {self.link}"
+
+    def do(self, host: Host) -> None:
+        host.namespace(self.place).remove_address(self.link, self.address, self.keep_addresses, self.keep_routes)
+
+    def undo(self, host: Host) -> None:
+        host.namespace(self.place).add_address(self.link, self.address)
+
+
+@dataclass(frozen=True)
+class SetRoute(Operation):
+    """``old`` is the route it takes the place of."""
+
+    route: Route
+    old: Route | None
+
+    def what(self) -> str:
+        return f"set route {self.route}" + (f" in place of {self.old}" if self.old else "")
+
+    def do(self, host: Host) -> None:
+        host.namespace(self.place).set_route(self.route)
+
+    def undo(self, host: Host) -> None:
+        if self.old:
+            host.namespace(self.place).set_route(self.old)
+        else:
+            host.namespace(self.place).remove_route(self.route)
+
+
+@dataclass(frozen=True)
+class RemoveRoute(Operation):
+    route: Route
+
+    def what(self) -> str:
+        return f"remove route {self.route}"
+
+    def do(self, host: Host) -> None:
+        host.namespace(self.place).remove_route(self.route)
+
+    def undo(self, host: Host) -> None:
+        host.namespace(self.place).set_route(self.route)
+
+
+@dataclass(frozen=True)
+class SetSysctl(Operation):
+    name: str
+    new: str
+    old: str
+
+    def what(self) -> str:
+        return f"set sysctl {self.name.replace('/', '.')} from {self.old} to {self.new}"
+
+    def do(self, host: Host) -> None:
+        host.write_sysctl(self.place, self.name, self.new)
+
+    def undo(self, host: Host) -> None:
+        host.write_sysctl(self.place, self.name, self.old)
+
+
+@dataclass(frozen=True)
+class ChangeMasquerades(Operation):
+    add: tuple[Masquerade, ...]
+    remove: tuple[Masquerade, ...]
+
+    def lines(self) -> list[str]:
+        return [f"masquerade {nat.subnet} when it leaves by another interface than {nat.bridge}" for nat in self.add] + [
+            f"stop masquerading {nat.subnet} of {nat.bridge}" for nat in self.remove
+        ]
+
+    def do(self, host: Host) -> None:
+        host.change_masquerades(self.add, self.remove)
+
+    def undo(self, host: Host) -> None:
+        host.change_masquerades(self.remove, self.add)
+
+
+@dataclass(frozen=True)
+class ChangeDockerUser(Operation):
+    add: tuple[tuple[int, str], ...]
+    remove: tuple[tuple[int, str], ...]
+
+    def lines(self) -> list[str]:
+        return [f"let IPv{family} traffic of {bridge} pass Docker's DOCKER-USER chain" for family, bridge in self.add] + [
+            f"take {bridge} out of Docker's DOCKER-USER chain for IPv{family}" for family, bridge in self.remove
+        ]
+
+    def do(self, host: Host) -> None:
+        host.change_docker_user(self.add, self.remove)
+
+    def undo(self, host: Host) -> None:
+        host.change_docker_user(self.remove, self.add)
+
+
+@dataclass(frozen=True)
+class ChangeOvsPorts(Operation):
+    """``old`` holds the ports of ``change`` and ``remove`` as they were."""
+
+    add: tuple[OvsPort, ...]
+    change: tuple[OvsPort, ...]
+    remove: tuple[OvsPort, ...]
+    old: tuple[OvsPort, ...]
+
+    def lines(self) -> list[str]:
+        return (
+            [f"add port {port.name} to Open vSwitch bridge {port.bridge}{_tag(port)}" for port in self.add]
+            + [f"change port {port.name} of Open vSwitch bridge {port.bridge}{_tag(port) or ', untagged'}" for port in self.change]
+            + [f"remove port {port.name} from Open vSwitch bridge {port.bridge}" for port in self.remove]
+        )
+
+    def do(self, host: Host) -> None:
+        host.change_ovs_ports(self.add, self.change, self.remove)
+
+    def undo(self, host: Host) -> None:
+        before = {port.name: port for port in self.old}
+        host.change_ovs_ports(
+            [before[port.name] for port in self.remove if port.name in before],
+            [before[port.name] for port in self.change if port.name in before],
+            self.add,
+        )
+
+
+def _tag(port: OvsPort) -> str:
+    return f", VLAN {port.tag}" if port.tag is not None else ""
+
+
+@dataclass(frozen=True)
+class SetTxChecksumOffload(Operation):
+    link: str
+    on: bool
+
+    def what(self) -> str:
+        return f"switch the TX checksum offload of {self.link} {'on' if self.on else 'off'} (userspace datapath)"
+
+    def do(self, host: Host) -> None:
+        host.set_tx_checksum_offload(self.place, self.link, self.on)
+
+    def undo(self, host: Host) -> None:
+        host.set_tx_checksum_offload(self.place, self.link, not self.on)
+
+
+@dataclass(frozen=True)
+class Announce(Operation):
+    link: str
+    addresses: tuple[str, ...]
+
+    def what(self) -> str:
+        return f"announce {', '.join(self.addresses)} from {self.link}"
+
+    def do(self, host: Host) -> None:
+        host.announce(self.place, self.link, self.addresses)
+
+    def undo(self, host: Host) -> None:
+        pass  # what was said can't be unsaid; neighbours correct themselves
