@@ -9,7 +9,7 @@ is that each daemon has a parent group of its own, /lab-NAME/HOST.
 from __future__ import annotations
 
 import os
-from typing import Iterator
+from collections.abc import Iterator
 
 from .processes import wait_until
 

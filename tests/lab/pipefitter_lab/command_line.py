@@ -4,20 +4,21 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
-import time
-from typing import NoReturn, Sequence
+from collections.abc import Callable, Sequence
 
 from .errors import LabError
-from .layout import Layout
+from .layout import DEFAULT_NAME, Layout, existing_labs
 
 
 def main(arguments: Sequence[str]) -> int:
     try:
         if arguments[:1] in (["_lan"], ["_host"]):
             return _init(arguments)
-        return _command(arguments)
+        chosen = _parser().parse_args(arguments)
+        return chosen.function(chosen) or 0
     except LabError as error:
         print(f"lab: {error}", file=sys.stderr)
         return 1
@@ -25,117 +26,126 @@ def main(arguments: Sequence[str]) -> int:
         print("lab: interrupted", file=sys.stderr)
         return 130
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or Python complains once more at its end
         return 1
 
 
-def _init(arguments: Sequence[str]) -> NoReturn:
+def _init(arguments: Sequence[str]) -> int:
     """What this program does as PID 1; not for the command line."""
     if arguments[0] == "_lan":
         from . import lan
 
-        name, descriptor, log = arguments[1:]
-        _detach(log)
-        lan.boot(name, int(descriptor))
+        lan.boot(*arguments[1:])
     else:
         from . import host_boot
 
-        lab, host, connected, report = arguments[1:]
-        host_boot.boot(lab, host, int(connected), int(report))
-    sys.exit(1)
+        host_boot.boot(*arguments[1:])
+    return 1
 
 
-def _detach(log: str) -> None:
-    """Let go of the terminal of "lab up"."""
-    os.chdir("/")
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    for source, target in ((nothing, 0), (output, 1), (output, 2)):
-        os.dup2(source, target)
-    os.close(nothing)
-    os.close(output)
-
-
-def _command(arguments: Sequence[str]) -> int:
-    import argparse
-
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="lab", description="Hosts on this machine to try networks on, each with its own Docker, Open vSwitch and SSH."
+        prog="lab",
+        description="Hosts on this machine to try networks on, each with its own Docker, Open vSwitch and SSH.",
+        epilog="'lab COMMAND --help' says more about a command.",
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
-    def command(name: str, function, text: str):
+    def command(name: str, function: Callable, text: str, lab: bool = True) -> argparse.ArgumentParser:
         sub = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
-        sub.add_argument("--name", default="lab", help="which lab (default: lab)")
+        if lab:
+            sub.add_argument("--name", default=DEFAULT_NAME, help="which lab (default: %(default)s)")
         sub.set_defaults(function=function)
         return sub
 
-    sub = command("up", _up, "start a lab")
-    sub.add_argument("--hosts", type=int, default=3, help="number of hosts: hosta, hostb, ... (default: 3)")
-    sub.add_argument("--subnet", default="10.77.0.0/24", help="the LAN's (default: %(default)s)")
-    sub.add_argument("--no-docker", action="store_true", help="do not start Docker")
-    sub.add_argument("--no-ovs", action="store_true", help="do not start Open vSwitch")
-    sub = command("exec", _exec, "run a command in a host")
-    sub.add_argument("host")
-    sub.add_argument("command", nargs=argparse.REMAINDER, metavar="-- CMD")
-    sub = command("run", _run, "run a command on the LAN, beside the hosts")
-    sub.add_argument("command", nargs=argparse.REMAINDER, metavar="-- CMD")
-    sub = command("proxy", _proxy, "connect stdin and stdout with a port on the LAN (for ssh's ProxyCommand)")
-    sub.add_argument("--pass-socket", action="store_true", help="hand the connection over to ssh (its ProxyUseFdpass)")
-    sub.add_argument("address", help="address or name of a host")
-    sub.add_argument("port", type=int, nargs="?", default=22)
+    _add_up(command("up", _up, "start a lab"))
+    sub = command("exec", _exec, "run a command in a host, with the exit status and the streams passed through")
+    sub.add_argument("host", metavar="HOST")
+    sub.add_argument("command", nargs=argparse.REMAINDER, metavar="-- CMD", help="default: a login shell")
+    sub = command("run", _run, "run a command on the LAN, beside the hosts, with this machine's files")
+    sub.add_argument("command", nargs=argparse.REMAINDER, metavar="-- CMD", help="default: a shell")
     command("inventory", _inventory, "print an Ansible inventory with the group lab")
     sub = command("containers", _containers, "start busybox containers that sleep, all at once")
-    sub.add_argument("--network", default="none", help="Docker network (default: none)")
-    sub.add_argument("host")
+    sub.add_argument("--network", default="none", help="Docker network (default: %(default)s)")
+    sub.add_argument("host", metavar="HOST")
     sub.add_argument("containers", nargs="+", metavar="CONTAINER")
+    sub = command("podman-image", _podman_image, "give a host's Podman the busybox image")
+    sub.add_argument("host", metavar="HOST")
+    sub = command("docker-restart", _docker_restart, "stop and start a host's Docker daemon")
+    sub.add_argument("host", metavar="HOST")
+    sub = command("proxy", _proxy, "connect stdin and stdout with a port on the LAN, for ssh's ProxyCommand")
+    sub.add_argument("--pass-socket", action="store_true", help="hand the connection over to ssh (its ProxyUseFdpass)")
+    sub.add_argument("host", metavar="HOST", help="name or address")
+    sub.add_argument("port", metavar="PORT", type=int, nargs="?", default=22, help="default: 22")
+    sub = command("status", _status, "show what runs: every lab, or one", lab=False)
+    sub.add_argument("--name", help="which lab (default: all)")
     command("down", _down, "remove a lab and all that belongs to it")
+    command("doctor", _doctor, "say what this machine lacks, one line each", lab=False)
+    return parser
 
-    chosen = parser.parse_args(arguments)
-    return chosen.function(chosen) or 0
+
+def _add_up(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--hosts", type=int, default=3, metavar="N", help="hosta, hostb, ... (default: %(default)s)")
+    sub.add_argument("--subnet", default="10.77.0.0/24", help="of the LAN (default: %(default)s)")
+    sub.add_argument("--no-docker", action="store_true", help="do not start Docker")
+    sub.add_argument("--no-ovs", action="store_true", help="do not start Open vSwitch")
+    sub.add_argument("--podman", action="store_true", help="give every host's Podman the busybox image too")
+    sub.add_argument(
+        "--pyroute2",
+        action="append",
+        default=[],
+        metavar="HOST=VERSION",
+        help="install this version of pyroute2 in this host; may be repeated",
+    )
+    sub.add_argument("--pip", metavar="PATH", help="the pip that fetches it (default: the system Python's)")
 
 
-def _up(chosen) -> None:
-    from . import startup
+def _up(chosen: argparse.Namespace) -> None:
+    import time
+
+    from . import doctor, pyroute2_version, startup
     from .spec import Spec
 
-    layout = Layout(chosen.name)
-    spec = Spec(chosen.name, chosen.hosts, chosen.subnet, not chosen.no_docker, not chosen.no_ovs)
     begin = time.monotonic()
 
     def progress(text: str) -> None:
         print(f"{time.monotonic() - begin:5.1f} s  {text}", file=sys.stderr, flush=True)
 
-    startup.up(layout, spec, lambda: None, progress)
+    layout = Layout(chosen.name)
+    spec = Spec(
+        chosen.name, chosen.hosts, chosen.subnet, not chosen.no_docker, not chosen.no_ovs, podman=chosen.podman
+    )
+    missing = doctor.missing_for_up(spec)
+    if missing:
+        raise LabError("; ".join(missing))
+    pyroute2 = pyroute2_version.fetch(chosen.pyroute2, spec, chosen.pip)
+    startup.up(layout, spec, pyroute2, progress)
 
 
-def _after_dashes(command: Sequence[str]) -> Sequence[str]:
-    command = command[1:] if command[:1] == ["--"] else command
-    if not command:
-        raise LabError("say which command to run, after --")
-    return command
+def _without_dashes(command: Sequence[str], default: Sequence[str]) -> Sequence[str]:
+    return (command[1:] if command[:1] == ["--"] else command) or default
 
 
-def _exec(chosen) -> None:
+def _exec(chosen: argparse.Namespace) -> None:
     from . import entering
 
-    entering.execute(Layout(chosen.name), chosen.host, _after_dashes(chosen.command))
+    entering.execute(Layout(chosen.name), chosen.host, _without_dashes(chosen.command, ["bash", "-l"]))
 
 
-def _run(chosen) -> None:
+def _run(chosen: argparse.Namespace) -> None:
     from . import entering
 
-    entering.run_on_lan(Layout(chosen.name), _after_dashes(chosen.command))
+    entering.run_on_lan(Layout(chosen.name), _without_dashes(chosen.command, ["bash"]))
 
 
-def _proxy(chosen) -> None:
-    from . import entering
+def _proxy(chosen: argparse.Namespace) -> None:
+    from . import connecting
 
-    connect = entering.pass_socket if chosen.pass_socket else entering.relay
-    connect(Layout(chosen.name), chosen.address, chosen.port)
+    connect = connecting.pass_socket if chosen.pass_socket else connecting.relay
+    connect(Layout(chosen.name), chosen.host, chosen.port)
 
 
-def _inventory(chosen) -> None:
+def _inventory(chosen: argparse.Namespace) -> None:
     from . import init, ssh
     from .record import running
     from .spec import Spec
@@ -145,20 +155,71 @@ def _inventory(chosen) -> None:
     print(ssh.inventory(layout, Spec.load(layout), init.ENTRY), end="")
 
 
-def _containers(chosen) -> None:
+def _containers(chosen: argparse.Namespace) -> None:
     from . import docker_engine
     from .record import running_host
 
     host_init = running_host(Layout(chosen.name), chosen.host)
-    docker_engine.of_host(host_init.pid).start_containers(chosen.containers, chosen.network, ["sleep", "1000000"])
+    docker_engine.of_host(host_init.pid).start_containers(chosen.containers, chosen.network)
 
 
-def _down(chosen) -> None:
-    from . import startup, teardown
+def _podman_image(chosen: argparse.Namespace) -> None:
+    from . import entering, podman
+    from .record import running_host
+    from .spec import Spec
 
     layout = Layout(chosen.name)
-    if not os.path.isdir(layout.root):
+    host_init = running_host(layout, chosen.host)
+    podman.import_image(Spec.load(layout).image, entering.nsenter(host_init.pid))
+
+
+def _docker_restart(chosen: argparse.Namespace) -> None:
+    from . import docker_engine, entering
+    from .record import running_host
+
+    host_init = running_host(Layout(chosen.name), chosen.host)
+    docker_engine.restart(host_init.pid, entering.nsenter(host_init.pid))
+
+
+def _status(chosen: argparse.Namespace) -> int:
+    from . import status
+
+    names = [chosen.name] if chosen.name else existing_labs()
+    if not names:
+        print("no lab is up")
+        return 1
+    result = 0
+    for name in names:
+        try:
+            for line in status.lines(Layout(name)):
+                print(line)
+        except LabError as error:
+            print(f"{name}: {error}")
+            result = 1
+    return result
+
+
+def _down(chosen: argparse.Namespace) -> None:
+    from . import teardown
+    from .lock import Lock
+
+    layout = Layout(chosen.name)
+    if layout.name not in existing_labs():
         print(f"there is no lab {layout.name}", file=sys.stderr)
         return
-    with startup.Lock(layout):
+    with Lock(layout):
         teardown.remove(layout)
+
+
+def _doctor(_: argparse.Namespace) -> int:
+    from . import doctor
+
+    necessary = False
+    nothing = True
+    for finding in doctor.examine():
+        print(("necessary: " if finding.necessary else "optional:  ") + finding.text)
+        necessary |= finding.necessary
+        nothing = False
+    if nothing:
+        print("this machine lacks nothing")
+    return 1 if necessary else 0

@@ -5,17 +5,19 @@
 from __future__ import annotations
 
 import subprocess
-from typing import Optional, Sequence
+from collections.abc import Mapping, Sequence
 
+from .environment import ROOT_LOGIN
 from .errors import LabError
 
-# What a root login on Debian has. The caller's own PATH can hold anything.
-PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-ENVIRONMENT = {"PATH": PATH, "HOME": "/root", "LANG": "C.UTF-8", "USER": "root", "LOGNAME": "root", "SHELL": "/bin/bash"}
 
-
-def run(command: Sequence[str], stdin: Optional[str] = None, timeout: float = 30.0) -> str:
-    """Run `command` with a plain root environment; its output, or a LabError with what it said."""
+def run(
+    command: Sequence[str],
+    stdin: str | None = None,
+    timeout: float = 30.0,
+    environment: Mapping[str, str] = ROOT_LOGIN,
+) -> str:
+    """Run `command`; its output, or a LabError with what it said."""
     try:
         done = subprocess.run(
             command,
@@ -23,7 +25,7 @@ def run(command: Sequence[str], stdin: Optional[str] = None, timeout: float = 30
             stdin=subprocess.DEVNULL if stdin is None else None,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env=ENVIRONMENT,
+            env=environment,
             timeout=timeout,
             text=True,
             check=False,

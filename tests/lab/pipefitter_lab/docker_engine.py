@@ -10,16 +10,19 @@ import os
 import socket
 import subprocess
 import urllib.parse
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Optional, Sequence
+from typing import Any
 
 from . import busybox_image, cgroups
-from .commands import ENVIRONMENT
+from .commands import run
+from .environment import ROOT_LOGIN
 from .errors import LabError
 from .processes import wait_until
 
 SOCKET = "/run/docker.sock"
 LOG = "/var/log/docker.log"
+_COMMAND = ("dockerd", "--host", f"unix://{SOCKET}")
 START_TIMEOUT = 60.0  # seconds; 1 to 3 are usual, a busy machine takes longer
 
 
@@ -60,10 +63,10 @@ class Api:
         if b'"error"' in said:
             raise LabError(f"Docker could not import {tar}: {_message(said)}")
 
-    def start_container(self, name: str, network: str, command: Sequence[str]) -> None:
+    def start_container(self, name: str, network: str) -> None:
         wanted = {
             "Image": f"{busybox_image.NAME}:{busybox_image.TAG}",
-            "Cmd": list(command),
+            "Cmd": ["sleep", "1000000"],
             # sleep is PID 1 of the container and so ignores SIGTERM: without this each stop takes 10 s
             "StopTimeout": 1,
             "HostConfig": {"NetworkMode": network},
@@ -72,9 +75,9 @@ class Api:
         self.request("POST", f"/containers/create?{query}", json.dumps(wanted))
         self.request("POST", f"/containers/{name}/start")
 
-    def start_containers(self, names: Sequence[str], network: str, command: Sequence[str]) -> None:
+    def start_containers(self, names: Sequence[str], network: str) -> None:
         with ThreadPoolExecutor(max_workers=4) as pool:
-            for done in [pool.submit(self.start_container, name, network, command) for name in names]:
+            for done in [pool.submit(self.start_container, name, network) for name in names]:
                 done.result()
 
 
@@ -96,18 +99,40 @@ def start(timeout: float = START_TIMEOUT) -> None:
     """Start the daemon in this host and wait until it answers."""
     with open(LOG, "ab") as log:
         daemon = subprocess.Popen(
-            ["dockerd", "--host", f"unix://{SOCKET}"],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            env=ENVIRONMENT,
-            start_new_session=True,
+            _COMMAND, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=ROOT_LOGIN, start_new_session=True
         )
     api = Api()
     if not wait_until(lambda: daemon.poll() is not None or api.answers(), timeout):
         raise LabError(f"dockerd does not answer after {timeout:.0f} s: {_last_words()}")
     if daemon.poll() is not None:
         raise LabError(f"dockerd ended with status {daemon.returncode}: {_last_words()}")
+
+
+def restart(host_init: int, enter: Sequence[str], timeout: float = START_TIMEOUT) -> None:
+    """Stop and start the daemon of the host whose init is `host_init` and which `enter` enters.
+
+    Its containers stop, as with "systemctl restart docker" where live-restore is off.
+    """
+    api = of_host(host_init)
+    root = f"/proc/{host_init}/root"
+    with open(f"{root}/run/docker.pid", encoding="ascii") as file:
+        pid = file.read().strip()
+    # The number means the daemon only in the host's PID namespace.
+    run([*enter, "kill", "-TERM", pid])
+    if not wait_until(lambda: not os.path.exists(f"{root}/run/docker.pid"), timeout):
+        raise LabError(f"dockerd does not stop within {timeout:.0f} s")
+    with open(root + LOG, "ab") as log:
+        subprocess.run(
+            [*enter, "setsid", "--fork", *_COMMAND],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env=ROOT_LOGIN,
+            check=True,
+            timeout=timeout,
+        )
+    if not wait_until(api.answers, timeout):
+        raise LabError(f"dockerd does not answer {timeout:.0f} s after its restart: see {LOG} in the host")
 
 
 def _last_words() -> str:
@@ -121,7 +146,6 @@ def _last_words() -> str:
 def of_host(pid: int) -> Api:
     """The API of the host whose init is `pid`, from outside: the daemon's socket lies in the host's own /run."""
     path = f"/proc/{pid}/root{SOCKET}"
-    api: Optional[Api] = Api(path) if os.path.exists(path) else None
-    if api is None:
+    if not os.path.exists(path):
         raise LabError("no Docker daemon runs in this host (was the lab started with --no-docker?)")
-    return api
+    return Api(path)

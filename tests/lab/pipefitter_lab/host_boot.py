@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from . import docker_engine, host_files, init, openvswitch, podman, ssh
@@ -15,8 +16,9 @@ from .layout import Layout
 from .spec import Spec
 
 
-def boot(lab: str, host: str, connected_descriptor: int, report_descriptor: int) -> None:
+def boot(lab: str, host: str, connected_argument: str, report_argument: str) -> None:
     """Boot the host `host`, report how it went, then reap for ever."""
+    connected_descriptor, report_descriptor = int(connected_argument), int(report_argument)
     report = init.Report(report_descriptor)
     try:
         layout = Layout(lab)
@@ -32,7 +34,6 @@ def boot(lab: str, host: str, connected_descriptor: int, report_descriptor: int)
         report.send(failed=f"{host}: {error}")
     os.close(connected_descriptor)
     os.close(report_descriptor)
-    os.chdir("/")
     init.reap_for_ever()
 
 
@@ -77,11 +78,13 @@ def start_services(spec: Spec, host: str, report: init.Report) -> None:
         openvswitch.start(host)
         report.send(host=host, stage="Open vSwitch")
 
-    services = [ssh.start_daemon]
+    services: list[Callable[[], None]] = [ssh.start_daemon]
     if spec.docker:
         services.append(docker)
     if spec.openvswitch:
         services.append(switch)
+    if spec.podman:
+        services.append(lambda: podman.import_image(spec.image))
     with ThreadPoolExecutor() as pool:
         for started in [pool.submit(service) for service in services]:
             started.result()

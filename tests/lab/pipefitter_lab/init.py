@@ -8,7 +8,6 @@ import json
 import os
 import signal
 import sys
-from typing import NoReturn
 
 from . import syscalls
 
@@ -59,7 +58,7 @@ def spawn(arguments: list[str], inherit: tuple[int, ...], namespaces: int = sysc
     return int(answer)
 
 
-def reap_for_ever() -> NoReturn:
+def reap_for_ever() -> None:
     """Bury what ends and has no other parent, as PID 1 must."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Blocked and waited for: a child that ends between two looks is not missed.

@@ -20,8 +20,10 @@ from .spec import Spec
 _SEGMENTS = {"lan": "eth0", "trunk": "eth1"}  # bridge here, and the hosts' interface on it
 
 
-def boot(name: str, report_descriptor: int) -> None:
+def boot(name: str, report_argument: str, log: str) -> None:
     """Build the LAN, start the hosts, connect them; then reap for ever."""
+    _let_go_of_terminal(log)
+    report_descriptor = int(report_argument)
     report = init.Report(report_descriptor)
     try:
         layout = Layout(name)
@@ -45,19 +47,29 @@ def boot(name: str, report_descriptor: int) -> None:
     init.reap_for_ever()
 
 
+def _let_go_of_terminal(log: str) -> None:
+    os.chdir("/")
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    for source, target in ((nothing, 0), (output, 1), (output, 2)):
+        os.dup2(source, target)
+    os.close(nothing)
+    os.close(output)
+
+
 def build(spec: Spec) -> None:
     # Without this the LAN would answer a host's packets to the outside with silence, not with "unreachable".
     _write_sysctl("net/ipv4/ip_forward", "1")
     lines = ["link set lo up"]
     for bridge in _SEGMENTS:
         lines.append(f"link add {bridge} type bridge forward_delay 0 stp_state 0 mcast_snooping 0")
-    _write_after(lines)
+    _ip(lines)
     for bridge in _SEGMENTS:
         # A bridge that originates traffic leaves the checksum to the NIC; a userspace Open vSwitch
         # passes it on unfinished, and TCP dies while ping works.
         run(["ethtool", "-K", bridge, "tx", "off"])
     _write_sysctl("net/ipv6/conf/trunk/disable_ipv6", "1")
-    _write_after(
+    _ip(
         [
             f"address add {spec.lan_address}/{spec.prefix_length} broadcast + dev lan",
             f"address add {spec.lan_ipv6}/64 dev lan nodad",
@@ -74,10 +86,10 @@ def connect(hosts: dict[str, int]) -> None:
             port = f"{bridge}-{host}"
             lines.append(f"link add {port} type veth peer name {interface} netns {pid}")
             lines.append(f"link set {port} master {bridge} addrgenmode none up")
-    _write_after(lines)
+    _ip(lines)
 
 
-def _write_after(lines: list[str]) -> None:
+def _ip(lines: list[str]) -> None:
     run(["ip", "-batch", "-"], stdin="\n".join(lines) + "\n")
 
 

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import os
-import re
 
 from .errors import LabError
 
@@ -13,8 +12,12 @@ from .errors import LabError
 # whose upper directory lies inside its own lower one. The same goes for /etc, /srv, /opt, ...
 ROOT = "/pipefitter-lab"
 
+DEFAULT_NAME = "lab"
+
 # Kept over labs: the root file system of the image, wheels, byte code.
 CACHE = "/var/cache/pipefitter-lab"
+
+_NAME_CHARACTERS = set("abcdefghijklmnopqrstuvwxyz0123456789-")
 
 
 class Layout:
@@ -22,11 +25,10 @@ class Layout:
 
     def __init__(self, name: str) -> None:
         # An ssh control socket below must fit in 108 bytes, hence the bound.
-        if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,23}", name):
-            raise LabError(
-                f"lab name {name!r}: use 1 to 24 lower case letters, digits and '-', starting with a letter or digit"
-            )
+        if not 1 <= len(name) <= 24 or name.startswith("-") or not set(name) <= _NAME_CHARACTERS:
+            raise LabError(f"lab name {name!r}: 1 to 24 lower case letters, digits and '-', not beginning with '-'")
         self.name = name
+        self.option = "" if name == DEFAULT_NAME else f" --name {name}"  # for messages that name a command
         self.root = os.path.join(ROOT, name)
         self.spec = os.path.join(self.root, "spec.json")
         self.record = os.path.join(self.root, "running.json")

@@ -4,39 +4,45 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import select
 import signal
 import time
-from typing import Iterator, Optional
+from collections.abc import Callable, Iterable, Iterator
 
-LAB_VARIABLE = "PIPEFITTER_LAB"  # in the environment of everything that "lab run" and "lab exec" start
+from .environment import LAB_VARIABLE
 
 
-def start_time(pid: int) -> Optional[int]:
-    """Clock ticks after boot at which `pid` started; None for no such process or a zombie."""
+def _stat(pid: int) -> list[bytes]:
+    """The fields of proc_pid_stat(5) from the state on; empty where there is no such process."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
-            fields = file.read().rpartition(b")")[2].split()
+            return file.read().rpartition(b")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
-        return None
-    return None if fields[0] in (b"Z", b"X") else int(fields[19])
+        return []
 
 
-@dataclasses.dataclass(frozen=True)
+def parent(pid: int) -> int:
+    fields = _stat(pid)
+    return int(fields[1]) if fields else 0
+
+
 class Process:
-    pid: int
-    started: int
+    """A process that lives, or did when it was found."""
+
+    def __init__(self, pid: int, started: int) -> None:
+        self.pid = pid
+        self.started = started  # clock ticks after boot
 
     @classmethod
-    def of(cls, pid: int) -> Optional[Process]:
-        started = start_time(pid)
-        return None if started is None else cls(pid, started)
+    def of(cls, pid: int) -> Process | None:
+        fields = _stat(pid)
+        return cls(pid, int(fields[19])) if fields and fields[0] not in (b"Z", b"X") else None
 
     @property
     def alive(self) -> bool:
-        return start_time(self.pid) == self.started
+        now = Process.of(self.pid)
+        return now is not None and now.started == self.started
 
     def kill(self, timeout: float = 20.0) -> bool:
         """Kill it and wait until it is gone; False if it is not gone after `timeout` seconds."""
@@ -57,10 +63,8 @@ class Process:
             os.close(descriptor)
 
 
-def all_pids() -> Iterator[int]:
-    for entry in os.listdir("/proc"):
-        if entry.isdigit():
-            yield int(entry)
+def all_pids() -> list[int]:
+    return [int(entry) for entry in os.listdir("/proc") if entry.isdigit()]
 
 
 def ancestors() -> set[int]:
@@ -69,39 +73,67 @@ def ancestors() -> set[int]:
     pid = os.getpid()
     while pid > 0 and pid not in found:
         found.add(pid)
-        try:
-            with open(f"/proc/{pid}/stat", "rb") as file:
-                pid = int(file.read().rpartition(b")")[2].split()[1])
-        except (FileNotFoundError, ProcessLookupError):
-            break
+        pid = parent(pid)
     return found
 
 
-def started_by_lab(root: str) -> Iterator[int]:
-    """Processes that carry the mark of the lab whose folder is `root` in their environment."""
-    mark = f"{LAB_VARIABLE}={root}".encode()
+def _read(pid: int, name: str) -> list[bytes]:
+    """The zero-terminated strings of /proc/PID/`name`."""
+    try:
+        with open(f"/proc/{pid}/{name}", "rb") as file:
+            return file.read().split(b"\0")
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return []
+
+
+def marked_with(folder: str) -> Iterator[Process]:
+    """Processes whose environment says that the lab with this folder started them."""
+    mark = f"{LAB_VARIABLE}={folder}".encode()
+    return _matching(lambda pid: mark in _read(pid, "environ"))
+
+
+def commanded(wanted: Callable[[list[bytes]], bool]) -> Iterator[Process]:
+    """Processes whose command line is `wanted`."""
+    return _matching(lambda pid: wanted(_read(pid, "cmdline")))
+
+
+def in_namespaces_of(processes: Iterable[Process]) -> Iterator[Process]:
+    """Processes in a network or mount namespace of `processes`, as far as those live.
+
+    Inode numbers are not kept: that of a namespace that has ended is given to the next one.
+    """
+    inodes = {_namespace(process.pid, kind) for process in processes if process.alive for kind in ("net", "mnt")}
+    inodes.discard(0)
+    return _matching(lambda pid: any(_namespace(pid, kind) in inodes for kind in ("net", "mnt")))
+
+
+def _namespace(pid: int, kind: str) -> int:
+    try:
+        return os.stat(f"/proc/{pid}/ns/{kind}").st_ino
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return 0
+
+
+def _matching(condition: Callable[[int], bool]) -> Iterator[Process]:
     for pid in all_pids():
-        try:
-            with open(f"/proc/{pid}/environ", "rb") as file:
-                if mark in file.read().split(b"\0"):
-                    yield pid
-        except (FileNotFoundError, ProcessLookupError, PermissionError):
-            continue
+        process = Process.of(pid)
+        if process is not None and condition(pid):
+            yield process
 
 
-def in_namespaces(inodes: set[int]) -> Iterator[int]:
-    """Processes whose network or mount namespace is among `inodes`."""
+def children_by_inner_pid(init: Process) -> dict[int, Process]:
+    """The children of `init` that are PID 1 of a namespace below its own; by their PID in its namespace."""
+    found = {}
     for pid in all_pids():
-        for kind in ("net", "mnt"):
-            try:
-                if os.stat(f"/proc/{pid}/ns/{kind}").st_ino in inodes:
-                    yield pid
-                    break
-            except (FileNotFoundError, ProcessLookupError, PermissionError):
-                break
+        if parent(pid) == init.pid:
+            inner = _pids_inwards(pid)
+            process = Process.of(pid)
+            if process is not None and len(inner) > 1 and inner[-1] == 1:
+                found[inner[-2]] = process
+    return found
 
 
-def pid_in_namespace(pid: int) -> list[int]:
+def _pids_inwards(pid: int) -> list[int]:
     """The PIDs of `pid`, from this PID namespace inwards."""
     try:
         with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as file:
@@ -113,7 +145,7 @@ def pid_in_namespace(pid: int) -> list[int]:
     return []
 
 
-def wait_until(condition, timeout: float, interval: float = 0.02) -> bool:
+def wait_until(condition: Callable[[], bool], timeout: float, interval: float = 0.02) -> bool:
     """Ask `condition` until it holds; False if it still does not after `timeout` seconds."""
     deadline = time.monotonic() + timeout
     while not condition():

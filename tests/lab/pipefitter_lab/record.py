@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import json
 import os
-from typing import Any, Optional
 
 from .errors import LabError
 from .layout import Layout
@@ -16,17 +15,19 @@ from .processes import Process
 class Record:
     """The init processes of a lab, PIDs as the machine sees them."""
 
-    def __init__(self, init: Process, hosts: dict[str, Process], namespaces: list[int], ready: bool) -> None:
+    def __init__(self, init: Process, hosts: dict[str, Process], ready: bool) -> None:
         self.init = init
         self.hosts = hosts
-        self.namespaces = namespaces  # inode numbers: nobody else has them while init lives
         self.ready = ready
 
+    @property
+    def processes(self) -> list[Process]:
+        return [self.init, *self.hosts.values()]
+
     def save(self, layout: Layout) -> None:
-        content: dict[str, Any] = {
+        content = {
             "init": [self.init.pid, self.init.started],
             "hosts": {name: [process.pid, process.started] for name, process in self.hosts.items()},
-            "namespaces": self.namespaces,
             "ready": self.ready,
         }
         with open(layout.record + ".new", "w", encoding="ascii") as file:
@@ -34,30 +35,25 @@ class Record:
         os.replace(layout.record + ".new", layout.record)
 
     @classmethod
-    def load(cls, layout: Layout) -> Optional[Record]:
+    def load(cls, layout: Layout) -> Record | None:
         try:
             with open(layout.record, encoding="ascii") as file:
                 content = json.load(file)
         except FileNotFoundError:
             return None
-        return cls(
-            Process(*content["init"]),
-            {name: Process(*process) for name, process in content["hosts"].items()},
-            content["namespaces"],
-            content["ready"],
-        )
+        except PermissionError:
+            raise LabError("labs belong to root: run this as root") from None
+        hosts = {name: Process(*process) for name, process in content["hosts"].items()}
+        return cls(Process(*content["init"]), hosts, content["ready"])
 
 
 def running(layout: Layout) -> Record:
     """The record of a lab that is up; LabError where it is not."""
-    try:
-        record = Record.load(layout)
-    except PermissionError:
-        raise LabError("the lab belongs to root: run this as root") from None
+    record = Record.load(layout)
     if record is None or not record.ready:
-        raise LabError(f"the lab {layout.name} is not up: start it with 'lab up --name {layout.name}'")
+        raise LabError(f"the lab {layout.name} is not up: start it with 'lab up{layout.option}'")
     if not record.init.alive:
-        raise LabError(f"the lab {layout.name} has died: remove it with 'lab down --name {layout.name}'")
+        raise LabError(f"the lab {layout.name} has died: remove it with 'lab down{layout.option}'")
     return record
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 import dataclasses
 import ipaddress
 import json
-import os
 import string
 
 from .errors import LabError
@@ -24,7 +23,8 @@ class Spec:
     subnet: str = "10.77.0.0/24"
     docker: bool = True
     openvswitch: bool = True
-    image: str = ""  # the root file system tar that every Docker daemon imports
+    podman: bool = False  # whether Podman gets the image too; it can be used in any case
+    image: str = ""  # the root file system tar that the container engines import
 
     def __post_init__(self) -> None:
         if not 1 <= self.hosts <= MOST_HOSTS:
@@ -76,13 +76,7 @@ class Spec:
         try:
             with open(layout.spec, encoding="utf-8") as file:
                 return cls(**json.load(file))
-        except FileNotFoundError:
-            raise LabError(f"there is no lab {layout.name}: start it with 'lab up --name {layout.name}'") from None
-        except (ValueError, TypeError):
+        except (FileNotFoundError, ValueError, TypeError):
             raise LabError(
-                f"the lab {layout.name} was not started completely: remove it with 'lab down --name {layout.name}'"
+                f"the lab {layout.name} was not started completely: remove it with 'lab down{layout.option}'"
             ) from None
-
-    @staticmethod
-    def exists(layout: Layout) -> bool:
-        return os.path.exists(layout.root)

@@ -87,7 +87,7 @@ def client_options(layout: Layout, lab_command: str) -> list[str]:
     no process stands between the two. The user's own configuration and known hosts are left out: two
     labs may have the same addresses.
     """
-    proxy = f"{shlex.quote(lab_command)} proxy --name {layout.name} --pass-socket %h %p"
+    proxy = f"{shlex.quote(lab_command).replace('%', '%%')} proxy --name {layout.name} --pass-socket %h %p"
     options = {
         "ProxyCommand": proxy,
         "ProxyUseFdpass": "yes",

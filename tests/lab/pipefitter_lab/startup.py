@@ -4,78 +4,48 @@
 
 from __future__ import annotations
 
-import fcntl
+import dataclasses
 import json
 import os
 import select
 import signal
-import sys
 import time
-from typing import Any, Callable
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
-from . import busybox_image, cgroups, host_files, init, ssh, syscalls, teardown
+from . import busybox_image, cgroups, host_files, init, pyroute2_version, ssh, teardown
 from .errors import LabError
-from .layout import ROOT, Layout
-from .processes import Process, all_pids, pid_in_namespace
+from .layout import Layout
+from .lock import Lock
+from .processes import Process, children_by_inner_pid
 from .record import Record
 from .spec import Spec
 
-TIMEOUT = 120.0  # seconds for all hosts together; 2 to 5 are usual
+TIMEOUT = 120.0  # seconds for all hosts together; 1 to 5 are usual
 Progress = Callable[[str], None]
 
 
-class Lock:
-    """Held while a lab is started or removed, so that two commands at once do not meet half-way.
+def up(layout: Layout, spec: Spec, pyroute2: Mapping[str, str], progress: Progress) -> None:
+    """Start the lab `spec`; removes everything again if that fails or is interrupted.
 
-    It is taken on the lab's folder itself: there is no lock file to leave behind.
+    `pyroute2` maps hosts to the folder with the version that they get instead of the machine's.
     """
-
-    def __init__(self, layout: Layout) -> None:
-        self.layout = layout
-        self.descriptor = -1
-
-    def __enter__(self) -> Lock:
-        os.makedirs(ROOT, mode=0o700, exist_ok=True)
-        while True:
-            os.makedirs(self.layout.root, mode=0o700, exist_ok=True)
-            try:
-                self.descriptor = os.open(self.layout.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-                fcntl.flock(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                # Whoever held it may have removed the folder meanwhile.
-                if os.fstat(self.descriptor).st_ino == os.stat(self.layout.root).st_ino:
-                    return self
-            except FileNotFoundError:
-                continue
-            except BlockingIOError:
-                raise LabError(f"another 'lab up' or 'lab down' is at work on the lab {self.layout.name}") from None
-            os.close(self.descriptor)
-
-    def __exit__(self, *_: object) -> None:
-        os.close(self.descriptor)
-
-
-def up(layout: Layout, spec: Spec, prepare_files: Callable[[], None], progress: Progress) -> None:
-    """Start the lab `spec`; removes everything again if that fails or is interrupted."""
     with Lock(layout):
         record = Record.load(layout)
         if record is not None and record.ready and record.init.alive:
-            there = Spec.load(layout)
-            if there.hosts != spec.hosts:
-                raise LabError(
-                    f"the lab {spec.name} is up with {there.hosts} hosts, not {spec.hosts}: 'lab down' comes first"
-                )
+            _compare(Spec.load(layout), spec, layout)
             progress(f"the lab {spec.name} is already up")
             return
         if os.listdir(layout.root):
-            progress("removing what an earlier start left behind")
-            teardown.remove(layout)
-            os.makedirs(layout.root, mode=0o700)
-        signal.signal(signal.SIGTERM, _interrupt)
-        signal.signal(signal.SIGHUP, _interrupt)
+            progress("removing what an earlier lab of this name left behind")
+            teardown.clear(layout)
+        for ending in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(ending, _interrupt)
         try:
-            _start(layout, spec, prepare_files, progress)
+            _start(layout, spec, pyroute2, progress)
         except BaseException:
-            signal.signal(signal.SIGINT, signal.SIG_IGN)  # once is enough: what follows has to be finished
+            for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                signal.signal(ending, signal.SIG_IGN)  # what follows has to be finished
             progress("removing what was started")
             teardown.remove(layout)
             raise
@@ -85,97 +55,84 @@ def _interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-def _start(layout: Layout, spec: Spec, prepare_files: Callable[[], None], progress: Progress) -> None:
-    if spec.docker:
-        spec = Spec(**{**spec.__dict__, "image": busybox_image.root_file_system()})
+def _compare(there: Spec, wanted: Spec, layout: Layout) -> None:
+    for what, has, asked in (
+        ("hosts", there.hosts, wanted.hosts),
+        ("subnet", there.subnet, wanted.subnet),
+    ):
+        if has != asked:
+            raise LabError(
+                f"the lab {there.name} is already up with {what} {has}, asked for was {asked}:"
+                f" remove it first with 'lab down{layout.option}'"
+            )
+
+
+def _start(layout: Layout, spec: Spec, pyroute2: Mapping[str, str], progress: Progress) -> None:
+    spec = dataclasses.replace(spec, image=busybox_image.root_file_system())
     spec.save(layout)
     ssh.make_keys(layout, spec)
     for host in spec.host_names:
         host_files.prepare(layout, host)
-    prepare_files()
+    for host, folder in pyroute2.items():
+        pyroute2_version.install(layout, host, folder)
     cgroups.create(spec.name, spec.host_names)
-    progress("starting the LAN and " + ", ".join(spec.host_names))
+    progress(f"starting {', '.join(spec.host_names)}")
     news, sender = os.pipe()
-    lab_init = _spawn_init(layout, spec, sender)
-    os.close(sender)
-    record = Record(lab_init, {}, [], ready=False)
+    try:
+        lab_init = Process.of(init.spawn(["_lan", spec.name, str(sender), layout.log], (sender,)))
+    finally:
+        os.close(sender)
+    if lab_init is None:
+        raise LabError(f"the lab's init died at once: {_last_words(layout)}")
+    record = Record(lab_init, {}, ready=False)
     record.save(layout)
-    with open(news, encoding="utf-8") as pipe:
-        _follow(pipe, spec, record, progress)
-    record.namespaces = [
-        os.stat(f"/proc/{process.pid}/ns/{kind}").st_ino
-        for process in [record.init, *record.hosts.values()]
-        for kind in ("net", "mnt")
-    ]
+    _follow(news, spec, record, layout, progress)
+    os.close(news)
     record.ready = True
     record.save(layout)
 
 
-def _spawn_init(layout: Layout, spec: Spec, sender: int) -> Process:
-    sys.stdout.flush()
-    sys.stderr.flush()
-    pid = init.spawn(["_lan", spec.name, str(sender), layout.log], (sender,))
-    process = Process.of(pid)
-    if process is None:
-        raise LabError(f"the lab's init died at once: see {layout.log}")
-    return process
-
-
-def _follow(pipe: Any, spec: Spec, record: Record, progress: Progress) -> None:
+def _follow(news: int, spec: Spec, record: Record, layout: Layout, progress: Progress) -> None:
     """Read what the inits report until every host is ready."""
-    ready: set[str] = set()
-    deadline = time.monotonic() + TIMEOUT
-    while len(ready) < spec.hosts:
-        news = _next_news(pipe, deadline, set(spec.host_names) - ready)
-        if "failed" in news:
-            raise LabError(news["failed"])
-        if "hosts" in news:
-            record.hosts = _as_seen_here(record.init.pid, news["hosts"])
-        elif news["stage"] == "ready":
-            ready.add(news["host"])
-            progress(f"{news['host']} is ready")
+    missing = set(spec.host_names)
+    for report in _reports(news):
+        if "failed" in report:
+            raise LabError(report["failed"])
+        if "hosts" in report:
+            children = children_by_inner_pid(record.init)
+            record.hosts = {host: children[pid] for host, pid in report["hosts"].items() if pid in children}
+        elif report["stage"] != "ready":
+            progress(f"{report['host']}: {report['stage']}")
         else:
-            progress(f"{news['host']}: {news['stage']}")
+            progress(f"{report['host']} is ready")
+            missing.discard(report["host"])
+            if not missing:
+                break
+    else:
+        raise LabError(f"{', '.join(sorted(missing))} died while starting: {_last_words(layout)}")
+    if set(record.hosts) != set(spec.host_names):
+        raise LabError(f"a host died while starting: {_last_words(layout)}")
 
 
-def _next_news(pipe: Any, deadline: float, missing: set[str]) -> dict[str, Any]:
-    # The pipe is line buffered below; select would miss lines already read, so they are read unbuffered.
-    line = bytearray()
-    descriptor = pipe.fileno()
-    while not line.endswith(b"\n"):
+def _reports(news: int) -> Iterator[dict[str, Any]]:
+    """The lines of JSON that come over the pipe `news`, until all who could write are gone."""
+    deadline = time.monotonic() + TIMEOUT
+    rest = b""
+    while True:
         wait = deadline - time.monotonic()
-        if wait <= 0 or not select.select([descriptor], [], [], wait)[0]:
-            raise LabError(f"not ready after {TIMEOUT:.0f} s: {', '.join(sorted(missing))}")
-        byte = os.read(descriptor, 1)
-        if not byte:
-            raise LabError("the lab's init died")
-        line += byte
-    return json.loads(line)
+        if wait <= 0 or not select.select([news], [], [], wait)[0]:
+            raise LabError(f"the hosts are not ready after {TIMEOUT:.0f} s")
+        received = os.read(news, 65536)
+        if not received:
+            return
+        *lines, rest = (rest + received).split(b"\n")
+        for line in lines:
+            yield json.loads(line)
 
 
-def _as_seen_here(init_pid: int, hosts: dict[str, int]) -> dict[str, Process]:
-    """Translate PIDs of the lab's PID namespace into the machine's."""
-    depth = len(pid_in_namespace(init_pid)) - 1  # more than 1 where the machine is a container itself
-    by_pid = {pid: name for name, pid in hosts.items()}
-    found = {}
-    namespace = os.stat(f"/proc/{init_pid}/ns/pid").st_ino
-    for pid in all_pids():
-        pids = pid_in_namespace(pid)
-        if len(pids) == depth + 2 and pids[-1] == 1 and pids[depth] in by_pid and _parent_in(pid, namespace):
-            process = Process.of(pid)
-            if process is not None:
-                found[by_pid[pids[depth]]] = process
-    missing = set(hosts) - set(found)
-    if missing:
-        raise LabError(f"the init of {', '.join(sorted(missing))} died at once")
-    return {name: found[name] for name in sorted(found)}
-
-
-def _parent_in(pid: int, namespace: int) -> bool:
-    """Whether the parent of `pid` is in the PID namespace with inode `namespace`: another lab may have equal PIDs."""
+def _last_words(layout: Layout) -> str:
     try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            parent = int(file.read().rpartition(b")")[2].split()[1])
-        return os.stat(f"/proc/{parent}/ns/pid").st_ino == namespace
-    except (FileNotFoundError, ProcessLookupError):
-        return False
+        with open(layout.log, encoding="utf-8", errors="replace") as file:
+            return (file.read().strip().splitlines() or ["it said nothing"])[-1]
+    except FileNotFoundError:
+        return "it wrote no log"

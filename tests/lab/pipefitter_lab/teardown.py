@@ -1,75 +1,63 @@
 # SPDX-FileCopyrightText: 2026 pipefitter contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Removing a lab, whatever state it is in, and looking whether anything is left."""
+"""Removing a lab, whatever state it is in."""
 
 from __future__ import annotations
 
 import os
 import shutil
-import signal
+from collections.abc import Iterable
 
 from . import cgroups
 from .errors import LabError
 from .layout import ROOT, Layout
-from .processes import ancestors, in_namespaces, started_by_lab, wait_until
+from .processes import Process, ancestors, commanded, in_namespaces_of, marked_with
 from .record import Record
 
 
 def remove(layout: Layout) -> None:
-    """Kill the lab's init, which ends everything in it, and clear away what the kernel does not."""
-    record = Record.load(layout)
-    if record is not None:
-        if record.init.alive:
-            # Only now are the numbers certain to be this lab's: a dead namespace's inode is given out again.
-            _kill(in_namespaces({*record.namespaces}))
-            if not record.init.kill():
-                raise LabError(f"the lab's init (PID {record.init.pid}) does not die: see 'ps' for what it waits for")
-    _kill(started_by_lab(layout.root))
-    _end_ssh_connections(layout)
-    left = cgroups.remove(layout.name)
-    shutil.rmtree(layout.root, onerror=_ignore_missing)
+    """Remove the lab and its folder."""
+    clear(layout)
+    os.rmdir(layout.root)
     try:
         os.rmdir(ROOT)
     except OSError:
         pass  # another lab has its files there
+
+
+def clear(layout: Layout) -> None:
+    """Kill the lab's init, which ends everything in it, and clear away what the kernel does not."""
+    record = Record.load(layout)
+    # Looked for while init lives: then the namespaces are certain to be this lab's.
+    joined = [] if record is None else list(in_namespaces_of(record.processes))
+    _kill(_inits(layout))
+    _kill(joined)
+    _kill(marked_with(layout.root))
+    _kill(_ssh_masters(layout))
+    left = cgroups.remove(layout.name)
+    for entry in os.scandir(layout.root):
+        if entry.is_dir(follow_symlinks=False):
+            shutil.rmtree(entry.path)
+        else:
+            os.unlink(entry.path)
     if left:
         raise LabError(f"control groups that are still in use: {' '.join(left)}")
 
 
-def _ignore_missing(function: object, path: str, failure: tuple) -> None:
-    if not isinstance(failure[1], FileNotFoundError):
-        raise failure[1]
+def _inits(layout: Layout) -> Iterable[Process]:
+    """The lab's init, found by its command line: a "lab up" that was killed may not have recorded it."""
+    name, log = layout.name.encode(), layout.log.encode()
+    return commanded(lambda words: words[3:5] == [b"_lan", name] and words[-2:] == [log, b""])
 
 
-def _kill(pids) -> None:
-    spared = ancestors()  # "lab down" may have been typed in a shell of "lab run"
-    killed = [pid for pid in pids if pid not in spared]
-    for pid in killed:
-        try:
-            os.kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
-    wait_until(lambda: not any(os.path.exists(f"/proc/{pid}/ns/net") and _runs(pid) for pid in killed), timeout=5)
-
-
-def _runs(pid: int) -> bool:
-    try:
-        return bool(os.readlink(f"/proc/{pid}/ns/net"))  # a zombie has none
-    except OSError:
-        return False
-
-
-def _end_ssh_connections(layout: Layout) -> None:
-    """ssh masters that stay in the background hold a socket of the LAN, and with it the whole network namespace."""
+def _ssh_masters(layout: Layout) -> Iterable[Process]:
+    """ssh in the background (ControlPersist): it holds a socket of the LAN, and so the network namespace."""
     mark = os.fsencode(layout.ssh_control)
-    pids = []
-    for entry in os.listdir("/proc"):
-        if entry.isdigit():
-            try:
-                with open(f"/proc/{entry}/cmdline", "rb") as file:
-                    command = file.read()
-            except (FileNotFoundError, ProcessLookupError):
-                continue
-            if command.startswith(b"ssh") and mark in command:
-                pids.append(int(entry))
-    _kill(pids)
+    return commanded(lambda words: words[0].startswith(b"ssh") and any(mark in word for word in words))
+
+
+def _kill(processes: Iterable[Process]) -> None:
+    spared = ancestors()  # "lab down" may have been typed in a shell of "lab run"
+    for process in list(processes):
+        if process.pid not in spared and not process.kill():
+            raise LabError(f"process {process.pid} does not die: /proc/{process.pid}/stack says what it waits for")
