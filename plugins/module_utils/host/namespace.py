@@ -25,6 +25,7 @@ from .containers import Container, inspect_again
 
 if sys.version_info >= (3, 12):
     from os import setns as _setns
+    from os import unshare as _unshare
 else:
     import ctypes
 
@@ -32,6 +33,11 @@ else:
 
     def _setns(fd: int, nstype: int) -> None:
         if _LIBC.setns(fd, nstype) != 0:
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number))
+
+    def _unshare(flags: int) -> None:
+        if _LIBC.unshare(flags) != 0:
             number = ctypes.get_errno()
             raise OSError(number, os.strerror(number))
 
@@ -179,12 +185,35 @@ def entered(namespace: PinnedNamespace) -> Iterator[PinnedNamespace]:
     try:
         yield namespace
     finally:
-        try:
-            _setns(back, CLONE_NEWNET)
-        except OSError as error:
-            _here.lost = LostInNamespace(f"no way back from {namespace.origin} to the host's network: {error}")
-            raise _here.lost from error
+        _return(back, namespace.origin)
         _here.inside = None
+
+
+@contextmanager
+def scratch() -> Iterator[None]:
+    """This thread in a new, empty namespace, for as long as the block takes.
+
+    It lives on as long as a socket opened inside. Raises as ``entered`` does.
+    """
+    if _here.lost:
+        raise _here.lost
+    back = _hosts_own().fd
+    try:
+        _unshare(CLONE_NEWNET)
+    except OSError as error:
+        raise PipefitterError(f"no network namespace can be made here: {error}; run the task as root with CAP_SYS_ADMIN") from error
+    try:
+        yield
+    finally:
+        _return(back, "a namespace of our own")
+
+
+def _return(back: int, origin: str) -> None:
+    try:
+        _setns(back, CLONE_NEWNET)
+    except OSError as error:
+        _here.lost = LostInNamespace(f"no way back from {origin} to the host's network: {error}")
+        raise _here.lost from error
 
 
 def raise_open_file_limit(namespaces: int, files_each: int = 2) -> None:

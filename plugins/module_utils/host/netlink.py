@@ -15,6 +15,7 @@ from ..model import names
 from ..model.host import MARK, Link
 from ..model.route import DEFAULT, DEFAULT_METRIC, Route
 from . import rtnetlink
+from .namespace import scratch
 from .rtnetlink import KernelError, RouteSocket
 
 _IFF_UP, _IFF_LOOPBACK = 0x1, 0x8
@@ -23,12 +24,10 @@ _IFADDR = struct.Struct("=BBBBI")  # family, prefix length, flags, scope, index
 _RTMSG = struct.Struct("=BBBBBBBBI")  # family, dst_len, src_len, tos, table, protocol, scope, type, flags
 
 _RTEXT_FILTER_SKIP_STATS = 1 << 3
-_IFA_F_NODAD, _IFA_F_TENTATIVE, _IFA_F_PERMANENT = 0x02, 0x40, 0x80
+_IFA_F_NODAD, _IFA_F_PERMANENT = 0x02, 0x80
 _RT_TABLE_MAIN, _RTN_UNICAST = 254, 1
 _RTPROT_KERNEL = 2
 _RT_SCOPE_UNIVERSE, _RT_SCOPE_LINK = 0, 253
-_BR_STATE_FORWARDING = 3
-_OPERSTATE_UP, _OPERSTATE_UNKNOWN = "UP", "UNKNOWN"
 
 _FAMILIES = {text.IPV4: socket.AF_INET, text.IPV6: socket.AF_INET6}
 
@@ -97,24 +96,6 @@ class NetworkNamespace:
         number = answer.get_attr("NETNSA_NSID") if answer is not None else None
         # NETNSA_NSID_NOT_ASSIGNED is -1, which some pyroute2 versions show unsigned.
         return None if number is None or number in (-1, 0xFFFFFFFF) else number
-
-    def unsettled(self, name: str) -> str:
-        """Return what keeps a link from carrying traffic yet, '' if nothing does."""
-        entry = self._get(name)
-        if entry is None:
-            return f"{name} is gone"
-        state = entry.get_attr("IFLA_OPERSTATE")
-        if state not in (_OPERSTATE_UP, _OPERSTATE_UNKNOWN):
-            return f"{name} is {str(state).lower()}"
-        port = _nested(_nested(entry, "IFLA_LINKINFO"), "IFLA_INFO_SLAVE_DATA")
-        port_state = port.get_attr("IFLA_BRPORT_STATE") if hasattr(port, "get_attr") else None
-        if port_state not in (None, _BR_STATE_FORWARDING):
-            return f"{name} is not forwarding yet"
-        for payload, _decode in self._socket.dump(rtnetlink.RTM_GETADDR, "ifaddrmsg", {"family": int(socket.AF_INET6)}):
-            _family, _prefix, flags, _scope, index = _IFADDR.unpack_from(payload)
-            if index == entry["index"] and flags & _IFA_F_TENTATIVE and _scope == _RT_SCOPE_UNIVERSE:
-                return f"an IPv6 address of {name} is tentative"
-        return ""
 
     # ---- links
 
@@ -341,6 +322,7 @@ def _link(entry: Any) -> Link:
         mac=entry.get_attr("IFLA_ADDRESS") or "",
         mtu=entry.get_attr("IFLA_MTU") or 0,
         up=bool(entry["flags"] & _IFF_UP),
+        carrier=bool(entry.get_attr("IFLA_CARRIER")),
         master=entry.get_attr("IFLA_MASTER") or 0,
         alias=entry.get_attr("IFLA_IFALIAS") or "",
         alternative_names=_alternative_names(entry),
@@ -386,3 +368,18 @@ def _route(entry: Any, version: int, prefix: int, protocol: int, names_by_index:
     )
 
 
+
+
+def supports_vlan_filtering() -> bool:
+    """Tell whether bridges of this kernel can filter VLANs.
+
+    A kernel without it takes the attribute without a word, so a bridge is
+    made and looked at, in a namespace of its own that is gone with it.
+    """
+    with scratch():
+        namespace = NetworkNamespace()
+    try:
+        namespace.add_bridge("probe", {}, None)
+        return "vlan_filtering" in namespace.links()["probe"].bridge
+    finally:
+        namespace.close()

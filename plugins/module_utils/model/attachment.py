@@ -13,6 +13,9 @@ from . import addresses, limits, names, route
 
 DEFAULT_INTERFACE = "eth1"
 
+ANY_BRIDGE = "*"
+"""Stands for the bridge of an attachment that is only to be taken away; no bridge can bear this name."""
+
 # Most of what a user may give to name a container; exactly one of them.
 SELECTORS = ("container", "netns", "pid")
 
@@ -75,7 +78,7 @@ def parse(options: Mapping[str, Any], place: str = "") -> Attachment:
         mac = addresses.seeded_mac(seed)
     attachment = Attachment(
         target=_target(options, place),
-        bridge=names.interface_name(f"{place}bridge", bridge),
+        bridge=bridge if bridge == ANY_BRIDGE else names.interface_name(f"{place}bridge", bridge),
         interface=interface,
         host_interface=names.interface_name(f"{place}host_interface", host_interface) if host_interface else None,
         addresses=addresses.interface_addresses(f"{place}addresses", wanted) if wanted is not None else None,

@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 
 from .route import Route
 
+HOST = ""
+"""The place that is the host's own network namespace; every other place is a container's, by its printable name."""
+
 MARK = "pipefitter"
 """How every ifalias of ours begins."""
 
@@ -29,6 +32,7 @@ class Link:
     mac: str = ""
     mtu: int = 1500
     up: bool = False
+    carrier: bool = False
     master: int = 0
     alias: str = ""
     alternative_names: tuple[str, ...] = ()

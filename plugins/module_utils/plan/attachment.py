@@ -11,11 +11,10 @@ from typing import Any
 from ..errors import Refused
 from ..model import addresses, names, route
 from ..model.attachment import Attachment, Target
-from ..model.host import Link
+from ..model.host import HOST, Link
 from ..model.ovs import OvsPort
 from . import link_addresses
 from .operations import (
-    HOST,
     AddAddress,
     AddVeth,
     Announce,

@@ -11,11 +11,11 @@ from typing import Any
 from ..errors import MissingFeature, Refused
 from ..model import addresses
 from ..model.bridge import Bridge
-from ..model.host import Link, Namespace
+from ..model.docker_user import AcceptedBridge
+from ..model.host import HOST, Link, Namespace
 from ..model.masquerade import Masquerade
 from . import link_addresses
 from .operations import (
-    HOST,
     AddAddress,
     AddBridge,
     ChangeBridge,
@@ -43,13 +43,13 @@ class BridgeHave:
     bridge that is still to be made are what it will inherit.
     ``management`` maps the links by which this host is reached to why we
     think so. ``docker_families`` are those in which a DOCKER-USER chain
-    exists, ``docker_accepted`` the (family, bridge) it lets pass for us.
+    exists, ``docker_accepted`` what it lets pass for us.
     """
 
     namespace: Namespace
     masquerades: frozenset[Masquerade] = frozenset()
-    docker_families: frozenset[int] = frozenset()
-    docker_accepted: frozenset[tuple[int, str]] = frozenset()
+    docker_families: frozenset[str] = frozenset()
+    docker_accepted: frozenset[AcceptedBridge] = frozenset()
     sysctls: Mapping[str, str] = field(default_factory=dict)
     management: Mapping[str, str] = field(default_factory=dict)
     vlan_filtering: bool = True
@@ -85,7 +85,7 @@ def present(want: Bridge, have: BridgeHave) -> list[Operation]:
     operations += _forwarding_operations(want, have, wanted_addresses)
     operations += _masquerade_operations(want, have, wanted_addresses)
     if existing is None or existing.ours:
-        missing = tuple((version, want.name) for version in sorted(have.docker_families) if (version, want.name) not in have.docker_accepted)
+        missing = tuple(sorted({AcceptedBridge(family, want.name) for family in have.docker_families} - have.docker_accepted))
         if missing:
             operations.append(ChangeDockerUser(HOST, missing, ()))
     return operations
@@ -103,7 +103,7 @@ def absent(name: str, have: BridgeHave, force: bool) -> list[Operation]:
     masquerades = tuple(sorted(nat for nat in have.masquerades if nat.bridge == name))
     if masquerades:
         operations.append(ChangeMasquerades(HOST, (), masquerades))
-    accepted = tuple(sorted(entry for entry in have.docker_accepted if entry[1] == name))
+    accepted = tuple(sorted(entry for entry in have.docker_accepted if entry.bridge == name))
     if accepted:
         operations.append(ChangeDockerUser(HOST, (), accepted))
     if existing is not None:

@@ -13,12 +13,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from ..model.docker_user import AcceptedBridge
 from ..model.masquerade import Masquerade
 from ..model.ovs import OvsPort
 from ..model.route import Route
 
-HOST = ""
-"""The place that is the host's own network namespace; every other place is a container's, by its printable name."""
+_FAMILY_NAMES = {"ip": "IPv4", "ip6": "IPv6"}
 
 
 class Host(Protocol):
@@ -36,8 +36,8 @@ class Host(Protocol):
     def change_masquerades(self, add: Collection[Masquerade], remove: Collection[Masquerade]) -> None:
         """Change the source NAT in one transaction."""
 
-    def change_docker_user(self, add: Collection[tuple[int, str]], remove: Collection[tuple[int, str]]) -> None:
-        """Change which (family, bridge) Docker's DOCKER-USER chain lets pass."""
+    def change_docker_user(self, add: Collection[AcceptedBridge], remove: Collection[AcceptedBridge]) -> None:
+        """Change which bridges Docker's DOCKER-USER chain lets pass."""
 
     def change_ovs_ports(self, add: Sequence[OvsPort], change: Sequence[OvsPort], remove: Sequence[OvsPort]) -> None:
         """Change ports of Open vSwitch bridges in one transaction and wait until they are in effect."""
@@ -320,12 +320,12 @@ class ChangeMasquerades(Operation):
 
 @dataclass(frozen=True)
 class ChangeDockerUser(Operation):
-    add: tuple[tuple[int, str], ...]
-    remove: tuple[tuple[int, str], ...]
+    add: tuple[AcceptedBridge, ...]
+    remove: tuple[AcceptedBridge, ...]
 
     def lines(self) -> list[str]:
-        return [f"let IPv{family} traffic of {bridge} pass Docker's DOCKER-USER chain" for family, bridge in self.add] + [
-            f"take {bridge} out of Docker's DOCKER-USER chain for IPv{family}" for family, bridge in self.remove
+        return [f"let {_FAMILY_NAMES[one.family]} traffic of {one.bridge} pass Docker's chain DOCKER-USER" for one in self.add] + [
+            f"let {_FAMILY_NAMES[one.family]} traffic of {one.bridge} no longer pass Docker's chain DOCKER-USER" for one in self.remove
         ]
 
     def do(self, host: Host) -> None:

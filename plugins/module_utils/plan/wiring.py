@@ -21,11 +21,15 @@ EXTERNAL_ID = "pipefitter"
 
 @dataclass(frozen=True)
 class BridgeSeen:
-    """A bridge that attachments go to: its ``kind`` (LINUX or OVS), MTU, and whether its datapath runs in userspace."""
+    """A bridge that attachments go to: its ``kind`` (LINUX or OVS), MTU, and whether its datapath runs in userspace.
+
+    ``assumed`` is one that isn't there, in check mode.
+    """
 
     kind: str
     mtu: int
     userspace: bool = False
+    assumed: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,91 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which container, and how it is wired: the options of one attachment."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    DOCUMENTATION = r"""
+options:
+  container:
+    description:
+      - Name or id of a running container, or the unique beginning of an id.
+      - Exactly one of O(container), O(netns) and O(pid) names whose network namespace is meant.
+    type: str
+  runtime:
+    description:
+      - Which engine to ask for O(container). V(auto), also the default, asks all that run on the host.
+    type: str
+    choices: [auto, docker, podman]
+  netns:
+    description:
+      - Network namespace, by its name in C(/run/netns) or by an absolute path.
+    type: str
+  pid:
+    description:
+      - Network namespace of a process, by its id. Nothing tells whether the id was reused by another process; prefer O(container).
+    type: int
+  bridge:
+    description:
+      - Bridge to attach to, a Linux bridge or an Open vSwitch bridge. Required unless O(state=absent).
+    type: str
+  interface:
+    description:
+      - Name of the interface in the container, 1 to 15 bytes. Without it, C(eth1).
+      - An interface of ours that bears another name than it was given, is renamed in place.
+    type: str
+  host_interface:
+    description:
+      - Name of the host's end, 1 to 15 bytes. Without it, a name derived from the container and its interface.
+    type: str
+  addresses:
+    description:
+      - Addresses of the interface with prefix lengths, IPv4 and IPv6. The list is complete; others are removed, but for link-local
+        IPv6 addresses. V([]) is an interface without addresses. Without this option, addresses are left as they are.
+      - IPv6 addresses are used at once, without duplicate address detection.
+    type: list
+    elements: str
+  gateway:
+    description:
+      - IPv4 gateway that the container's default route leads to. It may be outside of the interface's subnets; a host route to it is
+        then set first. A default route through another gateway is replaced in one step.
+    type: str
+  gateway6:
+    description:
+      - IPv6 gateway, likewise.
+    type: str
+  routes:
+    description:
+      - Further routes through the interface. The list is complete for routes that this collection set; others are left alone.
+    type: list
+    elements: dict
+    suboptions:
+      destination:
+        description: Subnet or address that the route leads to.
+        type: str
+        required: true
+      gateway:
+        description: Next hop; without one the destination is on the link.
+        type: str
+      metric:
+        description: Priority; the lowest wins. 0 to 4294967295.
+        type: int
+  mac:
+    description:
+      - MAC address of the interface. Without O(mac) and O(mac_seed) the kernel chooses one when the interface is made.
+    type: str
+  mac_seed:
+    description:
+      - Text that the MAC address is derived from, as pipework's C(U:) does it. 02 and the first 40 bits of the MD5 of the text and a
+        newline, so that V(myhost.foo.com) gives C(02:72:6c:cd:9b:8d).
+    type: str
+  mtu:
+    description:
+      - Largest frame payload in bytes, 68 to 65535, at least 1280 with IPv6 addresses. Without it, the bridge's.
+    type: int
+  vlan:
+    description:
+      - VLAN of the port, 1 to 4094, where the bridge is an Open vSwitch bridge (access port).
+    type: int
+"""

@@ -1,0 +1,56 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: BSD-2-Clause
+"""Gratuitous ARP (RFC 5227) and unsolicited neighbour advertisements (RFC 4861). Private to the collection.
+
+Neighbours and switches then know at once behind which MAC and port an
+address is, instead of after their caches expire.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+from collections.abc import Sequence
+
+from ..model import addresses
+
+_ETH_P_ARP, _ETH_P_IPV6 = 0x0806, 0x86DD
+_BROADCAST = b"\xff" * 6
+_ALL_NODES = socket.inet_pton(socket.AF_INET6, "ff02::1")
+_ALL_NODES_MAC = b"\x33\x33\x00\x00\x00\x01"
+_ARP_REQUEST = 1
+_ICMPV6, _NEIGHBOUR_ADVERTISEMENT, _OVERRIDE = 58, 136, 0x20000000
+_TARGET_LINK_LAYER_ADDRESS = 2
+
+
+def send(link: str, ips: Sequence[str]) -> None:
+    """Announce addresses (without prefix length) of a link of the namespace this thread is in."""
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_CLOEXEC) as wire:
+        wire.bind((link, 0))
+        mac = wire.getsockname()[4][:6]
+        for ip in ips:
+            wire.send(_arp(mac, ip) if addresses.family(ip) == addresses.IPV4 else _neighbour_advertisement(mac, ip))
+
+
+def _arp(mac: bytes, ip: str) -> bytes:
+    # A request with sender and target the same: what RFC 5227 chose, as some hosts ignore unasked replies.
+    own = socket.inet_pton(socket.AF_INET, ip)
+    return _BROADCAST + mac + struct.pack("!HHHBBH", _ETH_P_ARP, 1, 0x0800, 6, 4, _ARP_REQUEST) + mac + own + b"\0" * 6 + own
+
+
+def _neighbour_advertisement(mac: bytes, ip: str) -> bytes:
+    own = socket.inet_pton(socket.AF_INET6, ip)
+    body = struct.pack("!I", _OVERRIDE) + own + struct.pack("!BB", _TARGET_LINK_LAYER_ADDRESS, 1) + mac
+    message = struct.pack("!BBH", _NEIGHBOUR_ADVERTISEMENT, 0, 0) + body
+    pseudo_header = own + _ALL_NODES + struct.pack("!II", len(message), _ICMPV6)
+    message = struct.pack("!BBH", _NEIGHBOUR_ADVERTISEMENT, 0, _checksum(pseudo_header + message)) + body
+    # Hop limit 255: receivers drop any other, as it could have been routed here.
+    header = struct.pack("!IHBB", 6 << 28, len(message), _ICMPV6, 255) + own + _ALL_NODES
+    return _ALL_NODES_MAC + mac + struct.pack("!H", _ETH_P_IPV6) + header + message
+
+
+def _checksum(data: bytes) -> int:
+    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return ~total & 0xFFFF

@@ -1,0 +1,47 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: BSD-2-Clause
+"""One change of a host's wiring at a time. Private to the collection."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ..errors import PipefitterError
+
+_DIRECTORY = "/run/pipefitter"
+_PAUSE = 0.02
+
+
+@contextmanager
+def held(reading: bool = False, timeout: float = 120.0) -> Iterator[None]:
+    """Hold the host's lock; it goes with the process, however that ends.
+
+    With ``reading``, nothing is locked: check mode leaves not even a lock's file.
+
+    :raises PipefitterError: another run held it for ``timeout`` seconds.
+    """
+    if reading:
+        yield
+        return
+    try:
+        os.makedirs(_DIRECTORY, mode=0o700, exist_ok=True)
+        descriptor = os.open(f"{_DIRECTORY}/lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        raise PipefitterError(f"{_DIRECTORY}/lock can't be opened ({error.strerror}); run the task as root (become: true)") from None
+    try:
+        deadline = time.monotonic() + timeout
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise PipefitterError(f"another run has been changing this host's wiring for {timeout:g} seconds; run again when it is through") from None
+                time.sleep(_PAUSE)
+        yield
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,110 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: BSD-2-Clause
+"""The host that operations act on: its mechanisms under one roof, each opened when first used. Private to the collection."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from types import TracebackType
+
+from ..model.docker_user import AcceptedBridge
+from ..model.host import HOST, Link
+from ..model.masquerade import Masquerade
+from ..model.ovs import OvsPort
+from . import announce, sysctl
+from .docker_user import DockerUser
+from .namespace import PinnedNamespace, entered
+from .netlink import NetworkNamespace
+from .nftables import Nftables
+from .offload import Offloads
+from .ovsdb import Ovsdb
+
+
+class Machine:
+    """The real host (``plan.operations.Host``). Places are pinned before they are used."""
+
+    def __init__(self) -> None:
+        self.nftables = Nftables()
+        self.docker_user = DockerUser()
+        self.ovsdb = Ovsdb()
+        self._pinned: dict[str, PinnedNamespace] = {}
+        self._namespaces: dict[str, NetworkNamespace] = {}
+
+    def __enter__(self) -> Machine:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        for namespace in self._namespaces.values():
+            namespace.close()
+        for pinned in self._pinned.values():
+            pinned.close()
+
+    def pin(self, place: str, pinned: PinnedNamespace) -> None:
+        """Make a container's namespace known as ``place``; it is closed with the machine."""
+        self._pinned[place] = pinned
+
+    def pinned(self, place: str) -> PinnedNamespace | None:
+        return self._pinned.get(place)
+
+    def namespace(self, place: str) -> NetworkNamespace:
+        if place not in self._namespaces:
+            if place == HOST:
+                self._namespaces[place] = NetworkNamespace()
+            else:
+                with entered(self._pinned[place]):
+                    self._namespaces[place] = NetworkNamespace()
+        return self._namespaces[place]
+
+    def descriptor(self, place: str) -> int:
+        return self._pinned[place].fd
+
+    def read_sysctls(self, place: str, names: Collection[str]) -> dict[str, str]:
+        """Return those of the sysctls that are there."""
+        if place == HOST:
+            return _read_sysctls(names)
+        with entered(self._pinned[place]):
+            return _read_sysctls(names)
+
+    def write_sysctl(self, place: str, name: str, value: str) -> None:
+        if place == HOST:
+            sysctl.write(name, value)
+            return
+        with entered(self._pinned[place]):
+            sysctl.write(name, value)
+
+    def tx_checksum_offload(self, place: str, links: Collection[Link]) -> dict[str, bool]:
+        """Return by name whether the links leave checksums to the hardware."""
+        offloads = self._offloads(place)
+        try:
+            return {link.name: offloads.tx_checksum(link.name) for link in links}
+        finally:
+            offloads.close()
+
+    def set_tx_checksum_offload(self, place: str, link: str, on: bool) -> None:
+        offloads = self._offloads(place)
+        try:
+            offloads.set_tx_checksum(link, on)
+        finally:
+            offloads.close()
+
+    def change_masquerades(self, add: Collection[Masquerade], remove: Collection[Masquerade]) -> None:
+        self.nftables.apply(add, remove)
+
+    def change_docker_user(self, add: Collection[AcceptedBridge], remove: Collection[AcceptedBridge]) -> None:
+        self.docker_user.apply(add, remove)
+
+    def change_ovs_ports(self, add: Sequence[OvsPort], change: Sequence[OvsPort], remove: Sequence[OvsPort]) -> None:
+        self.ovsdb.apply(add, change, remove)
+
+    def announce(self, place: str, link: str, addresses: Sequence[str]) -> None:
+        with entered(self._pinned[place]):
+            announce.send(link, addresses)
+
+    def _offloads(self, place: str) -> Offloads:
+        with entered(self._pinned[place]):
+            return Offloads()
+
+
+def _read_sysctls(names: Collection[str]) -> dict[str, str]:
+    shown = {name: sysctl.read(name) for name in names}
+    return {name: value for name, value in shown.items() if value is not None}

@@ -1,0 +1,88 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: BSD-2-Clause
+"""A bridge from options to result: what container_bridge, a role or the reconciler calls. Private to the collection."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .. import engine
+from ..host import lock, management
+from ..host.machine import Machine
+from ..host.netlink import supports_vlan_filtering
+from ..model import addresses, bridge, names
+from ..model.host import HOST, Namespace
+from ..plan import bridge as plan
+from ..plan.bridge import BridgeHave
+from .result import Result
+
+
+def converge(options: Mapping[str, Any], check: bool) -> Result:
+    """Make a bridge as its options (those of container_bridge) say, or tell what that would take.
+
+    :raises PipefitterError: with a sentence for the user.
+    """
+    if options["state"] == "absent":
+        return _absent(names.interface_name("name", options["name"]), bool(options.get("force")), check)
+    want = bridge.parse(options)
+    with lock.held(check), Machine() as machine:
+        outcome = engine.converge(machine, lambda: observe(machine, want), lambda have: plan.present(want, have), check)
+        before = plan.describe(want.name, outcome.before)
+        after = plan.predict(want, outcome.before) if check else plan.describe(want.name, outcome.after)
+        return Result(
+            operations=outcome.lines,
+            before={"bridge": before},
+            # Only what was asked for is shown as changing; the rest can't be known before the kernel chose it.
+            after={"bridge": plan.predict(want, outcome.before) if outcome.operations else before},
+            values={"bridge": after},
+            warnings=plan.warnings(outcome.operations),
+        )
+
+
+def _absent(name: str, force: bool, check: bool) -> Result:
+    want = bridge.Bridge(name)
+    with lock.held(check), Machine() as machine:
+        outcome = engine.converge(machine, lambda: observe(machine, want), lambda have: plan.absent(name, have, force), check)
+        before = plan.describe(name, outcome.before)
+        return Result(outcome.lines, {"bridge": before}, {"bridge": None}, {"bridge": None})
+
+
+def observe(machine: Machine, want: bridge.Bridge) -> BridgeHave:
+    """Read what the host shows of a bridge, in one dump a table."""
+    netlink = machine.namespace(HOST)
+    links = netlink.links()
+    by_index = {link.index: link.name for link in links.values()}
+    routes = netlink.routes(by_index, connected=True)
+    host = Namespace(links, netlink.addresses(links.values()), routes)
+    birth_name = names.derived_name("pfb", want.name)
+    families, accepted = machine.docker_user.accepted_bridges()
+    existing = links.get(want.name)
+    return BridgeHave(
+        namespace=host,
+        masquerades=machine.nftables.masquerades(),
+        docker_families=families,
+        docker_accepted=accepted,
+        sysctls=_sysctls(machine, want, host),
+        management=management.interfaces(host) if want.members else {},
+        vlan_filtering=want.vlan_filtering is None or (_shows_filtering(existing) if existing else supports_vlan_filtering()),
+        birth_link=birth_name if birth_name in links else None,
+    )
+
+
+def _shows_filtering(link: Any) -> bool:
+    return "vlan_filtering" in link.bridge
+
+
+def _sysctls(machine: Machine, want: bridge.Bridge, host: Namespace) -> dict[str, str]:
+    own = ["net/ipv4/conf/{}/forwarding", "net/ipv6/conf/{}/forwarding", "net/ipv6/conf/{}/disable_ipv6"]
+    # A link that is still to be made inherits the defaults.
+    whose = want.name if want.name in host.links else "default"
+    shown = machine.read_sysctls(HOST, ["net/ipv4/ip_forward", "net/ipv6/conf/all/forwarding", *(name.format(whose) for name in own)])
+    for name in own:
+        if name.format(whose) in shown:
+            shown[name.format(want.name)] = shown[name.format(whose)]
+    if want.ip_forward:
+        advertised = {route.link for route in host.routes if addresses.family(route.destination) == addresses.IPV6 and route.is_default}
+        shown.update(machine.read_sysctls(HOST, [f"net/ipv6/conf/{link}/accept_ra" for link in sorted(advertised) if link in host.links]))
+    return shown

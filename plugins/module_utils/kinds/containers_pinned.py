@@ -1,0 +1,106 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: BSD-2-Clause
+"""From the containers that attachments name to pinned namespaces. Private to the collection."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from ..errors import Refused
+from ..host import containers, namespace
+from ..host.machine import Machine
+from ..host.namespace import PinnedNamespace
+from ..model.attachment import Attachment, Target
+
+_PAUSE = 0.1
+
+
+@dataclass(frozen=True)
+class Pinned:
+    """An attachment and the place of its container; a ``place`` of ``None`` is a container that is gone or has stopped."""
+
+    want: Attachment
+    place: str | None
+    identity: str
+    inode: int | None
+
+
+def pin_all(machine: Machine, wants: Sequence[Attachment], must_run: bool, patience: float) -> list[Pinned]:
+    """Pin the namespace of each container, each namespace once, with one question to an engine for all.
+
+    ``patience`` is for how many seconds a container that is just restarting
+    is waited for.
+
+    :raises Refused: a container is missing, has stopped or shares the host's
+        network; with ``must_run`` false the first two make ``place`` ``None``.
+    """
+    targets = {want.target for want in wants}
+    namespace.raise_open_file_limit(len(targets))
+    found = _containers(targets)
+    places: dict[Target, tuple[str | None, str]] = {}
+    by_inode: dict[int, str] = {}
+    inodes: dict[str, int] = {}
+    for target in sorted(targets):
+        pinned, identity = _pin(target, found.get(target), must_run, patience)
+        if pinned is None:
+            places[target] = (None, identity)
+            continue
+        if pinned.inode in by_inode:
+            places[target] = (by_inode[pinned.inode], identity)
+            pinned.close()
+            continue
+        place = pinned.origin
+        by_inode[pinned.inode] = place
+        inodes[place] = pinned.inode
+        machine.pin(place, pinned)
+        places[target] = (place, identity)
+    return [Pinned(want, *places[want.target], inodes.get(places[want.target][0] or "")) for want in wants]
+
+
+def _containers(targets: Iterable[Target]) -> dict[Target, containers.Container | None]:
+    by_runtime: dict[str, list[Target]] = {}
+    for target in targets:
+        if target.kind == "container":
+            by_runtime.setdefault(target.runtime, []).append(target)
+    found: dict[Target, containers.Container | None] = {}
+    for runtime, asked in by_runtime.items():
+        answers = containers.find([target.value for target in asked], runtime)
+        found.update({target: answers[target.value] for target in asked})
+    return found
+
+
+def _pin(target: Target, container: containers.Container | None, must_run: bool, patience: float) -> tuple[PinnedNamespace | None, str]:
+    if target.kind == "container":
+        if container is None:
+            if must_run:
+                raise Refused(f"container: {target.value!r} is not known to any container engine of this host; check the name, or start the container first")
+            return None, ""
+        identity = f"{container.runtime}:{container.id}"
+        if not must_run and not container.pid:
+            return None, identity
+        return _running(container, patience), identity
+    try:
+        pinned = namespace.of_path(target.value) if target.kind == "netns" else namespace.of_pid(int(target.value))
+    except Refused:
+        if must_run:
+            raise
+        return None, ""
+    return pinned, target.value if target.kind == "netns" else f"pid:{pinned.inode}"
+
+
+def _running(container: containers.Container, patience: float) -> PinnedNamespace:
+    deadline = time.monotonic() + patience
+    current: containers.Container | None = container
+    while True:
+        try:
+            return namespace.of_container(current or container)
+        except Refused:
+            # Only a restart passes by itself; one that has stopped, or shares the host's network, does not.
+            again = containers.inspect_again(container)
+            passing = again is not None and (again.status == "restarting" or again.pid != (current or container).pid)
+            if not passing or time.monotonic() > deadline:
+                raise
+            current = again
+            time.sleep(_PAUSE)

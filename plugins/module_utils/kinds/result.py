@@ -1,0 +1,25 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: BSD-2-Clause
+"""What a run of any kind tells its caller. Private to the collection."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Result:
+    """``operations`` are the lines of what was done, ``before`` and ``after`` the two sides of a diff,
+    ``values`` what was made in the shape of container_network_info."""
+
+    operations: list[str]
+    before: Mapping[str, Any]
+    after: Mapping[str, Any]
+    values: Mapping[str, Any]
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def changed(self) -> bool:
+        return bool(self.operations)

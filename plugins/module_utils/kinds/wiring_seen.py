@@ -1,0 +1,85 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: BSD-2-Clause
+"""Reads what host and containers show of attachments, in as few dumps as possible. Private to the collection."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from ..errors import MissingFeature
+from ..host.machine import Machine
+from ..model import addresses
+from ..model.attachment import Attachment
+from ..model.host import HOST, Link, Namespace
+from ..model.ovs import OvsBridge, OvsPort, missing_device
+from ..plan.wiring import LINUX, OVS, BridgeSeen, End, Wiring
+
+_USERSPACE = "netdev"
+
+
+def observe(machine: Machine, bridges: Collection[str]) -> Wiring:
+    """Return the host's links, the bridges asked for as far as they are there, and ports of Open vSwitch.
+
+    Open vSwitch is asked only where something can be its: a bridge that is
+    no Linux bridge, or a link of ours that is in none.
+    """
+    links = machine.namespace(HOST).links()
+    seen = {name: BridgeSeen(LINUX, links[name].mtu) for name in bridges if name in links and links[name].kind == "bridge"}
+    ports: dict[str, OvsPort] = {}
+    others = [name for name in bridges if name not in seen]
+    if (others or _unmastered(links.values())) and machine.ovsdb.available():
+        ovs_bridges, ports = machine.ovsdb.read()
+        for name in others:
+            if name in ovs_bridges:
+                seen[name] = _ovs_bridge(ovs_bridges[name], links)
+    return Wiring(Namespace(links), seen, ports)
+
+
+def _unmastered(links: Collection[Link]) -> bool:
+    linux_bridges = {link.index for link in links if link.kind == "bridge"}
+    return any(link.ours and link.kind == "veth" and link.master not in linux_bridges for link in links)
+
+
+def _ovs_bridge(bridge: OvsBridge, links: dict[str, Link]) -> BridgeSeen:
+    problem = missing_device(bridge, links)
+    if problem:
+        raise MissingFeature(problem)
+    return BridgeSeen(OVS, links[bridge.name].mtu, bridge.datapath_type == _USERSPACE)
+
+
+def observe_end(machine: Machine, place: str, identity: str, wants: Sequence[Attachment], wiring: Wiring) -> End:
+    """Return what a container shows of the links that attachments ask for."""
+    netlink = machine.namespace(place)
+    links = netlink.links()
+    namespace_id = machine.namespace(HOST).namespace_id(machine.descriptor(place))
+    bare = End(place, identity, Namespace(links), namespace_id)
+    asked = {want.interface for want in wants}
+    relevant = [link for link in links.values() if link.name in asked or _ours(bare, link, wiring)]
+    held = netlink.addresses(relevant) if relevant else {}
+    routes = netlink.routes({link.index: link.name for link in links.values()})
+    userspace = any(want.bridge in wiring.bridges and wiring.bridges[want.bridge].userspace for want in wants)
+    return End(
+        place,
+        identity,
+        Namespace(links, held, routes),
+        namespace_id,
+        _disable_ipv6(machine, place, wants, relevant, held),
+        machine.tx_checksum_offload(place, relevant) if userspace and relevant else {},
+    )
+
+
+def _ours(end: End, link: Link, wiring: Wiring) -> bool:
+    outer = wiring.host_end(end, link)
+    return outer is not None and outer.ours
+
+
+def _disable_ipv6(machine: Machine, place: str, wants: Sequence[Attachment], relevant: Sequence[Link], held: dict[str, tuple[str, ...]]) -> dict[str, str]:
+    missing = {
+        address for want in wants for address in want.addresses or () if addresses.family(address) == addresses.IPV6 and address not in held.get(want.interface, ())
+    }
+    if not missing:
+        return {}
+    pattern = "net/ipv6/conf/{}/disable_ipv6"
+    whose = ["default", *(link.name for link in relevant)]
+    shown = machine.read_sysctls(place, [pattern.format(name) for name in whose])
+    return {name: shown[pattern.format(name)] for name in whose if pattern.format(name) in shown}

@@ -1,0 +1,204 @@
+#!/usr/bin/python
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: container_bridge
+short_description: Manage a Linux bridge that containers are attached to
+version_added: 0.1.0
+author:
+  - pipefitter contributors (@pipefitter)
+description:
+  - Creates a Linux bridge with its addresses, settings, forwarding and source NAT, or changes in place what differs.
+  - What is not asked for is left as it is. All changes go through netlink; none of C(ip), C(brctl) or C(sysctl) is run.
+  - If an operation fails, those before it are undone. A run that was interrupted is completed by the next one.
+  - On a host where Docker filters forwarded traffic (the chain C(DOCKER-USER) exists), traffic of the bridge is let through there,
+    and replies to it. New connections from outside stay subject to Docker's policy.
+requirements:
+  - pyroute2 >= 0.6.4 (on the host)
+  - netaddr (on the host)
+  - nftables (on the host, for O(masquerade))
+extends_documentation_fragment:
+  - pipefitter.container_network.attributes
+options:
+  name:
+    description:
+      - Name of the bridge, 1 to 15 bytes without white space, V(/), V(:) or V(%).
+    type: str
+    required: true
+  state:
+    description:
+      - Whether the bridge is to be there.
+      - With V(absent), only a bridge that this collection made is deleted, with its source NAT; ports are released, not deleted.
+    type: str
+    choices: [present, absent]
+    default: present
+  addresses:
+    description:
+      - Addresses of the bridge with prefix lengths, IPv4 and IPv6.
+      - The list is complete. An address that is not in it is removed from a bridge that this collection made, and kept on any other.
+      - The entry V(auto) stands for the first address of a free private subnet (172.17.0.0/16 to 172.31.0.0/16, then /20 subnets of
+        192.168.0.0/16, as Docker picks them) that overlaps no route of the host. It is kept on later runs.
+      - Without this option addresses are left as they are. Link-local IPv6 addresses are never removed.
+    type: list
+    elements: str
+  allow_overlap:
+    description:
+      - Accept an address whose subnet overlaps a route of another interface.
+    type: bool
+    default: false
+  mtu:
+    description:
+      - Largest frame payload in bytes, 68 to 65535.
+    type: int
+  mac:
+    description:
+      - MAC address of the bridge. Without one, the kernel takes the lowest of the ports', which changes as they come and go.
+    type: str
+  stp:
+    description:
+      - Whether the kernel runs the spanning tree protocol on the bridge.
+    type: bool
+  forward_delay:
+    description:
+      - Seconds in each of the states listening and learning, 0 to 30; at least 2 with O(stp=true).
+    type: float
+  ageing_time:
+    description:
+      - Seconds after which a MAC address that was not seen is forgotten, 0 to 2592000.
+    type: float
+  multicast_snooping:
+    description:
+      - Whether multicast goes only to ports that asked for it.
+    type: bool
+  vlan_filtering:
+    description:
+      - Whether the bridge is VLAN-aware. Needs a kernel with bridge VLAN filtering.
+    type: bool
+  members:
+    description:
+      - Interfaces of the host that are to be ports of the bridge. Ports that are not in the list are left alone.
+      - An interface by which the host is reached (default route, or the address of the SSH session) is refused.
+    type: list
+    elements: str
+  ip_forward:
+    description:
+      - With V(true), packets from and to the bridge are forwarded. This switches forwarding on for the whole host, for IPv6 too if the
+        bridge has IPv6 addresses; the module warns when it does. Interfaces that live on router advertisements keep them.
+      - With V(false), packets that come from the bridge are not forwarded; the host's own switch is not touched.
+    type: bool
+  masquerade:
+    description:
+      - Whether the bridge's subnets get the host's address (source NAT) when they leave by another interface than the bridge.
+      - Done by nftables, in the tables C(ip pipefitter) and C(ip6 pipefitter).
+    type: bool
+  up:
+    description:
+      - Whether the bridge is up.
+    type: bool
+    default: true
+  force:
+    description:
+      - With O(state=absent), delete the bridge even if this collection did not make it.
+    type: bool
+    default: false
+seealso:
+  - module: pipefitter.container_network.veth_attach
+  - module: pipefitter.container_network.container_network_info
+"""
+
+EXAMPLES = r"""
+- name: A bridge for containers, with a way out
+  pipefitter.container_network.container_bridge:
+    name: br0
+    addresses: [192.168.5.1/24, "fd00:5::1/64"]
+    ip_forward: true
+    masquerade: true
+
+- name: A bridge in a private subnet that is free on this host
+  pipefitter.container_network.container_bridge:
+    name: br1
+    addresses: [auto]
+
+- name: A bridge without addresses, for jumbo frames
+  pipefitter.container_network.container_bridge:
+    name: br2
+    addresses: []
+    mtu: 9000
+    multicast_snooping: false
+
+- name: Take a bridge away, and its source NAT
+  pipefitter.container_network.container_bridge:
+    name: br2
+    state: absent
+"""
+
+RETURN = r"""
+operations:
+  description: What was done, a line each; in check mode, what would be done.
+  returned: success
+  type: list
+  elements: str
+  sample:
+    - create bridge br0
+    - add address 192.168.5.1/24 to br0
+    - set br0 up
+    - masquerade 192.168.5.0/24 when it leaves by another interface than br0
+bridge:
+  description:
+    - The bridge in the shape of this module's options, as M(pipefitter.container_network.container_network_info) returns it.
+    - V(null) with O(state=absent). In check mode, values that only the kernel can choose are missing.
+  returned: success
+  type: dict
+  sample:
+    name: br0
+    addresses: [192.168.5.1/24]
+    mtu: 1500
+    mac: 16:9e:1c:e6:1b:02
+    stp: false
+    forward_delay: 15.0
+    ageing_time: 300.0
+    multicast_snooping: true
+    members: []
+    ip_forward: true
+    masquerade: true
+    up: true
+"""
+
+from ansible_collections.pipefitter.container_network.plugins.module_utils import ansible_face
+
+ARGUMENT_SPEC = {
+    "name": {"type": "str", "required": True},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "addresses": {"type": "list", "elements": "str"},
+    "allow_overlap": {"type": "bool", "default": False},
+    "mtu": {"type": "int"},
+    "mac": {"type": "str"},
+    "stp": {"type": "bool"},
+    "forward_delay": {"type": "float"},
+    "ageing_time": {"type": "float"},
+    "multicast_snooping": {"type": "bool"},
+    "vlan_filtering": {"type": "bool"},
+    "members": {"type": "list", "elements": "str"},
+    "ip_forward": {"type": "bool"},
+    "masquerade": {"type": "bool"},
+    "up": {"type": "bool", "default": True},
+    "force": {"type": "bool", "default": False},
+}
+
+
+def load():
+    from ansible_collections.pipefitter.container_network.plugins.module_utils.kinds import bridge
+
+    return bridge.converge
+
+
+def main():
+    ansible_face.run(load, ARGUMENT_SPEC)
+
+
+if __name__ == "__main__":
+    main()

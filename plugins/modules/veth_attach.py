@@ -1,0 +1,250 @@
+#!/usr/bin/python
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: veth_attach
+short_description: Attach containers to a Linux bridge or an Open vSwitch bridge
+version_added: 0.1.0
+author:
+  - pipefitter contributors (@pipefitter)
+description:
+  - Gives a container, or each of a list of containers, an interface on a bridge of the host, with addresses, gateway and routes.
+  - What is there and differs is corrected in place; the interface is not taken away for it. A second run changes nothing.
+  - Works from outside the container through netlink; nothing needs to be installed in the container.
+  - A list (O(attachments)) is done in one process with one reading of the host, and is much faster than a loop.
+  - If an operation fails, those before it are undone. A run that was interrupted is completed by the next one.
+  - Attachments do not outlive a restart of their container; run the task again after one.
+requirements:
+  - pyroute2 >= 0.6.4 (on the host)
+  - netaddr (on the host)
+extends_documentation_fragment:
+  - pipefitter.container_network.attributes
+  - pipefitter.container_network.attachment
+options:
+  attachments:
+    description:
+      - Attachments to make or take away, each with the options of a single one.
+      - What an entry leaves out of O(bridge), O(runtime), O(interface), O(gateway), O(gateway6), O(routes), O(mtu) and O(vlan) is
+        taken from the module's own option of that name.
+    type: list
+    elements: dict
+    suboptions:
+      container:
+        description: See O(container).
+        type: str
+      runtime:
+        description: See O(runtime).
+        type: str
+        choices: [auto, docker, podman]
+      netns:
+        description: See O(netns).
+        type: str
+      pid:
+        description: See O(pid).
+        type: int
+      bridge:
+        description: See O(bridge).
+        type: str
+      interface:
+        description: See O(interface).
+        type: str
+      host_interface:
+        description: See O(host_interface).
+        type: str
+      addresses:
+        description: See O(addresses).
+        type: list
+        elements: str
+      gateway:
+        description: See O(gateway).
+        type: str
+      gateway6:
+        description: See O(gateway6).
+        type: str
+      routes:
+        description: See O(routes).
+        type: list
+        elements: dict
+        suboptions:
+          destination:
+            description: Subnet or address that the route leads to.
+            type: str
+            required: true
+          gateway:
+            description: Next hop; without one the destination is on the link.
+            type: str
+          metric:
+            description: Priority; the lowest wins. 0 to 4294967295.
+            type: int
+      mac:
+        description: See O(mac).
+        type: str
+      mac_seed:
+        description: See O(mac_seed).
+        type: str
+      mtu:
+        description: See O(mtu).
+        type: int
+      vlan:
+        description: See O(vlan).
+        type: int
+  state:
+    description:
+      - Whether the attachments are to be there.
+      - With V(absent), an attachment that is not there is as good, and so is a container that is gone. Only interfaces that this
+        collection made are removed.
+    type: str
+    choices: [present, absent]
+    default: present
+  purge:
+    description:
+      - Also remove attachments of ours from O(bridge) that are not asked for.
+    type: bool
+    default: false
+  announce:
+    description:
+      - Send gratuitous ARP and unsolicited neighbour advertisements for addresses of interfaces that are new or were changed, so that
+        neighbours and switches learn of them at once.
+    type: bool
+    default: true
+  wait:
+    description:
+      - Return only when both ends of each attachment have a carrier. A container that is just restarting is waited for, too.
+    type: bool
+    default: true
+  wait_timeout:
+    description:
+      - Seconds to wait before the task fails.
+    type: int
+    default: 10
+seealso:
+  - module: pipefitter.container_network.container_bridge
+  - module: pipefitter.container_network.container_network_info
+"""
+
+EXAMPLES = r"""
+- name: Attach three containers in one go
+  pipefitter.container_network.veth_attach:
+    bridge: br0
+    attachments:
+      - {container: web1, addresses: [192.168.5.10/24], gateway: 192.168.5.1}
+      - {container: web2, interface: eth2, addresses: [192.168.5.11/24, "fd00:5::11/64"], mac_seed: web2}
+      - {netns: /run/netns/probe, addresses: [192.168.5.12/24]}
+
+- name: Attach one container
+  pipefitter.container_network.veth_attach:
+    bridge: br0
+    container: web3
+    addresses: [192.168.5.13/24]
+    state: present
+
+- name: A gateway outside of the container's own subnet
+  pipefitter.container_network.veth_attach:
+    bridge: br0
+    container: web4
+    addresses: [192.168.5.14/32]
+    gateway: 192.168.5.1
+    routes:
+      - {destination: 10.20.0.0/16, gateway: 192.168.5.254}
+
+- name: Take one attachment away
+  pipefitter.container_network.veth_attach:
+    container: web3
+    state: absent
+
+- name: Leave only one attachment on the bridge
+  pipefitter.container_network.veth_attach:
+    bridge: br0
+    purge: true
+    attachments:
+      - {container: web1, addresses: [192.168.5.10/24], gateway: 192.168.5.1}
+"""
+
+RETURN = r"""
+operations:
+  description: What was done, a line each; in check mode, what would be done.
+  returned: success
+  type: list
+  elements: str
+  sample:
+    - create veth pf6f0b2a1c9d1 with its peer eth1 in container web1, mtu 1500
+    - add address 192.168.5.10/24 to eth1 in container web1
+    - set eth1 up in container web1
+    - set route default via 192.168.5.1 dev eth1 in container web1
+    - set pf6f0b2a1c9d1 master br0, up
+    - announce 192.168.5.10 from eth1 in container web1
+attachments:
+  description:
+    - The attachments in the shape of O(attachments), as M(pipefitter.container_network.container_network_info) returns them.
+    - Empty with O(state=absent). In check mode, values that only the kernel can choose are missing.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - container: web1
+      bridge: br0
+      interface: eth1
+      host_interface: pf6f0b2a1c9d1
+      addresses: [192.168.5.10/24]
+      gateway: 192.168.5.1
+      mac: 9a:4c:0d:a5:33:5b
+      mtu: 1500
+"""
+
+from ansible_collections.pipefitter.container_network.plugins.module_utils import ansible_face
+
+ROUTES = {
+    "type": "list",
+    "elements": "dict",
+    "options": {
+        "destination": {"type": "str", "required": True},
+        "gateway": {"type": "str"},
+        "metric": {"type": "int"},
+    },
+}
+
+ATTACHMENT = {
+    "container": {"type": "str"},
+    "runtime": {"type": "str", "choices": ["auto", "docker", "podman"]},
+    "netns": {"type": "str"},
+    "pid": {"type": "int"},
+    "bridge": {"type": "str"},
+    "interface": {"type": "str"},
+    "host_interface": {"type": "str"},
+    "addresses": {"type": "list", "elements": "str"},
+    "gateway": {"type": "str"},
+    "gateway6": {"type": "str"},
+    "routes": ROUTES,
+    "mac": {"type": "str"},
+    "mac_seed": {"type": "str", "no_log": False},
+    "mtu": {"type": "int"},
+    "vlan": {"type": "int"},
+}
+
+ARGUMENT_SPEC = {
+    **ATTACHMENT,
+    "attachments": {"type": "list", "elements": "dict", "options": ATTACHMENT},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "purge": {"type": "bool", "default": False},
+    "announce": {"type": "bool", "default": True},
+    "wait": {"type": "bool", "default": True},
+    "wait_timeout": {"type": "int", "default": 10},
+}
+
+
+def load():
+    from ansible_collections.pipefitter.container_network.plugins.module_utils.kinds import attachment
+
+    return attachment.converge
+
+
+def main():
+    ansible_face.run(load, ARGUMENT_SPEC)
+
+
+if __name__ == "__main__":
+    main()
