@@ -1,0 +1,454 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: BSD-2-Clause
+"""Ports of Open vSwitch, through its database. Private to the collection.
+
+The tables are those of ovs-vswitchd.conf.db(5). ``ovs-vsctl`` would be a process
+and a text to parse for what is here one transaction for a thousand ports.
+
+Writing a row only says what is wanted. ovs-vswitchd says that it is done by
+raising ``cur_cfg`` to the ``next_cfg`` of the transaction, and whether it went
+well by ``ofport`` and ``error`` of each interface.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any, Iterable, Sequence
+
+from ..errors import PipefitterError, Refused
+from ..model.ovs import OvsBridge, OvsPort
+from .ovsdb_session import DATABASE, Operation, Row, Session
+
+SOCKET = "/var/run/openvswitch/db.sock"
+_NOTHING: list[Any] = ["set", []]
+
+# What ovs-vswitchd reports in an Interface; everything else in the row was
+# configured, and comes back when a removed port is put back.
+_REPORTED = frozenset(
+    """admin_state bfd_status cfm_fault cfm_fault_status cfm_flap_count cfm_health cfm_remote_mpids
+    cfm_remote_opstate duplex error ifindex lacp_current link_resets link_speed link_state mac_in_use mtu
+    ofport statistics status""".split()
+)
+_REPORTED_OF_PORT = frozenset(("rstp_statistics", "rstp_status", "statistics", "status", "bond_active_slave"))
+# Somebody else changed one of our ports between our look and our
+# transaction; the next look says what there is to say about it.
+_ATTEMPTS = 3
+
+
+class Ovsdb:
+    """The database at ``path``, connected to for the length of each call.
+
+    ovsdb-server drops clients that don't answer its probes, so a connection
+    that waits for the next call would not be there for it.
+    """
+
+    def __init__(self, path: str | None = None, timeout: float = 10.0) -> None:
+        self.path = path or SOCKET
+        self.timeout = timeout
+
+    def available(self) -> bool:
+        """Whether there is a socket to connect to."""
+        return os.path.exists(self.path)
+
+    def read(self) -> tuple[dict[str, OvsBridge], dict[str, OvsPort]]:
+        """Return all bridges and all ports by name, as they are at one moment.
+
+        Raises ``MissingFeature`` where Open vSwitch doesn't run,
+        ``PipefitterError`` where it doesn't answer within the timeout.
+        """
+        with Session(self.path, self.timeout) as session:
+            rows = _Rows(*session.transact(_selects()))
+        return rows.bridges(), rows.ports()
+
+    def port_errors(self) -> dict[str, str]:
+        """Return, by port, why Open vSwitch could not put an interface to work."""
+        with Session(self.path, self.timeout) as session:
+            rows = _Rows(*session.transact(_selects()))
+        return {name: error for name in rows.port_rows if (error := rows.error_of(name))}
+
+    def apply(
+        self,
+        add: Sequence[OvsPort] = (),
+        change: Sequence[OvsPort] = (),
+        remove: Sequence[OvsPort] = (),
+    ) -> None:
+        """Add, change and remove ports in one transaction and wait until ovs-vswitchd has done it.
+
+        A port is changed in its tag, trunks, VLAN mode and external ids; the
+        port ``remove`` names is removed if it is on that bridge. A port may be
+        in ``remove`` and, for another bridge, in ``add``. Removing what is gone
+        is no error.
+
+        Raises ``Refused`` where a bridge or port is not as the request supposes
+        (nothing is changed then), and ``PipefitterError`` where ovs-vswitchd
+        doesn't confirm in time or can't open an added port; all of it is
+        undone then.
+        """
+        if not (add or change or remove):
+            return
+        with Session(self.path, self.timeout) as session:
+            done = _commit(session, add, change, remove)
+            problem = _confirm(session, done, self.timeout)
+            if problem is None:
+                return
+            try:
+                session.renew(self.timeout)
+                session.transact(done.undo)
+            except PipefitterError as error:
+                raise PipefitterError(f"{problem}; undoing the change failed too: {error}") from None
+            raise PipefitterError(f"{problem}; nothing of this change was kept")
+
+
+@dataclass
+class _Rows:
+    """The selected rows; ports and interfaces by name."""
+
+    bridge_rows: dict[str, Row]
+    port_rows: dict[str, Row]
+    interface_rows: dict[str, Row]
+
+    def __init__(self, bridges: Operation, ports: Operation, interfaces: Operation) -> None:
+        self.bridge_rows = {row["name"]: row for row in bridges["rows"]}
+        self.port_rows = {row["name"]: row for row in ports["rows"]}
+        self.interface_rows = {row["name"]: row for row in interfaces["rows"]}
+        self._names = {row["_uuid"][1]: name for name, row in self.port_rows.items()}
+        self._interfaces = {row["_uuid"][1]: row for row in interfaces["rows"]}
+        self.bridge_of = {
+            self._names[uuid]: name for name, row in self.bridge_rows.items() for uuid in _uuids(row["ports"])
+        }
+
+    def bridges(self) -> dict[str, OvsBridge]:
+        return {
+            name: OvsBridge(
+                name=name,
+                datapath_type=row["datapath_type"] or "system",
+                ports=tuple(sorted(self._names[uuid] for uuid in _uuids(row["ports"]))),
+                external_ids=_pairs(row["external_ids"]),
+            )
+            for name, row in self.bridge_rows.items()
+        }
+
+    def ports(self) -> dict[str, OvsPort]:
+        return {
+            name: OvsPort(
+                name=name,
+                bridge=self.bridge_of[name],
+                tag=next(iter(_values(row["tag"])), None),
+                trunks=tuple(sorted(_values(row["trunks"]))),
+                vlan_mode=next(iter(_values(row["vlan_mode"])), None),
+                external_ids=_pairs(row["external_ids"]),
+            )
+            for name, row in self.port_rows.items()
+        }
+
+    def interfaces_of(self, port: str) -> list[Row]:
+        return [self._interfaces[uuid] for uuid in _uuids(self.port_rows[port]["interfaces"])]
+
+    def error_of(self, port: str) -> str | None:
+        for row in self.interfaces_of(port):
+            number = next(iter(_values(row["ofport"])), None)
+            error = next(iter(_values(row["error"])), None)
+            if error:
+                return str(error)
+            if number is None:
+                return "it was given no port number: the bridge has no datapath"
+            if number == -1:
+                return "it was given no port number"
+        return None
+
+
+@dataclass(frozen=True)
+class _Committed:
+    """A transaction that went through, and what takes it back."""
+
+    config: int
+    undo: list[Operation]
+    added: tuple[OvsPort, ...]
+
+
+def _commit(
+    session: Session, add: Sequence[OvsPort], change: Sequence[OvsPort], remove: Sequence[OvsPort]
+) -> _Committed:
+    for _attempt in range(_ATTEMPTS):
+        rows = _Rows(*session.transact(_selects()))
+        gone = [port for port in remove if rows.bridge_of.get(port.name) == port.bridge]
+        _refuse_unlike(rows, add, change, {port.name for port in gone})
+        whole = _whole_rows(session, rows, gone)
+        if whole is None:
+            continue
+        operations = [*_removals(rows, gone), *_changes(rows, change), *_additions(rows, add)]
+        counter: list[Operation] = [
+            {"op": "mutate", "table": DATABASE, "where": [], "mutations": [["next_cfg", "+=", 1]]},
+            {"op": "select", "table": DATABASE, "where": [], "columns": ["next_cfg"]},
+        ]
+        results = session.attempt([*operations, *counter])
+        if results is None:
+            continue
+        created = [result["uuid"] for result in results if "uuid" in result]
+        undo = [*_take_back(rows, add, created), *_change_back(rows, change), *_put_back(rows, gone, whole)]
+        return _Committed(results[-1]["rows"][0]["next_cfg"], undo, tuple(add))
+    raise Refused(
+        "the Open vSwitch ports asked for were changed by somebody else at the same time, again and again;"
+        " see what else configures Open vSwitch on this host and run this again"
+    )
+
+
+def _refuse_unlike(rows: _Rows, add: Sequence[OvsPort], change: Sequence[OvsPort], gone: set[str]) -> None:
+    for port in (*add, *change):
+        if port.bridge not in rows.bridge_rows:
+            raise Refused(
+                f"port {port.name}: there is no Open vSwitch bridge {port.bridge} on this host; create it first"
+            )
+    names = [port.name for port in (*add, *change)]
+    for name in sorted({name for name in names if names.count(name) > 1} if len(set(names)) < len(names) else ()):
+        raise Refused(f"port {name} of Open vSwitch was asked for twice in one change; leave one of them out")
+    for port in add:
+        found = rows.bridge_of.get(port.name)
+        if found is not None and port.name not in gone:
+            raise Refused(
+                f"port {port.name} can't be added to Open vSwitch bridge {port.bridge}: it is on bridge"
+                f" {found} already; remove it there or choose another name"
+            )
+        if found is None and port.name in rows.interface_rows:
+            raise Refused(
+                f"port {port.name} can't be added to Open vSwitch bridge {port.bridge}: it is part of a bond;"
+                " remove it there or choose another name"
+            )
+    for port in change:
+        found = rows.bridge_of.get(port.name)
+        if found != port.bridge:
+            where = f"is on bridge {found}" if found else "is on no bridge"
+            raise Refused(
+                f"port {port.name} of Open vSwitch bridge {port.bridge} can't be changed: it {where};"
+                " run this again to see the difference"
+            )
+
+
+def _whole_rows(session: Session, rows: _Rows, gone: Sequence[OvsPort]) -> list[tuple[Row, list[Row]]] | None:
+    """All columns of ports about to be removed and of their interfaces, for putting them back.
+
+    ``None`` where one of them is gone by now.
+    """
+    selects: list[Operation] = []
+    counts: list[int] = []
+    for port in gone:
+        interfaces = rows.interfaces_of(port.name)
+        counts.append(len(interfaces))
+        selects.append(_select("Port", rows.port_rows[port.name]["_uuid"]))
+        selects += [_select("Interface", row["_uuid"]) for row in interfaces]
+    found = iter([result["rows"] for result in session.transact(selects)] if selects else ())
+    whole = []
+    for count in counts:
+        found_rows = [next(found) for _row in range(1 + count)]
+        if not all(found_rows):
+            return None
+        port_row, *interface_rows = (matching[0] for matching in found_rows)
+        whole.append((port_row, interface_rows))
+    return whole
+
+
+def _removals(rows: _Rows, gone: Sequence[OvsPort]) -> list[Operation]:
+    """A Port without a bridge is collected as garbage, with its Interface."""
+    uuids = {port.name: rows.port_rows[port.name]["_uuid"] for port in gone}
+    waits = [_still_on(port.bridge, uuids[port.name]) for port in gone]
+    return waits + [
+        _membership(bridge, "delete", [uuids[port.name] for port in ports]) for bridge, ports in _by_bridge(gone)
+    ]
+
+
+def _changes(rows: _Rows, change: Sequence[OvsPort]) -> list[Operation]:
+    operations = []
+    for port in change:
+        row = rows.port_rows[port.name]
+        operations += [
+            _still_on(port.bridge, row["_uuid"]),
+            {
+                # The inverse must give back what the port had at this moment.
+                "op": "wait",
+                "table": "Port",
+                "where": _is(row["_uuid"]),
+                "columns": list(_columns(port)),
+                "until": "==",
+                "rows": [_former(row, port)],
+                "timeout": 0,
+            },
+            {"op": "update", "table": "Port", "where": _is(row["_uuid"]), "row": _columns(port)},
+        ]
+    return operations
+
+
+def _additions(rows: _Rows, add: Sequence[OvsPort]) -> list[Operation]:
+    operations: list[Operation] = []
+    members: dict[str, list[Any]] = {}
+    for number, port in enumerate(add):
+        interface, name = f"interface{number}", f"port{number}"
+        # The names are unique indexes in the schema: a port that somebody else
+        # adds in between makes the whole transaction fail.
+        operations += [
+            {"op": "insert", "table": "Interface", "uuid-name": interface, "row": {"name": port.name}},
+            {
+                "op": "insert",
+                "table": "Port",
+                "uuid-name": name,
+                "row": {"name": port.name, "interfaces": ["named-uuid", interface], **_columns(port)},
+            },
+        ]
+        members.setdefault(port.bridge, []).append(["named-uuid", name])
+    for bridge, ports in members.items():
+        operations += [_still_there(rows, bridge), _membership(bridge, "insert", ports)]
+    return operations
+
+
+def _take_back(rows: _Rows, add: Sequence[OvsPort], created: Sequence[Any]) -> list[Operation]:
+    # Each port made two rows, the second of which is the Port.
+    uuids = {port.name: uuid for port, uuid in zip(add, created[1::2])}
+    return [_membership(bridge, "delete", [uuids[port.name] for port in ports]) for bridge, ports in _by_bridge(add)]
+
+
+def _change_back(rows: _Rows, change: Sequence[OvsPort]) -> list[Operation]:
+    former = [(rows.port_rows[port.name], port) for port in change]
+    return [
+        {"op": "update", "table": "Port", "where": _is(row["_uuid"]), "row": _former(row, port)} for row, port in former
+    ]
+
+
+def _put_back(rows: _Rows, gone: Sequence[OvsPort], whole: Sequence[tuple[Row, list[Row]]]) -> list[Operation]:
+    operations: list[Operation] = []
+    members: dict[str, list[Any]] = {}
+    for number, (port, (row, interfaces)) in enumerate(zip(gone, whole)):
+        names = [f"former{number}_{position}" for position in range(len(interfaces))]
+        for name, interface in zip(names, interfaces):
+            configured = _configured(interface, _REPORTED)
+            operations.append({"op": "insert", "table": "Interface", "uuid-name": name, "row": configured})
+        configured = _configured(row, _REPORTED_OF_PORT)
+        configured["interfaces"] = ["set", [["named-uuid", name] for name in names]]
+        operations.append({"op": "insert", "table": "Port", "uuid-name": f"former{number}", "row": configured})
+        members.setdefault(port.bridge, []).append(["named-uuid", f"former{number}"])
+    return operations + [_membership(bridge, "insert", ports) for bridge, ports in members.items()]
+
+
+def _confirm(session: Session, done: _Committed, timeout: float) -> str | None:
+    """Wait for ovs-vswitchd; return what went wrong, or ``None``."""
+    session.renew(timeout)
+    try:
+        confirmed = session.wait_for_config(done.config)
+    except PipefitterError as error:
+        return str(error)
+    if not confirmed:
+        return (
+            f"ovs-vswitchd did not confirm the change within {timeout:g} s; see that it runs"
+            " (`systemctl status openvswitch-switch`) and what its log says"
+        )
+    if not done.added:
+        return None
+    rows = _Rows(*session.transact(_selects()))
+    failed = [(port, reason) for port in done.added if (reason := _failure(rows, port))]
+    if not failed:
+        return None
+    port, reason = failed[0]
+    others = f" (and {len(failed) - 1} more ports failed)" if len(failed) > 1 else ""
+    return f"Open vSwitch could not put port {port.name} into bridge {port.bridge}: {reason}{others}"
+
+
+def _failure(rows: _Rows, port: OvsPort) -> str | None:
+    if port.name not in rows.port_rows:
+        return "somebody else removed it at once"
+    error = rows.error_of(port.name)
+    datapath = rows.bridge_rows.get(port.bridge, {}).get("datapath_type")
+    if error and "no datapath" in error and datapath in ("", "system"):
+        error += " (datapath_type=system needs the kernel module openvswitch; datapath_type=netdev does not)"
+    return error
+
+
+# The parts of operations, RFC 7047 section 5.
+
+
+def _selects() -> list[Operation]:
+    columns = {
+        "Bridge": ["_uuid", "name", "datapath_type", "ports", "external_ids"],
+        "Port": ["_uuid", "name", "interfaces", "tag", "trunks", "vlan_mode", "external_ids"],
+        "Interface": ["_uuid", "name", "ofport", "error"],
+    }
+    return [{"op": "select", "table": table, "where": [], "columns": names} for table, names in columns.items()]
+
+
+def _select(table: str, uuid: list[str]) -> Operation:
+    return {"op": "select", "table": table, "where": _is(uuid)}
+
+
+def _is(uuid: list[str]) -> list[Any]:
+    return [["_uuid", "==", uuid]]
+
+
+def _still_on(bridge: str, port_uuid: list[str]) -> Operation:
+    return {
+        "op": "wait",
+        "table": "Bridge",
+        "where": [["name", "==", bridge], ["ports", "includes", port_uuid]],
+        "columns": ["name"],
+        "until": "==",
+        "rows": [{"name": bridge}],
+        "timeout": 0,
+    }
+
+
+def _still_there(rows: _Rows, bridge: str) -> Operation:
+    return {
+        "op": "wait",
+        "table": "Bridge",
+        "where": _is(rows.bridge_rows[bridge]["_uuid"]),
+        "columns": ["name"],
+        "until": "==",
+        "rows": [{"name": bridge}],
+        "timeout": 0,
+    }
+
+
+def _membership(bridge: str, mutator: str, ports: list[Any]) -> Operation:
+    """A mutation, since a new value for the whole set would lose what others add meanwhile."""
+    return {
+        "op": "mutate",
+        "table": "Bridge",
+        "where": [["name", "==", bridge]],
+        "mutations": [["ports", mutator, ["set", ports]]],
+    }
+
+
+def _columns(port: OvsPort) -> Row:
+    return {
+        "tag": _NOTHING if port.tag is None else port.tag,
+        "trunks": ["set", list(port.trunks)],
+        "vlan_mode": _NOTHING if port.vlan_mode is None else port.vlan_mode,
+        "external_ids": ["map", [list(pair) for pair in port.external_ids]],
+    }
+
+
+def _former(row: Row, port: OvsPort) -> Row:
+    return {column: row[column] for column in _columns(port)}
+
+
+def _configured(row: Row, reported: Iterable[str]) -> Row:
+    return {column: value for column, value in row.items() if column not in reported and not column.startswith("_")}
+
+
+def _by_bridge(ports: Sequence[OvsPort]) -> Iterable[tuple[str, list[OvsPort]]]:
+    bridges: dict[str, list[OvsPort]] = {}
+    for port in ports:
+        bridges.setdefault(port.bridge, []).append(port)
+    return bridges.items()
+
+
+def _values(value: Any) -> list[Any]:
+    """The members of a column that holds a set; a set of one is sent as the bare value."""
+    if isinstance(value, list) and value[0] == "set":
+        return list(value[1])
+    return [value]
+
+
+def _uuids(value: Any) -> list[str]:
+    return [uuid for _tag, uuid in _values(value)]
+
+
+def _pairs(value: Any) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted((key, item) for key, item in value[1]))
