@@ -196,7 +196,8 @@ def test_rules_of_the_administrator_stay_as_they_are_and_in_front(kind):
     DockerUser().apply(add=[BR0])
     run(f"iptables-{kind} -I DOCKER-USER 1 -s 198.51.100.0/24 -j DROP")
     DockerUser().apply(add=[BR1])
-    assert [line.split()[2:4] for line in chain("DOCKER-USER", kind)][:2] == [["-s", "198.51.100.0/24"], ["-j", "PIPEFITTER"]]
+    first, second = (line.split()[2:4] for line in chain("DOCKER-USER", kind)[:2])
+    assert (first, second) == (["-s", "198.51.100.0/24"], ["-j", "PIPEFITTER"])
     run(f"iptables-{kind} -D DOCKER-USER 1")
     DockerUser().apply(remove=[BR0, BR1])
     assert everything() == before

@@ -1,0 +1,56 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Programs that are missing; the rules themselves are tested with both kinds of iptables in tests/integration."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+from ansible_collections.pipefitter.container_network.plugins.module_utils.errors import MissingFeature, PipefitterError
+from ansible_collections.pipefitter.container_network.plugins.module_utils.host import docker_user
+from ansible_collections.pipefitter.container_network.plugins.module_utils.host.docker_user import DockerUser
+
+SAVED = ":DOCKER-USER - [0:0]\n:PIPEFITTER - [0:0]\n-A DOCKER-USER -j PIPEFITTER\n-A PIPEFITTER -i br0 -j ACCEPT\n"
+
+
+def docker_in(monkeypatch, kind):
+    monkeypatch.setattr(docker_user, "_nft_has_hook", lambda family: (family, kind) == ("ip", "nft"))
+    monkeypatch.setattr(docker_user, "_legacy_in_use", lambda family: (family, kind) == ("ip", "legacy"))
+
+
+@pytest.fixture(name="tried")
+def fixture_tried(monkeypatch):
+    """Have no program but ``iptables-save``, and tell which were looked for."""
+    names = []
+
+    def run(argv, **_options):
+        names.append(argv[0])
+        if argv[0] != "iptables-save":
+            raise FileNotFoundError(argv[0])
+        return subprocess.CompletedProcess(argv, 0, SAVED, "")
+
+    monkeypatch.setattr(subprocess, "run", run)
+    return names
+
+
+def test_a_host_without_the_program_of_the_kind_that_docker_used(monkeypatch, tried):
+    docker_in(monkeypatch, "nft")
+    with pytest.raises(MissingFeature, match="iptables-nft-save .* install the package iptables"):
+        DockerUser().accepted_bridges()
+    assert tried == ["iptables-nft-save"], "the plain name may be the other kind"
+
+
+def test_an_iptables_from_before_there_were_two_kinds(monkeypatch, tried):
+    docker_in(monkeypatch, "legacy")
+    # One of the two rules of br0 is missing, so it is not accepted.
+    assert DockerUser().accepted_bridges() == ({"ip"}, frozenset())
+    assert tried == ["iptables-legacy-save", "iptables-save"]
+
+
+def test_the_reason_of_a_failure_is_not_the_warning_in_front_of_it(monkeypatch):
+    docker_in(monkeypatch, "nft")
+    stderr = "# Warning: iptables-legacy tables present\niptables-nft-save: no such luck\n"
+    monkeypatch.setattr(subprocess, "run", lambda argv, **_options: subprocess.CompletedProcess(argv, 1, "", stderr))
+    with pytest.raises(PipefitterError, match="needs: iptables-nft-save: no such luck$"):
+        DockerUser().accepted_bridges()
