@@ -1,0 +1,76 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A lab for all integration tests, and a clean host for each."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import subprocess
+
+import ansible
+import pytest
+from lab_hosts import LAB, PYROUTE2, LabHost
+
+_CLEAN_LINKS = {"lo", "eth0", "eth1", "docker0", "ovs-netdev"}
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "newest_pyroute2: runs on the host with the newest pyroute2 too")
+
+
+@pytest.fixture(scope="session")
+def python_path(tmp_path_factory):
+    """A folder with ``ansible`` and ``ansible_collections`` and nothing else, so that hosts use their own pyroute2."""
+    import ansible_collections.pipefitter.container_network as collection
+
+    folder = tmp_path_factory.mktemp("python")
+    (folder / "ansible").symlink_to(pathlib.Path(ansible.__file__).parent)
+    root = pathlib.Path(next(iter(collection.__path__))).parents[1]
+    (folder / "ansible_collections").symlink_to(root)
+    return str(folder)
+
+
+@pytest.fixture(scope="session")
+def lab_name():
+    """A running lab of two hosts that differ in their pyroute2."""
+    name = f"integration-{os.getpid()}"
+    subprocess.run([LAB, "up", "--name", name, "--hosts", "2", "--pyroute2", f"hostb={PYROUTE2['hostb']}"], check=True, timeout=180)
+    yield name
+    subprocess.run([LAB, "down", "--name", name], check=True, timeout=60)
+
+
+@pytest.fixture(scope="session")
+def lab_hosts(lab_name, python_path):
+    """Both hosts by name; for tests that leave no trace or clean up themselves."""
+    return {name: LabHost(lab_name, name, python_path) for name in PYROUTE2}
+
+
+@pytest.fixture(params=[pytest.param(name, id=f"pyroute2-{version}") for name, version in PYROUTE2.items()])
+def host(lab_hosts, request):
+    """A host as it was after its start; what the test leaves is removed after it."""
+    host = lab_hosts[request.param]
+    yield host
+    clean(host)
+
+
+@pytest.fixture
+def hosta(lab_hosts):
+    """The host with Debian's pyroute2, for tests in which its version makes no difference."""
+    yield lab_hosts["hosta"]
+    clean(lab_hosts["hosta"])
+
+
+def clean(host):
+    """Remove links, namespaces, containers, tables and bridges a test left."""
+    containers = host.run("docker", "ps", "-aq").stdout.split()
+    if containers:
+        host.run("docker", "rm", "-f", *containers)
+    host.run("ip", "-all", "netns", "delete")
+    for bridge in host.run("ovs-vsctl", "list-br").stdout.split():
+        host.run("ovs-vsctl", "del-br", bridge)
+    for link in host.ip("link", "show"):
+        if link["ifname"] not in _CLEAN_LINKS:
+            host.run("ip", "link", "delete", link["ifname"], check=False)
+    for family in ("ip", "ip6"):
+        host.run("nft", "delete", "table", family, "pipefitter", check=False)

@@ -1,0 +1,54 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs one module on a lab's host, with the host's own Python: ``module_runner.py MODULE``, options as JSON on stdin.
+
+What AnsiballZ does, without SSH and the controller. With ``die_after`` the
+process is killed, as by SIGKILL, once so many operations are done; with
+``fail_after`` the next operation raises an error instead of being done.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import runpy
+import sys
+
+from ansible.module_utils.testing import patch_module_args
+
+_COLLECTION = "ansible_collections.pipefitter.container_network.plugins"
+
+
+def main():
+    request = json.load(sys.stdin)
+    if request.get("die_after") is not None or request.get("fail_after") is not None:
+        _inject_fault(request.get("die_after"), request.get("fail_after"))
+    with patch_module_args(request["options"]):
+        runpy.run_module(f"{_COLLECTION}.modules.{sys.argv[1]}", run_name="__main__", alter_sys=True)
+
+
+def _inject_fault(die_after, fail_after):
+    from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import operations
+
+    done = 0
+
+    def faulty(real):
+        def do(self, host):
+            nonlocal done
+            if fail_after is not None and done == fail_after:
+                raise OSError("a fault that the test injected")
+            if die_after is not None and done == die_after:
+                os.kill(os.getpid(), 9)
+            real(self, host)
+            done += 1
+            if die_after is not None and done == die_after:
+                os.kill(os.getpid(), 9)
+
+        return do
+
+    for kind in operations.Operation.__subclasses__():
+        kind.do = faulty(kind.do)
+
+
+if __name__ == "__main__":
+    main()
