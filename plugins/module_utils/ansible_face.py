@@ -23,24 +23,24 @@ else:
 Task = Callable[[Mapping[str, Any], bool], Any]
 
 
-def run(load: Callable[[], Task], argument_spec: dict[str, Any], **checks: Any) -> None:
+def run(load: Callable[[], Task], argument_spec: dict[str, Any], reports_changes: bool = True) -> None:
     """Run a module to its end: parse, converge, report.
 
     ``load`` returns the kind's function; it is called only once the libraries
-    it imports are known to be there.
+    it imports are known to be there. ``reports_changes`` is false for modules that only read.
     """
-    module = AnsibleModule(argument_spec=argument_spec, supports_check_mode=True, **checks)
+    module = AnsibleModule(argument_spec=argument_spec, supports_check_mode=True)
     _require_libraries(module)
     try:
         result = load()(module.params, module.check_mode)
     except PipefitterError as error:
         module.fail_json(msg=str(error))
-    answer = dict(result.values)
-    if result.warnings:
-        for warning in result.warnings:
-            module.warn(warning)
-    answer.update(changed=result.changed, operations=result.operations)
-    if module._diff:  # pylint: disable=protected-access
+    for warning in result.warnings:
+        module.warn(warning)
+    answer = dict(result.values, changed=result.changed)
+    if reports_changes:
+        answer["operations"] = result.operations
+    if reports_changes and module._diff:  # pylint: disable=protected-access
         answer["diff"] = {"before": _yaml(result.before), "after": _yaml(result.after)}
     module.exit_json(**answer)
 

@@ -1,0 +1,135 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: BSD-2-Clause
+"""What is wired on this host, ours and not: what container_network_info calls. Private to the collection."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ..errors import MissingFeature, Refused
+from ..host import containers, namespace
+from ..host.machine import Machine
+from ..host.namespace import NAMED, PinnedNamespace
+from ..model import names
+from ..model.host import HOST, Link, Namespace
+from ..model.ovs import OvsBridge
+from ..plan import bridge as plan_bridge
+from ..plan.attachment_state import describe_one
+from ..plan.bridge import BridgeHave
+from ..plan.wiring import EXTERNAL_ID, End, Label, Wiring, read_label
+from .result import Result
+
+
+def gather(options: Mapping[str, Any], _check: bool) -> Result:
+    """Return bridges, ports and attachments of this host; ``bridge`` in the options leaves out all others."""
+    only = options.get("bridge")
+    if only is not None:
+        names.interface_name("bridge", only)
+    with Machine() as machine:
+        have = _observe_host(machine)
+        ovs_bridges, ovs_ports = machine.ovsdb.read() if machine.ovsdb.available() else ({}, {})
+        wiring = Wiring(have.namespace, {}, ovs_ports)
+        attachments = [entry for entry in _attachments(machine, wiring) if only in (None, entry[1]["bridge"])]
+        bridges = [link for link in have.namespace.links.values() if link.kind == "bridge" and only in (None, link.name)]
+        values = {
+            "bridges": [plan_bridge.describe(link.name, have) for link in bridges if link.ours],
+            "foreign_bridges": [plan_bridge.describe(link.name, have) for link in bridges if not link.ours],
+            "ovs_bridges": [_ovs_bridge(bridge) for bridge in ovs_bridges.values() if only in (None, bridge.name)],
+            "attachments": [entry for ours, entry in attachments if ours],
+            "foreign_attachments": [entry for ours, entry in attachments if not ours],
+            "ports": [port for port in _ports(wiring) if only in (None, port["bridge"])],
+        }
+    return Result([], {}, {}, values)
+
+
+def _observe_host(machine: Machine) -> BridgeHave:
+    netlink = machine.namespace(HOST)
+    links = netlink.links()
+    routes = netlink.routes({link.index: link.name for link in links.values()}, connected=True)
+    forwarding = [f"net/ipv4/conf/{link.name}/forwarding" for link in links.values() if link.kind == "bridge"]
+    return BridgeHave(
+        namespace=Namespace(links, netlink.addresses(links.values()), routes),
+        masquerades=machine.nftables.masquerades(),
+        sysctls=machine.read_sysctls(HOST, forwarding),
+    )
+
+
+def _attachments(machine: Machine, wiring: Wiring) -> list[tuple[bool, dict[str, Any]]]:
+    """Return every veth from this host into a namespace that has a name, each with whether it is ours."""
+    found: list[tuple[bool, dict[str, Any]]] = []
+    seen: set[int] = set()
+    for label, pinned in _namespaces(wiring):
+        if pinned.inode in seen:
+            pinned.close()
+            continue
+        seen.add(pinned.inode)
+        machine.pin(pinned.origin, pinned)
+        found += _attachments_of(machine, pinned.origin, label, wiring)
+    return sorted(found, key=lambda entry: (str(entry[1]["bridge"]), entry[1]["host_interface"]))
+
+
+def _attachments_of(machine: Machine, place: str, label: Label, wiring: Wiring) -> list[tuple[bool, dict[str, Any]]]:
+    netlink = machine.namespace(place)
+    links = netlink.links()
+    bare = End(place, label.identity, Namespace(links), machine.namespace(HOST).namespace_id(machine.descriptor(place)))
+    pairs = [(link, outer) for link in links.values() if (outer := wiring.host_end(bare, link)) is not None]
+    if not pairs:
+        return []
+    held = netlink.addresses([link for link, _outer in pairs])
+    routes = netlink.routes({link.index: link.name for link in links.values()})
+    end = End(place, label.identity, Namespace(links, held, routes), bare.namespace_id)
+    return [(outer.ours, describe_one(label.kind, label.value, end, link, outer, wiring)) for link, outer in pairs]
+
+
+def _namespaces(wiring: Wiring) -> Iterator[tuple[Label, PinnedNamespace]]:
+    """Yield the namespaces of running containers, of names, and of processes that attachments of ours were made for."""
+    try:
+        running = containers.listing()
+    except MissingFeature:
+        running = []  # no engine: there may still be namespaces with names
+    namespace.raise_open_file_limit(len(running) + len(wiring.host.links))
+    for container in running:
+        try:
+            yield Label("", "container", container.name, f"{container.runtime}:{container.id}"), namespace.of_container(container)
+        except Refused:
+            pass  # it shares the host's network, or has just stopped: nothing is wired to it
+    paths = {f"{NAMED}/{name}" for name in _named()}
+    labels = [said for link in wiring.host.links.values() if link.ours and (said := read_label(link.alias))]
+    paths |= {said.value for said in labels if said.kind == "netns"}
+    for path in sorted(paths):
+        try:
+            yield Label("", "netns", path), namespace.of_path(path)
+        except Refused:
+            pass  # the namespace is gone, its name is left
+    for pid in sorted({int(said.value) for said in labels if said.kind == "pid" and said.value.isdigit()}):
+        try:
+            yield Label("", "pid", str(pid)), namespace.of_pid(pid)
+        except Refused:
+            pass
+
+
+def _named() -> list[str]:
+    try:
+        return os.listdir(NAMED)
+    except FileNotFoundError:
+        return []
+
+
+def _ovs_bridge(bridge: OvsBridge) -> dict[str, Any]:
+    return {"name": bridge.name, "datapath_type": bridge.datapath_type, "ports": sorted(bridge.ports)}
+
+
+def _ports(wiring: Wiring) -> list[dict[str, Any]]:
+    ports = [_port(link, bridge) for link in wiring.host.links.values() if (bridge := wiring.bridge_of(link)) is not None and bridge != link.name]
+    for port in wiring.ovs_ports.values():
+        if port.name not in wiring.host.links:
+            # A port whose interface went with its container stays in Open vSwitch's database.
+            ours = EXTERNAL_ID in dict(port.external_ids)
+            ports.append({"name": port.name, "bridge": port.bridge, "managed": ours, "kind": None, "up": False, "mac": None, "mtu": None})
+    return sorted(ports, key=lambda port: (port["bridge"], port["name"]))
+
+
+def _port(link: Link, bridge: str) -> dict[str, Any]:
+    return {"name": link.name, "bridge": bridge, "managed": link.ours, "kind": link.kind or None, "up": link.up, "mac": link.mac, "mtu": link.mtu}

@@ -1,0 +1,171 @@
+#!/usr/bin/python
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: container_network_info
+short_description: Show how containers are wired on a host
+version_added: 0.1.0
+author:
+  - pipefitter contributors (@pipefitter)
+description:
+  - Returns the bridges of a host, their ports, and which container each veth leads to, in a form that can be given back to
+    M(pipefitter.container_network.container_bridge) and M(pipefitter.container_network.veth_attach).
+  - What this collection made and what others made (Docker's own bridges, say) is told apart.
+requirements:
+  - pyroute2 >= 0.6.4 (on the host)
+  - netaddr (on the host)
+extends_documentation_fragment:
+  - pipefitter.container_network.attributes.facts
+options:
+  bridge:
+    description:
+      - Show only this bridge, its ports and its attachments.
+    type: str
+seealso:
+  - module: pipefitter.container_network.container_bridge
+  - module: pipefitter.container_network.veth_attach
+"""
+
+EXAMPLES = r"""
+- name: See what is wired
+  pipefitter.container_network.container_network_info:
+  register: wired
+
+- name: Wire it again, as it was
+  pipefitter.container_network.veth_attach:
+    attachments: "{{ wired.attachments }}"
+  when: wired.attachments | length > 0
+"""
+
+RETURN = r"""
+bridges:
+  description: Linux bridges that this collection made, each in the shape of M(pipefitter.container_network.container_bridge)'s options.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - name: br0
+      addresses: [192.168.5.1/24]
+      mtu: 1500
+      mac: 16:9e:1c:e6:1b:02
+      stp: false
+      forward_delay: 15.0
+      ageing_time: 300.0
+      multicast_snooping: true
+      members: []
+      ip_forward: true
+      masquerade: true
+      up: true
+foreign_bridges:
+  description: Linux bridges of others, in the same shape.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - name: docker0
+      addresses: [172.17.0.1/16]
+      mtu: 1500
+      mac: 02:42:0c:9d:5e:11
+      stp: false
+      forward_delay: 15.0
+      ageing_time: 300.0
+      multicast_snooping: true
+      members: [veth1b2c3d4]
+      ip_forward: true
+      masquerade: false
+      up: true
+ovs_bridges:
+  description: Bridges of Open vSwitch.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - name: ovs0
+      datapath_type: system
+      ports: [ovs0, pf6f0b2a1c9d1]
+attachments:
+  description: Attachments that this collection made, each in the shape of M(pipefitter.container_network.veth_attach)'s O(pipefitter.container_network.veth_attach#module:attachments).
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - container: web1
+      bridge: br0
+      interface: eth1
+      host_interface: pf6f0b2a1c9d1
+      addresses: [192.168.5.10/24]
+      gateway: 192.168.5.1
+      mac: 9a:4c:0d:a5:33:5b
+      mtu: 1500
+foreign_attachments:
+  description: Veths of others that lead from the host into a container or a namespace with a name, in the same shape.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - container: db1
+      bridge: docker0
+      interface: eth0
+      host_interface: veth1b2c3d4
+      addresses: [172.17.0.2/16]
+      gateway: 172.17.0.1
+      mac: 02:42:ac:11:00:02
+      mtu: 1500
+ports:
+  description:
+    - Every port of every bridge; RV(ports[].managed) tells those that this collection made.
+    - A port of Open vSwitch whose interface is gone has no kind, MAC and MTU.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: Name of the interface on the host.
+      type: str
+    bridge:
+      description: Bridge it is a port of.
+      type: str
+    managed:
+      description: Whether this collection made it.
+      type: bool
+    kind:
+      description: Kind of interface, as the kernel names it; V(null) for a physical one.
+      type: str
+    up:
+      description: Whether it is up.
+      type: bool
+    mac:
+      description: MAC address of the host's end.
+      type: str
+    mtu:
+      description: MTU of the host's end, in bytes.
+      type: int
+  sample:
+    - name: pf6f0b2a1c9d1
+      bridge: br0
+      managed: true
+      kind: veth
+      up: true
+      mac: 6a:8e:91:3a:0c:77
+      mtu: 1500
+"""
+
+from ansible_collections.pipefitter.container_network.plugins.module_utils import ansible_face
+
+
+def load():
+    from ansible_collections.pipefitter.container_network.plugins.module_utils.kinds import wiring_info
+
+    return wiring_info.gather
+
+
+def main():
+    ansible_face.run(load, {"bridge": {"type": "str"}}, reports_changes=False)
+
+
+if __name__ == "__main__":
+    main()
