@@ -56,7 +56,8 @@ options:
     type: int
   mac:
     description:
-      - MAC address of the bridge. Without one, the kernel takes the lowest of the ports', which changes as they come and go.
+      - MAC address of the bridge. Without one, the kernel chooses one when the bridge is made, and it stays; ports that come and go
+        do not change it.
     type: str
   stp:
     description:

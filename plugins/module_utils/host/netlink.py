@@ -117,8 +117,11 @@ class NetworkNamespace:
             if error.code != errno.EEXIST:
                 raise
             self._change(f"create bridge {name}", 0, self._index(birth_name), request[1:])
+        # Set, not left to the kernel: that takes the lowest MAC of the ports, and with each that comes or goes
+        # the containers' gateway would get another.
+        pinned = mac or self._get(birth_name).get_attr("IFLA_ADDRESS")
         try:
-            self._change(f"name bridge {name}", 0, self._index(birth_name), [("IFLA_IFNAME", name), ("IFLA_IFALIAS", MARK)])
+            self._change(f"name bridge {name}", 0, self._index(birth_name), [("IFLA_IFNAME", name), ("IFLA_IFALIAS", MARK), ("IFLA_ADDRESS", pinned)])
         except KernelError:
             self.delete_link(birth_name)
             raise
