@@ -187,12 +187,13 @@ def test_two_runs_at_once_lose_nothing():
 @in_own_namespaces
 def test_a_peer_sees_the_host_where_traffic_leaves_the_bridge_and_the_source_where_not():
     run("sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1")
+    # First, so that a masquerade on lo would choose its address.
+    guest("out", None, "10.0.0.2", "10.0.0.1")
     run("ip link add br0 type bridge")
     run("ip link set br0 up")
     run("ip address add 192.168.5.1/24 dev br0")
     guest("web", "br0", "192.168.5.2", "192.168.5.1")
     guest("db", "br0", "192.168.5.3", "192.168.5.1")
-    guest("out", None, "10.0.0.2", "10.0.0.1")
     Nftables().apply(add=[V4, SECOND])
     outside, neighbour = udp("out"), udp("db")
     here = udp(None)

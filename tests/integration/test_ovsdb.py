@@ -177,7 +177,7 @@ def test_without_vswitchd_everything_is_undone_also_what_we_never_configure():
         vsctl("add-bond", "br0", "bond0", "b1", "b2", "bond_mode=balance-slb", "other_config:a=b")
         before = configuration()
         os.kill(switch, signal.SIGSTOP)
-        with pytest.raises(PipefitterError, match="ovs-vswitchd did not confirm the change within 0.3 s"):
+        with pytest.raises(PipefitterError, match="ovs-vswitchd did not confirm the change within 0.45 s"):
             Ovsdb(timeout=0.3).apply(
                 add=[OvsPort("v2", "br0")], remove=[OvsPort("v1", "br0"), OvsPort("bond0", "br0")]
             )
@@ -216,6 +216,7 @@ def test_what_is_not_as_supposed_is_refused_and_nothing_done():
         ["add-port", "br1", "v2"],
         ["del-br", "br0"],
         ["--if-exists", "del-port", "v1", "--", "add-port", "br1", "v1"],
+        ["--id=@p", "get", "port", "v1", "--", "remove", "bridge", "br0", "ports", "@p", "--", "add", "bridge", "br1", "ports", "@p"],
     ],
 )
 @in_own_namespaces
@@ -235,6 +236,25 @@ def test_a_change_by_somebody_else_in_between_fails_as_a_whole(monkeypatch, mean
         with pytest.raises(Refused, match="br0|br1"):
             Ovsdb().apply(add=[OvsPort("v2", "br0", tag=2)], change=[OvsPort("v1", "br0", tag=1)])
         assert configuration() == after[0]
+
+
+@in_own_namespaces
+def test_a_port_that_somebody_else_removes_in_between_is_not_put_back(monkeypatch):
+    with open_vswitch("br0") as (_server, switch):
+        links("v1", "v2")
+        v1, v2 = OvsPort("v1", "br0"), OvsPort("v2", "br0")
+        Ovsdb().apply(add=[v1, v2])
+        os.kill(switch, signal.SIGSTOP)
+        attempt = Session.attempt
+
+        def overtaken(session, operations):
+            vsctl("--no-wait", "--if-exists", "del-port", "v1")
+            return attempt(session, operations)
+
+        monkeypatch.setattr(Session, "attempt", overtaken)
+        with pytest.raises(PipefitterError, match="did not confirm .*; nothing of this change was kept"):
+            Ovsdb(timeout=0.2).apply(remove=[v1, v2])
+        assert sorted(ports()) == ["v2"]
 
 
 @in_own_namespaces

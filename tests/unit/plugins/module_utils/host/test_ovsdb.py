@@ -169,7 +169,7 @@ def test_confirmation_may_come_later_and_piece_by_piece(serve):
 
 def test_a_vswitchd_that_never_confirms_is_named_and_the_change_taken_back(serve):
     server, database = serve(rows(), added(3), config(2), [{"count": 1}], timeout=0.1)
-    with pytest.raises(PipefitterError, match="ovs-vswitchd did not confirm the change within 0.1 s.*nothing of this change was kept"):
+    with pytest.raises(PipefitterError, match="ovs-vswitchd did not confirm the change within 0.15 s.*nothing of this change was kept"):
         database.apply(add=[OvsPort("v1", "br0")])
     _database, undo = server.requests[-1]["params"]
     assert undo["where"] == [["name", "==", "br0"]]
