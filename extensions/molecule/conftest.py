@@ -27,9 +27,14 @@ def _inventory() -> dict[str, t.Any]:
 def lab() -> dict[str, Host]:
     """All hosts of the lab, by name."""
     inventory = _inventory()
-    arguments = inventory["vars"]["ansible_ssh_common_args"]
+    common = inventory["vars"]
     return {
-        name: testinfra.get_host(f"ssh://root@{variables['ansible_host']}", ssh_extra_args=arguments)
+        name: testinfra.get_host(
+            f"ssh://{common['ansible_user']}@{variables['ansible_host']}",
+            ssh_extra_args=common["ansible_ssh_common_args"],
+            # One connection for all commands; the lab keeps the sockets of two labs apart.
+            controlpath=f"{common['ansible_control_path_dir']}/testinfra-{name}",
+        )
         for name, variables in inventory["hosts"].items()
     }
 
