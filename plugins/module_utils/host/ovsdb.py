@@ -34,7 +34,7 @@ _REPORTED_OF_PORT = frozenset(("rstp_statistics", "rstp_status", "statistics", "
 # Somebody else changed one of our ports between our look and our
 # transaction; the next look says what there is to say about it.
 _ATTEMPTS = 3
-# ovs-vswitchd takes 0.3 ms to open a port and 12 ms to close one (userspace
+# ovs-vswitchd takes 1 ms to open a port and 15 ms to close one (userspace
 # datapath, measured); a thousand ports at once must not look like a hang.
 _PER_PORT = 0.05
 
