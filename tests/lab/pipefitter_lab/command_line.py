@@ -51,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
-    def command(name: str, function: Callable, text: str, lab: bool = True) -> argparse.ArgumentParser:
+    def command(name: str, function: Callable[[argparse.Namespace], int | None], text: str, lab: bool = True) -> argparse.ArgumentParser:
         sub = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
         if lab:
             sub.add_argument("--name", default=DEFAULT_NAME, help="which lab (default: %(default)s)")
@@ -152,7 +152,7 @@ def _inventory(chosen: argparse.Namespace) -> None:
 
     layout = Layout(chosen.name)
     running(layout)
-    print(ssh.inventory(layout, Spec.load(layout), init.ENTRY), end="")
+    print(ssh.inventory(layout, Spec.load(layout), init.COMMAND), end="")
 
 
 def _containers(chosen: argparse.Namespace) -> None:

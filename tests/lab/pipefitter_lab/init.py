@@ -11,7 +11,8 @@ import sys
 
 from . import syscalls
 
-ENTRY = os.path.join(os.path.dirname(os.path.dirname(os.path.realpath(__file__))), "lab")
+PROGRAM = os.path.dirname(os.path.realpath(__file__))  # Python runs a folder by its __main__.py
+COMMAND = os.path.join(os.path.dirname(PROGRAM), "lab")
 
 
 class Report:
@@ -34,6 +35,8 @@ def spawn(arguments: list[str], inherit: tuple[int, ...], namespaces: int = sysc
     it ends at once, so that none stays outside.
     """
     read_end, write_end = os.pipe()
+    # An interrupted "lab up" looks for the new process by its command line: it must have got that far.
+    unblocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP, signal.SIGINT, signal.SIGTERM})
     middle = os.fork()
     if middle == 0:
         try:
@@ -43,7 +46,8 @@ def spawn(arguments: list[str], inherit: tuple[int, ...], namespaces: int = sysc
             if child == 0:
                 for descriptor in inherit:
                     os.set_inheritable(descriptor, True)
-                os.execv(sys.executable, [sys.executable, "-IS", ENTRY] + arguments)
+                signal.pthread_sigmask(signal.SIG_SETMASK, unblocked)
+                os.execv(sys.executable, [sys.executable, "-IS", PROGRAM] + arguments)
             os.write(write_end, str(child).encode())
         except OSError as error:
             os.write(write_end, str(error).encode())
@@ -53,6 +57,7 @@ def spawn(arguments: list[str], inherit: tuple[int, ...], namespaces: int = sysc
     with open(read_end, encoding="utf-8") as pipe:
         answer = pipe.read()
     os.waitpid(middle, 0)
+    signal.pthread_sigmask(signal.SIG_SETMASK, unblocked)
     if not answer.isdigit():
         raise OSError(f"no new namespaces: {answer or 'the process that makes them died'}")
     return int(answer)

@@ -78,12 +78,12 @@ def ancestors() -> set[int]:
 
 
 def _read(pid: int, name: str) -> list[bytes]:
-    """The zero-terminated strings of /proc/PID/`name`."""
+    """The zero-terminated strings of /proc/PID/`name`; one empty one where the process has ended."""
     try:
         with open(f"/proc/{pid}/{name}", "rb") as file:
             return file.read().split(b"\0")
     except (FileNotFoundError, ProcessLookupError, PermissionError):
-        return []
+        return [b""]
 
 
 def marked_with(folder: str) -> Iterator[Process]:
