@@ -25,10 +25,10 @@ _examined = subprocess.run([LAB, "doctor"], capture_output=True, text=True, time
 pytestmark = pytest.mark.skipif(_examined.returncode != 0, reason=_examined.stdout or _examined.stderr)
 
 
-def run(*command: str | pathlib.Path, status: int = 0, timeout: float = 60, stdin: str = "") -> str:
-    """Run `command`, insist on its exit status; what it said."""
+def run(*command: str | pathlib.Path, status: int | None = 0, timeout: float = 60, stdin: str = "") -> str:
+    """Run `command`, insist on its exit status unless that is None; what it said."""
     done = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=timeout)
-    assert done.returncode == status, f"{shlex.join(map(str, command))}: {done.returncode}\n{done.stdout}{done.stderr}"
+    assert status in (None, done.returncode), f"{shlex.join(map(str, command))}: {done.returncode}\n{done.stdout}{done.stderr}"
     return done.stdout + done.stderr
 
 
@@ -155,13 +155,23 @@ def test_exec_passes_streams_and_status(lab: Lab) -> None:
     assert "no hostc, only hosta, hostb" in lab.on("hostc", "true", status=1)
 
 
+def test_exec_ends_its_command_with_it(lab: Lab) -> None:
+    waiting = subprocess.Popen([LAB, "exec", "--name", lab.name, "hosta", "--", "sleep", "4321"])
+    while lab.on("hosta", "pgrep", "-cx", "sleep", status=None).strip() == "0":
+        assert waiting.poll() is None
+    waiting.kill()
+    waiting.wait(timeout=5)
+    time.sleep(0.1)
+    assert lab.on("hosta", "pgrep", "-fx", "sleep 4321", status=1) == ""
+
+
 def test_exec_costs_little(lab: Lab) -> None:
     times = []
-    for _ in range(5):
+    for _ in range(10):
         begin = time.perf_counter()
         lab.on("hosta", "true")
         times.append(time.perf_counter() - begin)
-    assert min(times) < 0.06  # 0.027 measured; the shortest, as other tests may run beside this one
+    assert min(times) < 0.1  # seconds; 0.03 measured, and the shortest counts: other work may go on beside this test
 
 
 def test_writes_stay_in_the_host(lab: Lab) -> None:

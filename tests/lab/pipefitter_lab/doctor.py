@@ -28,6 +28,7 @@ _NECESSARY = [
     ("ethtool", "ethtool", "checksum offload is switched off with it"),
     ("ip", "iproute2", "the LAN is made with it"),
     ("nsenter", "util-linux", "hosts are entered with it"),
+    ("setpriv", "util-linux", "what runs in a host is ended with it"),
     ("ssh", "openssh-client", "Ansible reaches the hosts with it"),
     ("ssh-keygen", "openssh-client", "the lab's keys are made with it"),
     ("sshd", "openssh-server", "every host runs it"),

@@ -31,8 +31,11 @@ def host_environment(layout: Layout) -> dict[str, str]:
 def execute(layout: Layout, host: str, command: Sequence[str]) -> None:
     """Become `command` in `host`."""
     host_init = running_host(layout, host)
+    # nsenter stays as the parent outside the PID namespace; the command must not survive when only that one is
+    # killed, as by a caller's timeout. What the command itself left in the background does survive.
+    tied = ["setpriv", "--pdeathsig", "KILL", "--", *command]
     sys.stdout.flush()
-    os.execvpe("nsenter", [*nsenter(host_init.pid), "--", *command], host_environment(layout))
+    os.execvpe("nsenter", [*nsenter(host_init.pid), "--", *tied], host_environment(layout))
 
 
 def run_on_lan(layout: Layout, command: Sequence[str]) -> None:

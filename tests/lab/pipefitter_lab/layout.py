@@ -54,3 +54,5 @@ def existing_labs() -> list[str]:
         return sorted(entry.name for entry in os.scandir(ROOT) if entry.is_dir(follow_symlinks=False))
     except FileNotFoundError:
         return []
+    except PermissionError:
+        raise LabError("labs belong to root: run this as root") from None
