@@ -8,8 +8,11 @@ address is, instead of after their caches expire.
 
 from __future__ import annotations
 
+import errno
 import socket
 import struct
+import threading
+import time
 from collections.abc import Sequence
 
 from ..model import addresses
@@ -22,14 +25,53 @@ _ARP_REQUEST = 1
 _ICMPV6, _NEIGHBOUR_ADVERTISEMENT, _OVERRIDE = 58, 136, 0x20000000
 _TARGET_LINK_LAYER_ADDRESS = 2
 
+_MOST_OPEN = 128
 
-def send(link: str, ips: Sequence[str]) -> None:
-    """Announce addresses (without prefix length) of a link of the namespace this thread is in."""
-    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_CLOEXEC) as wire:
+# An announcement that still finds no room is given up: neighbours then learn a little later.
+_TRIES, _PAUSE = 5, 0.001
+
+
+class Announcer:
+    """Sends announcements, and keeps the sockets until ``close``.
+
+    Closing a packet socket waits for an RCU grace period (packet_release() in
+    net/packet/af_packet.c), 10 ms and more; closed side by side, many share
+    one.
+    """
+
+    def __init__(self) -> None:
+        self._spent: list[socket.socket] = []
+
+    def send(self, link: str, ips: Sequence[str]) -> None:
+        """Announce addresses (without prefix length) of a link of the namespace this thread is in."""
+        wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_CLOEXEC)
+        self._spent.append(wire)
         wire.bind((link, 0))
         mac = wire.getsockname()[4][:6]
         for ip in ips:
-            wire.send(_arp(mac, ip) if addresses.family(ip) == addresses.IPV4 else _neighbour_advertisement(mac, ip))
+            _send(wire, _arp(mac, ip) if addresses.family(ip) == addresses.IPV4 else _neighbour_advertisement(mac, ip))
+        if len(self._spent) >= _MOST_OPEN:
+            self.close()
+
+    def close(self) -> None:
+        spent, self._spent = self._spent, []
+        closing = [threading.Thread(target=wire.close) for wire in spent]
+        for thread in closing:
+            thread.start()
+        for thread in closing:
+            thread.join()
+
+
+def _send(wire: socket.socket, frame: bytes) -> None:
+    for _attempt in range(_TRIES):
+        try:
+            wire.send(frame)
+            return
+        except OSError as error:
+            if error.errno != errno.ENOBUFS:
+                raise
+        # A bridge floods each frame to all its ports: with a thousand of them, the receive backlog is full at once.
+        time.sleep(_PAUSE)
 
 
 def _arp(mac: bytes, ip: str) -> bytes:

@@ -11,7 +11,8 @@ from ..model.docker_user import AcceptedBridge
 from ..model.host import HOST, Link
 from ..model.masquerade import Masquerade
 from ..model.ovs import OvsPort
-from . import announce, sysctl
+from . import sysctl
+from .announce import Announcer
 from .docker_user import DockerUser
 from .namespace import PinnedNamespace, entered
 from .netlink import NetworkNamespace
@@ -27,6 +28,7 @@ class Machine:
         self.nftables = Nftables()
         self.docker_user = DockerUser()
         self.ovsdb = Ovsdb()
+        self._announcer = Announcer()
         self._pinned: dict[str, PinnedNamespace] = {}
         self._namespaces: dict[str, NetworkNamespace] = {}
 
@@ -34,6 +36,7 @@ class Machine:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._announcer.close()
         for namespace in self._namespaces.values():
             namespace.close()
         for pinned in self._pinned.values():
@@ -98,7 +101,7 @@ class Machine:
 
     def announce(self, place: str, link: str, addresses: Sequence[str]) -> None:
         with entered(self._pinned[place]):
-            announce.send(link, addresses)
+            self._announcer.send(link, addresses)
 
     def _offloads(self, place: str) -> Offloads:
         with entered(self._pinned[place]):
