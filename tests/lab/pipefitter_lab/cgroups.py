@@ -63,7 +63,7 @@ def _write(path: str, value: str) -> None:
 def groups(lab: str) -> Iterator[str]:
     """The folders of `lab`, the deepest first."""
     for root in hierarchies():
-        for folder, _, _ in os.walk(f"{root}/lab-{lab}", topdown=False):
+        for folder, _subfolders, _files in os.walk(f"{root}/lab-{lab}", topdown=False):
             yield folder
 
 
@@ -76,7 +76,7 @@ def remove(lab: str) -> list[str]:
                 os.rmdir(folder)
             except OSError:  # EBUSY until the kernel has buried the last process
                 pass
-        return not any(True for _ in groups(lab))
+        return not any(groups(lab))
 
     wait_until(gone, timeout=10)
     return list(groups(lab))

@@ -211,7 +211,7 @@ def _down(chosen: argparse.Namespace) -> None:
         teardown.remove(layout)
 
 
-def _doctor(_: argparse.Namespace) -> int:
+def _doctor(_chosen: argparse.Namespace) -> int:
     from . import doctor
 
     necessary = False

@@ -15,16 +15,16 @@ def run(
     command: Sequence[str],
     stdin: str | None = None,
     timeout: float = 30.0,
-    environment: Mapping[str, str] = ROOT_LOGIN,
+    environment: Mapping[str, str] | None = None,
 ) -> str:
-    """Run `command`; its output, or a LabError with what it said."""
+    """Run `command`, in the environment of a root login if none is given; its output, or a LabError with what it said."""
     try:
         done = subprocess.run(
             command,
             input=stdin,
             stdin=subprocess.DEVNULL if stdin is None else None,
             capture_output=True,
-            env=environment,
+            env=ROOT_LOGIN if environment is None else environment,
             timeout=timeout,
             text=True,
             check=False,

@@ -24,7 +24,7 @@ def fetch(requests: Sequence[str], spec: Spec, pip: str | None) -> dict[str, str
     """Get the versions of `requests` ("hostb=0.9.7", ...): the folder with the package for each host named."""
     wanted = {}
     for request in requests:
-        host, _, version = request.partition("=")
+        host, _equals, version = request.partition("=")
         if host not in spec.host_names:
             raise LabError(f"--pyroute2 {request}: there is no {host}, only {', '.join(spec.host_names)}")
         if not re.fullmatch(r"[0-9][0-9A-Za-z.]*", version):

@@ -46,7 +46,7 @@ class Spec:
 
     def _ipv6(self, last: int) -> str:
         # Decimal digits are taken over as they are, for reading: 10.77.0.11 is fd00:10:77:0::11.
-        first, second, third, _ = str(self._network.network_address).split(".")
+        first, second, third, _fourth = str(self._network.network_address).split(".")
         return str(ipaddress.IPv6Address(f"fd00:{first}:{second}:{third}::{last}"))
 
     @property

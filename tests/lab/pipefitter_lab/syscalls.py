@@ -75,7 +75,7 @@ def mounts() -> list[tuple[str, str]]:
     found = []
     with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
         for line in file:
-            before, _, after = line.partition(" - ")
+            before, _dash, after = line.partition(" - ")
             # proc(5): blanks and backslashes are written as octal escapes
             point = re.sub(r"\\([0-7]{3})", lambda escape: chr(int(escape.group(1), 8)), before.split()[4])
             found.append((point, after.split()[0]))
