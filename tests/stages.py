@@ -18,6 +18,7 @@ import dataclasses
 import functools
 import os
 import pathlib
+import shlex
 import shutil
 import signal
 import subprocess
@@ -301,7 +302,8 @@ def units(bench: Bench) -> Result:
 def integration(bench: Bench) -> Result:
     """the lab, and modules against a real kernel, nftables, Open vSwitch and Docker in it"""
     result = Result()
-    python_path = f"{bench.folder}:{host_pyroute2(bench)}"
+    # Not in PYTHONPATH, which would reach the hosts of the lab and go before the pyroute2 that they have.
+    python_path = shlex.join([str(bench.folder), str(host_pyroute2(bench))])
     for name in ("lab", "integration"):
         folder = bench.collection / "tests" / name
         say(f"--- tests/{name}")
@@ -310,7 +312,16 @@ def integration(bench: Bench) -> Result:
             continue
         report = bench.folder / f"{name}.xml"
         status = bench.run(
-            "pytest", "-v", "-ra", "--durations=10", f"--junit-xml={report}", folder, timeout=1200, PYTHONPATH=python_path, PYTHONDONTWRITEBYTECODE="1"
+            "pytest",
+            "--verbose",
+            "-ra",
+            "--durations=10",
+            f"--override-ini=pythonpath={python_path}",
+            f"--junit-xml={report}",
+            folder,
+            timeout=1200,
+            PYTHONPATH=str(bench.folder),
+            PYTHONDONTWRITEBYTECODE="1",
         )
         count_junit(result, f"tests/{name}", [report] if report.exists() else [], status)
     return result
