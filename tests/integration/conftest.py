@@ -74,3 +74,5 @@ def clean(host):
             host.run("ip", "link", "delete", link["ifname"], check=False)
     for family in ("ip", "ip6"):
         host.run("nft", "delete", "table", family, "pipefitter", check=False)
+    for words in (("-D", "DOCKER-USER", "-j", "PIPEFITTER"), ("-F", "PIPEFITTER"), ("-X", "PIPEFITTER")):
+        host.run("iptables", *words, check=False)

@@ -180,6 +180,9 @@ class NetworkNamespace:
         if up is not None:
             header = {"flags": _IFF_UP if up else 0, "change": _IFF_UP}
         if mtu is not None:
+            if self._get(name).get_attr("IFLA_MTU") == mtu:
+                # Only an MTU that was changed counts as set (br_change_mtu()): a bridge else follows its smallest port.
+                self._change(f"change {name}", 0, self._index(name), [("IFLA_MTU", mtu - 1)])
             attributes.append(("IFLA_MTU", mtu))
         if mac is not None:
             attributes.append(("IFLA_ADDRESS", mac))

@@ -1,0 +1,133 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""container_bridge where it must refuse, where it is interrupted, and where it runs many times at once."""
+
+from __future__ import annotations
+
+import pytest
+from lab_hosts import ModuleFailed
+from wiring import assert_same, everything, held, make_bridge, ports, refused
+
+FULL = {
+    "name": "br0",
+    "addresses": ["192.168.5.1/24", "fd00:5::1/64"],
+    "mtu": 1400,
+    "stp": False,
+    "members": ["port0"],
+    "ip_forward": True,
+    "masquerade": True,
+}
+
+
+def make_port(host):
+    host.run("ip", "link", "add", "port0", "up", "type", "veth", "peer", "name", "peer0")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"name": "a-bridge-too-long"}, ("name", "17 bytes", "15")),
+        ({"name": "a/b"}, ("name", "'/'")),
+        ({"name": "a b"}, ("name", "' '")),
+        ({"name": ".."}, ("name", "choose another")),
+        ({"name": ""}, ("name", "empty")),
+        ({"name": "eth0"}, ("name", "eth0", "not a Linux bridge")),
+        ({"name": "br0", "addresses": ["192.168.5.0/24"]}, ("addresses[0]", "192.168.5.0/24", "subnet's own")),
+        ({"name": "br0", "addresses": ["192.168.5.255/24"]}, ("addresses[0]", "broadcast")),
+        ({"name": "br0", "addresses": ["192.168.5.1"]}, ("addresses[0]", "prefix length", "/24")),
+        ({"name": "br0", "addresses": ["192.168.5.1/33"]}, ("addresses[0]", "0 to 32")),
+        ({"name": "br0", "addresses": ["127.0.0.2/8"]}, ("addresses[0]", "loopback")),
+        ({"name": "br0", "addresses": ["224.0.0.1/24"]}, ("addresses[0]", "multicast")),
+        ({"name": "br0", "addresses": ["fe80::/64"]}, ("addresses[0]", "anycast")),
+        ({"name": "br0", "addresses": ["300.1.1.1/24"]}, ("addresses[0]", "not an IPv4 or IPv6 address")),
+        ({"name": "br0", "addresses": ["192.168.5.1/24", "192.168.5.1/25"]}, ("addresses[1]", "twice")),
+        ({"name": "br0", "addresses": ["10.77.0.200/25"]}, ("10.77.0.200/25", "overlaps route 10.77.0.0/24 via eth0", "allow_overlap")),
+        ({"name": "br0", "mtu": 0}, ("mtu", "68 to 65535")),
+        ({"name": "br0", "mtu": 70000}, ("mtu", "70000", "68 to 65535")),
+        ({"name": "br0", "mac": "01:00:5e:00:00:01"}, ("mac", "multicast")),
+        ({"name": "br0", "mac": "02:00:00:00:00"}, ("mac", "six bytes")),
+        ({"name": "br0", "forward_delay": 31}, ("forward_delay", "0 to 30 seconds")),
+        ({"name": "br0", "forward_delay": 1, "stp": True}, ("forward_delay", "2 seconds", "stp")),
+        ({"name": "br0", "ageing_time": -1}, ("ageing_time", "out of range")),
+        ({"name": "br0", "members": ["nope"]}, ("members[0]", "nope", "not an interface")),
+        ({"name": "br0", "members": ["eth0"]}, ("members[0]", "eth0", "default route", "lock you out")),
+        ({"name": "br0", "members": ["br0"]}, ("members[0]", "the bridge itself")),
+        ({"name": "br0", "members": ["eth1", "eth1"]}, ("members[1]", "twice")),
+        ({"name": "br0", "members": ["docker0"]}, ("members[0]", "is a bridge itself")),
+        ({"name": "br0", "vlan_filtering": True}, ("vlan_filtering", "CONFIG_BRIDGE_VLAN_FILTERING")),
+    ],
+)
+def test_refuses_with_a_sentence_and_changes_nothing(hosta, options, words):
+    said = refused(hosta, "container_bridge", **options)
+    for word in words:
+        assert word in said
+
+
+def test_refuses_a_member_of_another_bridge(hosta):
+    make_port(hosta)
+    make_bridge(hosta, "other")
+    hosta.run("ip", "link", "set", "port0", "master", "other")
+    said = refused(hosta, "container_bridge", name="br0", members=["port0"])
+    assert "members[0]" in said and "port of other" in said
+
+
+def test_refuses_a_veth_of_that_name(hosta):
+    make_port(hosta)
+    assert "is a veth interface of this host and not a Linux bridge" in refused(hosta, "container_bridge", name="port0")
+
+
+def test_accepts_an_overlap_that_was_allowed(hosta):
+    assert hosta.module("container_bridge", name="br0", addresses=["10.77.0.200/25"], allow_overlap=True)["changed"]
+
+
+def test_a_run_killed_at_any_operation_is_completed_by_the_next(host):
+    make_port(host)
+    for killed_after in range(20):
+        host.module("container_bridge", name="br0", state="absent")
+        if not host.module("container_bridge", die_after=killed_after, **FULL).get("killed"):
+            break
+        host.module("container_bridge", **FULL)
+        assert host.module("container_bridge", **FULL)["changed"] is False
+        assert held(host, "br0") == set(FULL["addresses"]), f"killed after {killed_after} operations"
+        assert ports(host) == {"port0"}
+    assert killed_after > 6  # or the loop proved nothing
+    host.module("container_bridge", name="br0", state="absent")
+    assert not [entry["ifname"] for entry in host.ip("link", "show") if entry["ifname"].startswith(("br0", "pfb"))]
+
+
+def test_an_operation_that_fails_undoes_those_before_it(host):
+    make_port(host)
+    host.run("sysctl", "-q", "-w", "net.ipv4.ip_forward=0", "net.ipv6.conf.all.forwarding=0")
+    before = everything(host)
+    for failing in range(20):
+        try:
+            host.module("container_bridge", fail_after=failing, **FULL)
+            break
+        except ModuleFailed as failure:
+            assert "a fault that the test injected while trying to" in str(failure)
+            assert ("were undone" if failing else "nothing had been changed") in str(failure)
+        assert_same(before, everything(host))
+        for name in ("net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding"):
+            assert host.run("sysctl", "-n", name).stdout.strip() == "0"
+    assert failing > 6
+
+
+def test_eight_runs_at_once_make_one_bridge(host):
+    make_port(host)
+    results = host.modules_at_once("container_bridge", 8, **FULL)
+
+    assert [result["changed"] for result in results].count(True) == 1
+    assert host.module("container_bridge", **FULL)["changed"] is False
+    assert [entry["ifname"] for entry in host.ip("link", "show") if entry["ifname"].startswith("pfb")] == []
+
+
+def test_a_bridge_left_under_its_birth_name_is_taken_up(host):
+    # What a run that was killed between the kernel's two answers leaves.
+    from ansible_collections.pipefitter.container_network.plugins.module_utils.model.names import derived_name
+
+    host.run("ip", "link", "add", derived_name("pfb", "br0"), "type", "bridge")
+
+    done = host.module("container_bridge", name="br0", addresses=["192.168.5.1/24"], mtu=1400)
+
+    assert done["bridge"]["mtu"] == 1400
+    assert [entry["ifname"] for entry in host.ip("link", "show") if entry["ifname"].startswith("pfb")] == []

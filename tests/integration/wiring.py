@@ -1,0 +1,172 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What tests of attachments arrange on a host, and all that a host shows of its network."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from lab_hosts import LAB, ModuleFailed
+
+BUSYBOX = "pipefitter/busybox:latest"
+
+# One shell for all dumps: each way into the host costs more than the commands. Containers are entered by PID, as
+# those that Docker made have no name in /run/netns.
+_DUMP = r"""
+show() {
+    echo "== $1 link"; $2 ip -j -d link show
+    echo "== $1 addr"; $2 ip -j -d addr show
+    echo "== $1 route4"; $2 ip -j -d route show table all
+    echo "== $1 route6"; $2 ip -j -d -6 route show table all
+}
+show host ""
+for name in $(ip netns list | cut -d' ' -f1); do show "$name" "ip netns exec $name"; done
+for pid in $(docker ps -q | xargs -r docker inspect -f '{{.State.Pid}}'); do show "pid $pid" "nsenter -n -t $pid"; done
+echo "== nft"; nft -j -s list ruleset
+echo "== ovs"
+ovs-vsctl --format=json --columns=name,ports,external_ids,datapath_type list Bridge
+ovs-vsctl --format=json --columns=name,tag,trunks,vlan_mode,external_ids,interfaces list Port
+"""
+
+# What moves by itself: the bridge's clocks, what duplicate address detection is at, what the last change was.
+_MOVING = ("_timer", "tentative", "gc_", "operstate", "expires")
+
+
+def everything(host) -> dict:
+    """Return all that a host shows of links, addresses, routes, nftables and Open vSwitch, by what it is of."""
+    shown: dict = {}
+    section = ""
+    for line in host.run("sh", "-c", _DUMP).stdout.splitlines():
+        if line.startswith("== "):
+            section = line[3:]
+            shown[section] = []
+        elif line.strip():
+            shown[section].append(_still(json.loads(line)) if line[0] in "[{" else line)
+    return shown
+
+
+def _still(value):
+    if isinstance(value, dict):
+        return {key: _still(item) for key, item in value.items() if not any(word in key for word in _MOVING)}
+    if isinstance(value, list):
+        return [_still(item) for item in value if not _link_local(item)]
+    return value
+
+
+def _link_local(entry) -> bool:
+    # Come by themselves, some seconds after a link is up.
+    return isinstance(entry, dict) and str(entry.get("local", entry.get("dst", ""))).startswith(("fe80:", "ff00:"))
+
+
+def assert_same(before: dict, after: dict) -> None:
+    """Fail with what differs between two answers of ``everything``."""
+    told = []
+    for section in sorted({*before, *after}):
+        old, new = (sorted(json.dumps(entry, sort_keys=True) for entry in shown.get(section, [])) for shown in (before, after))
+        told += [f"{section}: gone {entry}" for entry in old if entry not in new] + [f"{section}: new {entry}" for entry in new if entry not in old]
+    assert not told, "\n".join(told)
+
+
+def make_bridge(host, name: str = "br0", *words: str, address: str | None = None) -> None:
+    """Make a Linux bridge by iproute2, as an administrator may have done."""
+    script = f"ip link add {name} {' '.join(words)} type bridge && ip link set {name} up"
+    if address:
+        script += f" && ip addr add {address} dev {name}"
+    host.run("sh", "-c", script)
+
+
+def make_ovs_bridge(host, name: str = "ovs0") -> None:
+    host.run("ovs-vsctl", "add-br", name, "--", "set", "bridge", name, "datapath_type=netdev")
+    # What the host itself sends into a userspace datapath needs its checksums, too.
+    host.run("sh", "-c", f"ip link set {name} up && ethtool -K {name} tx off")
+
+
+def make_namespaces(host, *names: str) -> None:
+    """Make namespaces as bare as the kernel makes them."""
+    host.run("sh", "-c", " && ".join(f"ip netns add {name} && ip -n {name} link set lo up" for name in names))
+
+
+def make_containers(host, *names: str, network: str = "none") -> None:
+    """Start Docker containers that sleep."""
+    from subprocess import run
+
+    run([LAB, "containers", "--name", host.lab, "--network", network, host.name, *names], check=True, timeout=60)
+
+
+def container_pid(host, name: str) -> str:
+    return host.run("docker", "inspect", "-f", "{{.State.Pid}}", name).stdout.strip()
+
+
+def name_namespace(host, container: str) -> None:
+    """Let ``ip netns`` know a container's namespace by the container's name."""
+    host.run("ip", "netns", "attach", container, container_pid(host, container))
+
+
+def link(host, name: str, netns: str | None = None) -> dict:
+    return host.ip("link", "show", "dev", name, netns=netns)[0]
+
+
+def held(host, name: str, netns: str | None = None) -> set[str]:
+    """Return the addresses of a link, without link-local ones."""
+    shown = host.ip("addr", "show", "dev", name, netns=netns)[0]["addr_info"]
+    return {f"{entry['local']}/{entry['prefixlen']}" for entry in shown if not entry["local"].startswith("fe80:")}
+
+
+def routes(host, netns: str, *words: str) -> set[str]:
+    """Return routes as ``destination via gateway dev link metric``, without those the kernel made."""
+    shown = host.ip(*words, "route", "show", netns=netns)
+    return {
+        " ".join([entry["dst"], *(f"{key} {entry[key]}" for key in ("gateway", "dev", "metric") if key in entry)])
+        for entry in shown
+        if entry["protocol"] != "kernel"
+    }
+
+
+def ports(host, bridge: str = "br0") -> set[str]:
+    """Return the names of a Linux bridge's ports."""
+    return {entry["ifname"] for entry in host.ip("link", "show", "master", bridge) if entry}
+
+
+def ovs_ports(host, bridge: str = "ovs0") -> set[str]:
+    return set(host.run("ovs-vsctl", "list-ports", bridge).stdout.split())
+
+
+def attach(host, **options) -> dict:
+    return host.module("veth_attach", **options)
+
+
+def attach_thoroughly(host, **options) -> dict:
+    """Attach as a user would be glad to see it: check mode says exactly what is done and does nothing, and a second run nothing either."""
+    before = everything(host)
+    checked = host.module("veth_attach", check_mode=True, diff=True, **options)
+    assert_same(before, everything(host))
+    done = host.module("veth_attach", diff=True, **options)
+    again = host.module("veth_attach", diff=True, **options)
+    assert checked["operations"] == done["operations"]
+    assert checked["changed"] == done["changed"]
+    assert checked["diff"] == done["diff"]
+    assert (again["changed"], again["operations"]) == (False, [])
+    assert again["diff"]["before"] == again["diff"]["after"]
+    assert again["attachments"] == done["attachments"]
+    return done
+
+
+def refused(host, module: str = "veth_attach", **options) -> str:
+    """Run a module that must fail and change nothing, in check mode neither; return its sentence."""
+    before = everything(host)
+    said = []
+    for check_mode in (False, True):
+        with pytest.raises(ModuleFailed) as failure:
+            host.module(module, check_mode=check_mode, **options)
+        said.append(failure.value.result["msg"])
+        assert "Traceback" not in failure.value.result.get("exception", "")
+    assert said[0] == said[1]
+    assert_same(before, everything(host))
+    return said[0]
+
+
+def ping(host, netns: str, address: str, *words: str) -> bool:
+    """Tell whether an answer comes within two seconds."""
+    done = host.run("ip", "netns", "exec", netns, "ping", "-n", "-c", "1", "-W", "2", *words, address, check=False)
+    return done.returncode == 0
