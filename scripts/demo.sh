@@ -1,0 +1,127 @@
+#!/usr/bin/env bash
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+set -euo pipefail
+
+usage() {
+    cat <<'USAGE'
+Usage: scripts/demo.sh [--down]
+
+Shows the collection at work on a Debian 12 machine, as root: starts two hosts
+on it (namespaces, no virtual machines) with four containers each, wires them
+with the playbook pipefitter.container_network.bridge over SSH, runs it again,
+and pings from every container. What it asks for is in scripts/demo/hosts.yml.
+
+Installs what is missing first: see scripts/prepare.sh --help. The machine's own
+network is not touched. The hosts are left up to look around in.
+
+  --down  take the hosts down
+USAGE
+}
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+lab=$root/tests/lab/lab
+name=demo
+hosts=(hosta hostb)
+containers=(web1 web2 web3 web4)
+
+say() { printf '\n== %s\n' "$*"; }
+
+die() {
+    printf 'demo: %s\n' "$*" >&2
+    exit 1
+}
+
+# Containers of an earlier run are there already, and may have been stopped.
+start_containers() {
+    local host=$1 there container missing=()
+    there=$("$lab" exec --name "$name" "$host" -- docker ps --all --format '{{.Names}}')
+    for container in "${containers[@]}"; do
+        grep -qx "$container" <<<"$there" || missing+=("$container")
+    done
+    if [ -n "$there" ]; then "$lab" exec --name "$name" "$host" -- docker start "${containers[@]}" >/dev/null 2>&1 || true; fi
+    if [ "${#missing[@]}" -gt 0 ]; then "$lab" containers --name "$name" "$host" "${missing[@]}"; fi
+}
+
+# Settings of the person who looks on, and another ansible.cfg, stay out of it.
+set_up_ansible() {
+    local variable
+    for variable in "${!ANSIBLE_@}"; do unset "$variable"; done
+    mkdir -p "$work/ansible_collections/pipefitter"
+    ln -sfn "$root" "$work/ansible_collections/pipefitter/container_network"
+    # Only what changes is shown, and the recap.
+    cat >"$work/ansible.cfg" <<CONFIG
+[defaults]
+collections_path = $work
+display_ok_hosts = false
+display_skipped_hosts = false
+nocolor = true
+CONFIG
+    export ANSIBLE_CONFIG=$work/ansible.cfg
+    "$lab" inventory --name "$name" >"$work/lab.yml"
+}
+
+inventory=()
+playbook() {
+    timeout 120 "$venv/bin/ansible-playbook" pipefitter.container_network.bridge "${inventory[@]}" </dev/null
+}
+
+ping_all() {
+    "$venv/bin/ansible-inventory" "${inventory[@]}" --list | /usr/bin/python3 "$root/scripts/demo/ping_matrix.py" --lab "$name"
+}
+
+case ${1-} in
+    '' | --down) ;;
+    -h | --help)
+        usage
+        exit
+        ;;
+    *)
+        usage >&2
+        exit 2
+        ;;
+esac
+
+[ "$(id -u)" = 0 ] || die "needs root: it installs packages, and starts hosts in network namespaces"
+if [ "${1-}" = --down ]; then exec "$lab" down --name "$name"; fi
+begin=$SECONDS
+
+say "Prepare the machine"
+venv=$("$root/scripts/prepare.sh") || die "the machine could not be prepared"
+work=$(dirname "$venv")/demo
+prepared=$SECONDS
+
+say "Start ${#hosts[@]} hosts with ${#containers[@]} containers each, without a network"
+"$lab" up --name "$name" --hosts "${#hosts[@]}"
+pids=()
+for host in "${hosts[@]}"; do
+    start_containers "$host" &
+    pids+=($!)
+done
+for pid in "${pids[@]}"; do wait "$pid" || die "the containers could not be started"; done
+"$lab" status --name "$name"
+
+say "Run the playbook over SSH: ansible-playbook pipefitter.container_network.bridge"
+set_up_ansible
+inventory=(-i "$work/lab.yml" -i "$root/scripts/demo/hosts.yml")
+playbook || die "the playbook failed"
+
+say "Run it again: nothing is left to change"
+again=$(playbook) || die "the playbook failed: $again"
+grep ' changed=' <<<"$again"
+[ "$(grep -c ' changed=0 ' <<<"$again")" = "${#hosts[@]}" ] || die "the second run changed something"
+
+say "Ping from every container"
+ping_all || die "not every ping went as it should; the hosts are left up, see scripts/demo.sh --help"
+
+at=$root/
+if [ "$PWD" = "$root" ]; then at=; fi
+cat <<SUMMARY
+
+== All is as it should be, after $((SECONDS - begin)) s ($((prepared - begin)) s of them to prepare). The hosts are left up.
+
+Look around:    ${at}tests/lab/lab exec --name $name hosta -- bridge link
+                ${at}tests/lab/lab exec --name $name hosta -- docker exec web1 ip address
+                ${at}tests/lab/lab exec --name $name hosta
+Take it down:   ${at}scripts/demo.sh --down
+SUMMARY
