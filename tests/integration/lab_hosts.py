@@ -46,17 +46,17 @@ class LabHost:
         where = ("-n", netns) if netns else ()
         return json.loads(self.run("ip", "-j", "-d", *where, *words).stdout or "[]")
 
-    def module(self, name: str, /, check_mode: bool = False, diff: bool = False, die_after: int | None = None, fail_after: int | None = None, **options) -> dict:
+    def module(self, name: str, /, check_mode: bool = False, diff: bool = False, die_after: int | None = None, fail_after: int | None = None, without: str | None = None, **options) -> dict:
         """Run a module of the collection and return its result.
 
         :raises ModuleFailed: it failed.
         """
-        done = self.run(*self._module_argv(name), text=self._request(options, check_mode, diff, die_after, fail_after), check=False, timeout=120)
+        done = self.run(*self._module_argv(name), text=self._request(options, check_mode, diff, die_after, fail_after, without), check=False, timeout=120)
         return self._result(name, done.returncode, done.stdout, done.stderr)
 
     def modules_at_once(self, name: str, count: int, /, **options) -> list[dict]:
         """Run the same module ``count`` times at the same time and return all results."""
-        request = self._request(options, False, False, None, None)
+        request = self._request(options)
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "encoding": "utf-8"}
         running = [self.start(*self._module_argv(name), **pipes) for _number in range(count)]
         for process in running:
@@ -76,9 +76,9 @@ class LabHost:
         return ["env", f"PYTHONPATH={self._python_path}", "PYTHONDONTWRITEBYTECODE=1", "/usr/bin/python3", str(RUNNER), name]
 
     @staticmethod
-    def _request(options, check_mode, diff, die_after, fail_after):
+    def _request(options, check_mode=False, diff=False, die_after=None, fail_after=None, without=None):
         given = {**options, "_ansible_check_mode": check_mode, "_ansible_diff": diff}
-        return json.dumps({"options": given, "die_after": die_after, "fail_after": fail_after})
+        return json.dumps({"options": given, "die_after": die_after, "fail_after": fail_after, "without": without})
 
     @staticmethod
     def _result(name, status, out, err):

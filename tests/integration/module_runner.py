@@ -5,10 +5,12 @@
 What AnsiballZ does, without SSH and the controller. With ``die_after`` the
 process is killed, as by SIGKILL, once so many operations are done; with
 ``fail_after`` the next operation raises an error instead of being done.
+``without`` names a library that is not to be found.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import runpy
@@ -19,8 +21,25 @@ from ansible.module_utils.testing import patch_module_args
 _COLLECTION = "ansible_collections.pipefitter.container_network.plugins"
 
 
+_find_spec = importlib.util.find_spec
+
+
+class _Missing:
+    """Finds nothing for one library, before anybody else can."""
+
+    def __init__(self, library):
+        self._library = library
+
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == self._library:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+
 def main():
     request = json.load(sys.stdin)
+    if request.get("without"):
+        sys.meta_path.insert(0, _Missing(request["without"]))
+        importlib.util.find_spec = lambda name, *rest: None if name == request["without"] else _find_spec(name, *rest)
     if request.get("die_after") is not None or request.get("fail_after") is not None:
         _inject_fault(request.get("die_after"), request.get("fail_after"))
     with patch_module_args(request["options"]):

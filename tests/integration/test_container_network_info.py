@@ -1,0 +1,118 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""container_network_info: what it shows of ours and of others, and that it can be given back."""
+
+from __future__ import annotations
+
+from wiring import assert_same, everything, link, make_bridge, make_containers, make_namespaces, make_ovs_bridge
+
+
+def info(host, **options):
+    return host.module("container_network_info", **options)
+
+
+def wire(host):
+    """Wire a container and a namespace of ours beside what Docker wires."""
+    make_containers(host, "web1")
+    make_containers(host, "docked", network="bridge")
+    make_namespaces(host, "probe")
+    host.module("container_bridge", name="br0", addresses=["192.168.5.1/24", "fd00:5::1/64"], ip_forward=True, masquerade=True, mtu=1400, stp=False)
+    host.module(
+        "veth_attach",
+        bridge="br0",
+        attachments=[
+            {"container": "web1", "addresses": ["192.168.5.10/24", "fd00:5::10/64"], "gateway": "192.168.5.1", "gateway6": "fd00:5::1", "mac_seed": "web1"},
+            {
+                "netns": "probe",
+                "interface": "lan0",
+                "host_interface": "probe0",
+                "addresses": ["192.168.5.11/24"],
+                "routes": [{"destination": "10.20.0.0/16", "gateway": "192.168.5.1", "metric": 5}],
+            },
+        ],
+    )
+
+
+def test_shows_ours_and_others_apart(host):
+    wire(host)
+    before = everything(host)
+
+    shown = info(host)
+
+    assert_same(before, everything(host))
+    assert shown["changed"] is False
+    assert [bridge["name"] for bridge in shown["bridges"]] == ["br0"]
+    assert shown["bridges"][0]["masquerade"] is True and shown["bridges"][0]["mtu"] == 1400
+    assert "docker0" in [bridge["name"] for bridge in shown["foreign_bridges"]]
+    by_interface = {entry["interface"]: entry for entry in shown["attachments"]}
+    assert by_interface["eth1"]["container"] == "web1"
+    assert by_interface["eth1"]["gateway6"] == "fd00:5::1"
+    assert by_interface["lan0"] == {
+        "netns": "/run/netns/probe",
+        "bridge": "br0",
+        "interface": "lan0",
+        "host_interface": "probe0",
+        "addresses": ["192.168.5.11/24"],
+        "mac": link(host, "lan0", "probe")["address"],
+        "mtu": 1400,
+        "routes": [{"destination": "10.20.0.0/16", "gateway": "192.168.5.1", "metric": 5}],
+    }
+    assert [(entry["container"], entry["bridge"], entry["interface"]) for entry in shown["foreign_attachments"]] == [("docked", "docker0", "eth0")]
+    managed = {port["name"]: port["managed"] for port in shown["ports"]}
+    assert managed["probe0"] is True and False in managed.values()
+
+
+def test_what_it_shows_can_be_given_back_and_changes_nothing(host):
+    wire(host)
+    shown = info(host)
+    for bridge in shown["bridges"] + shown["foreign_bridges"]:
+        assert host.module("container_bridge", **bridge)["operations"] == []
+    assert host.module("veth_attach", attachments=shown["attachments"])["operations"] == []
+
+
+def test_what_it_shows_wires_a_bare_host_the_same(host):
+    wire(host)
+    shown = info(host)
+    for entry in shown["attachments"]:
+        key = "container" if "container" in entry else "netns"
+        host.module("veth_attach", state="absent", interface=entry["interface"], **{key: entry[key]})
+    host.module("container_bridge", name="br0", state="absent")
+    assert info(host)["attachments"] == info(host)["bridges"] == []
+
+    for bridge in shown["bridges"]:
+        host.module("container_bridge", **bridge)
+    host.module("veth_attach", attachments=shown["attachments"])
+
+    again = info(host)
+    assert (again["bridges"], again["attachments"]) == (shown["bridges"], shown["attachments"])
+
+
+def test_shows_one_bridge_alone(hosta):
+    wire(hosta)
+    make_bridge(hosta, "other")
+
+    shown = info(hosta, bridge="br0")
+
+    assert {port["bridge"] for port in shown["ports"]} == {"br0"}
+    assert ([bridge["name"] for bridge in shown["bridges"]], shown["foreign_bridges"], shown["foreign_attachments"]) == (["br0"], [], [])
+    assert len(shown["attachments"]) == 2
+
+
+def test_shows_open_vswitch_with_tags_and_ports_whose_interface_is_gone(hosta):
+    make_ovs_bridge(hosta)
+    make_namespaces(hosta, "red", "blue")
+    hosta.module("veth_attach", bridge="ovs0", attachments=[{"netns": "red", "vlan": 100}, {"netns": "blue", "vlan": 200}])
+    shown = info(hosta)
+    assert {entry["netns"].rpartition("/")[2]: entry["vlan"] for entry in shown["attachments"]} == {"red": 100, "blue": 200}
+    assert [bridge["name"] for bridge in shown["ovs_bridges"]] == ["ovs0"]
+    assert hosta.module("veth_attach", attachments=shown["attachments"])["operations"] == []
+
+    hosta.run("ip", "netns", "delete", "red")
+
+    gone = [port for port in info(hosta)["ports"] if port["kind"] is None and port["bridge"] == "ovs0"]
+    assert [(port["managed"], port["up"]) for port in gone] == [(True, False)]
+
+
+def test_works_on_a_host_with_nothing(hosta):
+    shown = info(hosta)
+    assert (shown["bridges"], shown["attachments"], shown["ovs_bridges"]) == ([], [], [])
