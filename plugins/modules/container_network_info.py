@@ -88,7 +88,9 @@ ovs_bridges:
       datapath_type: system
       ports: [ovs0, pf6f0b2a1c9d1]
 attachments:
-  description: Attachments that this collection made, each in the shape of M(pipefitter.container_network.veth_attach)'s O(pipefitter.container_network.veth_attach#module:attachments).
+  description:
+    - Attachments that this collection made, each in the shape of an entry of
+      O(pipefitter.container_network.veth_attach#module:attachments).
   returned: success
   type: list
   elements: dict

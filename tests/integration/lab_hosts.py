@@ -46,12 +46,23 @@ class LabHost:
         where = ("-n", netns) if netns else ()
         return json.loads(self.run("ip", "-j", "-d", *where, *words).stdout or "[]")
 
-    def module(self, name: str, /, check_mode: bool = False, diff: bool = False, die_after: int | None = None, fail_after: int | None = None, without: str | None = None, **options) -> dict:
+    def module(
+        self,
+        name: str,
+        /,
+        check_mode: bool = False,
+        diff: bool = False,
+        die_after: int | None = None,
+        fail_after: int | None = None,
+        without: str | None = None,
+        **options,
+    ) -> dict:
         """Run a module of the collection and return its result.
 
         :raises ModuleFailed: it failed.
         """
-        done = self.run(*self._module_argv(name), text=self._request(options, check_mode, diff, die_after, fail_after, without), check=False, timeout=120)
+        request = self._request(options, check_mode, diff, die_after, fail_after, without)
+        done = self.run(*self._module_argv(name), text=request, check=False, timeout=120)
         return self._result(name, done.returncode, done.stdout, done.stderr)
 
     def modules_at_once(self, name: str, count: int, /, **options) -> list[dict]:

@@ -173,7 +173,15 @@ class NetworkNamespace:
         except KernelError:
             pass  # a convenience: an older kernel, or the name is another link's
 
-    def set_link(self, name: str, up: bool | None = None, mtu: int | None = None, mac: str | None = None, master: str | None = None, alias: str | None = None) -> None:
+    def set_link(
+        self,
+        name: str,
+        up: bool | None = None,
+        mtu: int | None = None,
+        mac: str | None = None,
+        master: str | None = None,
+        alias: str | None = None,
+    ) -> None:
         """Change what is given; ``master`` '' takes the link out of its bridge."""
         header: dict[str, int] = {}
         attributes: list[tuple[str, Any]] = []
@@ -209,7 +217,7 @@ class NetworkNamespace:
             self._renamed(name, new)
         finally:
             self._change(f"bring {name} up", 0, index, [], {"flags": _IFF_UP, "change": _IFF_UP})
-        self._put_back(new, keep_addresses, keep_routes)
+        self.put_back(new, keep_addresses, keep_routes)
 
     def delete_link(self, name: str) -> None:
         """Delete a link; one that is gone already is as good."""
@@ -242,7 +250,7 @@ class NetworkNamespace:
         except KernelError as error:
             if error.code not in (errno.EADDRNOTAVAIL, errno.ENODEV):
                 raise
-        self._put_back(link, keep_addresses, keep_routes)
+        self.put_back(link, keep_addresses, keep_routes)
 
     def set_route(self, route: Route) -> None:
         """Add a route, or put it in the place of the one with the same destination and metric, in one step."""
@@ -256,17 +264,19 @@ class NetworkNamespace:
             if error.code not in (errno.ESRCH, errno.ENODEV):
                 raise
 
-    # ----
-
-    def _put_back(self, link: str, keep_addresses: Collection[str], keep_routes: Collection[Route]) -> None:
-        for address in keep_addresses:
+    def put_back(self, link: str, addresses: Collection[str], routes: Collection[Route]) -> None:
+        """Add addresses and routes that the kernel dropped on the way; one whose gateway is out of reach by now is passed over."""
+        for address in addresses:
             self.add_address(link, address)
-        for route in keep_routes:
+        for route in routes:
             try:
                 self.set_route(route)
             except KernelError as error:
-                if error.code != errno.ENETUNREACH:  # its gateway left with an address that was to go
+                # IPv4 and IPv6 have each their own: the gateway left with an address that was to go.
+                if error.code not in (errno.ENETUNREACH, errno.EHOSTUNREACH):
                     raise
+
+    # ----
 
     def _address(self, what: str, kind: int, flags: int, link: str, address: str) -> None:
         ip, _slash, prefix = address.partition("/")
@@ -372,8 +382,6 @@ def _route(entry: Any, version: int, prefix: int, protocol: int, names_by_index:
         metric=entry.get_attr("RTA_PRIORITY") or (0 if version == text.IPV4 else DEFAULT_METRIC[version]),
         protocol=protocol,
     )
-
-
 
 
 def supports_vlan_filtering() -> bool:

@@ -31,15 +31,16 @@ is left alone, and keeps the table from being deleted.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, Dict, Iterable, List
+from typing import Any
 
 from ..errors import MissingFeature, PipefitterError, Refused
 from ..model.literal_interface import literal_interface
 from ..model.masquerade import Masquerade
 from .nfnetlink import table_exists
 
-Command = Dict[str, Any]
+Command = dict[str, Any]
 
 TABLE = "pipefitter"
 FAMILIES = ("ip", "ip6")
@@ -295,7 +296,7 @@ def _refuse_nested(wanted: set[tuple[str, str]]) -> None:
             )
 
 
-def _run(commands: List[Command]) -> list[dict[str, Any]]:
+def _run(commands: list[Command]) -> list[dict[str, Any]]:
     """Give ``commands`` to nft as one transaction and return what it listed."""
     import os
     import subprocess  # 10 ms that a host without a table of ours need not spend

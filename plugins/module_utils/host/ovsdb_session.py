@@ -12,12 +12,13 @@ import errno
 import json
 import socket
 import time
-from typing import Any, Dict, List, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 from ..errors import MissingFeature, PipefitterError
 
-Operation = Dict[str, Any]
-Row = Dict[str, Any]
+Operation = dict[str, Any]
+Row = dict[str, Any]
 
 DATABASE = "Open_vSwitch"
 _START = "start it with `systemctl start openvswitch-switch` (`openvswitch` on RHEL)"
@@ -32,7 +33,7 @@ class Session:
         self._deadline = time.monotonic() + timeout
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._received = b""
-        self._messages: List[Row] = []
+        self._messages: list[Row] = []
         self._calls = 0
 
     def __enter__(self) -> Session:

@@ -93,7 +93,10 @@ def _refuse_same_interface(pinned: Sequence[Pinned]) -> None:
             continue
         other = seen.setdefault((one.inode, one.want.interface), one)
         if other is not one:
-            raise Refused(f"attachments: {one.want.target} and {other.want.target} are the same network namespace and both ask for {one.want.interface}; name it once")
+            raise Refused(
+                f"attachments: {one.want.target} and {other.want.target} are the same network namespace "
+                f"and both ask for {one.want.interface}; name it once"
+            )
 
 
 def _observe(machine: Machine, pinned: Sequence[Pinned], check: bool) -> Seen:
@@ -110,8 +113,6 @@ def _observe(machine: Machine, pinned: Sequence[Pinned], check: bool) -> Seen:
     identities = {one.place: one.identity for one in pinned if one.place is not None}
     ends = {place: wiring_seen.observe_end(machine, place, identities[place], here, wiring) for place, here in places.items()}
     return [(one.want, ends[one.place] if one.place is not None else None) for one in pinned], wiring
-
-
 
 
 def _warnings(wants: Sequence[Attachment], wiring: Wiring) -> list[str]:

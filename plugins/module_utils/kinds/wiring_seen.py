@@ -74,10 +74,8 @@ def _ours(end: End, link: Link, wiring: Wiring) -> bool:
 
 
 def _disable_ipv6(machine: Machine, place: str, wants: Sequence[Attachment], relevant: Sequence[Link], held: dict[str, tuple[str, ...]]) -> dict[str, str]:
-    missing = {
-        address for want in wants for address in want.addresses or () if addresses.family(address) == addresses.IPV6 and address not in held.get(want.interface, ())
-    }
-    if not missing:
+    wanted = [(want.interface, address) for want in wants for address in want.addresses or () if addresses.family(address) == addresses.IPV6]
+    if all(address in held.get(interface, ()) for interface, address in wanted):
         return {}
     pattern = "net/ipv6/conf/{}/disable_ipv6"
     whose = ["default", *(link.name for link in relevant)]

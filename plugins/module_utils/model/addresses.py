@@ -10,11 +10,15 @@ sort and print as they are.
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 
-import netaddr
-
 from ..errors import InvalidOption
+
+try:
+    import netaddr
+except ImportError:
+    pass  # ansible_face tells the user, before anything here is called
 
 IPV4, IPV6 = 4, 6
 
@@ -168,6 +172,11 @@ def seeded_mac(seed: str) -> str:
     except TypeError:  # usedforsecurity came with Python 3.9's hashlib on OpenSSL builds only
         digest = hashlib.md5(f"{seed}\n".encode()).hexdigest()
     return ":".join(["02"] + [digest[i : i + 2] for i in range(0, 10, 2)])
+
+
+def random_mac() -> str:
+    """Return a unicast MAC that is locally administered (second lowest bit of the first byte) and otherwise random."""
+    return ":".join(f"{byte:02x}" for byte in (0x02, *os.urandom(5)))
 
 
 def bare(address: str) -> str:

@@ -91,7 +91,8 @@ def parse(options: Mapping[str, Any], place: str = "") -> Attachment:
     )
     _check_gateways(attachment, place)
     if attachment.mtu is not None and attachment.mtu < limits.IPV6_MTU and _has_family(attachment, addresses.IPV6):
-        raise InvalidOption(f"{place}mtu", attachment.mtu, f"is below {limits.IPV6_MTU} bytes, the least IPv6 works with; raise it or leave out the IPv6 addresses")
+        advice = f"is below {limits.IPV6_MTU} bytes, the least IPv6 works with; raise it or leave out the IPv6 addresses"
+        raise InvalidOption(f"{place}mtu", attachment.mtu, advice)
     return attachment
 
 

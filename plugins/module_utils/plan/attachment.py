@@ -73,7 +73,7 @@ def present(wants: Sequence[tuple[Attachment, End]], wiring: Wiring, announce: b
     last: list[Operation] = []
     ovs = _OvsChanges(wiring)
     for one in found:
-        made = _creation(one, wiring) if one.outer is None or one.inner is None else _correction(one, wiring, ovs)
+        made = _correction(one, one.inner, one.outer, wiring, ovs) if one.inner and one.outer else _creation(one, wiring)
         middle += made
         _connect_ovs(one, ovs)
         if announce and _to_announce(one, made, ovs):
@@ -109,7 +109,10 @@ def find(want: Attachment, end: End, wiring: Wiring) -> Found:
     """
     bridge = wiring.bridges.get(want.bridge)
     if bridge is None:
-        raise Refused(f"bridge: {want.bridge!r} is neither a Linux bridge nor an Open vSwitch bridge of this host; create it first (container_bridge makes a Linux bridge)")
+        raise Refused(
+            f"bridge: {want.bridge!r} is neither a Linux bridge nor an Open vSwitch bridge of this host; "
+            "create it first (container_bridge makes a Linux bridge)"
+        )
     if want.vlan is not None and bridge.kind == LINUX:
         raise Refused(f"vlan: {want.vlan} was asked for on {want.bridge}, which is a Linux bridge; a VLAN tag needs an Open vSwitch bridge")
     inner = end.namespace.links.get(want.interface)
@@ -164,7 +167,7 @@ def _owner(link: Link) -> str:
 def _creation(one: Found, wiring: Wiring) -> list[Operation]:
     want, place = one.want, one.end.place
     operations: list[Operation] = []
-    for stale in {one.host_interface, one.birth_name}:
+    for stale in dict.fromkeys((one.host_interface, one.birth_name)):
         link = wiring.host.links.get(stale)
         if link is not None:
             operations.append(DeleteLink(HOST, stale, f"veth {stale} that led into a namespace {place} has left", ()))
@@ -198,10 +201,8 @@ def _ipv6_operations(one: Found, shown: str | None) -> list[Operation]:
 # ---- correcting
 
 
-def _correction(one: Found, wiring: Wiring, ovs: _OvsChanges) -> list[Operation]:
-    want, end, inner, outer = one.want, one.end, one.inner, one.outer
-    assert inner is not None and outer is not None
-    place = end.place
+def _correction(one: Found, inner: Link, outer: Link, wiring: Wiring, ovs: _OvsChanges) -> list[Operation]:
+    want, end, place = one.want, one.end, one.end.place
     shown = end.namespace.addresses.get(inner.name, ())
     own_routes = tuple(replace(entry, link=want.interface) for entry in end.namespace.routes if entry.link == inner.name)
     operations = _outer_identity(one, outer, ovs)
@@ -373,12 +374,8 @@ def _ports_of(target: Target, interface: str, wiring: Wiring) -> list[OvsPort]:
 
 def _outers_of(want: Attachment, end: End | None, wiring: Wiring) -> list[Link]:
     if end is None:
-        found = []
-        for outer in wiring.host.links.values():
-            said = read_label(outer.alias) if outer.ours else None
-            if said and said.interface == want.interface and said.names(want.target):
-                found.append(outer)
-        return found
+        labels = [(link, read_label(link.alias)) for link in wiring.host.links.values() if link.ours]
+        return [link for link, said in labels if said and said.interface == want.interface and said.names(want.target)]
     inner = end.namespace.links.get(want.interface)
     if inner is None:
         renamed = _renamed(want, end, wiring)

@@ -22,9 +22,13 @@ def describe(ends: Ends, wiring: Wiring) -> list[dict[str, Any] | None]:
     """Return what there is of each attachment, ``None`` where there is nothing."""
     described: list[dict[str, Any] | None] = []
     for want, end in ends:
+        entry = None
         inner = _inner(want, end, wiring) if end is not None else None
-        outer = wiring.host_end(end, inner) if end is not None and inner is not None else None
-        described.append(describe_one(want.target.kind, want.target.value, end, inner, outer, wiring) if end is not None and inner is not None and outer is not None else None)
+        if end is not None and inner is not None:
+            outer = wiring.host_end(end, inner)
+            if outer is not None:
+                entry = describe_one(want.target.kind, want.target.value, end, inner, outer, wiring)
+        described.append(entry)
     return described
 
 
