@@ -33,6 +33,7 @@ from typing import Iterable, Iterator
 from ..errors import MissingFeature, PipefitterError, Refused
 from ..model.docker_user import AcceptedBridge
 from ..model.literal_interface import literal_interface
+from . import program
 from .nfnetlink import chain_exists
 
 _CHAIN = "PIPEFITTER"
@@ -46,7 +47,6 @@ _LEGACY_TABLES = {
     "ip6": "/proc/thread-self/net/ip6_tables_names",
 }
 _LOCK_WAIT = "5"  # seconds for the xtables lock, which Docker and kube-proxy take too
-_TIMEOUT = 30
 
 
 class DockerUser:
@@ -218,31 +218,14 @@ def _refuse_unfiltered(added: frozenset[AcceptedBridge], families: frozenset[str
 
 
 def _run(command: list[str], text: str | None = None) -> str:
-    import os
-    import subprocess  # 10 ms that a host without Docker need not spend
-
     # Before iptables 1.8 there was one kind, and its programs have no kind in their names.
     spellings = [command[0]] + ([command[0].replace("-legacy", "")] if "-legacy" in command[0] else [])
-    environment = {**os.environ, "LC_ALL": "C", "PATH": f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"}
-    for program in spellings:
-        try:
-            finished = subprocess.run(
-                [program, *command[1:]],
-                input=text,
-                capture_output=True,
-                encoding="utf-8",
-                timeout=_TIMEOUT,
-                env=environment,
-                check=False,
-            )
-        except FileNotFoundError:
+    for name in spellings:
+        finished = program.run([name, *command[1:]], text)
+        if finished is None:
             continue
-        except subprocess.TimeoutExpired:
-            raise PipefitterError(
-                f"{program} did not finish within {_TIMEOUT} s; see what else changes firewall rules on this host"
-            ) from None
-        if finished.returncode != 0:
-            raise PipefitterError(f"{program} did not do what the chain {_CHAIN} needs: {_reason(finished.stderr)}")
+        if finished.status != 0:
+            raise PipefitterError(f"{name} did not do what the chain {_CHAIN} needs: {_reason(finished.stderr)}")
         return finished.stdout
     raise MissingFeature(
         f"Docker filters forwarded traffic on this host, but the program {command[0]} to let our bridges"

@@ -38,6 +38,7 @@ from typing import Any
 from ..errors import MissingFeature, PipefitterError, Refused
 from ..model.literal_interface import literal_interface
 from ..model.masquerade import Masquerade
+from . import program
 from .nfnetlink import table_exists
 
 Command = dict[str, Any]
@@ -57,7 +58,6 @@ _HOOK = {"type": "nat", "hook": "postrouting", "prio": 100, "policy": "accept"}
 # expressions, whose JSON differs a little from one nft to the next.
 _RULES = [("lo", "return"), (f"@{_LOCAL}", "return"), (f"@{_SOURCES}", "masquerade")]
 
-_TIMEOUT = 30
 # The kernel turns away a transaction (ERESTART) that was prepared while
 # somebody else changed the ruleset; nothing was done then.
 _ATTEMPTS = 5
@@ -298,34 +298,17 @@ def _refuse_nested(wanted: set[tuple[str, str]]) -> None:
 
 def _run(commands: list[Command]) -> list[dict[str, Any]]:
     """Give ``commands`` to nft as one transaction and return what it listed."""
-    import os
-    import subprocess  # 10 ms that a host without a table of ours need not spend
-
-    environment = {**os.environ, "LC_ALL": "C", "PATH": f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"}
+    stderr = ""
     for _attempt in range(_ATTEMPTS):
-        try:
-            nft = subprocess.run(
-                ["nft", "-j", "-f", "-"],
-                input=json.dumps({"nftables": commands}),
-                capture_output=True,
-                encoding="utf-8",
-                timeout=_TIMEOUT,
-                env=environment,
-                check=False,
-            )
-        except FileNotFoundError:
-            raise MissingFeature(
-                "masquerading needs the program nft, which this host has not; install the package nftables"
-            ) from None
-        except subprocess.TimeoutExpired:
-            raise PipefitterError(
-                f"nft did not finish within {_TIMEOUT} s; see what else changes firewall rules on this host"
-            ) from None
-        if nft.returncode == 0:
+        nft = program.run(["nft", "-j", "-f", "-"], json.dumps({"nftables": commands}))
+        if nft is None:
+            raise MissingFeature("masquerading needs the program nft, which this host has not; install the package nftables")
+        if nft.status == 0:
             return _listed(nft.stdout)
-        if _OVERTAKEN not in nft.stderr:
+        stderr = nft.stderr
+        if _OVERTAKEN not in stderr:
             break
-    raise _refusal(nft.stderr)
+    raise _refusal(stderr)
 
 
 def _listed(output: str) -> list[dict[str, Any]]:

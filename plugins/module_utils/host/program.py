@@ -1,0 +1,39 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: BSD-2-Clause
+"""Programs of the firewall, run by their words and without a shell. Private to the collection."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from ..errors import PipefitterError
+
+_TIMEOUT = 30  # seconds; a transaction of ten thousand elements takes one
+
+
+class Finished(NamedTuple):
+    """How a program ended."""
+
+    status: int
+    stdout: str
+    stderr: str
+
+
+def run(argv: Sequence[str], text: str | None = None) -> Finished | None:
+    """Run a program with ``text`` as its input; ``None`` where this host hasn't it.
+
+    :raises PipefitterError: it did not end in time.
+    """
+    import os
+    import subprocess  # 10 ms that a host without rules of ours need not spend
+
+    # sudo and cron may leave out the folders of the administrator's programs.
+    environment = {**os.environ, "LC_ALL": "C", "PATH": f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"}
+    try:
+        done = subprocess.run(argv, input=text, capture_output=True, encoding="utf-8", timeout=_TIMEOUT, env=environment, check=False)
+    except FileNotFoundError:
+        return None
+    except subprocess.TimeoutExpired:
+        raise PipefitterError(f"{argv[0]} did not finish within {_TIMEOUT} s; see what else changes firewall rules on this host") from None
+    return Finished(done.returncode, done.stdout, done.stderr)
