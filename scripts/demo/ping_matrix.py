@@ -1,4 +1,4 @@
-#!/usr/bin/python3
+#!/usr/bin/env python3
 # SPDX-FileCopyrightText: 2026 pipefitter contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Pings from every container of a lab's hosts, prints who is answered, and says whether that is as it should be.
@@ -99,7 +99,8 @@ def targets_of(host: Host, hosts: list[Host]) -> list[Target]:
 def ping(lab: str, host: Host, container: str, targets: list[Target]) -> set[str]:
     """Pings all targets from a container; the addresses that answered."""
     command = ["docker", "exec", container, "sh", "-c", PINGS, "sh", *(target.address for target in targets)]
-    done = subprocess.run([LAB, "exec", "--name", lab, host.name, "--", *command], capture_output=True, text=True, timeout=60)
+    enter = [LAB, "exec", "--name", lab, host.name, "--"]
+    done = subprocess.run([*enter, *command], capture_output=True, text=True, timeout=60, check=False)
     if done.returncode != 0:
         print(f"{host.name}: {container}: {done.stderr.strip()}", file=sys.stderr)
     return set(done.stdout.split())
