@@ -275,13 +275,22 @@ def _route_operations(one: Found) -> list[Operation]:
         if old is None or (old.gateway, old.link) != (entry.gateway, entry.link):
             operations.append(SetRoute(place, entry, old))
     if want.routes is not None:
-        keys = {entry.key for entry in wanted}
-        needed = {entry.gateway for entry in shown}
-        for entry in shown:
-            ours = entry.link == want.interface and entry.protocol == route.PROTOCOL and not entry.is_default
-            if ours and entry.key not in keys and addresses.bare(entry.destination) not in needed:
-                operations.append(RemoveRoute(place, entry))
+        operations += [RemoveRoute(place, entry) for entry in _surplus_routes(want, wanted, shown)]
     return operations
+
+
+def _surplus_routes(want: Attachment, wanted: Sequence[route.Route], shown: Sequence[route.Route]) -> list[route.Route]:
+    """Return the routes of ours that nobody asked for, those through a gateway first.
+
+    The host route to a gateway stays as long as a route that stays goes through it.
+    """
+    keys = {entry.key for entry in wanted}
+    ours = [
+        entry for entry in shown if entry.link == want.interface and entry.protocol == route.PROTOCOL and not entry.is_default and entry.key not in keys
+    ]
+    surplus = [entry for entry in ours if entry.gateway]
+    staying = {entry.gateway for entry in wanted} | {entry.gateway for entry in shown if entry.key not in keys and entry not in surplus}
+    return surplus + [entry for entry in ours if not entry.gateway and addresses.bare(entry.destination) not in staying]
 
 
 def _wanted_routes(want: Attachment, shown: tuple[str, ...]) -> list[route.Route]:
