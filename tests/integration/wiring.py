@@ -29,8 +29,9 @@ ovs-vsctl --format=json --columns=name,ports,external_ids,datapath_type list Bri
 ovs-vsctl --format=json --columns=name,tag,trunks,vlan_mode,external_ids,interfaces list Port
 """
 
-# What moves by itself: the bridge's clocks, what duplicate address detection is at, what the last change was.
-_MOVING = ("_timer", "tentative", "gc_", "operstate", "expires")
+# What moves by itself: the bridge's clocks, what duplicate address detection is at; the labels that the kernel
+# gives IPv4 addresses when their link is renamed, and what a bridge learned of its ports.
+_MOVING = ("_timer", "tentative", "operstate", "expires", "label", "tso_max")
 
 
 def everything(host) -> dict:
@@ -60,12 +61,33 @@ def _link_local(entry) -> bool:
 
 
 def assert_same(before: dict, after: dict) -> None:
-    """Fail with what differs between two answers of ``everything``."""
+    """Fail with what differs between two answers of ``everything``, an entry a line."""
     told = []
     for section in sorted({*before, *after}):
-        old, new = (sorted(json.dumps(entry, sort_keys=True) for entry in shown.get(section, [])) for shown in (before, after))
-        told += [f"{section}: gone {entry}" for entry in old if entry not in new] + [f"{section}: new {entry}" for entry in new if entry not in old]
-    assert not told, "\n".join(told)
+        old, new = (_entries(shown.get(section, [])) for shown in (before, after))
+        for name in sorted({*old, *new}):
+            if old.get(name) != new.get(name):
+                told.append(f"{section}: {name}: {_changed(old.get(name), new.get(name))}")
+    assert not told, "\n" + "\n".join(told)
+
+
+def _entries(section) -> dict:
+    """Return the entries of a section by what they are of."""
+    entries: dict = {}
+    for shown in section:
+        for entry in shown if isinstance(shown, list) else [shown]:
+            name = entry
+            if isinstance(entry, dict):
+                name = entry.get("ifname") or f"{entry.get('dst')} {entry.get('table')} {entry.get('metric')}"
+            entries.setdefault(str(name)[:80], []).append(entry)
+    return entries
+
+
+def _changed(old, new) -> str:
+    if not old or not new or len(old) != 1 or len(new) != 1 or not isinstance(old[0], dict):
+        return f"{str(old)[:400]} became {str(new)[:400]}"
+    keys = [key for key in {**old[0], **new[0]} if old[0].get(key) != new[0].get(key)]
+    return "; ".join(f"{key} {old[0].get(key)} became {new[0].get(key)}" for key in keys)[:800]
 
 
 def make_bridge(host, name: str = "br0", *words: str, address: str | None = None) -> None:
