@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # SPDX-FileCopyrightText: 2026 pipefitter contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Pings from every container of a lab's hosts, prints who is answered, and says whether that is as it should be.
@@ -50,7 +49,7 @@ class Host:
 def main() -> int:
     parser = argparse.ArgumentParser(
         description="Pings from every container of a lab and prints who is answered; fails where that is not as expected.",
-        epilog="example: ansible-inventory -i lab.yml -i scripts/demo/hosts.yml --list | scripts/demo/ping_matrix.py --lab demo",
+        epilog="example: ansible-inventory -i lab.yml -i scripts/demo/hosts.yml --list | python3 scripts/demo/ping_matrix.py --lab demo",
     )
     parser.add_argument("--lab", default="demo", help="which lab (default: %(default)s)")
     lab = parser.parse_args().lab
