@@ -11,6 +11,9 @@ from . import addresses
 PROTOCOL = 112
 """Our mark on a route (rtm_protocol): a number that iproute2's rt_protos leaves free."""
 
+KERNEL_PROTOCOL = 2
+"""RTPROT_KERNEL: routes that come and go with an address."""
+
 DEFAULT = {addresses.IPV4: "0.0.0.0/0", addresses.IPV6: "::/0"}
 
 # What the kernel puts in where none is given (IP6_RT_PRIO_USER of net/ip6_route.h).

@@ -5,10 +5,8 @@
 from __future__ import annotations
 
 from ..model import addresses
-from ..model.route import Route
-from .operations import AddAddress, Operation, RemoveAddress
-
-_RTPROT_KERNEL = 2
+from ..model.route import KERNEL_PROTOCOL, Route
+from .operations import AddAddress, Operation, RemoveAddress, on_link_first
 
 
 def is_link_local(address: str) -> bool:
@@ -28,7 +26,7 @@ def plan(place: str, link: str, wanted: tuple[str, ...], shown: tuple[str, ...],
     surplus = [address for address in shown if address not in wanted and not is_link_local(address)] if removable else []
     bare_missing = {addresses.bare(address) for address in missing}
     clashing = [address for address in surplus if addresses.family(address) == addresses.IPV6 and addresses.bare(address) in bare_missing]
-    kept_routes = tuple(route for route in routes if route.protocol != _RTPROT_KERNEL)
+    kept_routes = on_link_first(route for route in routes if route.protocol != KERNEL_PROTOCOL)
     operations: list[Operation] = [RemoveAddress(place, link, address, (), kept_routes if _last(address, shown) else ()) for address in clashing]
     operations += [AddAddress(place, link, address) for address in missing]
     for address in surplus:

@@ -9,10 +9,11 @@ one.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from ..model import addresses
 from ..model.docker_user import AcceptedBridge
 from ..model.masquerade import Masquerade
 from ..model.ovs import OvsPort
@@ -70,7 +71,35 @@ class Operation:
 
 
 @dataclass(frozen=True)
+class Remember(Operation):
+    """Does nothing; undone, as the last of its link's operations, it puts back what the kernel dropped on their way.
+
+    Taking a link down, a subnet's first IPv4 address and the last one all
+    take more with them than they say, and so does the undoing of the opposite.
+    """
+
+    link: str
+    addresses: tuple[str, ...]
+    routes: tuple[Route, ...]
+
+    def lines(self) -> list[str]:
+        return []
+
+    def what(self) -> str:
+        return f"keep the addresses and routes of {self.link}"
+
+    def do(self, host: Host) -> None:
+        pass
+
+    def undo(self, host: Host) -> None:
+        host.namespace(self.place).put_back(self.link, self.addresses, on_link_first(self.routes))
+
+
+@dataclass(frozen=True)
 class AddBridge(Operation):
+    """Without ``mac`` one is chosen at random: a bridge whose MAC the kernel chose takes that of its lowest port,
+    and another one as ports come and go (br_stp_recalculate_bridge_id() in net/bridge/br_stp_if.c)."""
+
     name: str
     attributes: Mapping[str, int]
     mac: str | None
@@ -80,7 +109,7 @@ class AddBridge(Operation):
         return f"create bridge {self.name}{f' mac {self.mac}' if self.mac else ''}{settings}"
 
     def do(self, host: Host) -> None:
-        host.namespace(self.place).add_bridge(self.name, self.attributes, self.mac)
+        host.namespace(self.place).add_bridge(self.name, self.attributes, self.mac or addresses.random_mac())
 
     def undo(self, host: Host) -> None:
         host.namespace(self.place).delete_link(self.name)
@@ -146,6 +175,7 @@ class ClaimVeth(Operation):
         host.namespace(self.place).claim(self.old_name, self.name, self.alias, self.alternative_name)
 
     def undo(self, host: Host) -> None:
+        host.namespace(self.place).set_link(self.name, alias="")
         if self.name != self.old_name:
             host.namespace(self.place).rename_link(self.name, self.old_name, (), ())
 
@@ -266,7 +296,8 @@ class SetRoute(Operation):
 
     def undo(self, host: Host) -> None:
         if self.old:
-            host.namespace(self.place).set_route(self.old)
+            # Its gateway may come into reach only later, as addresses are put back.
+            host.namespace(self.place).put_back(self.old.link, (), (self.old,))
         else:
             host.namespace(self.place).remove_route(self.route)
 
@@ -282,14 +313,22 @@ class RemoveRoute(Operation):
         host.namespace(self.place).remove_route(self.route)
 
     def undo(self, host: Host) -> None:
-        host.namespace(self.place).set_route(self.route)
+        host.namespace(self.place).put_back(self.route.link, (), (self.route,))
+
+
+def on_link_first(routes: Iterable[Route]) -> tuple[Route, ...]:
+    """Return routes in the order in which they can be set: a gateway's own route before those through it."""
+    return tuple(sorted(routes, key=lambda route: route.gateway is not None))
 
 
 @dataclass(frozen=True)
 class SetSysctl(Operation):
+    """``undone`` are written when it is undone: values of others that the kernel overwrites along with this one."""
+
     name: str
     new: str
     old: str
+    undone: tuple[tuple[str, str], ...] = ()
 
     def what(self) -> str:
         return f"set sysctl {self.name.replace('/', '.')} from {self.old} to {self.new}"
@@ -299,6 +338,8 @@ class SetSysctl(Operation):
 
     def undo(self, host: Host) -> None:
         host.write_sysctl(self.place, self.name, self.old)
+        for name, value in self.undone:
+            host.write_sysctl(self.place, name, value)
 
 
 @dataclass(frozen=True)
