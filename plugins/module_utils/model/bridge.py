@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import InvalidOption
-from . import addresses, names
-from .limits import mtu as mtu_limits
+from . import addresses, limits, names
 
 AUTO = "auto"
 
@@ -65,11 +64,14 @@ def parse(options: Mapping[str, Any]) -> Bridge:
         raise InvalidOption(
             "forward_delay", options["forward_delay"], "is below 2 seconds, the least the kernel takes while stp is on; raise it or turn stp off"
         )
+    mtu = limits.mtu("mtu", options.get("mtu"))
+    if mtu is not None and mtu < limits.IPV6_MTU and any(addresses.family(address) == addresses.IPV6 for address in wanted or ()):
+        raise InvalidOption("mtu", mtu, f"is below {limits.IPV6_MTU} bytes, the least IPv6 works with; raise it or leave out the IPv6 addresses")
     return Bridge(
         name=name,
         addresses=wanted,
         auto_address=auto,
-        mtu=mtu_limits("mtu", options.get("mtu")),
+        mtu=mtu,
         mac=addresses.mac("mac", mac) if mac is not None else None,
         stp=stp,
         forward_delay=forward_delay,

@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import MissingFeature, Refused
-from ..model import addresses
-from ..model.bridge import Bridge
+from ..model import addresses, limits
+from ..model.bridge import FORWARD_DELAY, Bridge
 from ..model.docker_user import AcceptedBridge
 from ..model.host import HOST, Link, Namespace
 from ..model.masquerade import Masquerade
+from ..model.route import KERNEL_PROTOCOL, Route
 from . import link_addresses
 from .operations import (
     AddAddress,
@@ -23,11 +24,16 @@ from .operations import (
     ChangeMasquerades,
     DeleteLink,
     Operation,
+    Remember,
     SetLink,
+    SetRoute,
     SetSysctl,
+    on_link_first,
 )
 
 _ATTRIBUTES = ("stp", "forward_delay", "ageing_time", "multicast_snooping", "vlan_filtering")
+
+_LEAST_FORWARD_DELAY = round(FORWARD_DELAY[0] * 100)
 
 _IP_FORWARD = "net/ipv4/ip_forward"
 _IP6_FORWARD = "net/ipv6/conf/all/forwarding"
@@ -77,9 +83,17 @@ def present(want: Bridge, have: BridgeHave) -> list[Operation]:
     wanted_addresses = addresses_of(want, have)
     _check_members(want, have, existing)
     _check_overlaps(want, have, wanted_addresses)
+    _check_mtu(want, have, existing, wanted_addresses)
+    _check_prefixes(want, have, existing, wanted_addresses)
+    _check_forward_delay(want, existing)
     operations = _link_operations(want, have, existing)
     operations += _address_operations(want, have, existing, wanted_addresses)
+    if operations and existing is not None:
+        operations.insert(0, Remember(HOST, want.name, have.addresses(want.name), _routes_of(want.name, have)))
     operations += _member_operations(want, have, existing)
+    if existing is not None and existing.mtu == want.mtu and any(have.namespace.links[name].mtu != want.mtu for name in _joining(want, have)):
+        # The kernel doesn't say whether it was set or is that of the smallest port so far.
+        operations.append(SetLink(HOST, want.name, {"mtu": want.mtu}, {"mtu": want.mtu}))
     if want.up and (existing is None or not existing.up):
         operations.append(SetLink(HOST, want.name, {"up": True}, {"up": False}))
     operations += _forwarding_operations(want, have, wanted_addresses)
@@ -106,10 +120,10 @@ def absent(name: str, have: BridgeHave, force: bool) -> list[Operation]:
     accepted = tuple(sorted(entry for entry in have.docker_accepted if entry.bridge == name))
     if accepted:
         operations.append(ChangeDockerUser(HOST, (), accepted))
-    if existing is not None:
-        operations.append(DeleteLink(HOST, name, f"bridge {name}", _restore(existing, have)))
     if have.birth_link:
         operations.append(DeleteLink(HOST, have.birth_link, f"bridge {have.birth_link} that an interrupted run left", ()))
+    if existing is not None:
+        operations.append(DeleteLink(HOST, name, f"bridge {name}", _restore(existing, have)))
     return operations
 
 
@@ -170,22 +184,37 @@ def describe(name: str, have: BridgeHave) -> dict[str, Any] | None:
 def predict(want: Bridge, have: BridgeHave) -> dict[str, Any]:
     """Return what ``describe`` will show once the plan was carried out, as far as it can be known."""
     described = describe(want.name, have) or {"name": want.name}
+    existing = have.link(want.name)
     wanted_addresses = addresses_of(want, have)
-    if wanted_addresses is not None:
-        existing = have.link(want.name)
-        kept = () if existing is None or existing.ours else have.addresses(want.name)
-        described["addresses"] = sorted({*wanted_addresses, *(a for a in kept if not link_addresses.is_link_local(a))})
-    for option in ("mtu", "mac", "stp", "multicast_snooping", "vlan_filtering", "ip_forward", "masquerade", "up"):
+    if existing is None or wanted_addresses is not None or want.up is False:
+        described["addresses"] = sorted(_predicted_addresses(want, have, wanted_addresses))
+    if _joining(want, have):
+        # A bridge follows its ports in what was not set expressly.
+        described.pop("mtu", None)
+        described.pop("mac", None)
+    for option in ("mtu", "mac", "multicast_snooping", "vlan_filtering", "ip_forward", "up"):
         value = getattr(want, option)
-        if value is not None:
+        if value is not None and not (option == "vlan_filtering" and not have.vlan_filtering):
             described[option] = value
-    for option in ("forward_delay", "ageing_time"):
-        value = getattr(want, option)
-        if value is not None:
-            described[option] = value / 100
+    for option, number in _wanted_attributes(want, have, existing).items():
+        if option in ("forward_delay", "ageing_time"):
+            described[option] = number / 100
+        elif option == "stp":
+            described[option] = bool(number)
+    if want.masquerade is not None:
+        described["masquerade"] = bool(_masqueraded(want, have, wanted_addresses))
     if want.members is not None:
-        described["members"] = sorted({*described.get("members", ()), *want.members})
+        # Ports of ours are attachments, and shown with those.
+        others = [name for name in want.members if not have.namespace.links[name].ours]
+        described["members"] = sorted({*described.get("members", ()), *others})
     return described
+
+
+def _predicted_addresses(want: Bridge, have: BridgeHave, wanted: tuple[str, ...] | None) -> set[str]:
+    existing = have.link(want.name)
+    shown = _staying(want, have)
+    kept = shown if wanted is None or (existing is not None and not existing.ours) else ()
+    return {address for address in (*(wanted or ()), *kept) if not link_addresses.is_link_local(address)}
 
 
 # ---- refusals
@@ -222,7 +251,8 @@ def _check_overlaps(want: Bridge, have: BridgeHave, wanted: tuple[str, ...] | No
         return
     present_already = have.addresses(want.name)
     for address in wanted or ():
-        if address in present_already:
+        # Each interface has fe80::/64 for itself.
+        if address in present_already or link_addresses.is_link_local(address):
             continue
         subnet = addresses.network(address)
         for route in have.namespace.routes:
@@ -233,13 +263,67 @@ def _check_overlaps(want: Bridge, have: BridgeHave, wanted: tuple[str, ...] | No
                 )
 
 
+def _check_mtu(want: Bridge, have: BridgeHave, existing: Link | None, wanted: tuple[str, ...] | None) -> None:
+    mtu = want.mtu if want.mtu is not None or existing is None else existing.mtu
+    if mtu is None or mtu >= limits.IPV6_MTU:
+        return
+    shown = have.addresses(want.name) if existing is not None and (wanted is None or not existing.ours) else ()
+    for address in (*(wanted or ()), *shown):
+        if addresses.family(address) == addresses.IPV6 and not (address in shown and link_addresses.is_link_local(address)):
+            raise Refused(
+                f"bridge {want.name}: mtu {mtu} is below {limits.IPV6_MTU} bytes, with which the kernel takes IPv6 off it, "
+                f"and it is to have {address}; set a larger mtu or leave the IPv6 addresses out"
+            )
+
+
+def _check_prefixes(want: Bridge, have: BridgeHave, existing: Link | None, wanted: tuple[str, ...] | None) -> None:
+    """IPv6 has an address once on a link, whatever its prefix length; on another tool's bridge it is not ours to change."""
+    if existing is None or existing.ours:
+        return
+    shown = _staying(want, have)
+    held = {addresses.bare(address): address for address in shown if addresses.family(address) == addresses.IPV6}
+    for address in wanted or ():
+        other = held.get(addresses.bare(address), address)
+        if other not in (address, *(wanted or ())):
+            raise Refused(f"bridge {want.name}: address {address} is there as {other}, and the bridge was not made by this collection; name it as it is")
+
+
+def _check_forward_delay(want: Bridge, existing: Link | None) -> None:
+    stays_on = existing is not None and bool(existing.bridge.get("stp")) and want.stp is None
+    if stays_on and want.forward_delay is not None and want.forward_delay < _LEAST_FORWARD_DELAY:
+        raise Refused(
+            f"bridge {want.name}: forward_delay {want.forward_delay / 100:g} is below 2 seconds, the least the kernel takes while stp "
+            "is on, as it is; raise it or set stp to false"
+        )
+
+
 # ---- operations, in the order they are carried out
 
 
-def _link_operations(want: Bridge, have: BridgeHave, existing: Link | None) -> list[Operation]:
+def _wanted_attributes(want: Bridge, have: BridgeHave, existing: Link | None) -> dict[str, int]:
     wanted = {name: int(value) for name in _ATTRIBUTES if (value := getattr(want, name)) is not None}
     if not have.vlan_filtering:
         wanted.pop("vlan_filtering", None)  # asked to be off on a kernel that hasn't it
+    if want.stp and existing is not None and not existing.bridge.get("stp"):
+        # br_stp_start() would raise it without a word.
+        delay = wanted.get("forward_delay", existing.bridge.get("forward_delay", _LEAST_FORWARD_DELAY))
+        if delay < _LEAST_FORWARD_DELAY:
+            wanted["forward_delay"] = _LEAST_FORWARD_DELAY
+    return wanted
+
+
+def _bridge_changes(changed: dict[str, int], existing: Link) -> list[Operation]:
+    """While STP is on, the kernel takes no forward delay below 2 seconds: STP is switched on last, and off first."""
+    stp = {name: value for name, value in changed.items() if name == "stp"}
+    rest = {name: value for name, value in changed.items() if name != "stp"}
+    if "forward_delay" not in rest:
+        stp, rest = changed, {}
+    ordered = (rest, stp) if stp.get("stp") else (stp, rest)
+    return [ChangeBridge(HOST, existing.name, one, {name: existing.bridge.get(name, 0) for name in one}) for one in ordered if one]
+
+
+def _link_operations(want: Bridge, have: BridgeHave, existing: Link | None) -> list[Operation]:
+    wanted = _wanted_attributes(want, have, existing)
     operations: list[Operation] = []
     if existing is None:
         operations.append(AddBridge(HOST, want.name, wanted, want.mac))
@@ -248,8 +332,7 @@ def _link_operations(want: Bridge, have: BridgeHave, existing: Link | None) -> l
             operations.append(SetLink(HOST, want.name, {"mtu": want.mtu}, {"mtu": 1500}))
         return operations
     changed = {name: value for name, value in wanted.items() if existing.bridge.get(name) != value}
-    if changed:
-        operations.append(ChangeBridge(HOST, want.name, changed, {name: existing.bridge.get(name, 0) for name in changed}))
+    operations += _bridge_changes(changed, existing)
     new: dict[str, Any] = {}
     if want.mac is not None and existing.mac != want.mac:
         new["mac"] = want.mac
@@ -263,19 +346,35 @@ def _link_operations(want: Bridge, have: BridgeHave, existing: Link | None) -> l
 
 
 def _address_operations(want: Bridge, have: BridgeHave, existing: Link | None, wanted: tuple[str, ...] | None) -> list[Operation]:
-    shown = have.addresses(want.name) if existing is not None else ()
-    operations: list[Operation] = []
     if wanted is None:
-        return operations
+        return []
+    operations: list[Operation] = []
     ipv6 = f"net/ipv6/conf/{want.name}/disable_ipv6"
     if any(addresses.family(address) == addresses.IPV6 for address in wanted) and have.sysctls.get(ipv6) == "1":
         operations.append(SetSysctl(HOST, ipv6, "0", "1"))
-    if existing is not None and existing.up and want.up is False:
-        shown = tuple(address for address in shown if addresses.family(address) == addresses.IPV4)  # the kernel drops the others
     # Another tool's bridge keeps what it has: only addresses that are missing are added.
     removable = existing is None or existing.ours
-    routes = tuple(route for route in have.namespace.routes if route.link == want.name)
-    return operations + link_addresses.plan(HOST, want.name, wanted, shown, routes, removable)
+    routes = () if want.up is False else _routes_of(want.name, have)
+    return operations + link_addresses.plan(HOST, want.name, wanted, _staying(want, have), routes, removable)
+
+
+def _staying(want: Bridge, have: BridgeHave) -> tuple[str, ...]:
+    """Return the addresses of the bridge that are still there once it is up or down as wanted."""
+    existing = have.link(want.name)
+    shown = have.addresses(want.name)
+    if existing is not None and existing.up and want.up is False:
+        return tuple(address for address in shown if addresses.family(address) == addresses.IPV4)  # the kernel drops the others
+    return shown
+
+
+def _routes_of(bridge: str, have: BridgeHave) -> tuple[Route, ...]:
+    """Return the routes through a bridge but those that come with its addresses."""
+    return tuple(route for route in have.namespace.routes if route.link == bridge and route.protocol != KERNEL_PROTOCOL)
+
+
+def _joining(want: Bridge, have: BridgeHave) -> list[str]:
+    existing = have.link(want.name)
+    return [name for name in want.members or () if existing is None or have.namespace.links[name].master != existing.index]
 
 
 def _member_operations(want: Bridge, have: BridgeHave, existing: Link | None) -> list[Operation]:
@@ -300,7 +399,7 @@ def _forwarding(bridge: str, version: int = addresses.IPV4) -> str:
 def _forwarding_operations(want: Bridge, have: BridgeHave, wanted: tuple[str, ...] | None) -> list[Operation]:
     if want.ip_forward is None:
         return []
-    held = wanted if wanted is not None else have.addresses(want.name)
+    held = wanted if wanted is not None else _staying(want, have)
     ipv6 = any(addresses.family(address) == addresses.IPV6 and not link_addresses.is_link_local(address) for address in held)
     operations: list[Operation] = []
     if not want.ip_forward:
@@ -309,7 +408,7 @@ def _forwarding_operations(want: Bridge, have: BridgeHave, wanted: tuple[str, ..
             operations += _sysctl(have, _forwarding(want.name, version), "0")
         return operations
     if have.sysctls.get(_IP_FORWARD) == "0":
-        operations += _sysctl(have, _IP_FORWARD, "1")  # which sets every interface's
+        operations.append(_switch(have, _IP_FORWARD, _forwarding(want.name)))
     else:
         operations += _sysctl(have, _forwarding(want.name), "1")
     if not ipv6:
@@ -320,10 +419,16 @@ def _forwarding_operations(want: Bridge, have: BridgeHave, wanted: tuple[str, ..
             name = f"net/ipv6/conf/{link}/accept_ra"
             if have.sysctls.get(name) == "1":
                 operations += _sysctl(have, name, "2")
-        operations += _sysctl(have, _IP6_FORWARD, "1")
+        operations.append(_switch(have, _IP6_FORWARD, _forwarding(want.name, addresses.IPV6)))
     else:
         operations += _sysctl(have, _forwarding(want.name, addresses.IPV6), "1")
     return operations
+
+
+def _switch(have: BridgeHave, name: str, own: str) -> SetSysctl:
+    """Switch forwarding on for the host, which sets every interface's; the bridge's own may have been on before."""
+    was_on = have.sysctls.get(own) == "1" and own.split("/")[3] in have.namespace.links
+    return SetSysctl(HOST, name, "1", "0", ((own, "1"),) if was_on else ())
 
 
 def _sysctl(have: BridgeHave, name: str, value: str) -> list[Operation]:
@@ -335,21 +440,28 @@ def _masquerade_operations(want: Bridge, have: BridgeHave, wanted: tuple[str, ..
     if want.masquerade is None:
         return []
     shown = {nat for nat in have.masquerades if nat.bridge == want.name}
-    goal: set[Masquerade] = set()
-    if want.masquerade:
-        held = wanted if wanted is not None else have.addresses(want.name)
-        goal = {Masquerade(want.name, addresses.network(address)) for address in held if not link_addresses.is_link_local(address)}
+    goal = _masqueraded(want, have, wanted)
     if goal == shown:
         return []
     return [ChangeMasquerades(HOST, tuple(sorted(goal - shown)), tuple(sorted(shown - goal)))]
 
 
+def _masqueraded(want: Bridge, have: BridgeHave, wanted: tuple[str, ...] | None) -> set[Masquerade]:
+    if not want.masquerade:
+        return set()
+    held = wanted if wanted is not None else _staying(want, have)
+    return {Masquerade(want.name, addresses.network(address)) for address in held if not link_addresses.is_link_local(address)}
+
+
 def _restore(link: Link, have: BridgeHave) -> tuple[Operation, ...]:
-    operations: list[Operation] = [
-        AddBridge(HOST, link.name, dict(link.bridge), link.mac),
-        SetLink(HOST, link.name, {"mtu": link.mtu, "up": link.up}, {}),
-    ]
-    operations += [AddAddress(HOST, link.name, address) for address in have.addresses(link.name)]
+    mac = link.mac if link.mac.strip("0:") else None  # a bridge that lost its last port may have none
+    operations: list[Operation] = [AddBridge(HOST, link.name, dict(link.bridge), mac)]
+    if not link.ours:
+        operations.append(SetLink(HOST, link.name, {"alias": link.alias}, {}))
     ports = sorted(port.name for port in have.namespace.links.values() if port.master == link.index)
     operations += [SetLink(HOST, port, {"master": link.name}, {}) for port in ports]
+    operations.append(SetLink(HOST, link.name, {"mtu": link.mtu, "up": link.up}, {}))
+    operations += [SetSysctl(HOST, name, value, value) for name, value in sorted(have.sysctls.items()) if f"/{link.name}/" in name]
+    operations += [AddAddress(HOST, link.name, address) for address in have.addresses(link.name)]
+    operations += [SetRoute(HOST, route, None) for route in on_link_first(_routes_of(link.name, have))]
     return tuple(operations)
