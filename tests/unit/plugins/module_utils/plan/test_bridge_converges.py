@@ -1,0 +1,248 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""container_bridge, over random bridges wanted on random hosts."""
+
+from __future__ import annotations
+
+from typing import Any
+from unittest import mock
+
+from ansible_collections.pipefitter.container_network.plugins.module_utils.errors import InvalidOption
+from ansible_collections.pipefitter.container_network.plugins.module_utils.kinds import bridge as kind
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model import bridge, names
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.docker_user import AcceptedBridge
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.host import MARK
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.masquerade import Masquerade
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.route import Route
+from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import bridge as plan
+from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.convergence import (
+    Errand,
+    recovers,
+    same,
+    settles,
+    takes_back,
+)
+from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.simulated_host import SimulatedHost
+from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.simulated_kernel import SimKernel, SimNamespace
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+NAME = "br0"
+POOL = [
+    "192.168.5.1/24",
+    "192.168.5.2/24",
+    "192.168.5.3/24",
+    "192.168.5.1/25",
+    "10.77.0.1/16",
+    "172.17.3.1/16",
+    "192.0.2.7/32",
+    "fd00:5::1/64",
+    "fd00:5::1/48",
+    "fd00:6::1/64",
+    "fe80::77/64",
+]
+ROUTES = [
+    Route("10.200.0.0/16", "192.168.5.254", NAME, 0, 4),
+    Route("10.201.0.0/16", None, NAME, 100, 3),
+    Route("192.0.2.99/32", None, NAME, 0, 4),
+    Route("10.202.0.0/16", "192.0.2.99", NAME, 0, 4),
+    Route("fd00:200::/48", "fd00:5::fe", NAME, 1024, 4),
+]
+OWN_SYSCTLS = ("net/ipv4/conf/br0/forwarding", "net/ipv6/conf/br0/forwarding", "net/ipv6/conf/br0/disable_ipv6")
+
+booleans = st.booleans()
+some_addresses = st.lists(st.sampled_from(POOL), unique=True, max_size=5)
+
+
+@st.composite
+def wanted(draw: st.DrawFn) -> bridge.Bridge:
+    def maybe(strategy: st.SearchStrategy[Any]) -> Any:
+        return draw(st.none() | strategy)
+
+    options = {
+        "name": NAME,
+        "addresses": maybe(st.lists(st.sampled_from([*POOL, "auto"]), unique_by=lambda a: a.partition("/")[0], max_size=4)),
+        "mtu": maybe(st.sampled_from([1500, 1400, 1280, 9000, 1279, 65535])),
+        "mac": maybe(st.sampled_from(["02:00:00:00:00:01", "fe:ff:ff:00:00:01"])),
+        "stp": maybe(booleans),
+        "forward_delay": maybe(st.sampled_from([0, 2, 4.5, 15])),
+        "ageing_time": maybe(st.sampled_from([0, 300, 12.34])),
+        "multicast_snooping": maybe(booleans),
+        "vlan_filtering": maybe(booleans),
+        "members": maybe(st.lists(st.sampled_from(["nic1", "nic2", "tap0"]), unique=True)),
+        "ip_forward": maybe(booleans),
+        "masquerade": maybe(booleans),
+        "up": maybe(booleans),
+        "allow_overlap": draw(st.sampled_from([True, True, False])),
+    }
+    try:
+        return bridge.parse(options)
+    except InvalidOption:
+        assume(False)
+        raise
+
+
+@st.composite
+def hosts(draw: st.DrawFn) -> SimulatedHost:
+    kernel = SimKernel(promote_secondaries=draw(booleans), vlan_filtering=draw(st.sampled_from([True, True, False])))
+    host = SimulatedHost(kernel)
+    ns = kernel.host
+    _others(draw, host, ns)
+    state = draw(st.sampled_from(["none", "interrupted", "foreign", "ours", "ours", "ours"]))
+    if state == "interrupted":
+        ns.new_link(names.derived_name("pfb", NAME), "bridge", draw(st.none() | st.just("02:00:00:00:00:07")))
+    elif state != "none":
+        _bridge(draw, ns, MARK if state == "ours" else draw(st.sampled_from(["", "lan"])))
+    for name in ("net/ipv4/ip_forward", "net/ipv6/conf/all/forwarding"):
+        ns.write_sysctl(name, draw(st.sampled_from("01")))
+    for name in OWN_SYSCTLS[: 2 if NAME in ns.links and any(":" in a for a in ns.links[NAME].addresses) else 3]:
+        if NAME in ns.links:
+            ns.write_sysctl(name, draw(st.sampled_from("001")))
+    host.docker_families = frozenset(draw(st.sets(st.sampled_from(["ip", "ip6"]))))
+    accepted = [AcceptedBridge(family, name) for family in ("ip", "ip6") for name in (NAME, "br1")]
+    host.docker_accepted = draw(st.sets(st.sampled_from(accepted)))
+    masquerades = [Masquerade(NAME, "192.168.5.0/24"), Masquerade(NAME, "10.0.0.0/8"), Masquerade("br1", "10.1.0.0/24")]
+    host.masqueraded = draw(st.sets(st.sampled_from(masquerades)))
+    return host
+
+
+def _others(draw: st.DrawFn, host: SimulatedHost, ns: SimNamespace) -> None:
+    """The interface the host is reached by, Docker with a container, a bridge of ours, and what may become a port."""
+    ns.new_link("eth0", "", "52:54:00:00:00:01")
+    ns.set("eth0", up=True)
+    ns.add_address("eth0", "203.0.113.9/24")
+    ns.set_route(Route("0.0.0.0/0", "203.0.113.1", "eth0", 100, 16))
+    ns.set_route(Route("::/0", "fe80::1", "eth0", 1024, draw(st.sampled_from([9, 4]))))
+    ns.new_link("docker0", "bridge", "02:42:00:00:00:01")
+    ns.set("docker0", up=True)
+    ns.add_address("docker0", "172.17.0.1/16")
+    ns.new_link("br1", "bridge", alias=MARK)
+    ns.new_veth("vethd1", "eth0", host.start("web1"), 1500)
+    ns.set("vethd1", master="docker0", up=True)
+    for name in ("nic1", "nic2", "tap0"):
+        ns.new_link(name, "tun" if name == "tap0" else "", mtu=draw(st.sampled_from([1500, 1500, 1400, 9000])))
+        ns.set(name, up=draw(booleans))
+    if draw(booleans):
+        ns.add_address("nic1", "10.66.0.1/24")
+
+
+def _bridge(draw: st.DrawFn, ns: SimNamespace, alias: str) -> None:
+    ns.new_link(NAME, "bridge", draw(st.none() | st.just("02:00:00:00:00:05")), alias=alias)
+    for settings in ({"stp": 1}, {"stp": 0}, {"forward_delay": 0}, {"forward_delay": 400}, {"ageing_time": 0}, {"multicast_snooping": 0}):
+        if draw(booleans) and not (settings.get("forward_delay") == 0 and ns.links[NAME].bridge["stp"]):
+            ns.change_bridge(NAME, dict(settings))
+    if draw(booleans):
+        ns.set(NAME, mtu=draw(st.sampled_from([1400, 9000, 1501])))
+    for port in draw(st.lists(st.sampled_from(["nic1", "nic2", "ours1"]), unique=True)):
+        if port == "ours1":
+            ns.new_veth("ours1", "eth1", SimNamespace(ns.kernel, "elsewhere"), 1450)
+            ns.set("ours1", alias=f"{MARK} eth1 netns /run/netns/elsewhere", up=True)
+        ns.set(port, master=NAME)
+    if draw(st.sampled_from([True, True, False])):
+        ns.set(NAME, up=True)
+    for address in draw(some_addresses):
+        if not any(address.partition("/")[0] == other.partition("/")[0] for other in ns.links[NAME].addresses):
+            ns.add_address(NAME, address)
+    link = ns.links[NAME]
+    for route in ROUTES:
+        if link.up and draw(booleans) and (route.gateway is None or ns.reaches(route.gateway, link)):
+            ns.set_route(route)
+
+
+def observe(host: SimulatedHost, want: bridge.Bridge) -> plan.BridgeHave:
+    with mock.patch.object(kind, "supports_vlan_filtering", lambda: host.kernel.vlan_filtering):
+        return kind.observe(host, want)  # type: ignore[arg-type]
+
+
+def made(host: SimulatedHost, want: bridge.Bridge) -> Errand:
+    return Errand(host, lambda: plan.present(want, observe(host, want)))
+
+
+def removed(host: SimulatedHost, force: bool) -> Errand:
+    return Errand(host, lambda: plan.absent(NAME, observe(host, bridge.Bridge(NAME)), force))
+
+
+def of_others(host: SimulatedHost, want: bridge.Bridge | None) -> Any:
+    """All that is not the bridge's; of ports that were asked for, what they were not asked to be."""
+    picture: Any = host.picture()
+    here = picture["host"]
+    bridge_link = here["links"].pop(NAME, None)
+    members = want.members or () if want else ()
+    here["routes"] = {route for route in here["routes"] if route.link not in (NAME, *members)}
+    for name in members:
+        here["links"][name].update(master=None, up=None)
+    for link in here["links"].values():
+        if want is None and link["master"] == NAME:
+            link["master"] = ""
+        del link["sysctls"]  # the host's switch reaches all: tested by itself
+    for name in ("sysctls", "defaults"):
+        del here[name]
+    picture["masquerades"] = {nat for nat in picture["masquerades"] if nat.bridge != NAME}
+    picture["docker"] = {one for one in picture["docker"] if one.bridge != NAME}
+    if bridge_link and want and bridge_link["alias"] != MARK:
+        # Another tool's bridge keeps its name tag and, where nobody takes it down, its addresses and ports.
+        picture["foreign"] = bridge_link["alias"]
+    return picture
+
+
+@given(hosts(), wanted())
+def test_a_second_run_finds_nothing_to_do(host, want):
+    before = of_others(host, want)
+    had = NAME in host.kernel.host.links
+    if settles(made(host, want)):
+        after = of_others(host, want)
+        same(before, after)
+        assert had or host.kernel.host.links[NAME].alias == MARK
+
+
+@given(hosts(), wanted())
+def test_check_mode_predicts_what_a_run_makes(host, want):
+    errand = made(host, want)
+    operations = errand.planned()
+    if operations is not None:
+        predicted = plan.predict(want, observe(host, want))
+        settles(errand)
+        described = plan.describe(want.name, observe(host, want))
+        assert {name: described.get(name) for name in predicted} == predicted
+
+
+@given(hosts(), wanted(), st.integers(0, 25))
+def test_a_run_that_was_killed_is_made_good_by_the_next(host, want, patience):
+    recovers(made(host, want), patience)
+
+
+@given(hosts(), wanted(), st.integers(0, 25))
+def test_a_run_that_fails_leaves_the_host_as_it_was(host, want, place):
+    assert takes_back(made(host, want), place) == []
+
+
+@given(hosts(), wanted())
+def test_addresses_of_another_tools_bridge_stay(host, want):
+    link = host.kernel.host.links.get(NAME)
+    assume(link is not None and link.alias != MARK and want.up is not False and (want.mtu or 1500) >= 1280)
+    held = set(link.addresses)
+    if settles(made(host, want)):
+        assert held <= set(link.addresses)
+
+
+@given(hosts(), booleans)
+def test_absent_leaves_nothing_of_ours_and_all_of_others(host, force):
+    before = of_others(host, None)
+    if settles(removed(host, force)):
+        links = host.kernel.host.links
+        assert NAME not in links and names.derived_name("pfb", NAME) not in links
+        assert not any(nat.bridge == NAME for nat in host.masqueraded)
+        assert not any(one.bridge == NAME for one in host.docker_accepted)
+        same(before, of_others(host, None))
+    else:
+        assert host.kernel.host.links[NAME].alias != MARK and not force
+
+
+@given(hosts(), booleans, st.integers(0, 5))
+def test_absent_that_was_killed_is_made_good_by_the_next(host, force, patience):
+    recovers(removed(host, force), patience)
+
+
+@given(hosts(), booleans, st.integers(0, 5))
+def test_absent_that_fails_brings_the_bridge_back(host, force, place):
+    assert takes_back(removed(host, force), place) == []

@@ -1,0 +1,316 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A host that operations act on and kinds observe (``host.machine.Machine``), above a simulated kernel."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from types import SimpleNamespace
+
+from ansible_collections.pipefitter.container_network.plugins.module_utils.errors import PipefitterError
+from ansible_collections.pipefitter.container_network.plugins.module_utils.host.rtnetlink import KernelError
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model import names
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.docker_user import AcceptedBridge
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.host import HOST, MARK, Link
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.masquerade import Masquerade
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.ovs import OvsBridge, OvsPort
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.route import Route
+
+from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.simulated_kernel import KERNEL, SimKernel, SimLink, SimNamespace
+
+
+class SimulatedHost:
+    """Places are the host (``""``) and containers by name, each with its namespace of the moment."""
+
+    def __init__(self, kernel: SimKernel | None = None) -> None:
+        self.kernel = kernel or SimKernel()
+        self.places: dict[str, SimNamespace] = {HOST: self.kernel.host}
+        self.masqueraded: set[Masquerade] = set()
+        self.docker_families: frozenset[str] = frozenset()
+        self.docker_accepted: set[AcceptedBridge] = set()
+        self.ovs_bridges: dict[str, str] = {}
+        self.ovs_ports: dict[str, OvsPort] = {}
+        self.kernel.ovs_ports = self.ovs_ports  # type: ignore[assignment]
+        self.announced: list[tuple[str, str, tuple[str, ...]]] = []
+        # The mechanisms that kinds read from, as host.machine.Machine has them.
+        self.nftables = SimpleNamespace(masquerades=lambda: frozenset(self.masqueraded))
+        self.docker_user = SimpleNamespace(accepted_bridges=lambda: (self.docker_families, frozenset(self.docker_accepted)))
+        self.ovsdb = SimpleNamespace(available=lambda: bool(self.ovs_bridges), read=lambda: (self._shown_ovs_bridges(), dict(self.ovs_ports)))
+
+    def start(self, place: str) -> SimNamespace:
+        """Give a container a namespace of its own."""
+        self.places[place] = SimNamespace(self.kernel, place)
+        return self.places[place]
+
+    def stop(self, place: str, *, lives_on: bool = False) -> None:
+        """End a container; its namespace goes with it unless a process outside still holds it."""
+        namespace = self.places.pop(place)
+        if not lives_on:
+            for link in list(namespace.links.values()):
+                namespace.drop(link)
+
+    # ---- plan.operations.Host
+
+    def namespace(self, place: str) -> SimulatedNetlink:
+        return SimulatedNetlink(self, self.places[place])
+
+    def descriptor(self, place: str) -> int:
+        return sorted(self.places).index(place)
+
+    def behind(self, descriptor: int) -> SimNamespace:
+        return self.places[sorted(self.places)[descriptor]]
+
+    def write_sysctl(self, place: str, name: str, value: str) -> None:
+        self.places[place].write_sysctl(name, value)
+
+    def change_masquerades(self, add: Collection[Masquerade], remove: Collection[Masquerade]) -> None:
+        self.kernel.request()
+        assert not set(add) & self.masqueraded and set(remove) <= self.masqueraded, "a plan knows what is there"
+        self.masqueraded = (self.masqueraded - set(remove)) | set(add)
+
+    def change_docker_user(self, add: Collection[AcceptedBridge], remove: Collection[AcceptedBridge]) -> None:
+        self.kernel.request()
+        assert not set(add) & self.docker_accepted and set(remove) <= self.docker_accepted, "a plan knows what is there"
+        self.docker_accepted = (self.docker_accepted - set(remove)) | set(add)
+
+    def change_ovs_ports(self, add: Sequence[OvsPort], change: Sequence[OvsPort], remove: Sequence[OvsPort]) -> None:
+        self.kernel.request()
+        ports = dict(self.ovs_ports)
+        for port in remove:
+            if port.name in ports and ports[port.name].bridge == port.bridge:
+                del ports[port.name]
+        for port in (*add, *change):
+            if port.bridge not in self.ovs_bridges:
+                raise PipefitterError(f"port {port.name}: there is no Open vSwitch bridge {port.bridge}")
+        for port in add:
+            link = self.kernel.host.links.get(port.name)
+            if port.name in ports:
+                raise PipefitterError(f"port {port.name} is on a bridge already")
+            if link is None or link.master is not None:
+                raise PipefitterError(f"port {port.name} was given no port number")
+            ports[port.name] = port
+        for port in change:
+            if port.name not in ports or ports[port.name].bridge != port.bridge:
+                raise PipefitterError(f"port {port.name} can't be changed")
+            ports[port.name] = port
+        self.ovs_ports.clear()
+        self.ovs_ports.update(ports)
+
+    def set_tx_checksum_offload(self, place: str, link: str, on: bool) -> None:
+        self.kernel.request()
+        self.places[place].find("switch an offload", link).tx_checksum = on
+
+    def announce(self, place: str, link: str, addresses: Sequence[str]) -> None:
+        self.kernel.request()
+        if not self.places[place].find("announce", link).up:
+            raise PipefitterError(f"{link} is down")
+        self.announced.append((place, link, tuple(addresses)))
+
+    # ---- what kinds read besides
+
+    def read_sysctls(self, place: str, names: Collection[str]) -> dict[str, str]:
+        shown = {name: self.places[place].read_sysctl(name) for name in names}
+        return {name: value for name, value in shown.items() if value is not None}
+
+    def tx_checksum_offload(self, place: str, links: Collection[Link]) -> dict[str, bool]:
+        return {link.name: self.places[place].links[link.name].tx_checksum for link in links}
+
+    def _shown_ovs_bridges(self) -> dict[str, OvsBridge]:
+        return {
+            name: OvsBridge(name, datapath, (name, *sorted(port.name for port in self.ovs_ports.values() if port.bridge == name)))
+            for name, datapath in self.ovs_bridges.items()
+        }
+
+    # ---- what counts
+
+    def picture(self) -> dict[str, object]:
+        """All that a person would call the state of the host.
+
+        Left out: indexes, MACs that the kernel chose at random for host ends,
+        the order of addresses, trash that no run may refuse because of (veths
+        into namespaces that were left, links under their birth names).
+        """
+        picture: dict[str, object] = {
+            "masquerades": set(self.masqueraded),
+            "docker": set(self.docker_accepted),
+            "ovs": {name: port for name, port in self.ovs_ports.items() if name in self.kernel.host.links},
+        }
+        for place, namespace in self.places.items():
+            links = {link.name: _link_picture(link) for link in namespace.links.values() if not self._is_trash(link)}
+            picture[place or "host"] = {
+                "links": links,
+                "sysctls": dict(namespace.sysctls),
+                "defaults": dict(namespace.defaults),
+                # A route whose gateway has become unreachable can't be made again by anybody.
+                "routes": {entry.shown() for entry in namespace.table if entry.gateway is None or namespace.reaches(entry.gateway, entry.link)},
+            }
+        return picture
+
+    def _is_trash(self, link: SimLink) -> bool:
+        if link.kind == "veth" and link.peer is not None and link.peer.namespace not in self.places.values():
+            return link.alias.startswith(MARK) or not link.alias
+        return link.name.startswith("pfb") and link.kind == "bridge" and not link.alias
+
+
+def _link_picture(link: SimLink) -> dict[str, object]:
+    assert link.namespace is not None
+    # What the MAC of a bridge without ports is, and was once, is the kernel's affair unless somebody set it.
+    follows = link.kind == "bridge" and not any(port.master is link for port in link.namespace.links.values())
+    ours_outer = link.alias.startswith(MARK + " ")
+    return {
+        "kind": link.kind,
+        "mac": None if ours_outer or follows else link.mac,
+        "mtu": link.mtu,
+        "up": link.up,
+        "master": link.master.name if link.master else "",
+        "alias": link.alias,
+        "bridge": dict(link.bridge),
+        "addresses": set(link.addresses),
+        "sysctls": dict(link.sysctls),
+        "tx_checksum": link.tx_checksum,
+        "alternative_names": set(link.alternative_names),
+    }
+
+
+class SimulatedNetlink:
+    """``host.netlink.NetworkNamespace``: the same requests in the same order, to the simulated kernel."""
+
+    def __init__(self, host: SimulatedHost, namespace: SimNamespace) -> None:
+        self._host = host
+        self._ns = namespace
+
+    # ---- reading
+
+    def links(self) -> dict[str, Link]:
+        return {name: self._link(link) for name, link in self._ns.links.items()}
+
+    def _link(self, link: SimLink) -> Link:
+        peer, there = link.peer, link.peer.namespace if link.peer else None
+        return Link(
+            index=link.index,
+            name=link.name,
+            kind=link.kind,
+            mac=link.mac,
+            mtu=link.mtu,
+            up=link.up,
+            carrier=link.carrier,
+            master=link.master.index if link.master else 0,
+            alias=link.alias,
+            alternative_names=tuple(link.alternative_names),
+            peer=peer.index if peer else 0,
+            peer_namespace=None if there is None or there is self._ns else self._ns.id_of(there),
+            bridge=dict(link.bridge),
+        )
+
+    def addresses(self, links: Iterable[Link]) -> dict[str, tuple[str, ...]]:
+        return {link.name: tuple(self._ns.links[link.name].addresses) for link in links}
+
+    def routes(self, names_by_index: Mapping[int, str], families: Iterable[int] = (4, 6), connected: bool = False) -> tuple[Route, ...]:
+        shown = [entry.shown() for entry in self._ns.table if connected or entry.protocol != KERNEL]
+        # As the kernel dumps its trie: the widest first, so a default route stands before what its gateway needs.
+        return tuple(sorted(shown, key=lambda route: (route.family, int(route.destination.rpartition("/")[2]))))
+
+    def namespace_id(self, descriptor: int) -> int | None:
+        return self._ns.ids.get(self._host.behind(descriptor))
+
+    # ---- links
+
+    def add_bridge(self, name: str, attributes: Mapping[str, int], mac: str | None) -> None:
+        birth_name = names.derived_name("pfb", name)
+        if birth_name not in self._ns.links:
+            self._ns.new_link(birth_name, "bridge", mac)
+        elif mac:
+            self._ns.set(birth_name, mac=mac)
+        self._ns.change_bridge(birth_name, dict(attributes))
+        try:
+            self._ns.rename(birth_name, name, MARK)
+        except KernelError:
+            self.delete_link(birth_name)
+            raise
+
+    def change_bridge(self, name: str, attributes: Mapping[str, int]) -> None:
+        self._ns.change_bridge(name, dict(attributes))
+
+    def add_veth(self, birth_name: str, name: str, peer: str, descriptor: int, mac: str | None, mtu: int, alias: str, alternative_name: str) -> None:
+        self._ns.new_veth(birth_name, peer, self._host.behind(descriptor), mtu, mac)
+        self.claim(birth_name, name, alias, alternative_name)
+
+    def claim(self, birth_name: str, name: str, alias: str, alternative_name: str) -> None:
+        try:
+            self._ns.rename(birth_name, name, alias)
+        except KernelError:
+            self.delete_link(birth_name)
+            raise
+        if alternative_name:
+            self._ns.kernel.request()
+            taken = {other for link in self._ns.links.values() for other in (link.name, *link.alternative_names)}
+            if alternative_name not in taken:
+                self._ns.links[name].alternative_names.append(alternative_name)
+
+    def set_link(
+        self, name: str, up: bool | None = None, mtu: int | None = None, mac: str | None = None, master: str | None = None, alias: str | None = None
+    ) -> None:
+        if mtu is not None and self._ns.find(f"change {name}", name).mtu == mtu:
+            self._ns.set(name, mtu=mtu + 1 if mtu < 65535 else mtu - 1)
+        self._ns.set(name, up, mtu, mac, master, alias)
+
+    def rename_link(self, name: str, new: str, keep_addresses: Collection[str], keep_routes: Collection[Route]) -> None:
+        try:
+            self._ns.rename(name, new)
+            return
+        except KernelError as error:
+            if error.code != errno.EBUSY:
+                raise
+        self._ns.set(name, up=False)
+        try:
+            self._ns.rename(name, new)
+        except KernelError:
+            self._ns.set(name, up=True)
+            raise
+        self._ns.set(new, up=True)
+        self.put_back(new, keep_addresses, keep_routes)
+
+    def delete_link(self, name: str) -> None:
+        try:
+            self._ns.delete(name)
+        except KernelError as error:
+            if error.code != errno.ENODEV:
+                raise
+
+    # ---- addresses and routes
+
+    def add_address(self, link: str, address: str) -> None:
+        try:
+            self._ns.add_address(link, address)
+        except KernelError as error:
+            if error.code != errno.EEXIST:
+                raise
+
+    def remove_address(self, link: str, address: str, keep_addresses: Collection[str] = (), keep_routes: Collection[Route] = ()) -> None:
+        try:
+            self._ns.remove_address(link, address)
+        except KernelError as error:
+            if error.code not in (errno.EADDRNOTAVAIL, errno.ENODEV):
+                raise
+        self.put_back(link, keep_addresses, keep_routes)
+
+    def set_route(self, route: Route) -> None:
+        self._ns.set_route(route)
+
+    def remove_route(self, route: Route) -> None:
+        try:
+            self._ns.remove_route(route)
+        except KernelError as error:
+            if error.code not in (errno.ESRCH, errno.ENODEV):
+                raise
+
+    def put_back(self, link: str, keep_addresses: Collection[str], keep_routes: Collection[Route]) -> None:
+        for address in keep_addresses:
+            self.add_address(link, address)
+        for route in keep_routes:
+            try:
+                self.set_route(route)
+            except KernelError as error:
+                if error.code not in (errno.ENETUNREACH, errno.EHOSTUNREACH):
+                    raise

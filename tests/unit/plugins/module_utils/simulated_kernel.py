@@ -1,0 +1,417 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Links, addresses, routes and sysctls of network namespaces, with the rules of the kernel that surprise people.
+
+What is here was seen on Linux 6.18: a bridge without an MTU or a MAC of its own
+follows its ports; taking a link down drops its IPv6 addresses and its routes;
+a subnet's first IPv4 address takes the later ones with it, and the last one the
+routes; a gateway must be on the link. ``promote_secondaries`` and
+``rename_needs_down`` (up to Linux 6.1) are the variants.
+
+Each request counts, so that a test can kill the program before any of them.
+"""
+
+from __future__ import annotations
+
+import errno
+import ipaddress
+from dataclasses import dataclass, field
+
+from ansible_collections.pipefitter.container_network.plugins.module_utils.host.rtnetlink import KernelError
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.route import Route
+
+KERNEL = 2  # RTPROT_KERNEL
+NO_MAC = "00:00:00:00:00:00"
+
+BRIDGE_DEFAULTS = {"stp": 0, "forward_delay": 1500, "ageing_time": 30000, "multicast_snooping": 1, "vlan_filtering": 0}
+BRIDGE_MTU = 1500
+LEAST_FORWARD_DELAY, MOST_FORWARD_DELAY = 200, 3000
+
+
+class Killed(BaseException):
+    """The program was killed: nothing after this runs, no undoing either."""
+
+
+def version(text: str) -> int:
+    return 6 if ":" in text else 4
+
+
+def subnet(address: str) -> str:
+    return str(ipaddress.ip_interface(address).network)
+
+
+def bare(address: str) -> str:
+    return address.partition("/")[0]
+
+
+def covers(network: str, address: str) -> bool:
+    inside, ip = ipaddress.ip_network(network), ipaddress.ip_address(address)
+    return inside.version == ip.version and ip in inside
+
+
+@dataclass(eq=False)
+class SimLink:
+    index: int
+    name: str
+    kind: str
+    mac: str
+    mac_is_set: bool = False
+    mtu: int = 1500
+    mtu_is_set: bool = False
+    up: bool = False
+    master: SimLink | None = None
+    alias: str = ""
+    alternative_names: list[str] = field(default_factory=list)
+    peer: SimLink | None = None
+    namespace: SimNamespace | None = None
+    bridge: dict[str, int] = field(default_factory=dict)
+    addresses: list[str] = field(default_factory=list)
+    sysctls: dict[str, str] = field(default_factory=dict)
+    tx_checksum: bool = True
+
+    @property
+    def carrier(self) -> bool:
+        return self.up and (self.peer is None or self.peer.up)
+
+
+@dataclass(eq=False)
+class SimRoute:
+    destination: str
+    gateway: str | None
+    link: SimLink
+    metric: int
+    protocol: int
+
+    def shown(self) -> Route:
+        return Route(self.destination, self.gateway, self.link.name, self.metric, self.protocol)
+
+
+class SimNamespace:
+    """One network namespace; its methods are requests to the kernel and fail as those do."""
+
+    def __init__(self, kernel: SimKernel, place: str) -> None:
+        self.kernel = kernel
+        self.place = place
+        self.links: dict[str, SimLink] = {}
+        self.table: list[SimRoute] = []
+        self.ids: dict[SimNamespace, int] = {}
+        self.sysctls = {"net/ipv4/ip_forward": "0", "net/ipv6/conf/all/forwarding": "0"}
+        self.defaults = {"ipv4/forwarding": "0", "ipv6/forwarding": "0", "ipv6/disable_ipv6": "0", "ipv6/accept_ra": "1"}
+
+    def find(self, what: str, name: str) -> SimLink:
+        if name not in self.links:
+            raise KernelError(what, errno.ENODEV, "")
+        return self.links[name]
+
+    def id_of(self, other: SimNamespace) -> int:
+        return self.ids.setdefault(other, len(self.ids))
+
+    # ---- links
+
+    def new_link(self, name: str, kind: str, mac: str | None = None, mtu: int = 1500, alias: str = "") -> SimLink:
+        self.kernel.request()
+        return self._register(name, kind, mac, mtu, alias)
+
+    def new_veth(self, name: str, peer: str, there: SimNamespace, mtu: int, mac: str | None = None) -> SimLink:
+        self.kernel.request()
+        if peer in there.links or (there is self and peer == name):
+            raise KernelError(f"create veth {name}", errno.EEXIST, "")
+        outer = self._register(name, "veth", None, mtu)
+        inner = there._register(peer, "veth", mac, mtu)
+        outer.peer, inner.peer = inner, outer
+        if there is not self:
+            self.id_of(there)
+            there.id_of(self)
+        return outer
+
+    def _register(self, name: str, kind: str, mac: str | None, mtu: int, alias: str = "") -> SimLink:
+        if name in self.links:
+            raise KernelError(f"create {name}", errno.EEXIST, "")
+        link = SimLink(self.kernel.next_index(), name, kind, mac or self.kernel.random_mac(), mac is not None, mtu, alias=alias, namespace=self)
+        if kind == "bridge":
+            link.bridge = dict(BRIDGE_DEFAULTS)
+            if not self.kernel.vlan_filtering:
+                del link.bridge["vlan_filtering"]
+        link.sysctls = dict(self.defaults)
+        self.links[name] = link
+        return link
+
+    def delete(self, name: str) -> None:
+        self.kernel.request()
+        self.drop(self.find(f"delete {name}", name))
+
+    def drop(self, link: SimLink) -> None:
+        for one in (link, link.peer):
+            if one is None or one.namespace is None:
+                continue
+            here = one.namespace
+            here.table = [entry for entry in here.table if entry.link is not one]
+            master, one.master = one.master, None
+            for port in [port for port in here.links.values() if port.master is one]:
+                port.master = None
+            if here.links.get(one.name) is one:
+                del here.links[one.name]
+            one.namespace = None
+            if master is not None:
+                here.follow_ports(master)
+
+    def rename(self, name: str, new: str, alias: str | None = None) -> None:
+        self.kernel.request()
+        link = self.find(f"rename {name}", name)
+        if new != name:
+            if new in self.links:
+                raise KernelError(f"rename {name} to {new}", errno.EEXIST, "")
+            if link.up and self.kernel.rename_needs_down:
+                raise KernelError(f"rename {name} to {new}", errno.EBUSY, "")
+            del self.links[name]
+            self.links[new] = link
+            link.name = new
+        if alias is not None:
+            link.alias = alias
+
+    def change_bridge(self, name: str, attributes: dict[str, int]) -> None:
+        """br_changelink(): the forward delay is set before STP is switched, whatever order was asked for."""
+        self.kernel.request()
+        settings = self.find(f"change bridge {name}", name).bridge
+        delay = attributes.get("forward_delay")
+        if delay is not None:
+            if settings["stp"] and not LEAST_FORWARD_DELAY <= delay <= MOST_FORWARD_DELAY:
+                raise KernelError(f"change bridge {name}", errno.ERANGE, "")
+            settings["forward_delay"] = delay
+        settings.update({key: value for key, value in attributes.items() if key != "forward_delay" and key in settings})
+        if attributes.get("stp"):
+            settings["forward_delay"] = min(max(settings["forward_delay"], LEAST_FORWARD_DELAY), MOST_FORWARD_DELAY)
+
+    def set(
+        self, name: str, up: bool | None = None, mtu: int | None = None, mac: str | None = None, master: str | None = None, alias: str | None = None
+    ) -> None:
+        """do_setlink(): MAC, MTU, alias, master, flags."""
+        self.kernel.request()
+        link = self.find(f"change {name}", name)
+        if mac is not None:
+            if int(mac[:2], 16) & 1 or mac == NO_MAC:
+                raise KernelError(f"change {name}", errno.EADDRNOTAVAIL, "")
+            link.mac, link.mac_is_set = mac, True
+            if link.master is not None:
+                self.follow_ports(link.master)
+        if mtu is not None and mtu != link.mtu:  # dev_set_mtu() is over at once where nothing changes
+            self._set_mtu(link, mtu)
+            link.mtu_is_set = True
+            if link.master is not None:
+                self.follow_ports(link.master)
+        if alias is not None:
+            link.alias = alias
+        if master is not None:
+            self._set_master(link, self.find(f"change {name}", master) if master else None)
+        if up is not None and up != link.up:
+            link.up = up
+            if up:
+                self._connect_all(link)
+            else:
+                self._went_down(link)
+
+    def _set_mtu(self, link: SimLink, mtu: int) -> None:
+        if not 68 <= mtu <= 65535:
+            raise KernelError(f"change {link.name}", errno.EINVAL, "mtu out of range")
+        link.mtu = mtu
+        if mtu < 1280:
+            self.drop_ipv6(link)
+
+    def _set_master(self, link: SimLink, master: SimLink | None) -> None:
+        former = link.master
+        if master is not None:
+            if master.kind != "bridge":
+                raise KernelError(f"change {link.name}", errno.EOPNOTSUPP, "")
+            if link.kind == "bridge":
+                raise KernelError(f"change {link.name}", errno.ELOOP, "Can not enslave a bridge to a bridge")
+            if self.kernel.is_ovs_port(self, link.name):
+                raise KernelError(f"change {link.name}", errno.EBUSY, "Device is already a port of Open vSwitch")
+        link.master = master
+        for bridge in (former, master):
+            if bridge is not None:
+                self.follow_ports(bridge)
+
+    def follow_ports(self, bridge: SimLink) -> None:
+        """br_mtu_auto_adjust() and br_stp_recalculate_bridge_id()."""
+        if bridge.kind != "bridge":
+            return
+        ports = [link for link in self.links.values() if link.master is bridge]
+        if not bridge.mtu_is_set:
+            self._set_mtu(bridge, min((port.mtu for port in ports), default=BRIDGE_MTU))
+        if not bridge.mac_is_set:
+            bridge.mac = min((port.mac for port in ports), default=NO_MAC)
+
+    def _went_down(self, link: SimLink) -> None:
+        link.addresses = [address for address in link.addresses if version(address) == 4]
+        self.table = [entry for entry in self.table if entry.link is not link]
+
+    def drop_ipv6(self, link: SimLink) -> None:
+        link.addresses = [address for address in link.addresses if version(address) == 4]
+        self.table = [entry for entry in self.table if entry.link is not link or version(entry.destination) == 4]
+
+    # ---- addresses
+
+    def add_address(self, name: str, address: str) -> None:
+        self.kernel.request()
+        what = f"add address {address} to {name}"
+        link = self.find(what, name)
+        if version(address) == 6:
+            if link.sysctls["ipv6/disable_ipv6"] == "1":
+                raise KernelError(what, errno.EACCES, "IPv6 is disabled on this device")
+            if link.mtu < 1280:
+                raise KernelError(what, errno.EINVAL, "")
+            if any(bare(other) == bare(address) for other in link.addresses):
+                raise KernelError(what, errno.EEXIST, "")
+            link.addresses.append(address)
+        else:
+            if address in link.addresses:
+                raise KernelError(what, errno.EEXIST, "")
+            primaries = self._primaries(link)
+            # inet_insert_ifa(): a first address goes behind the other first ones, a later one to the end.
+            is_later = any(subnet(other) == subnet(address) for other in primaries)
+            fourth = [other for other in link.addresses if version(other) == 4]
+            place = len(fourth) if is_later else len(primaries)
+            fourth.insert(place, address)
+            link.addresses = fourth + [other for other in link.addresses if version(other) == 6]
+        if link.up:
+            self._connect(link, address)
+
+    def _primaries(self, link: SimLink) -> list[str]:
+        first: dict[str, str] = {}
+        for address in link.addresses:
+            if version(address) == 4:
+                first.setdefault(subnet(address), address)
+        return list(first.values())
+
+    def remove_address(self, name: str, address: str) -> None:
+        self.kernel.request()
+        link = self.find(f"remove address {address} from {name}", name)
+        if address not in link.addresses:
+            raise KernelError(f"remove address {address} from {name}", errno.EADDRNOTAVAIL, "")
+        gone = {address}
+        if version(address) == 4 and address in self._primaries(link) and not self.kernel.promote_secondaries:
+            gone = {other for other in link.addresses if version(other) == 4 and subnet(other) == subnet(address)}
+        link.addresses = [other for other in link.addresses if other not in gone]
+        held = {subnet(other) for other in link.addresses}
+        if subnet(address) not in held:
+            self.table = [
+                entry for entry in self.table if entry.link is not link or entry.protocol != KERNEL or entry.destination != subnet(address)
+            ]
+        if version(address) == 4 and not any(version(other) == 4 for other in link.addresses):
+            # fib_disable_ip(); IPv6 has nothing like it.
+            self.table = [entry for entry in self.table if entry.link is not link or version(entry.destination) == 6]
+
+    def _connect_all(self, link: SimLink) -> None:
+        for address in link.addresses:
+            self._connect(link, address)
+
+    def _connect(self, link: SimLink, address: str) -> None:
+        network = subnet(address)
+        if network.endswith("/32"):
+            return
+        if not any(entry.link is link and entry.destination == network and entry.protocol == KERNEL for entry in self.table):
+            self.table.append(SimRoute(network, None, link, 0 if version(network) == 4 else 256, KERNEL))
+
+    # ---- routes
+
+    def set_route(self, route: Route) -> None:
+        """NLM_F_CREATE | NLM_F_REPLACE."""
+        self.kernel.request()
+        what = f"set route {route}"
+        link = self.find(what, route.link)
+        if not link.up:
+            raise KernelError(what, errno.ENETDOWN, "Nexthop device is not up")
+        if route.gateway:
+            self._check_gateway(what, route.gateway, link)
+        entry = SimRoute(route.destination, route.gateway, link, route.metric, route.protocol)
+        for place, other in enumerate(self.table):
+            if (other.destination, other.metric) == route.key:
+                self.table[place] = entry
+                return
+        self.table.append(entry)
+
+    def _check_gateway(self, what: str, gateway: str, link: SimLink) -> None:
+        if version(gateway) == 6:
+            if gateway.startswith("fe80:"):
+                return
+            if any(bare(address) == gateway for address in link.addresses):
+                raise KernelError(what, errno.EINVAL, "Gateway can not be a local address")
+        if not self.reaches(gateway, link):
+            raise KernelError(what, errno.ENETUNREACH if version(gateway) == 4 else errno.EHOSTUNREACH, "Nexthop has invalid gateway")
+
+    def reaches(self, gateway: str, link: SimLink) -> bool:
+        on_link = (entry.destination for entry in self.table if entry.link is link and entry.gateway is None)
+        return any(covers(destination, gateway) for destination in on_link)
+
+    def remove_route(self, route: Route) -> None:
+        self.kernel.request()
+        self.find(f"remove route {route}", route.link)
+        for entry in self.table:
+            if entry.shown() == route:
+                self.table.remove(entry)
+                return
+        raise KernelError(f"remove route {route}", errno.ESRCH, "")
+
+    # ---- sysctls
+
+    def read_sysctl(self, name: str) -> str | None:
+        if name in self.sysctls:
+            return self.sysctls[name]
+        values, key = self._of_link(name)
+        return values.get(key) if values is not None else None
+
+    def write_sysctl(self, name: str, value: str) -> None:
+        self.kernel.request()
+        if name in self.sysctls:
+            self.sysctls[name] = value
+            # inet_forward_change() and addrconf_forward_change(): every interface's, and that of those to come.
+            key = "ipv4/forwarding" if name.endswith("ip_forward") else "ipv6/forwarding"
+            for values in (self.defaults, *(link.sysctls for link in self.links.values())):
+                values[key] = value
+            return
+        values, key = self._of_link(name)
+        if values is None or key not in values:
+            raise KernelError(f"write {name}", errno.ENOENT, "")
+        values[key] = value
+        link = self.links.get(name.split("/")[3])
+        if key == "ipv6/disable_ipv6" and value == "1" and link is not None:
+            self.drop_ipv6(link)
+
+    def _of_link(self, name: str) -> tuple[dict[str, str] | None, str]:
+        _net, family, _conf, link, key = name.split("/")
+        if link == "default":
+            return self.defaults, f"{family}/{key}"
+        return (self.links[link].sysctls if link in self.links else None), f"{family}/{key}"
+
+
+class SimKernel:
+    """All namespaces of a machine; ``patience`` is how many requests are served before the program is killed."""
+
+    def __init__(self, *, rename_needs_down: bool = False, promote_secondaries: bool = False, vlan_filtering: bool = True) -> None:
+        self.rename_needs_down = rename_needs_down
+        self.promote_secondaries = promote_secondaries
+        self.vlan_filtering = vlan_filtering
+        self.patience: int | None = None
+        self.ovs_ports: dict[str, object] = {}
+        self._index = 1
+        self._macs = 0
+        self.host = SimNamespace(self, "")
+
+    def request(self) -> None:
+        if self.patience is not None:
+            if self.patience == 0:
+                raise Killed
+            self.patience -= 1
+
+    def next_index(self) -> int:
+        self._index += 1
+        return self._index
+
+    def random_mac(self) -> str:
+        self._macs += 1
+        # Spread, so that new ports come both below and above the others in the order of MACs.
+        number = (self._macs * 0x9E3779B1) & 0xFFFFFFFF
+        return "ae:00:" + ":".join(f"{(number >> shift) & 0xFF:02x}" for shift in (24, 16, 8, 0))
+
+    def is_ovs_port(self, namespace: SimNamespace, name: str) -> bool:
+        return namespace is self.host and name in self.ovs_ports
