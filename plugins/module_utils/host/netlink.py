@@ -7,12 +7,13 @@ from __future__ import annotations
 import errno
 import socket
 import struct
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from ..model import addresses as text
 from ..model import names
 from ..model.host import MARK, Link
+from ..model.limits import MTU
 from ..model.route import DEFAULT, DEFAULT_METRIC, Route
 from . import rtnetlink
 from .namespace import scratch
@@ -23,7 +24,9 @@ _IFINFO = struct.Struct("=BxHiII")  # family, type, index, flags, change
 _IFADDR = struct.Struct("=BBBBI")  # family, prefix length, flags, scope, index
 _RTMSG = struct.Struct("=BBBBBBBBI")  # family, dst_len, src_len, tos, table, protocol, scope, type, flags
 
-_RTEXT_FILTER_SKIP_STATS = 1 << 3
+_WITHOUT_STATISTICS = (("IFLA_EXT_MASK", 1 << 3),)  # RTEXT_FILTER_SKIP_STATS; they take most of the kernel's time
+# IFLA_ADDRESS, IFNAME, MTU, LINK, MASTER, LINKINFO, IFALIAS, CARRIER, LINK_NETNSID and PROP_LIST (linux/if_link.h): what _link reads
+_READ_OF_LINKS = frozenset((1, 3, 4, 5, 10, 18, 20, 33, 37, 52))
 _IFA_F_NODAD, _IFA_F_PERMANENT = 0x02, 0x80
 _RT_TABLE_MAIN, _RTN_UNICAST = 254, 1
 _RTPROT_KERNEL = 2
@@ -59,7 +62,7 @@ class NetworkNamespace:
     def links(self) -> dict[str, Link]:
         """Return every link but the loopback, by name. One dump."""
         found = {}
-        for payload, decode in self._socket.dump(rtnetlink.RTM_GETLINK, "ifinfmsg", {"family": 0}, [("IFLA_EXT_MASK", _RTEXT_FILTER_SKIP_STATS)]):
+        for payload, decode in self._socket.dump(rtnetlink.RTM_GETLINK, "ifinfmsg", {"family": 0}, _WITHOUT_STATISTICS, _READ_OF_LINKS):
             if not _IFINFO.unpack_from(payload)[3] & _IFF_LOOPBACK:
                 link = _link(decode())
                 found[link.name] = link
@@ -93,7 +96,7 @@ class NetworkNamespace:
     def namespace_id(self, descriptor: int) -> int | None:
         """Return the id by which this namespace knows the one behind ``descriptor``, ``None`` where it has none yet."""
         answer = self._socket.get(rtnetlink.RTM_GETNSID, "nsidmsg", {"rtgen_family": 0}, [("NETNSA_FD", descriptor)])
-        number = answer.get_attr("NETNSA_NSID") if answer is not None else None
+        number = answer[1]().get_attr("NETNSA_NSID") if answer is not None else None
         # NETNSA_NSID_NOT_ASSIGNED is -1, which some pyroute2 versions show unsigned.
         return None if number is None or number in (-1, 0xFFFFFFFF) else number
 
@@ -152,23 +155,23 @@ class NetworkNamespace:
 
     def claim(self, birth_name: str, name: str, alias: str, alternative_name: str) -> None:
         """Give a link its name, our mark and, where the kernel has them (5.5), the readable name beside."""
-        index = self._index(birth_name)
-        request = [("IFLA_IFALIAS", alias)]
-        if name != birth_name:
-            request.insert(0, ("IFLA_IFNAME", name))
+        what, marked = f"name veth {name}", [("IFLA_IFALIAS", alias)]
         try:
-            self._change(f"name veth {name}", 0, index, request)
+            if name == birth_name:
+                self._change_named(what, name, marked)
+            else:
+                self._change(what, 0, self._index(birth_name), [("IFLA_IFNAME", name), *marked])
         except KernelError:
             self.delete_link(birth_name)
             raise
-        self._renamed(birth_name, name)
+        self._indexes.pop(birth_name, None)
         if not alternative_name:
             return
         properties = {"attrs": [("IFLA_ALT_IFNAME", alternative_name)]}
         try:
             self._socket.request(
                 f"give {name} the name {alternative_name}", rtnetlink.RTM_NEWLINKPROP, "ifinfmsg",
-                rtnetlink.NLM_F_CREATE | rtnetlink.NLM_F_EXCL, {"index": index}, [("IFLA_PROP_LIST", properties)],
+                rtnetlink.NLM_F_CREATE | rtnetlink.NLM_F_EXCL, {"index": 0}, [("IFLA_IFNAME", name), ("IFLA_PROP_LIST", properties)],
             )  # fmt: skip
         except KernelError:
             pass  # a convenience: an older kernel, or the name is another link's
@@ -190,7 +193,8 @@ class NetworkNamespace:
         if mtu is not None:
             if self._get(name).get_attr("IFLA_MTU") == mtu:
                 # Only an MTU that was changed counts as set (br_change_mtu()): a bridge else follows its smallest port.
-                self._change(f"change {name}", 0, self._index(name), [("IFLA_MTU", mtu - 1)])
+                # The one above, as one below 1280 would take IPv6 off it.
+                self._change_named(f"change {name}", name, [("IFLA_MTU", mtu + 1 if mtu < MTU[1] else mtu - 1)])
             attributes.append(("IFLA_MTU", mtu))
         if mac is not None:
             attributes.append(("IFLA_ADDRESS", mac))
@@ -198,7 +202,7 @@ class NetworkNamespace:
             attributes.append(("IFLA_MASTER", self._index(master) if master else 0))
         if alias is not None:
             attributes.append(("IFLA_IFALIAS", alias))
-        self._change(f"change {name}", 0, self._index(name), attributes, header)
+        self._change_named(f"change {name}", name, attributes, header)
 
     def rename_link(self, name: str, new: str, keep_addresses: Collection[str], keep_routes: Collection[Route]) -> None:
         """Rename a link. Up to Linux 6.1 an interface that is up must go down for it, which drops
@@ -222,7 +226,7 @@ class NetworkNamespace:
     def delete_link(self, name: str) -> None:
         """Delete a link; one that is gone already is as good."""
         try:
-            self._socket.request(f"delete {name}", rtnetlink.RTM_DELLINK, "ifinfmsg", 0, {"index": self._index(name)})
+            self._socket.request(f"delete {name}", rtnetlink.RTM_DELLINK, "ifinfmsg", 0, {"index": 0}, [("IFLA_IFNAME", name)])
         except KernelError as error:
             if error.code != errno.ENODEV:
                 raise
@@ -282,16 +286,16 @@ class NetworkNamespace:
         ip, _slash, prefix = address.partition("/")
         version = text.family(address)
         attributes: list[tuple[str, Any]] = [("IFA_LOCAL", ip), ("IFA_ADDRESS", ip)]
-        header = {"family": int(_FAMILIES[version]), "prefixlen": int(prefix), "index": self._index(link)}
+        header = {"family": int(_FAMILIES[version]), "prefixlen": int(prefix)}
         if version == text.IPV6:
             header["flags"] = _IFA_F_NODAD
         elif int(prefix) <= 30 and kind == rtnetlink.RTM_NEWADDR:
             attributes.append(("IFA_BROADCAST", text.broadcast(address)))
-        self._socket.request(what, kind, "ifaddrmsg", flags, header, attributes)
+        self._with_index(link, lambda index: self._socket.request(what, kind, "ifaddrmsg", flags, {**header, "index": index}, attributes))
 
     def _route(self, what: str, kind: int, flags: int, route: Route) -> None:
         destination, _slash, prefix = route.destination.partition("/")
-        attributes: list[tuple[str, Any]] = [("RTA_OIF", self._index(route.link))]
+        attributes: list[tuple[str, Any]] = []
         if not route.is_default:
             attributes.append(("RTA_DST", destination))
         if route.gateway:
@@ -303,21 +307,40 @@ class NetworkNamespace:
             "family": int(_FAMILIES[route.family]), "dst_len": int(prefix), "table": _RT_TABLE_MAIN,
             "proto": route.protocol, "scope": scope, "type": _RTN_UNICAST,
         }  # fmt: skip
-        self._socket.request(what, kind, "rtmsg", flags, header, attributes)
+        self._with_index(route.link, lambda index: self._socket.request(what, kind, "rtmsg", flags, header, [("RTA_OIF", index), *attributes]))
 
     def _change(self, what: str, flags: int, index: int, attributes: list[tuple[str, Any]], header: Mapping[str, int] | None = None) -> None:
         self._socket.request(what, rtnetlink.RTM_NEWLINK, "ifinfmsg", flags, {"index": index, **(header or {})}, attributes)
 
+    def _change_named(self, what: str, name: str, attributes: list[tuple[str, Any]], header: Mapping[str, int] | None = None) -> None:
+        # Without an index the kernel takes the name for which link it is, not for a new name.
+        self._change(what, 0, 0, [("IFLA_IFNAME", name), *attributes], header)
+
     def _get(self, name: str) -> Any:
-        return self._socket.get(rtnetlink.RTM_GETLINK, "ifinfmsg", {"index": 0}, [("IFLA_IFNAME", name)])
+        found = self._find(name)
+        return found[1]() if found is not None else None
+
+    def _find(self, name: str) -> tuple[bytes, Any] | None:
+        return self._socket.get(rtnetlink.RTM_GETLINK, "ifinfmsg", {"index": 0}, [("IFLA_IFNAME", name), *_WITHOUT_STATISTICS])
 
     def _index(self, name: str) -> int:
         if name not in self._indexes:
-            entry = self._get(name)
-            if entry is None:
+            found = self._find(name)
+            if found is None:
                 raise KernelError(f"find {name}", errno.ENODEV, "")
-            self._indexes[name] = entry["index"]
+            self._indexes[name] = _IFINFO.unpack_from(found[0])[2]
         return self._indexes[name]
+
+    def _with_index(self, name: str, send: Callable[[int], None]) -> None:
+        known = name in self._indexes
+        try:
+            send(self._index(name))
+        except KernelError as error:
+            if error.code != errno.ENODEV or not known:
+                raise
+            # A veth deleted from its other end and made again has another index. The kernel does not reuse indexes soon.
+            del self._indexes[name]
+            send(self._index(name))
 
     def _renamed(self, old: str, new: str) -> None:
         self._indexes[new] = self._indexes.pop(old)
@@ -329,30 +352,35 @@ def _nested(entry: Any, attribute: str) -> Any:
 
 
 def _link(entry: Any) -> Link:
-    info = entry.get_attr("IFLA_LINKINFO")
+    # pyroute2's get_attr() walks through all attributes each time; a slot decodes its value when that is read.
+    slots = {slot[0]: slot for slot in entry["attrs"]}
+
+    def value(attribute: str, default: Any) -> Any:
+        return slots[attribute][1] if attribute in slots else default
+
+    info = value("IFLA_LINKINFO", None)
     kind = (info.get_attr("IFLA_INFO_KIND") if info is not None else None) or ""
     return Link(
         index=entry["index"],
-        name=entry.get_attr("IFLA_IFNAME"),
+        name=value("IFLA_IFNAME", ""),
         kind=kind,
-        mac=entry.get_attr("IFLA_ADDRESS") or "",
-        mtu=entry.get_attr("IFLA_MTU") or 0,
+        mac=value("IFLA_ADDRESS", ""),
+        mtu=value("IFLA_MTU", 0),
         up=bool(entry["flags"] & _IFF_UP),
-        carrier=bool(entry.get_attr("IFLA_CARRIER")),
-        master=entry.get_attr("IFLA_MASTER") or 0,
-        alias=entry.get_attr("IFLA_IFALIAS") or "",
-        alternative_names=_alternative_names(entry),
-        peer=entry.get_attr("IFLA_LINK") or 0,
-        peer_namespace=entry.get_attr("IFLA_LINK_NETNSID"),
+        carrier=bool(value("IFLA_CARRIER", 0)),
+        master=value("IFLA_MASTER", 0),
+        alias=value("IFLA_IFALIAS", ""),
+        alternative_names=_alternative_names(value("IFLA_PROP_LIST", None)),
+        peer=value("IFLA_LINK", 0),
+        peer_namespace=value("IFLA_LINK_NETNSID", None),
         bridge=_bridge(info) if kind == "bridge" else {},
     )
 
 
-def _alternative_names(entry: Any) -> tuple[str, ...]:
-    properties = entry.get_attr("IFLA_PROP_LIST")
+def _alternative_names(properties: Any) -> tuple[str, ...]:
     if properties is None:
         return ()
-    return tuple(value for name, value in properties["attrs"] if name == "IFLA_ALT_IFNAME")
+    return tuple(slot[1] for slot in properties["attrs"] if slot[0] == "IFLA_ALT_IFNAME")
 
 
 def _bridge(info: Any) -> dict[str, int]:

@@ -18,7 +18,8 @@ import socket
 import struct
 import sys
 import types
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import cache, partial
 from typing import Any
 
 from ..errors import MissingFeature, PipefitterError
@@ -36,13 +37,23 @@ _NLM_F_CAPPED, _NLM_F_ACK_TLVS = 0x100, 0x200
 _NLMSG_ERROR, _NLMSG_DONE = 2, 3
 _NLMSGERR_ATTR_MSG = 1
 _HEADER = struct.Struct("=IHHII")
-_RECEIVE = 1 << 18
+_SEQUENCE = struct.Struct("=I")
+_SEQUENCE_AT = 8
+_ATTRIBUTE = struct.Struct("=HH")
+_NLA_TYPE_MASK = 0x3FFF
+_CODE = struct.Struct("=i")
+
+# The kernel fills at most 32 KiB of a dump into one datagram (netlink_recvmsg() in net/netlink/af_netlink.c).
+_RECEIVE = 1 << 16
 
 _SOL_NETLINK = 270
 _NETLINK_CAP_ACK, _NETLINK_EXT_ACK, _NETLINK_GET_STRICT_CHK = 10, 11, 12
 
 # The kernel asks for a dump again when the table changed under it; a host that never settles is an error.
 _DUMP_TRIES = 20
+
+# Bytes of the fixed header that each message begins with.
+_FIXED = {"ifinfmsg": 16, "ifaddrmsg": 8, "rtmsg": 12}
 
 _messages: dict[str, Any] = {}
 
@@ -70,21 +81,32 @@ def message(name: str) -> Any:
 def _message_module(name: str) -> Any:
     # pyroute2/__init__.py brings asyncio, multiprocessing, unittest and a database along: 130 ms of the 160 ms
     # that `import pyroute2` takes. The messages need none of it, so the package is entered without its __init__.
-    path = f"pyroute2.netlink.rtnl.{name}"
-    if "pyroute2" not in sys.modules:
-        spec = importlib.util.find_spec("pyroute2")
-        if spec is None or not spec.submodule_search_locations:
-            raise MissingFeature(f"the Python that runs this module ({sys.executable}) has no pyroute2; install python3-pyroute2, or run the role host_setup")
-        bare = types.ModuleType("pyroute2")
-        bare.__path__ = list(spec.submodule_search_locations)
-        sys.modules["pyroute2"] = bare
-        try:
-            return importlib.import_module(path)
-        except ImportError:
-            # A layout in which the messages do need the package: take the slow way.
-            for loaded in [entry for entry in sys.modules if entry == "pyroute2" or entry.startswith("pyroute2.")]:
-                del sys.modules[loaded]
-    return importlib.import_module(path)
+    path = f"netlink.rtnl.{name}"
+    if "pyroute2" in sys.modules:
+        return importlib.import_module(f"pyroute2.{path}")
+    if importlib.util.find_spec("pyroute2") is None:
+        raise MissingFeature(f"the Python that runs this module ({sys.executable}) has no pyroute2; install python3-pyroute2, or run the role host_setup")
+    for package in ("pyroute2", "pr2modules"):  # the latter is where 0.6 has them
+        found = _without_init(package, path)
+        if found is not None:
+            return found
+    return importlib.import_module(f"pyroute2.{path}")  # a layout in which the messages do need the package
+
+
+def _without_init(package: str, path: str) -> Any:
+    """Return ``package``'s module ``path``, imported as if the package's ``__init__`` were empty; ``None`` where that fails."""
+    spec = importlib.util.find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    bare = types.ModuleType(package)
+    bare.__path__ = list(spec.submodule_search_locations)
+    sys.modules[package] = bare
+    try:
+        return importlib.import_module(f"{package}.{path}")
+    except ImportError:
+        for loaded in [entry for entry in sys.modules if entry == package or entry.startswith(f"{package}.")]:
+            del sys.modules[loaded]
+        return None
 
 
 class RouteSocket:
@@ -106,69 +128,56 @@ class RouteSocket:
     def fileno(self) -> int:
         return self._socket.fileno()
 
-    def dump(self, kind: int, name: str, header: Mapping[str, int], attributes: Sequence[tuple[str, Any]] = ()) -> Iterator[tuple[bytes, Any]]:
+    def dump(
+        self, kind: int, name: str, header: Mapping[str, int], attributes: Sequence[tuple[str, Any]] = (), only: Collection[int] = ()
+    ) -> Iterator[tuple[bytes, Any]]:
         """Yield ``(payload, decode)`` for each entry of a dump.
 
         ``payload`` begins with the fixed header of the message (ifinfomsg,
         ifaddrmsg, rtmsg): entries nobody wants are told by it without
-        decoding. ``decode()`` returns the pyroute2 message.
+        decoding. ``decode()`` returns the pyroute2 message, with the
+        attributes whose types are in ``only`` (all of them where it is empty).
+
+        :raises KernelError: the kernel refused, at once or in the middle.
         """
-        request = self._encode(kind, name, NLM_F_REQUEST | NLM_F_DUMP, header, attributes)
+        request = _encoded_dump(kind, name, tuple(header.items()), tuple(attributes))
         for _attempt in range(_DUMP_TRIES):
             entries = self._whole_dump(request, f"list {name}")
             if entries is not None:
                 break
         else:
             raise PipefitterError(f"the kernel's tables changed during each of {_DUMP_TRIES} readings of {name}; run again when the host is quieter")
-        message_class = message(name)
         for data in entries:
-            def decode(data: bytes = data) -> Any:
-                decoded = message_class(data)
-                decoded.decode()
-                return decoded
-
-            yield data[_HEADER.size :], decode
+            yield data[_HEADER.size :], partial(_decoded, name, data, only)
 
     def request(self, what: str, kind: int, name: str, flags: int, header: Mapping[str, int], attributes: Sequence[tuple[str, Any]] = ()) -> None:
         """Send one change and wait for its acknowledgement; ``what`` completes "the kernel refused to …".
 
         :raises KernelError: the kernel refused.
         """
-        self._send(self._encode(kind, name, NLM_F_REQUEST | NLM_F_ACK | flags, header, attributes))
+        self._send(_encoded(kind, name, NLM_F_REQUEST | NLM_F_ACK | flags, header, attributes))
         for kind_received, flags_received, data in self._receive():
             if kind_received == _NLMSG_ERROR:
-                code = struct.unpack_from("=i", data, _HEADER.size)[0]
+                code = _CODE.unpack_from(data, _HEADER.size)[0]
                 if code:
                     raise KernelError(what, -code, _extended_ack(flags_received, data))
                 return
 
-    def get(self, kind: int, name: str, header: Mapping[str, int], attributes: Sequence[tuple[str, Any]] = ()) -> Any:
-        """Return the one message the kernel answers with, or ``None`` where there is no such thing (ENODEV, ENOENT)."""
-        self._send(self._encode(kind, name, NLM_F_REQUEST, header, attributes))
+    def get(self, kind: int, name: str, header: Mapping[str, int], attributes: Sequence[tuple[str, Any]] = ()) -> tuple[bytes, Any] | None:
+        """Return the one message the kernel answers with, as ``dump`` does, or ``None`` where there is no such thing (ENODEV, ENOENT)."""
+        self._send(_encoded(kind, name, NLM_F_REQUEST, header, attributes))
         for kind_received, flags_received, data in self._receive():
             if kind_received == _NLMSG_ERROR:
-                code = -struct.unpack_from("=i", data, _HEADER.size)[0]
+                code = -_CODE.unpack_from(data, _HEADER.size)[0]
                 if code in (errno.ENODEV, errno.ENOENT):
                     return None
                 raise KernelError(f"show {name}", code, _extended_ack(flags_received, data))
-            decoded = message(name)(data)
-            decoded.decode()
-            return decoded
+            return data[_HEADER.size :], partial(_decoded, name, data)
         return None
 
-    def _encode(self, kind: int, name: str, flags: int, header: Mapping[str, int], attributes: Sequence[tuple[str, Any]]) -> bytes:
-        entry = message(name)()
-        for field, value in header.items():
-            entry[field] = value
-        entry["attrs"] = list(attributes)
-        entry["header"]["type"] = kind
-        entry["header"]["flags"] = flags
+    def _send(self, data: bytearray) -> None:
         self._sequence += 1
-        entry["header"]["sequence_number"] = self._sequence
-        entry.encode()
-        return bytes(entry.data)
-
-    def _send(self, data: bytes) -> None:
+        _SEQUENCE.pack_into(data, _SEQUENCE_AT, self._sequence)
         self._socket.send(data)
 
     def _receive(self) -> Iterator[tuple[int, int, bytes]]:
@@ -180,37 +189,84 @@ class RouteSocket:
             offset = 0
             while offset + _HEADER.size <= len(received):
                 length, kind, flags, sequence, _port = _HEADER.unpack_from(received, offset)
+                if length < _HEADER.size or offset + length > len(received):
+                    raise PipefitterError(f"the kernel sent a netlink message of more than {_RECEIVE} bytes, which was cut off")
                 if sequence == self._sequence:  # what a request given up earlier still sends is passed over
                     yield kind, flags, received[offset : offset + length]
                 offset += (length + 3) & ~3
 
     def _whole_dump(self, request: bytes, what: str) -> list[bytes] | None:
-        self._send(request)
+        self._send(bytearray(request))
         entries: list[bytes] = []
         interrupted = False
         for kind, flags, data in self._receive():
             interrupted = interrupted or bool(flags & _NLM_F_DUMP_INTR)
-            if kind == _NLMSG_DONE:
+            if kind in (_NLMSG_DONE, _NLMSG_ERROR):
+                # An error in the middle of a dump comes in its NLMSG_DONE (netlink_dump_done()).
+                code = -_CODE.unpack_from(data, _HEADER.size)[0] if len(data) >= _HEADER.size + _CODE.size else 0
+                if code > 0 and code != errno.ENOENT:  # a routing table that holds nothing yet does not exist
+                    raise KernelError(what, code, _extended_ack(flags, data, kind == _NLMSG_ERROR))
                 break
-            if kind == _NLMSG_ERROR:
-                raise KernelError(what, -struct.unpack_from("=i", data, _HEADER.size)[0], _extended_ack(flags, data))
             entries.append(data)
         return None if interrupted else entries
 
 
-def _extended_ack(flags: int, data: bytes) -> str:
-    """Return the sentence the kernel adds to an error (NLMSGERR_ATTR_MSG), or ''."""
+def _encoded(kind: int, name: str, flags: int, header: Mapping[str, int], attributes: Sequence[tuple[str, Any]]) -> bytearray:
+    entry = message(name)()
+    for field, value in header.items():
+        entry[field] = value
+    entry["attrs"] = list(attributes)
+    entry["header"]["type"] = kind
+    entry["header"]["flags"] = flags
+    entry.encode()
+    return bytearray(entry.data)
+
+
+@cache
+def _encoded_dump(kind: int, name: str, header: tuple[tuple[str, int], ...], attributes: tuple[tuple[str, Any], ...]) -> bytes:
+    # A thousand namespaces are asked the same few questions.
+    return bytes(_encoded(kind, name, NLM_F_REQUEST | NLM_F_DUMP, dict(header), attributes))
+
+
+def _decoded(name: str, data: bytes, only: Collection[int] = ()) -> Any:
+    message_class = message(name)
+    decoded = message_class(_trimmed(data, _HEADER.size + _FIXED[name], only) if only else data)
+    decoded.decode()
+    return decoded
+
+
+def _trimmed(data: bytes, start: int, only: Collection[int]) -> bytes:
+    """Return a message without the attributes nobody reads: of a link's fifty, pyroute2 makes an object each."""
+    kept = [data[_SEQUENCE_AT - 4 : start]]
+    offset = start
+    while offset + _ATTRIBUTE.size <= len(data):
+        length, kind = _ATTRIBUTE.unpack_from(data, offset)
+        if length < _ATTRIBUTE.size:
+            break
+        padded = (length + 3) & ~3
+        if kind & _NLA_TYPE_MASK in only:
+            kept.append(data[offset : offset + padded])
+        offset += padded
+    rest = b"".join(kept)
+    return _SEQUENCE.pack(len(rest) + _SEQUENCE.size) + rest
+
+
+def _extended_ack(flags: int, data: bytes, with_request: bool = True) -> str:
+    """Return the sentence the kernel adds to an error (NLMSGERR_ATTR_MSG), or ''.
+
+    An NLMSG_ERROR has the request, or its header, before it; an NLMSG_DONE hasn't.
+    """
     if not flags & _NLM_F_ACK_TLVS:
         return ""
-    offset = _HEADER.size + 4 + _HEADER.size
-    if not flags & _NLM_F_CAPPED:
-        echoed = _HEADER.unpack_from(data, _HEADER.size + 4)[0]
-        offset = _HEADER.size + 4 + ((echoed + 3) & ~3)
+    offset = _HEADER.size + _CODE.size
+    if with_request:
+        echoed = _HEADER.size if flags & _NLM_F_CAPPED else _HEADER.unpack_from(data, offset)[0]
+        offset += (echoed + 3) & ~3
     while offset + 4 <= len(data):
-        length, kind = struct.unpack_from("=HH", data, offset)
-        if length < 4:
+        length, kind = _ATTRIBUTE.unpack_from(data, offset)
+        if length < _ATTRIBUTE.size:
             break
-        if kind & 0x3FFF == _NLMSGERR_ATTR_MSG:
+        if kind & _NLA_TYPE_MASK == _NLMSGERR_ATTR_MSG:
             return data[offset + 4 : offset + length].rstrip(b"\0").decode(errors="replace")
         offset += (length + 3) & ~3
     return ""
