@@ -17,6 +17,14 @@ ALTIFNAMSIZ = 127
 # What dev_valid_name() in net/core/dev.c refuses, plus '%', which the kernel takes for a template ("eth%d").
 _FORBIDDEN = frozenset("/:%")
 
+# To the kernel's isspace() (lib/ctype.c) this byte is one, though in UTF-8 it is the end of letters such as "à".
+_KERNEL_SPACE = b"\xa0"
+
+
+def _bytes(text: str) -> bytes:
+    # Ansible hands on what is no UTF-8 as surrogates.
+    return text.encode(errors="surrogatepass")
+
 
 def interface_name(option: str, name: str) -> str:
     """Return ``name`` if the kernel would take it for an interface.
@@ -28,13 +36,13 @@ def interface_name(option: str, name: str) -> str:
     """
     if not name:
         raise InvalidOption(option, name, "is empty; give an interface name of 1 to 15 bytes")
-    size = len(name.encode())
+    size = len(_bytes(name))
     if size > IFNAMSIZ:
         raise InvalidOption(option, name, f"has {size} bytes; an interface name has at most {IFNAMSIZ}")
     if name in (".", ".."):
         raise InvalidOption(option, name, "is not an interface name the kernel takes; choose another")
     for character in name:
-        if character in _FORBIDDEN or character.isspace() or not character.isprintable():
+        if character in _FORBIDDEN or character.isspace() or not character.isprintable() or _KERNEL_SPACE in _bytes(character):
             raise InvalidOption(option, name, f"holds {character!r}, which no interface name may; choose another")
     return name
 
