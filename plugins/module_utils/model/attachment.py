@@ -185,6 +185,13 @@ def _check_gateways(attachment: Attachment, place: str) -> None:
             raise InvalidOption(f"{place}{option}", gateway, "is the interface's own address; give the router's")
 
 
+def _held_routes(attachment: Attachment) -> list[tuple[tuple[str, int], str, str]]:
+    """Return what a network namespace has once and an attachment asks for: the route's key, the option and its value."""
+    routes = [(entry.key, "routes", entry.destination) for entry in attachment.routes or ()]
+    defaults = [(route.default(value, attachment.interface).key, name, value) for name in ("gateway", "gateway6") if (value := getattr(attachment, name))]
+    return routes + defaults
+
+
 def _check_duplicates(attachments: list[Attachment], option: str) -> None:
     seen: dict[tuple[object, ...], int] = {}
     for position, attachment in enumerate(attachments):
@@ -198,6 +205,12 @@ def _check_duplicates(attachments: list[Attachment], option: str) -> None:
             claims.append(("mac", attachment.mac, ("mac", segment, attachment.mac)))
         for address in attachment.addresses or ():
             claims.append(("addresses", address, ("address", segment, addresses.bare(address))))
+        for key, name, found in _held_routes(attachment):
+            place = seen.setdefault(("route", attachment.target, key), position)
+            if place != position:
+                what = "second default route" if name.startswith("gateway") else "second route of that metric"
+                advice = f"is a {what} of {attachment.target}, beside that of {option}[{place}]; leave it to one of the two"
+                raise InvalidOption(f"{option}[{position}].{name}", found, advice)
         for name, found, claim in claims:
             if claim in seen:
                 whose = f" for {attachment.target}" if name == "interface" else ""
