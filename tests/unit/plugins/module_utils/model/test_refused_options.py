@@ -1,0 +1,249 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Options that can't be right on any host: each is refused by name, with its value, and with what to do instead."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.pipefitter.container_network.plugins.module_utils.errors import InvalidOption
+from ansible_collections.pipefitter.container_network.plugins.module_utils.kinds import attachment as kind
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model import attachment, bridge
+
+ONE = {"container": "web1", "bridge": "br0"}
+
+# An address, and words of the sentence that refuses it, on a bridge as on an attachment.
+ADDRESSES = [
+    ("192.168.5", "is not an IPv4 or IPv6 address"),
+    ("10.1/24", "is not an IPv4 or IPv6 address"),
+    ("010.0.0.1/24", "is not an IPv4 or IPv6 address"),
+    ("192.168.5.256/24", "write it like 192.168.5.1 or fd00:5::1"),
+    ("fd00:5:::1/64", "is not an IPv4 or IPv6 address"),
+    ("fe80::1%eth0/64", "is not an IPv4 or IPv6 address"),
+    ("br0", "is not an IPv4 or IPv6 address"),
+    ("", "is not an IPv4 or IPv6 address"),
+    ("192.168.5.1", "has no prefix length; write it like 192.168.5.1/24"),
+    ("fd00:5::1", "has no prefix length; write it like fd00:5::1/64"),
+    ("192.168.5.1/", "give a number from 0 to 32 after the slash"),
+    ("192.168.5.1/33", "give a number from 0 to 32 after the slash"),
+    ("192.168.5.1/-1", "give a number from 0 to 32 after the slash"),
+    ("192.168.5.1/255.255.255.0", "give a number from 0 to 32 after the slash"),
+    ("192.168.5.1/²", "give a number from 0 to 32 after the slash"),
+    ("fd00:5::1/129", "give a number from 0 to 128 after the slash"),
+    ("192.168.5.1/0", "has prefix length 0, which would claim every address; give the subnet's own"),
+    ("0.0.0.0/8", "is of 0.0.0.0/8"),
+    ("0.1.2.3/24", "is of 0.0.0.0/8"),
+    ("127.0.0.2/8", "is a loopback address; an interface needs a unicast address"),
+    ("224.0.0.9/24", "is a multicast address"),
+    ("239.255.255.250/24", "is a multicast address"),
+    ("240.0.0.1/24", "is of 240.0.0.0/4"),
+    ("255.255.255.255/32", "is of 240.0.0.0/4"),
+    ("::/64", "is the unspecified address"),
+    ("::1/128", "is the loopback address"),
+    ("ff02::1/64", "is a multicast address"),
+    ("::ffff:192.0.2.1/128", "is an IPv4-mapped address"),
+    ("192.168.5.0/24", "is the subnet's own address; choose a host address in it"),
+    ("192.168.5.255/24", "is the subnet's broadcast address; choose a host address in it"),
+    ("192.168.5.4/30", "is the subnet's own address"),
+    ("192.168.5.7/30", "is the subnet's broadcast address"),
+    ("fd00:5::/64", "is the subnet-router anycast address; choose a host address in it"),
+]
+
+# What an interface may not be called.
+NAMES = [
+    ("lan/1", "holds '/', which no interface name may; choose another"),
+    ("my lan", "holds ' ', which no interface name may"),
+    ("lan\t1", "which no interface name may"),
+    ("lan\n", "which no interface name may"),
+    ("lan\0", "which no interface name may"),
+    ("lan\udcff", "which no interface name may"),
+    ("lan\ud800", "which no interface name may"),
+    ("br-à", "which no interface name may"),
+    ("eth%d", "holds '%', which no interface name may"),
+    ("eth0:1", "holds ':', which no interface name may"),
+    (".", "is not an interface name the kernel takes; choose another"),
+    ("..", "is not an interface name the kernel takes; choose another"),
+    ("sixteen-bytes-xx", "has 16 bytes; an interface name has at most 15"),
+    ("brücke-über-alles", "has 19 bytes; an interface name has at most 15"),
+]
+
+
+def complaint(parse: Any, options: Any, option: str, found: object, words: str) -> None:
+    with pytest.raises(InvalidOption) as refused:
+        parse(options)
+    sentence = str(refused.value)
+    assert refused.value.option == option
+    assert refused.value.found == found
+    assert sentence.startswith(f"{option}: {found!r} ")
+    assert words in sentence
+
+
+@pytest.mark.parametrize(("address", "words"), ADDRESSES)
+def test_address(address, words):
+    complaint(attachment.parse, {**ONE, "addresses": [address]}, "addresses[0]", address, words)
+    complaint(bridge.parse, {"name": "br0", "addresses": ["192.0.2.1/24", address]}, "addresses[1]", address, words)
+
+
+@pytest.mark.parametrize(("name", "words"), NAMES)
+def test_interface_name(name, words):
+    for option in ("interface", "host_interface", "bridge"):
+        complaint(attachment.parse, {**ONE, option: name}, option, name, words)
+    complaint(bridge.parse, {"name": name}, "name", name, words)
+    complaint(bridge.parse, {"name": "br0", "members": ["eth0", name]}, "members[1]", name, words)
+
+
+@pytest.mark.parametrize(
+    ("options", "option", "found", "words"),
+    [
+        ({"interface": "lo"}, "interface", "lo", "is the loopback interface of every namespace; choose another name"),
+        ({"bridge": ""}, "bridge", "", "names no bridge; give the bridge to attach to"),
+        ({"bridge": None}, "bridge", None, "names no bridge"),
+        ({"addresses": ["10.0.0.2/24", "10.0.0.2/16"]}, "addresses[1]", "10.0.0.2/16", "is in the list twice; name each address once"),
+        ({"addresses": ["fd00::a/64", "FD00:0::A/64"]}, "addresses[1]", "FD00:0::A/64", "is in the list twice"),
+        ({"gateway": "fd00:5::1"}, "gateway", "fd00:5::1", "is an IPv6 address where an IPv4 one is needed; gateway6 takes the IPv6 gateway"),
+        ({"gateway6": "10.0.0.1"}, "gateway6", "10.0.0.1", "is an IPv4 address where an IPv6 one is needed; gateway takes the IPv4 gateway"),
+        ({"gateway": "10.0.0.1/24"}, "gateway", "10.0.0.1/24", "is not an IPv4 or IPv6 address"),
+        ({"gateway": "224.0.0.1"}, "gateway", "224.0.0.1", "is a multicast address"),
+        ({"gateway": "10.0.0.2", "addresses": ["10.0.0.2/24"]}, "gateway", "10.0.0.2", "is the interface's own address; give the router's"),
+        ({"gateway6": "fd00::2", "addresses": ["fd00::2/64"]}, "gateway6", "fd00::2", "is the interface's own address"),
+        ({"gateway": "10.0.0.1", "addresses": ["fd00::2/64"]}, "gateway", "10.0.0.1", "has no IPv4 address beside it in addresses"),
+        ({"gateway6": "fd00::1", "addresses": ["10.0.0.2/24"]}, "gateway6", "fd00::1", "add one or leave the gateway out"),
+        ({"gateway": "10.0.0.1", "addresses": []}, "gateway", "10.0.0.1", "has no IPv4 address beside it"),
+        ({"mac": "01:00:5e:00:00:01"}, "mac", "01:00:5e:00:00:01", "is a multicast MAC (lowest bit of the first byte set)"),
+        ({"mac": "ff:ff:ff:ff:ff:ff"}, "mac", "ff:ff:ff:ff:ff:ff", "an interface needs a unicast one"),
+        ({"mac": "00:00:00:00:00:00"}, "mac", "00:00:00:00:00:00", "is all zeros"),
+        ({"mac": "02:00:00:00:00"}, "mac", "02:00:00:00:00", "write six bytes like 02:72:6c:cd:9b:8d"),
+        ({"mac": "02:00:00:00:00:0g"}, "mac", "02:00:00:00:00:0g", "is not a MAC address"),
+        ({"mac": "0200.0000.0001"}, "mac", "0200.0000.0001", "is not a MAC address"),
+        ({"mac": "02:00:00:00:00:01", "mac_seed": "web1"}, "mac_seed", "web1", "stands beside mac; give one of the two"),
+        ({"mtu": 0}, "mtu", 0, "is out of range; give 68 to 65535 bytes"),
+        ({"mtu": 67}, "mtu", 67, "give 68 to 65535 bytes"),
+        ({"mtu": 70000}, "mtu", 70000, "give 68 to 65535 bytes"),
+        ({"mtu": -1}, "mtu", -1, "give 68 to 65535 bytes"),
+        ({"mtu": 1279, "addresses": ["fd00::2/64"]}, "mtu", 1279, "is below 1280 bytes, the least IPv6 works with"),
+        ({"vlan": 0}, "vlan", 0, "is out of range; give 1 to 4094"),
+        ({"vlan": 4095}, "vlan", 4095, "give 1 to 4094 for a VLAN id"),
+        ({"container": None}, "container", "none of them", "was given; give exactly one of container, netns or pid"),
+        ({"netns": "probe"}, "container", "container and netns", "was given; give exactly one of container, netns or pid"),
+        ({"netns": "probe", "pid": 7}, "container", "container and netns and pid", "give exactly one"),
+        ({"container": None, "pid": 0}, "pid", 0, "is not a process id; give a number above 0"),
+        ({"container": None, "pid": -3}, "pid", -3, "is not a process id"),
+        ({"container": None, "netns": "a/b"}, "netns", "a/b", "is neither a name nor an absolute path; write probe or /run/netns/probe"),
+        ({"container": None, "netns": ".."}, "netns", "..", "is neither a name nor an absolute path"),
+        ({"container": None, "netns": "my probe"}, "netns", "my probe", "is empty or holds white space"),
+        ({"container": ""}, "container", "", "is empty or holds white space; give the name as its engine shows it"),
+        ({"container": "web 1"}, "container", "web 1", "is empty or holds white space"),
+        ({"container": "/run/netns/x"}, "container", "/run/netns/x", "holds '/', which no container name may; give a namespace's path in netns"),
+        ({"routes": [{"destination": "10.0.0.1/24"}]}, "routes[0].destination", "10.0.0.1/24", "has bits set below its prefix length; write 10.0.0.0/24"),
+        ({"routes": [{"destination": "0.0.0.0/0"}]}, "routes[0].destination", "0.0.0.0/0", "is the default route; use gateway or gateway6"),
+        ({"routes": [{"destination": "::/0"}]}, "routes[0].destination", "::/0", "is the default route"),
+        ({"routes": [{"destination": "default"}]}, "routes[0].destination", "default", "is not an IPv4 or IPv6 address"),
+        ({"routes": [{"destination": "10.0.0.0/8", "gateway": "fd00::1"}]}, "routes[0].gateway", "fd00::1", "is an IPv6 address where an IPv4 one is needed"),
+        ({"routes": [{"destination": "10.0.0.0/8", "metric": -1}]}, "routes[0].metric", -1, "give 0 to 4294967295"),
+        ({"routes": [{"destination": "10.0.0.0/8", "metric": 2**32}]}, "routes[0].metric", 2**32, "give 0 to 4294967295"),
+        (
+            {"routes": [{"destination": "10.0.0.0/8"}, {"destination": "10.0.0.0/8", "gateway": "10.0.0.1"}]},
+            "routes[1].destination",
+            "10.0.0.0/8",
+            "is in the list twice with the same metric; give each its own metric",
+        ),
+        ({"routes": [{"destination": "fd00::/8", "metric": 1024}, {"destination": "fd00::/8"}]}, "routes[1].destination", "fd00::/8", "the same metric"),
+    ],
+)
+def test_attachment(options, option, found, words):
+    complaint(attachment.parse, {**ONE, **options}, option, found, words)
+
+
+@pytest.mark.parametrize(
+    ("options", "option", "found", "words"),
+    [
+        ({"name": ""}, "name", "", "is empty; give an interface name of 1 to 15 bytes"),
+        ({"mtu": 0}, "mtu", 0, "give 68 to 65535 bytes"),
+        ({"mtu": 67}, "mtu", 67, "give 68 to 65535 bytes"),
+        ({"mtu": 70000}, "mtu", 70000, "give 68 to 65535 bytes"),
+        ({"mtu": 1279, "addresses": ["fd00:5::1/64"]}, "mtu", 1279, "is below 1280 bytes, the least IPv6 works with"),
+        ({"mac": "33:33:00:00:00:01"}, "mac", "33:33:00:00:00:01", "is a multicast MAC"),
+        ({"forward_delay": -1}, "forward_delay", -1, "is out of range; give 0 to 30 seconds"),
+        ({"forward_delay": 31}, "forward_delay", 31, "give 0 to 30 seconds"),
+        ({"forward_delay": 1.5, "stp": True}, "forward_delay", 1.5, "is below 2 seconds, the least the kernel takes while stp is on"),
+        ({"ageing_time": -0.5}, "ageing_time", -0.5, "give 0 to 2.592e+06 seconds"),
+        ({"ageing_time": 1e9}, "ageing_time", 1e9, "is out of range"),
+        ({"members": ["br0"]}, "members[0]", "br0", "is the bridge itself"),
+        ({"members": ["eth1", "eth1"]}, "members[1]", "eth1", "is in the list twice"),
+        ({"addresses": ["10.0.0.1/24", "10.0.0.1/24"]}, "addresses[1]", "10.0.0.1/24", "is in the list twice"),
+    ],
+)
+def test_bridge(options, option, found, words):
+    complaint(bridge.parse, {"name": "br0", **options}, option, found, words)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "option", "found", "words"),
+    [
+        ({}, {}, "interface", "eth1", "is in attachments[0] for container web1 too; each must be there once"),
+        ({"mac": "02:00:00:00:00:01"}, {"container": "web2", "mac": "02-00-00-00-00-01"}, "mac", "02:00:00:00:00:01", "is in attachments[0] too"),
+        ({"mac_seed": "x"}, {"container": "web2", "mac_seed": "x"}, "mac", "02:40:1b:30:e3:b8", "is in attachments[0] too"),
+        ({"host_interface": "w"}, {"container": "web2", "host_interface": "w"}, "host_interface", "w", "is in attachments[0] too"),
+        ({"addresses": ["10.0.0.2/24"]}, {"container": "web2", "addresses": ["10.0.0.2/16"]}, "addresses", "10.0.0.2/16", "is in attachments[0] too"),
+        (
+            {"gateway": "10.0.0.1"},
+            {"interface": "eth2", "gateway": "10.0.0.9"},
+            "gateway",
+            "10.0.0.9",
+            "is a second default route of container web1, beside that of attachments[0]; leave it to one of the two",
+        ),
+        (
+            {"routes": [{"destination": "10.20.0.0/16"}]},
+            {"interface": "eth2", "routes": [{"destination": "10.20.0.0/16", "gateway": "10.0.0.1"}]},
+            "routes",
+            "10.20.0.0/16",
+            "is a second route of that metric of container web1, beside that of attachments[0]",
+        ),
+    ],
+)
+def test_list(first, second, option, found, words):
+    def parse(items: Any) -> Any:
+        return attachment.parse_list(items, {})
+
+    complaint(parse, [{**ONE, **first}, {**ONE, **second}], f"attachments[1].{option}", found, words)
+
+
+def test_a_name_and_its_path_are_one_namespace():
+    items = [{"netns": "probe", "bridge": "br0"}, {"netns": "/run/netns/probe", "bridge": "br0"}]
+    complaint(lambda options: attachment.parse_list(options, {}), items, "attachments[1].interface", "eth1", "for netns /run/netns/probe too")
+
+
+def test_an_address_may_be_on_two_segments():
+    items = [{**ONE, "addresses": ["10.0.0.2/24"]}, {"container": "web2", "bridge": "br1", "addresses": ["10.0.0.2/24"]}]
+    assert len(attachment.parse_list(items, {})) == 2
+
+
+def test_an_error_in_a_list_says_its_place():
+    complaint(lambda items: attachment.parse_list(items, {"bridge": "br0"}), [{"pid": 7}, {"pid": 8, "mtu": 1}], "attachments[1].mtu", 1, "68 to 65535")
+
+
+@pytest.mark.parametrize(("option", "value"), [("container", "web1"), ("addresses", ["10.0.0.2/24"]), ("mac", "02:00:00:00:00:01"), ("host_interface", "w")])
+def test_an_option_of_one_attachment_beside_the_list(option, value):
+    options = {"state": "present", "attachments": [ONE], option: value}
+    complaint(kind.parse, options, option, value, "stands beside attachments; put it into the entry of the list that it is for")
+
+
+@pytest.mark.parametrize("address", ["192.168.5.1/31", "192.168.5.0/31", "192.168.5.0/32", "192.168.5.255/32", "fd00::/127", "fd00::/128", "fe80::1/64"])
+def test_addresses_that_only_look_wrong_are_taken(address):
+    assert attachment.parse({**ONE, "addresses": [address]}).addresses == (address,)
+
+
+@pytest.mark.parametrize("name", ["br-é", "eth0.100", "a", "fifteen-bytes-x", "veth@host", "-"])
+def test_names_that_only_look_wrong_are_taken(name):
+    assert bridge.parse({"name": name}).name == name
+
+
+def test_limits_belong_to_what_is_allowed():
+    for mtu in (68, 65535):
+        assert bridge.parse({"name": "br0", "mtu": mtu}).mtu == mtu
+    for vlan in (1, 4094):
+        assert attachment.parse({**ONE, "vlan": vlan}).vlan == vlan
+    assert bridge.parse({"name": "br0", "mtu": 1280, "addresses": ["fd00::1/64"]}).mtu == 1280
+    assert bridge.parse({"name": "br0", "forward_delay": 0, "stp": False}).forward_delay == 0
+    assert bridge.parse({"name": "br0", "forward_delay": 2, "stp": True}).forward_delay == 200
