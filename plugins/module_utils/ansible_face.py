@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import traceback
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -19,6 +20,10 @@ except ImportError:
     _NETADDR_ERROR: str | None = traceback.format_exc()
 else:
     _NETADDR_ERROR = None
+
+# What no YAML reader takes for anything but text: words, and IPv4 addresses.
+_PLAIN = re.compile(r"[A-Za-z/][A-Za-z0-9_./@-]*|[0-9]+(\.[0-9]+){3}(/[0-9]+)?")
+_NOT_TEXT = frozenset(("null", "true", "false", "yes", "no", "on", "off", "y", "n"))
 
 Task = Callable[[Mapping[str, Any], bool], Any]
 
@@ -63,15 +68,15 @@ def _lines(value: Any, indent: str = "") -> list[str]:
         for key in sorted(value):
             item = value[key]
             if isinstance(item, (Mapping, list, tuple)) and item:
-                lines.append(f"{indent}{key}:")
+                lines.append(f"{indent}{_text(key)}:")
                 lines += _lines(item, indent + "  ")
             else:
-                lines.append(f"{indent}{key}: {_scalar(item)}")
+                lines.append(f"{indent}{_text(key)}: {_scalar(item)}")
         return lines
     for item in value:
-        if isinstance(item, Mapping) and item:
+        if isinstance(item, (Mapping, list, tuple)) and item:
             inner = _lines(item, indent + "  ")
-            lines.append(f"{indent}- {inner[0].lstrip()}")
+            lines.append(f"{indent}- {inner[0][len(indent) + 2 :]}")
             lines += inner[1:]
         else:
             lines.append(f"{indent}- {_scalar(item)}")
@@ -85,5 +90,15 @@ def _scalar(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, (Mapping, list, tuple)):
         return "{}" if isinstance(value, Mapping) else "[]"
-    text = str(value)
-    return f"'{text}'" if isinstance(value, str) and (":" in text or text.isdigit()) else text
+    if isinstance(value, float):
+        mantissa, exponent, power = repr(value).partition("e")
+        return (mantissa if "." in mantissa else f"{mantissa}.0") + exponent + power  # without a point it would be text
+    return _text(value) if isinstance(value, str) else str(value)
+
+
+def _text(text: str) -> str:
+    if _PLAIN.fullmatch(text) and text.lower() not in _NOT_TEXT:
+        return text
+    if text.isascii() and text.isprintable():
+        return "'" + text.replace("'", "''") + "'"
+    return '"' + "".join(character if character.isprintable() and character not in '"\\' else f"\\U{ord(character):08x}" for character in text) + '"'
