@@ -28,9 +28,9 @@ class OperationFailed(PipefitterError):
         what = "; ".join(failed.lines())
         after = "nothing had been changed before it"
         if done:
-            after = f"the {len(done)} changes made before it were undone"
+            after = "the change made before it was undone" if len(done) == 1 else f"the {len(done)} changes made before it were undone"
         if not_undone:
-            after = f"{len(not_undone)} of the {len(done)} changes made before it could not be undone ({'; '.join(not_undone)})"
+            after = f"of the {len(done)} changes made before it these could not be undone: {'; '.join(not_undone)}"
         super().__init__(f"{cause} while trying to {what}; {after}")
         self.done = done
         self.not_undone = not_undone
@@ -106,5 +106,5 @@ def _undo(done: list[Operation], host: Host) -> list[str]:
         try:
             operation.undo(host)
         except Exception as error:  # the rest is to be undone all the same
-            not_undone.append(f"{'; '.join(operation.lines())}: {error}")
+            not_undone.append(f"{'; '.join(operation.lines()) or operation.what()}: {error}")
     return not_undone
