@@ -12,6 +12,7 @@ from ..model import addresses
 from ..model.attachment import Attachment
 from ..model.host import HOST, Link, Namespace
 from ..model.ovs import OvsBridge, OvsPort, missing_device
+from ..plan import link_addresses
 from ..plan.wiring import LINUX, OVS, BridgeSeen, End, Wiring
 
 _USERSPACE = "netdev"
@@ -65,6 +66,7 @@ def observe_end(machine: Machine, place: str, identity: str, wants: Sequence[Att
         namespace_id,
         _disable_ipv6(machine, place, wants, relevant, held),
         machine.tx_checksum_offload(place, relevant) if userspace and relevant else {},
+        _promote_secondaries(machine, place, wants, held),
     )
 
 
@@ -81,3 +83,13 @@ def _disable_ipv6(machine: Machine, place: str, wants: Sequence[Attachment], rel
     whose = ["default", *(link.name for link in relevant)]
     shown = machine.read_sysctls(place, [pattern.format(name) for name in whose])
     return {name: shown[pattern.format(name)] for name in whose if pattern.format(name) in shown}
+
+
+def _promote_secondaries(machine: Machine, place: str, wants: Sequence[Attachment], held: dict[str, tuple[str, ...]]) -> dict[str, str]:
+    going = [name for name, shown in held.items() if any(link_addresses.needs_promotion(want.addresses or (), shown) for want in wants)]
+    if not going:
+        return {}
+    pattern = "net/ipv4/conf/{}/promote_secondaries"
+    shown = machine.read_sysctls(place, [pattern.format(name) for name in ("all", *going)])
+    # The kernel promotes where either says so (IN_DEV_PROMOTE_SECONDARIES).
+    return {name: max(shown.get(pattern.format(whose), "0") for whose in ("all", name)) for name in going}

@@ -22,6 +22,7 @@ from .operations import (
     ClaimVeth,
     DeleteLink,
     Operation,
+    Remember,
     RemoveRoute,
     RenameLink,
     SetLink,
@@ -68,7 +69,6 @@ def present(wants: Sequence[tuple[Attachment, End]], wiring: Wiring, announce: b
     """
     found = [find(want, end, wiring) for want, end in wants]
     _check_host_interfaces(found, wiring)
-    first: list[Operation] = []
     middle: list[Operation] = []
     last: list[Operation] = []
     ovs = _OvsChanges(wiring)
@@ -80,8 +80,9 @@ def present(wants: Sequence[tuple[Attachment, End]], wiring: Wiring, announce: b
             last.append(Announce(one.end.place, one.want.interface, _announced(one)))
     if purge is not None:
         kept = {one.outer.name for one in found if one.outer} | {one.host_interface for one in found}
-        first += _purge(purge, kept, wiring, ovs)
-    return ovs.leave() + first + middle + ovs.join() + last
+        # Last of all: what is purged can't be made again.
+        last += _purge(purge, kept, wiring, ovs)
+    return ovs.leave() + middle + ovs.join() + last
 
 
 def absent(wants: Sequence[tuple[Attachment, End | None]], wiring: Wiring) -> list[Operation]:
@@ -180,7 +181,7 @@ def _creation(one: Found, wiring: Wiring) -> list[Operation]:
     if one.bridge.userspace:
         operations.append(SetTxChecksumOffload(place, want.interface, False))
     operations.append(SetLink(place, want.interface, {"up": True}, {"up": False}))
-    operations += _route_operations(one)
+    operations += _routing(one)[0]
     operations.append(_joined(one, {"up": True}))
     return operations
 
@@ -220,14 +221,22 @@ def _correction(one: Found, inner: Link, outer: Link, wiring: Wiring, ovs: _OvsC
         operations.append(SetLink(HOST, one.host_interface, {"mtu": one.mtu}, {"mtu": outer.mtu}))
     operations += _ipv6_operations(one, end.disable_ipv6.get(inner.name))
     if want.addresses is not None:
-        operations += link_addresses.plan(place, want.interface, want.addresses, shown, own_routes)
+        operations += link_addresses.additions(place, want.interface, want.addresses, shown, own_routes)
     if one.bridge.userspace and end.tx_checksum_offload.get(inner.name, False):
         operations.append(SetTxChecksumOffload(place, want.interface, False))
     if not inner.up:
         operations.append(SetLink(place, want.interface, {"up": True}, {"up": False}))
-    operations += _route_operations(one)
+    routing, staying = _routing(one)
+    operations += routing
+    if want.addresses is not None:
+        # Last, so that the old addresses carry the old routes until the new ones are in, and again when this is undone.
+        if end.promote_secondaries.get(inner.name) == "0" and link_addresses.needs_promotion(want.addresses, shown):
+            operations.append(SetSysctl(place, f"net/ipv4/conf/{want.interface}/promote_secondaries", "1", "0"))
+        operations += link_addresses.removals(place, want.interface, want.addresses, shown, staying)
     operations += _outer_port(one, outer, wiring, ovs)
-    return operations
+    if not operations:
+        return []
+    return [Remember(place, inner.name, shown, tuple(entry for entry in end.namespace.routes if entry.link == inner.name)), *operations]
 
 
 def _outer_identity(one: Found, outer: Link, ovs: _OvsChanges) -> list[Operation]:
@@ -260,8 +269,11 @@ def _outer_port(one: Found, outer: Link, wiring: Wiring, ovs: _OvsChanges) -> li
     return [SetLink(HOST, one.host_interface, new, {key: old[key] for key in new})] if new else []
 
 
-def _route_operations(one: Found) -> list[Operation]:
-    """Return what sets routes and gateways: first what they need, the default last, the old one kept until then."""
+def _routing(one: Found) -> tuple[list[Operation], tuple[route.Route, ...]]:
+    """Return what sets routes and gateways, and which routes of the interface there are then.
+
+    What a route needs comes first, the default last; the old one is kept until then.
+    """
     want, place = one.want, one.end.place
     renamed = one.inner.name if one.inner is not None else want.interface
     shown = [replace(entry, link=want.interface) if entry.link == renamed else entry for entry in one.end.namespace.routes]
@@ -274,9 +286,10 @@ def _route_operations(one: Found) -> list[Operation]:
         old = by_key.get(entry.key)
         if old is None or (old.gateway, old.link) != (entry.gateway, entry.link):
             operations.append(SetRoute(place, entry, old))
-    if want.routes is not None:
-        operations += [RemoveRoute(place, entry) for entry in _surplus_routes(want, wanted, shown)]
-    return operations
+    surplus = _surplus_routes(want, wanted, shown) if want.routes is not None else []
+    operations += [RemoveRoute(place, entry) for entry in surplus]
+    keys = {entry.key for entry in (*wanted, *surplus)}
+    return operations, (*wanted, *(entry for entry in shown if entry.link == want.interface and entry.key not in keys))
 
 
 def _surplus_routes(want: Attachment, wanted: Sequence[route.Route], shown: Sequence[route.Route]) -> list[route.Route]:
@@ -401,8 +414,11 @@ def _deletion(outer: Link, end: End | None, wiring: Wiring) -> DeleteLink:
     what = f"veth {outer.name} of {said.interface} of {said.kind} {said.value}" if said else f"veth {outer.name}"
     inner = next((link for link in end.namespace.links.values() if link.index == outer.peer), None) if end is not None else None
     if end is not None and inner is not None:
-        restore.append(AddVeth(HOST, outer.name, end.birth_name(inner.name), inner.name, end.place, inner.mac, inner.mtu, outer.alias, ""))
+        alternative = "".join(outer.alternative_names[:1])
+        restore.append(AddVeth(HOST, outer.name, end.birth_name(inner.name), inner.name, end.place, inner.mac, inner.mtu, outer.alias, alternative))
         restore += [AddAddress(end.place, inner.name, address) for address in end.namespace.addresses.get(inner.name, ())]
+        if outer.name in wiring.ovs_ports:
+            restore.append(SetTxChecksumOffload(end.place, inner.name, False))
         restore.append(SetLink(end.place, inner.name, {"up": inner.up}, {}))
         restore += [SetRoute(end.place, entry, None) for entry in end.namespace.routes if entry.link == inner.name]
         master = wiring.by_index.get(outer.master)

@@ -22,18 +22,50 @@ def plan(place: str, link: str, wanted: tuple[str, ...], shown: tuple[str, ...],
     first removed where the kernel wouldn't hold both (IPv6).
     ``routes`` are the link's own, to be put back where the kernel drops them.
     """
+    return additions(place, link, wanted, shown, routes, removable) + removals(place, link, wanted, shown, routes, removable)
+
+
+def additions(place: str, link: str, wanted: tuple[str, ...], shown: tuple[str, ...], routes: tuple[Route, ...], removable: bool = True) -> list[Operation]:
+    """Return what adds the missing addresses, the first half of ``plan``."""
     missing = [address for address in wanted if address not in shown]
-    surplus = [address for address in shown if address not in wanted and not is_link_local(address)] if removable else []
-    bare_missing = {addresses.bare(address) for address in missing}
-    clashing = [address for address in surplus if addresses.family(address) == addresses.IPV6 and addresses.bare(address) in bare_missing]
     kept_routes = on_link_first(route for route in routes if route.protocol != KERNEL_PROTOCOL)
-    operations: list[Operation] = [RemoveAddress(place, link, address, (), kept_routes if _last(address, shown) else ()) for address in clashing]
-    operations += [AddAddress(place, link, address) for address in missing]
-    for address in surplus:
+    operations: list[Operation] = []
+    for address in _clashing(wanted, shown) if removable else []:
+        operations.append(RemoveAddress(place, link, address, (), kept_routes if _last(address, shown) else ()))
+    return operations + [AddAddress(place, link, address) for address in missing]
+
+
+def removals(place: str, link: str, wanted: tuple[str, ...], shown: tuple[str, ...], routes: tuple[Route, ...], removable: bool = True) -> list[Operation]:
+    """Return what removes the surplus addresses, the second half of ``plan``."""
+    clashing = _clashing(wanted, shown)
+    kept_routes = on_link_first(route for route in routes if route.protocol != KERNEL_PROTOCOL)
+    operations: list[Operation] = []
+    for address in _surplus(wanted, shown) if removable else []:
         if address not in clashing:
-            beside = tuple(other for other in wanted if _same_subnet(other, address))
-            operations.append(RemoveAddress(place, link, address, beside, kept_routes if beside else ()))
+            beside = _beside(address, wanted)
+            # With the last IPv4 address the kernel drops all IPv4 routes of the link (fib_disable_ip()).
+            last = addresses.family(address) == addresses.IPV4 and not any(addresses.family(other) == addresses.IPV4 for other in wanted)
+            operations.append(RemoveAddress(place, link, address, beside, kept_routes if beside or last else ()))
     return operations
+
+
+def needs_promotion(wanted: tuple[str, ...], shown: tuple[str, ...]) -> bool:
+    """Tell whether an address goes that others of its subnet may be secondary to: with it the kernel drops them
+    and, for a moment, the routes through them, unless promote_secondaries is set."""
+    return any(_beside(address, wanted) for address in _surplus(wanted, shown))
+
+
+def _surplus(wanted: tuple[str, ...], shown: tuple[str, ...]) -> list[str]:
+    return [address for address in shown if address not in wanted and not is_link_local(address)]
+
+
+def _clashing(wanted: tuple[str, ...], shown: tuple[str, ...]) -> list[str]:
+    bare_missing = {addresses.bare(address) for address in wanted if address not in shown}
+    return [address for address in _surplus(wanted, shown) if addresses.family(address) == addresses.IPV6 and addresses.bare(address) in bare_missing]
+
+
+def _beside(address: str, wanted: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(other for other in wanted if _same_subnet(other, address))
 
 
 def _last(address: str, shown: tuple[str, ...]) -> bool:

@@ -39,6 +39,7 @@ class End:
     ``place`` is the container's printable name, ``identity`` what stays the
     same as long as it is the same container, ``namespace_id`` the id by which
     the host knows its namespace (``None``: nothing of the host leads there).
+    ``promote_secondaries`` has that sysctl's effective value for links of which an address is to go.
     """
 
     place: str
@@ -47,6 +48,7 @@ class End:
     namespace_id: int | None
     disable_ipv6: Mapping[str, str] = field(default_factory=dict)
     tx_checksum_offload: Mapping[str, bool] = field(default_factory=dict)
+    promote_secondaries: Mapping[str, str] = field(default_factory=dict)
 
     def birth_name(self, interface: str) -> str:
         """Return the host-side name derived from container and interface."""
