@@ -55,13 +55,14 @@ class LabHost:
         die_after: int | None = None,
         fail_after: int | None = None,
         without: str | None = None,
+        meanwhile: tuple[int, str] | None = None,
         **options,
     ) -> dict:
         """Run a module of the collection and return its result.
 
         :raises ModuleFailed: it failed.
         """
-        request = self._request(options, check_mode, diff, die_after, fail_after, without)
+        request = self._request(options, check_mode, diff, die_after, fail_after, without, meanwhile)
         done = self.run(*self._module_argv(name), text=request, check=False, timeout=120)
         return self._result(name, done.returncode, done.stdout, done.stderr)
 
@@ -87,9 +88,9 @@ class LabHost:
         return ["env", f"PYTHONPATH={self._python_path}", "PYTHONDONTWRITEBYTECODE=1", "/usr/bin/python3", str(RUNNER), name]
 
     @staticmethod
-    def _request(options, check_mode=False, diff=False, die_after=None, fail_after=None, without=None):
+    def _request(options, check_mode=False, diff=False, die_after=None, fail_after=None, without=None, meanwhile=None):
         given = {**options, "_ansible_check_mode": check_mode, "_ansible_diff": diff}
-        return json.dumps({"options": given, "die_after": die_after, "fail_after": fail_after, "without": without})
+        return json.dumps({"options": given, "die_after": die_after, "fail_after": fail_after, "without": without, "meanwhile": meanwhile})
 
     @staticmethod
     def _result(name, status, out, err):

@@ -4,7 +4,8 @@
 
 What AnsiballZ does, without SSH and the controller. With ``die_after`` the
 process is killed, as by SIGKILL, once so many operations are done; with
-``fail_after`` the next operation raises an error instead of being done.
+``fail_after`` the next operation raises an error instead of being done; with
+``meanwhile`` a shell command is run after so many operations.
 ``without`` names a library that is not to be found.
 """
 
@@ -14,6 +15,7 @@ import importlib.util
 import json
 import os
 import runpy
+import subprocess
 import sys
 
 from ansible.module_utils.testing import patch_module_args
@@ -40,21 +42,25 @@ def main():
     if request.get("without"):
         sys.meta_path.insert(0, _Missing(request["without"]))
         importlib.util.find_spec = lambda name, *rest: None if name == request["without"] else _find_spec(name, *rest)
-    if request.get("die_after") is not None or request.get("fail_after") is not None:
-        _inject_fault(request.get("die_after"), request.get("fail_after"))
+    if any(request.get(fault) is not None for fault in ("die_after", "fail_after", "meanwhile")):
+        _inject_fault(request.get("die_after"), request.get("fail_after"), request.get("meanwhile"))
     with patch_module_args(request["options"]):
         runpy.run_module(f"{_COLLECTION}.modules.{sys.argv[1]}", run_name="__main__", alter_sys=True)
 
 
-def _inject_fault(die_after, fail_after):
+def _inject_fault(die_after, fail_after, meanwhile):
     from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import operations
 
     done = 0
+    failed = False
 
     def faulty(real):
         def do(self, host):
-            nonlocal done
-            if fail_after is not None and done == fail_after:
+            nonlocal done, failed
+            if meanwhile is not None and done == meanwhile[0]:
+                subprocess.run(["sh", "-c", meanwhile[1]], check=True, stdout=subprocess.DEVNULL)
+            if fail_after is not None and done == fail_after and not failed:
+                failed = True  # once: undoing may do operations too
                 raise OSError("a fault that the test injected")
             if die_after is not None and done == die_after:
                 os.kill(os.getpid(), 9)

@@ -1,0 +1,208 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""veth_attach interrupted, failing half-way, and run many times at once: the next run converges."""
+
+from __future__ import annotations
+
+from itertools import count
+
+import pytest
+from lab_hosts import ModuleFailed
+from wiring import (
+    assert_same,
+    attach,
+    attach_thoroughly,
+    everything,
+    held,
+    link,
+    make_bridge,
+    make_containers,
+    make_namespaces,
+    make_ovs_bridge,
+    name_namespace,
+    ovs_ports,
+    ports,
+    routes,
+)
+
+# Two states of one attachment that differ in everything.
+_ONE = {
+    "bridge": "br0",
+    "interface": "eth1",
+    "host_interface": "one0",
+    "addresses": ["192.168.5.10/24", "fd00:5::10/64"],
+    "gateway": "192.168.5.1",
+    "gateway6": "fd00:5::1",
+    "routes": [{"destination": "10.20.0.0/16", "gateway": "192.168.5.254"}],
+    "mac": "02:00:00:00:00:01",
+    "mtu": 1400,
+}
+_OTHER = {
+    "bridge": "br1",
+    "interface": "eth1",
+    "host_interface": "one1",
+    "addresses": ["192.168.6.10/24", "fd00:6::10/64"],
+    "gateway": "192.168.6.1",
+    "gateway6": "fd00:6::1",
+    "routes": [{"destination": "10.30.0.0/16", "gateway": "192.168.6.254"}],
+    "mac": "02:00:00:00:00:02",
+    "mtu": 1450,
+}
+
+
+def _arrange(host):
+    # With MACs of their own: else a bridge's follows its ports.
+    make_bridge(host, "br0", "address", "02:00:00:00:ff:00")
+    make_bridge(host, "br1", "address", "02:00:00:00:ff:01")
+    make_namespaces(host, "probe")
+
+
+def _assert_is(host, state, interface_index=None):
+    inner, outer = link(host, "eth1", "probe"), link(host, state["host_interface"])
+    assert (inner["address"], inner["mtu"], outer["mtu"], outer["master"]) == (state["mac"], state["mtu"], state["mtu"], state["bridge"])
+    assert held(host, "eth1", "probe") == set(state["addresses"])
+    assert routes(host, "probe") == {
+        f"default gateway {state['gateway']} dev eth1",
+        *(f"{entry['destination']} gateway {entry['gateway']} dev eth1" for entry in state["routes"]),
+    }
+    assert routes(host, "probe", "-6") == {f"default gateway {state['gateway6']} dev eth1 metric 1024"}
+    assert ports(host, "br0") | ports(host, "br1") == {state["host_interface"]}
+    assert interface_index in (None, inner["ifindex"])
+
+
+def _killed(host, done, **options) -> bool:
+    """Run veth_attach until it has done so many operations; tell whether it had more to do."""
+    return host.module("veth_attach", die_after=done, **options).get("killed", False)
+
+
+def _failure(host, done, **options) -> str:
+    """Let veth_attach fail after so many operations; return what it says, '' if it had no more to do."""
+    try:
+        host.module("veth_attach", fail_after=done, **options)
+    except ModuleFailed as failure:
+        assert "a fault that the test injected" in str(failure)
+        return str(failure)
+    return ""
+
+
+def test_a_run_killed_anywhere_is_completed_by_the_next(host):
+    _arrange(host)
+    for done in count():
+        if not _killed(host, done, netns="probe", **_ONE):
+            break
+        attach(host, netns="probe", **_ONE)
+        _assert_is(host, _ONE)
+        attach(host, netns="probe", state="absent")
+    assert done >= 7
+
+
+def test_a_correction_killed_anywhere_is_completed_by_the_next(host):
+    _arrange(host)
+    attach(host, netns="probe", **_ONE)
+    index = link(host, "eth1", "probe")["ifindex"]
+    for done in count():
+        state = _ONE if done % 2 else _OTHER
+        killed = _killed(host, done, netns="probe", **state)
+        attach(host, netns="probe", **state)
+        _assert_is(host, state, index)
+        if not killed:
+            break
+    assert done >= 10
+
+
+def test_what_a_failed_run_did_is_undone(host):
+    _arrange(host)
+    before = everything(host)
+    for done in count():
+        said = _failure(host, done, netns="probe", **_ONE)
+        if not said:
+            break
+        assert "while trying to" in said and ("undone" in said) == (done > 0)
+        assert_same(before, everything(host))
+    assert done >= 7
+
+
+def test_what_a_failed_correction_did_is_undone(host):
+    _arrange(host)
+    attach(host, netns="probe", **_ONE)
+    before = everything(host)
+    for done in count():
+        if not _failure(host, done, netns="probe", **_OTHER):
+            break
+        assert_same(before, everything(host))
+    assert done >= 10
+
+
+def test_what_a_failed_purge_took_away_is_back(hosta):
+    _arrange(hosta)
+    make_namespaces(hosta, "second")
+    attach(hosta, netns="second", **{**_OTHER, "bridge": "br0"})
+    before = everything(hosta)
+    for done in count():
+        if not _failure(hosta, done, purge=True, netns="probe", **_ONE):
+            break
+        assert_same(before, everything(hosta))
+    assert done >= 8
+
+
+def test_what_a_failed_removal_took_away_is_back(hosta):
+    _arrange(hosta)
+    make_namespaces(hosta, "second")
+    attach(hosta, netns="probe", **_ONE)
+    attach(hosta, netns="second", **_OTHER)
+    kept = held(hosta, "eth1", "probe"), routes(hosta, "probe"), routes(hosta, "probe", "-6"), ports(hosta), link(hosta, "one0")["altnames"]
+
+    with pytest.raises(ModuleFailed, match="undone"):
+        hosta.module("veth_attach", fail_after=1, attachments=[{"netns": "probe"}, {"netns": "second"}], state="absent")
+
+    assert (held(hosta, "eth1", "probe"), routes(hosta, "probe"), routes(hosta, "probe", "-6"), ports(hosta), link(hosta, "one0")["altnames"]) == kept
+    assert not attach(hosta, netns="probe", **_ONE)["changed"]
+
+
+def test_faults_on_open_vswitch(hosta):
+    make_ovs_bridge(hosta)
+    make_namespaces(hosta, "probe")
+    wanted = {"netns": "probe", "bridge": "ovs0", "host_interface": "one0", "vlan": 10, "addresses": ["192.168.5.10/24", "fd00:5::10/64"]}
+    before = everything(hosta)
+    for done in count():
+        if not _failure(hosta, done, **wanted):
+            break
+        assert_same(before, everything(hosta))
+    for done in count():
+        killed = _killed(hosta, done, **wanted)
+        attach(hosta, **wanted)
+        assert ovs_ports(hosta) == {"one0"}
+        assert hosta.run("ovs-vsctl", "get", "port", "one0", "tag").stdout.strip() == "10"
+        if not killed:
+            break
+        # Half-way, too: the port goes first, then its link.
+        assert _killed(hosta, 1, netns="probe", state="absent")
+        attach(hosta, netns="probe", state="absent")
+        assert ovs_ports(hosta) == set()
+        assert [entry["ifname"] for entry in hosta.ip("link", "show", netns="probe")] == ["lo"]
+
+
+def test_a_veth_killed_before_it_was_marked_is_adopted(host):
+    make_bridge(host)
+    make_namespaces(host, "probe")
+    name = attach(host, netns="probe", bridge="br0", addresses=["192.168.5.10/24"])["attachments"][0]["host_interface"]
+    before = everything(host)
+    host.run("ip", "link", "set", name, "alias", "")
+
+    corrected = attach_thoroughly(host, netns="probe", bridge="br0", addresses=["192.168.5.10/24"])
+
+    assert corrected["operations"] == [f"mark {name} as ours"]
+    assert_same(before, everything(host))
+
+
+def test_eight_runs_at_once_make_one_attachment(host):
+    make_bridge(host)
+    make_containers(host, "web1")
+
+    results = host.modules_at_once("veth_attach", 8, container="web1", bridge="br0", addresses=["192.168.5.10/24"], gateway="192.168.5.1")
+
+    assert sorted(result["changed"] for result in results) == [False] * 7 + [True]
+    assert len(ports(host)) == 1
+    name_namespace(host, "web1")
+    assert [entry["ifname"] for entry in host.ip("link", "show", netns="web1")] == ["lo", "eth1"]
+    assert len([entry for entry in host.ip("link", "show", "type", "veth") if entry["ifname"].startswith("pf")]) == 1
