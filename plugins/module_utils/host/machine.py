@@ -1,34 +1,40 @@
 # SPDX-FileCopyrightText: 2026 pipefitter contributors
 # SPDX-License-Identifier: BSD-2-Clause
-"""The host that operations act on: its mechanisms under one roof, each opened when first used. Private to the collection."""
+"""The host that operations act on: its mechanisms under one roof. Private to the collection.
+
+Each is imported and opened when it is first used: a host compiles what a task
+imports anew each time (AnsiballZ brings sources only).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from types import TracebackType
+from functools import cached_property
+from typing import TYPE_CHECKING
 
-from ..model.docker_user import AcceptedBridge
 from ..model.host import HOST, Link
-from ..model.masquerade import Masquerade
-from ..model.ovs import OvsPort
 from . import sysctl
-from .announce import Announcer
-from .docker_user import DockerUser
 from .namespace import PinnedNamespace, entered
 from .netlink import NetworkNamespace
-from .nftables import Nftables
-from .offload import Offloads
-from .ovsdb import Ovsdb
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from ..model.docker_user import AcceptedBridge
+    from ..model.masquerade import Masquerade
+    from ..model.ovs import OvsPort
+    from .announce import Announcer
+    from .docker_user import DockerUser
+    from .nftables import Nftables
+    from .offload import Offloads
+    from .ovsdb import Ovsdb
 
 
 class Machine:
     """The real host (``plan.operations.Host``). Places are pinned before they are used."""
 
     def __init__(self) -> None:
-        self.nftables = Nftables()
-        self.docker_user = DockerUser()
-        self.ovsdb = Ovsdb()
-        self._announcer = Announcer()
+        self._announcer: Announcer | None = None
         self._pinned: dict[str, PinnedNamespace] = {}
         self._namespaces: dict[str, NetworkNamespace] = {}
 
@@ -36,11 +42,30 @@ class Machine:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._announcer.close()
+        if self._announcer is not None:
+            self._announcer.close()
         for namespace in self._namespaces.values():
             namespace.close()
         for pinned in self._pinned.values():
             pinned.close()
+
+    @cached_property
+    def nftables(self) -> Nftables:
+        from .nftables import Nftables
+
+        return Nftables()
+
+    @cached_property
+    def docker_user(self) -> DockerUser:
+        from .docker_user import DockerUser
+
+        return DockerUser()
+
+    @cached_property
+    def ovsdb(self) -> Ovsdb:
+        from .ovsdb import Ovsdb
+
+        return Ovsdb()
 
     def pin(self, place: str, pinned: PinnedNamespace) -> None:
         """Make a container's namespace known as ``place``; it is closed with the machine."""
@@ -100,10 +125,16 @@ class Machine:
         self.ovsdb.apply(add, change, remove)
 
     def announce(self, place: str, link: str, addresses: Sequence[str]) -> None:
+        if self._announcer is None:
+            from .announce import Announcer
+
+            self._announcer = Announcer()
         with entered(self._pinned[place]):
             self._announcer.send(link, addresses)
 
     def _offloads(self, place: str) -> Offloads:
+        from .offload import Offloads
+
         with entered(self._pinned[place]):
             return Offloads()
 

@@ -18,10 +18,14 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import TracebackType
+from typing import TYPE_CHECKING
 
 from ..errors import PipefitterError, Refused
-from .containers import Container, inspect_again
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from .containers import Container
 
 if sys.version_info >= (3, 12):
     from os import setns as _setns
@@ -222,7 +226,8 @@ def raise_open_file_limit(namespaces: int, files_each: int = 2) -> None:
     ``files_each`` counts what is open of each at once: the namespace itself
     and a netlink socket inside it.
     """
-    spare = 64  # for the rest of the task: the store, engines, modules being loaded
+    # For the rest of the task: the store, engines, modules being loaded, and 128 sockets that announce.
+    spare = 256
     needed = len(os.listdir("/proc/self/fd")) + namespaces * files_each + spare
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY or soft >= needed:
@@ -302,6 +307,8 @@ def _read(path: str) -> str:
 
 def _stranger(container: Container) -> Refused:
     """Why the process is not the container's."""
+    from .containers import inspect_again  # asks an engine; most tasks never come here
+
     now = inspect_again(container)
     if now is None or now.pid != container.pid:
         return _restarted(container)

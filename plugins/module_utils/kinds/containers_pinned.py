@@ -7,12 +7,16 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ..errors import Refused
-from ..host import containers, namespace
+from ..host import namespace
 from ..host.machine import Machine
 from ..host.namespace import PinnedNamespace
 from ..model.attachment import Attachment, Target
+
+if TYPE_CHECKING:
+    from ..host.containers import Container
 
 _PAUSE = 0.1
 
@@ -59,19 +63,23 @@ def pin_all(machine: Machine, wants: Sequence[Attachment], must_run: bool, patie
     return [Pinned(want, *places[want.target], inodes.get(places[want.target][0] or "")) for want in wants]
 
 
-def _containers(targets: Iterable[Target]) -> dict[Target, containers.Container | None]:
+def _containers(targets: Iterable[Target]) -> dict[Target, Container | None]:
     by_runtime: dict[str, list[Target]] = {}
     for target in targets:
         if target.kind == "container":
             by_runtime.setdefault(target.runtime, []).append(target)
-    found: dict[Target, containers.Container | None] = {}
+    if not by_runtime:
+        return {}
+    from ..host.containers import find  # namespaces given as such don't need it
+
+    found: dict[Target, Container | None] = {}
     for runtime, asked in by_runtime.items():
-        answers = containers.find([target.value for target in asked], runtime)
+        answers = find([target.value for target in asked], runtime)
         found.update({target: answers[target.value] for target in asked})
     return found
 
 
-def _pin(target: Target, container: containers.Container | None, must_run: bool, patience: float) -> tuple[PinnedNamespace | None, str]:
+def _pin(target: Target, container: Container | None, must_run: bool, patience: float) -> tuple[PinnedNamespace | None, str]:
     if target.kind == "container":
         if container is None:
             if must_run:
@@ -90,15 +98,17 @@ def _pin(target: Target, container: containers.Container | None, must_run: bool,
     return pinned, target.value if target.kind == "netns" else f"pid:{pinned.inode}"
 
 
-def _running(container: containers.Container, patience: float) -> PinnedNamespace:
+def _running(container: Container, patience: float) -> PinnedNamespace:
+    from ..host.containers import inspect_again
+
     deadline = time.monotonic() + patience
-    current: containers.Container | None = container
+    current: Container | None = container
     while True:
         try:
             return namespace.of_container(current or container)
         except Refused:
             # Only a restart passes by itself; one that has stopped, or shares the host's network, does not.
-            again = containers.inspect_again(container)
+            again = inspect_again(container)
             passing = again is not None and (again.status == "restarting" or again.pid != (current or container).pid)
             if not passing or time.monotonic() > deadline:
                 raise

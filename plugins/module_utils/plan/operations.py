@@ -11,13 +11,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..model import addresses
-from ..model.docker_user import AcceptedBridge
-from ..model.masquerade import Masquerade
-from ..model.ovs import OvsPort
 from ..model.route import Route
+
+if TYPE_CHECKING:
+    from ..model.docker_user import AcceptedBridge
+    from ..model.masquerade import Masquerade
+    from ..model.ovs import OvsPort
 
 _FAMILY_NAMES = {"ip": "IPv4", "ip6": "IPv6"}
 
