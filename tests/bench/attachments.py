@@ -1,0 +1,197 @@
+#!/usr/bin/env python3
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What attaching containers to a bridge costs: by separate ip commands, by one veth_attach task, and as a task among others.
+
+    sudo .../venv/bin/python tests/bench/attachments.py
+
+Needs root, what the lab needs (tests/lab/lab doctor), and ansible-core for the Python that runs it. It starts a lab of its own and takes it
+down. Figures depend on the machine; compare those of one run. What is measured is verified (ports, a few pings, changed=false of the second
+run), not judged: no time makes it fail.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+import ansible
+
+_HERE = pathlib.Path(__file__).resolve().parent
+_COLLECTION = _HERE.parent.parent
+_LAB = _HERE.parent / "lab" / "lab"
+_HOST = "hosta"
+
+_LAB_TIMEOUT = 300
+_ON_HOST_TIMEOUT = 1800
+_PLAYBOOK_TIMEOUT = 600
+
+
+def main():
+    options = _options()
+    name = f"bench-{os.getpid()}"
+    with tempfile.TemporaryDirectory(prefix=f"{name}-") as folder, _lab(name, options.pyroute2):
+        python_path = _python_path(pathlib.Path(folder))
+        version = _exec(name, "/usr/bin/python3", "-c", "from importlib.metadata import version; print(version('pyroute2'))")
+        print(f"pyroute2 {version.strip()} on the host, {os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f}\n")
+        _attach_table(name, python_path, options)
+        if options.ssh:
+            _task_table(name, pathlib.Path(folder), python_path, options.tasks)
+
+
+def _options():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--counts", default="1,100,1000", help="how many network namespaces to attach (default: %(default)s)")
+    parser.add_argument("--containers", type=int, default=100, help="how many Docker containers to attach, 0 for none (default: %(default)s)")
+    parser.add_argument("--tasks", type=int, default=20, help="tasks of each kind in the playbook (default: %(default)s)")
+    parser.add_argument("--pyroute2", metavar="VERSION", help="on the host (default: the machine's own)")
+    parser.add_argument("--no-ssh", dest="ssh", action="store_false", help="leave out the playbook")
+    options = parser.parse_args()
+    options.counts = [int(count) for count in options.counts.split(",") if count]
+    if max(options.counts, default=0) > 1023 or options.containers > 1023:
+        parser.error("a Linux bridge takes 1023 ports")
+    return options
+
+
+# ---- the lab
+
+
+@contextlib.contextmanager
+def _lab(name, pyroute2):
+    version = ["--pyroute2", f"{_HOST}={pyroute2}"] if pyroute2 else []
+    _quietly(_LAB, "up", "--name", name, "--hosts", "1", "--no-ovs", *version)
+    try:
+        yield
+    finally:
+        _quietly(_LAB, "down", "--name", name)
+
+
+def _quietly(*argv):
+    done = subprocess.run(argv, capture_output=True, encoding="utf-8", timeout=_LAB_TIMEOUT, check=False)
+    if done.returncode:
+        sys.exit(f"{argv} ended with {done.returncode}: {done.stdout}{done.stderr}")
+
+
+def _exec(lab, *argv, text=None):
+    entering = [_LAB, "exec", "--name", lab, _HOST, "--"]
+    done = subprocess.run([*entering, *argv], input=text, stdout=subprocess.PIPE, encoding="utf-8", timeout=_ON_HOST_TIMEOUT, check=False)
+    if done.returncode:
+        sys.exit(f"{argv[:2]} on {_HOST} ended with {done.returncode}: {done.stdout[-500:]}")
+    return done.stdout
+
+
+def _python_path(folder):
+    """Return a folder with ``ansible`` and the collection and nothing else, so that the host uses its own pyroute2."""
+    (folder / "ansible").symlink_to(pathlib.Path(ansible.__file__).parent)
+    namespace = folder / "ansible_collections" / "pipefitter"
+    namespace.mkdir(parents=True)
+    (namespace / "container_network").symlink_to(_COLLECTION)
+    return str(folder)
+
+
+# ---- one task for many
+
+
+def _attach_table(lab, python_path, options):
+    rows = []
+    for count in options.counts:
+        rows.append((f"{count} namespaces", count, _measure(lab, python_path, {"kind": "netns", "count": count, "repetitions": _repetitions(count)})))
+    if options.containers:
+        names = [f"bench{number}" for number in range(options.containers)]
+        _quietly(_LAB, "containers", "--name", lab, _HOST, *names)
+        request = {"kind": "container", "names": names, "repetitions": _repetitions(options.containers)}
+        rows.append((f"{len(names)} containers of Docker", len(names), _measure(lab, python_path, request)))
+        _exec(lab, "docker", "rm", "-f", *names)
+    for clock, title in (("wall", "seconds"), ("cpu", "seconds of CPU, user and system")):
+        _row((title, "ip commands", "one task", "times faster", "ms each inside", "unchanged task", "inside"))
+        for what, count, measured in rows:
+            _row((what, *_attach_cells(clock, count, measured)))
+        print()
+
+
+def _repetitions(count):
+    return 7 if count < 10 else 3 if count < 500 else 1
+
+
+def _measure(lab, python_path, request):
+    out = _exec(lab, "/usr/bin/python3", str(_HERE / "on_host.py"), text=json.dumps({**request, "python_path": python_path}))
+    return json.loads(out)
+
+
+def _attach_cells(clock, count, measured):
+    commands = [one["by_commands"][clock] for one in measured]
+    attached = [one["attached"][clock] for one in measured]
+    ratios = [by_commands / by_task for by_commands, by_task in zip(commands, attached)]
+    inside = [one["attached"]["inside"][clock] * 1000 / count for one in measured]
+    unchanged = [one["unchanged"][clock] for one in measured]
+    unchanged_inside = [one["unchanged"]["inside"][clock] for one in measured]
+    values = ((commands, ".2f"), (attached, ".2f"), (ratios, ".1f"), (inside, ".2f"), (unchanged, ".2f"), (unchanged_inside, ".3f"))
+    return [format(statistics.median(each), form) for each, form in values]
+
+
+def _row(cells):
+    print("".join(f"{cell:<34}" if position == 0 else f"{cell:>16}" for position, cell in enumerate(cells)), flush=True)
+
+
+# ---- one task among others
+
+
+def _task_table(lab, folder, python_path, tasks):
+    _exec(lab, "ip", "netns", "add", "bench")
+    _exec(lab, "ip", "link", "add", "bench0", "type", "bridge")
+    inventory = subprocess.run([_LAB, "inventory", "--name", lab], check=True, stdout=subprocess.PIPE, encoding="utf-8", timeout=60).stdout
+    (folder / "inventory.yml").write_text(inventory)
+    (folder / "bench.yml").write_text(json.dumps(_play(tasks)))
+    _row((f"tasks over SSH, median of {tasks}", "ping", "veth_attach", "times ping", "least", "greatest"))
+    for pipelining, what in (("true", "with pipelining"), ("false", "without (Ansible's default)")):
+        seconds = _play_seconds(folder, python_path, pipelining)
+        ratios = [attach / ping for ping, attach in zip(seconds["ping"], seconds["veth_attach"])]
+        medians = [f"{statistics.median(seconds[name]) * 1000:.0f} ms" for name in ("ping", "veth_attach")]
+        _row((what, *medians, *(f"{value:.2f}" for value in (statistics.median(ratios), min(ratios), max(ratios)))))
+
+
+def _play(tasks):
+    ping = {"name": "ping", "ansible.builtin.ping": {}}
+    wanted = {"netns": "bench", "bridge": "bench0", "addresses": ["10.64.1.1/16"], "gateway": "10.64.0.1"}
+    attach = {"name": "veth_attach", "pipefitter.container_network.veth_attach": wanted}
+    # The first of each opens the connection and makes what the others find.
+    first = [{**task, "name": "first"} for task in (ping, attach)]
+    return [{"hosts": _HOST, "gather_facts": False, "tasks": first + [ping, attach] * tasks}]
+
+
+def _play_seconds(folder, python_path, pipelining):
+    lines = folder / f"seconds-{time.monotonic_ns()}"
+    environment = {
+        **{key: value for key, value in os.environ.items() if not key.startswith(("ANSIBLE_", "PYTHON"))},
+        "ANSIBLE_COLLECTIONS_PATH": python_path,
+        "ANSIBLE_CALLBACK_PLUGINS": str(_HERE / "callback_plugins"),
+        "ANSIBLE_CALLBACKS_ENABLED": "task_seconds",
+        "ANSIBLE_LOCAL_TEMP": str(folder / "local"),
+        "BENCH_TASK_SECONDS": str(lines),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    play = [pathlib.Path(sys.executable).with_name("ansible-playbook"), "-i", folder / "inventory.yml"]
+    play += ["-e", f"ansible_pipelining={pipelining}", "-e", f"ansible_ssh_pipelining={pipelining}", folder / "bench.yml"]
+    done = subprocess.run(play, env=environment, cwd=folder, capture_output=True, encoding="utf-8", timeout=_PLAYBOOK_TIMEOUT, check=False)
+    if done.returncode:
+        sys.exit(f"ansible-playbook ended with {done.returncode}: {done.stdout[-2000:]}{done.stderr[-2000:]}")
+    seconds = {"ping": [], "veth_attach": []}
+    for line in map(json.loads, lines.read_text().splitlines()):
+        if line["task"] == "first":
+            continue
+        if line["changed"]:
+            sys.exit(f"the task {line['task']} changed something again")
+        seconds[line["task"]].append(line["seconds"])
+    return seconds
+
+
+if __name__ == "__main__":
+    main()
