@@ -202,7 +202,13 @@ class NetworkNamespace:
             attributes.append(("IFLA_MASTER", self._index(master) if master else 0))
         if alias is not None:
             attributes.append(("IFLA_IFALIAS", alias))
-        self._change_named(f"change {name}", name, attributes, header)
+        try:
+            self._change_named(f"change {name}", name, attributes, header)
+        except KernelError:
+            if master and self._find(master) is None:
+                del self._indexes[master]
+                raise KernelError(f"put {name} into bridge {master}", errno.ENODEV, "the bridge was deleted meanwhile") from None
+            raise
 
     def rename_link(self, name: str, new: str, keep_addresses: Collection[str], keep_routes: Collection[Route]) -> None:
         """Rename a link. Up to Linux 6.1 an interface that is up must go down for it, which drops
