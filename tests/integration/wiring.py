@@ -192,3 +192,17 @@ def ping(host, netns: str, address: str, *words: str) -> bool:
     """Tell whether an answer comes within two seconds."""
     done = host.run("ip", "netns", "exec", netns, "ping", "-n", "-c", "1", "-W", "2", *words, address, check=False)
     return done.returncode == 0
+
+
+def tcp_answer(host, client: str, server: str, address: str) -> str:
+    """Return what a TCP server in one namespace says to a client in another, '' where none of it comes."""
+    script = f"""
+        (echo hello | timeout 5 ip netns exec {server} busybox nc -l -p 8000) & listening=$!
+        for attempt in 1 2 3 4 5 6 7 8 9 10; do
+            ip netns exec {server} busybox netstat -ltn | grep -q :8000 && break
+            sleep 0.05
+        done
+        timeout 3 ip netns exec {client} busybox nc {address} 8000 </dev/null
+        kill $listening 2>/dev/null; wait
+    """
+    return host.run("sh", "-c", script, check=False).stdout.strip()

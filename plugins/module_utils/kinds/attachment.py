@@ -17,7 +17,7 @@ from ..plan import attachment as plan
 from ..plan.attachment_state import describe, predict, unsettled
 from ..plan.wiring import LINUX, BridgeSeen, End, Wiring
 from . import wiring_seen
-from .containers_pinned import Pinned, pin_all
+from .containers_pinned import Pinned, pin_all, refuse_left
 from .result import Result
 
 # What is read for a plan: each attachment with its container's side, and the host's side of all.
@@ -46,7 +46,7 @@ def converge(options: Mapping[str, Any], check: bool) -> Result:
         _refuse_same_interface(pinned)
 
         def observe() -> Seen:
-            return _observe(machine, pinned, check)
+            return _observe(machine, pinned, check, leftovers=not present or purge is not None)
 
         def plan_of(have: Seen) -> list[Any]:
             ends, wiring = have
@@ -55,6 +55,8 @@ def converge(options: Mapping[str, Any], check: bool) -> Result:
             return plan.absent(ends, wiring)
 
         outcome = engine.converge(machine, observe, plan_of, check, (lambda have: unsettled(*have)) if wait and present else None, timeout)
+        if present and outcome.operations and not check:
+            refuse_left(machine, pinned)
         before = describe(*outcome.before)
         after = predict(*outcome.before) if present else [None] * len(wants)
         shown = before if not outcome.operations else (after if check else describe(*outcome.after))
@@ -99,9 +101,9 @@ def _refuse_same_interface(pinned: Sequence[Pinned]) -> None:
             )
 
 
-def _observe(machine: Machine, pinned: Sequence[Pinned], check: bool) -> Seen:
+def _observe(machine: Machine, pinned: Sequence[Pinned], check: bool, leftovers: bool) -> Seen:
     wants = [one.want for one in pinned]
-    wiring = wiring_seen.observe(machine, {want.bridge for want in wants if want.bridge != attachment.ANY_BRIDGE})
+    wiring = wiring_seen.observe(machine, {want.bridge for want in wants if want.bridge != attachment.ANY_BRIDGE}, leftovers)
     if check:
         # A play is checked as a whole: an earlier task would have made the bridge.
         missing = {want.bridge: BridgeSeen(LINUX, _USUAL_MTU, assumed=True) for want in wants if want.bridge not in wiring.bridges}

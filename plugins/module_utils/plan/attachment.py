@@ -110,6 +110,11 @@ def find(want: Attachment, end: End, wiring: Wiring) -> Found:
     """
     bridge = wiring.bridges.get(want.bridge)
     if bridge is None:
+        if not wiring.ovs_runs:
+            raise Refused(
+                f"bridge: {want.bridge!r} is no Linux bridge of this host, and Open vSwitch does not run; "
+                "create it first (container_bridge makes a Linux bridge), or start Open vSwitch"
+            )
         raise Refused(
             f"bridge: {want.bridge!r} is neither a Linux bridge nor an Open vSwitch bridge of this host; "
             "create it first (container_bridge makes a Linux bridge)"

@@ -57,11 +57,12 @@ class End:
 
 @dataclass(frozen=True)
 class Wiring:
-    """The host's side of all attachments."""
+    """The host's side of all attachments. ``ovs_runs`` is false where Open vSwitch was needed and does not run."""
 
     host: Namespace
     bridges: Mapping[str, BridgeSeen]
     ovs_ports: Mapping[str, OvsPort] = field(default_factory=dict)
+    ovs_runs: bool = True
 
     @cached_property
     def by_index(self) -> dict[int, Link]:
