@@ -51,13 +51,16 @@ def _still(value):
     if isinstance(value, dict):
         return {key: _still(item) for key, item in value.items() if not any(word in key for word in _MOVING)}
     if isinstance(value, list):
-        return [_still(item) for item in value if not _link_local(item)]
+        return [_still(item) for item in value if not _comes_by_itself(item)]
     return value
 
 
-def _link_local(entry) -> bool:
-    # Come by themselves, some seconds after a link is up.
-    return isinstance(entry, dict) and str(entry.get("local", entry.get("dst", ""))).startswith(("fe80:", "ff00:"))
+def _comes_by_itself(entry) -> bool:
+    """Tell what the kernel adds some time after a link is up: link-local addresses, IPv6 routes to a host's own, the state of the carrier."""
+    if not isinstance(entry, dict):
+        return entry == "NO-CARRIER"
+    address = str(entry.get("local", entry.get("dst", "")))
+    return address.startswith(("fe80:", "ff00:")) or (":" in address and entry.get("table") == "local")
 
 
 def assert_same(before: dict, after: dict) -> None:
