@@ -376,7 +376,7 @@ except namespace.LostInNamespace:
         rounds = 200
         with namespace.of_pid(pid) as pinned:
             began = time.perf_counter()
-            for _ in range(rounds):
+            for _round in range(rounds):
                 with namespace.entered(pinned):
                     pass
             each = (time.perf_counter() - began) / rounds

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Optional
 
 from .. import engine
 from ..errors import InvalidOption, Refused
@@ -21,7 +21,7 @@ from .containers_pinned import Pinned, pin_all, refuse_left
 from .result import Result
 
 # What is read for a plan: each attachment with its container's side, and the host's side of all.
-Seen = tuple[Sequence[tuple[Attachment, "End | None"]], Wiring]
+Seen = tuple[Sequence[tuple[Attachment, Optional[End]]], Wiring]
 
 _USUAL_MTU = 1500  # of a bridge that is made without one
 
@@ -39,7 +39,7 @@ def converge(options: Mapping[str, Any], check: bool) -> Result:
     """
     wants = parse(options)
     present = options["state"] == "present"
-    purge = names.interface_name("bridge", options["bridge"] or "") if options.get("purge") else None
+    purge = _purged_bridge(options) if options.get("purge") else None
     wait, timeout = options.get("wait", True), options.get("wait_timeout", 10)
     with lock.held(check), Machine() as machine:
         pinned = pin_all(machine, wants, must_run=present, patience=timeout if wait else 0)
@@ -85,6 +85,12 @@ def parse(options: Mapping[str, Any]) -> tuple[Attachment, ...]:
         if name in given:
             raise InvalidOption(name, given[name], "stands beside attachments; put it into the entry of the list that it is for")
     return attachment.parse_list(items, given)
+
+
+def _purged_bridge(options: Mapping[str, Any]) -> str:
+    if options["state"] == "absent":
+        raise InvalidOption("purge", True, "stands beside state absent; to remove every attachment, give state present and attachments: []")
+    return names.interface_name("bridge", options.get("bridge") or "")
 
 
 def _refuse_same_interface(pinned: Sequence[Pinned]) -> None:
