@@ -8,6 +8,7 @@ address is, instead of after their caches expire.
 
 from __future__ import annotations
 
+import _thread
 import errno
 import socket
 import struct
@@ -32,34 +33,43 @@ _TRIES, _PAUSE = 5, 0.001
 
 
 class Announcer:
-    """Sends announcements, and keeps the sockets until ``close``.
+    """Sends announcements, and closes the sockets on the side until ``close``.
 
     Closing a packet socket waits for an RCU grace period (packet_release() in
     net/packet/af_packet.c), 10 ms and more; closed side by side, many share
-    one.
+    one, and what comes next goes on meanwhile.
     """
 
     def __init__(self) -> None:
-        self._spent: list[socket.socket] = []
+        self._open = 0
+        self._closed = threading.Semaphore(0)
 
     def send(self, link: str, ips: Sequence[str]) -> None:
         """Announce addresses (without prefix length) of a link of the namespace this thread is in."""
         wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_CLOEXEC)
-        self._spent.append(wire)
-        wire.bind((link, 0))
-        mac = wire.getsockname()[4][:6]
-        for ip in ips:
-            _send(wire, _arp(mac, ip) if addresses.family(ip) == addresses.IPV4 else _neighbour_advertisement(mac, ip))
-        if len(self._spent) >= _MOST_OPEN:
+        try:
+            wire.bind((link, 0))
+            mac = wire.getsockname()[4][:6]
+            for ip in ips:
+                _send(wire, _arp(mac, ip) if addresses.family(ip) == addresses.IPV4 else _neighbour_advertisement(mac, ip))
+        finally:
+            # No threading.Thread: its start() waits until the thread runs.
+            _thread.start_new_thread(self._close, (wire,))
+            self._open += 1
+        if self._open >= _MOST_OPEN:
             self.close()
 
     def close(self) -> None:
-        spent, self._spent = self._spent, []
-        closing = [threading.Thread(target=wire.close) for wire in spent]
-        for thread in closing:
-            thread.start()
-        for thread in closing:
-            thread.join()
+        """Wait until all sockets are closed."""
+        while self._open:
+            self._closed.acquire()
+            self._open -= 1
+
+    def _close(self, wire: socket.socket) -> None:
+        try:
+            wire.close()
+        finally:
+            self._closed.release()
 
 
 def _send(wire: socket.socket, frame: bytes) -> None:
