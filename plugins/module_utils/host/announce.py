@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import _thread
 import errno
+import fcntl
 import socket
 import struct
 import threading
@@ -26,10 +27,13 @@ _ARP_REQUEST = 1
 _ICMPV6, _NEIGHBOUR_ADVERTISEMENT, _OVERRIDE = 58, 136, 0x20000000
 _TARGET_LINK_LAYER_ADDRESS = 2
 
+_SIOCGIFFLAGS, _IFF_RUNNING = 0x8913, 0x40
+
 _MOST_OPEN = 128
 
 # An announcement that still finds no room is given up: neighbours then learn a little later.
 _TRIES, _PAUSE = 5, 0.001
+_RUNNING_TRIES = 50
 
 
 class Announcer:
@@ -50,6 +54,7 @@ class Announcer:
         try:
             wire.bind((link, 0))
             mac = wire.getsockname()[4][:6]
+            _await_running(wire, link)
             for ip in ips:
                 _send(wire, _arp(mac, ip) if addresses.family(ip) == addresses.IPV4 else _neighbour_advertisement(mac, ip))
         finally:
@@ -70,6 +75,16 @@ class Announcer:
             wire.close()
         finally:
             self._closed.release()
+
+
+def _await_running(wire: socket.socket, link: str) -> None:
+    # Being up is not enough: until a kernel worker (net/core/link_watch.c) has seen the carrier, the link drops
+    # what it is given without a word, and the bridge's port does not forward yet. One of six was lost.
+    for _attempt in range(_RUNNING_TRIES):
+        (flags,) = struct.unpack_from("=H", fcntl.ioctl(wire, _SIOCGIFFLAGS, struct.pack("16sH22x", link.encode(), 0)), 16)
+        if flags & _IFF_RUNNING:
+            return
+        time.sleep(_PAUSE)
 
 
 def _send(wire: socket.socket, frame: bytes) -> None:
