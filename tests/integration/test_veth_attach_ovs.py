@@ -50,13 +50,13 @@ def test_separates_vlans_and_carries_tcp(host):
     assert tcp_answer(host, "red1", "red2", "192.168.5.11") == "hello"
 
 
-def test_corrects_a_port_in_place(host):
-    make_ovs_bridge(host)
-    make_ovs_bridge(host, "ovs1")
-    make_namespaces(host, "probe")
+def test_corrects_a_port_in_place(hosta):
+    make_ovs_bridge(hosta)
+    make_ovs_bridge(hosta, "ovs1")
+    make_namespaces(hosta, "probe")
     wanted = {"netns": "probe", "bridge": "ovs0", "host_interface": "probe0", "vlan": 10, "addresses": ["192.168.5.10/24"]}
-    attach_thoroughly(host, **wanted)
-    index = link(host, "eth1", "probe")["ifindex"]
+    attach_thoroughly(hosta, **wanted)
+    index = link(hosta, "eth1", "probe")["ifindex"]
     drifts = (
         ("set", "port", "probe0", "tag=20"),
         ("clear", "port", "probe0", "tag"),
@@ -66,23 +66,23 @@ def test_corrects_a_port_in_place(host):
         ("del-port", "probe0", "--", "add-port", "ovs1", "probe0"),
     )
     for drift in drifts:
-        host.run("ovs-vsctl", *drift)
-        assert attach(host, **wanted)["changed"], drift
-        assert host.run("ovs-vsctl", "port-to-br", "probe0").stdout.strip() == "ovs0"
-        assert _tag(host, "probe0") == ["10", "[]", "[]"]
-        assert link(host, "eth1", "probe")["ifindex"] == index
-    assert not attach(host, **wanted)["changed"]
-    host.run("ip", "netns", "exec", "probe", "ethtool", "-K", "eth1", "tx", "on")
-    switched = attach_thoroughly(host, **wanted)
+        hosta.run("ovs-vsctl", *drift)
+        assert attach(hosta, **wanted)["changed"], drift
+        assert hosta.run("ovs-vsctl", "port-to-br", "probe0").stdout.strip() == "ovs0"
+        assert _tag(hosta, "probe0") == ["10", "[]", "[]"]
+        assert link(hosta, "eth1", "probe")["ifindex"] == index
+    assert not attach(hosta, **wanted)["changed"]
+    hosta.run("ip", "netns", "exec", "probe", "ethtool", "-K", "eth1", "tx", "on")
+    switched = attach_thoroughly(hosta, **wanted)
     assert [line.partition(" in ")[0] for line in switched["operations"]] == ["switch the TX checksum offload of eth1 off (userspace datapath)"]
 
     # Another tag, then none: the port stays the same one, as its id in the database shows.
-    uuid = host.run("ovs-vsctl", "get", "port", "probe0", "_uuid").stdout
-    assert len(attach_thoroughly(host, **{**wanted, "vlan": 4094})["operations"]) >= 1
-    assert _tag(host, "probe0") == ["4094", "[]", "[]"]
-    attach_thoroughly(host, **{**wanted, "vlan": None})
-    assert _tag(host, "probe0") == ["[]", "[]", "[]"]
-    assert host.run("ovs-vsctl", "get", "port", "probe0", "_uuid").stdout == uuid
+    uuid = hosta.run("ovs-vsctl", "get", "port", "probe0", "_uuid").stdout
+    assert len(attach_thoroughly(hosta, **{**wanted, "vlan": 4094})["operations"]) >= 1
+    assert _tag(hosta, "probe0") == ["4094", "[]", "[]"]
+    attach_thoroughly(hosta, **{**wanted, "vlan": None})
+    assert _tag(hosta, "probe0") == ["[]", "[]", "[]"]
+    assert hosta.run("ovs-vsctl", "get", "port", "probe0", "_uuid").stdout == uuid
 
 
 def test_moves_between_a_linux_bridge_and_open_vswitch(host):
@@ -100,24 +100,24 @@ def test_moves_between_a_linux_bridge_and_open_vswitch(host):
     assert link(host, "eth1", "probe")["ifindex"] == index
 
 
-def test_purges_and_removes_ports_from_the_database(host):
-    make_ovs_bridge(host)
-    make_namespaces(host, "one", "two", "three")
-    host.run("ovs-vsctl", "add-port", "ovs0", "foreign0", "--", "set", "interface", "foreign0", "type=internal")
+def test_purges_and_removes_ports_from_the_database(hosta):
+    make_ovs_bridge(hosta)
+    make_namespaces(hosta, "one", "two", "three")
+    hosta.run("ovs-vsctl", "add-port", "ovs0", "foreign0", "--", "set", "interface", "foreign0", "type=internal")
     listed = [{"netns": name, "host_interface": f"{name}0"} for name in ("one", "two", "three")]
-    attach(host, bridge="ovs0", attachments=listed)
-    assert ovs_ports(host) == {"one0", "two0", "three0", "foreign0"}
+    attach(hosta, bridge="ovs0", attachments=listed)
+    assert ovs_ports(hosta) == {"one0", "two0", "three0", "foreign0"}
 
-    attach_thoroughly(host, bridge="ovs0", attachments=listed[:2], purge=True)
-    assert ovs_ports(host) == {"one0", "two0", "foreign0"}
-    attach_thoroughly(host, netns="two", state="absent")
-    assert ovs_ports(host) == {"one0", "foreign0"}
+    attach_thoroughly(hosta, bridge="ovs0", attachments=listed[:2], purge=True)
+    assert ovs_ports(hosta) == {"one0", "two0", "foreign0"}
+    attach_thoroughly(hosta, netns="two", state="absent")
+    assert ovs_ports(hosta) == {"one0", "foreign0"}
     # The namespace goes, and with it the veth, but not its port: that is in the database until we remove it.
-    host.run("ip", "netns", "delete", "one")
-    _gone(host, "one0")
-    assert ovs_ports(host) == {"one0", "foreign0"}
-    attach_thoroughly(host, netns="one", state="absent")
-    assert ovs_ports(host) == {"foreign0"}
+    hosta.run("ip", "netns", "delete", "one")
+    _gone(hosta, "one0")
+    assert ovs_ports(hosta) == {"one0", "foreign0"}
+    attach_thoroughly(hosta, netns="one", state="absent")
+    assert ovs_ports(hosta) == {"foreign0"}
 
 
 def test_a_container_restart_leaves_no_dead_port_after_the_next_run(host):

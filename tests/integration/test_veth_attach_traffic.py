@@ -69,21 +69,21 @@ def test_reaches_the_other_host_by_gateway_and_masquerade(hosta, lab_hosts):
         sniffer.wait()
 
 
-def test_announces_new_addresses_to_neighbours(host):
-    make_bridge(host)
-    make_namespaces(host, "neighbour", "probe")
-    attach(host, netns="neighbour", bridge="br0", addresses=["192.168.5.99/24"])
+def test_announces_new_addresses_to_neighbours(hosta):
+    make_bridge(hosta)
+    make_namespaces(hosta, "neighbour", "probe")
+    attach(hosta, netns="neighbour", bridge="br0", addresses=["192.168.5.99/24"])
     wanted = {"netns": "probe", "bridge": "br0", "addresses": ["192.168.5.10/24", "fd00:5::10/64"], "mac": "02:00:00:00:00:10"}
 
-    heard = _overheard(host, lambda: attach(host, **wanted))
+    heard = _overheard(hosta, lambda: attach(hosta, **wanted))
     assert _GRATUITOUS in heard and _UNSOLICITED in heard
     assert "02:00:00:00:00:10 > ff:ff:ff:ff:ff:ff" in heard and "destination link-address option (2), length 8 (1): 02:00:00:00:00:10" in heard
-    heard = _overheard(host, lambda: attach(host, **wanted))
+    heard = _overheard(hosta, lambda: attach(hosta, **wanted))
     assert _GRATUITOUS not in heard
-    heard = _overheard(host, lambda: attach_thoroughly(host, **{**wanted, "mac": "02:00:00:00:00:11"}))
+    heard = _overheard(hosta, lambda: attach_thoroughly(hosta, **{**wanted, "mac": "02:00:00:00:00:11"}))
     assert _GRATUITOUS in heard and "02:00:00:00:00:11 > 33:33:00:00:00:01" in heard
     done = []
-    heard = _overheard(host, lambda: done.append(attach_thoroughly(host, announce=False, **wanted)))
+    heard = _overheard(hosta, lambda: done.append(attach_thoroughly(hosta, announce=False, **wanted)))
     assert _GRATUITOUS not in heard
     assert not any("announce" in line for line in done[0]["operations"])
 
