@@ -318,7 +318,8 @@ def _ipv6_operations(one: Found, shown: str | None) -> list[Operation]:
 def _correction(one: Found, inner: Link, outer: Link, wiring: Wiring, ovs: _OvsChanges, taken: Collection[tuple[str, int]]) -> list[Operation]:
     want, end, place = one.want, one.end, one.end.place
     shown = end.namespace.addresses.get(inner.name, ())
-    own_routes = tuple(replace(entry, link=want.interface) for entry in end.namespace.routes if entry.link == inner.name)
+    # Put back on the way is what is not another attachment's by then.
+    own_routes = tuple(replace(entry, link=want.interface) for entry in end.namespace.routes if entry.link == inner.name and entry.key not in taken)
     operations = _outer_identity(one, outer, wiring, ovs)
     if inner.name != want.interface:
         ipv6 = tuple(address for address in shown if addresses.family(address) == addresses.IPV6)
@@ -408,7 +409,7 @@ def _routing(one: Found, taken: Collection[tuple[str, int]]) -> tuple[list[Opera
     operations = _remember_displaced(place, operations, want.interface) + operations
     surplus = _surplus_routes(want, wanted, shown, taken) if want.routes is not None else []
     operations += [RemoveRoute(place, entry) for entry in surplus]
-    keys = {entry.key for entry in (*wanted, *surplus)}
+    keys = {*(entry.key for entry in (*wanted, *surplus)), *taken}
     return operations, (*wanted, *(entry for entry in shown if entry.link == want.interface and entry.key not in keys))
 
 
