@@ -37,7 +37,9 @@ _DRIFTS = {
     "renamed in the container": "ip -n probe link set eth1 down; ip -n probe link set eth1 name wrong up",
     "renamed on the host": "ip link set probe0 name wrong0",
     "default routes gone": "ip -n probe route del default; ip -n probe -6 route del default",
-    "default route through another gateway": "ip -n probe route replace default via 192.168.5.77; ip -n probe -6 route replace default via fd00:5::77 metric 1024",
+    "default route through another gateway": (
+        "ip -n probe route replace default via 192.168.5.77; ip -n probe -6 route replace default via fd00:5::77 metric 1024"
+    ),
     "route gone": "ip -n probe route del 10.20.0.0/16; ip -n probe -6 route del fd00:20::/48",
     "route of ours too many": "ip -n probe route add 10.99.0.0/16 via 192.168.5.1 proto 112",
     "alias overwritten": "ip link set probe0 alias 'pipefitter'",

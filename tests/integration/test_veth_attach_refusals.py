@@ -58,9 +58,16 @@ _BAD = {
     "route with host bits": ({"routes": [{"destination": "10.0.0.1/8"}]}, "routes[0].destination", "10.0.0.0/8"),
     "default route as a route": ({"routes": [{"destination": "0.0.0.0/0", "gateway": "10.0.0.1"}]}, "routes[0].destination", "gateway"),
     "route through the other family": ({"routes": [{"destination": "10.0.0.0/8", "gateway": "fd00::1"}]}, "routes[0].gateway", "IPv4"),
-    "interface twice in a list": ({"netns": None, "attachments": [{"netns": "probe"}, {"netns": "/run/netns/probe"}]}, "attachments[1].interface", "attachments[0]"),
+    "interface twice in a list": (
+        {"netns": None, "attachments": [{"netns": "probe"}, {"netns": "/run/netns/probe"}]},
+        "attachments[1].interface",
+        "attachments[0]",
+    ),
     "address twice in a list": (
-        {"netns": None, "attachments": [{"netns": "probe", "addresses": ["10.0.0.1/8"]}, {"netns": "probe", "interface": "eth2", "addresses": ["10.0.0.1/16"]}]},
+        {
+            "netns": None,
+            "attachments": [{"netns": "probe", "addresses": ["10.0.0.1/8"]}, {"netns": "probe", "interface": "eth2", "addresses": ["10.0.0.1/16"]}],
+        },
         "attachments[1].addresses",
         "attachments[0]",
     ),
@@ -100,7 +107,7 @@ def test_leaves_names_that_others_have_taken(hosta):
     assert "host_interface: 'second0' is taken on this host by the attachment eth1 of netns /run/netns/second" in said
     said = refused(hosta, netns="probe", bridge="br0", interface="eth5", state="absent")
     assert "interface: 'eth5'" in said and "was not made by this collection and stays" in said
-    said = refused(hosta, attachments=[{"netns": "probe", "bridge": "br0", "host_interface": "same0"}, {"netns": "second", "bridge": "br0", "host_interface": "same0"}])
+    said = refused(hosta, bridge="br0", attachments=[{"netns": name, "host_interface": "same0"} for name in ("probe", "second")])
     assert "attachments[1].host_interface: 'same0'" in said
 
 

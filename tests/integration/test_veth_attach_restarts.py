@@ -94,7 +94,8 @@ def test_a_pid_that_another_process_has_now_gets_no_interface_of_the_first(host)
     make_bridge(host)
     make_namespaces(host, "old", "new")
     # What a reused PID comes to: the same number, first in one namespace and then in another.
-    mover = host.start("sh", "-c", "exec ip netns exec old sh -c 'echo $$ >/run/mover; until [ -e /run/move ]; do sleep 0.05; done; exec nsenter --net=/run/netns/new sleep 100'")
+    script = "echo $$ >/run/mover; until [ -e /run/move ]; do sleep 0.05; done; exec nsenter --net=/run/netns/new sleep 100"
+    mover = host.start("ip", "netns", "exec", "old", "sh", "-c", script)
     try:
         while not host.run("cat", "/run/mover", check=False).stdout.strip():
             pass

@@ -55,9 +55,7 @@ def test_reaches_the_other_host_by_gateway_and_masquerade(hosta, lab_hosts):
     hosta.module("container_bridge", name="br0", addresses=["192.168.5.1/24"], masquerade=True, ip_forward=True)
     make_namespaces(hosta, "probe")
     attach(hosta, netns="probe", bridge="br0", addresses=["192.168.5.10/24"], gateway="192.168.5.1")
-    address = {
-        host.name: next(entry["local"] for entry in host.ip("addr", "show", "dev", "eth0")[0]["addr_info"] if entry["family"] == "inet") for host in (hosta, other)
-    }
+    address = {host.name: host.ip("-4", "addr", "show", "dev", "eth0")[0]["addr_info"][0]["local"] for host in (hosta, other)}
     sniffer = other.start("sh", "-c", "exec timeout 10 tcpdump -l -n -i eth0 -c 1 'icmp[icmptype] == icmp-echo' >/run/seen 2>/run/listening")
     try:
         _listens(other)

@@ -71,7 +71,10 @@ def refuse_left(machine: Machine, pinned: Sequence[Pinned]) -> None:
     for one in pinned:
         namespace_pinned = machine.pinned(one.place) if one.place is not None else None
         if namespace_pinned is not None and namespace_pinned.left():
-            raise Refused(f"{one.place} stopped or restarted while {one.want.interface} was being attached to it, which is gone with its old network; run the task again")
+            raise Refused(
+                f"{one.place} stopped or restarted while {one.want.interface} was being attached to it, which is gone with its old network; "
+                "run the task again"
+            )
 
 
 def _containers(targets: Iterable[Target]) -> dict[Target, Container | None]:
