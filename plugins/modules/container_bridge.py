@@ -15,8 +15,9 @@ description:
   - Creates a Linux bridge with its addresses, settings, forwarding and source NAT, or changes in place what differs.
   - What is not asked for is left as it is. All changes go through netlink; none of C(ip), C(brctl) or C(sysctl) is run.
   - If an operation fails, those before it are undone. A run that was interrupted is completed by the next one.
-  - On a host where Docker filters forwarded traffic (the chain C(DOCKER-USER) exists), traffic of the bridge is let through there,
-    and replies to it. New connections from outside stay subject to Docker's policy.
+  - On a host where Docker filters forwarded traffic (the chain C(DOCKER-USER) exists), traffic within the bridge is let through there,
+    and replies to it. With O(ip_forward) or O(masquerade), so is what leaves by an interface that has routes, but not what goes to
+    networks of Docker. New connections from outside stay subject to Docker's policy.
 requirements:
   - pyroute2 >= 0.6.4 (on the host)
   - netaddr (on the host)
@@ -82,7 +83,7 @@ options:
   members:
     description:
       - Interfaces of the host that are to be ports of the bridge. Ports that are not in the list are left alone.
-      - An interface by which the host is reached (default route, or the address of the SSH session) is refused.
+      - An interface by which the host may be reached is refused, that is one that holds an address or carries a default route.
     type: list
     elements: str
   ip_forward:

@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 from lab_hosts import LAB, ModuleFailed
-from wiring import assert_same, everything, held, link, make_bridge, make_namespaces, ping, ports
+from wiring import assert_same, everything, held, link, make_bridge, make_containers, make_namespaces, ping, ports
 
 
 def bridge(host, name="br0", **options):
@@ -243,3 +243,32 @@ def test_uses_anothers_bridge_without_taking_what_it_has(host):
 
     assert held(host, "br0") == {"10.50.0.1/24", "192.168.5.1/24"}
     assert "ifalias" not in link(host, "br0")
+
+
+def test_opens_none_of_dockers_networks(host):
+    make_containers(host, "docked", network="bridge")
+    its_address = host.run("docker", "inspect", "-f", "{{.NetworkSettings.IPAddress}}", "docked").stdout.strip()
+    bridge_thoroughly(host, addresses=["192.168.5.1/24"], ip_forward=True, masquerade=True)
+    make_namespaces(host, "web1")
+    host.module("veth_attach", bridge="br0", netns="web1", addresses=["192.168.5.11/24"], gateway="192.168.5.1")
+
+    assert host.run("ping", "-c", "1", "-W", "2", its_address).returncode == 0  # it is there
+    assert not ping(host, "web1", its_address)
+
+
+def test_makes_an_address_its_own_that_was_there_on_lease(host):
+    bridge(host)
+    host.run("ip", "addr", "add", "192.168.5.1/24", "dev", "br0", "valid_lft", "3600", "preferred_lft", "3600")
+
+    bridge_thoroughly(host, addresses=["192.168.5.1/24"])
+
+    assert "dynamic" not in host.run("ip", "addr", "show", "dev", "br0").stdout
+
+
+def test_removes_an_address_that_has_the_other_ends_beside_it(host):
+    bridge(host)
+    host.run("ip", "addr", "add", "10.7.0.1", "peer", "10.7.0.2/32", "dev", "br0")
+
+    bridge_thoroughly(host, addresses=["192.168.5.1/24"])
+
+    assert held(host, "br0") == {"192.168.5.1/24"}

@@ -133,3 +133,12 @@ def test_a_bridge_left_under_its_birth_name_is_taken_up(host):
 
     assert done["bridge"]["mtu"] == 1400
     assert [entry["ifname"] for entry in host.ip("link", "show") if entry["ifname"].startswith("pfb")] == []
+
+
+@pytest.mark.parametrize("words", [("10.88.0.11/24",), ("10.88.0.11/24", "valid_lft", "3600", "preferred_lft", "3600"), ("fd00:88::11/64",)])
+def test_refuses_a_member_that_holds_an_address(hosta, words):
+    # Whether an SSH session came in by it can't be known: sudo hides SSH_CONNECTION.
+    make_port(hosta)
+    hosta.run("ip", "addr", "add", words[0], "dev", "port0", *words[1:])
+    said = refused(hosta, "container_bridge", name="br0", members=["port0"])
+    assert "members[0]: 'port0' holds" in said and words[0] in said and "lock you out" in said

@@ -25,6 +25,7 @@ pytestmark = needs_root
 KINDS = ("nft", "legacy")
 PROGRAM = {"ip": "iptables", "ip6": "ip6tables"}
 BR0, BR1 = AcceptedBridge("ip", "br0"), AcceptedBridge("ip", "br1")
+BR1_OUT = AcceptedBridge("ip", "br1", ("eth0", "tun0"))
 BR0_V6 = AcceptedBridge("ip6", "br0")
 
 # What Docker Engine 20.10 leaves behind with one published port, as iptables-save prints it.
@@ -117,15 +118,19 @@ def test_what_was_added_is_read_back_and_goes_without_a_trace(kind):
     before = everything()
     ours = DockerUser()
     assert ours.accepted_bridges() == ({"ip", "ip6"}, frozenset())
-    ours.apply(add=[BR1, BR0, BR0_V6])
-    assert ours.accepted_bridges() == ({"ip", "ip6"}, {BR0, BR1, BR0_V6})
+    ours.apply(add=[BR1_OUT, BR0, BR0_V6])
+    assert ours.accepted_bridges() == ({"ip", "ip6"}, {BR0, BR1_OUT, BR0_V6})
     assert chain("DOCKER-USER", kind) == ["-A DOCKER-USER -j PIPEFITTER", "-A DOCKER-USER -j RETURN"]
     ours.apply(remove=[BR0])
-    assert ours.accepted_bridges() == ({"ip", "ip6"}, {BR1, BR0_V6})
+    assert ours.accepted_bridges() == ({"ip", "ip6"}, {BR1_OUT, BR0_V6})
     assert chain("PIPEFITTER", kind) == [
-        "-A PIPEFITTER -i br1 -j ACCEPT",
+        "-A PIPEFITTER -i br1 -o br1 -j ACCEPT",
+        "-A PIPEFITTER -i br1 -o eth0 -j ACCEPT",
+        "-A PIPEFITTER -i br1 -o tun0 -j ACCEPT",
         "-A PIPEFITTER -o br1 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
     ]
+    ours.apply(add=[BR1], remove=[BR1_OUT])
+    assert ours.accepted_bridges() == ({"ip", "ip6"}, {BR1, BR0_V6})
     ours.apply(remove=[BR1, BR0_V6])
     assert everything() == before
 
@@ -280,6 +285,8 @@ def test_packets_of_our_bridge_pass_and_strangers_do_not(kind):
 
     DockerUser().apply(add=[BR0])
     assert seen_source(web, neighbour, "192.168.5.3") == "192.168.5.2"
+    assert seen_source(web, outside, "10.0.0.2") is None, "it left by an interface that is none of its uplinks, such as Docker's networks"
+    DockerUser().apply(add=[AcceptedBridge("ip", "br0", ("vout",))], remove=[BR0])
     assert seen_source(web, outside, "10.0.0.2") == "192.168.5.2"
     outside.sendto(b"reply", ("192.168.5.2", web.getsockname()[1]))
     assert web.recv(16) == b"reply"

@@ -31,7 +31,7 @@ ovs-vsctl --format=json --columns=name,tag,trunks,vlan_mode,external_ids,interfa
 
 # What moves by itself: the bridge's clocks, what duplicate address detection is at; the labels that the kernel
 # gives IPv4 addresses when their link is renamed, and what a bridge learned of its ports.
-_MOVING = ("_timer", "tentative", "operstate", "expires", "label", "tso_max")
+_MOVING = ("_timer", "life_time", "tentative", "operstate", "expires", "label", "tso_max")
 
 
 def everything(host) -> dict:

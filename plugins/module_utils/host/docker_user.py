@@ -8,11 +8,17 @@ others, so the existence of that chain, and nothing else, is what makes us think
 that Docker filters here. (Docker 29 can be told to use nftables itself; it then
 has no such chain, and no policy that drops what is not its own.)
 
-Behind one jump stands one chain of ours, with two rules a bridge::
+Behind one jump stands one chain of ours, with two rules a bridge and one for
+each uplink it may leave by::
 
     -A DOCKER-USER -j PIPEFITTER
-    -A PIPEFITTER -i br0 -j ACCEPT
+    -A PIPEFITTER -i br0 -o br0 -j ACCEPT
+    -A PIPEFITTER -i br0 -o eth0 -j ACCEPT
     -A PIPEFITTER -o br0 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
+
+A bare ``-i br0`` would open all of Docker's networks to br0, unpublished ports
+and internal networks too: what is accepted here never gets to Docker's own
+isolation.
 
 New connections from elsewhere to a container stay subject to what follows. A
 jump that an administrator's rules precede stays where it is: those rules are
@@ -60,12 +66,8 @@ class DockerUser:
         """
         filters = list(_filters())
         families = frozenset(each.family for each in filters)
-        accepted = (
-            AcceptedBridge(family, bridge)
-            for family in families
-            for bridge in frozenset.intersection(*(each.in_effect() for each in filters if each.family == family))
-        )
-        return families, frozenset(accepted)
+        accepted = (frozenset.intersection(*(each.in_effect() for each in filters if each.family == family)) for family in families)
+        return families, frozenset().union(*accepted)
 
     def apply(self, add: Iterable[AcceptedBridge] = (), remove: Iterable[AcceptedBridge] = ()) -> None:
         """Accept the bridges ``add`` and no longer accept ``remove``; each may be so already.
@@ -77,13 +79,14 @@ class DockerUser:
         """
         added, removed = frozenset(add), frozenset(remove)
         for accepted in added:
-            literal_interface(accepted.bridge)
+            for name in (accepted.bridge, *accepted.uplinks):
+                literal_interface(name)
         filters = list(_filters())
         _refuse_unfiltered(added, frozenset(each.family for each in filters))
         done: list[_Filter] = []
         try:
             for each in filters:
-                wanted = (each.bridges | _bridges(each.family, added)) - _bridges(each.family, removed)
+                wanted = each.accepted - removed | {one for one in added if one.family == each.family}
                 if each.differs(wanted):
                     each.restore(each.rewrite(wanted))
                     done.append(each)
@@ -104,11 +107,15 @@ class _Filter:
     rules: list[str] = field(default_factory=list)
 
     @property
-    def bridges(self) -> frozenset[str]:
-        """Bridges of which both rules are there, whether or not the jump is."""
-        entries = (rule.split() for rule in self.rules)
-        names = {words[3] for words in entries if words[2:3] == ["-i"] and words[4:] == ["-j", "ACCEPT"]}
-        return frozenset(name for name in names if set(_rules((name,))) <= set(self.rules))
+    def accepted(self) -> frozenset[AcceptedBridge]:
+        """Bridges whose rules are all there, whether or not the jump is."""
+        leaving: dict[str, set[str]] = {}
+        for rule in self.rules:
+            words = rule.split()
+            if words[2::2] == ["-i", "-o", "-j"] and words[-1] == "ACCEPT":
+                leaving.setdefault(words[3], set()).add(words[5])
+        found = (AcceptedBridge(self.family, bridge, tuple(sorted(out - {bridge}))) for bridge, out in leaving.items())
+        return frozenset(one for one in found if set(_rules((one,))) <= set(self.rules))
 
     @property
     def reached(self) -> bool:
@@ -116,15 +123,15 @@ class _Filter:
         before_return = self.hook[: self.hook.index(_RETURN)] if _RETURN in self.hook else self.hook
         return self.has_chain and _JUMP in before_return
 
-    def in_effect(self) -> frozenset[str]:
-        return self.bridges if self.reached else frozenset()
+    def in_effect(self) -> frozenset[AcceptedBridge]:
+        return self.accepted if self.reached else frozenset()
 
-    def differs(self, wanted: frozenset[str]) -> bool:
+    def differs(self, wanted: frozenset[AcceptedBridge]) -> bool:
         if not wanted:
             return self.has_chain or _JUMP in self.hook
         return not self.reached or self.rules != _rules(wanted)
 
-    def rewrite(self, wanted: frozenset[str]) -> list[str]:
+    def rewrite(self, wanted: frozenset[AcceptedBridge]) -> list[str]:
         """Lines for iptables-restore that make our part hold ``wanted`` and leave all else.
 
         ``:CHAIN -`` creates a chain or, under ``--noflush``, empties that one alone.
@@ -192,20 +199,16 @@ def _read(family: str, kind: str) -> _Filter | None:
     )
 
 
-def _rules(bridges: Iterable[str]) -> list[str]:
+def _rules(accepted: Iterable[AcceptedBridge]) -> list[str]:
     """Our rules, spelled as iptables-save prints them."""
     return [
         rule
-        for bridge in sorted(bridges)
+        for one in sorted(accepted)
         for rule in (
-            f"-A {_CHAIN} -i {bridge} -j ACCEPT",
-            f"-A {_CHAIN} -o {bridge} -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
+            *(f"-A {_CHAIN} -i {one.bridge} -o {out} -j ACCEPT" for out in (one.bridge, *one.uplinks)),
+            f"-A {_CHAIN} -o {one.bridge} -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
         )
     ]
-
-
-def _bridges(family: str, accepted: Iterable[AcceptedBridge]) -> frozenset[str]:
-    return frozenset(each.bridge for each in accepted if each.family == family)
 
 
 def _refuse_unfiltered(added: frozenset[AcceptedBridge], families: frozenset[str]) -> None:

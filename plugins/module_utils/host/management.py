@@ -4,26 +4,19 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 
-from ..model import addresses
+from ..model.addresses import is_link_local
 from ..model.host import Namespace
 
-_SSH = "SSH_CONNECTION"  # sshd(8): client address and port, server address and port
 
+def interfaces(host: Namespace, held: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
+    """Return the interfaces by which this host may be reached, each with the reason.
 
-def interfaces(host: Namespace) -> dict[str, str]:
-    """Return the interfaces by which this host is reached, each with the reason."""
-    found = {entry.link: "carries this host's default route" for entry in host.routes if entry.is_default}
-    server = ssh_server(os.environ)
-    for link, held in host.addresses.items():
-        if server and any(addresses.bare(address) == server for address in held):
-            found[link] = f"carries {server}, the address this SSH session came in by"
+    ``held`` are the addresses of the interfaces in question, leased ones too.
+    Any address counts: sudo hides by which one an SSH session came in, and
+    routes may stand in any table.
+    """
+    found = {link: f"holds {', '.join(lasting)}" for link, shown in held.items() if (lasting := [one for one in shown if not is_link_local(one)])}
+    found.update({entry.link: "carries this host's default route" for entry in host.routes if entry.is_default})
     return found
-
-
-def ssh_server(environment: Mapping[str, str]) -> str | None:
-    """Return the address of this host that the SSH session was opened to, ``None`` without one."""
-    words = environment.get(_SSH, "").split()
-    return words[2].partition("%")[0] if len(words) == 4 else None

@@ -73,13 +73,16 @@ class NetworkNamespace:
         self._indexes = {link.name: link.index for link in found.values()}
         return found
 
-    def addresses(self, links: Iterable[Link]) -> dict[str, tuple[str, ...]]:
-        """Return the permanent addresses of ``links`` by link name. One dump for both families."""
+    def addresses(self, links: Iterable[Link], leased: bool = False) -> dict[str, tuple[str, ...]]:
+        """Return the permanent addresses of ``links`` by link name, with ``leased`` those that have a lifetime too.
+
+        One dump for both families.
+        """
         by_index = {link.index: link.name for link in links}
         found: dict[str, list[str]] = {name: [] for name in by_index.values()}
         for payload, decode in self._socket.dump(rtnetlink.RTM_GETADDR, "ifaddrmsg", {"family": 0}):
             _family, prefix, flags, _scope, index = _IFADDR.unpack_from(payload)
-            if index in by_index and flags & _IFA_F_PERMANENT:
+            if index in by_index and (leased or flags & _IFA_F_PERMANENT):
                 entry = decode()
                 # On a point-to-point link IFA_ADDRESS is the other end; IFA_LOCAL is ours (IPv4 only).
                 address = entry.get_attr("IFA_LOCAL") or entry.get_attr("IFA_ADDRESS")
@@ -92,8 +95,9 @@ class NetworkNamespace:
         for version in families:
             header = {"family": int(_FAMILIES[version]), "table": _RT_TABLE_MAIN}
             for payload, decode in self._socket.dump(rtnetlink.RTM_GETROUTE, "rtmsg", header):
-                _family, prefix, _src, _tos, table, protocol, _scope, kind, _flags = _RTMSG.unpack_from(payload)
-                if table == _RT_TABLE_MAIN and kind == _RTN_UNICAST and (connected or protocol != _RTPROT_KERNEL):
+                family, prefix, _src, _tos, table, protocol, _scope, kind, _flags = _RTMSG.unpack_from(payload)
+                # Asked for a family it was built or booted without, the kernel shows all others.
+                if family == header["family"] and table == _RT_TABLE_MAIN and kind == _RTN_UNICAST and (connected or protocol != _RTPROT_KERNEL):
                     found.append(_route(decode(), version, prefix, protocol, names_by_index))
         return tuple(found)
 
@@ -155,20 +159,20 @@ class NetworkNamespace:
             0,
             [("IFLA_IFNAME", birth_name), ("IFLA_MTU", mtu), info],
         )
-        self.claim(birth_name, name, alias, alternative_name)
+        try:
+            self.claim(birth_name, name, alias, alternative_name)
+        except KernelError:
+            self.delete_link(birth_name)
+            raise
 
     def claim(self, birth_name: str, name: str, alias: str, alternative_name: str) -> None:
         """Give a link its name, our mark and, where the kernel has them (5.5), the readable name beside."""
         try:
-            try:
-                self._claim(birth_name, name, [("IFLA_IFALIAS", alias), _NO_LINK_LOCAL])
-            except KernelError as error:
-                if error.code != errno.EAFNOSUPPORT:
-                    raise
-                self._claim(birth_name, name, [("IFLA_IFALIAS", alias)])  # a kernel without IPv6
-        except KernelError:
-            self.delete_link(birth_name)
-            raise
+            self._claim(birth_name, name, [("IFLA_IFALIAS", alias), _NO_LINK_LOCAL])
+        except KernelError as error:
+            if error.code != errno.EAFNOSUPPORT:
+                raise
+            self._claim(birth_name, name, [("IFLA_IFALIAS", alias)])  # a kernel without IPv6
         self._indexes.pop(birth_name, None)
         if not alternative_name:
             return
@@ -230,6 +234,9 @@ class NetworkNamespace:
             self._renamed(name, new)
             return
         except KernelError as error:
+            if error.code == errno.EEXIST and self._drop_alternative_name(name, new):
+                self.rename_link(name, new, keep_addresses, keep_routes)
+                return
             if error.code != errno.EBUSY:
                 raise
         self._change(f"take {name} down", 0, index, [], {"flags": 0, "change": _IFF_UP})
@@ -239,6 +246,18 @@ class NetworkNamespace:
         finally:
             self._change(f"bring {name} up", 0, index, [], {"flags": _IFF_UP, "change": _IFF_UP})
         self.put_back(new, keep_addresses, keep_routes)
+
+    def _drop_alternative_name(self, name: str, alternative: str) -> bool:
+        """Take an alternative name off a link that is to bear it as its own; tell whether it had it."""
+        properties = {"attrs": [("IFLA_ALT_IFNAME", alternative)]}
+        try:
+            self._socket.request(
+                f"take the name {alternative} off {name}", rtnetlink.RTM_DELLINKPROP, "ifinfmsg",
+                0, {"index": self._index(name)}, [("IFLA_PROP_LIST", properties)],
+            )  # fmt: skip
+        except KernelError:
+            return False
+        return True
 
     def delete_link(self, name: str) -> None:
         """Delete a link; one that is gone already is as good."""
@@ -252,13 +271,13 @@ class NetworkNamespace:
     # ---- addresses and routes
 
     def add_address(self, link: str, address: str) -> None:
-        """Add an address; one that is there already is as good.
+        """Add an address, for good: one that is there already on lease (DHCP) loses its lifetime.
 
         IPv6 addresses are used at once (NODAD): they were declared, and a
         tentative address fails connections for a second.
         """
         try:
-            self._address(f"add address {address} to {link}", rtnetlink.RTM_NEWADDR, rtnetlink.NLM_F_CREATE | rtnetlink.NLM_F_EXCL, link, address)
+            self._address(f"add address {address} to {link}", rtnetlink.RTM_NEWADDR, rtnetlink.NLM_F_CREATE | rtnetlink.NLM_F_REPLACE, link, address)
         except KernelError as error:
             if error.code != errno.EEXIST:
                 raise
@@ -266,12 +285,25 @@ class NetworkNamespace:
     def remove_address(self, link: str, address: str, keep_addresses: Collection[str] = (), keep_routes: Collection[Route] = ()) -> None:
         """Remove an address. Without promote_secondaries the kernel drops the later addresses of its subnet, and
         with the last address the link's routes: those given are put back."""
+        what = f"remove address {address} from {link}"
         try:
-            self._address(f"remove address {address} from {link}", rtnetlink.RTM_DELADDR, 0, link, address)
+            self._address(what, rtnetlink.RTM_DELADDR, 0, link, address)
         except KernelError as error:
             if error.code not in (errno.EADDRNOTAVAIL, errno.ENODEV):
                 raise
+            if error.code == errno.EADDRNOTAVAIL and text.family(address) == text.IPV4:
+                self._remove_peer_address(what, link, address)
         self.put_back(link, keep_addresses, keep_routes)
+
+    def _remove_peer_address(self, what: str, link: str, address: str) -> None:
+        """Remove an address that has the other end's beside it (``ip address add … peer …``): by itself alone."""
+        header = {"family": int(socket.AF_INET), "prefixlen": int(address.partition("/")[2])}
+        local = [("IFA_LOCAL", text.bare(address))]
+        try:
+            self._with_index(link, lambda index: self._socket.request(what, rtnetlink.RTM_DELADDR, "ifaddrmsg", 0, {**header, "index": index}, local))
+        except KernelError as error:
+            if error.code != errno.EADDRNOTAVAIL:
+                raise
 
     def set_route(self, route: Route) -> None:
         """Add a route, or put it in the place of the one with the same destination and metric, in one step."""

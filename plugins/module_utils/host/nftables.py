@@ -146,7 +146,9 @@ def _take(table: _Table, kind: str, value: dict[str, Any]) -> None:
     if name not in _OURS:
         return
     expected = ("chain", _HOOK) if name == _CHAIN else ("set", _set_shape(table.family, name))
-    if kind != expected[0] or any(value.get(key) != wanted for key, wanted in expected[1].items()):
+    # nft 1.1.4 shows a list of one as that one.
+    shown = {key: [item] if isinstance(expected[1].get(key), list) and isinstance(item, str) else item for key, item in value.items()}
+    if kind != expected[0] or any(shown.get(key) != wanted for key, wanted in expected[1].items()):
         raise _foreign(table.family, f"has a {kind} {name} of another layout")
     elements = value.get("elem", ())
     if name == _SOURCES:

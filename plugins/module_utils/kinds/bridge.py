@@ -64,7 +64,9 @@ def observe(machine: Machine, want: bridge.Bridge) -> BridgeHave:
         docker_families=families,
         docker_accepted=accepted,
         sysctls=_sysctls(machine, want, host),
-        management=management.interfaces(host) if want.members else {},
+        management=management.interfaces(host, netlink.addresses([links[name] for name in want.members if name in links], leased=True))
+        if want.members
+        else {},
         vlan_filtering=want.vlan_filtering is None or (_shows_filtering(existing) if existing else supports_vlan_filtering()),
         birth_link=birth_name if birth_name in links else None,
     )

@@ -224,3 +224,8 @@ def first_host(subnet: str) -> str:
 def broadcast(address: str) -> str:
     """Return the broadcast address of an IPv4 interface address."""
     return str(netaddr.IPAddress(netaddr.IPNetwork(address).last))
+
+
+def is_link_local(address: str) -> bool:
+    """Tell an address of fe80::/10: the kernel makes them, so one that nobody asked for is not drift."""
+    return address.lower()[:3] in ("fe8", "fe9", "fea", "feb")

@@ -9,7 +9,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, order=True)
 class AcceptedBridge:
-    """What comes from ``bridge`` is accepted, and so are the replies to it.
+    """What comes from ``bridge`` is accepted where it stays on it or leaves by one of ``uplinks``, and so are the replies to it.
+
+    ``uplinks`` is sorted. Networks of Docker are none: unpublished ports and
+    internal networks stay closed to our bridges as to each other.
 
     ``family`` is ``ip`` or ``ip6``, as nftables names them: Docker may filter
     one and not the other.
@@ -17,3 +20,4 @@ class AcceptedBridge:
 
     family: str
     bridge: str
+    uplinks: tuple[str, ...] = ()

@@ -99,10 +99,22 @@ def present(want: Bridge, have: BridgeHave) -> list[Operation]:
     operations += _forwarding_operations(want, have, wanted_addresses)
     operations += _masquerade_operations(want, have, wanted_addresses)
     if existing is None or existing.ours:
-        missing = tuple(sorted({AcceptedBridge(family, want.name) for family in have.docker_families} - have.docker_accepted))
-        if missing:
-            operations.append(ChangeDockerUser(HOST, missing, ()))
+        shown = {one for one in have.docker_accepted if one.bridge == want.name}
+        accepted = {AcceptedBridge(family, want.name, _uplinks(want, have, family)) for family in have.docker_families}
+        if accepted != shown:
+            operations.append(ChangeDockerUser(HOST, tuple(sorted(accepted - shown)), tuple(sorted(shown - accepted))))
     return operations
+
+
+def _uplinks(want: Bridge, have: BridgeHave, family: str) -> tuple[str, ...]:
+    """Return the interfaces that Docker's filter is to let the bridge's traffic leave by: those with routes, but no other networks of containers."""
+    if want.ip_forward is None and not want.masquerade:
+        return next((one.uplinks for one in have.docker_accepted if (one.family, one.bridge) == (family, want.name)), ())
+    if want.ip_forward is False:
+        return ()
+    links = have.namespace.links
+    routes = [route for route in have.namespace.routes if route.link in links and route.link != want.name]
+    return tuple(sorted({route.link for route in routes if links[route.link].kind != "bridge" or route.is_default}))
 
 
 def absent(name: str, have: BridgeHave, force: bool) -> list[Operation]:
@@ -236,14 +248,14 @@ def _check_members(want: Bridge, have: BridgeHave, existing: Link | None) -> Non
             raise Refused(f"{option} is not an interface of this host; create it first or take it off the list")
         if existing is not None and link.master == existing.index:
             continue
-        if name in have.management:
-            raise Refused(f"{option} {have.management[name]}; as a port it would lose its addresses and lock you out, so give another interface")
         if link.kind == "bridge":
             raise Refused(f"{option} is a bridge itself; join two bridges by a veth pair")
         if link.master:
             master = have.namespace.by_index(link.master)
             whose = master.name if master else f"interface {link.master}"
             raise Refused(f"{option} is a port of {whose} already; take it out there first")
+        if name in have.management:
+            raise Refused(f"{option} {have.management[name]}; as a port it would lose its addresses and lock you out, so give another interface")
 
 
 def _check_overlaps(want: Bridge, have: BridgeHave, wanted: tuple[str, ...] | None) -> None:

@@ -5,13 +5,9 @@
 from __future__ import annotations
 
 from ..model import addresses
+from ..model.addresses import is_link_local
 from ..model.route import KERNEL_PROTOCOL, Route
 from .operations import AddAddress, Operation, RemoveAddress, on_link_first
-
-
-def is_link_local(address: str) -> bool:
-    """Tell an address of fe80::/10: the kernel makes them, so one that nobody asked for is not drift."""
-    return address.lower()[:3] in ("fe8", "fe9", "fea", "feb")
 
 
 def plan(place: str, link: str, wanted: tuple[str, ...], shown: tuple[str, ...], routes: tuple[Route, ...], removable: bool = True) -> list[Operation]:

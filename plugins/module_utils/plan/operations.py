@@ -366,8 +366,8 @@ class ChangeDockerUser(Operation):
     remove: tuple[AcceptedBridge, ...]
 
     def lines(self) -> list[str]:
-        return [f"let {_FAMILY_NAMES[one.family]} traffic of {one.bridge} pass Docker's chain DOCKER-USER" for one in self.add] + [
-            f"let {_FAMILY_NAMES[one.family]} traffic of {one.bridge} no longer pass Docker's chain DOCKER-USER" for one in self.remove
+        return [f"no longer let {_accepted(one)} pass Docker's chain DOCKER-USER" for one in self.remove] + [
+            f"let {_accepted(one)} pass Docker's chain DOCKER-USER" for one in self.add
         ]
 
     def do(self, host: Host) -> None:
@@ -375,6 +375,11 @@ class ChangeDockerUser(Operation):
 
     def undo(self, host: Host) -> None:
         host.change_docker_user(self.remove, self.add)
+
+
+def _accepted(one: AcceptedBridge) -> str:
+    ways = f" and from it to {', '.join(one.uplinks)}" if one.uplinks else ""
+    return f"{_FAMILY_NAMES[one.family]} traffic within {one.bridge}{ways}"
 
 
 @dataclass(frozen=True)

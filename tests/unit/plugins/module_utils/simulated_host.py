@@ -208,7 +208,7 @@ class SimulatedNetlink:
             bridge=dict(link.bridge),
         )
 
-    def addresses(self, links: Iterable[Link]) -> dict[str, tuple[str, ...]]:
+    def addresses(self, links: Iterable[Link], leased: bool = False) -> dict[str, tuple[str, ...]]:
         return {link.name: tuple(self._ns.links[link.name].addresses) for link in links}
 
     def routes(self, names_by_index: Mapping[int, str], families: Iterable[int] = (4, 6), connected: bool = False) -> tuple[Route, ...]:

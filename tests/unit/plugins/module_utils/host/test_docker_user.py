@@ -11,7 +11,7 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.error
 from ansible_collections.pipefitter.container_network.plugins.module_utils.host import docker_user
 from ansible_collections.pipefitter.container_network.plugins.module_utils.host.docker_user import DockerUser
 
-SAVED = ":DOCKER-USER - [0:0]\n:PIPEFITTER - [0:0]\n-A DOCKER-USER -j PIPEFITTER\n-A PIPEFITTER -i br0 -j ACCEPT\n"
+SAVED = ":DOCKER-USER - [0:0]\n:PIPEFITTER - [0:0]\n-A DOCKER-USER -j PIPEFITTER\n-A PIPEFITTER -i br0 -o br0 -j ACCEPT\n"
 
 
 def docker_in(monkeypatch, kind):
