@@ -216,7 +216,7 @@ def _announced(one: Found) -> tuple[str, ...]:
     held = one.want.addresses
     if held is None:
         held = one.end.namespace.addresses.get(one.inner.name, ()) if one.inner is not None else ()
-    return tuple(addresses.bare(address) for address in held if not link_addresses.is_link_local(address))
+    return tuple(addresses.bare(address) for address in held if not addresses.is_link_local(address))
 
 
 # ---- taking away

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from ..errors import Refused
 from ..model import addresses, limits, route
 from ..model.host import Link
-from . import link_addresses
 from .attachment_found import Found
 from .attachment_routes import wanted_routes
 from .wiring import EXTERNAL_ID, Wiring, read_label
@@ -62,7 +61,7 @@ def _check_host_interfaces(found: Sequence[Found], wiring: Wiring) -> None:
 def _check_mtus(found: Sequence[Found]) -> None:
     for one in found:
         shown = one.end.namespace.addresses.get(one.inner.name, ()) if one.inner is not None else ()
-        held = one.want.addresses if one.want.addresses is not None else [address for address in shown if not link_addresses.is_link_local(address)]
+        held = one.want.addresses if one.want.addresses is not None else [address for address in shown if not addresses.is_link_local(address)]
         needing = [*held, *(entry.destination for entry in wanted_routes(one))]
         if one.mtu < limits.IPV6_MTU and any(addresses.family(address) == addresses.IPV6 for address in needing):
             whose = "asked for" if one.want.mtu else f"that of bridge {one.want.bridge}"

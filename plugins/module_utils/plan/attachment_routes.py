@@ -9,7 +9,6 @@ from dataclasses import replace
 
 from ..model import addresses, route
 from ..model.attachment import Attachment
-from . import link_addresses
 from .attachment_found import Found
 from .operations import Operation, Remember, RemoveRoute, SetRoute
 
@@ -58,7 +57,7 @@ def _is_lost(entry: route.Route, one: Found) -> bool:
 
 def within_reach(entry: route.Route, subnets: Iterable[str]) -> bool:
     """Tell whether a route's gateway is on the link, going by the link's addresses and on-link routes."""
-    if not entry.gateway or link_addresses.is_link_local(entry.gateway):
+    if not entry.gateway or addresses.is_link_local(entry.gateway):
         return True
     return any(addresses.contains(subnet, entry.gateway) for subnet in subnets)
 

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..model import addresses
+from ..model.addresses import is_link_local
 from ..model.attachment import Attachment
 from ..model.host import Link
 from ..model.route import DEFAULT_METRIC, PROTOCOL, Route
 from .attachment_found import Found, find_all, renamed
 from .attachment_routes import wanted_routes, within_reach
-from .link_addresses import is_link_local
 from .wiring import OVS, End, Wiring
 
 Ends = Sequence[tuple[Attachment, "End | None"]]

@@ -176,7 +176,7 @@ def describe(name: str, have: BridgeHave) -> dict[str, Any] | None:
     members = sorted(port.name for port in have.namespace.links.values() if port.master == link.index and not port.ours)
     described: dict[str, Any] = {
         "name": name,
-        "addresses": sorted(address for address in have.addresses(name) if not link_addresses.is_link_local(address)),
+        "addresses": sorted(address for address in have.addresses(name) if not addresses.is_link_local(address)),
         "mtu": link.mtu,
         "mac": link.mac,
         "stp": bool(link.bridge.get("stp")),
@@ -226,7 +226,7 @@ def _predicted_addresses(want: Bridge, have: BridgeHave, wanted: tuple[str, ...]
     existing = have.link(want.name)
     shown = _staying(want, have)
     kept = shown if wanted is None or (existing is not None and not existing.ours) else ()
-    return {address for address in (*(wanted or ()), *kept) if not link_addresses.is_link_local(address)}
+    return {address for address in (*(wanted or ()), *kept) if not addresses.is_link_local(address)}
 
 
 # ---- refusals
@@ -264,7 +264,7 @@ def _check_overlaps(want: Bridge, have: BridgeHave, wanted: tuple[str, ...] | No
     present_already = have.addresses(want.name)
     for address in wanted or ():
         # Each interface has fe80::/64 for itself.
-        if address in present_already or link_addresses.is_link_local(address):
+        if address in present_already or addresses.is_link_local(address):
             continue
         subnet = addresses.network(address)
         for route in have.namespace.routes:
@@ -281,7 +281,7 @@ def _check_mtu(want: Bridge, have: BridgeHave, existing: Link | None, wanted: tu
         return
     shown = have.addresses(want.name) if existing is not None and (wanted is None or not existing.ours) else ()
     for address in (*(wanted or ()), *shown):
-        if addresses.family(address) == addresses.IPV6 and not (address in shown and link_addresses.is_link_local(address)):
+        if addresses.family(address) == addresses.IPV6 and not (address in shown and addresses.is_link_local(address)):
             raise Refused(
                 f"bridge {want.name}: mtu {mtu} is below {limits.IPV6_MTU} bytes, with which the kernel takes IPv6 off it, "
                 f"and it is to have {address}; set a larger mtu or leave the IPv6 addresses out"
@@ -412,7 +412,7 @@ def _forwarding_operations(want: Bridge, have: BridgeHave, wanted: tuple[str, ..
     if want.ip_forward is None:
         return []
     held = wanted if wanted is not None else _staying(want, have)
-    ipv6 = any(addresses.family(address) == addresses.IPV6 and not link_addresses.is_link_local(address) for address in held)
+    ipv6 = any(addresses.family(address) == addresses.IPV6 and not addresses.is_link_local(address) for address in held)
     operations: list[Operation] = []
     if not want.ip_forward:
         # The host's own switch serves others too; the bridge's own is ours to turn off.
@@ -462,7 +462,7 @@ def _masqueraded(want: Bridge, have: BridgeHave, wanted: tuple[str, ...] | None)
     if not want.masquerade:
         return set()
     held = wanted if wanted is not None else _staying(want, have)
-    return {Masquerade(want.name, addresses.network(address)) for address in held if not link_addresses.is_link_local(address)}
+    return {Masquerade(want.name, addresses.network(address)) for address in held if not addresses.is_link_local(address)}
 
 
 def _restore(link: Link, have: BridgeHave) -> tuple[Operation, ...]:
