@@ -8,7 +8,7 @@ import re
 
 import pytest
 from lab_hosts import ModuleFailed
-from wiring import assert_same, everything, held, make_bridge, ports, refused
+from wiring import assert_same, everything, held, make_bridge, make_ovs_bridge, ports, refused
 
 FULL = {
     "name": "br0",
@@ -142,3 +142,17 @@ def test_refuses_a_member_that_holds_an_address(hosta, words):
     hosta.run("ip", "addr", "add", words[0], "dev", "port0", *words[1:])
     said = refused(hosta, "container_bridge", name="br0", members=["port0"])
     assert "members[0]: 'port0' holds" in said and words[0] in said and "lock you out" in said
+
+
+def test_refuses_a_port_of_open_vswitch(hosta):
+    # Its userspace datapath sets no master that the kernel would show.
+    make_port(hosta)
+    make_ovs_bridge(hosta)
+    hosta.run("ovs-vsctl", "add-port", "ovs0", "port0")
+    said = refused(hosta, "container_bridge", name="br0", members=["port0"])
+    assert "members[0]: 'port0' is a port of Open vSwitch bridge ovs0 already" in said
+
+
+def test_settles_on_a_time_that_the_kernels_clock_rounds(hosta):
+    assert hosta.module("container_bridge", name="br0", forward_delay=3.33, ageing_time=10.01)["changed"]
+    assert hosta.module("container_bridge", name="br0", forward_delay=3.33, ageing_time=10.01)["operations"] == []

@@ -67,8 +67,10 @@ _OVERTAKEN = "should be restarted"
 class Nftables:
     """The masquerades in our tables. A read is one ``nft`` for each table there is, a transaction is one for both."""
 
-    def masquerades(self) -> frozenset[Masquerade]:
+    def masquerades(self, needed: bool = True) -> frozenset[Masquerade]:
         """Return what is in effect.
+
+        With ``needed`` false, nothing is where there is no nf_tables or no ``nft``.
 
         A table of which the chain, a rule or an element is missing does not
         masquerade, so those count as absent, and the next ``apply`` repairs it.
@@ -76,7 +78,14 @@ class Nftables:
         Raises ``Refused`` for a table of our name with another layout,
         ``MissingFeature`` without nf_tables or ``nft``.
         """
-        return frozenset(masquerade for table in _read().values() for masquerade in table.in_effect())
+        try:
+            if needed and not program.installed("nft"):
+                raise _no_nft()
+            return frozenset(masquerade for table in _read().values() for masquerade in table.in_effect())
+        except MissingFeature:
+            if needed:
+                raise
+            return frozenset()
 
     def apply(self, add: Iterable[Masquerade] = (), remove: Iterable[Masquerade] = ()) -> None:
         """Add and remove in one transaction; what is there, or gone, already is no error.
@@ -304,13 +313,17 @@ def _run(commands: list[Command]) -> list[dict[str, Any]]:
     for _attempt in range(_ATTEMPTS):
         nft = program.run(["nft", "-j", "-f", "-"], json.dumps({"nftables": commands}))
         if nft is None:
-            raise MissingFeature("masquerading needs the program nft, which this host has not; install the package nftables")
+            raise _no_nft()
         if nft.status == 0:
             return _listed(nft.stdout)
         stderr = nft.stderr
         if _OVERTAKEN not in stderr:
             break
     raise _refusal(stderr)
+
+
+def _no_nft() -> MissingFeature:
+    return MissingFeature("masquerading needs the program nft, which this host has not; install the package nftables")
 
 
 def _listed(output: str) -> list[dict[str, Any]]:

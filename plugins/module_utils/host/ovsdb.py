@@ -12,7 +12,7 @@ well by ``ofport`` and ``error`` of each interface.
 
 from __future__ import annotations
 
-import os
+import socket
 from dataclasses import dataclass
 from typing import Any, Iterable, Sequence
 
@@ -51,8 +51,9 @@ class Ovsdb:
         self.timeout = timeout
 
     def available(self) -> bool:
-        """Whether there is a socket to connect to."""
-        return os.path.exists(self.path)
+        """Whether a server listens; one that crashed leaves its socket behind."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as probe:
+            return probe.connect_ex(self.path) == 0
 
     def read(self) -> tuple[dict[str, OvsBridge], dict[str, OvsPort]]:
         """Return all bridges and all ports by name, as they are at one moment.

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -20,16 +21,24 @@ class Finished(NamedTuple):
     stderr: str
 
 
+def installed(name: str) -> bool:
+    """Tell whether this host has a program, without running it."""
+    return any(os.access(f"{folder}/{name}", os.X_OK) for folder in _path().split(":") if folder)
+
+
+def _path() -> str:
+    # sudo and cron may leave out the folders of the administrator's programs.
+    return f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
+
+
 def run(argv: Sequence[str], text: str | None = None) -> Finished | None:
     """Run a program with ``text`` as its input; ``None`` where this host hasn't it.
 
     :raises PipefitterError: it did not end in time.
     """
-    import os
     import subprocess  # 10 ms that a host without rules of ours need not spend
 
-    # sudo and cron may leave out the folders of the administrator's programs.
-    environment = {**os.environ, "LC_ALL": "C", "PATH": f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"}
+    environment = {**os.environ, "LC_ALL": "C", "PATH": _path()}
     try:
         done = subprocess.run(argv, input=text, capture_output=True, encoding="utf-8", timeout=_TIMEOUT, env=environment, check=False)
     except FileNotFoundError:

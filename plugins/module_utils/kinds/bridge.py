@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from .. import engine
@@ -60,16 +60,24 @@ def observe(machine: Machine, want: bridge.Bridge) -> BridgeHave:
     existing = links.get(want.name)
     return BridgeHave(
         namespace=host,
-        masquerades=machine.nftables.masquerades(),
+        masquerades=machine.nftables.masquerades(needed=bool(want.masquerade)),
         docker_families=families,
         docker_accepted=accepted,
         sysctls=_sysctls(machine, want, host),
-        management=management.interfaces(host, netlink.addresses([links[name] for name in want.members if name in links], leased=True))
-        if want.members
-        else {},
+        unfit=_unfit(machine, want.members, host) if want.members else {},
         vlan_filtering=want.vlan_filtering is None or (_shows_filtering(existing) if existing else supports_vlan_filtering()),
         birth_link=birth_name if birth_name in links else None,
     )
+
+
+def _unfit(machine: Machine, members: Collection[str], host: Namespace) -> dict[str, str]:
+    held = machine.namespace(HOST).addresses([host.links[name] for name in members if name in host.links], leased=True)
+    unfit = management.interfaces(host, held)
+    if machine.ovsdb.available():
+        # A userspace datapath sets no master.
+        _bridges, ports = machine.ovsdb.read()
+        unfit.update({port.name: f"is a port of Open vSwitch bridge {port.bridge} already; take it out there first" for port in ports.values()})
+    return unfit
 
 
 def _shows_filtering(link: Any) -> bool:

@@ -33,6 +33,8 @@ from .operations import (
 
 _ATTRIBUTES = ("stp", "forward_delay", "ageing_time", "multicast_snooping", "vlan_filtering")
 
+_TIMES = ("forward_delay", "ageing_time")
+
 _LEAST_FORWARD_DELAY = round(FORWARD_DELAY[0] * 100)
 
 _IP_FORWARD = "net/ipv4/ip_forward"
@@ -47,8 +49,8 @@ class BridgeHave:
     ``namespace`` has every link, the bridge's addresses and every route of
     the main table. ``sysctls`` are the host's, named with slashes; those of a
     bridge that is still to be made are what it will inherit.
-    ``management`` maps the links by which this host is reached to why we
-    think so. ``docker_families`` are those in which a DOCKER-USER chain
+    ``unfit`` maps links that must not become ports to the reason.
+    ``docker_families`` are those in which a DOCKER-USER chain
     exists, ``docker_accepted`` what it lets pass for us.
     """
 
@@ -57,7 +59,7 @@ class BridgeHave:
     docker_families: frozenset[str] = frozenset()
     docker_accepted: frozenset[AcceptedBridge] = frozenset()
     sysctls: Mapping[str, str] = field(default_factory=dict)
-    management: Mapping[str, str] = field(default_factory=dict)
+    unfit: Mapping[str, str] = field(default_factory=dict)
     vlan_filtering: bool = True
     birth_link: str | None = None
 
@@ -254,8 +256,8 @@ def _check_members(want: Bridge, have: BridgeHave, existing: Link | None) -> Non
             master = have.namespace.by_index(link.master)
             whose = master.name if master else f"interface {link.master}"
             raise Refused(f"{option} is a port of {whose} already; take it out there first")
-        if name in have.management:
-            raise Refused(f"{option} {have.management[name]}; as a port it would lose its addresses and lock you out, so give another interface")
+        if name in have.unfit:
+            raise Refused(f"{option} {have.unfit[name]}")
 
 
 def _check_overlaps(want: Bridge, have: BridgeHave, wanted: tuple[str, ...] | None) -> None:
@@ -324,6 +326,12 @@ def _wanted_attributes(want: Bridge, have: BridgeHave, existing: Link | None) ->
     return wanted
 
 
+def _same_setting(name: str, shown: int | None, wanted: int) -> bool:
+    # The kernel keeps times in ticks (CONFIG_HZ): 3.33 s come back as 3.32 where there are 250 in a second.
+    slack = 1 if name in _TIMES else 0
+    return shown is not None and abs(shown - wanted) <= slack
+
+
 def _bridge_changes(changed: dict[str, int], existing: Link) -> list[Operation]:
     """While STP is on, the kernel takes no forward delay below 2 seconds: STP is switched on last, and off first."""
     stp = {name: value for name, value in changed.items() if name == "stp"}
@@ -343,7 +351,7 @@ def _link_operations(want: Bridge, have: BridgeHave, existing: Link | None) -> l
             # Even if it is the kernel's own: only an MTU that was set is kept when a smaller port joins.
             operations.append(SetLink(HOST, want.name, {"mtu": want.mtu}, {"mtu": 1500}))
         return operations
-    changed = {name: value for name, value in wanted.items() if existing.bridge.get(name) != value}
+    changed = {name: value for name, value in wanted.items() if not _same_setting(name, existing.bridge.get(name), value)}
     operations += _bridge_changes(changed, existing)
     new: dict[str, Any] = {}
     if want.mac is not None and existing.mac != want.mac:

@@ -34,7 +34,7 @@ class SimulatedHost:
         self.kernel.ovs_ports = self.ovs_ports  # type: ignore[assignment]
         self.announced: list[tuple[str, str, tuple[str, ...]]] = []
         # The mechanisms that kinds read from, as host.machine.Machine has them.
-        self.nftables = SimpleNamespace(masquerades=lambda: frozenset(self.masqueraded))
+        self.nftables = SimpleNamespace(masquerades=lambda needed=True: frozenset(self.masqueraded))
         self.docker_user = SimpleNamespace(accepted_bridges=lambda: (self.docker_families, frozenset(self.docker_accepted)))
         self.ovsdb = SimpleNamespace(available=lambda: bool(self.ovs_bridges), read=lambda: (self._shown_ovs_bridges(), dict(self.ovs_ports)))
 

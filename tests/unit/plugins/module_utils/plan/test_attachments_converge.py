@@ -5,10 +5,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
+from unittest import mock
 
-from ansible_collections.pipefitter.container_network.plugins.module_utils.model import attachment
-from ansible_collections.pipefitter.container_network.plugins.module_utils.model.attachment import Attachment
+import pytest
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model import attachment, route
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.attachment import ANY_BRIDGE, Attachment
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.host import MARK
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.route import DEFAULT
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan.attachment_state import describe, predict, unsettled
@@ -31,7 +34,7 @@ def made(scene: Scene, wants: Sequence[Attachment], purge: str | None = None) ->
 
 
 def removed(scene: Scene, wants: Sequence[Attachment]) -> Errand:
-    return Errand(scene.host, scene.absent(wants))
+    return Errand(scene.host, scene.absent([replace(want, bridge=ANY_BRIDGE) for want in wants]))
 
 
 def of_others(scene: Scene) -> Any:
@@ -141,6 +144,57 @@ def test_absent_leaves_nothing_of_ours_and_all_of_others(scene, wants, stopped):
                 assert want.interface not in scene.host.places[want.target.value].links
             says = f"{MARK} {want.interface} {want.target.kind} {want.target.value}"
             assert not any(f"{link.alias} ".startswith(f"{says} ") for link in scene.kernel.host.links.values())
+
+
+def _bridges(scene: Scene) -> dict[str, str]:
+    """The bridge that each link of ours is on."""
+    of_links = {link.name: link.master.name for link in scene.kernel.host.links.values() if link.alias.startswith(MARK + " ") and link.master}
+    return {**of_links, **{port.name: port.bridge for port in scene.host.ovs_ports.values() if EXTERNAL_ID in dict(port.external_ids)}}
+
+
+@given(scenes(), wanted(6))
+def test_absent_from_a_bridge_leaves_what_is_on_another(scene, wants):
+    named = {want.bridge for want in wants}
+    others = {name: bridge for name, bridge in _bridges(scene).items() if bridge not in named}
+    if settles(Errand(scene.host, scene.absent(wants))):
+        same(others, {name: bridge for name, bridge in _bridges(scene).items() if name in others})
+
+
+@pytest.mark.parametrize(("first", "second"), [("br0", "br1"), ("br1", "ovs0"), ("ovs0", "ovs1"), ("ovs1", "br0")])
+@pytest.mark.parametrize("stopped", [False, True])
+def test_absent_from_the_bridge_that_an_attachment_has_left(first, second, stopped):
+    """Taking down what was made for one bridge leaves containers that have moved to another."""
+    scene = Scene(SimKernel())
+    assert settles(made(scene, attachment.parse_list([{"container": "web1", "bridge": second}], {})))
+    if stopped:
+        scene.host.stop("web1", lives_on=True)
+    before = scene.host.picture()
+    assert settles(Errand(scene.host, scene.absent(attachment.parse_list([{"container": "web1", "bridge": first}], {}))))
+    same(before, scene.host.picture())
+    assert scene.absent(attachment.parse_list([{"container": "web1", "bridge": second}], {}))()
+
+
+def test_absent_takes_away_what_is_on_no_bridge_any_more():
+    scene = Scene(SimKernel())
+    wants = attachment.parse_list([{"container": "web1", "bridge": "br1"}], {})
+    assert settles(made(scene, wants))
+    scene.kernel.host.delete("br1")
+    assert settles(Errand(scene.host, scene.absent(wants)))
+    assert "eth1" not in scene.host.places["web1"].links
+
+
+def test_a_longer_list_takes_only_as_much_longer_to_plan():
+    def effort(count: int) -> int:
+        kernel = SimKernel()
+        scene = Scene(kernel)
+        wants = attachment.parse_list([{"netns": "/run/netns/probe", "bridge": "br0", "interface": f"eth{number}"} for number in range(count)], {})
+        wants = tuple(replace(want, routes=(route.Route(f"10.{number}.0.0/16", "10.0.0.1", want.interface, 0),)) for number, want in enumerate(wants))
+        with mock.patch.object(route, "host", wraps=route.host) as called:
+            scene.present(wants)()
+            predict(*scene.ends(wants))
+        return called.call_count
+
+    assert 0 < effort(40) == 2 * effort(20)
 
 
 @given(scenes(), wanted(6), st.integers(0, 20))
