@@ -29,6 +29,7 @@ options:
   bridge:
     description:
       - Bridge to attach to, a Linux bridge or an Open vSwitch bridge. Required unless O(state=absent).
+      - With O(state=absent), attachments on another bridge are left alone; without this option they are removed from whichever they are on.
     type: str
   interface:
     description:

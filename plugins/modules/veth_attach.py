@@ -97,6 +97,7 @@ options:
       - Whether the attachments are to be there.
       - With V(absent), an attachment that is not there is as good, and so is a container that is gone. Only interfaces that this
         collection made are removed.
+      - With V(absent) and O(bridge), an attachment that is on another bridge by now stays; one that is on no bridge is removed.
     type: str
     choices: [present, absent]
     default: present

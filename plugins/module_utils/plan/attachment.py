@@ -10,11 +10,11 @@ from typing import Any
 
 from ..errors import Refused
 from ..model import addresses, limits, names
-from ..model.attachment import Attachment
+from ..model.attachment import ANY_BRIDGE, Attachment
 from ..model.host import HOST, Link
 from . import attachment_refusals, link_addresses
 from .attachment_found import Found, find_all, made_by_us, refuse_mistaken, renamed
-from .attachment_routes import plan_routes, wanted_routes
+from .attachment_routes import plan_routes, taken_by_others
 from .operations import (
     AddAddress,
     AddVeth,
@@ -46,8 +46,7 @@ def present(wants: Sequence[tuple[Attachment, End]], wiring: Wiring, announce: b
     middle: list[Operation] = []
     last: list[Operation] = []
     ovs = OvsChanges(wiring)
-    for one in found:
-        taken = {entry.key for other in found if other is not one and other.end.place == one.end.place for entry in wanted_routes(other)}
+    for one, taken in zip(found, taken_by_others(found)):
         made = _correction(one, one.inner, one.outer, wiring, ovs, taken) if one.inner and one.outer else _creation(one, wiring, ovs)
         middle += made
         connect(one, ovs)
@@ -63,17 +62,21 @@ def present(wants: Sequence[tuple[Attachment, End]], wiring: Wiring, announce: b
 def absent(wants: Sequence[tuple[Attachment, End | None]], wiring: Wiring) -> list[Operation]:
     """Return what takes attachments away; an ``End`` of ``None`` is a container that is gone or has stopped.
 
+    One that is on another bridge than the one named has moved there, and stays.
+
     :raises Refused: the interface is there and not ours.
     """
     ovs = OvsChanges(wiring)
     deletions: dict[str, Operation] = {}
     for want, end in wants:
         for outer in _outers_of(want, end, wiring):
+            if not _within(wiring.bridge_of(outer), want):
+                continue
             live = end is not None and outer.peer_namespace == end.namespace_id
             deletions.setdefault(outer.name, _deletion(outer, end if live else None, wiring))
             (ovs.drop if live else ovs.clear)(outer.name)
         for port in ports_of(want.target, want.interface, wiring):
-            if port.name not in wiring.host.links:
+            if port.name not in wiring.host.links and _within(port.bridge, want):
                 ovs.clear(port.name)
     return ovs.leave() + list(deletions.values())
 
@@ -220,6 +223,11 @@ def _announced(one: Found) -> tuple[str, ...]:
 
 
 # ---- taking away
+
+
+def _within(bridge: str | None, want: Attachment) -> bool:
+    """Tell whether what is on ``bridge`` (``None``: on none, as after the bridge was deleted) is of the bridge that was named, if any was."""
+    return bridge is None or want.bridge in (ANY_BRIDGE, bridge)
 
 
 def _outers_of(want: Attachment, end: End | None, wiring: Wiring) -> list[Link]:

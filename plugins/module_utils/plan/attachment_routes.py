@@ -78,6 +78,17 @@ def _surplus_routes(
     return surplus + [entry for entry in ours if not entry.gateway and addresses.bare(entry.destination) not in staying]
 
 
+def taken_by_others(found: Sequence[Found]) -> list[set[tuple[str, int]]]:
+    """Return for each attachment the keys of routes that others of the list are to hold in its namespace.
+
+    No two of them may ask for the same (``attachment_refusals``).
+    """
+    holders: dict[str, dict[tuple[str, int], Found]] = {}
+    for one in found:
+        holders.setdefault(one.end.place, {}).update((entry.key, one) for entry in wanted_routes(one))
+    return [{key for key, holder in holders[one.end.place].items() if holder is not one} for one in found]
+
+
 def wanted_routes(one: Found) -> list[route.Route]:
     """Return the routes that an attachment is to hold, those that others need first."""
     want = one.want

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from ..model import addresses
@@ -13,7 +13,7 @@ from ..model.attachment import Attachment
 from ..model.host import Link
 from ..model.route import DEFAULT_METRIC, PROTOCOL, Route
 from .attachment_found import Found, find_all, renamed
-from .attachment_routes import wanted_routes, within_reach
+from .attachment_routes import taken_by_others, wanted_routes, within_reach
 from .wiring import OVS, End, Wiring
 
 Ends = Sequence[tuple[Attachment, "End | None"]]
@@ -55,15 +55,15 @@ def describe_one(kind: str, value: str, end: End, inner: Link, outer: Link, wiri
 def predict(ends: Ends, wiring: Wiring) -> list[dict[str, Any] | None]:
     """Return what ``describe`` will show once the plan was carried out, as far as it can be known."""
     found = find_all([(want, end) for want, end in ends if end is not None], wiring)
-    by_want = {id(one.want): one for one in found}
+    by_want = {id(one.want): (one, taken) for one, taken in zip(found, taken_by_others(found))}
     predicted: list[dict[str, Any] | None] = []
     for (want, _end), shown in zip(ends, describe(ends, wiring)):
-        one = by_want.get(id(want))
-        predicted.append(_predict(one, shown, found) if one is not None else shown)
+        known = by_want.get(id(want))
+        predicted.append(_predict(*known, shown) if known is not None else shown)
     return predicted
 
 
-def _predict(one: Found, shown: dict[str, Any] | None, found: Sequence[Found]) -> dict[str, Any]:
+def _predict(one: Found, taken: Collection[tuple[str, int]], shown: dict[str, Any] | None) -> dict[str, Any]:
     want = one.want
     entry = dict(shown or {want.target.kind: int(want.target.value) if want.target.kind == "pid" else want.target.value})
     entry.update(bridge=want.bridge, interface=want.interface, host_interface=one.host_interface, mtu=one.mtu)
@@ -74,14 +74,14 @@ def _predict(one: Found, shown: dict[str, Any] | None, found: Sequence[Found]) -
         entry["vlan"] = want.vlan
     for option in ("gateway", "gateway6", "routes"):
         entry.pop(option, None)
-    entry.update(_routes_described(_certain_routes(one, found)))
+    entry.update(_routes_described(_certain_routes(one, taken)))
     for option in ("mac", "gateway", "gateway6"):
         if getattr(want, option) is not None:
             entry[option] = getattr(want, option)
     return entry
 
 
-def _certain_routes(one: Found, found: Sequence[Found]) -> list[Route]:
+def _certain_routes(one: Found, taken: Collection[tuple[str, int]]) -> list[Route]:
     """Return an attachment's routes after the plan, but those of which the kernel's ways decide.
 
     It drops what it dropped with a link that went down or lost its last IPv4
@@ -95,7 +95,6 @@ def _certain_routes(one: Found, found: Sequence[Found]) -> list[Route]:
     defaults = [entry for entry in shown.routes if one.inner is not None and one.inner.up and entry.link == one.inner.name and entry.is_default]
     if want.routes is None and (one.inner is None or not one.inner.up):
         described = []
-    taken = {entry.key for other in found if other is not one and other.end.place == one.end.place for entry in wanted_routes(other)}
     held = want.addresses if want.addresses is not None else shown.addresses.get(one.inner.name, ()) if one.inner is not None else ()
     on_link = [entry.destination for entry in wanted_routes(one) if not entry.gateway]
     if want.routes is None:
@@ -119,6 +118,29 @@ def _routes_described(entries: Sequence[Route]) -> dict[str, Any]:
     if routes:
         described["routes"] = [routes[key] for key in sorted(routes)]
     return described
+
+
+def removed(operations: Iterable[Operation], wiring: Wiring, described: Collection[str]) -> list[dict[str, Any]]:
+    """Return what a plan takes away beside what is ``described`` (names of host interfaces): purged, or left by a container that is gone."""
+    entries: list[dict[str, Any]] = []
+    for operation in operations:
+        link = wiring.host.links.get(operation.name) if isinstance(operation, DeleteLink) else None
+        said = read_label(link.alias) if link is not None and link.name not in described else None
+        if link is not None and said is not None:
+            value = int(said.value) if said.kind == "pid" and said.value.isdigit() else said.value
+            entries.append({said.kind: value, "bridge": wiring.bridge_of(link), "interface": said.interface, "host_interface": link.name, "mtu": link.mtu})
+    return entries
+
+
+def taken_default_routes(operations: Iterable[Operation]) -> list[str]:
+    """Return a warning for each default route that another attachment of ours had: that one's next run would take it back."""
+    return [
+        f"the default route of {operation.place} was that of {operation.old.link}, an attachment of this collection too; "
+        f"a container has one for each family, so leave the gateway out for {operation.old.link} or for {operation.route.link}"
+        for operation in operations
+        if isinstance(operation, SetRoute) and operation.old and operation.route.is_default
+        and operation.old.protocol == PROTOCOL and operation.old.link != operation.route.link
+    ]  # fmt: skip
 
 
 def unsettled(ends: Ends, wiring: Wiring) -> str:

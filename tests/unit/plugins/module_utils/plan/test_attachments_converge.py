@@ -188,7 +188,7 @@ def test_a_longer_list_takes_only_as_much_longer_to_plan():
         kernel = SimKernel()
         scene = Scene(kernel)
         wants = attachment.parse_list([{"netns": "/run/netns/probe", "bridge": "br0", "interface": f"eth{number}"} for number in range(count)], {})
-        wants = tuple(replace(want, routes=(route.Route(f"10.{number}.0.0/16", "10.0.0.1", want.interface, 0),)) for number, want in enumerate(wants))
+        wants = tuple(replace(want, routes=(route.Route(f"10.{number}.0.0/16", f"203.0.113.{number}", want.interface, 0),)) for number, want in enumerate(wants))
         with mock.patch.object(route, "host", wraps=route.host) as called:
             scene.present(wants)()
             predict(*scene.ends(wants))
