@@ -103,6 +103,12 @@ attachments:
       gateway: 192.168.5.1
       mac: 9a:4c:0d:a5:33:5b
       mtu: 1500
+unplugged_attachments:
+  description: Attachments of this collection whose host's end is in no bridge any more, in the same shape with V(null) for the bridge.
+  returned: success
+  type: list
+  elements: dict
+  sample: []
 foreign_attachments:
   description: Veths of others that lead from the host into a container or a namespace with a name, in the same shape.
   returned: success

@@ -116,3 +116,14 @@ def test_shows_open_vswitch_with_tags_and_ports_whose_interface_is_gone(hosta):
 def test_works_on_a_host_with_nothing(hosta):
     shown = info(hosta)
     assert (shown["bridges"], shown["attachments"], shown["ovs_bridges"]) == ([], [], [])
+
+
+def test_tells_attachments_apart_whose_bridge_is_gone(hosta):
+    wire(hosta)
+
+    deleted = hosta.module("container_bridge", name="br0", state="absent")
+
+    assert "probe0" in str(deleted["warnings"])
+    shown = info(hosta)
+    assert shown["attachments"] == []
+    assert {entry["interface"] for entry in shown["unplugged_attachments"]} == {"eth1", "lan0"}

@@ -265,3 +265,23 @@ def test_the_hosts_end_takes_no_address_of_its_own(host):
         raise AssertionError("the container's end never had a link-local address")
 
     assert [entry for entry in host.ip("-6", "addr", "show", "dev", "probe0") if entry.get("addr_info")] == []
+
+
+def test_the_diff_shows_what_is_purged(hosta):
+    make_bridge(hosta)
+    make_namespaces(hosta, "one", "two")
+    attach(hosta, bridge="br0", attachments=[{"netns": "one"}, {"netns": "two"}])
+
+    purged = attach_thoroughly(hosta, bridge="br0", purge=True, attachments=[{"netns": "one"}])
+
+    assert "/run/netns/two" in purged["diff"]["before"] and "/run/netns/two" not in purged["diff"]["after"]
+
+
+def test_warns_when_two_attachments_take_the_default_route_from_each_other(hosta):
+    make_bridge(hosta)
+    make_namespaces(hosta, "probe")
+    attach(hosta, bridge="br0", netns="probe", addresses=["192.168.5.10/24"], gateway="192.168.5.1")
+
+    second = attach(hosta, bridge="br0", netns="probe", interface="eth2", addresses=["192.168.6.10/24"], gateway="192.168.6.1")
+
+    assert "was that of eth1" in str(second["warnings"]) and "netns /run/netns/probe" in str(second["warnings"])

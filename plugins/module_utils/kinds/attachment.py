@@ -14,7 +14,7 @@ from ..host.machine import Machine
 from ..model import attachment, names
 from ..model.attachment import Attachment
 from ..plan import attachment as plan
-from ..plan.attachment_state import describe, predict, unsettled
+from ..plan.attachment_state import describe, predict, removed, taken_default_routes, unsettled
 from ..plan.wiring import LINUX, BridgeSeen, End, Wiring
 from . import wiring_seen
 from .containers_pinned import Pinned, pin_all, refuse_left
@@ -58,14 +58,15 @@ def converge(options: Mapping[str, Any], check: bool) -> Result:
         if present and outcome.operations and not check:
             refuse_left(machine, pinned)
         before = describe(*outcome.before)
+        gone = removed(outcome.operations, outcome.before[1], [entry["host_interface"] for entry in before if entry])
         after = predict(*outcome.before) if present else [None] * len(wants)
         shown = before if not outcome.operations else (after if check else describe(*outcome.after))
         return Result(
             operations=outcome.lines,
-            before={"attachments": [entry for entry in before if entry]},
+            before={"attachments": [entry for entry in before if entry] + gone},
             after={"attachments": [entry for entry in (after if outcome.operations else before) if entry]},
             values={"attachments": [entry for entry in shown if entry] if present else []},
-            warnings=_warnings(wants, outcome.before[1]) if present and check else [],
+            warnings=(_warnings(wants, outcome.before[1]) if present and check else []) + taken_default_routes(outcome.operations),
         )
 
 

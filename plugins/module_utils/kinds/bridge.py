@@ -36,7 +36,7 @@ def converge(options: Mapping[str, Any], check: bool) -> Result:
             # Only what was asked for is shown as changing; the rest can't be known before the kernel chose it.
             after={"bridge": plan.predict(want, outcome.before) if outcome.operations else before},
             values={"bridge": after},
-            warnings=plan.warnings(outcome.operations),
+            warnings=plan.warnings(want, outcome.before, outcome.operations),
         )
 
 
@@ -45,7 +45,7 @@ def _absent(name: str, force: bool, check: bool) -> Result:
     with lock.held(check), Machine() as machine:
         outcome = engine.converge(machine, lambda: observe(machine, want), lambda have: plan.absent(name, have, force), check)
         before = plan.describe(name, outcome.before)
-        return Result(outcome.lines, {"bridge": before}, {"bridge": None}, {"bridge": None})
+        return Result(outcome.lines, {"bridge": before}, {"bridge": None}, {"bridge": None}, plan.orphan_warnings(name, outcome.before))
 
 
 def observe(machine: Machine, want: bridge.Bridge) -> BridgeHave:

@@ -37,7 +37,8 @@ def gather(options: Mapping[str, Any], _check: bool) -> Result:
             "bridges": [plan_bridge.describe(link.name, have) for link in bridges if link.ours],
             "foreign_bridges": [plan_bridge.describe(link.name, have) for link in bridges if not link.ours],
             "ovs_bridges": [_ovs_bridge(bridge) for bridge in ovs_bridges.values() if only in (None, bridge.name)],
-            "attachments": [entry for ours, entry in attachments if ours],
+            "attachments": [entry for ours, entry in attachments if ours and entry["bridge"] is not None],
+            "unplugged_attachments": [entry for ours, entry in attachments if ours and entry["bridge"] is None],
             "foreign_attachments": [entry for ours, entry in attachments if not ours],
             "ports": [port for port in _ports(wiring) if only in (None, port["bridge"])],
         }

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from ..model import addresses
@@ -14,7 +14,8 @@ from ..model.host import Link
 from ..model.route import DEFAULT_METRIC, PROTOCOL, Route
 from .attachment_found import Found, find_all, renamed
 from .attachment_routes import taken_by_others, wanted_routes, within_reach
-from .wiring import OVS, End, Wiring
+from .operations import DeleteLink, Operation, SetRoute
+from .wiring import OVS, End, Wiring, read_label
 
 Ends = Sequence[tuple[Attachment, "End | None"]]
 

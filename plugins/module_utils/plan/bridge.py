@@ -161,13 +161,25 @@ def addresses_of(want: Bridge, have: BridgeHave) -> tuple[str, ...] | None:
     )
 
 
-def warnings(operations: list[Operation]) -> list[str]:
-    """Return what a person should know about a plan before it is carried out."""
-    return [
+def warnings(want: Bridge, have: BridgeHave, operations: list[Operation]) -> list[str]:
+    """Return what a person should know about a plan."""
+    told = [
         f"{operation.name.replace('/', '.')} is switched on for the whole host: it now forwards between all its interfaces, not only this bridge"
         for operation in operations
         if isinstance(operation, SetSysctl) and operation.name in (_IP_FORWARD, _IP6_FORWARD) and operation.new == "1"
     ]
+    if want.masquerade and not _masqueraded(want, have, addresses_of(want, have)):
+        told.append(f"bridge {want.name} has no address, so there is no subnet to masquerade; give addresses beside masquerade")
+    return told
+
+
+def orphan_warnings(name: str, have: BridgeHave) -> list[str]:
+    """Return a warning where attachments lose their bridge."""
+    bridge = have.link(name)
+    ports = sorted(link.name for link in have.namespace.links.values() if bridge is not None and link.master == bridge.index and link.ours)
+    if not ports:
+        return []
+    return [f"attachments of containers were ports of {name} and are in no bridge now: {', '.join(ports)}; take them away with veth_attach and state absent"]
 
 
 def describe(name: str, have: BridgeHave) -> dict[str, Any] | None:

@@ -105,13 +105,20 @@ def test_absent_of_another_tools_bridge(host):
 
 
 def test_switching_the_hosts_forwarding_on_is_a_warning(host):
-    operations = plans(host, bridge.parse({"name": "br0", "ip_forward": True, "addresses": ["192.168.5.1/24", "fd00:5::1/64"]}))
-    assert plan.warnings(operations) == [
+    want = bridge.parse({"name": "br0", "ip_forward": True, "addresses": ["192.168.5.1/24", "fd00:5::1/64"]})
+    operations = plans(host, want)
+    assert plan.warnings(want, kind.observe(host, want), operations) == [
         f"{name} is switched on for the whole host: it now forwards between all its interfaces, not only this bridge"
         for name in ("net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding")
     ]
     engine.apply(operations, host)
-    assert plan.warnings(plans(host, bridge.parse({"name": "br0", "ip_forward": True}))) == []
+    assert plan.warnings(want, kind.observe(host, want), plans(host, want)) == []
+
+
+def test_masquerading_a_bridge_that_has_no_address_is_a_warning(host):
+    want = bridge.parse({"name": "br0", "masquerade": True})
+    (told,) = plan.warnings(want, kind.observe(host, want), plans(host, want))
+    assert told.startswith("bridge br0 has no address")
 
 
 # ---- attachments
