@@ -245,6 +245,13 @@ def test_up_of_a_lab_that_is_up(lab: Lab) -> None:
     assert lab("status").count("Docker") == 2
 
 
+@pytest.mark.parametrize("command", [["exec", "hosta", "--", "true"], ["inventory"], ["containers", "hosta", "web1"], ["run", "--", "true"]])
+def test_a_lab_that_is_not_up_and_one_that_is(lab: Lab, command: list[str]) -> None:
+    other = f"{PREFIX}-other"
+    said = run(LAB, command[0], "--name", other, *command[1:], status=1)
+    assert re.search(rf"no lab named {other} is up: up are: .*\b{lab.name}\b.*; name one with --name", said), said
+
+
 def test_two_labs_side_by_side_and_nothing_left(lab: Lab) -> None:
     there = machine()
     second = Lab(f"{PREFIX}-second")

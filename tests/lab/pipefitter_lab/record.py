@@ -8,7 +8,7 @@ import json
 import os
 
 from .errors import LabError
-from .layout import Layout
+from .layout import Layout, existing_labs
 from .processes import Process
 
 
@@ -51,10 +51,17 @@ def running(layout: Layout) -> Record:
     """The record of a lab that is up; LabError where it is not."""
     record = Record.load(layout)
     if record is None or not record.ready:
-        raise LabError(f"the lab {layout.name} is not up: start it with 'lab up{layout.option}'")
+        others = [name for name in existing_labs() if name != layout.name and _is_up(Layout(name))]
+        advice = f"up are: {', '.join(others)}; name one with --name" if others else f"start it with 'lab up{layout.option}'"
+        raise LabError(f"no lab named {layout.name} is up: {advice}")
     if not record.init.alive:
         raise LabError(f"the lab {layout.name} has died: remove it with 'lab down{layout.option}'")
     return record
+
+
+def _is_up(layout: Layout) -> bool:
+    record = Record.load(layout)
+    return record is not None and record.ready and record.init.alive
 
 
 def running_host(layout: Layout, host: str) -> Process:
