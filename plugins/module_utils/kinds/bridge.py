@@ -14,7 +14,7 @@ from ..host.netlink import supports_vlan_filtering
 from ..model import addresses, bridge, names
 from ..model.host import HOST, Namespace
 from ..plan import bridge as plan
-from ..plan.bridge import BridgeHave
+from ..plan.bridge_have import BridgeHave
 from .result import Result
 
 

@@ -17,7 +17,7 @@ from ..model.host import HOST, Link, Namespace
 from ..model.ovs import OvsBridge
 from ..plan import bridge as plan_bridge
 from ..plan.attachment_state import describe_one
-from ..plan.bridge import BridgeHave
+from ..plan.bridge_have import BridgeHave
 from ..plan.wiring import EXTERNAL_ID, End, Label, Wiring, read_label
 from .result import Result
 

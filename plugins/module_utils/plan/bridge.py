@@ -4,18 +4,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import MissingFeature, Refused
-from ..model import addresses, limits
-from ..model.bridge import FORWARD_DELAY, Bridge
+from ..model import addresses
+from ..model.bridge import Bridge
 from ..model.docker_user import AcceptedBridge
-from ..model.host import HOST, Link, Namespace
+from ..model.host import HOST, Link
 from ..model.masquerade import Masquerade
-from ..model.route import KERNEL_PROTOCOL, Route
 from . import link_addresses
+from .bridge_have import LEAST_FORWARD_DELAY, BridgeHave, addresses_of, joining, routes_of, staying
+from .bridge_refusals import bridge_link, check_forward_delay, check_members, check_mtu, check_overlaps, check_prefixes
 from .operations import (
     AddAddress,
     AddBridge,
@@ -35,39 +34,10 @@ _ATTRIBUTES = ("stp", "forward_delay", "ageing_time", "multicast_snooping", "vla
 
 _TIMES = ("forward_delay", "ageing_time")
 
-_LEAST_FORWARD_DELAY = round(FORWARD_DELAY[0] * 100)
 
 _IP_FORWARD = "net/ipv4/ip_forward"
 _IP6_FORWARD = "net/ipv6/conf/all/forwarding"
 _RTPROT_RA = 9
-
-
-@dataclass(frozen=True)
-class BridgeHave:
-    """What the host shows of a bridge.
-
-    ``namespace`` has every link, the bridge's addresses and every route of
-    the main table. ``sysctls`` are the host's, named with slashes; those of a
-    bridge that is still to be made are what it will inherit.
-    ``unfit`` maps links that must not become ports to the reason.
-    ``docker_families`` are those in which a DOCKER-USER chain
-    exists, ``docker_accepted`` what it lets pass for us.
-    """
-
-    namespace: Namespace
-    masquerades: frozenset[Masquerade] = frozenset()
-    docker_families: frozenset[str] = frozenset()
-    docker_accepted: frozenset[AcceptedBridge] = frozenset()
-    sysctls: Mapping[str, str] = field(default_factory=dict)
-    unfit: Mapping[str, str] = field(default_factory=dict)
-    vlan_filtering: bool = True
-    birth_link: str | None = None
-
-    def link(self, name: str) -> Link | None:
-        return self.namespace.links.get(name)
-
-    def addresses(self, name: str) -> tuple[str, ...]:
-        return self.namespace.addresses.get(name, ())
 
 
 def present(want: Bridge, have: BridgeHave) -> list[Operation]:
@@ -76,24 +46,24 @@ def present(want: Bridge, have: BridgeHave) -> list[Operation]:
     :raises Refused: it would take what is another's, or overlap a route.
     :raises MissingFeature: the kernel has no VLAN filtering.
     """
-    existing = _bridge_link(want.name, have)
+    existing = bridge_link(want.name, have)
     if want.vlan_filtering and not have.vlan_filtering:
         raise MissingFeature(
             f"bridge {want.name}: vlan_filtering was asked for, and this kernel has no bridge VLAN filtering "
             "(CONFIG_BRIDGE_VLAN_FILTERING); leave it out or run a kernel that has it"
         )
     wanted_addresses = addresses_of(want, have)
-    _check_members(want, have, existing)
-    _check_overlaps(want, have, wanted_addresses)
-    _check_mtu(want, have, existing, wanted_addresses)
-    _check_prefixes(want, have, existing, wanted_addresses)
-    _check_forward_delay(want, existing)
+    check_members(want, have, existing)
+    check_overlaps(want, have, wanted_addresses)
+    check_mtu(want, have, existing, wanted_addresses)
+    check_prefixes(want, have, existing, wanted_addresses)
+    check_forward_delay(want, existing)
     operations = _link_operations(want, have, existing)
     operations += _address_operations(want, have, existing, wanted_addresses)
     if operations and existing is not None:
-        operations.insert(0, Remember(HOST, want.name, have.addresses(want.name), _routes_of(want.name, have)))
+        operations.insert(0, Remember(HOST, want.name, have.addresses(want.name), routes_of(want.name, have)))
     operations += _member_operations(want, have, existing)
-    if existing is not None and existing.mtu == want.mtu and any(have.namespace.links[name].mtu != want.mtu for name in _joining(want, have)):
+    if existing is not None and existing.mtu == want.mtu and any(have.namespace.links[name].mtu != want.mtu for name in joining(want, have)):
         # The kernel doesn't say whether it was set or is that of the smallest port so far.
         operations.append(SetLink(HOST, want.name, {"mtu": want.mtu}, {"mtu": want.mtu}))
     if want.up and (existing is None or not existing.up):
@@ -124,7 +94,7 @@ def absent(name: str, have: BridgeHave, force: bool) -> list[Operation]:
 
     :raises Refused: the bridge is not ours and ``force`` is not set.
     """
-    existing = _bridge_link(name, have)
+    existing = bridge_link(name, have)
     if existing is not None and not existing.ours and not force:
         raise Refused(f"bridge {name} was not made by this collection and stays; set force to delete it all the same")
     operations: list[Operation] = []
@@ -139,26 +109,6 @@ def absent(name: str, have: BridgeHave, force: bool) -> list[Operation]:
     if existing is not None:
         operations.append(DeleteLink(HOST, name, f"bridge {name}", _restore(existing, have)))
     return operations
-
-
-def addresses_of(want: Bridge, have: BridgeHave) -> tuple[str, ...] | None:
-    """Return the addresses the bridge is to have, ``auto`` resolved; ``None`` leaves them as they are."""
-    if want.addresses is None or not want.auto_address:
-        return want.addresses
-    shown = have.addresses(want.name)
-    for address in shown:
-        if address not in want.addresses and addresses.family(address) == addresses.IPV4 and addresses.is_private_ipv4(address):
-            return (address, *want.addresses)  # kept on later runs
-    others = [route for route in have.namespace.routes if route.link != want.name and not route.is_default]
-    taken = [addresses.bounds(route.destination) for route in others] + [addresses.bounds(address) for address in want.addresses]
-    for subnet in addresses.AUTO_SUBNETS:
-        version, first, last = addresses.bounds(subnet)
-        if not any(version == v and first <= end and start <= last for v, start, end in taken):
-            return (addresses.first_host(subnet), *want.addresses)
-    raise Refused(
-        f"bridge {want.name}: addresses has auto, and each subnet that auto picks from (172.17.0.0/16 to 172.31.0.0/16, "
-        "192.168.0.0/20 to 192.168.240.0/20) overlaps a route of this host; name the address instead"
-    )
 
 
 def warnings(want: Bridge, have: BridgeHave, operations: list[Operation]) -> list[str]:
@@ -214,7 +164,7 @@ def predict(want: Bridge, have: BridgeHave) -> dict[str, Any]:
     wanted_addresses = addresses_of(want, have)
     if existing is None or wanted_addresses is not None or want.up is False:
         described["addresses"] = sorted(_predicted_addresses(want, have, wanted_addresses))
-    if _joining(want, have):
+    if joining(want, have):
         # A bridge follows its ports in what was not set expressly.
         described.pop("mtu", None)
         described.pop("mac", None)
@@ -238,89 +188,9 @@ def predict(want: Bridge, have: BridgeHave) -> dict[str, Any]:
 
 def _predicted_addresses(want: Bridge, have: BridgeHave, wanted: tuple[str, ...] | None) -> set[str]:
     existing = have.link(want.name)
-    shown = _staying(want, have)
+    shown = staying(want, have)
     kept = shown if wanted is None or (existing is not None and not existing.ours) else ()
     return {address for address in (*(wanted or ()), *kept) if not addresses.is_link_local(address)}
-
-
-# ---- refusals
-
-
-def _bridge_link(name: str, have: BridgeHave) -> Link | None:
-    link = have.link(name)
-    if link is not None and link.kind != "bridge":
-        kind = f"a {link.kind} interface" if link.kind else "a physical interface"
-        raise Refused(f"name: {name!r} is {kind} of this host and not a Linux bridge; choose another name")
-    return link
-
-
-def _check_members(want: Bridge, have: BridgeHave, existing: Link | None) -> None:
-    for place, name in enumerate(want.members or ()):
-        option = f"members[{place}]: {name!r}"
-        link = have.link(name)
-        if link is None:
-            raise Refused(f"{option} is not an interface of this host; create it first or take it off the list")
-        if existing is not None and link.master == existing.index:
-            continue
-        if link.kind == "bridge":
-            raise Refused(f"{option} is a bridge itself; join two bridges by a veth pair")
-        if link.master:
-            master = have.namespace.by_index(link.master)
-            whose = master.name if master else f"interface {link.master}"
-            raise Refused(f"{option} is a port of {whose} already; take it out there first")
-        if name in have.unfit:
-            raise Refused(f"{option} {have.unfit[name]}")
-
-
-def _check_overlaps(want: Bridge, have: BridgeHave, wanted: tuple[str, ...] | None) -> None:
-    if want.allow_overlap:
-        return
-    present_already = have.addresses(want.name)
-    for address in wanted or ():
-        # Each interface has fe80::/64 for itself.
-        if address in present_already or addresses.is_link_local(address):
-            continue
-        subnet = addresses.network(address)
-        for route in have.namespace.routes:
-            if route.link != want.name and not route.is_default and addresses.overlap(subnet, route.destination):
-                raise Refused(
-                    f"bridge {want.name}: address {address} overlaps route {route.destination} via {route.link}; "
-                    "choose another subnet or set allow_overlap"
-                )
-
-
-def _check_mtu(want: Bridge, have: BridgeHave, existing: Link | None, wanted: tuple[str, ...] | None) -> None:
-    mtu = want.mtu if want.mtu is not None or existing is None else existing.mtu
-    if mtu is None or mtu >= limits.IPV6_MTU:
-        return
-    shown = have.addresses(want.name) if existing is not None and (wanted is None or not existing.ours) else ()
-    for address in (*(wanted or ()), *shown):
-        if addresses.family(address) == addresses.IPV6 and not (address in shown and addresses.is_link_local(address)):
-            raise Refused(
-                f"bridge {want.name}: mtu {mtu} is below {limits.IPV6_MTU} bytes, with which the kernel takes IPv6 off it, "
-                f"and it is to have {address}; set a larger mtu or leave the IPv6 addresses out"
-            )
-
-
-def _check_prefixes(want: Bridge, have: BridgeHave, existing: Link | None, wanted: tuple[str, ...] | None) -> None:
-    """IPv6 has an address once on a link, whatever its prefix length; on another tool's bridge it is not ours to change."""
-    if existing is None or existing.ours:
-        return
-    shown = _staying(want, have)
-    held = {addresses.bare(address): address for address in shown if addresses.family(address) == addresses.IPV6}
-    for address in wanted or ():
-        other = held.get(addresses.bare(address), address)
-        if other not in (address, *(wanted or ())):
-            raise Refused(f"bridge {want.name}: address {address} is there as {other}, and the bridge was not made by this collection; name it as it is")
-
-
-def _check_forward_delay(want: Bridge, existing: Link | None) -> None:
-    stays_on = existing is not None and bool(existing.bridge.get("stp")) and want.stp is None
-    if stays_on and want.forward_delay is not None and want.forward_delay < _LEAST_FORWARD_DELAY:
-        raise Refused(
-            f"bridge {want.name}: forward_delay {want.forward_delay / 100:g} is below 2 seconds, the least the kernel takes while stp "
-            "is on, as it is; raise it or set stp to false"
-        )
 
 
 # ---- operations, in the order they are carried out
@@ -332,9 +202,9 @@ def _wanted_attributes(want: Bridge, have: BridgeHave, existing: Link | None) ->
         wanted.pop("vlan_filtering", None)  # asked to be off on a kernel that hasn't it
     if want.stp and existing is not None and not existing.bridge.get("stp"):
         # br_stp_start() would raise it without a word.
-        delay = wanted.get("forward_delay", existing.bridge.get("forward_delay", _LEAST_FORWARD_DELAY))
-        if delay < _LEAST_FORWARD_DELAY:
-            wanted["forward_delay"] = _LEAST_FORWARD_DELAY
+        delay = wanted.get("forward_delay", existing.bridge.get("forward_delay", LEAST_FORWARD_DELAY))
+        if delay < LEAST_FORWARD_DELAY:
+            wanted["forward_delay"] = LEAST_FORWARD_DELAY
     return wanted
 
 
@@ -386,27 +256,8 @@ def _address_operations(want: Bridge, have: BridgeHave, existing: Link | None, w
         operations.append(SetSysctl(HOST, ipv6, "0", "1"))
     # Another tool's bridge keeps what it has: only addresses that are missing are added.
     removable = existing is None or existing.ours
-    routes = () if want.up is False else _routes_of(want.name, have)
-    return operations + link_addresses.plan(HOST, want.name, wanted, _staying(want, have), routes, removable)
-
-
-def _staying(want: Bridge, have: BridgeHave) -> tuple[str, ...]:
-    """Return the addresses of the bridge that are still there once it is up or down as wanted."""
-    existing = have.link(want.name)
-    shown = have.addresses(want.name)
-    if existing is not None and existing.up and want.up is False:
-        return tuple(address for address in shown if addresses.family(address) == addresses.IPV4)  # the kernel drops the others
-    return shown
-
-
-def _routes_of(bridge: str, have: BridgeHave) -> tuple[Route, ...]:
-    """Return the routes through a bridge but those that come with its addresses."""
-    return tuple(route for route in have.namespace.routes if route.link == bridge and route.protocol != KERNEL_PROTOCOL)
-
-
-def _joining(want: Bridge, have: BridgeHave) -> list[str]:
-    existing = have.link(want.name)
-    return [name for name in want.members or () if existing is None or have.namespace.links[name].master != existing.index]
+    routes = () if want.up is False else routes_of(want.name, have)
+    return operations + link_addresses.plan(HOST, want.name, wanted, staying(want, have), routes, removable)
 
 
 def _member_operations(want: Bridge, have: BridgeHave, existing: Link | None) -> list[Operation]:
@@ -431,7 +282,7 @@ def _forwarding(bridge: str, version: int = addresses.IPV4) -> str:
 def _forwarding_operations(want: Bridge, have: BridgeHave, wanted: tuple[str, ...] | None) -> list[Operation]:
     if want.ip_forward is None:
         return []
-    held = wanted if wanted is not None else _staying(want, have)
+    held = wanted if wanted is not None else staying(want, have)
     ipv6 = any(addresses.family(address) == addresses.IPV6 and not addresses.is_link_local(address) for address in held)
     operations: list[Operation] = []
     if not want.ip_forward:
@@ -481,7 +332,7 @@ def _masquerade_operations(want: Bridge, have: BridgeHave, wanted: tuple[str, ..
 def _masqueraded(want: Bridge, have: BridgeHave, wanted: tuple[str, ...] | None) -> set[Masquerade]:
     if not want.masquerade:
         return set()
-    held = wanted if wanted is not None else _staying(want, have)
+    held = wanted if wanted is not None else staying(want, have)
     return {Masquerade(want.name, addresses.network(address)) for address in held if not addresses.is_link_local(address)}
 
 
@@ -495,5 +346,5 @@ def _restore(link: Link, have: BridgeHave) -> tuple[Operation, ...]:
     operations.append(SetLink(HOST, link.name, {"mtu": link.mtu, "up": link.up}, {}))
     operations += [SetSysctl(HOST, name, value, value) for name, value in sorted(have.sysctls.items()) if f"/{link.name}/" in name]
     operations += [AddAddress(HOST, link.name, address) for address in have.addresses(link.name)]
-    operations += [SetRoute(HOST, route, None) for route in on_link_first(_routes_of(link.name, have))]
+    operations += [SetRoute(HOST, route, None) for route in on_link_first(routes_of(link.name, have))]
     return tuple(operations)

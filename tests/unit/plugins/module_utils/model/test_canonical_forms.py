@@ -15,7 +15,7 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.model
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.bridge import Bridge
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.host import Link, Namespace
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.route import Route
-from ansible_collections.pipefitter.container_network.plugins.module_utils.plan.bridge import BridgeHave, addresses_of
+from ansible_collections.pipefitter.container_network.plugins.module_utils.plan.bridge_have import BridgeHave, addresses_of
 from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils import convergence  # noqa: F401 # the profile of hypothesis
 from hypothesis import given
 from hypothesis import strategies as st

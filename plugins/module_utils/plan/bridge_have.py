@@ -1,0 +1,86 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: BSD-2-Clause
+"""What the host shows of a bridge, and what of it stays. Pure. Private to the collection."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ..errors import Refused
+from ..model import addresses
+from ..model.bridge import FORWARD_DELAY, Bridge
+from ..model.docker_user import AcceptedBridge
+from ..model.host import Link, Namespace
+from ..model.masquerade import Masquerade
+from ..model.route import KERNEL_PROTOCOL, Route
+
+LEAST_FORWARD_DELAY = round(FORWARD_DELAY[0] * 100)
+"""Hundredths of a second; the kernel takes no less while STP is on."""
+
+
+@dataclass(frozen=True)
+class BridgeHave:
+    """What the host shows of a bridge.
+
+    ``namespace`` has every link, the bridge's addresses and every route of
+    the main table. ``sysctls`` are the host's, named with slashes; those of a
+    bridge that is still to be made are what it will inherit.
+    ``unfit`` maps links that must not become ports to the reason.
+    ``docker_families`` are those in which a DOCKER-USER chain
+    exists, ``docker_accepted`` what it lets pass for us.
+    """
+
+    namespace: Namespace
+    masquerades: frozenset[Masquerade] = frozenset()
+    docker_families: frozenset[str] = frozenset()
+    docker_accepted: frozenset[AcceptedBridge] = frozenset()
+    sysctls: Mapping[str, str] = field(default_factory=dict)
+    unfit: Mapping[str, str] = field(default_factory=dict)
+    vlan_filtering: bool = True
+    birth_link: str | None = None
+
+    def link(self, name: str) -> Link | None:
+        return self.namespace.links.get(name)
+
+    def addresses(self, name: str) -> tuple[str, ...]:
+        return self.namespace.addresses.get(name, ())
+
+
+def addresses_of(want: Bridge, have: BridgeHave) -> tuple[str, ...] | None:
+    """Return the addresses the bridge is to have, ``auto`` resolved; ``None`` leaves them as they are."""
+    if want.addresses is None or not want.auto_address:
+        return want.addresses
+    shown = have.addresses(want.name)
+    for address in shown:
+        if address not in want.addresses and addresses.family(address) == addresses.IPV4 and addresses.is_private_ipv4(address):
+            return (address, *want.addresses)  # kept on later runs
+    others = [route for route in have.namespace.routes if route.link != want.name and not route.is_default]
+    taken = [addresses.bounds(route.destination) for route in others] + [addresses.bounds(address) for address in want.addresses]
+    for subnet in addresses.AUTO_SUBNETS:
+        version, first, last = addresses.bounds(subnet)
+        if not any(version == v and first <= end and start <= last for v, start, end in taken):
+            return (addresses.first_host(subnet), *want.addresses)
+    raise Refused(
+        f"bridge {want.name}: addresses has auto, and each subnet that auto picks from (172.17.0.0/16 to 172.31.0.0/16, "
+        "192.168.0.0/20 to 192.168.240.0/20) overlaps a route of this host; name the address instead"
+    )
+
+
+def staying(want: Bridge, have: BridgeHave) -> tuple[str, ...]:
+    """Return the addresses of the bridge that are still there once it is up or down as wanted."""
+    existing = have.link(want.name)
+    shown = have.addresses(want.name)
+    if existing is not None and existing.up and want.up is False:
+        return tuple(address for address in shown if addresses.family(address) == addresses.IPV4)  # the kernel drops the others
+    return shown
+
+
+def routes_of(bridge: str, have: BridgeHave) -> tuple[Route, ...]:
+    """Return the routes through a bridge but those that come with its addresses."""
+    return tuple(route for route in have.namespace.routes if route.link == bridge and route.protocol != KERNEL_PROTOCOL)
+
+
+def joining(want: Bridge, have: BridgeHave) -> list[str]:
+    existing = have.link(want.name)
+    return [name for name in want.members or () if existing is None or have.namespace.links[name].master != existing.index]

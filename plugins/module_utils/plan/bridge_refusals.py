@@ -1,0 +1,88 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: BSD-2-Clause
+"""What must not be done to a bridge, or with it. Pure. Private to the collection."""
+
+from __future__ import annotations
+
+from ..errors import Refused
+from ..model import addresses, limits
+from ..model.bridge import Bridge
+from ..model.host import Link
+from .bridge_have import LEAST_FORWARD_DELAY, BridgeHave, staying
+
+
+def bridge_link(name: str, have: BridgeHave) -> Link | None:
+    link = have.link(name)
+    if link is not None and link.kind != "bridge":
+        kind = f"a {link.kind} interface" if link.kind else "a physical interface"
+        raise Refused(f"name: {name!r} is {kind} of this host and not a Linux bridge; choose another name")
+    return link
+
+
+def check_members(want: Bridge, have: BridgeHave, existing: Link | None) -> None:
+    for place, name in enumerate(want.members or ()):
+        option = f"members[{place}]: {name!r}"
+        link = have.link(name)
+        if link is None:
+            raise Refused(f"{option} is not an interface of this host; create it first or take it off the list")
+        if existing is not None and link.master == existing.index:
+            continue
+        if link.kind == "bridge":
+            raise Refused(f"{option} is a bridge itself; join two bridges by a veth pair")
+        if link.master:
+            master = have.namespace.by_index(link.master)
+            whose = master.name if master else f"interface {link.master}"
+            raise Refused(f"{option} is a port of {whose} already; take it out there first")
+        if name in have.unfit:
+            raise Refused(f"{option} {have.unfit[name]}")
+
+
+def check_overlaps(want: Bridge, have: BridgeHave, wanted: tuple[str, ...] | None) -> None:
+    if want.allow_overlap:
+        return
+    present_already = have.addresses(want.name)
+    for address in wanted or ():
+        # Each interface has fe80::/64 for itself.
+        if address in present_already or addresses.is_link_local(address):
+            continue
+        subnet = addresses.network(address)
+        for route in have.namespace.routes:
+            if route.link != want.name and not route.is_default and addresses.overlap(subnet, route.destination):
+                raise Refused(
+                    f"bridge {want.name}: address {address} overlaps route {route.destination} via {route.link}; "
+                    "choose another subnet or set allow_overlap"
+                )
+
+
+def check_mtu(want: Bridge, have: BridgeHave, existing: Link | None, wanted: tuple[str, ...] | None) -> None:
+    mtu = want.mtu if want.mtu is not None or existing is None else existing.mtu
+    if mtu is None or mtu >= limits.IPV6_MTU:
+        return
+    shown = have.addresses(want.name) if existing is not None and (wanted is None or not existing.ours) else ()
+    for address in (*(wanted or ()), *shown):
+        if addresses.family(address) == addresses.IPV6 and not (address in shown and addresses.is_link_local(address)):
+            raise Refused(
+                f"bridge {want.name}: mtu {mtu} is below {limits.IPV6_MTU} bytes, with which the kernel takes IPv6 off it, "
+                f"and it is to have {address}; set a larger mtu or leave the IPv6 addresses out"
+            )
+
+
+def check_prefixes(want: Bridge, have: BridgeHave, existing: Link | None, wanted: tuple[str, ...] | None) -> None:
+    """IPv6 has an address once on a link, whatever its prefix length; on another tool's bridge it is not ours to change."""
+    if existing is None or existing.ours:
+        return
+    shown = staying(want, have)
+    held = {addresses.bare(address): address for address in shown if addresses.family(address) == addresses.IPV6}
+    for address in wanted or ():
+        other = held.get(addresses.bare(address), address)
+        if other not in (address, *(wanted or ())):
+            raise Refused(f"bridge {want.name}: address {address} is there as {other}, and the bridge was not made by this collection; name it as it is")
+
+
+def check_forward_delay(want: Bridge, existing: Link | None) -> None:
+    stays_on = existing is not None and bool(existing.bridge.get("stp")) and want.stp is None
+    if stays_on and want.forward_delay is not None and want.forward_delay < LEAST_FORWARD_DELAY:
+        raise Refused(
+            f"bridge {want.name}: forward_delay {want.forward_delay / 100:g} is below 2 seconds, the least the kernel takes while stp "
+            "is on, as it is; raise it or set stp to false"
+        )
