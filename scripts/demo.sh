@@ -120,8 +120,10 @@ cat <<SUMMARY
 
 == All is as it should be, after $((SECONDS - begin)) s ($((prepared - begin)) s of them to prepare). The hosts are left up.
 
-Look around:    ${at}tests/lab/lab exec --name $name hosta -- bridge link
+Look around:    ${at}tests/lab/lab exec --name $name hosta -- ip -d link show master br0
                 ${at}tests/lab/lab exec --name $name hosta -- docker exec web1 ip address
                 ${at}tests/lab/lab exec --name $name hosta
+Your own play:  ${at}tests/lab/lab inventory --name $name >inventory.yml  # the group is lab
+                ANSIBLE_CONFIG=$ANSIBLE_CONFIG $venv/bin/ansible-playbook -i inventory.yml site.yml
 Take it down:   ${at}scripts/demo.sh --down
 SUMMARY
