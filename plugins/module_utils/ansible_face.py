@@ -52,9 +52,9 @@ def run(load: Callable[[], Task], argument_spec: dict[str, Any], reports_changes
 
 def _require_libraries(module: AnsibleModule) -> None:
     if _NETADDR_ERROR is not None:
-        module.fail_json(msg=missing_required_lib("netaddr") + " The role host_setup installs it.", exception=_NETADDR_ERROR)
+        module.fail_json(msg=missing_required_lib("netaddr") + ". The role host_setup installs it.", exception=_NETADDR_ERROR)
     if importlib.util.find_spec("pyroute2") is None:
-        module.fail_json(msg=missing_required_lib("pyroute2") + " The role host_setup installs it.")
+        module.fail_json(msg=missing_required_lib("pyroute2") + ". The role host_setup installs it.")
 
 
 def _yaml(document: Mapping[str, Any]) -> str:

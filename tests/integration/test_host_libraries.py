@@ -19,7 +19,7 @@ def test_names_the_library_that_is_missing(hosta, module, library):
         hosta.module(module, without=library, **options)
 
     said = failure.value.result["msg"]
-    assert f"library ({library})" in said and "/usr/bin/python3" in said and "host_setup" in said
+    assert f"library ({library})" in said and "/usr/bin/python3" in said and ". The role host_setup" in said
     assert_same(before, everything(hosta))
 
 

@@ -51,6 +51,7 @@ _BAD = {
     "two selectors": ({"container": "web1"}, "container:", "container and netns", "exactly one"),
     "no selector": ({"netns": None}, "container:", "exactly one"),
     "missing container": ({"netns": None, "container": "nobody"}, "'nobody'", "not known"),
+    "container missing in the engine asked": ({"netns": None, "container": "nobody", "runtime": "docker"}, "'nobody'", "not known to docker", "runtime"),
     "missing namespace": ({"netns": "nowhere"}, "netns /run/netns/nowhere", "doesn't exist"),
     "missing process": ({"netns": None, "pid": 4194300}, "pid 4194300", "no such process"),
     "process 0": ({"netns": None, "pid": 0}, "pid: 0", "above 0"),

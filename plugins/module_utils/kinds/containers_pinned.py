@@ -97,7 +97,10 @@ def _pin(target: Target, container: Container | None, must_run: bool, patience: 
     if target.kind == "container":
         if container is None:
             if must_run:
-                raise Refused(f"container: {target.value!r} is not known to any container engine of this host; check the name, or start the container first")
+                engine, check = ("any container engine of this host", "the name")
+                if target.runtime != "auto":
+                    engine, check = (f"{target.runtime} on this host, and runtime: {target.runtime} was asked for", "both")
+                raise Refused(f"container: {target.value!r} is not known to {engine}; check {check}, or start the container first")
             return None, ""
         identity = f"{container.runtime}:{container.id}"
         if not must_run and not container.pid:
