@@ -31,7 +31,7 @@ def plan_routes(one: Found, taken: Collection[tuple[str, int]]) -> tuple[list[Op
         if old is None or (old.gateway, old.link) != (entry.gateway, entry.link):
             operations.append(SetRoute(place, entry, old))
     operations = _remember_displaced(place, operations, want.interface) + operations
-    surplus = _surplus_routes(want, wanted, shown, taken) if want.routes is not None else []
+    surplus = _surplus_routes(want, wanted, shown, taken) if want.routes is not None else _left_by_gateways(want, operations, wanted, shown, taken)
     operations += [RemoveRoute(place, entry) for entry in surplus]
     keys = {*(entry.key for entry in (*wanted, *surplus)), *taken}
     return operations, (*wanted, *(entry for entry in shown if entry.link == want.interface and entry.key not in keys))
@@ -75,7 +75,24 @@ def _surplus_routes(
     ]
     surplus = [entry for entry in ours if entry.gateway]
     staying = {entry.gateway for entry in wanted} | {entry.gateway for entry in shown if entry.key not in keys and entry not in surplus}
-    return surplus + [entry for entry in ours if not entry.gateway and addresses.bare(entry.destination) not in staying]
+    return surplus + [entry for entry in ours if not entry.gateway and not leads_to(entry, staying)]
+
+
+def _left_by_gateways(
+    want: Attachment, operations: Iterable[Operation], wanted: Sequence[route.Route], shown: Sequence[route.Route], taken: Collection[tuple[str, int]]
+) -> list[route.Route]:
+    """Return host routes of ours to gateways that were replaced, but those that another route needs."""
+    keys = {*(entry.key for entry in wanted), *taken}
+    own = [entry for entry in shown if entry.link == want.interface and entry.key not in keys]
+    olds = [operation.old for operation in operations if isinstance(operation, SetRoute) and operation.old is not None]
+    replaced = {old.gateway for old in olds if old.is_default and old.link == want.interface} - {entry.gateway for entry in (*wanted, *own)}
+    return [entry for entry in own if entry.protocol == route.PROTOCOL and leads_to(entry, replaced)]
+
+
+def leads_to(entry: route.Route, gateways: Collection[str | None]) -> bool:
+    """Tell a host route to one of these gateways, as one outside of the link's subnets needs it."""
+    address, _slash, prefix = entry.destination.partition("/")
+    return not entry.gateway and prefix == ("32" if entry.family == addresses.IPV4 else "128") and address in gateways
 
 
 def taken_by_others(found: Sequence[Found]) -> list[set[tuple[str, int]]]:

@@ -13,7 +13,7 @@ from ..model.attachment import Attachment
 from ..model.host import Link
 from ..model.route import DEFAULT_METRIC, PROTOCOL, Route
 from .attachment_found import Found, find_all, renamed
-from .attachment_routes import taken_by_others, wanted_routes, within_reach
+from .attachment_routes import leads_to, plan_routes, taken_by_others, wanted_routes, within_reach
 from .operations import DeleteLink, Operation, SetRoute
 from .wiring import OVS, End, Wiring, read_label
 
@@ -89,32 +89,27 @@ def _certain_routes(one: Found, taken: Collection[tuple[str, int]]) -> list[Rout
     address, and takes back what has its gateway within reach.
     """
     want, shown = one.want, one.end.namespace
-    if want.routes is not None:
-        described = [entry for entry in want.routes if entry.gateway]
-    else:
-        described = [entry for entry in shown.routes if one.inner is not None and entry.link == one.inner.name and entry.protocol == PROTOCOL]
-    defaults = [entry for entry in shown.routes if one.inner is not None and one.inner.up and entry.link == one.inner.name and entry.is_default]
-    if want.routes is None and (one.inner is None or not one.inner.up):
-        described = []
+    wanted, (_operations, there) = wanted_routes(one), plan_routes(one, taken)
     held = want.addresses if want.addresses is not None else shown.addresses.get(one.inner.name, ()) if one.inner is not None else ()
-    on_link = [entry.destination for entry in wanted_routes(one) if not entry.gateway]
-    if want.routes is None:
-        on_link += [entry.destination for entry in shown.routes if one.inner is not None and entry.link == one.inner.name and not entry.gateway]
-    candidates = [entry for entry in (*described, *defaults) if entry.key not in taken]
-    return [entry for entry in candidates if entry in (want.routes or ()) or within_reach(entry, (*held, *on_link))]
+    on_link = [entry.destination for entry in there if not entry.gateway]
+    return [entry for entry in there if entry in wanted or within_reach(entry, (*held, *on_link))]
 
 
 def _routes_described(entries: Sequence[Route]) -> dict[str, Any]:
-    """Return routes of one link as the options gateway, gateway6 and routes."""
+    """Return routes of one link as the options gateway, gateway6 and routes.
+
+    Of those of ours, a host route to the gateway of another is left out: it comes with that one.
+    """
     described: dict[str, Any] = {}
     # Of several default routes the one that a gateway would replace, else the one that wins.
     for entry in sorted(entries, key=lambda entry: (entry.metric == DEFAULT_METRIC[entry.family], -entry.metric)):
         if entry.is_default and entry.gateway:
             described["gateway" if entry.family == addresses.IPV4 else "gateway6"] = entry.gateway
+    gateways = {entry.gateway for entry in entries}
     routes = {
-        (entry.destination, entry.metric): {"destination": entry.destination, "gateway": entry.gateway, "metric": entry.metric}
+        entry.key: {"destination": entry.destination, **({"gateway": entry.gateway} if entry.gateway else {}), "metric": entry.metric}
         for entry in entries
-        if entry.protocol == PROTOCOL and entry.gateway and not entry.is_default
+        if entry.protocol == PROTOCOL and not entry.is_default and not leads_to(entry, gateways)
     }
     if routes:
         described["routes"] = [routes[key] for key in sorted(routes)]

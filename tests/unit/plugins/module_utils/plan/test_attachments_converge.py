@@ -98,6 +98,7 @@ def test_check_mode_predicts_what_a_run_makes(scene, wants):
         settles(errand)
         for expected, shown in zip(predicted, describe(*scene.ends(wants)), strict=True):
             same(expected, {name: shown.get(name) for name in expected})
+            same(expected.get("routes"), shown.get("routes"))
 
 
 @given(scenes(), wanted(), st.integers(0, 60))
@@ -226,6 +227,65 @@ def test_a_container_that_was_restarted_leaves_open_vswitch():
     scene.start("web1")
     assert settles(made(scene, attachment.parse_list([{"container": "web1", "bridge": "br0"}], {})))
     assert set(scene.host.ovs_ports) == {"tap9"}
+
+
+@pytest.mark.parametrize(
+    "routes",
+    [
+        [{"destination": "10.20.0.0/16", "gateway": "10.0.0.1"}, {"destination": "10.30.0.0/16"}],
+        [{"destination": "10.20.0.0/16", "gateway": "203.0.113.1"}, {"destination": "203.0.113.7/32"}, {"destination": "fd00:30::/48"}],
+        [{"destination": "203.0.113.0/24", "metric": 9}, {"destination": "10.20.0.0/16", "gateway": "203.0.113.1"}],
+        [{"destination": "10.30.0.0/16"}],
+    ],
+)
+@pytest.mark.parametrize("gateway", [None, "10.0.0.1", "203.0.113.9"])
+def test_what_is_shown_gives_all_routes_back(routes, gateway):
+    scene = Scene(SimKernel())
+    options = {"netns": "/run/netns/probe", "bridge": "br0", "addresses": ["10.0.0.10/24", "fd00:5::10/64"], "gateway": gateway, "routes": routes}
+    wants = attachment.parse_list([options], {})
+    predicted = predict(*scene.ends(wants))
+    assert settles(made(scene, wants))
+    shown = describe(*scene.ends(wants))
+    key = {(entry["destination"], entry.get("gateway"), entry["metric"]) for entry in shown[0]["routes"]}
+    assert key == {(entry.destination, entry.gateway, entry.metric) for entry in wants[0].routes}
+    assert predicted[0]["routes"] == shown[0]["routes"] and shown[0].get("gateway") == gateway
+    assert scene.present(attachment.parse_list(shown, {}))() == []
+
+
+@given(scenes(), wanted())
+def test_what_is_shown_keeps_all_routes_when_it_is_given_back(scene, wants):
+    if settles(made(scene, wants)):
+        before = scene.host.picture()
+        # A gateway may be there without an address, which can't be asked for.
+        shown = [{name: entry[name] for name in entry if not name.startswith("gateway")} for entry in describe(*scene.ends(wants))]
+        assert settles(made(scene, attachment.parse_list(shown, {})))
+        same(before, scene.host.picture())
+
+
+def _host_routes(scene: Scene) -> set[str]:
+    return {entry.destination for entry in scene.host.places["/run/netns/probe"].table if entry.destination.endswith(("/32", "/128"))}
+
+
+def test_another_gateway_off_the_link_takes_the_host_route_of_the_old_one_along():
+    scene = Scene(SimKernel())
+    options = {"netns": "/run/netns/probe", "bridge": "br0", "addresses": ["10.0.0.10/24", "fd00:5::10/64"]}
+    for gateway, gateway6 in (("192.168.5.1", "fd00:9::1"), ("192.168.6.1", "fd00:9::2")):
+        wants = attachment.parse_list([{**options, "gateway": gateway, "gateway6": gateway6}], {})
+        predicted = predict(*scene.ends(wants))
+        assert settles(made(scene, wants))
+        assert _host_routes(scene) == {f"{gateway}/32", f"{gateway6}/128"}
+        assert "routes" not in predicted[0]
+    assert settles(made(scene, attachment.parse_list([{**options, "gateway": "10.0.0.1"}], {})))
+    assert _host_routes(scene) == {"fd00:9::2/128"}
+
+
+def test_the_host_route_of_an_old_gateway_stays_for_another_route():
+    scene = Scene(SimKernel())
+    options = {"netns": "/run/netns/probe", "bridge": "br0", "addresses": ["10.0.0.10/24"]}
+    routes = [{"destination": "10.20.0.0/16", "gateway": "192.168.5.1"}]
+    assert settles(made(scene, attachment.parse_list([{**options, "gateway": "192.168.5.1", "routes": routes}], {})))
+    assert settles(made(scene, attachment.parse_list([{**options, "gateway": "10.0.0.1"}], {})))
+    assert _host_routes(scene) == {"192.168.5.1/32"}
 
 
 @given(scenes(), wanted(), wanted())
