@@ -30,6 +30,7 @@ options:
       - Attachments to make or take away, each with the options of a single one.
       - What an entry leaves out of O(bridge), O(runtime), O(interface), O(gateway), O(gateway6), O(routes), O(mtu) and O(vlan) is
         taken from the module's own option of that name.
+      - O(gateway) and O(gateway6) are for entries that have addresses of their family or leave O(addresses) out.
     type: list
     elements: dict
     suboptions:

@@ -76,6 +76,9 @@ def parse(options: Mapping[str, Any]) -> tuple[Attachment, ...]:
     :raises InvalidOption: naming the first option that can't be right.
     """
     items = options.get("attachments")
+    timeout = options.get("wait_timeout")
+    if timeout is not None and timeout < 0:
+        raise InvalidOption("wait_timeout", timeout, "is below 0; give a number of seconds, or set wait to false")
     absent = options["state"] == "absent"
     given = {name: options[name] for name in (*_COMMON, *_SINGLE) if options.get(name) is not None}
     if absent and "bridge" not in given:

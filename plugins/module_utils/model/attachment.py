@@ -99,15 +99,27 @@ def parse(options: Mapping[str, Any], place: str = "") -> Attachment:
 def parse_list(items: Iterable[Mapping[str, Any]], common: Mapping[str, Any], option: str = "attachments") -> tuple[Attachment, ...]:
     """Return the attachments of a list; what an item leaves out is taken from ``common``.
 
+    A gateway is taken from there only beside addresses of its family.
+
     :raises InvalidOption: as ``parse``, or an interface, address, MAC or host
         interface that is in the list twice.
     """
     parsed = []
     for position, item in enumerate(items):
         given = {key: value for key, value in item.items() if value is not None}
-        parsed.append(parse({**common, **given}, f"{option}[{position}]."))
+        parsed.append(parse({**_inherited(common, given), **given}, f"{option}[{position}]."))
     _check_duplicates(parsed, option)
     return tuple(parsed)
+
+
+def _inherited(common: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    inherited = dict(common)
+    if "addresses" in given:
+        for name, version in (("gateway", addresses.IPV4), ("gateway6", addresses.IPV6)):
+            if not any(addresses.family(address) == version for address in given["addresses"]):
+                _gateway(common, name, version)  # one that can't be right is refused all the same
+                inherited.pop(name, None)
+    return inherited
 
 
 def _target(options: Mapping[str, Any], place: str) -> Target:
@@ -183,6 +195,21 @@ def _check_gateways(attachment: Attachment, place: str) -> None:
             raise InvalidOption(f"{place}{option}", gateway, f"has no IPv{version} address beside it in addresses; add one or leave the gateway out")
         if any(addresses.bare(address) == gateway for address in attachment.addresses):
             raise InvalidOption(f"{place}{option}", gateway, "is the interface's own address; give the router's")
+    hops = [("gateway", attachment.gateway), *((f"routes[{position}].gateway", entry.gateway) for position, entry in enumerate(attachment.routes or ()))]
+    for option, gateway in hops:
+        if gateway is not None and addresses.family(gateway) == addresses.IPV4:
+            _refuse_no_host(f"{place}{option}", gateway, attachment.addresses or ())
+
+
+def _refuse_no_host(option: str, gateway: str, held: Iterable[str]) -> None:
+    """Refuse what the kernel takes for no host's address, having those of the interface."""
+    for address in held:
+        # RFC 3021: with one host bit, both addresses are hosts.
+        if addresses.family(address) == addresses.IPV4 and int(address.partition("/")[2]) < 31:
+            subnet = addresses.network(address)
+            for what, found in (("network", addresses.bare(subnet)), ("broadcast", addresses.broadcast(address))):
+                if gateway == found:
+                    raise InvalidOption(option, gateway, f"is the {what} address of the interface's subnet {subnet}; give the router's own")
 
 
 def _held_routes(attachment: Attachment) -> list[tuple[tuple[str, int], str, str]]:

@@ -110,6 +110,25 @@ def test_interface_name(name, words):
         ({"gateway": "10.0.0.1", "addresses": ["fd00::2/64"]}, "gateway", "10.0.0.1", "has no IPv4 address beside it in addresses"),
         ({"gateway6": "fd00::1", "addresses": ["10.0.0.2/24"]}, "gateway6", "fd00::1", "add one or leave the gateway out"),
         ({"gateway": "10.0.0.1", "addresses": []}, "gateway", "10.0.0.1", "has no IPv4 address beside it"),
+        (
+            {"gateway": "10.0.0.255", "addresses": ["10.0.0.2/24"]},
+            "gateway",
+            "10.0.0.255",
+            "is the broadcast address of the interface's subnet 10.0.0.0/24; give the router's own",
+        ),
+        (
+            {"gateway": "10.0.0.0", "addresses": ["10.0.0.2/24"]},
+            "gateway",
+            "10.0.0.0",
+            "is the network address of the interface's subnet 10.0.0.0/24; give the router's own",
+        ),
+        ({"gateway": "10.0.0.255", "addresses": ["10.0.0.2/16", "10.0.0.9/24"]}, "gateway", "10.0.0.255", "is the broadcast address"),
+        (
+            {"routes": [{"destination": "10.9.0.0/16", "gateway": "10.0.0.3"}], "addresses": ["10.0.0.2/30"]},
+            "routes[0].gateway",
+            "10.0.0.3",
+            "is the broadcast address",
+        ),
         ({"mac": "01:00:5e:00:00:01"}, "mac", "01:00:5e:00:00:01", "is a multicast MAC (lowest bit of the first byte set)"),
         ({"mac": "ff:ff:ff:ff:ff:ff"}, "mac", "ff:ff:ff:ff:ff:ff", "an interface needs a unicast one"),
         ({"mac": "00:00:00:00:00:00"}, "mac", "00:00:00:00:00:00", "is all zeros"),
@@ -247,3 +266,30 @@ def test_limits_belong_to_what_is_allowed():
     assert bridge.parse({"name": "br0", "mtu": 1280, "addresses": ["fd00::1/64"]}).mtu == 1280
     assert bridge.parse({"name": "br0", "forward_delay": 0, "stp": False}).forward_delay == 0
     assert bridge.parse({"name": "br0", "forward_delay": 2, "stp": True}).forward_delay == 200
+
+
+@pytest.mark.parametrize(
+    ("gateway", "address"),
+    [("10.0.0.0", "10.0.0.1/31"), ("10.0.0.3", "10.0.0.2/31"), ("10.0.0.255", "10.0.0.2/32"), ("10.0.0.255", "10.0.0.2/16"), ("fd00:5::", "fd00:5::2/64")],
+)
+def test_gateways_that_only_look_like_a_network_or_broadcast_address(gateway, address):
+    option = "gateway6" if ":" in gateway else "gateway"
+    assert attachment.parse({**ONE, option: gateway, "addresses": [address]}).gateways == (gateway,)
+
+
+def test_a_gateway_beside_the_list_is_for_entries_with_addresses_of_its_family():
+    common = {"bridge": "br0", "gateway": "10.0.0.1", "gateway6": "fd00::1"}
+    items = [{"addresses": ["fd00::2/64"]}, {"addresses": ["10.0.0.3/24"]}, {"addresses": ["10.0.0.4/24", "fd00::4/64"]}, {"addresses": []}, {}]
+    parsed = attachment.parse_list([{"container": f"web{place}", **item} for place, item in enumerate(items)], common)
+    both = ("10.0.0.1", "fd00::1")
+    assert [one.gateways for one in parsed] == [("fd00::1",), ("10.0.0.1",), both, (), both]
+    own = {"container": "web1", "addresses": ["fd00::2/64"], "gateway": "10.0.0.9"}
+    complaint(lambda options: attachment.parse_list([options], common), own, "attachments[0].gateway", "10.0.0.9", "has no IPv4 address beside it")
+    wrong = {"container": "web1", "addresses": ["fd00::2/64"]}
+    complaint(lambda options: attachment.parse_list([options], {**common, "gateway": "10.0.0"}), wrong, "gateway", "10.0.0", "is not an IPv4")
+
+
+def test_a_time_to_wait_below_zero():
+    options = {**ONE, "state": "present", "wait_timeout": -1}
+    complaint(kind.parse, options, "wait_timeout", -1, "is below 0; give a number of seconds, or set wait to false")
+    assert kind.parse({**options, "wait_timeout": 0})

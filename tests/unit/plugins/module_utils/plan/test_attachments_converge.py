@@ -188,8 +188,9 @@ def test_a_longer_list_takes_only_as_much_longer_to_plan():
     def effort(count: int) -> int:
         kernel = SimKernel()
         scene = Scene(kernel)
-        wants = attachment.parse_list([{"netns": "/run/netns/probe", "bridge": "br0", "interface": f"eth{number}"} for number in range(count)], {})
-        wants = tuple(replace(want, routes=(route.Route(f"10.{number}.0.0/16", f"203.0.113.{number}", want.interface, 0),)) for number, want in enumerate(wants))
+        routes = [[{"destination": f"10.{number}.0.0/16", "gateway": f"203.0.113.{number}"}] for number in range(count)]
+        items = [{"netns": "/run/netns/probe", "interface": f"eth{number}", "routes": routes[number]} for number in range(count)]
+        wants = attachment.parse_list(items, {"bridge": "br0"})
         with mock.patch.object(route, "host", wraps=route.host) as called:
             scene.present(wants)()
             predict(*scene.ends(wants))
