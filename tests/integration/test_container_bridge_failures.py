@@ -156,3 +156,15 @@ def test_refuses_a_port_of_open_vswitch(hosta):
 def test_settles_on_a_time_that_the_kernels_clock_rounds(hosta):
     assert hosta.module("container_bridge", name="br0", forward_delay=3.33, ageing_time=10.01)["changed"]
     assert hosta.module("container_bridge", name="br0", forward_delay=3.33, ageing_time=10.01)["operations"] == []
+
+
+def test_undoing_the_hosts_switch_leaves_other_interfaces_forwarding(hosta):
+    make_port(hosta)
+    hosta.run("sysctl", "-q", "-w", "net.ipv4.ip_forward=0", "net.ipv4.conf.port0.forwarding=1")
+    failed = 0
+    for failing in range(3, 8):
+        with pytest.raises(ModuleFailed):
+            hosta.module("container_bridge", fail_after=failing, **FULL)
+        failed += 1
+        assert hosta.run("sysctl", "-n", "net.ipv4.conf.port0.forwarding", "net.ipv4.ip_forward").stdout.split() == ["1", "0"]
+    assert failed == 5

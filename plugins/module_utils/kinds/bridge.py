@@ -93,6 +93,9 @@ def _sysctls(machine: Machine, want: bridge.Bridge, host: Namespace) -> dict[str
         if name.format(whose) in shown:
             shown[name.format(want.name)] = shown[name.format(whose)]
     if want.ip_forward:
+        if "0" in shown.values():
+            # The host's switch sets them all, and so does taking it back.
+            shown.update(machine.read_sysctls(HOST, [f"net/ipv{version}/conf/{link}/forwarding" for version in (4, 6) for link in host.links]))
         advertised = {route.link for route in host.routes if addresses.family(route.destination) == addresses.IPV6 and route.is_default}
         shown.update(machine.read_sysctls(HOST, [f"net/ipv6/conf/{link}/accept_ra" for link in sorted(advertised) if link in host.links]))
     return shown

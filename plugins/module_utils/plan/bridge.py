@@ -291,7 +291,7 @@ def _forwarding_operations(want: Bridge, have: BridgeHave, wanted: tuple[str, ..
             operations += _sysctl(have, _forwarding(want.name, version), "0")
         return operations
     if have.sysctls.get(_IP_FORWARD) == "0":
-        operations.append(_switch(have, _IP_FORWARD, _forwarding(want.name)))
+        operations.append(_switch(have, _IP_FORWARD, addresses.IPV4))
     else:
         operations += _sysctl(have, _forwarding(want.name), "1")
     if not ipv6:
@@ -302,16 +302,16 @@ def _forwarding_operations(want: Bridge, have: BridgeHave, wanted: tuple[str, ..
             name = f"net/ipv6/conf/{link}/accept_ra"
             if have.sysctls.get(name) == "1":
                 operations += _sysctl(have, name, "2")
-        operations.append(_switch(have, _IP6_FORWARD, _forwarding(want.name, addresses.IPV6)))
+        operations.append(_switch(have, _IP6_FORWARD, addresses.IPV6))
     else:
         operations += _sysctl(have, _forwarding(want.name, addresses.IPV6), "1")
     return operations
 
 
-def _switch(have: BridgeHave, name: str, own: str) -> SetSysctl:
-    """Switch forwarding on for the host, which sets every interface's; the bridge's own may have been on before."""
-    was_on = have.sysctls.get(own) == "1" and own.split("/")[3] in have.namespace.links
-    return SetSysctl(HOST, name, "1", "0", ((own, "1"),) if was_on else ())
+def _switch(have: BridgeHave, name: str, version: int) -> SetSysctl:
+    """Switch forwarding on for the host, which sets every interface's, and so does taking it back; some may have been on before."""
+    own = (_forwarding(link, version) for link in sorted(have.namespace.links))
+    return SetSysctl(HOST, name, "1", "0", tuple((one, "1") for one in own if have.sysctls.get(one) == "1"))
 
 
 def _sysctl(have: BridgeHave, name: str, value: str) -> list[Operation]:
