@@ -29,6 +29,7 @@ options:
   bridge:
     description:
       - Bridge to attach to, a Linux bridge or an Open vSwitch bridge. Required unless O(state=absent).
+      - In check mode a bridge that is not there is a warning, not an error, as an earlier task may be the one that makes it.
       - With O(state=absent), attachments on another bridge are left alone; without this option they are removed from whichever they are on.
     type: str
   interface:
@@ -51,6 +52,8 @@ options:
     description:
       - IPv4 gateway that the container's default route leads to. It may be outside of the interface's subnets; a host route to it is
         then set first. A default route through another gateway is replaced in one step.
+      - A network namespace has one default route of each family. Two attachments of one container that have a gateway in different
+        tasks take it from each other on each run, so that neither task ever settles; give the gateway to one of them.
     type: str
   gateway6:
     description:
@@ -88,5 +91,6 @@ options:
   vlan:
     description:
       - VLAN of the port, 1 to 4094, where the bridge is an Open vSwitch bridge (access port).
+      - Without it the port carries all VLANs (trunk); a tag that the port of an attachment has is taken off.
     type: int
 """

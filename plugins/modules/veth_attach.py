@@ -153,6 +153,13 @@ EXAMPLES = r"""
     routes:
       - {destination: 10.20.0.0/16, gateway: 192.168.5.254}
 
+- name: A port of VLAN 100 on an Open vSwitch bridge that ovs-vsctl has made
+  pipefitter.container_network.veth_attach:
+    bridge: ovs0
+    container: web5
+    addresses: [192.168.100.15/24]
+    vlan: 100
+
 - name: Take one attachment away
   pipefitter.container_network.veth_attach:
     container: web3
