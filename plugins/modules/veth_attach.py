@@ -104,7 +104,7 @@ options:
     default: present
   purge:
     description:
-      - Also remove attachments of ours from O(bridge) that are not asked for.
+      - Also remove attachments of ours from O(bridge) that are not asked for. The bridge must be there.
     type: bool
     default: false
   announce:

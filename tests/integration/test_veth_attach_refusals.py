@@ -89,6 +89,23 @@ def test_names_a_bridge_that_is_missing_and_supposes_it_in_check_mode(host):
     assert_same(before, everything(host))
 
 
+def test_supposes_a_missing_bridge_to_be_of_open_vswitch_where_a_vlan_is_asked_for(host):
+    make_namespaces(host, "probe", "second")
+    items = [{"netns": "probe", "vlan": 7, "addresses": ["10.0.0.2/24"]}, {"netns": "second"}]
+
+    checked = host.module("veth_attach", check_mode=True, bridge="ovs7", attachments=items)
+
+    assert checked["changed"] and "as an Open vSwitch bridge" in str(checked["warnings"])
+    assert any("ovs7" in line and "7" in line for line in checked["operations"])
+
+
+def test_purges_no_bridge_that_is_missing(host):
+    with pytest.raises(ModuleFailed, match=r"bridge: 'br9' is neither a Linux bridge nor an Open vSwitch bridge of this host; create it first"):
+        attach(host, bridge="br9", attachments=[], purge=True)
+    checked = host.module("veth_attach", check_mode=True, bridge="br9", attachments=[], purge=True)
+    assert not checked["changed"] and "br9 is not there" in str(checked["warnings"])
+
+
 def test_leaves_names_that_others_have_taken(hosta):
     make_bridge(hosta)
     make_namespaces(hosta, "probe", "second")

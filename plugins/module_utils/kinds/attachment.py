@@ -15,7 +15,7 @@ from ..model import attachment, names
 from ..model.attachment import Attachment
 from ..plan import attachment as plan
 from ..plan.attachment_state import describe, predict, removed, taken_default_routes, unsettled
-from ..plan.wiring import LINUX, BridgeSeen, End, Wiring
+from ..plan.wiring import LINUX, OVS, BridgeSeen, End, Wiring
 from . import wiring_seen
 from .containers_pinned import Pinned, pin_all, refuse_left
 from .result import Result
@@ -46,7 +46,7 @@ def converge(options: Mapping[str, Any], check: bool) -> Result:
         _refuse_same_interface(pinned)
 
         def observe() -> Seen:
-            return _observe(machine, pinned, check, leftovers=not present or purge is not None)
+            return _observe(machine, pinned, check, purge, leftovers=not present or purge is not None)
 
         def plan_of(have: Seen) -> list[Any]:
             ends, wiring = have
@@ -66,7 +66,7 @@ def converge(options: Mapping[str, Any], check: bool) -> Result:
             before={"attachments": [entry for entry in before if entry] + gone},
             after={"attachments": [entry for entry in (after if outcome.operations else before) if entry]},
             values={"attachments": [entry for entry in shown if entry] if present else []},
-            warnings=(_warnings(wants, outcome.before[1]) if present and check else []) + taken_default_routes(outcome.operations),
+            warnings=(_warnings(outcome.before[1]) if present and check else []) + taken_default_routes(outcome.operations),
         )
 
 
@@ -111,12 +111,14 @@ def _refuse_same_interface(pinned: Sequence[Pinned]) -> None:
             )
 
 
-def _observe(machine: Machine, pinned: Sequence[Pinned], check: bool, leftovers: bool) -> Seen:
+def _observe(machine: Machine, pinned: Sequence[Pinned], check: bool, purge: str | None, leftovers: bool) -> Seen:
     wants = [one.want for one in pinned]
-    wiring = wiring_seen.observe(machine, {want.bridge for want in wants if want.bridge != attachment.ANY_BRIDGE}, leftovers)
+    bridges = {want.bridge for want in wants if want.bridge != attachment.ANY_BRIDGE} | ({purge} if purge is not None else set())
+    wiring = wiring_seen.observe(machine, bridges, leftovers)
     if check:
         # A play is checked as a whole: an earlier task would have made the bridge.
-        missing = {want.bridge: BridgeSeen(LINUX, _USUAL_MTU, assumed=True) for want in wants if want.bridge not in wiring.bridges}
+        tagged = {want.bridge for want in wants if want.vlan is not None}
+        missing = {name: BridgeSeen(OVS if name in tagged else LINUX, _USUAL_MTU, assumed=True) for name in bridges if name not in wiring.bridges}
         wiring = Wiring(wiring.host, {**wiring.bridges, **missing}, wiring.ovs_ports)
     places: dict[str, list[Attachment]] = {}
     for one in pinned:
@@ -127,6 +129,6 @@ def _observe(machine: Machine, pinned: Sequence[Pinned], check: bool, leftovers:
     return [(one.want, ends[one.place] if one.place is not None else None) for one in pinned], wiring
 
 
-def _warnings(wants: Sequence[Attachment], wiring: Wiring) -> list[str]:
-    missing = sorted({want.bridge for want in wants if wiring.bridges[want.bridge].assumed})
-    return [f"bridge {name} is not there; checked as if an earlier task made it, as a Linux bridge with MTU {_USUAL_MTU}" for name in missing]
+def _warnings(wiring: Wiring) -> list[str]:
+    missing = sorted((name, "a Linux" if bridge.kind == LINUX else "an Open vSwitch") for name, bridge in wiring.bridges.items() if bridge.assumed)
+    return [f"bridge {name} is not there; checked as if an earlier task made it, as {kind} bridge with MTU {_USUAL_MTU}" for name, kind in missing]

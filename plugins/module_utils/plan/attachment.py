@@ -13,7 +13,7 @@ from ..model import addresses, limits, names
 from ..model.attachment import ANY_BRIDGE, Attachment
 from ..model.host import HOST, Link
 from . import attachment_refusals, link_addresses
-from .attachment_found import Found, find_all, made_by_us, refuse_mistaken, renamed
+from .attachment_found import Found, find_all, find_bridge, made_by_us, refuse_mistaken, renamed
 from .attachment_routes import plan_routes, taken_by_others
 from .operations import (
     AddAddress,
@@ -41,6 +41,8 @@ def present(wants: Sequence[tuple[Attachment, End]], wiring: Wiring, announce: b
 
     :raises Refused: an interface name that is taken, a bridge that is not there.
     """
+    if purge is not None:
+        find_bridge(purge, wiring)
     found = find_all(wants, wiring)
     attachment_refusals.check(found, wiring)
     middle: list[Operation] = []

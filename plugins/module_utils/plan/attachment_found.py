@@ -58,22 +58,30 @@ def find_all(wants: Sequence[tuple[Attachment, End]], wiring: Wiring) -> list[Fo
     return [find(want, end, wiring) for want, end in wants]
 
 
+def find_bridge(name: str, wiring: Wiring) -> BridgeSeen:
+    """Return a bridge that must be there.
+
+    :raises Refused: it is not.
+    """
+    bridge = wiring.bridges.get(name)
+    if bridge is None:
+        if not wiring.ovs_runs:
+            raise Refused(
+                f"bridge: {name!r} is no Linux bridge of this host, and Open vSwitch does not run; "
+                "create it first (container_bridge makes a Linux bridge), or start Open vSwitch"
+            )
+        raise Refused(
+            f"bridge: {name!r} is neither a Linux bridge nor an Open vSwitch bridge of this host; create it first (container_bridge makes a Linux bridge)"
+        )
+    return bridge
+
+
 def find(want: Attachment, end: End, wiring: Wiring) -> Found:
     """Return what there is of an attachment, whatever its links are called now.
 
     :raises Refused: the bridge is not there, or the name is taken in the container.
     """
-    bridge = wiring.bridges.get(want.bridge)
-    if bridge is None:
-        if not wiring.ovs_runs:
-            raise Refused(
-                f"bridge: {want.bridge!r} is no Linux bridge of this host, and Open vSwitch does not run; "
-                "create it first (container_bridge makes a Linux bridge), or start Open vSwitch"
-            )
-        raise Refused(
-            f"bridge: {want.bridge!r} is neither a Linux bridge nor an Open vSwitch bridge of this host; "
-            "create it first (container_bridge makes a Linux bridge)"
-        )
+    bridge = find_bridge(want.bridge, wiring)
     if want.vlan is not None and bridge.kind == LINUX:
         raise Refused(f"vlan: {want.vlan} was asked for on {want.bridge}, which is a Linux bridge; a VLAN tag needs an Open vSwitch bridge")
     inner = end.namespace.links.get(want.interface)

@@ -121,9 +121,9 @@ class Scene:
             ns.set_route(Route("0.0.0.0/0", "172.17.0.1", "eth0", 0, 3))
             ns.set_route(Route("10.20.0.0/16", "172.17.0.9", "eth0", 77, 3))
 
-    def ends(self, wants: Sequence[Attachment], leftovers: bool = False) -> Seen:
+    def ends(self, wants: Sequence[Attachment], leftovers: bool = False, purge: str | None = None) -> Seen:
         """Observe as kinds.attachment does."""
-        bridges = {want.bridge for want in wants if want.bridge != ANY_BRIDGE}
+        bridges = {name for name in (*(want.bridge for want in wants), purge) if name not in (None, ANY_BRIDGE)}
         wiring = wiring_seen.observe(self.host, bridges, leftovers)  # type: ignore[arg-type]
         by_place: dict[str, list[Attachment]] = {}
         for want in wants:
@@ -137,7 +137,7 @@ class Scene:
 
     def present(self, wants: Sequence[Attachment], purge: str | None = None) -> Callable[[], list[Any]]:
         def plan_now() -> list[Any]:
-            ends, wiring = self.ends(wants, leftovers=purge is not None)
+            ends, wiring = self.ends(wants, leftovers=purge is not None, purge=purge)
             return plan.present([(want, end) for want, end in ends if end is not None], wiring, True, purge)
 
         return plan_now

@@ -146,6 +146,13 @@ def test_a_bridge_that_is_not_there(scene):
     assert said == "bridge: 'br7' is neither a Linux bridge nor an Open vSwitch bridge of this host; create it first (container_bridge makes a Linux bridge)"
 
 
+def test_a_purge_of_a_bridge_that_is_not_there(scene):
+    said = "^bridge: 'br7' is neither a Linux bridge nor an Open vSwitch bridge of this host; create it first"
+    for wants in ((), attachment.parse_list([{"container": "web2", "bridge": "br0"}], {})):
+        with pytest.raises(Refused, match=said):
+            scene.present(wants, "br7")()
+
+
 def test_a_vlan_on_a_linux_bridge(scene):
     said = refusal(scene, {"container": "web2", "vlan": 7})
     assert said == "vlan: 7 was asked for on br0, which is a Linux bridge; a VLAN tag needs an Open vSwitch bridge"
