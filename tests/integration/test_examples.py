@@ -15,7 +15,7 @@ import ansible_collections.pipefitter.container_network as collection
 import pytest
 import yaml
 from lab_hosts import LAB
-from wiring import make_bridge, make_containers, make_namespaces
+from wiring import make_bridge, make_containers, make_namespaces, make_ovs_bridge
 
 _ANSIBLE_PLAYBOOK = pathlib.Path(sys.executable).with_name("ansible-playbook")
 
@@ -57,7 +57,8 @@ def test_examples_run_and_settle(module, hosta, lab_name, tmp_path):
     tasks = _examples(module)
     if module == "veth_attach":
         make_bridge(hosta, address="192.168.5.1/24")
-        make_containers(hosta, "web1", "web2", "web3", "web4")
+        make_ovs_bridge(hosta)
+        make_containers(hosta, "web1", "web2", "web3", "web4", "web5")
         make_namespaces(hosta, "probe")
 
     said = _play(_twice(tasks), lab_name, hosta, tmp_path)
