@@ -70,3 +70,20 @@ def test_reaches_gateways_outside_of_its_subnets(host):
     attach_thoroughly(host, netns="probe", bridge="br0", addresses=held, gateway="192.168.5.2", gateway6="fd00:9::2", routes=[])
     assert routes(host, "probe") == {"192.168.5.2 dev eth1", "default gateway 192.168.5.2 dev eth1"}
     assert "fd00:9::1 dev eth1 metric 1024" not in routes(host, "probe", "-6")
+
+
+def test_gives_back_routes_on_the_link_and_takes_along_the_host_route_of_an_old_gateway(host):
+    make_bridge(host)
+    make_bridge(host, "br1")
+    make_namespaces(host, "probe")
+    options = {"netns": "probe", "bridge": "br1", "addresses": ["192.168.5.14/24"]}
+    both = [{"destination": "10.20.0.0/16", "gateway": "192.168.5.254"}, {"destination": "10.30.0.0/16"}]
+    attach_thoroughly(host, **options, gateway="192.168.6.1", routes=both)
+    shown = host.module("container_network_info")["attachments"]
+    assert host.module("veth_attach", attachments=shown)["operations"] == []
+
+    attach_thoroughly(host, **options, gateway="192.168.7.1")
+
+    assert "192.168.7.1 dev eth1" in routes(host, "probe") and "192.168.6.1 dev eth1" not in routes(host, "probe")
+    assert not attach(host, netns="probe", bridge="br0", state="absent")["changed"]
+    assert attach(host, netns="probe", bridge="br1", state="absent")["changed"]
