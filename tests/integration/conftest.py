@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import pathlib
 import subprocess
+import time
 
 import ansible
 import pytest
@@ -69,9 +70,12 @@ def clean(host):
     host.run("ip", "-all", "netns", "delete")
     for bridge in host.run("ovs-vsctl", "list-br").stdout.split():
         host.run("ovs-vsctl", "del-br", bridge)
-    for link in host.ip("link", "show"):
-        if link["ifname"] not in _CLEAN_LINKS:
-            host.run("ip", "link", "delete", link["ifname"], check=False)
+    # Ends in namespaces that were deleted go some time later, and may be gone when it is their turn.
+    deadline = time.monotonic() + 10
+    while left := [link["ifname"] for link in host.ip("link", "show") if link["ifname"] not in _CLEAN_LINKS]:
+        assert time.monotonic() < deadline, f"{left} can't be deleted on {host.name}"
+        for name in left:
+            host.run("ip", "link", "delete", name, check=False)
     for family in ("ip", "ip6"):
         host.run("nft", "delete", "table", family, "pipefitter", check=False)
     for words in (("-D", "DOCKER-USER", "-j", "PIPEFITTER"), ("-F", "PIPEFITTER"), ("-X", "PIPEFITTER")):
