@@ -124,7 +124,7 @@ def test_what_was_added_is_read_back_and_goes_without_a_trace(kind):
     assert ours.accepted_bridges() == ({"ip", "ip6"}, {BR1, BR0_V6})
     assert chain("PIPEFITTER", kind) == [
         "-A PIPEFITTER -i br1 -j ACCEPT",
-        "-A PIPEFITTER -o br1 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
+        "-A PIPEFITTER -o br1 -m conntrack --ctstate RELATED,ESTABLISHED,DNAT -j ACCEPT",
     ]
     ours.apply(remove=[BR1, BR0_V6])
     assert everything() == before

@@ -12,9 +12,10 @@ Behind one jump stands one chain of ours, with two rules a bridge::
 
     -A DOCKER-USER -j PIPEFITTER
     -A PIPEFITTER -i br0 -j ACCEPT
-    -A PIPEFITTER -o br0 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
+    -A PIPEFITTER -o br0 -m conntrack --ctstate RELATED,ESTABLISHED,DNAT -j ACCEPT
 
-New connections from elsewhere to a container stay subject to what follows. A
+New connections from elsewhere to a container stay subject to what follows, but
+for those to published ports (their destination was translated). A
 jump that an administrator's rules precede stays where it is: those rules are
 meant to come first.
 
@@ -199,7 +200,7 @@ def _rules(bridges: Iterable[str]) -> list[str]:
         for bridge in sorted(bridges)
         for rule in (
             f"-A {_CHAIN} -i {bridge} -j ACCEPT",
-            f"-A {_CHAIN} -o {bridge} -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
+            f"-A {_CHAIN} -o {bridge} -m conntrack --ctstate RELATED,ESTABLISHED,DNAT -j ACCEPT",
         )
     ]
 

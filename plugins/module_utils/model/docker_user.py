@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, order=True)
 class AcceptedBridge:
-    """What comes from ``bridge`` is accepted, and so are the replies to it.
+    """What comes from ``bridge`` is accepted, and so are the replies to it, and what goes to its published ports.
 
     ``family`` is ``ip`` or ``ip6``, as nftables names them: Docker may filter
     one and not the other.

@@ -14,6 +14,7 @@ from ..model.bridge import FORWARD_DELAY, Bridge
 from ..model.docker_user import AcceptedBridge
 from ..model.host import HOST, Link, Namespace
 from ..model.masquerade import Masquerade
+from ..model.publication import PublicationRules
 from ..model.route import KERNEL_PROTOCOL, Route
 from . import link_addresses
 from .operations import (
@@ -30,6 +31,7 @@ from .operations import (
     SetSysctl,
     on_link_first,
 )
+from .publication_operations import ChangePublications
 
 _ATTRIBUTES = ("stp", "forward_delay", "ageing_time", "multicast_snooping", "vlan_filtering")
 
@@ -49,7 +51,8 @@ class BridgeHave:
     bridge that is still to be made are what it will inherit.
     ``management`` maps the links by which this host is reached to why we
     think so. ``docker_families`` are those in which a DOCKER-USER chain
-    exists, ``docker_accepted`` what it lets pass for us.
+    exists, ``docker_accepted`` what it lets pass for us. ``publications`` are
+    the published ports of the bridge, read where it is to go.
     """
 
     namespace: Namespace
@@ -60,6 +63,7 @@ class BridgeHave:
     management: Mapping[str, str] = field(default_factory=dict)
     vlan_filtering: bool = True
     birth_link: str | None = None
+    publications: PublicationRules = PublicationRules()
 
     def link(self, name: str) -> Link | None:
         return self.namespace.links.get(name)
@@ -117,6 +121,9 @@ def absent(name: str, have: BridgeHave, force: bool) -> list[Operation]:
     masquerades = tuple(sorted(nat for nat in have.masquerades if nat.bridge == name))
     if masquerades:
         operations.append(ChangeMasquerades(HOST, (), masquerades))
+    if have.publications:
+        # What else was set for them goes with the bridge: its sysctl, its ports' hairpin mode.
+        operations.append(ChangePublications(HOST, PublicationRules(), have.publications))
     accepted = tuple(sorted(entry for entry in have.docker_accepted if entry.bridge == name))
     if accepted:
         operations.append(ChangeDockerUser(HOST, (), accepted))
