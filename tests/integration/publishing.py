@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import pathlib
 import re
@@ -105,6 +106,57 @@ class Net:
 
     def ask_from_lan(self, address, port, protocol="tcp"):
         return _answer(on_lan(self.host, "python3", "-c", _CLIENT, address, str(port), protocol))
+
+
+@contextlib.contextmanager
+def routed_on_lan(subnet, host):
+    """Let the LAN's machine route a subnet to the host, as a neighbour that means no good would."""
+    version = "-6" if ":" in subnet else "-4"
+    gateway = HOST[6 if ":" in subnet else 4]
+    local = subnet.startswith("127.")
+    if local:
+        on_lan(host, "sh", "-c", "sysctl -q -w net.ipv4.conf.all.route_localnet=1; ip addr del 127.0.0.1/8 dev lo; ip route flush table local root 127.0.0.0/8")
+    on_lan(host, "ip", version, "route", "add", subnet, "via", gateway)
+    try:
+        assert gateway in on_lan(host, "ip", version, "route", "get", subnet.partition("/")[0].replace("5.0", "5.11"))
+        yield
+    finally:
+        on_lan(host, "ip", version, "route", "del", subnet)
+        if local:
+            on_lan(host, "sh", "-c", "sysctl -q -w net.ipv4.conf.all.route_localnet=0; ip addr add 127.0.0.1/8 dev lo")
+
+
+class Flow:
+    """A UDP client on the LAN that keeps its port, so that all it sends is one flow."""
+
+    _CLIENT = r"""
+import socket, sys
+client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+client.bind(("", 40404))
+client.settimeout(1)
+for line in sys.stdin:
+    client.sendto(b"?", (sys.argv[1], int(sys.argv[2])))
+    try:
+        print(client.recv(512).decode(), flush=True)
+    except OSError as error:
+        print("-", error, flush=True)
+"""
+
+    def __init__(self, host, port=5353):
+        argv = [LAB, "run", "--name", host.lab, "--", "python3", "-u", "-c", self._CLIENT, HOST[4], str(port)]
+        self._process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8")
+
+    def ask(self):
+        """Return the name of the server that answers."""
+        self._process.stdin.write("\n")
+        self._process.stdin.flush()
+        name = self._process.stdout.readline().split(" ")[0]
+        return None if name == "-" else name
+
+    def close(self):
+        self._process.stdin.close()
+        self._process.wait(timeout=10)
+        self._process.stdout.close()
 
 
 def on_lan(host, *argv):

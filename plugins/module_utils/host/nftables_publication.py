@@ -56,6 +56,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from ..model.addresses import IPV4, IPV6
@@ -101,14 +102,14 @@ class Publications:
         Raises ``Refused`` for a table of our name with another layout,
         ``MissingFeature`` without nf_tables or ``nft``.
         """
-        listings = _read().values()
+        listings = _read()
         rules = PublicationRules()
-        for listing in listings:
+        for listing in listings.values():
             rules |= _rules(listing)
-        protected = [_protected(listing) for listing in listings]
-        if len(protected) == len(FAMILIES):  # protection is that of both
-            rules |= PublicationRules(protected=frozenset.intersection(*protected))
-        return rules, all(_is_whole(listing) for listing in listings)
+        # Protection is that of both families, and of each by two sets.
+        protections = [_names(listings[family], name) if family in listings else frozenset() for family in FAMILIES for name in (_PROTECTED, _WITHIN)]
+        alike = all(one == protections[0] for one in protections)
+        return rules, alike and all(_is_whole(listing) for listing in listings.values())
 
     def apply(self, add: PublicationRules, remove: PublicationRules) -> None:
         """Add and remove in one transaction; what is there, or gone, already is no error.
@@ -156,9 +157,9 @@ def _rules(listing: Listing) -> PublicationRules:
     return PublicationRules(
         frozenset(_published(listing)),
         frozenset(Hairpin(bridge, subnet) for subnet, bridge in _hairpins(listing)),
-        frozenset(),
-        frozenset(map(str, listing.elements(_LOOPBACK))),
-        frozenset(map(str, listing.elements(_OPENED))),
+        _names(listing, _PROTECTED) | _names(listing, _WITHIN),
+        _names(listing, _LOOPBACK),
+        _names(listing, _OPENED),
     )
 
 
@@ -184,9 +185,9 @@ def _hairpins(listing: Listing) -> Iterator[tuple[str, str]]:
             yield pair
 
 
-def _protected(listing: Listing) -> frozenset[str]:
-    within = {str(element["concat"][0]) for element in listing.elements(_WITHIN)}
-    return frozenset(map(str, listing.elements(_PROTECTED))) & within
+def _names(listing: Listing, name: str) -> frozenset[str]:
+    """Return the interfaces in a set, of pairs the first."""
+    return frozenset(str(element["concat"][0] if isinstance(element, dict) else element) for element in listing.elements(name))
 
 
 # ---- changing
@@ -222,7 +223,7 @@ def _mapping(key: str, comment: str, address: str, port: int) -> str:
 
 def _held(listing: Listing) -> dict[_Key, str]:
     """Return what a table holds, as ``_elements`` does; of what others put into it, the key alone can meet ours."""
-    held = dict(_elements(listing.family, _rules(listing)))
+    held = dict(_elements(listing.family, replace(_rules(listing), protected=frozenset())))
     for name in (_ADDRESS, _ANY):
         for key, _target in listing.elements(name):
             concat = (key["elem"]["val"] if "elem" in key else key)["concat"]
