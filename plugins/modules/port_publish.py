@@ -163,11 +163,7 @@ EXAMPLES = r"""
     publications:
       - {container: web1, ports: ["8080:80", "127.0.0.1:8443:443", "5353:53/udp", "9000-9010:9000-9010"]}
       - {container: web2, ports: ["80"]}
-  register: published
-
-- name: Say which port of the host an automatic one became
-  ansible.builtin.debug:
-    msg: "{{ published.publications }}"
+  register: published # published.publications says which port of the host an automatic one became
 
 - name: Publish on the IPv4 addresses of the host only, by fields
   pipefitter.container_network.port_publish:

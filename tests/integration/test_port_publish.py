@@ -72,7 +72,10 @@ def test_ports_in_every_form(net):
     done = publish_thoroughly(
         net.host,
         publications=[
-            {"netns": "web1", "ports": ["8080:80", "127.0.0.1:8081:81", "10.77.0.11::80", "81", "8000-8002:9000-9002", "53:53/udp", "[fd00:10:77::11]:8443:80"]},
+            {
+                "netns": "web1",
+                "ports": ["8080:80", "127.0.0.1:8081:81", "10.77.0.11::80", "81", "8000-8002:9000-9002", "53:53/udp", "[fd00:10:77::11]:8443:80"],
+            },
             {"netns": "web2", "ports": [{"host_ip": "0.0.0.0", "host_port": 8090, "container_port": 80}, {"container_port": 53, "protocol": "udp"}]},
         ],
     )

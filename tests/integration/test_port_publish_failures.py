@@ -77,7 +77,10 @@ def fixture_net(lab_hosts):
         ({"netns": None, "container": "nobody", "ports": ["80:80"]}, ("'nobody'", "not known")),
         ({"all_exposed": True}, ("all_exposed", "no image")),
         ({"publications": [], "ports": ["80"], "netns": None}, ("ports", "beside publications")),
-        ({"publications": [{"netns": "web1", "ports": ["80"]}, {"netns": "/run/netns/web1", "ports": ["81"]}], "netns": None}, ("publications[1].netns", "twice")),
+        (
+            {"publications": [{"netns": "web1", "ports": ["80"]}, {"netns": "/run/netns/web1", "ports": ["81"]}], "netns": None},
+            ("publications[1].netns", "twice"),
+        ),
         ({"publications": [{"netns": "web1", "ports": ["80:80"]}, {"netns": "web2", "ports": ["80:80"]}], "netns": None}, ("port 80/tcp", "/run/netns/web1")),
     ],
 )
