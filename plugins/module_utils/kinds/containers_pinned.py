@@ -63,6 +63,20 @@ def pin_all(machine: Machine, wants: Sequence[Attachment], must_run: bool, patie
     return [Pinned(want, *places[want.target], inodes.get(places[want.target][0] or "")) for want in wants]
 
 
+def refuse_left(machine: Machine, pinned: Sequence[Pinned]) -> None:
+    """Refuse to call done what was done to a namespace that its container has left meanwhile.
+
+    :raises Refused: naming the container.
+    """
+    for one in pinned:
+        namespace_pinned = machine.pinned(one.place) if one.place is not None else None
+        if namespace_pinned is not None and namespace_pinned.left():
+            raise Refused(
+                f"{one.place} stopped or restarted while {one.want.interface} was being attached to it, which is gone with its old network; "
+                "run the task again"
+            )
+
+
 def _containers(targets: Iterable[Target]) -> dict[Target, Container | None]:
     by_runtime: dict[str, list[Target]] = {}
     for target in targets:
