@@ -50,7 +50,8 @@ def test_a_container_may_be_named_by_its_id(net):
 
 
 def test_what_an_image_exposes_is_published(net):
-    net.host.run("docker", "run", "-d", "--network", "none", "--expose", "80", "--expose", "53/udp", "--expose", "90-91", "--name", "shown", BUSYBOX, "sleep", "1000")
+    exposed = ("--expose", "80", "--expose", "53/udp", "--expose", "90-91")
+    net.host.run("docker", "run", "-d", "--network", "none", *exposed, "--name", "shown", BUSYBOX, "sleep", "1000")
     net.host.module("veth_attach", container="shown", bridge="br0", addresses=["192.168.5.30/24"])
     done = publish_thoroughly(net.host, container="shown", ports=["8080:80"], all_exposed=True, port_range="49000-49900")
     assert host_ports(done, "shown") == [(8080, 80, "tcp"), (49000, 90, "tcp"), (49000, 53, "udp"), (49001, 91, "tcp")]
