@@ -26,6 +26,8 @@ description:
     there, and what comes from the bridge.
   - If an operation fails, those before it are undone. A run that was interrupted is completed by the next one.
 notes:
+  - In check mode a bridge that is not there is taken for one that an earlier task would have made; which addresses and automatic ports
+    there will be can't be said then.
   - Forwarding must be on for other hosts to get through; O(pipefitter.container_network.container_bridge#module:ip_forward=true) of
     M(pipefitter.container_network.container_bridge) switches it on. The module warns where it is off.
   - The container needs a route back to its clients, usually a default route by the bridge.

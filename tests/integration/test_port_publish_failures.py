@@ -71,7 +71,6 @@ def fixture_net(lab_hosts):
         ({"ports": ["80:80"], "netns": "bare"}, ("/run/netns/bare", "no address on its eth1 on bridge br0")),
         ({"ports": ["80:80"], "interface": "eth7"}, ("/run/netns/web1", "no interface eth7 on bridge br0")),
         ({"ports": ["80:80"], "bridge": "br9"}, ("/run/netns/web1", "no interface eth1 on bridge br9")),
-        ({"ports": ["80:80"], "bridge": "br8"}, ("bridge", "'br8'", "not a bridge of this host")),
         ({"ports": ["80:80"], "bridge": "br*"}, ("bridge", "firewall rule")),
         ({"ports": ["80:80"], "netns": "nowhere"}, ("/run/netns/nowhere", "doesn't exist")),
         ({"netns": None, "container": "nobody", "ports": ["80:80"]}, ("'nobody'", "not known")),
@@ -96,6 +95,14 @@ def test_refuses_with_a_sentence_and_changes_nothing(net, options, words):
 def test_other_protocols_and_addresses_are_no_conflict(net):
     done = publish(net.host, check_mode=True, netns="web1", ports=["7100:80/udp", "7101:80", "127.0.0.1:7002:80", "7000:80/udp"])
     assert len(host_ports(done)) == 4
+
+
+def test_a_bridge_that_is_missing_is_refused_and_in_check_mode_assumed(net):
+    with pytest.raises(ModuleFailed, match="bridge: 'br8' is not a bridge of this host"):
+        publish(net.host, bridge="br8", netns="web1", ports=["80:80"])
+    checked = publish(net.host, bridge="br8", netns="web1", ports=["80:80"], check_mode=True)
+    assert checked["operations"] == ["publish 80:80/tcp of netns /run/netns/web1 on br8"]
+    assert "br8 is not there" in str(checked["warnings"])
 
 
 _FULL = {"publications": [{"netns": "one", "ports": ["8080:80", "53:53/udp"]}, {"netns": "two", "ports": ["80"]}]}

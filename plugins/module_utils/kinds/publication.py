@@ -50,6 +50,8 @@ def converge(options: Mapping[str, Any], check: bool) -> Result:
         pinned = pin_all(machine, [want.attachment for want in parsed or ()], must_run=present, patience=10.0 if present else 0.0)
         wants = _exposed(parsed or (), defaults) if present else list(parsed or ())
         _refuse_strange_addresses(wants)
+        if check and present and bridge not in machine.namespace(HOST).links():
+            return _assumed(bridge, wants)
         listeners = Listeners()
 
         def observe() -> tuple[list[Wanted], PublicationHave]:
@@ -77,6 +79,14 @@ def converge(options: Mapping[str, Any], check: bool) -> Result:
             values={"publications": plan.describe(wanted_rules)},
             warnings=_warnings(machine, wanted_rules),
         )
+
+
+def _assumed(bridge: str, wants: Sequence[Publication]) -> Result:
+    """A play is checked as a whole: an earlier task would have made the bridge, and attached the containers."""
+    lines = [f"publish {port} of {want.attachment.target} on {bridge}" for want in wants for port in want.ports or ()]
+    nothing = {"publications": [], "protect": False}
+    warning = f"bridge {bridge} is not there; checked as if an earlier task made it and attached the containers to it"
+    return Result(lines, nothing, nothing, {"publications": []}, [warning])
 
 
 def parse(options: Mapping[str, Any], defaults: Defaults) -> tuple[Publication, ...] | None:
