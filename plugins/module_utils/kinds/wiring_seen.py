@@ -17,20 +17,25 @@ from ..plan.wiring import LINUX, OVS, BridgeSeen, End, Wiring
 
 _USERSPACE = "netdev"
 
+# The device that each datapath has, whatever its bridges are called (ofproto/ofproto-dpif.c).
+_DATAPATHS = frozenset(("ovs-system", "ovs-netdev"))
+
 
 def observe(machine: Machine, bridges: Collection[str], leftovers: bool = False) -> Wiring:
     """Return the host's links, the bridges asked for as far as they are there, and ports of Open vSwitch.
 
     Open vSwitch is asked only where something can be its: a bridge that is
-    no Linux bridge, or a link of ours that is in none; and with ``leftovers``,
-    for ports of ours whose link is gone.
+    no Linux bridge, a link of ours that is in none, or a name that it takes
+    in wherever a datapath of it is; and with ``leftovers``, for ports of ours
+    whose link is gone.
     """
     links = machine.namespace(HOST).links()
     seen = {name: BridgeSeen(LINUX, links[name].mtu) for name in bridges if name in links and links[name].kind == "bridge"}
     ports: dict[str, OvsPort] = {}
     others = [name for name in bridges if name not in seen]
     runs = True
-    if leftovers or others or _unmastered(links.values()):
+    # A port outlives its link, and would take in the one that a restarted container gets under the same name.
+    if leftovers or others or not _DATAPATHS.isdisjoint(links) or _unmastered(links.values()):
         runs = machine.ovsdb.available()
         ovs_bridges, ports = machine.ovsdb.read() if runs else ({}, {})
         for name in others:

@@ -4,26 +4,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ..errors import Refused
-from ..model import addresses, limits, names, route
-from ..model.attachment import Attachment, Target
+from ..model import addresses, limits, names
+from ..model.attachment import Attachment
 from ..model.host import HOST, Link
-from ..model.ovs import OvsPort
-from . import link_addresses
+from . import attachment_refusals, link_addresses
+from .attachment_found import Found, find_all, made_by_us, refuse_mistaken, renamed
+from .attachment_routes import plan_routes, wanted_routes
 from .operations import (
     AddAddress,
     AddVeth,
     Announce,
-    ChangeOvsPorts,
     ClaimVeth,
     DeleteLink,
     Operation,
     Remember,
-    RemoveRoute,
     RenameLink,
     SetLink,
     SetRoute,
@@ -31,34 +30,8 @@ from .operations import (
     SetTxChecksumOffload,
     on_link_first,
 )
-from .wiring import EXTERNAL_ID, LINUX, OVS, BridgeSeen, End, Label, Wiring, label, read_label
-
-
-@dataclass(frozen=True)
-class Found:
-    """A wanted attachment and what there is of it: ``inner`` in the container, ``outer`` on the host."""
-
-    want: Attachment
-    end: End
-    bridge: BridgeSeen
-    inner: Link | None
-    outer: Link | None
-
-    @property
-    def birth_name(self) -> str:
-        return self.end.birth_name(self.want.interface)
-
-    @property
-    def host_interface(self) -> str:
-        return self.want.host_interface or (self.outer.name if self.outer else self.birth_name)
-
-    @property
-    def mtu(self) -> int:
-        return self.want.mtu or self.bridge.mtu
-
-    @property
-    def label(self) -> Label:
-        return label(self.want.target, self.want.interface, self.end.identity)
+from .ovs_ports import OvsChanges, connect, ports_of
+from .wiring import EXTERNAL_ID, LINUX, End, Wiring, read_label
 
 
 def present(wants: Sequence[tuple[Attachment, End]], wiring: Wiring, announce: bool = True, purge: str | None = None) -> list[Operation]:
@@ -69,18 +42,15 @@ def present(wants: Sequence[tuple[Attachment, End]], wiring: Wiring, announce: b
     :raises Refused: an interface name that is taken, a bridge that is not there.
     """
     found = find_all(wants, wiring)
-    _check_links(found)
-    _check_host_interfaces(found, wiring)
-    _check_mtus(found)
-    _check_routes(found)
+    attachment_refusals.check(found, wiring)
     middle: list[Operation] = []
     last: list[Operation] = []
-    ovs = _OvsChanges(wiring)
+    ovs = OvsChanges(wiring)
     for one in found:
         taken = {entry.key for other in found if other is not one and other.end.place == one.end.place for entry in wanted_routes(other)}
         made = _correction(one, one.inner, one.outer, wiring, ovs, taken) if one.inner and one.outer else _creation(one, wiring, ovs)
         middle += made
-        _connect_ovs(one, ovs)
+        connect(one, ovs)
         if announce and _to_announce(one, made, ovs):
             last.append(Announce(one.end.place, one.want.interface, _announced(one)))
     if purge is not None:
@@ -95,183 +65,23 @@ def absent(wants: Sequence[tuple[Attachment, End | None]], wiring: Wiring) -> li
 
     :raises Refused: the interface is there and not ours.
     """
-    ovs = _OvsChanges(wiring)
+    ovs = OvsChanges(wiring)
     deletions: dict[str, Operation] = {}
     for want, end in wants:
         for outer in _outers_of(want, end, wiring):
             live = end is not None and outer.peer_namespace == end.namespace_id
             deletions.setdefault(outer.name, _deletion(outer, end if live else None, wiring))
             (ovs.drop if live else ovs.clear)(outer.name)
-        for port in _ports_of(want.target, want.interface, wiring):
+        for port in ports_of(want.target, want.interface, wiring):
             if port.name not in wiring.host.links:
                 ovs.clear(port.name)
     return ovs.leave() + list(deletions.values())
 
 
-def find_all(wants: Sequence[tuple[Attachment, End]], wiring: Wiring) -> list[Found]:
-    """Return what there is of each attachment of a list.
-
-    One without an MTU takes the bridge's, or the smallest that the list has
-    for that bridge: the bridge will follow it, unless its own was set
-    expressly, which the kernel doesn't tell.
-
-    :raises Refused: as ``find``.
-    """
-    given: dict[str, int] = {}
-    for want, _end in wants:
-        if want.mtu is not None:
-            given[want.bridge] = min(want.mtu, given.get(want.bridge, want.mtu))
-    bridges = {name: replace(bridge, mtu=min(bridge.mtu, given.get(name, bridge.mtu))) for name, bridge in wiring.bridges.items()}
-    wiring = replace(wiring, bridges=bridges)
-    return [find(want, end, wiring) for want, end in wants]
-
-
-def find(want: Attachment, end: End, wiring: Wiring) -> Found:
-    """Return what there is of an attachment, whatever its links are called now.
-
-    :raises Refused: the bridge is not there, or the name is taken in the container.
-    """
-    bridge = wiring.bridges.get(want.bridge)
-    if bridge is None:
-        if not wiring.ovs_runs:
-            raise Refused(
-                f"bridge: {want.bridge!r} is no Linux bridge of this host, and Open vSwitch does not run; "
-                "create it first (container_bridge makes a Linux bridge), or start Open vSwitch"
-            )
-        raise Refused(
-            f"bridge: {want.bridge!r} is neither a Linux bridge nor an Open vSwitch bridge of this host; "
-            "create it first (container_bridge makes a Linux bridge)"
-        )
-    if want.vlan is not None and bridge.kind == LINUX:
-        raise Refused(f"vlan: {want.vlan} was asked for on {want.bridge}, which is a Linux bridge; a VLAN tag needs an Open vSwitch bridge")
-    inner = end.namespace.links.get(want.interface)
-    if inner is None:
-        return Found(want, end, bridge, *(renamed(want, end, wiring) or (None, None)))
-    outer = wiring.host_end(end, inner)
-    if outer is None or not _made_by_us(outer, want, end):
-        what = f"a {inner.kind} interface" if inner.kind else "an interface"
-        raise Refused(f"interface: {want.interface!r} is taken in {end.place} by {what} that this collection did not make; choose another interface")
-    _refuse_mistaken(want, end, outer, wiring)
-    return Found(want, end, bridge, inner, outer)
-
-
-def _made_by_us(outer: Link, want: Attachment, end: End) -> bool:
-    return outer.ours or outer.name == end.birth_name(want.interface)
-
-
-def _refuse_mistaken(want: Attachment, end: End, outer: Link, wiring: Wiring) -> None:
-    """Refuse a link that bears the interface's name while another one is labelled as the interface."""
-    said = read_label(outer.alias)
-    if said is None or said.interface == want.interface:
-        return
-    other = renamed(replace(want, host_interface=None), end, wiring)
-    if other is not None and other[1].index != outer.index:
-        raise Refused(
-            f"interface: {want.interface!r} in {end.place} is the attachment {said.interface} under another name, and {want.interface} "
-            f"is {other[0].name} there; rename them back first"
-        )
-
-
-def renamed(want: Attachment, end: End, wiring: Wiring) -> tuple[Link, Link] | None:
-    """Return the attachment whose interface bears another name: by its label, by the host interface asked for or by its birth name."""
-    if end.namespace_id is None:
-        return None
-    inner_by_index = {link.index: link for link in end.namespace.links.values()}
-    for outer in wiring.ours_by_namespace.get(end.namespace_id, []):
-        said = read_label(outer.alias)
-        if (said and said.interface == want.interface) or (want.host_interface and outer.name == want.host_interface):
-            inner = inner_by_index.get(outer.peer)
-            if inner is not None:
-                return inner, outer
-    born = wiring.host.links.get(end.birth_name(want.interface))
-    if born is not None and not born.alias and born.kind == "veth" and born.peer_namespace == end.namespace_id and born.peer in inner_by_index:
-        return inner_by_index[born.peer], born
-    return None
-
-
-def _check_links(found: Iterable[Found]) -> None:
-    seen: dict[int, Found] = {}
-    for one in found:
-        if one.outer is None or one.inner is None:
-            continue
-        other = seen.setdefault(one.outer.index, one)
-        if other is not one:
-            raise Refused(
-                f"interface: {one.want.interface!r} and {other.want.interface!r} are the same link {one.inner.name} in {one.end.place}; "
-                "it was renamed, so rename it back first"
-            )
-
-
-def _check_host_interfaces(found: Iterable[Found], wiring: Wiring) -> None:
-    for one in found:
-        holder = wiring.host.links.get(one.host_interface)
-        if holder is None or (one.outer is not None and holder.index == one.outer.index) or _is_stale(holder, one):
-            continue
-        raise Refused(f"host_interface: {one.host_interface!r} is taken on this host by {_owner(holder)}; choose another")
-    for one in found:
-        if one.outer is not None and one.outer.name == one.host_interface:
-            continue
-        born = wiring.host.links.get(one.birth_name) if one.outer is None else None
-        if born is not None and not _is_stale(born, one):
-            raise Refused(
-                f"interface: {one.want.interface} of {one.want.target} is made as {one.birth_name}, which is taken on this host by {_owner(born)}; "
-                "rename that link"
-            )
-        port = wiring.ovs_ports.get(one.host_interface)
-        if port is not None and EXTERNAL_ID not in dict(port.external_ids):
-            raise Refused(f"host_interface: {one.host_interface!r} is the name of a port of Open vSwitch bridge {port.bridge} that is not ours; choose another")
-
-
-def _check_mtus(found: Iterable[Found]) -> None:
-    for one in found:
-        shown = one.end.namespace.addresses.get(one.inner.name, ()) if one.inner is not None else ()
-        held = one.want.addresses if one.want.addresses is not None else [address for address in shown if not link_addresses.is_link_local(address)]
-        needing = [*held, *(entry.destination for entry in wanted_routes(one))]
-        if one.mtu < limits.IPV6_MTU and any(addresses.family(address) == addresses.IPV6 for address in needing):
-            whose = "asked for" if one.want.mtu else f"that of bridge {one.want.bridge}"
-            raise Refused(
-                f"mtu: {one.mtu} is {whose} for {one.want}, and is below {limits.IPV6_MTU} bytes, the least IPv6 works with; "
-                "give a larger mtu or leave IPv6 addresses and routes out"
-            )
-
-
-def _check_routes(found: Iterable[Found]) -> None:
-    """Refuse a route that two attachments of a container ask for, or that another interface of it holds.
-
-    A default route is the exception: that a gateway takes its place is what is asked for.
-    """
-    seen: dict[tuple[str, tuple[str, int]], Found] = {}
-    for one in found:
-        place, own = one.end.place, (one.want.interface, one.inner.name if one.inner is not None else "")
-        others = {entry.key: entry for entry in one.end.namespace.routes if entry.protocol != route.PROTOCOL and entry.link not in own}
-        for entry in wanted_routes(one):
-            other = seen.setdefault((place, entry.key), one)
-            if other is not one:
-                what = "default route" if entry.is_default else f"route to {entry.destination}"
-                raise Refused(f"gateway: {one.want} and {other.want} both ask for the {what} of {place}; leave it to one of the two")
-            if entry.key in others and not entry.is_default:
-                raise Refused(f"routes: {entry.destination} is in {place} already ({others[entry.key]}), and not ours; give it another metric")
-
-
-def _is_stale(holder: Link, one: Found) -> bool:
-    """Tell a veth of this very attachment that leads into a namespace the container has left."""
-    said = read_label(holder.alias) if holder.ours else None
-    leads_elsewhere = holder.kind == "veth" and (one.end.namespace_id is None or holder.peer_namespace != one.end.namespace_id)
-    ours = (said is not None and said.interface == one.want.interface and said.names(one.want.target)) or (not holder.alias and holder.name == one.birth_name)
-    return leads_elsewhere and ours
-
-
-def _owner(link: Link) -> str:
-    said = read_label(link.alias) if link.ours else None
-    if said:
-        return f"the attachment {said.interface} of {said.kind} {said.value}"
-    return f"a {link.kind} interface that is not ours" if link.kind else "a physical interface"
-
-
 # ---- making
 
 
-def _creation(one: Found, wiring: Wiring, ovs: _OvsChanges) -> list[Operation]:
+def _creation(one: Found, wiring: Wiring, ovs: OvsChanges) -> list[Operation]:
     want, place = one.want, one.end.place
     operations: list[Operation] = []
     for stale in dict.fromkeys((one.host_interface, one.birth_name)):
@@ -290,7 +100,7 @@ def _creation(one: Found, wiring: Wiring, ovs: _OvsChanges) -> list[Operation]:
     if one.bridge.userspace:
         operations.append(SetTxChecksumOffload(place, want.interface, False))
     operations.append(SetLink(place, want.interface, {"up": True}, {"up": False}))
-    operations += _routing(one, ())[0]
+    operations += plan_routes(one, ())[0]
     operations.append(_joined(one, {"up": True}))
     return operations
 
@@ -315,7 +125,7 @@ def _ipv6_operations(one: Found, shown: str | None) -> list[Operation]:
 # ---- correcting
 
 
-def _correction(one: Found, inner: Link, outer: Link, wiring: Wiring, ovs: _OvsChanges, taken: Collection[tuple[str, int]]) -> list[Operation]:
+def _correction(one: Found, inner: Link, outer: Link, wiring: Wiring, ovs: OvsChanges, taken: Collection[tuple[str, int]]) -> list[Operation]:
     want, end, place = one.want, one.end, one.end.place
     shown = end.namespace.addresses.get(inner.name, ())
     # Put back on the way is what is not another attachment's by then.
@@ -337,7 +147,7 @@ def _correction(one: Found, inner: Link, outer: Link, wiring: Wiring, ovs: _OvsC
         operations.append(SetTxChecksumOffload(place, want.interface, False))
     if not inner.up:
         operations.append(SetLink(place, want.interface, {"up": True}, {"up": False}))
-    routing, staying = _routing(one, taken)
+    routing, staying = plan_routes(one, taken)
     operations += routing
     if want.addresses is not None:
         # Last, so that the old addresses carry the old routes until the new ones are in, and again when this is undone.
@@ -357,7 +167,7 @@ def _mtu_operations(one: Found, inner: Link, outer: Link) -> list[Operation]:
     return [SetLink(place, name, {"mtu": one.mtu}, {"mtu": link.mtu}) for place, name, link in ends if link.mtu != one.mtu]
 
 
-def _outer_identity(one: Found, outer: Link, wiring: Wiring, ovs: _OvsChanges) -> list[Operation]:
+def _outer_identity(one: Found, outer: Link, wiring: Wiring, ovs: OvsChanges) -> list[Operation]:
     alias = one.label.alias()
     operations: list[Operation] = [] if outer.ours else [ClaimVeth(HOST, outer.name, alias)]
     if outer.name != one.host_interface:
@@ -374,7 +184,7 @@ def _outer_identity(one: Found, outer: Link, wiring: Wiring, ovs: _OvsChanges) -
     return operations
 
 
-def _outer_port(one: Found, outer: Link, wiring: Wiring, ovs: _OvsChanges) -> list[Operation]:
+def _outer_port(one: Found, outer: Link, wiring: Wiring, ovs: OvsChanges) -> list[Operation]:
     master = wiring.by_index.get(outer.master)
     new: dict[str, Any] = {}
     if one.bridge.kind == LINUX:
@@ -389,88 +199,7 @@ def _outer_port(one: Found, outer: Link, wiring: Wiring, ovs: _OvsChanges) -> li
     return [SetLink(HOST, one.host_interface, new, {key: old[key] for key in new})] if new else []
 
 
-def _routing(one: Found, taken: Collection[tuple[str, int]]) -> tuple[list[Operation], tuple[route.Route, ...]]:
-    """Return what sets routes and gateways, and which routes of the interface there are then.
-
-    ``taken`` are keys of routes that go over to another attachment. What a route needs comes first, the default last; the old one is kept until then.
-    """
-    want, place = one.want, one.end.place
-    former = one.inner.name if one.inner is not None else want.interface
-    shown = [replace(entry, link=want.interface) if entry.link == former else entry for entry in one.end.namespace.routes]
-    if one.inner is None or not one.inner.up:
-        shown = [entry for entry in shown if entry.link != want.interface]  # a link that is down holds none
-    wanted = wanted_routes(one)
-    by_key = {entry.key: entry for entry in shown if not _is_lost(entry, one)}
-    operations: list[Operation] = []
-    for entry in wanted:
-        old = by_key.get(entry.key)
-        if old is None or (old.gateway, old.link) != (entry.gateway, entry.link):
-            operations.append(SetRoute(place, entry, old))
-    operations = _remember_displaced(place, operations, want.interface) + operations
-    surplus = _surplus_routes(want, wanted, shown, taken) if want.routes is not None else []
-    operations += [RemoveRoute(place, entry) for entry in surplus]
-    keys = {*(entry.key for entry in (*wanted, *surplus)), *taken}
-    return operations, (*wanted, *(entry for entry in shown if entry.link == want.interface and entry.key not in keys))
-
-
-def _remember_displaced(place: str, operations: Iterable[Operation], link: str) -> list[Operation]:
-    """Undone one by one, a route of another interface would come before the one that its gateway needs."""
-    displaced: dict[str, list[route.Route]] = {}
-    for operation in operations:
-        if isinstance(operation, SetRoute) and operation.old is not None and operation.old.link != link:
-            displaced.setdefault(operation.old.link, []).append(operation.old)
-    return [Remember(place, name, (), tuple(routes)) for name, routes in displaced.items() if len(routes) > 1]
-
-
-def _is_lost(entry: route.Route, one: Found) -> bool:
-    """Tell whether a route of the interface is not put back by renaming: its gateway is out of reach, as it may be once it was set."""
-    if one.inner is None or entry.link != one.want.interface or one.inner.name == one.want.interface:
-        return False
-    held = one.end.namespace.addresses.get(one.inner.name, ())
-    on_link = [other.destination for other in one.end.namespace.routes if other.link == one.inner.name and not other.gateway]
-    return not within_reach(entry, (*held, *on_link))
-
-
-def within_reach(entry: route.Route, subnets: Iterable[str]) -> bool:
-    """Tell whether a route's gateway is on the link, going by the link's addresses and on-link routes."""
-    if not entry.gateway or link_addresses.is_link_local(entry.gateway):
-        return True
-    return any(addresses.contains(subnet, entry.gateway) for subnet in subnets)
-
-
-def _surplus_routes(
-    want: Attachment, wanted: Sequence[route.Route], shown: Sequence[route.Route], taken: Collection[tuple[str, int]]
-) -> list[route.Route]:
-    """Return the routes of ours that nobody asked for, those through a gateway first.
-
-    The host route to a gateway stays as long as a route that stays goes through it.
-    """
-    keys = {*(entry.key for entry in wanted), *taken}
-    ours = [
-        entry for entry in shown if entry.link == want.interface and entry.protocol == route.PROTOCOL and not entry.is_default and entry.key not in keys
-    ]
-    surplus = [entry for entry in ours if entry.gateway]
-    staying = {entry.gateway for entry in wanted} | {entry.gateway for entry in shown if entry.key not in keys and entry not in surplus}
-    return surplus + [entry for entry in ours if not entry.gateway and addresses.bare(entry.destination) not in staying]
-
-
-def wanted_routes(one: Found) -> list[route.Route]:
-    """Return the routes that an attachment is to hold, those that others need first."""
-    want = one.want
-    held = want.addresses
-    if held is None:
-        held = one.end.namespace.addresses.get(one.inner.name, ()) if one.inner is not None else ()
-    routes = sorted(want.routes or (), key=lambda entry: entry.gateway is not None)
-    wanted: list[route.Route] = []
-    for entry in (*routes, *(route.default(gateway, want.interface) for gateway in want.gateways)):
-        reached = [other.destination for other in wanted if other.gateway is None]
-        if entry.gateway and not within_reach(entry, (*held, *reached)):
-            wanted.append(route.host(entry.gateway, want.interface))
-        wanted.append(entry)
-    return wanted
-
-
-def _to_announce(one: Found, operations: list[Operation], ovs: _OvsChanges) -> bool:
+def _to_announce(one: Found, operations: list[Operation], ovs: OvsChanges) -> bool:
     if not _announced(one):
         return False
     if one.outer is None or one.outer.name in ovs.left or one.host_interface in ovs.joined:
@@ -490,64 +219,6 @@ def _announced(one: Found) -> tuple[str, ...]:
     return tuple(addresses.bare(address) for address in held if not link_addresses.is_link_local(address))
 
 
-# ---- Open vSwitch
-
-
-class _OvsChanges:
-    """Collects what one transaction takes out of bridges and another puts in."""
-
-    def __init__(self, wiring: Wiring) -> None:
-        self._shown = wiring.ovs_ports
-        self.left: dict[str, OvsPort] = {}
-        self.joined: dict[str, OvsPort] = {}
-        self._cleared: set[str] = set()
-        self._changed: dict[str, OvsPort] = {}
-
-    def drop(self, name: str) -> None:
-        if name in self._shown:
-            self.left[name] = self._shown[name]
-
-    def clear(self, name: str) -> None:
-        """Take a port out for good: its link is gone, or goes and can't be made again."""
-        self.drop(name)
-        self._cleared.add(name)
-
-    def want(self, port: OvsPort) -> None:
-        shown = self._shown.get(port.name)
-        if shown is None or port.name in self.left:
-            self.joined[port.name] = port
-        elif shown.bridge != port.bridge:
-            self.drop(port.name)
-            self.joined[port.name] = port
-        elif (shown.tag, shown.trunks, shown.vlan_mode) != (port.tag, port.trunks, port.vlan_mode) or not set(port.external_ids) <= set(shown.external_ids):
-            merged = tuple(sorted({**dict(shown.external_ids), **dict(port.external_ids)}.items()))
-            self._changed[port.name] = replace(port, external_ids=merged)
-
-    def leave(self) -> list[Operation]:
-        ports = tuple(self.left[name] for name in sorted(self.left))
-        return [ChangeOvsPorts(HOST, (), (), ports, tuple(port for port in ports if port.name not in self._cleared))] if ports else []
-
-    def join(self) -> list[Operation]:
-        if not self.joined and not self._changed:
-            return []
-        return [ChangeOvsPorts(HOST, tuple(self.joined.values()), tuple(self._changed.values()), (), tuple(self._shown[name] for name in self._changed))]
-
-
-def _connect_ovs(one: Found, ovs: _OvsChanges) -> None:
-    if one.bridge.kind == OVS:
-        ids = ((EXTERNAL_ID, one.label.external_id()),)
-        ovs.want(OvsPort(one.host_interface, one.want.bridge, one.want.vlan, (), None, ids))
-
-
-def _ports_of(target: Target, interface: str, wiring: Wiring) -> list[OvsPort]:
-    found = []
-    for port in wiring.ovs_ports.values():
-        said = read_label(dict(port.external_ids).get(EXTERNAL_ID, ""))
-        if said and said.interface == interface and said.names(target):
-            found.append(port)
-    return found
-
-
 # ---- taking away
 
 
@@ -561,9 +232,9 @@ def _outers_of(want: Attachment, end: End | None, wiring: Wiring) -> list[Link]:
         other = renamed(want, end, wiring)
         return [other[1], *left_behind] if other else left_behind
     outer = wiring.host_end(end, inner)
-    if outer is None or not _made_by_us(outer, want, end):
+    if outer is None or not made_by_us(outer, want, end):
         raise Refused(f"interface: {want.interface!r} of {end.place} was not made by this collection and stays; remove it with what made it")
-    _refuse_mistaken(want, end, outer, wiring)
+    refuse_mistaken(want, end, outer, wiring)
     return [outer, *left_behind]
 
 
@@ -608,7 +279,7 @@ def _deletion(outer: Link, end: End | None, wiring: Wiring) -> DeleteLink:
     return DeleteLink(HOST, outer.name, what, tuple(restore))
 
 
-def _purge(bridge: str, kept: set[str], wiring: Wiring, ovs: _OvsChanges) -> list[Operation]:
+def _purge(bridge: str, kept: set[str], wiring: Wiring, ovs: OvsChanges) -> list[Operation]:
     operations: list[Operation] = []
     for outer in sorted(wiring.host.links.values(), key=lambda link: link.name):
         if outer.ours and outer.kind == "veth" and outer.name not in kept and wiring.bridge_of(outer) == bridge:

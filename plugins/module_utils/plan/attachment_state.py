@@ -11,7 +11,8 @@ from ..model import addresses
 from ..model.attachment import Attachment
 from ..model.host import Link
 from ..model.route import DEFAULT_METRIC, PROTOCOL, Route
-from .attachment import Found, find_all, renamed, wanted_routes, within_reach
+from .attachment_found import Found, find_all, renamed
+from .attachment_routes import wanted_routes, within_reach
 from .link_addresses import is_link_local
 from .wiring import OVS, End, Wiring
 

@@ -105,6 +105,7 @@ class Scene:
             ns.set(name, up=True)
         for name, datapath in (("ovs0", "system"), ("ovs1", "netdev")):
             ns.new_link(name, "tun" if datapath == "netdev" else "openvswitch", "0a:00:00:00:00:0a")
+            ns.new_link(f"ovs-{datapath}", "tun" if datapath == "netdev" else "openvswitch")
             self.host.ovs_bridges[name] = datapath
         ns.new_link("tap9", "tun")
         self.host.ovs_ports["tap9"] = OvsPort("tap9", "ovs0", 9, (), None, (("owner", "libvirt"),))
@@ -120,10 +121,10 @@ class Scene:
             ns.set_route(Route("0.0.0.0/0", "172.17.0.1", "eth0", 0, 3))
             ns.set_route(Route("10.20.0.0/16", "172.17.0.9", "eth0", 77, 3))
 
-    def ends(self, wants: Sequence[Attachment]) -> Seen:
+    def ends(self, wants: Sequence[Attachment], leftovers: bool = False) -> Seen:
         """Observe as kinds.attachment does."""
         bridges = {want.bridge for want in wants if want.bridge != ANY_BRIDGE}
-        wiring = wiring_seen.observe(self.host, bridges, leftovers=True)  # type: ignore[arg-type]
+        wiring = wiring_seen.observe(self.host, bridges, leftovers)  # type: ignore[arg-type]
         by_place: dict[str, list[Attachment]] = {}
         for want in wants:
             by_place.setdefault(want.target.value, []).append(want)
@@ -136,13 +137,13 @@ class Scene:
 
     def present(self, wants: Sequence[Attachment], purge: str | None = None) -> Callable[[], list[Any]]:
         def plan_now() -> list[Any]:
-            ends, wiring = self.ends(wants)
+            ends, wiring = self.ends(wants, leftovers=purge is not None)
             return plan.present([(want, end) for want, end in ends if end is not None], wiring, True, purge)
 
         return plan_now
 
     def absent(self, wants: Sequence[Attachment]) -> Callable[[], list[Any]]:
-        return lambda: plan.absent(*self.ends(wants))
+        return lambda: plan.absent(*self.ends(wants, leftovers=True))
 
     def ours(self) -> list[SimLink]:
         """Host ends of ours whose other end is in a container of now."""
