@@ -49,7 +49,8 @@ def main():
 
 
 def _inject_fault(die_after, fail_after, meanwhile):
-    from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import operations
+    # All that define operations.
+    from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import icc_operations, operations  # noqa: F401
 
     done = 0
     failed = False

@@ -21,11 +21,13 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from ..model.docker_user import AcceptedBridge
+    from ..model.icc_rules import IccRules
     from ..model.masquerade import Masquerade
     from ..model.ovs import OvsPort
     from .announce import Announcer
     from .docker_user import DockerUser
     from .nftables import Nftables
+    from .nftables_icc import IccTables
     from .offload import Offloads
     from .ovsdb import Ovsdb
 
@@ -54,6 +56,12 @@ class Machine:
         from .nftables import Nftables
 
         return Nftables()
+
+    @cached_property
+    def icc(self) -> IccTables:
+        from .nftables_icc import IccTables
+
+        return IccTables()
 
     @cached_property
     def docker_user(self) -> DockerUser:
@@ -117,6 +125,9 @@ class Machine:
 
     def change_masquerades(self, add: Collection[Masquerade], remove: Collection[Masquerade]) -> None:
         self.nftables.apply(add, remove)
+
+    def change_icc_rules(self, rules: IccRules) -> None:
+        self.icc.apply(rules)
 
     def change_docker_user(self, add: Collection[AcceptedBridge], remove: Collection[AcceptedBridge]) -> None:
         self.docker_user.apply(add, remove)

@@ -46,6 +46,9 @@ Command = dict[str, Any]
 TABLE = "pipefitter"
 FAMILIES = ("ip", "ip6")
 
+ICC_PREFIX = "icc_"
+"""How the names of what ``nftables_icc`` keeps in the same tables begin."""
+
 _SOURCES = "masquerade_sources"
 _LOCAL = "bridge_local"
 _CHAIN = "postrouting"
@@ -130,7 +133,7 @@ def _read_table(family: str) -> _Table:
         ((kind, value),) = entry.items()
         if kind not in ("metainfo", "table"):
             _take(table, kind, value)
-    if table.objects and not table.objects & _OURS:
+    if table.objects and not any(name in _OURS or name.startswith(ICC_PREFIX) for name in table.objects):
         raise _foreign(family, f"holds {', '.join(sorted(table.objects))} and nothing of ours")
     return table
 
@@ -296,19 +299,19 @@ def _refuse_nested(wanted: set[tuple[str, str]]) -> None:
             )
 
 
-def _run(commands: list[Command]) -> list[dict[str, Any]]:
-    """Give ``commands`` to nft as one transaction and return what it listed."""
+def _run(commands: list[Command], purpose: str = "masquerading") -> list[dict[str, Any]]:
+    """Give ``commands`` to nft as one transaction and return what it listed; ``purpose`` is what errors say it is for."""
     stderr = ""
     for _attempt in range(_ATTEMPTS):
         nft = program.run(["nft", "-j", "-f", "-"], json.dumps({"nftables": commands}))
         if nft is None:
-            raise MissingFeature("masquerading needs the program nft, which this host has not; install the package nftables")
+            raise MissingFeature(f"{purpose} needs the program nft, which this host has not; install the package nftables")
         if nft.status == 0:
             return _listed(nft.stdout)
         stderr = nft.stderr
         if _OVERTAKEN not in stderr:
             break
-    raise _refusal(stderr)
+    raise _refusal(stderr, purpose)
 
 
 def _listed(output: str) -> list[dict[str, Any]]:
@@ -316,13 +319,13 @@ def _listed(output: str) -> list[dict[str, Any]]:
     return objects
 
 
-def _refusal(stderr: str) -> PipefitterError:
+def _refusal(stderr: str, purpose: str) -> PipefitterError:
     reason = next((line.partition("Error: ")[2] for line in stderr.splitlines() if "Error: " in line), stderr.strip())
     if "JSON support not compiled-in" in stderr:
-        return MissingFeature("masquerading needs an nft that speaks JSON, and this host's was built without it")
+        return MissingFeature(f"{purpose} needs an nft that speaks JSON, and this host's was built without it")
     if "No such file or directory" in reason or "not supported" in reason:
         return MissingFeature(
-            f"nft could not set up masquerading ({reason}); the kernel needs nf_tables with"
+            f"nft could not set up {purpose} ({reason}); the kernel needs nf_tables with"
             " nft_chain_nat and nft_masq, and sets with concatenated intervals (Linux 5.6)"
         )
     return PipefitterError(f"nft did not change the tables {TABLE}, and nothing was changed: {reason}")

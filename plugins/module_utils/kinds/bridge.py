@@ -13,6 +13,7 @@ from ..host.machine import Machine
 from ..host.netlink import supports_vlan_filtering
 from ..model import addresses, bridge, names
 from ..model.host import HOST, Namespace
+from ..model.icc_rules import IccRules
 from ..plan import bridge as plan
 from ..plan.bridge import BridgeHave
 from .result import Result
@@ -67,6 +68,7 @@ def observe(machine: Machine, want: bridge.Bridge) -> BridgeHave:
         management=management.interfaces(host) if want.members else {},
         vlan_filtering=want.vlan_filtering is None or (_shows_filtering(existing) if existing else supports_vlan_filtering()),
         birth_link=birth_name if birth_name in links else None,
+        icc=machine.icc.read() if machine.icc.isolated_bridges() else IccRules(),
     )
 
 

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..errors import MissingFeature, Refused
@@ -13,9 +13,11 @@ from ..model import addresses, limits
 from ..model.bridge import FORWARD_DELAY, Bridge
 from ..model.docker_user import AcceptedBridge
 from ..model.host import HOST, Link, Namespace
+from ..model.icc_rules import IccRules
 from ..model.masquerade import Masquerade
 from ..model.route import KERNEL_PROTOCOL, Route
 from . import link_addresses
+from .icc_operations import ChangeIccRules
 from .operations import (
     AddAddress,
     AddBridge,
@@ -49,7 +51,8 @@ class BridgeHave:
     bridge that is still to be made are what it will inherit.
     ``management`` maps the links by which this host is reached to why we
     think so. ``docker_families`` are those in which a DOCKER-USER chain
-    exists, ``docker_accepted`` what it lets pass for us.
+    exists, ``docker_accepted`` what it lets pass for us. ``icc`` is what our
+    tables say of isolated bridges.
     """
 
     namespace: Namespace
@@ -60,6 +63,7 @@ class BridgeHave:
     management: Mapping[str, str] = field(default_factory=dict)
     vlan_filtering: bool = True
     birth_link: str | None = None
+    icc: IccRules = field(default_factory=IccRules)
 
     def link(self, name: str) -> Link | None:
         return self.namespace.links.get(name)
@@ -102,6 +106,8 @@ def present(want: Bridge, have: BridgeHave) -> list[Operation]:
         missing = tuple(sorted({AcceptedBridge(family, want.name) for family in have.docker_families} - have.docker_accepted))
         if missing:
             operations.append(ChangeDockerUser(HOST, missing, ()))
+        if have.icc.off - {want.name} and want.name not in have.icc.off | have.icc.neighbours and not is_way_out(want.name, have.namespace):
+            operations.append(ChangeIccRules(HOST, replace(have.icc, neighbours=have.icc.neighbours | {want.name}), have.icc))
     return operations
 
 
@@ -120,11 +126,18 @@ def absent(name: str, have: BridgeHave, force: bool) -> list[Operation]:
     accepted = tuple(sorted(entry for entry in have.docker_accepted if entry.bridge == name))
     if accepted:
         operations.append(ChangeDockerUser(HOST, (), accepted))
+    if have.icc != have.icc.without(name):
+        operations.append(ChangeIccRules(HOST, have.icc.without(name), have.icc))
     if have.birth_link:
         operations.append(DeleteLink(HOST, have.birth_link, f"bridge {have.birth_link} that an interrupted run left", ()))
     if existing is not None:
         operations.append(DeleteLink(HOST, name, f"bridge {name}", _restore(existing, have)))
     return operations
+
+
+def is_way_out(bridge: str, namespace: Namespace) -> bool:
+    """Tell a bridge through which a default route goes: isolated bridges are not kept apart from that."""
+    return any(route.is_default and route.link == bridge for route in namespace.routes)
 
 
 def addresses_of(want: Bridge, have: BridgeHave) -> tuple[str, ...] | None:
@@ -382,12 +395,17 @@ def _member_operations(want: Bridge, have: BridgeHave, existing: Link | None) ->
     for name in want.members or ():
         link = have.namespace.links[name]
         new: dict[str, Any] = {}
-        if existing is None or link.master != existing.index:
+        joins = existing is None or link.master != existing.index
+        isolated = want.name in have.icc.off
+        if joins:
             new["master"] = want.name
-        if not link.up:
+        if isolated and (joins or not link.isolated):
+            new["isolated"] = True
+        # A port that is to be isolated joins down.
+        if not link.up or (joins and isolated):
             new["up"] = True
         if new:
-            old = {"master": "", "up": False}
+            old = {"master": "", "up": link.up, "isolated": False}
             operations.append(SetLink(HOST, name, new, {key: old[key] for key in new}))
     return operations
 
@@ -414,15 +432,21 @@ def _forwarding_operations(want: Bridge, have: BridgeHave, wanted: tuple[str, ..
     if not ipv6:
         return operations
     if have.sysctls.get(_IP6_FORWARD) == "0":
-        # A forwarding host stops listening to router advertisements unless accept_ra is 2: its default route would expire.
-        for link in sorted({route.link for route in have.namespace.routes if route.protocol == _RTPROT_RA}):
-            name = f"net/ipv6/conf/{link}/accept_ra"
-            if have.sysctls.get(name) == "1":
-                operations += _sysctl(have, name, "2")
-        operations.append(_switch(have, _IP6_FORWARD, _forwarding(want.name, addresses.IPV6)))
+        operations += switch_ipv6_forwarding(want.name, have)
     else:
         operations += _sysctl(have, _forwarding(want.name, addresses.IPV6), "1")
     return operations
+
+
+def switch_ipv6_forwarding(bridge: str, have: BridgeHave) -> list[Operation]:
+    """Return what switches IPv6 forwarding on for the whole host, for the sake of a bridge."""
+    operations: list[Operation] = []
+    # A forwarding host stops listening to router advertisements unless accept_ra is 2: its default route would expire.
+    for link in sorted({route.link for route in have.namespace.routes if route.protocol == _RTPROT_RA}):
+        name = f"net/ipv6/conf/{link}/accept_ra"
+        if have.sysctls.get(name) == "1":
+            operations += _sysctl(have, name, "2")
+    return [*operations, _switch(have, _IP6_FORWARD, _forwarding(bridge, addresses.IPV6))]
 
 
 def _switch(have: BridgeHave, name: str, own: str) -> SetSysctl:
@@ -458,8 +482,8 @@ def _restore(link: Link, have: BridgeHave) -> tuple[Operation, ...]:
     operations: list[Operation] = [AddBridge(HOST, link.name, dict(link.bridge), mac)]
     if not link.ours:
         operations.append(SetLink(HOST, link.name, {"alias": link.alias}, {}))
-    ports = sorted(port.name for port in have.namespace.links.values() if port.master == link.index)
-    operations += [SetLink(HOST, port, {"master": link.name}, {}) for port in ports]
+    ports = sorted((port for port in have.namespace.links.values() if port.master == link.index), key=lambda port: port.name)
+    operations += [SetLink(HOST, port.name, {"master": link.name, **({"isolated": True, "up": port.up} if port.isolated else {})}, {}) for port in ports]
     operations.append(SetLink(HOST, link.name, {"mtu": link.mtu, "up": link.up}, {}))
     operations += [SetSysctl(HOST, name, value, value) for name, value in sorted(have.sysctls.items()) if f"/{link.name}/" in name]
     operations += [AddAddress(HOST, link.name, address) for address in have.addresses(link.name)]
