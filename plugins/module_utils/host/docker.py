@@ -76,4 +76,5 @@ def _from_inspection(document: Mapping[str, Any]) -> Container:
         pid=int(state["Pid"]),
         status=str(state["Status"]),
         labels=dict(document["Config"].get("Labels") or {}),
+        exposed=tuple(sorted(document["Config"].get("ExposedPorts") or {})),
     )

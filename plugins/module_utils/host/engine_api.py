@@ -32,6 +32,8 @@ class Container:
 
     ``pid`` is that of its first process, 0 where none runs; a paused
     container has one. ``id`` is the full id, 64 hexadecimal digits.
+    ``exposed`` are the ports that its image exposes (``5432/tcp``), ``None``
+    where the engine was not asked for them.
     """
 
     runtime: str
@@ -40,6 +42,7 @@ class Container:
     pid: int
     status: str
     labels: Mapping[str, str] = field(default_factory=dict)
+    exposed: tuple[str, ...] | None = None
 
     def __str__(self) -> str:
         return f"container {self.name}"

@@ -15,7 +15,7 @@ from ..model import names
 from ..model.host import MARK, Link
 from ..model.limits import MTU
 from ..model.route import DEFAULT, DEFAULT_METRIC, Route
-from . import proxy_neighbours, rtnetlink
+from . import neighbours, rtnetlink
 from .namespace import scratch
 from .rtnetlink import KernelError, RouteSocket
 
@@ -270,17 +270,26 @@ class NetworkNamespace:
                 raise
         self.put_back(link, keep_addresses, keep_routes)
 
+    def neighbours(self) -> frozenset[tuple[str, str, str]]:
+        """Return link, address and MAC of the neighbours that were learned on links of ``links()``."""
+        by_index = {index: name for name, index in self._indexes.items()}
+        return frozenset((by_index[index], address, mac) for index, address, mac in neighbours.learned(self._socket) if index in by_index)
+
+    def forget_neighbour(self, link: str, address: str) -> None:
+        """Let a link ask anew for an address when it next sends to it."""
+        self._with_index(link, lambda index: neighbours.forget(self._socket, index, address, link))
+
     def proxy_neighbours(self, link: str) -> frozenset[str]:
         """Return the IPv6 addresses for which the host answers on a link because we asked it to."""
-        return proxy_neighbours.shown(self._socket, self._index(link))
+        return neighbours.shown(self._socket, self._index(link))
 
     def add_proxy_neighbour(self, link: str, address: str) -> None:
         """Let the host answer neighbour solicitations for an IPv6 address on a link."""
-        self._with_index(link, lambda index: proxy_neighbours.add(self._socket, index, address, link))
+        self._with_index(link, lambda index: neighbours.add(self._socket, index, address, link))
 
     def remove_proxy_neighbour(self, link: str, address: str) -> None:
         """Let it no longer answer; an entry that is gone already is as good."""
-        self._with_index(link, lambda index: proxy_neighbours.remove(self._socket, index, address, link))
+        self._with_index(link, lambda index: neighbours.remove(self._socket, index, address, link))
 
     def set_route(self, route: Route) -> None:
         """Add a route, or put it in the place of the one with the same destination and metric, in one step."""

@@ -137,7 +137,8 @@ class _Table:
             bridge, source, destination, protocol, port = key
             found.append(Flow(bridge, source, destination, _PROTOCOL_NUMBERS.get(str(protocol), str(protocol)), int(port), *_names(comment)))
         for key, comment in self.elements.get(_PINGS, {}).items():
-            found.append(Flow(*key, PING, 0, *_names(comment)))
+            bridge, source, destination = key
+            found.append(Flow(bridge, source, destination, PING, 0, *_names(comment)))
         return found
 
     @property

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol
 
 from ..errors import MissingFeature, Refused
 from ..model import addresses, limits
@@ -438,7 +438,17 @@ def _forwarding_operations(want: Bridge, have: BridgeHave, wanted: tuple[str, ..
     return operations
 
 
-def switch_ipv6_forwarding(bridge: str, have: BridgeHave) -> list[Operation]:
+class HostSeen(Protocol):
+    """What every plan for a bridge knows of the host."""
+
+    @property
+    def namespace(self) -> Namespace: ...
+
+    @property
+    def sysctls(self) -> Mapping[str, str]: ...
+
+
+def switch_ipv6_forwarding(bridge: str, have: HostSeen) -> list[Operation]:
     """Return what switches IPv6 forwarding on for the whole host, for the sake of a bridge."""
     operations: list[Operation] = []
     # A forwarding host stops listening to router advertisements unless accept_ra is 2: its default route would expire.
@@ -449,13 +459,13 @@ def switch_ipv6_forwarding(bridge: str, have: BridgeHave) -> list[Operation]:
     return [*operations, _switch(have, _IP6_FORWARD, _forwarding(bridge, addresses.IPV6))]
 
 
-def _switch(have: BridgeHave, name: str, own: str) -> SetSysctl:
+def _switch(have: HostSeen, name: str, own: str) -> SetSysctl:
     """Switch forwarding on for the host, which sets every interface's; the bridge's own may have been on before."""
     was_on = have.sysctls.get(own) == "1" and own.split("/")[3] in have.namespace.links
     return SetSysctl(HOST, name, "1", "0", ((own, "1"),) if was_on else ())
 
 
-def _sysctl(have: BridgeHave, name: str, value: str) -> list[Operation]:
+def _sysctl(have: HostSeen, name: str, value: str) -> list[Operation]:
     shown = have.sysctls.get(name)
     return [SetSysctl(HOST, name, value, shown)] if shown is not None and shown != value else []
 

@@ -77,3 +77,26 @@ class RemoveProxyNeighbour(Operation):
 
     def undo(self, host: Host) -> None:
         host.namespace(self.place).add_proxy_neighbour(self.link, self.address)
+
+
+@dataclass(frozen=True)
+class ForgetNeighbour(Operation):
+    """Containers that knew each other's MAC would go on sending to it, for half a minute or so, and it is not the one to send to any more.
+
+    No line says so: what is learned comes and goes by itself.
+    """
+
+    link: str
+    address: str
+
+    def lines(self) -> list[str]:
+        return []
+
+    def what(self) -> str:
+        return f"forget the MAC of {self.address} on {self.link}"
+
+    def do(self, host: Host) -> None:
+        host.namespace(self.place).forget_neighbour(self.link, self.address)
+
+    def undo(self, host: Host) -> None:
+        pass  # what is needed is learned again

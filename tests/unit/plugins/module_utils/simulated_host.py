@@ -18,7 +18,6 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.model
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.masquerade import Masquerade
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.ovs import OvsBridge, OvsPort
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.route import Route
-
 from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.simulated_kernel import KERNEL, SimKernel, SimLink, SimNamespace
 
 
@@ -278,6 +277,13 @@ class SimulatedNetlink:
         if mtu is not None and self._ns.find(f"change {name}", name).mtu == mtu:
             self._ns.set(name, mtu=mtu + 1 if mtu < 65535 else mtu - 1)
         self._ns.set(name, up, mtu, mac, None if isolated else master, alias)
+
+    def neighbours(self) -> frozenset[tuple[str, str, str]]:
+        return frozenset((link.name, *entry) for link in self._ns.links.values() for entry in link.neighbours.items())
+
+    def forget_neighbour(self, link: str, address: str) -> None:
+        self._ns.kernel.request()
+        self._ns.find(f"forget a neighbour of {link}", link).neighbours.pop(address, None)
 
     def proxy_neighbours(self, link: str) -> frozenset[str]:
         return frozenset(self._ns.find(f"show {link}", link).proxies)

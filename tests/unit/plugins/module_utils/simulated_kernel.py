@@ -70,6 +70,7 @@ class SimLink:
     tx_checksum: bool = True
     isolated: bool = False
     proxies: set[str] = field(default_factory=set)
+    neighbours: dict[str, str] = field(default_factory=dict)
 
     @property
     def carrier(self) -> bool:
