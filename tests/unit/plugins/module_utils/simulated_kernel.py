@@ -100,6 +100,8 @@ class SimNamespace:
         self.ids: dict[SimNamespace, int] = {}
         self.sysctls = {"net/ipv4/ip_forward": "0", "net/ipv6/conf/all/forwarding": "0"}
         self.defaults = {"ipv4/forwarding": "0", "ipv6/forwarding": "0", "ipv6/disable_ipv6": "0", "ipv6/accept_ra": "1"}
+        # By family and name, whether under conf/ or neigh/.
+        self.defaults.update({"ipv4/proxy_arp_pvlan": "0", "ipv6/proxy_ndp": "0", "ipv4/proxy_delay": "80", "ipv6/proxy_delay": "80"})
 
     def find(self, what: str, name: str) -> SimLink:
         if name not in self.links:
