@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 from wiring import assert_same, attach, everything, make_namespaces
 
@@ -126,6 +127,14 @@ def wire(host, *names, bridge="br0", **options):
     host.module("container_bridge", name=bridge, **{**BRIDGE, **options})
     make_namespaces(host, *names)
     attach(host, bridge=bridge, attachments=[attachment(name) for name in names])
+    settle(host, bridge)
+
+
+def settle(host, bridge="br0"):
+    """Wait for the bridge's link-local address: as long as it is tentative, the host asks for no IPv6 neighbour (ndisc_send_ns())."""
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline and any(entry.get("tentative") for entry in host.ip("addr", "show", "dev", bridge)[0]["addr_info"]):
+        time.sleep(0.1)
 
 
 def attachment(name):
@@ -159,7 +168,7 @@ def icc(host, bridge="br0", **options):
 def shows(host) -> dict:
     """Return all that a host shows, with what links change: sysctls, proxy neighbours and Docker's filter."""
     shown = everything(host)
-    script = "sysctl -a 2>/dev/null | grep -E '^net[.]ipv[46][.](conf|neigh|ip_forward)'; ip -6 neigh show proxy; iptables-save | grep -v '^#'"
+    script = "sysctl -a 2>/dev/null | grep -E '^net[.]ipv[46][.](conf|neigh|ip_forward)'; ip -6 neigh show proxy; iptables-save | grep -v '^#' | sed 's/ .[0-9]*:[0-9]*.$//'"
     shown["sysctl"] = [line for line in host.run("sh", "-c", script).stdout.splitlines() if ".gc_" not in line]
     return shown
 

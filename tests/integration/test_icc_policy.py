@@ -81,18 +81,14 @@ def test_a_new_attachment_is_isolated_before_its_first_packet(host):
     wire(host, "web1")
     icc(host, icc=False)
     make_namespaces(host, "db1")
-    words = ("ip", "netns", "exec", "web1", "tcpdump", "-nn", "-l", "-i", "eth1", "not", "ether", "host", host.ip("link", "show", "dev", "br0")[0]["address"])
+    words = ("ip", "netns", "exec", "web1", "timeout", "8", "tcpdump", "-nn", "-l", "-i", "eth1", "not", "ether", "host", host.ip("link", "show", "dev", "br0")[0]["address"])
     capture = host.start(*words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     time.sleep(0.7)  # until it listens
-    try:
-        done = attach(host, bridge="br0", attachments=[attachment("db1")])
-        assert any("isolated, master br0, up" in line for line in done["operations"])
-        assert set(isolated(host).values()) == {True}
-        ping(host, "db1", ADDRESSES["web1"][4])
-        time.sleep(0.5)
-    finally:
-        capture.terminate()
-    said = capture.communicate(timeout=10)[0]
+    done = attach(host, bridge="br0", attachments=[attachment("db1")])
+    assert any("isolated, master br0, up" in line for line in done["operations"])
+    assert set(isolated(host).values()) == {True}
+    ping(host, "db1", ADDRESSES["web1"][4])
+    said = capture.communicate(timeout=20)[0]
     inside = host.ip("link", "show", "dev", "eth1", netns="db1")[0]["address"]
     assert "listening on eth1" in said
     assert ADDRESSES["db1"][4] not in said and inside not in said, said

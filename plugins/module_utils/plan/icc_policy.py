@@ -40,6 +40,9 @@ _SYSCTLS = {
         "net/ipv6/neigh/{}/proxy_delay": "0",
     },
 }
+# What a new bridge has, in hundredths of a second (neigh_table.parms of net/ipv4/arp.c and net/ipv6/ndisc.c); neigh/default
+# shows it in the first network namespace only.
+_PROXY_DELAY = "80"
 # Since Linux 6.17 a bridge can forward IPv6 while the host does not; before, the host's own switch counts (ip6_forward()).
 _FORCE_FORWARDING = "net/ipv6/conf/{}/force_forwarding"
 _IP6_FORWARD = "net/ipv6/conf/all/forwarding"
@@ -262,7 +265,7 @@ def _former(needed: Mapping[str, str], bridge: str, have: IccHave) -> dict[str, 
     for name, value in needed.items():
         shown = have.sysctls.get(name, value)
         if lost and shown == value and not name.endswith("/forwarding"):
-            shown = have.sysctls.get(name.replace(f"/{bridge}/", "/default/"), value)
+            shown = have.sysctls.get(name.replace(f"/{bridge}/", "/default/"), _PROXY_DELAY if name.endswith("/proxy_delay") else value)
         if name not in recorded and shown != value:
             former[name] = shown
     return former
