@@ -58,7 +58,7 @@ class _Containers:
         self.labelled = _labelled({link.label for link in want.links if link.label is not None})
         named = {target for link in want.links for target in (link.source, link.destination) if target is not None}
         places, _inodes = pin_targets(machine, named, must_run=True, patience=_PATIENCE)
-        # Those that were linked before may be gone by now. One of a group may stop in the meantime, or share the host's network: then it is in no group of this bridge.
+        # Those that were linked before may be gone by now; one of a group may stop in the meantime.
         members = {target for group in self.labelled.values() for target in group} | _linked_before(machine, want.bridge)
         more, _inodes = pin_targets(machine, members - named, must_run=False, patience=0)
         self.places = {target: place for target, (place, _identity) in (*places.items(), *more.items())}
