@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # SPDX-FileCopyrightText: 2026 pipefitter contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What attaching containers to a bridge costs: by separate ip commands, by one veth_attach task, and as a task among others.

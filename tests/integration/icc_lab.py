@@ -168,7 +168,8 @@ def icc(host, bridge="br0", **options):
 def shows(host) -> dict:
     """Return all that a host shows, with what links change: sysctls, proxy neighbours and Docker's filter."""
     shown = everything(host)
-    script = "sysctl -a 2>/dev/null | grep -E '^net[.]ipv[46][.](conf|neigh|ip_forward)'; ip -6 neigh show proxy; iptables-save | grep -v '^#' | sed 's/ .[0-9]*:[0-9]*.$//'"
+    script = "sysctl -a 2>/dev/null | grep -E '^net[.]ipv[46][.](conf|neigh|ip_forward)'; ip -6 neigh show proxy"
+    script += "; iptables-save | grep -v '^#' | sed 's/ .[0-9]*:[0-9]*.$//'"  # without counters
     shown["sysctl"] = [line for line in host.run("sh", "-c", script).stdout.splitlines() if ".gc_" not in line]
     return shown
 

@@ -81,8 +81,9 @@ def test_a_new_attachment_is_isolated_before_its_first_packet(host):
     wire(host, "web1")
     icc(host, icc=False)
     make_namespaces(host, "db1")
-    words = ("ip", "netns", "exec", "web1", "timeout", "8", "tcpdump", "-nn", "-l", "-i", "eth1", "not", "ether", "host", host.ip("link", "show", "dev", "br0")[0]["address"])
-    capture = host.start(*words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    gateway = host.ip("link", "show", "dev", "br0")[0]["address"]
+    tcpdump = ("ip", "netns", "exec", "web1", "timeout", "8", "tcpdump", "-nn", "-l", "-i", "eth1", "not", "ether", "host", gateway)
+    capture = host.start(*tcpdump, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     time.sleep(0.7)  # until it listens
     done = attach(host, bridge="br0", attachments=[attachment("db1")])
     assert any("isolated, master br0, up" in line for line in done["operations"])
@@ -266,7 +267,8 @@ def test_repairs_what_a_flushed_ruleset_took_and_still_knows_the_way_back(host):
     assert "keep the containers of br0 from reaching each other" in done["operations"]
     assert_same({**made, "nft": []}, {**shows(host), "nft": []})
     host.run("nft", "flush", "chain", "ip6", "pipefitter", "icc_forward")
-    assert icc_thoroughly(host, icc=False, links=[LINK], egress="deny")["operations"] == ["repair the rules for isolated bridges in the nftables tables pipefitter"]
+    done = icc_thoroughly(host, icc=False, links=[LINK], egress="deny")
+    assert done["operations"] == ["repair the rules for isolated bridges in the nftables tables pipefitter"]
     icc_thoroughly(host, icc=True)
     shown = shows(host)
     # Whether forwarding was on for another reason can't be known once the record is lost.
@@ -298,7 +300,7 @@ def test_containers_by_name_group_and_exposed_ports_with_docker_restarted(hosta,
         assert list(reaches(hosta, "web1", name, "5432/tcp", "53/udp").values()) == [True, True, False, False]
 
     done = icc_thoroughly(hosta, icc=False, links=[{"from": "web1", "to": "db1"}])
-    assert done["policy"]["links"] == [{"from": "web1", "to": "db1", "ports": ["53/udp", "5432/tcp"]}] or done["policy"]["links"][0]["ports"] == ["5432/tcp", "53/udp"]
+    assert done["policy"]["links"] == [{"from": "web1", "to": "db1", "ports": ["5432/tcp", "53/udp"]}]
     expected = [True, True, True, True, False, False]
     assert list(reaches(hosta, "web1", "db1", "5432/tcp", "53/udp", "81/tcp").values()) == expected
 

@@ -39,7 +39,7 @@ def process(*arguments):
     """A process that says a line when it is ready."""
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL) as started:
         try:
-            readable, _, _ = select.select([started.stdout], [], [], 10)
+            readable = select.select([started.stdout], [], [], 10)[0]
             assert readable and started.stdout.readline() == b"ready\n"
             yield started.pid
         finally:
@@ -376,7 +376,7 @@ except namespace.LostInNamespace:
         rounds = 200
         with namespace.of_pid(pid) as pinned:
             began = time.perf_counter()
-            for _ in range(rounds):
+            for _round in range(rounds):
                 with namespace.entered(pinned):
                     pass
             each = (time.perf_counter() - began) / rounds

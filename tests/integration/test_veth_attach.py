@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import time
+
 from wiring import (
     attach,
     attach_thoroughly,
@@ -68,7 +70,11 @@ def test_names_a_namespace_by_name_path_and_pid_and_means_the_same(host):
     make_namespaces(host, "probe")
     sleeper = host.start("ip", "netns", "exec", "probe", "sleep", "100")
     try:
-        pid = int(host.run("ip", "netns", "pids", "probe").stdout.split()[0])
+        found: list[str] = []
+        deadline = time.monotonic() + 10
+        while not found and time.monotonic() < deadline:  # it takes a moment to get there
+            found = host.run("ip", "netns", "pids", "probe").stdout.split()
+        pid = int(found[0])
         attach_thoroughly(host, pid=pid, bridge="br0", addresses=["192.168.5.10/24"])
         for selector in ({"netns": "probe"}, {"netns": "/run/netns/probe"}, {"netns": f"/proc/{pid}/ns/net"}, {"pid": pid}):
             assert not attach(host, **selector, bridge="br0", addresses=["192.168.5.10/24"])["changed"], selector
@@ -245,3 +251,17 @@ def test_keeps_dockers_own_interface_and_replaces_its_default_route(host):
     assert routes(host, "web1") == {"default gateway 192.168.5.1 dev eth1"}
     assert host.ip("addr", "show", "dev", "eth0", netns="web1") == eth0
     assert int(container_pid(host, "web1")) > 0
+
+
+def test_the_hosts_end_takes_no_address_of_its_own(host):
+    make_bridge(host)
+    make_namespaces(host, "probe")
+    attach(host, bridge="br0", netns="probe", host_interface="probe0", addresses=["fd00:5::10/64"])
+    for _attempt in range(20):
+        inner = host.ip("-6", "addr", "show", "dev", "eth1", netns="probe")[0]["addr_info"]
+        if any(entry["local"].startswith("fe80:") for entry in inner):
+            break  # the container's end has one; by then the other would, too
+    else:
+        raise AssertionError("the container's end never had a link-local address")
+
+    assert [entry for entry in host.ip("-6", "addr", "show", "dev", "probe0") if entry.get("addr_info")] == []

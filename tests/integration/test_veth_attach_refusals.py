@@ -58,9 +58,16 @@ _BAD = {
     "route with host bits": ({"routes": [{"destination": "10.0.0.1/8"}]}, "routes[0].destination", "10.0.0.0/8"),
     "default route as a route": ({"routes": [{"destination": "0.0.0.0/0", "gateway": "10.0.0.1"}]}, "routes[0].destination", "gateway"),
     "route through the other family": ({"routes": [{"destination": "10.0.0.0/8", "gateway": "fd00::1"}]}, "routes[0].gateway", "IPv4"),
-    "interface twice in a list": ({"netns": None, "attachments": [{"netns": "probe"}, {"netns": "/run/netns/probe"}]}, "attachments[1].interface", "attachments[0]"),
+    "interface twice in a list": (
+        {"netns": None, "attachments": [{"netns": "probe"}, {"netns": "/run/netns/probe"}]},
+        "attachments[1].interface",
+        "attachments[0]",
+    ),
     "address twice in a list": (
-        {"netns": None, "attachments": [{"netns": "probe", "addresses": ["10.0.0.1/8"]}, {"netns": "probe", "interface": "eth2", "addresses": ["10.0.0.1/16"]}]},
+        {
+            "netns": None,
+            "attachments": [{"netns": "probe", "addresses": ["10.0.0.1/8"]}, {"netns": "probe", "interface": "eth2", "addresses": ["10.0.0.1/16"]}],
+        },
         "attachments[1].addresses",
         "attachments[0]",
     ),
@@ -81,26 +88,26 @@ def test_names_a_bridge_that_is_missing_and_supposes_it_in_check_mode(host):
     assert_same(before, everything(host))
 
 
-def test_leaves_names_that_others_have_taken(host):
-    make_bridge(host)
-    make_namespaces(host, "probe", "second")
-    make_containers(host, "web1", network="bridge")
-    host.run("sh", "-c", "ip link add taken0 type veth peer name eth5 netns probe; ip link add alone0 type veth peer name alone1")
-    attach(host, netns="second", bridge="br0", host_interface="second0")
+def test_leaves_names_that_others_have_taken(hosta):
+    make_bridge(hosta)
+    make_namespaces(hosta, "probe", "second")
+    make_containers(hosta, "web1", network="bridge")
+    hosta.run("sh", "-c", "ip link add taken0 type veth peer name eth5 netns probe; ip link add alone0 type veth peer name alone1")
+    attach(hosta, netns="second", bridge="br0", host_interface="second0")
 
-    said = refused(host, container="web1", bridge="br0", interface="eth0")
+    said = refused(hosta, container="web1", bridge="br0", interface="eth0")
     assert all(word in said for word in ("interface: 'eth0' is taken in container web1", "this collection did not make", "choose another"))
-    said = refused(host, netns="probe", bridge="br0", interface="eth5")
+    said = refused(hosta, netns="probe", bridge="br0", interface="eth5")
     assert all(word in said for word in ("interface: 'eth5' is taken", "a veth interface", "choose another"))
-    said = refused(host, netns="probe", bridge="br0", host_interface="alone0")
+    said = refused(hosta, netns="probe", bridge="br0", host_interface="alone0")
     assert all(word in said for word in ("host_interface: 'alone0' is taken on this host", "not ours", "choose another"))
-    said = refused(host, netns="probe", bridge="br0", host_interface="eth0")
+    said = refused(hosta, netns="probe", bridge="br0", host_interface="eth0")
     assert "host_interface: 'eth0' is taken on this host" in said
-    said = refused(host, netns="probe", bridge="br0", host_interface="second0")
+    said = refused(hosta, netns="probe", bridge="br0", host_interface="second0")
     assert "host_interface: 'second0' is taken on this host by the attachment eth1 of netns /run/netns/second" in said
-    said = refused(host, netns="probe", bridge="br0", interface="eth5", state="absent")
+    said = refused(hosta, netns="probe", bridge="br0", interface="eth5", state="absent")
     assert "interface: 'eth5'" in said and "was not made by this collection and stays" in said
-    said = refused(host, attachments=[{"netns": "probe", "bridge": "br0", "host_interface": "same0"}, {"netns": "second", "bridge": "br0", "host_interface": "same0"}])
+    said = refused(hosta, bridge="br0", attachments=[{"netns": name, "host_interface": "same0"} for name in ("probe", "second")])
     assert "attachments[1].host_interface: 'same0'" in said
 
 

@@ -66,6 +66,7 @@ def test_reaches_gateways_outside_of_its_subnets(host):
     assert {"fd00:9::1 dev eth1 metric 1024", "default gateway fd00:9::1 dev eth1 metric 1024"} <= routes(host, "probe", "-6")
 
     # A gateway that changes takes the host route to the old one along.
-    attach_thoroughly(host, netns="probe", bridge="br0", addresses=["192.168.5.14/32", "fd00:5::14/128"], gateway="192.168.5.2", gateway6="fd00:9::2", routes=[])
+    held = ["192.168.5.14/32", "fd00:5::14/128"]
+    attach_thoroughly(host, netns="probe", bridge="br0", addresses=held, gateway="192.168.5.2", gateway6="fd00:9::2", routes=[])
     assert routes(host, "probe") == {"192.168.5.2 dev eth1", "default gateway 192.168.5.2 dev eth1"}
     assert "fd00:9::1 dev eth1 metric 1024" not in routes(host, "probe", "-6")

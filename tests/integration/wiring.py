@@ -51,13 +51,16 @@ def _still(value):
     if isinstance(value, dict):
         return {key: _still(item) for key, item in value.items() if not any(word in key for word in _MOVING)}
     if isinstance(value, list):
-        return [_still(item) for item in value if not _link_local(item)]
+        return [_still(item) for item in value if not _comes_by_itself(item)]
     return value
 
 
-def _link_local(entry) -> bool:
-    # Come by themselves, some seconds after a link is up.
-    return isinstance(entry, dict) and str(entry.get("local", entry.get("dst", ""))).startswith(("fe80:", "ff00:"))
+def _comes_by_itself(entry) -> bool:
+    """Tell what the kernel adds some time after a link is up: link-local addresses, IPv6 routes to a host's own, the state of the carrier."""
+    if not isinstance(entry, dict):
+        return entry == "NO-CARRIER"
+    address = str(entry.get("local", entry.get("dst", "")))
+    return address.startswith(("fe80:", "ff00:")) or (":" in address and entry.get("table") == "local")
 
 
 def assert_same(before: dict, after: dict) -> None:
@@ -192,3 +195,17 @@ def ping(host, netns: str, address: str, *words: str) -> bool:
     """Tell whether an answer comes within two seconds."""
     done = host.run("ip", "netns", "exec", netns, "ping", "-n", "-c", "1", "-W", "2", *words, address, check=False)
     return done.returncode == 0
+
+
+def tcp_answer(host, client: str, server: str, address: str) -> str:
+    """Return what a TCP server in one namespace says to a client in another, '' where none of it comes."""
+    script = f"""
+        (echo hello | timeout 5 ip netns exec {server} busybox nc -l -p 8000) & listening=$!
+        for attempt in 1 2 3 4 5 6 7 8 9 10; do
+            ip netns exec {server} busybox netstat -ltn | grep -q :8000 && break
+            sleep 0.05
+        done
+        timeout 3 ip netns exec {client} busybox nc {address} 8000 </dev/null
+        kill $listening 2>/dev/null; wait
+    """
+    return host.run("sh", "-c", script, check=False).stdout.strip()

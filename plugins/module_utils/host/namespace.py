@@ -59,15 +59,23 @@ class PinnedNamespace:
     """A network namespace held open; ``inode`` tells it from others.
 
     ``origin`` says how it was found, for messages: ``container web1``,
-    ``netns /run/netns/probe``, ``pid 1234``.
+    ``netns /run/netns/probe``, ``pid 1234``. ``path`` is what was opened.
     """
 
-    __slots__ = ("fd", "inode", "origin")
+    __slots__ = ("fd", "inode", "origin", "path")
 
-    def __init__(self, fd: int, origin: str) -> None:
+    def __init__(self, fd: int, origin: str, path: str = "") -> None:
         self.fd = fd
         self.inode = os.fstat(fd).st_ino
         self.origin = origin
+        self.path = path
+
+    def left(self) -> bool:
+        """Tell whether what it was found by is gone, or leads to another namespace by now."""
+        try:
+            return os.stat(self.path).st_ino != self.inode
+        except OSError:
+            return True
 
     def close(self) -> None:
         if self.fd >= 0:
@@ -121,7 +129,7 @@ def of_container(container: Container) -> PinnedNamespace:
         # After the file is open: what is checked now is what was opened.
         if not _belongs(container.pid, container.id):
             raise _stranger(container)
-        return _not_the_hosts(PinnedNamespace(fd, str(container)), "it shares the host's network (network mode host)")
+        return _not_the_hosts(PinnedNamespace(fd, str(container), f"/proc/{container.pid}/ns/net"), "it shares the host's network (network mode host)")
 
 
 def of_path(path: str) -> PinnedNamespace:
@@ -143,7 +151,7 @@ def of_path(path: str) -> PinnedNamespace:
         raise Refused(f"{origin} was asked for and can't be opened: {error}; give a namespace's path") from error
     with _closed_on_error(fd):
         _check_kind(fd, origin)
-        return _not_the_hosts(PinnedNamespace(fd, origin), "it is the host's own; give a container's")
+        return _not_the_hosts(PinnedNamespace(fd, origin, path), "it is the host's own; give a container's")
 
 
 def of_name(name: str) -> PinnedNamespace:
@@ -163,7 +171,7 @@ def of_pid(pid: int) -> PinnedNamespace:
     except ProcessLookupError:
         raise Refused(f"{origin} was asked for and no such process runs; give the PID of a running process") from None
     with _closed_on_error(fd):
-        return _not_the_hosts(PinnedNamespace(fd, origin), "it shares the host's network; give a container's")
+        return _not_the_hosts(PinnedNamespace(fd, origin, f"/proc/{pid}/ns/net"), "it shares the host's network; give a container's")
 
 
 @contextmanager

@@ -32,6 +32,10 @@ _RT_TABLE_MAIN, _RTN_UNICAST = 254, 1
 _RTPROT_KERNEL = 2
 _RT_SCOPE_UNIVERSE, _RT_SCOPE_LINK = 0, 253
 
+# A port of a bridge has no use for an address of its own, and with a thousand of them the kernel's multicast
+# reports for each, flooded to all others, take longer than everything else (IN6_ADDR_GEN_MODE_NONE).
+_NO_LINK_LOCAL = ("IFLA_AF_SPEC", {"attrs": [("AF_INET6", {"attrs": [("IFLA_INET6_ADDR_GEN_MODE", 1)]})]})
+
 _FAMILIES = {text.IPV4: socket.AF_INET, text.IPV6: socket.AF_INET6}
 
 # model.bridge.Bridge field -> IFLA_BR_* attribute
@@ -155,12 +159,13 @@ class NetworkNamespace:
 
     def claim(self, birth_name: str, name: str, alias: str, alternative_name: str) -> None:
         """Give a link its name, our mark and, where the kernel has them (5.5), the readable name beside."""
-        what, marked = f"name veth {name}", [("IFLA_IFALIAS", alias)]
         try:
-            if name == birth_name:
-                self._change_named(what, name, marked)
-            else:
-                self._change(what, 0, self._index(birth_name), [("IFLA_IFNAME", name), *marked])
+            try:
+                self._claim(birth_name, name, [("IFLA_IFALIAS", alias), _NO_LINK_LOCAL])
+            except KernelError as error:
+                if error.code != errno.EAFNOSUPPORT:
+                    raise
+                self._claim(birth_name, name, [("IFLA_IFALIAS", alias)])  # a kernel without IPv6
         except KernelError:
             self.delete_link(birth_name)
             raise
@@ -175,6 +180,12 @@ class NetworkNamespace:
             )  # fmt: skip
         except KernelError:
             pass  # a convenience: an older kernel, or the name is another link's
+
+    def _claim(self, birth_name: str, name: str, marked: list[tuple[str, Any]]) -> None:
+        if name == birth_name:
+            self._change_named(f"name veth {name}", name, marked)
+        else:
+            self._change(f"name veth {name}", 0, self._index(birth_name), [("IFLA_IFNAME", name), *marked])
 
     def set_link(
         self,
@@ -215,8 +226,15 @@ class NetworkNamespace:
             attributes.append(("IFLA_MASTER", self._index(master) if master else 0))
         if alias is not None:
             attributes.append(("IFLA_IFALIAS", alias))
-        if attributes or header:
+        if not attributes and not header:
+            return
+        try:
             self._change_named(f"change {name}", name, attributes, header)
+        except KernelError:
+            if master and self._find(master) is None:
+                del self._indexes[master]
+                raise KernelError(f"put {name} into bridge {master}", errno.ENODEV, "the bridge was deleted meanwhile") from None
+            raise
 
     def rename_link(self, name: str, new: str, keep_addresses: Collection[str], keep_routes: Collection[Route]) -> None:
         """Rename a link. Up to Linux 6.1 an interface that is up must go down for it, which drops

@@ -46,6 +46,7 @@ _CODE = struct.Struct("=i")
 
 # The kernel fills at most 32 KiB of a dump into one datagram (netlink_recvmsg() in net/netlink/af_netlink.c).
 _RECEIVE = 1 << 16
+_PATIENCE = 30
 
 _SOL_NETLINK = 270
 _NETLINK_CAP_ACK, _NETLINK_EXT_ACK, _NETLINK_GET_STRICT_CHK = 10, 11, 12
@@ -55,6 +56,9 @@ _DUMP_TRIES = 20
 
 # Bytes of the fixed header that each message begins with.
 _FIXED = {"ifinfmsg": 16, "ifaddrmsg": 8, "rtmsg": 12, "ndmsg": 12}
+
+_PACKAGES = ("pyroute2", "pr2modules")
+"""Where pyroute2 has its messages; the latter in 0.6."""
 
 _messages: dict[str, Any] = {}
 
@@ -83,11 +87,12 @@ def _message_module(name: str) -> Any:
     # pyroute2/__init__.py brings asyncio, multiprocessing, unittest and a database along: 130 ms of the 160 ms
     # that `import pyroute2` takes. The messages need none of it, so the package is entered without its __init__.
     path = f"netlink.rtnl.{name}"
-    if "pyroute2" in sys.modules:
-        return importlib.import_module(f"pyroute2.{path}")
+    for package in _PACKAGES:
+        if package in sys.modules:
+            return importlib.import_module(f"{package}.{path}")
     if importlib.util.find_spec("pyroute2") is None:
         raise MissingFeature(f"the Python that runs this module ({sys.executable}) has no pyroute2; install python3-pyroute2, or run the role host_setup")
-    for package in ("pyroute2", "pr2modules"):  # the latter is where 0.6 has them
+    for package in _PACKAGES:
         found = _without_init(package, path)
         if found is not None:
             return found
@@ -120,7 +125,8 @@ class RouteSocket:
                 self._socket.setsockopt(_SOL_NETLINK, option, 1)
             except OSError:
                 pass  # before Linux 4.12 / 4.20: errors are terser, dumps are filtered here alone
-        self._socket.settimeout(30)
+        # Not settimeout(): with it, Python asks poll() before each send and receive.
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("@ll", _PATIENCE, 0))
         self._sequence = 0
 
     def close(self) -> None:
@@ -192,8 +198,8 @@ class RouteSocket:
         while True:
             try:
                 received = self._socket.recv(_RECEIVE)
-            except socket.timeout:
-                raise PipefitterError("the kernel did not answer a netlink request within 30 seconds; see the kernel log") from None
+            except BlockingIOError:
+                raise PipefitterError(f"the kernel did not answer a netlink request within {_PATIENCE} seconds; see the kernel log") from None
             offset = 0
             while offset + _HEADER.size <= len(received):
                 length, kind, flags, sequence, _port = _HEADER.unpack_from(received, offset)

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Optional
 
 from .. import engine
 from ..errors import InvalidOption, Refused
@@ -17,11 +17,11 @@ from ..plan import attachment as plan
 from ..plan.attachment_state import describe, predict, unsettled
 from ..plan.wiring import LINUX, BridgeSeen, End, Wiring
 from . import wiring_seen
-from .containers_pinned import Pinned, pin_all
+from .containers_pinned import Pinned, pin_all, refuse_left
 from .result import Result
 
 # What is read for a plan: each attachment with its container's side, and the host's side of all.
-Seen = tuple[Sequence[tuple[Attachment, "End | None"]], Wiring]
+Seen = tuple[Sequence[tuple[Attachment, Optional[End]]], Wiring]
 
 _USUAL_MTU = 1500  # of a bridge that is made without one
 
@@ -39,14 +39,14 @@ def converge(options: Mapping[str, Any], check: bool) -> Result:
     """
     wants = parse(options)
     present = options["state"] == "present"
-    purge = names.interface_name("bridge", options["bridge"] or "") if options.get("purge") else None
+    purge = _purged_bridge(options) if options.get("purge") else None
     wait, timeout = options.get("wait", True), options.get("wait_timeout", 10)
     with lock.held(check), Machine() as machine:
         pinned = pin_all(machine, wants, must_run=present, patience=timeout if wait else 0)
         _refuse_same_interface(pinned)
 
         def observe() -> Seen:
-            return _observe(machine, pinned, check)
+            return _observe(machine, pinned, check, leftovers=not present or purge is not None)
 
         def plan_of(have: Seen) -> list[Any]:
             ends, wiring = have
@@ -55,6 +55,8 @@ def converge(options: Mapping[str, Any], check: bool) -> Result:
             return plan.absent(ends, wiring)
 
         outcome = engine.converge(machine, observe, plan_of, check, (lambda have: unsettled(*have)) if wait and present else None, timeout)
+        if present and outcome.operations and not check:
+            refuse_left(machine, pinned)
         before = describe(*outcome.before)
         after = predict(*outcome.before) if present else [None] * len(wants)
         shown = before if not outcome.operations else (after if check else describe(*outcome.after))
@@ -85,6 +87,12 @@ def parse(options: Mapping[str, Any]) -> tuple[Attachment, ...]:
     return attachment.parse_list(items, given)
 
 
+def _purged_bridge(options: Mapping[str, Any]) -> str:
+    if options["state"] == "absent":
+        raise InvalidOption("purge", True, "stands beside state absent; to remove every attachment, give state present and attachments: []")
+    return names.interface_name("bridge", options.get("bridge") or "")
+
+
 def _refuse_same_interface(pinned: Sequence[Pinned]) -> None:
     # Only the host tells that two names are one namespace.
     seen: dict[tuple[int, str], Pinned] = {}
@@ -99,9 +107,9 @@ def _refuse_same_interface(pinned: Sequence[Pinned]) -> None:
             )
 
 
-def _observe(machine: Machine, pinned: Sequence[Pinned], check: bool) -> Seen:
+def _observe(machine: Machine, pinned: Sequence[Pinned], check: bool, leftovers: bool) -> Seen:
     wants = [one.want for one in pinned]
-    wiring = wiring_seen.observe(machine, {want.bridge for want in wants if want.bridge != attachment.ANY_BRIDGE})
+    wiring = wiring_seen.observe(machine, {want.bridge for want in wants if want.bridge != attachment.ANY_BRIDGE}, leftovers)
     if check:
         # A play is checked as a whole: an earlier task would have made the bridge.
         missing = {want.bridge: BridgeSeen(LINUX, _USUAL_MTU, assumed=True) for want in wants if want.bridge not in wiring.bridges}

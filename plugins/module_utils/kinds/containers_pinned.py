@@ -70,6 +70,20 @@ def pin_targets(
     return places, inodes
 
 
+def refuse_left(machine: Machine, pinned: Sequence[Pinned]) -> None:
+    """Refuse to call done what was done to a namespace that its container has left meanwhile.
+
+    :raises Refused: naming the container.
+    """
+    for one in pinned:
+        namespace_pinned = machine.pinned(one.place) if one.place is not None else None
+        if namespace_pinned is not None and namespace_pinned.left():
+            raise Refused(
+                f"{one.place} stopped or restarted while {one.want.interface} was being attached to it, which is gone with its old network; "
+                "run the task again"
+            )
+
+
 def containers_of(targets: Iterable[Target]) -> dict[Target, Container | None]:
     """Return what the engines say of those targets that are containers, ``None`` for one that none knows."""
     by_runtime: dict[str, list[Target]] = {}

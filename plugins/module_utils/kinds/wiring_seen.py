@@ -17,24 +17,32 @@ from ..plan.wiring import LINUX, OVS, BridgeSeen, End, Wiring
 
 _USERSPACE = "netdev"
 
+# The device that each datapath has, whatever its bridges are called (ofproto/ofproto-dpif.c).
+_DATAPATHS = frozenset(("ovs-system", "ovs-netdev"))
 
-def observe(machine: Machine, bridges: Collection[str]) -> Wiring:
+
+def observe(machine: Machine, bridges: Collection[str], leftovers: bool = False) -> Wiring:
     """Return the host's links, the bridges asked for as far as they are there, and ports of Open vSwitch.
 
     Open vSwitch is asked only where something can be its: a bridge that is
-    no Linux bridge, or a link of ours that is in none.
+    no Linux bridge, a link of ours that is in none, or a name that it takes
+    in wherever a datapath of it is; and with ``leftovers``, for ports of ours
+    whose link is gone.
     """
     links = machine.namespace(HOST).links()
     isolated = machine.icc.isolated_bridges() if bridges else frozenset()
     seen = {name: BridgeSeen(LINUX, links[name].mtu, isolated=name in isolated) for name in bridges if name in links and links[name].kind == "bridge"}
     ports: dict[str, OvsPort] = {}
     others = [name for name in bridges if name not in seen]
-    if (others or _unmastered(links.values())) and machine.ovsdb.available():
-        ovs_bridges, ports = machine.ovsdb.read()
+    runs = True
+    # A port outlives its link, and would take in the one that a restarted container gets under the same name.
+    if leftovers or others or not _DATAPATHS.isdisjoint(links) or _unmastered(links.values()):
+        runs = machine.ovsdb.available()
+        ovs_bridges, ports = machine.ovsdb.read() if runs else ({}, {})
         for name in others:
             if name in ovs_bridges:
                 seen[name] = _ovs_bridge(ovs_bridges[name], links)
-    return Wiring(Namespace(links), seen, ports)
+    return Wiring(Namespace(links), seen, ports, runs)
 
 
 def _unmastered(links: Collection[Link]) -> bool:

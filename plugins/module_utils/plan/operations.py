@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from ..errors import PipefitterError
 from ..model import addresses
 from ..model.route import Route
 
@@ -170,29 +171,25 @@ class ClaimVeth(Operation):
     """Mark a veth that a killed run made and did not come to mark, or whose mark was taken off."""
 
     name: str
-    old_name: str
     alias: str
-    alternative_name: str
 
     def what(self) -> str:
-        return f"mark {self.old_name} as ours" + (f" and rename it to {self.name}" if self.name != self.old_name else "")
+        return f"mark {self.name} as ours"
 
     def do(self, host: Host) -> None:
-        host.namespace(self.place).claim(self.old_name, self.name, self.alias, self.alternative_name)
+        host.namespace(self.place).set_link(self.name, alias=self.alias)
 
     def undo(self, host: Host) -> None:
         host.namespace(self.place).set_link(self.name, alias="")
-        if self.name != self.old_name:
-            host.namespace(self.place).rename_link(self.name, self.old_name, (), ())
 
 
 @dataclass(frozen=True)
 class DeleteLink(Operation):
-    """``restore`` makes it again as it was."""
+    """``restore`` makes it again as it was; ``None`` where nobody knows how it was."""
 
     name: str
     description: str
-    restore: tuple[Operation, ...]
+    restore: tuple[Operation, ...] | None
 
     def what(self) -> str:
         return f"delete {self.description}"
@@ -201,6 +198,8 @@ class DeleteLink(Operation):
         host.namespace(self.place).delete_link(self.name)
 
     def undo(self, host: Host) -> None:
+        if self.restore is None:
+            raise PipefitterError("its other end was not read before; run again what made it")
         for operation in self.restore:
             operation.do(host)
 

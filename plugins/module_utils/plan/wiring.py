@@ -15,6 +15,8 @@ from ..model.ovs import OvsPort
 
 LINUX, OVS = "linux", "ovs"
 
+_LONGEST_VALUE = 128
+
 EXTERNAL_ID = "pipefitter"
 """Key of the external_ids by which ports of Open vSwitch are ours; its value is the rest of the alias."""
 
@@ -59,11 +61,12 @@ class End:
 
 @dataclass(frozen=True)
 class Wiring:
-    """The host's side of all attachments."""
+    """The host's side of all attachments. ``ovs_runs`` is false where Open vSwitch was needed and does not run."""
 
     host: Namespace
     bridges: Mapping[str, BridgeSeen]
     ovs_ports: Mapping[str, OvsPort] = field(default_factory=dict)
+    ovs_runs: bool = True
 
     @cached_property
     def by_index(self) -> dict[int, Link]:
@@ -110,20 +113,31 @@ class Label:
         return " ".join(part for part in (self.interface, self.kind, self.value, self.identity) if part)
 
     def alias(self) -> str:
-        # IFALIASZ is 256 with the NUL. The start tells what it is; a path may be longer than all of it.
-        return f"{MARK} {self.external_id()}".encode()[:255].decode(errors="ignore")
+        return f"{MARK} {self.external_id()}"
 
     def names(self, target: Target) -> bool:
         """Tell whether it speaks of that container: by name, or by the start of its id."""
         if self.kind != target.kind:
             return False
         by_id = target.kind == "container" and len(target.value) >= 12 and self.identity.partition(":")[2].startswith(target.value)
-        return self.value == target.value or by_id
+        return self.value == _shortened(target.value) or by_id
 
 
 def label(target: Target, interface: str, identity: str) -> Label:
     """Return what the alias of an attachment says."""
-    return Label(interface, target.kind, target.value, identity if target.kind == "container" else "")
+    return Label(interface, target.kind, _shortened(target.value), identity if target.kind == "container" else "")
+
+
+def _shortened(value: str) -> str:
+    """Return a name or path as it fits into an alias beside all else, still another one for another value.
+
+    IFALIASZ is 256 with the NUL; the mark, an interface, a kind and the
+    identity of a container (the engine and 64 digits) take up to 118 bytes.
+    """
+    if len(value.encode()) <= _LONGEST_VALUE:
+        return value
+    digest = names.derived_name("~", value)
+    return value.encode()[: _LONGEST_VALUE - len(digest)].decode(errors="ignore") + digest
 
 
 def read_label(text: str) -> Label | None:

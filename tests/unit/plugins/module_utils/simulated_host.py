@@ -8,6 +8,7 @@ import errno
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import SimpleNamespace
+from unittest import mock
 
 from ansible_collections.pipefitter.container_network.plugins.module_utils.errors import PipefitterError
 from ansible_collections.pipefitter.container_network.plugins.module_utils.host.rtnetlink import KernelError
@@ -138,16 +139,23 @@ class SimulatedHost:
         the order of addresses, trash that no run may refuse because of (veths
         into namespaces that were left, links under their birth names).
         """
+        links = self.kernel.host.links
         picture: dict[str, object] = {
             "masquerades": set(self.masqueraded),
             "docker": set(self.docker_accepted),
             "icc": self.icc_rules,
-            "ovs": {name: port for name, port in self.ovs_ports.items() if name in self.kernel.host.links},
+            "ovs": {name: port for name, port in self.ovs_ports.items() if name in links and not self._is_trash(links[name])},
         }
         for place, namespace in self.places.items():
-            links = {link.name: _link_picture(link) for link in namespace.links.values() if not self._is_trash(link)}
+            shown_links = {link.name: _link_picture(link) for link in namespace.links.values() if not self._is_trash(link)}
+            for name, shown in shown_links.items():
+                port = self.ovs_ports.get(getattr(namespace.links[name].peer, "name", ""))
+                if port is None or self.ovs_bridges[port.bridge] != "netdev":
+                    shown["tx_checksum"] = mock.ANY  # only a datapath in userspace cares
+                if shown["kind"] == "veth" and not any(":" in address for address in namespace.links[name].addresses):
+                    shown["sysctls"] = mock.ANY  # a link that is made again has the defaults
             picture[place or "host"] = {
-                "links": links,
+                "links": shown_links,
                 "sysctls": dict(namespace.sysctls),
                 "defaults": dict(namespace.defaults),
                 # A route whose gateway has become unreachable can't be made again by anybody.
@@ -162,13 +170,11 @@ class SimulatedHost:
 
 
 def _link_picture(link: SimLink) -> dict[str, object]:
-    assert link.namespace is not None
-    # What the MAC of a bridge without ports is, and was once, is the kernel's affair unless somebody set it.
-    follows = link.kind == "bridge" and not any(port.master is link for port in link.namespace.links.values())
-    ours_outer = link.alias.startswith(MARK + " ")
+    # The MAC of a host's end is a random one, and that of a bridge one of its ports' unless somebody set it.
+    random = link.alias.startswith(MARK + " ") or (link.kind == "bridge" and not link.mac_is_set)
     return {
         "kind": link.kind,
-        "mac": None if ours_outer or follows else link.mac,
+        "mac": mock.ANY if random else link.mac,
         "mtu": link.mtu,
         "up": link.up,
         "master": link.master.name if link.master else "",

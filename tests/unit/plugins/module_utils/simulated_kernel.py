@@ -99,7 +99,13 @@ class SimNamespace:
         self.table: list[SimRoute] = []
         self.ids: dict[SimNamespace, int] = {}
         self.sysctls = {"net/ipv4/ip_forward": "0", "net/ipv6/conf/all/forwarding": "0"}
-        self.defaults = {"ipv4/forwarding": "0", "ipv6/forwarding": "0", "ipv6/disable_ipv6": "0", "ipv6/accept_ra": "1"}
+        self.defaults = {
+            "ipv4/forwarding": "0",
+            "ipv4/promote_secondaries": str(int(kernel.promote_secondaries)),
+            "ipv6/forwarding": "0",
+            "ipv6/disable_ipv6": "0",
+            "ipv6/accept_ra": "1",
+        }
         # By family and name, whether under conf/ or neigh/.
         self.defaults.update({"ipv4/proxy_arp_pvlan": "0", "ipv6/proxy_ndp": "0", "ipv4/proxy_delay": "80", "ipv6/proxy_delay": "80"})
 
@@ -305,7 +311,7 @@ class SimNamespace:
         if address not in link.addresses:
             raise KernelError(f"remove address {address} from {name}", errno.EADDRNOTAVAIL, "")
         gone = {address}
-        if version(address) == 4 and address in self._primaries(link) and not self.kernel.promote_secondaries:
+        if version(address) == 4 and address in self._primaries(link) and link.sysctls["ipv4/promote_secondaries"] == "0":
             gone = {other for other in link.addresses if version(other) == 4 and subnet(other) == subnet(address)}
         link.addresses = [other for other in link.addresses if other not in gone]
         held = {subnet(other) for other in link.addresses}
@@ -337,6 +343,8 @@ class SimNamespace:
         link = self.find(what, route.link)
         if not link.up:
             raise KernelError(what, errno.ENETDOWN, "Nexthop device is not up")
+        if version(route.destination) == 6 and link.mtu < 1280:
+            raise KernelError(what, errno.ENODEV, "")
         if route.gateway:
             self._check_gateway(what, route.gateway, link)
         entry = SimRoute(route.destination, route.gateway, link, route.metric, route.protocol)
@@ -395,6 +403,8 @@ class SimNamespace:
 
     def _of_link(self, name: str) -> tuple[dict[str, str] | None, str]:
         _net, family, _conf, link, key = name.split("/")
+        if link == "all":
+            return {"ipv4/promote_secondaries": "0"}, f"{family}/{key}"
         if link == "default":
             return self.defaults, f"{family}/{key}"
         return (self.links[link].sysctls if link in self.links else None), f"{family}/{key}"

@@ -7,6 +7,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
+from ansible_collections.pipefitter.container_network.plugins.module_utils import engine
 from ansible_collections.pipefitter.container_network.plugins.module_utils.errors import InvalidOption
 from ansible_collections.pipefitter.container_network.plugins.module_utils.kinds import bridge as bridge_kind
 from ansible_collections.pipefitter.container_network.plugins.module_utils.kinds import icc_policy as kind
@@ -32,8 +33,6 @@ from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_
 from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.simulated_kernel import SimKernel
 from hypothesis import given
 from hypothesis import strategies as st
-
-from ansible_collections.pipefitter.container_network.plugins.module_utils import engine
 
 NAME = "br0"
 NAMES = ("web1", "db1", "db2")

@@ -1,0 +1,121 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: BSD-2-Clause
+"""What there is of a wanted attachment, whatever its links are called now. Pure. Private to the collection."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from ..errors import Refused
+from ..model.attachment import Attachment
+from ..model.host import Link
+from .wiring import LINUX, BridgeSeen, End, Label, Wiring, label, read_label
+
+
+@dataclass(frozen=True)
+class Found:
+    """A wanted attachment and what there is of it: ``inner`` in the container, ``outer`` on the host."""
+
+    want: Attachment
+    end: End
+    bridge: BridgeSeen
+    inner: Link | None
+    outer: Link | None
+
+    @property
+    def birth_name(self) -> str:
+        return self.end.birth_name(self.want.interface)
+
+    @property
+    def host_interface(self) -> str:
+        return self.want.host_interface or (self.outer.name if self.outer else self.birth_name)
+
+    @property
+    def mtu(self) -> int:
+        return self.want.mtu or self.bridge.mtu
+
+    @property
+    def label(self) -> Label:
+        return label(self.want.target, self.want.interface, self.end.identity)
+
+
+def find_all(wants: Sequence[tuple[Attachment, End]], wiring: Wiring) -> list[Found]:
+    """Return what there is of each attachment of a list.
+
+    One without an MTU takes the bridge's, or the smallest that the list has
+    for that bridge: the bridge will follow it, unless its own was set
+    expressly, which the kernel doesn't tell.
+
+    :raises Refused: as ``find``.
+    """
+    given: dict[str, int] = {}
+    for want, _end in wants:
+        if want.mtu is not None:
+            given[want.bridge] = min(want.mtu, given.get(want.bridge, want.mtu))
+    bridges = {name: replace(bridge, mtu=min(bridge.mtu, given.get(name, bridge.mtu))) for name, bridge in wiring.bridges.items()}
+    wiring = replace(wiring, bridges=bridges)
+    return [find(want, end, wiring) for want, end in wants]
+
+
+def find(want: Attachment, end: End, wiring: Wiring) -> Found:
+    """Return what there is of an attachment, whatever its links are called now.
+
+    :raises Refused: the bridge is not there, or the name is taken in the container.
+    """
+    bridge = wiring.bridges.get(want.bridge)
+    if bridge is None:
+        if not wiring.ovs_runs:
+            raise Refused(
+                f"bridge: {want.bridge!r} is no Linux bridge of this host, and Open vSwitch does not run; "
+                "create it first (container_bridge makes a Linux bridge), or start Open vSwitch"
+            )
+        raise Refused(
+            f"bridge: {want.bridge!r} is neither a Linux bridge nor an Open vSwitch bridge of this host; "
+            "create it first (container_bridge makes a Linux bridge)"
+        )
+    if want.vlan is not None and bridge.kind == LINUX:
+        raise Refused(f"vlan: {want.vlan} was asked for on {want.bridge}, which is a Linux bridge; a VLAN tag needs an Open vSwitch bridge")
+    inner = end.namespace.links.get(want.interface)
+    if inner is None:
+        return Found(want, end, bridge, *(renamed(want, end, wiring) or (None, None)))
+    outer = wiring.host_end(end, inner)
+    if outer is None or not made_by_us(outer, want, end):
+        what = f"a {inner.kind} interface" if inner.kind else "an interface"
+        raise Refused(f"interface: {want.interface!r} is taken in {end.place} by {what} that this collection did not make; choose another interface")
+    refuse_mistaken(want, end, outer, wiring)
+    return Found(want, end, bridge, inner, outer)
+
+
+def made_by_us(outer: Link, want: Attachment, end: End) -> bool:
+    return outer.ours or outer.name == end.birth_name(want.interface)
+
+
+def refuse_mistaken(want: Attachment, end: End, outer: Link, wiring: Wiring) -> None:
+    """Refuse a link that bears the interface's name while another one is labelled as the interface."""
+    said = read_label(outer.alias)
+    if said is None or said.interface == want.interface:
+        return
+    other = renamed(replace(want, host_interface=None), end, wiring)
+    if other is not None and other[1].index != outer.index:
+        raise Refused(
+            f"interface: {want.interface!r} in {end.place} is the attachment {said.interface} under another name, and {want.interface} "
+            f"is {other[0].name} there; rename them back first"
+        )
+
+
+def renamed(want: Attachment, end: End, wiring: Wiring) -> tuple[Link, Link] | None:
+    """Return the attachment whose interface bears another name: by its label, by the host interface asked for or by its birth name."""
+    if end.namespace_id is None:
+        return None
+    inner_by_index = {link.index: link for link in end.namespace.links.values()}
+    for outer in wiring.ours_by_namespace.get(end.namespace_id, []):
+        said = read_label(outer.alias)
+        if (said and said.interface == want.interface) or (want.host_interface and outer.name == want.host_interface):
+            inner = inner_by_index.get(outer.peer)
+            if inner is not None:
+                return inner, outer
+    born = wiring.host.links.get(end.birth_name(want.interface))
+    if born is not None and not born.alias and born.kind == "veth" and born.peer_namespace == end.namespace_id and born.peer in inner_by_index:
+        return inner_by_index[born.peer], born
+    return None

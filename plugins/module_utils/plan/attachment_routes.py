@@ -1,0 +1,95 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: BSD-2-Clause
+"""From wanted routes and gateways of an attachment to operations. Pure. Private to the collection."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
+
+from ..model import addresses, route
+from ..model.attachment import Attachment
+from . import link_addresses
+from .attachment_found import Found
+from .operations import Operation, Remember, RemoveRoute, SetRoute
+
+
+def plan_routes(one: Found, taken: Collection[tuple[str, int]]) -> tuple[list[Operation], tuple[route.Route, ...]]:
+    """Return what sets routes and gateways, and which routes of the interface there are then.
+
+    ``taken`` are keys of routes that go over to another attachment. What a route needs comes first, the default last; the old one is kept until then.
+    """
+    want, place = one.want, one.end.place
+    former = one.inner.name if one.inner is not None else want.interface
+    shown = [replace(entry, link=want.interface) if entry.link == former else entry for entry in one.end.namespace.routes]
+    if one.inner is None or not one.inner.up:
+        shown = [entry for entry in shown if entry.link != want.interface]  # a link that is down holds none
+    wanted = wanted_routes(one)
+    by_key = {entry.key: entry for entry in shown if not _is_lost(entry, one)}
+    operations: list[Operation] = []
+    for entry in wanted:
+        old = by_key.get(entry.key)
+        if old is None or (old.gateway, old.link) != (entry.gateway, entry.link):
+            operations.append(SetRoute(place, entry, old))
+    operations = _remember_displaced(place, operations, want.interface) + operations
+    surplus = _surplus_routes(want, wanted, shown, taken) if want.routes is not None else []
+    operations += [RemoveRoute(place, entry) for entry in surplus]
+    keys = {*(entry.key for entry in (*wanted, *surplus)), *taken}
+    return operations, (*wanted, *(entry for entry in shown if entry.link == want.interface and entry.key not in keys))
+
+
+def _remember_displaced(place: str, operations: Iterable[Operation], link: str) -> list[Operation]:
+    """Undone one by one, a route of another interface would come before the one that its gateway needs."""
+    displaced: dict[str, list[route.Route]] = {}
+    for operation in operations:
+        if isinstance(operation, SetRoute) and operation.old is not None and operation.old.link != link:
+            displaced.setdefault(operation.old.link, []).append(operation.old)
+    return [Remember(place, name, (), tuple(routes)) for name, routes in displaced.items() if len(routes) > 1]
+
+
+def _is_lost(entry: route.Route, one: Found) -> bool:
+    """Tell whether a route of the interface is not put back by renaming: its gateway is out of reach, as it may be once it was set."""
+    if one.inner is None or entry.link != one.want.interface or one.inner.name == one.want.interface:
+        return False
+    held = one.end.namespace.addresses.get(one.inner.name, ())
+    on_link = [other.destination for other in one.end.namespace.routes if other.link == one.inner.name and not other.gateway]
+    return not within_reach(entry, (*held, *on_link))
+
+
+def within_reach(entry: route.Route, subnets: Iterable[str]) -> bool:
+    """Tell whether a route's gateway is on the link, going by the link's addresses and on-link routes."""
+    if not entry.gateway or link_addresses.is_link_local(entry.gateway):
+        return True
+    return any(addresses.contains(subnet, entry.gateway) for subnet in subnets)
+
+
+def _surplus_routes(
+    want: Attachment, wanted: Sequence[route.Route], shown: Sequence[route.Route], taken: Collection[tuple[str, int]]
+) -> list[route.Route]:
+    """Return the routes of ours that nobody asked for, those through a gateway first.
+
+    The host route to a gateway stays as long as a route that stays goes through it.
+    """
+    keys = {*(entry.key for entry in wanted), *taken}
+    ours = [
+        entry for entry in shown if entry.link == want.interface and entry.protocol == route.PROTOCOL and not entry.is_default and entry.key not in keys
+    ]
+    surplus = [entry for entry in ours if entry.gateway]
+    staying = {entry.gateway for entry in wanted} | {entry.gateway for entry in shown if entry.key not in keys and entry not in surplus}
+    return surplus + [entry for entry in ours if not entry.gateway and addresses.bare(entry.destination) not in staying]
+
+
+def wanted_routes(one: Found) -> list[route.Route]:
+    """Return the routes that an attachment is to hold, those that others need first."""
+    want = one.want
+    held = want.addresses
+    if held is None:
+        held = one.end.namespace.addresses.get(one.inner.name, ()) if one.inner is not None else ()
+    routes = sorted(want.routes or (), key=lambda entry: entry.gateway is not None)
+    wanted: list[route.Route] = []
+    for entry in (*routes, *(route.default(gateway, want.interface) for gateway in want.gateways)):
+        reached = [other.destination for other in wanted if other.gateway is None]
+        if entry.gateway and not within_reach(entry, (*held, *reached)):
+            wanted.append(route.host(entry.gateway, want.interface))
+        wanted.append(entry)
+    return wanted

@@ -1,0 +1,71 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: BSD-2-Clause
+"""From ports that attachments need to changes of Open vSwitch. Pure. Private to the collection."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ..model.attachment import Target
+from ..model.host import HOST
+from ..model.ovs import OvsPort
+from .attachment_found import Found
+from .operations import ChangeOvsPorts, Operation
+from .wiring import EXTERNAL_ID, OVS, Wiring, read_label
+
+
+class OvsChanges:
+    """Collects what one transaction takes out of bridges and another puts in."""
+
+    def __init__(self, wiring: Wiring) -> None:
+        self._shown = wiring.ovs_ports
+        self.left: dict[str, OvsPort] = {}
+        self.joined: dict[str, OvsPort] = {}
+        self._cleared: set[str] = set()
+        self._changed: dict[str, OvsPort] = {}
+
+    def drop(self, name: str) -> None:
+        if name in self._shown:
+            self.left[name] = self._shown[name]
+
+    def clear(self, name: str) -> None:
+        """Take a port out for good: its link is gone, or goes and can't be made again."""
+        self.drop(name)
+        self._cleared.add(name)
+
+    def want(self, port: OvsPort) -> None:
+        shown = self._shown.get(port.name)
+        if shown is None or port.name in self.left:
+            self.joined[port.name] = port
+        elif shown.bridge != port.bridge:
+            self.drop(port.name)
+            self.joined[port.name] = port
+        elif (shown.tag, shown.trunks, shown.vlan_mode) != (port.tag, port.trunks, port.vlan_mode) or not set(port.external_ids) <= set(shown.external_ids):
+            merged = tuple(sorted({**dict(shown.external_ids), **dict(port.external_ids)}.items()))
+            self._changed[port.name] = replace(port, external_ids=merged)
+
+    def leave(self) -> list[Operation]:
+        ports = tuple(self.left[name] for name in sorted(self.left))
+        return [ChangeOvsPorts(HOST, (), (), ports, tuple(port for port in ports if port.name not in self._cleared))] if ports else []
+
+    def join(self) -> list[Operation]:
+        if not self.joined and not self._changed:
+            return []
+        return [ChangeOvsPorts(HOST, tuple(self.joined.values()), tuple(self._changed.values()), (), tuple(self._shown[name] for name in self._changed))]
+
+
+def connect(one: Found, ovs: OvsChanges) -> None:
+    """Ask for the port of an attachment, if it goes to an Open vSwitch bridge."""
+    if one.bridge.kind == OVS:
+        ids = ((EXTERNAL_ID, one.label.external_id()),)
+        ovs.want(OvsPort(one.host_interface, one.want.bridge, one.want.vlan, (), None, ids))
+
+
+def ports_of(target: Target, interface: str, wiring: Wiring) -> list[OvsPort]:
+    """Return the ports that say they are of that interface of that container."""
+    found = []
+    for port in wiring.ovs_ports.values():
+        said = read_label(dict(port.external_ids).get(EXTERNAL_ID, ""))
+        if said and said.interface == interface and said.names(target):
+            found.append(port)
+    return found

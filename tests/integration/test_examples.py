@@ -1,0 +1,79 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The EXAMPLES of modules work as they stand: Ansible runs each twice in a row, over SSH, against a host of the lab."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+import ansible_collections.pipefitter.container_network as collection
+import pytest
+import yaml
+from lab_hosts import LAB
+from wiring import make_bridge, make_containers, make_namespaces
+
+_ANSIBLE_PLAYBOOK = pathlib.Path(sys.executable).with_name("ansible-playbook")
+
+
+def _examples(module):
+    name = f"ansible_collections.pipefitter.container_network.plugins.modules.{module}"
+    return yaml.safe_load(importlib.import_module(name).EXAMPLES)
+
+
+def _twice(tasks):
+    """Return each task, itself again, and a task that fails if that changed anything."""
+    played = []
+    for number, task in enumerate(tasks):
+        once = {**task, "register": f"once_{number}"}
+        again = {**task, "name": f"{task['name']}, again", "register": f"again_{number}"}
+        unchanged = f"once_{number} is changed and again_{number} is not changed and again_{number}.operations == []"
+        played += [once, again, {"name": f"That settled: {task['name']}", "ansible.builtin.assert": {"that": unchanged}}]
+    return played
+
+
+def _play(tasks, lab_name, host, folder):
+    inventory = folder / "lab.yml"
+    inventory.write_text(subprocess.run([LAB, "inventory", "--name", lab_name], check=True, capture_output=True, encoding="utf-8").stdout, encoding="utf-8")
+    playbook = folder / "playbook.yml"
+    playbook.write_text(yaml.safe_dump([{"hosts": host.name, "gather_facts": False, "tasks": tasks}], sort_keys=False), encoding="utf-8")
+    settings = folder / "ansible.cfg"  # in place of whoever's own
+    settings.write_text("[defaults]\nnocolor = true\n", encoding="utf-8")
+    root = pathlib.Path(next(iter(collection.__path__))).parents[2]
+    environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(root), "ANSIBLE_CONFIG": str(settings), "ANSIBLE_HOME": str(folder / "home"), "PYTHONPATH": ""}
+    done = subprocess.run(
+        [_ANSIBLE_PLAYBOOK, "-i", inventory, playbook], capture_output=True, encoding="utf-8", timeout=150, check=False, env=environment, cwd=folder
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
+    return done.stdout
+
+
+@pytest.mark.parametrize("module", ["veth_attach", "container_bridge"])
+def test_examples_run_and_settle(module, hosta, lab_name, tmp_path):
+    tasks = _examples(module)
+    if module == "veth_attach":
+        make_bridge(hosta, address="192.168.5.1/24")
+        make_containers(hosta, "web1", "web2", "web3", "web4")
+        make_namespaces(hosta, "probe")
+
+    said = _play(_twice(tasks), lab_name, hosta, tmp_path)
+
+    assert f"ok={3 * len(tasks)}" in said and f"changed={len(tasks)}" in said and "WARNING" not in said
+
+
+def test_check_mode_and_diff_over_ssh(hosta, lab_name, tmp_path):
+    make_bridge(hosta, address="192.168.5.1/24")
+    make_namespaces(hosta, "probe")
+    task = {
+        "name": "Look",
+        "pipefitter.container_network.veth_attach": {"netns": "probe", "bridge": "br0", "addresses": ["192.168.5.10/24"]},
+        "check_mode": True,
+        "diff": True,
+    }
+    said = _play([task], lab_name, hosta, tmp_path)
+    assert re.search(r"^\+ +- 192\.168\.5\.10/24$", said, re.MULTILINE)
+    assert [entry["ifname"] for entry in hosta.ip("link", "show", netns="probe")] == ["lo"]

@@ -1,0 +1,248 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Random containers on random bridges, and what people and interrupted runs do to them between two tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ansible_collections.pipefitter.container_network.plugins.module_utils import engine
+from ansible_collections.pipefitter.container_network.plugins.module_utils.errors import InvalidOption, PipefitterError
+from ansible_collections.pipefitter.container_network.plugins.module_utils.kinds import wiring_seen
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model import attachment
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.attachment import ANY_BRIDGE, Attachment
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.host import MARK
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.ovs import OvsPort
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.route import PROTOCOL, Route
+from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import attachment as plan
+from ansible_collections.pipefitter.container_network.plugins.module_utils.plan.wiring import End, Wiring
+from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.simulated_host import SimulatedHost
+from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.simulated_kernel import Killed, SimKernel, SimLink, SimNamespace
+from hypothesis import strategies as st
+
+PLACES = {"web1": "docker:" + "a1" * 32, "web2": "docker:" + "b2" * 32, "/run/netns/probe": "/run/netns/probe"}
+BRIDGES = ("br0", "br1", "ovs0", "ovs1")
+INTERFACES = ("eth1", "eth2")
+
+Seen = tuple[list[tuple[Attachment, "End | None"]], Wiring]
+
+
+def target(place: str) -> dict[str, str]:
+    return {"netns": place} if place.startswith("/") else {"container": place}
+
+
+# ---- what is wanted
+
+
+@st.composite
+def options(draw: st.DrawFn, number: int, place: str, interface: str) -> dict[str, Any]:
+    """Options of one attachment; ``number`` keeps its addresses, MAC and host interface apart from the others'."""
+
+    def maybe(strategy: st.SearchStrategy[Any]) -> Any:
+        return draw(st.none() | strategy)
+
+    host = 10 * number + 10
+    v4 = [f"10.0.0.{host}/24", f"10.0.0.{host + 1}/24", f"10.0.0.{host + 2}/24", f"10.1.0.{host}/24", f"10.0.0.{host}/16", f"10.9.0.{host}/32"]
+    v6 = [f"fd00:5::{host}/64", f"fd00:5::{host}/48", f"fd00:5::{host + 1}/64", f"fd00:6::{host}/128", f"fe80::{host}/64"]
+    pool = draw(st.sampled_from([v4, v4 + v6, v6]))
+    addresses = maybe(st.lists(st.sampled_from(pool), unique_by=lambda text: text.partition("/")[0], max_size=4))
+    families = {":" in text for text in addresses} if addresses is not None else {True, False}
+    bridge = draw(st.sampled_from(BRIDGES))
+    routes: list[dict[str, Any]] = [
+        {"destination": "10.20.0.0/16", "gateway": "10.0.0.1"},
+        {"destination": "10.20.0.0/16", "gateway": "10.1.0.1", "metric": 50},
+        {"destination": "10.30.0.0/16"},
+        {"destination": "203.0.113.1/32"},
+        {"destination": "10.40.0.0/16", "gateway": "203.0.113.9"},
+        {"destination": "fd00:20::/48", "gateway": "fd00:5::1"},
+        {"destination": "fd00:30::/48"},
+        {"destination": "fd00:40::/48", "gateway": "fe80::1", "metric": 7},
+    ]
+    return {
+        **target(place),
+        "interface": interface,
+        "bridge": bridge,
+        "host_interface": maybe(st.just(f"host{number}")),
+        "addresses": addresses,
+        "gateway": maybe(st.sampled_from(["10.0.0.1", "10.1.0.1", "203.0.113.1"])) if False in families else None,
+        "gateway6": maybe(st.sampled_from(["fd00:5::1", "fd00:99::1", "fe80::1"])) if True in families else None,
+        "routes": maybe(st.lists(st.sampled_from(routes), unique_by=str, max_size=3)),
+        "mac": maybe(st.just(f"02:00:00:00:01:{number:02x}")),
+        "mtu": maybe(st.sampled_from([1500, 1400, 9000, 1000])),
+        "vlan": maybe(st.sampled_from([5, 6])) if bridge.startswith("ovs") else None,
+    }
+
+
+@st.composite
+def wanted(draw: st.DrawFn, most: int = 3) -> tuple[Attachment, ...]:
+    spots = [(place, interface) for place in PLACES for interface in INTERFACES]
+    chosen = draw(st.lists(st.sampled_from(spots), unique=True, min_size=1, max_size=most))
+    items = [draw(options(spots.index(spot), *spot)) for spot in chosen]
+    while True:
+        try:
+            return attachment.parse_list(items, {})
+        except InvalidOption:
+            # Two that ask for the same route, or IPv6 with too small an MTU: the smaller list is still one to try.
+            if len(items) == 1:
+                items[0].update(gateway6=None, addresses=["10.0.0.99/24"], routes=None, mtu=None)
+            else:
+                items.pop()
+
+
+# ---- what is there
+
+
+class Scene:
+    """A host with bridges of both kinds, and containers, one of them Docker's own in its network."""
+
+    def __init__(self, kernel: SimKernel) -> None:
+        self.kernel = kernel
+        self.host = SimulatedHost(kernel)
+        ns = kernel.host
+        for name, mac in (("docker0", "02:42:00:00:00:01"), ("br0", "02:00:00:00:0b:00"), ("br1", None)):
+            ns.new_link(name, "bridge", mac, alias="" if name == "docker0" else MARK)
+            ns.set(name, up=True)
+        for name, datapath in (("ovs0", "system"), ("ovs1", "netdev")):
+            ns.new_link(name, "tun" if datapath == "netdev" else "openvswitch", "0a:00:00:00:00:0a")
+            ns.new_link(f"ovs-{datapath}", "tun" if datapath == "netdev" else "openvswitch")
+            self.host.ovs_bridges[name] = datapath
+        ns.new_link("tap9", "tun")
+        self.host.ovs_ports["tap9"] = OvsPort("tap9", "ovs0", 9, (), None, (("owner", "libvirt"),))
+        for place in PLACES:
+            self.start(place)
+
+    def start(self, place: str) -> None:
+        ns = self.host.start(place)
+        if place == "web1":
+            self.kernel.host.new_veth(f"vethd{self.kernel.next_index()}", "eth0", ns, 1500)
+            ns.set("eth0", up=True)
+            ns.add_address("eth0", "172.17.0.2/16")
+            ns.set_route(Route("0.0.0.0/0", "172.17.0.1", "eth0", 0, 3))
+            ns.set_route(Route("10.20.0.0/16", "172.17.0.9", "eth0", 77, 3))
+
+    def ends(self, wants: Sequence[Attachment], leftovers: bool = False) -> Seen:
+        """Observe as kinds.attachment does."""
+        bridges = {want.bridge for want in wants if want.bridge != ANY_BRIDGE}
+        wiring = wiring_seen.observe(self.host, bridges, leftovers)  # type: ignore[arg-type]
+        by_place: dict[str, list[Attachment]] = {}
+        for want in wants:
+            by_place.setdefault(want.target.value, []).append(want)
+        ends = {
+            place: wiring_seen.observe_end(self.host, place, PLACES[place], here, wiring)  # type: ignore[arg-type]
+            for place, here in by_place.items()
+            if place in self.host.places
+        }
+        return [(want, ends.get(want.target.value)) for want in wants], wiring
+
+    def present(self, wants: Sequence[Attachment], purge: str | None = None) -> Callable[[], list[Any]]:
+        def plan_now() -> list[Any]:
+            ends, wiring = self.ends(wants, leftovers=purge is not None)
+            return plan.present([(want, end) for want, end in ends if end is not None], wiring, True, purge)
+
+        return plan_now
+
+    def absent(self, wants: Sequence[Attachment]) -> Callable[[], list[Any]]:
+        return lambda: plan.absent(*self.ends(wants, leftovers=True))
+
+    def ours(self) -> list[SimLink]:
+        """Host ends of ours whose other end is in a container of now."""
+        here = [self.host.places[place] for place in PLACES if place in self.host.places]
+        return [link for link in self.kernel.host.links.values() if link.alias.startswith(MARK + " ") and link.peer and link.peer.namespace in here]
+
+
+def drift(draw: st.DrawFn, scene: Scene, link: SimLink) -> None:
+    """One thing that somebody did to an attachment."""
+    outer, inner = link, link.peer
+    assert inner is not None and inner.namespace is not None
+    ns, host = inner.namespace, scene.kernel.host
+    kinds = ["down", "outer down", "mac", "mtu", "outer mtu", "master", "rename", "outer rename", "address", "no address", "route", "own route"]
+    kind = draw(st.sampled_from([*kinds, "no route", "no mark", "tag", "no port", "delete", "checksum", "no ipv6"]))
+    if kind == "down":
+        ns.set(inner.name, up=False)
+    elif kind == "outer down":
+        host.set(outer.name, up=False)
+    elif kind == "mac":
+        ns.set(inner.name, mac="02:99:00:00:00:99")
+    elif kind == "mtu":
+        ns.set(inner.name, mtu=draw(st.sampled_from([1300, 1000])))
+    elif kind == "outer mtu":
+        host.set(outer.name, mtu=1300)
+    elif kind == "master":
+        if outer.name not in scene.host.ovs_ports:
+            host.set(outer.name, master=draw(st.sampled_from(["", "docker0", "br1"])))
+    elif kind in ("rename", "outer rename"):
+        where, one = (ns, inner) if kind == "rename" else (host, outer)
+        new = draw(st.sampled_from(["moved", "eth1", "eth2"]))
+        if new not in where.links:
+            was_up = one.up
+            where.set(one.name, up=False)
+            where.rename(one.name, new)
+            where.set(new, up=was_up)
+    elif kind == "address":
+        _try(lambda: ns.add_address(inner.name, draw(st.sampled_from(["10.0.0.200/24", "192.168.77.7/24", "fd00:5::200/64", "10.0.0.10/25"]))))
+    elif kind == "no address" and inner.addresses:
+        ns.remove_address(inner.name, draw(st.sampled_from(inner.addresses)))
+    elif kind in ("route", "own route"):
+        protocol = PROTOCOL if kind == "own route" else 4
+        extra = [
+            Route("10.50.0.0/16", None, inner.name, 0, protocol),
+            Route("10.60.0.0/16", "10.0.0.254", inner.name, 0, protocol),
+            Route("0.0.0.0/0", "10.0.0.254", inner.name, 500, protocol),
+            Route("fd00:60::/48", "fd00:5::fe", inner.name, 1024, protocol),
+        ]
+        _try(lambda: ns.set_route(draw(st.sampled_from(extra))))
+    elif kind == "no route":
+        found = [entry for entry in ns.table if entry.link is inner and entry.protocol == PROTOCOL]
+        if found:
+            ns.table.remove(draw(st.sampled_from(found)))
+    elif kind == "no mark":
+        outer.alias = ""
+    elif kind == "tag" and outer.name in scene.host.ovs_ports:
+        port = scene.host.ovs_ports[outer.name]
+        scene.host.ovs_ports[outer.name] = OvsPort(port.name, port.bridge, draw(st.sampled_from([None, 8])), draw(st.sampled_from([(), (3, 4)])), None, ())
+    elif kind == "no port":
+        scene.host.ovs_ports.pop(outer.name, None)
+    elif kind == "delete":
+        host.delete(outer.name)
+    elif kind == "checksum":
+        inner.tx_checksum = not inner.tx_checksum
+    elif kind == "no ipv6":
+        ns.write_sysctl(f"net/ipv6/conf/{inner.name}/disable_ipv6", "1")
+
+
+def _try(change: Callable[[], None]) -> None:
+    try:
+        change()
+    except PipefitterError:
+        pass  # what the kernel refuses has not happened
+
+
+@st.composite
+def scenes(draw: st.DrawFn) -> Scene:
+    kernel = SimKernel(rename_needs_down=draw(st.booleans()), promote_secondaries=draw(st.sampled_from([False, False, True])))
+    scene = Scene(kernel)
+    if draw(st.sampled_from([False, False, True])):
+        scene.host.places["web2"].defaults["ipv6/disable_ipv6"] = "1"
+    for _run in range(draw(st.integers(0, 2))):
+        kernel.patience = draw(st.none() | st.integers(0, 40))
+        try:
+            engine.apply(scene.present(draw(wanted()))(), scene.host)
+        except (PipefitterError, Killed):
+            pass  # however far it came
+        kernel.patience = None
+        for _change in range(draw(st.integers(0, 3))):
+            ours = sorted(scene.ours(), key=lambda link: link.name)
+            if ours:
+                drift(draw, scene, draw(st.sampled_from(ours)))
+        restarted = draw(st.sampled_from([None, None, *PLACES]))
+        if restarted:
+            scene.host.stop(restarted, lives_on=draw(st.booleans()))
+            scene.start(restarted)
+    if draw(st.booleans()):
+        kernel.host.set("br0", mtu=draw(st.sampled_from([1400, 9000, 1000])))
+    return scene
+
+
+def namespace_of(scene: Scene, place: str) -> SimNamespace:
+    return scene.host.places[place]

@@ -1,0 +1,191 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is asked for and must not be done on this host: each refusal names what was asked for, what is there, and what to do."""
+
+from __future__ import annotations
+
+from unittest import mock
+
+import pytest
+from ansible_collections.pipefitter.container_network.plugins.module_utils import engine
+from ansible_collections.pipefitter.container_network.plugins.module_utils.errors import MissingFeature, Refused
+from ansible_collections.pipefitter.container_network.plugins.module_utils.kinds import bridge as kind
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model import attachment, bridge
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.host import MARK
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.ovs import OvsPort
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.route import Route
+from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import bridge as plan
+from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.attachment_scenes import Scene
+from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.simulated_host import SimulatedHost
+from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.simulated_kernel import SimKernel
+
+
+@pytest.fixture
+def host():
+    host = SimulatedHost(SimKernel(vlan_filtering=False))
+    ns = host.kernel.host
+    ns.new_link("eth0", "")
+    ns.set("eth0", up=True)
+    ns.add_address("eth0", "203.0.113.9/24")
+    ns.set_route(Route("0.0.0.0/0", "203.0.113.1", "eth0", 0, 16))
+    for name, alias in (("br9", "lab"), ("br5", MARK)):
+        ns.new_link(name, "bridge", alias=alias)
+    ns.new_link("tap1", "tun")
+    ns.set("tap1", master="br9")
+    ns.set("br9", up=True)
+    ns.add_address("br9", "fd00:9::1/64")
+    return host
+
+
+def plans(host, want):
+    with mock.patch.object(kind, "supports_vlan_filtering", lambda: host.kernel.vlan_filtering):
+        return plan.present(want, kind.observe(host, want))
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"name": "eth0"}, "name: 'eth0' is a physical interface of this host and not a Linux bridge; choose another name"),
+        ({"name": "tap1"}, "name: 'tap1' is a tun interface of this host and not a Linux bridge; choose another name"),
+        ({"members": ["eth7"]}, "members[0]: 'eth7' is not an interface of this host; create it first or take it off the list"),
+        (
+            {"members": ["eth0"]},
+            "members[0]: 'eth0' carries this host's default route; as a port it would lose its addresses and lock you out, so give another interface",
+        ),
+        ({"members": ["br9"]}, "members[0]: 'br9' is a bridge itself; join two bridges by a veth pair"),
+        ({"members": ["tap1"]}, "members[0]: 'tap1' is a port of br9 already; take it out there first"),
+        (
+            {"addresses": ["203.0.113.77/28"]},
+            "bridge br0: address 203.0.113.77/28 overlaps route 203.0.113.0/24 via eth0; choose another subnet or set allow_overlap",
+        ),
+        (
+            {"name": "br9", "mtu": 1000},
+            "bridge br9: mtu 1000 is below 1280 bytes, with which the kernel takes IPv6 off it, and it is to have fd00:9::1/64; "
+            "set a larger mtu or leave the IPv6 addresses out",
+        ),
+        (
+            {"name": "br9", "addresses": ["fd00:9::1/48"]},
+            "bridge br9: address fd00:9::1/48 is there as fd00:9::1/64, and the bridge was not made by this collection; name it as it is",
+        ),
+    ],
+)
+def test_bridge(host, options, sentence):
+    before = host.picture()
+    with pytest.raises(Refused) as refused:
+        plans(host, bridge.parse({"name": "br0", **options}))
+    assert str(refused.value) == sentence
+    assert host.picture() == before
+
+
+def test_a_forward_delay_that_stp_does_not_allow(host):
+    host.kernel.host.change_bridge("br5", {"stp": 1})
+    sentence = "^bridge br5: forward_delay 0 is below 2 seconds, the least the kernel takes while stp is on, as it is; raise it or set stp to false$"
+    with pytest.raises(Refused, match=sentence):
+        plans(host, bridge.parse({"name": "br5", "forward_delay": 0}))
+    assert plans(host, bridge.parse({"name": "br5", "forward_delay": 0, "stp": False}))
+
+
+def test_vlan_filtering_that_the_kernel_has_not(host):
+    with pytest.raises(MissingFeature, match="^bridge br0: vlan_filtering was asked for, and this kernel has no bridge VLAN filtering "):
+        plans(host, bridge.parse({"name": "br0", "vlan_filtering": True}))
+    assert plans(host, bridge.parse({"name": "br0", "vlan_filtering": False}))
+
+
+def test_overlap_that_was_allowed_and_link_local_addresses_of_every_interface(host):
+    host.kernel.host.add_address("eth0", "fe80::9/64")
+    assert plans(host, bridge.parse({"name": "br0", "addresses": ["203.0.113.77/28"], "allow_overlap": True}))
+    assert plans(host, bridge.parse({"name": "br0", "addresses": ["fe80::1/64"]}))
+
+
+def test_absent_of_another_tools_bridge(host):
+    have = kind.observe(host, bridge.Bridge("br9"))
+    with pytest.raises(Refused, match="^bridge br9 was not made by this collection and stays; set force to delete it all the same$"):
+        plan.absent("br9", have, force=False)
+    assert [line for one in plan.absent("br9", have, force=True) for line in one.lines()] == ["delete bridge br9"]
+
+
+def test_switching_the_hosts_forwarding_on_is_a_warning(host):
+    operations = plans(host, bridge.parse({"name": "br0", "ip_forward": True, "addresses": ["192.168.5.1/24", "fd00:5::1/64"]}))
+    assert plan.warnings(operations) == [
+        f"{name} is switched on for the whole host: it now forwards between all its interfaces, not only this bridge"
+        for name in ("net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding")
+    ]
+    engine.apply(operations, host)
+    assert plan.warnings(plans(host, bridge.parse({"name": "br0", "ip_forward": True}))) == []
+
+
+# ---- attachments
+
+
+@pytest.fixture
+def scene():
+    return Scene(SimKernel())
+
+
+def attach(scene, *items):
+    return scene.present(attachment.parse_list([{"bridge": "br0", **item} for item in items], {}))()
+
+
+def refusal(scene, *items):
+    before = scene.host.picture()
+    with pytest.raises(Refused) as refused:
+        attach(scene, *items)
+    assert scene.host.picture() == before
+    return str(refused.value)
+
+
+def test_a_bridge_that_is_not_there(scene):
+    said = refusal(scene, {"container": "web2", "bridge": "br7"})
+    assert said == "bridge: 'br7' is neither a Linux bridge nor an Open vSwitch bridge of this host; create it first (container_bridge makes a Linux bridge)"
+
+
+def test_a_vlan_on_a_linux_bridge(scene):
+    said = refusal(scene, {"container": "web2", "vlan": 7})
+    assert said == "vlan: 7 was asked for on br0, which is a Linux bridge; a VLAN tag needs an Open vSwitch bridge"
+
+
+def test_an_interface_of_dockers(scene):
+    said = refusal(scene, {"container": "web1", "interface": "eth0"})
+    assert said == "interface: 'eth0' is taken in web1 by a veth interface that this collection did not make; choose another interface"
+    with pytest.raises(Refused, match="^interface: 'eth0' of web1 was not made by this collection and stays; remove it with what made it$"):
+        scene.absent(attachment.parse_list([{"container": "web1", "interface": "eth0", "bridge": "*"}], {}))()
+
+
+def test_a_host_interface_that_is_taken(scene):
+    engine.apply(attach(scene, {"container": "web1", "host_interface": "web"}), scene.host)
+    for name, whose in (("web", "the attachment eth1 of container web1"), ("tap9", "a tun interface that is not ours")):
+        said = refusal(scene, {"container": "web2", "host_interface": name})
+        assert said == f"host_interface: '{name}' is taken on this host by {whose}; choose another"
+
+
+def test_a_host_interface_that_is_a_port_of_another_tool(scene):
+    scene.host.ovs_ports["vm7"] = OvsPort("vm7", "ovs0", None, (), None, (("owner", "libvirt"),))
+    said = refusal(scene, {"container": "web2", "host_interface": "vm7", "bridge": "ovs0"})
+    assert said == "host_interface: 'vm7' is the name of a port of Open vSwitch bridge ovs0 that is not ours; choose another"
+
+
+def test_an_mtu_of_the_bridge_that_is_too_small_for_ipv6(scene):
+    scene.kernel.host.set("br0", mtu=1000)
+    said = refusal(scene, {"container": "web2", "addresses": ["fd00::2/64"]})
+    assert said.startswith("mtu: 1000 is that of bridge br0 for eth1 of container web2, and is below 1280 bytes, the least IPv6 works with; ")
+
+
+def test_a_route_that_is_another_tools(scene):
+    said = refusal(scene, {"container": "web1", "addresses": ["10.0.0.2/24"], "routes": [{"destination": "10.20.0.0/16", "metric": 77}]})
+    assert said == "routes: 10.20.0.0/16 is in web1 already (10.20.0.0/16 via 172.17.0.9 dev eth0 metric 77), and not ours; give it another metric"
+
+
+def test_links_that_were_swapped_by_hand(scene):
+    engine.apply(attach(scene, {"container": "web2"}, {"container": "web2", "interface": "eth2"}), scene.host)
+    ns = scene.host.places["web2"]
+    for old, new in (("eth1", "eth9"), ("eth2", "eth1")):
+        ns.rename(old, new)
+    said = refusal(scene, {"container": "web2"})
+    assert said == "interface: 'eth1' in web2 is the attachment eth2 under another name, and eth1 is eth9 there; rename them back first"
+
+
+def test_one_link_for_two_attachments(scene):
+    engine.apply(attach(scene, {"container": "web2"}), scene.host)
+    scene.host.places["web2"].rename("eth1", "eth2")
+    said = refusal(scene, {"container": "web2"}, {"container": "web2", "interface": "eth2"})
+    assert said == "interface: 'eth2' and 'eth1' are the same link eth2 in web2; it was renamed, so rename it back first"
