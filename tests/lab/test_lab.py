@@ -22,7 +22,6 @@ PREFIX = f"test-{os.getpid()}"  # other labs may be up at the same time
 ROOT = pathlib.Path("/pipefitter-lab")
 
 
-
 @pytest.fixture(scope="module", autouse=True)
 def able():
     """A machine that can't run labs fails the tests: without labs nothing is tested."""

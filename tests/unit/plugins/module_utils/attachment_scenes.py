@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Optional
 
 from ansible_collections.pipefitter.container_network.plugins.module_utils import engine
 from ansible_collections.pipefitter.container_network.plugins.module_utils.errors import InvalidOption, PipefitterError
@@ -25,7 +25,7 @@ PLACES = {"web1": "docker:" + "a1" * 32, "web2": "docker:" + "b2" * 32, "/run/ne
 BRIDGES = ("br0", "br1", "ovs0", "ovs1")
 INTERFACES = ("eth1", "eth2")
 
-Seen = tuple[list[tuple[Attachment, "End | None"]], Wiring]
+Seen = tuple[list[tuple[Attachment, Optional[End]]], Wiring]
 
 
 def target(place: str) -> dict[str, str]:

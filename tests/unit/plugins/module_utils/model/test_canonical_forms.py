@@ -16,7 +16,9 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.model
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.host import Link, Namespace
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.route import Route
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan.bridge_have import BridgeHave, addresses_of
-from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils import convergence  # noqa: F401 # the profile of hypothesis
+
+# Sets hypothesis' profile.
+from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils import convergence  # noqa: F401 # pylint: disable=unused-import
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -57,7 +59,7 @@ def test_mac_of_any_seed(seed):
 
 
 def test_random_macs_are_such_as_may_be_asked_for():
-    macs = {addresses.random_mac() for _ in range(50)}
+    macs = {addresses.random_mac() for _number in range(50)}
     assert len(macs) == 50
     assert all(addresses.mac("mac", mac) == mac and mac.startswith("02:") for mac in macs)
 

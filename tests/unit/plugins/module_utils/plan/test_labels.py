@@ -8,7 +8,9 @@ import pytest
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.attachment import Target
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.host import MARK, Link
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan.wiring import label, read_label
-from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils import convergence  # noqa: F401 # the profile of hypothesis
+
+# Sets hypothesis' profile.
+from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils import convergence  # noqa: F401 # pylint: disable=unused-import
 from hypothesis import given
 from hypothesis import strategies as st
 
