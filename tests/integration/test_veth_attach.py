@@ -285,3 +285,13 @@ def test_warns_when_two_attachments_take_the_default_route_from_each_other(hosta
     second = attach(hosta, bridge="br0", netns="probe", interface="eth2", addresses=["192.168.6.10/24"], gateway="192.168.6.1")
 
     assert "was that of eth1" in str(second["warnings"]) and "netns /run/netns/probe" in str(second["warnings"])
+
+
+def test_the_hosts_end_may_take_its_own_alternative_name(host):
+    make_bridge(host)
+    make_namespaces(host, "probe")
+    attach(host, bridge="br0", netns="probe")
+
+    attach_thoroughly(host, bridge="br0", netns="probe", host_interface="probe-eth1")
+
+    assert ports(host) == {"probe-eth1"}

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 from conftest import clean
-from wiring import assert_same, attach, attach_thoroughly, everything, make_bridge, make_namespaces, ports
+from wiring import assert_same, attach, everything, make_bridge, make_namespaces
 
 _WANTED = {
     "netns": "probe",
@@ -99,13 +99,3 @@ def drifting(lab_hosts):
 def test_corrects_in_place(drifting, drift):
     host, before = drifting
     _assert_corrects(host, before, _DRIFTS[drift])
-
-
-def test_the_hosts_end_may_take_its_own_alternative_name(host):
-    make_bridge(host)
-    make_namespaces(host, "probe")
-    attach(host, bridge="br0", netns="probe")
-
-    attach_thoroughly(host, bridge="br0", netns="probe", host_interface="probe-eth1")
-
-    assert ports(host) == {"probe-eth1"}
