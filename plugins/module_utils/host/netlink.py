@@ -110,7 +110,7 @@ class NetworkNamespace:
 
     # ---- links
 
-    def add_bridge(self, name: str, attributes: Mapping[str, int], mac: str | None) -> None:
+    def add_bridge(self, name: str, attributes: Mapping[str, int], mac: str) -> None:
         """Create a bridge that bears our mark from the moment it has its name.
 
         The kernel takes no ifalias when a link is made. So the bridge is made
@@ -119,20 +119,15 @@ class NetworkNamespace:
         takes up.
         """
         birth_name = names.derived_name("pfb", name)
-        request = [("IFLA_IFNAME", birth_name), _bridge_info(attributes)]
-        if mac:
-            request.append(("IFLA_ADDRESS", mac))
+        request = [("IFLA_IFNAME", birth_name), _bridge_info(attributes), ("IFLA_ADDRESS", mac)]
         try:
             self._change(f"create bridge {name}", rtnetlink.NLM_F_CREATE | rtnetlink.NLM_F_EXCL, 0, request)
         except KernelError as error:
             if error.code != errno.EEXIST:
                 raise
             self._change(f"create bridge {name}", 0, self._index(birth_name), request[1:])
-        # Set, not left to the kernel: that takes the lowest MAC of the ports, and with each that comes or goes
-        # the containers' gateway would get another.
-        pinned = mac or self._get(birth_name).get_attr("IFLA_ADDRESS")
         try:
-            self._change(f"name bridge {name}", 0, self._index(birth_name), [("IFLA_IFNAME", name), ("IFLA_IFALIAS", MARK), ("IFLA_ADDRESS", pinned)])
+            self._change(f"name bridge {name}", 0, self._index(birth_name), [("IFLA_IFNAME", name), ("IFLA_IFALIAS", MARK)])
         except KernelError:
             self.delete_link(birth_name)
             raise
@@ -470,7 +465,7 @@ def supports_vlan_filtering() -> bool:
     with scratch():
         namespace = NetworkNamespace()
     try:
-        namespace.add_bridge("probe", {}, None)
+        namespace.add_bridge("probe", {}, text.random_mac())
         return "vlan_filtering" in namespace.links()["probe"].bridge
     finally:
         namespace.close()
