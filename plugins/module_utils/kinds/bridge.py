@@ -88,12 +88,13 @@ def _sysctls(machine: Machine, want: bridge.Bridge, host: Namespace) -> dict[str
     own = ["net/ipv4/conf/{}/forwarding", "net/ipv6/conf/{}/forwarding", "net/ipv6/conf/{}/disable_ipv6"]
     # A link that is still to be made inherits the defaults.
     whose = want.name if want.name in host.links else "default"
-    shown = machine.read_sysctls(HOST, ["net/ipv4/ip_forward", "net/ipv6/conf/all/forwarding", *(name.format(whose) for name in own)])
+    switches = ("net/ipv4/ip_forward", "net/ipv6/conf/all/forwarding")
+    shown = machine.read_sysctls(HOST, [*switches, *(name.format(whose) for name in own)])
     for name in own:
         if name.format(whose) in shown:
             shown[name.format(want.name)] = shown[name.format(whose)]
     if want.ip_forward:
-        if "0" in shown.values():
+        if any(shown.get(switch) == "0" for switch in switches):
             # The host's switch sets them all, and so does taking it back.
             shown.update(machine.read_sysctls(HOST, [f"net/ipv{version}/conf/{link}/forwarding" for version in (4, 6) for link in host.links]))
         advertised = {route.link for route in host.routes if addresses.family(route.destination) == addresses.IPV6 and route.is_default}
