@@ -131,9 +131,6 @@ class RouteSocket:
     def close(self) -> None:
         self._socket.close()
 
-    def fileno(self) -> int:
-        return self._socket.fileno()
-
     def dump(
         self, kind: int, name: str, header: Mapping[str, int], attributes: Sequence[tuple[str, Any]] = (), only: Collection[int] = ()
     ) -> Iterator[tuple[bytes, Any]]:
