@@ -16,8 +16,9 @@ description:
   - What is not asked for is left as it is. All changes go through netlink; none of C(ip), C(brctl) or C(sysctl) is run.
   - If an operation fails, those before it are undone. A run that was interrupted is completed by the next one.
   - On a host where Docker filters forwarded traffic (the chain C(DOCKER-USER) exists), traffic within the bridge is let through there,
-    and replies to it. With O(ip_forward) or O(masquerade), so is what leaves by an interface that has routes, but not what goes to
-    networks of Docker. New connections from outside stay subject to Docker's policy.
+    replies to it, and connections to its published ports (M(pipefitter.container_network.port_publish)). With O(ip_forward) or
+    O(masquerade), so is what leaves by an interface that has routes, but not what goes to networks of Docker. Other new connections
+    from outside stay subject to Docker's policy.
 requirements:
   - pyroute2 >= 0.6.4 (on the host)
   - netaddr (on the host)
@@ -33,7 +34,8 @@ options:
   state:
     description:
       - Whether the bridge is to be there.
-      - With V(absent), only a bridge that this collection made is deleted, with its source NAT; ports are released, not deleted.
+      - With V(absent), only a bridge that this collection made is deleted, with its source NAT and its published ports; interfaces
+        that are its ports are released, not deleted.
     type: str
     choices: [present, absent]
     default: present

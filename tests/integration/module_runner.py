@@ -11,6 +11,7 @@ process is killed, as by SIGKILL, once so many operations are done; with
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import json
 import os
@@ -49,8 +50,13 @@ def main():
 
 
 def _inject_fault(die_after, fail_after, meanwhile):
+    import pkgutil
+
+    from ansible_collections.pipefitter.container_network.plugins.module_utils import plan
     from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import operations
 
+    for found in pkgutil.iter_modules(plan.__path__, f"{plan.__name__}."):
+        importlib.import_module(found.name)
     done = 0
     failed = False
 

@@ -52,7 +52,7 @@ def _play(tasks, lab_name, host, folder):
     return done.stdout
 
 
-@pytest.mark.parametrize("module", ["veth_attach", "container_bridge"])
+@pytest.mark.parametrize("module", ["veth_attach", "container_bridge", "port_publish"])
 def test_examples_run_and_settle(module, hosta, lab_name, tmp_path):
     tasks = _examples(module)
     if module == "veth_attach":
@@ -60,6 +60,11 @@ def test_examples_run_and_settle(module, hosta, lab_name, tmp_path):
         make_ovs_bridge(hosta)
         make_containers(hosta, "web1", "web2", "web3", "web4", "web5")
         make_namespaces(hosta, "probe")
+    if module == "port_publish":
+        make_bridge(hosta, address="192.168.5.1/24")
+        make_containers(hosta, "web1", "web2")
+        attachments = [{"container": f"web{number}", "addresses": [f"192.168.5.1{number}/24"]} for number in (1, 2)]
+        hosta.module("veth_attach", bridge="br0", attachments=attachments)
 
     said = _play(_twice(tasks), lab_name, hosta, tmp_path)
 

@@ -15,7 +15,7 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.error
     Refused,
 )
 from ansible_collections.pipefitter.container_network.plugins.module_utils.host import nftables
-from ansible_collections.pipefitter.container_network.plugins.module_utils.host.nftables import Nftables
+from ansible_collections.pipefitter.container_network.plugins.module_utils.host.nftables_masquerade import Masquerades
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.masquerade import Masquerade
 from own_namespaces import guest, in_own_namespaces, needs_root, run, seen_source, udp
 
@@ -37,39 +37,39 @@ def rules():
 
 @in_own_namespaces
 def test_a_host_without_our_tables_is_read_without_a_process(monkeypatch):
-    monkeypatch.setattr(nftables, "_run", None)
-    assert Nftables().masquerades() == frozenset()
+    monkeypatch.setattr(nftables, "run", None)
+    assert Masquerades().in_effect() == frozenset()
 
 
 @in_own_namespaces
 def test_what_was_added_is_read_back_and_goes_without_a_trace():
-    ours = Nftables()
+    ours = Masquerades()
     ours.apply(add=[V4, V6, SECOND])
-    assert ours.masquerades() == {V4, V6, SECOND}
+    assert ours.in_effect() == {V4, V6, SECOND}
     before = run("nft list ruleset")
     ours.apply(add=[V4, V6], remove=[Masquerade("br9", "10.9.0.0/16")])
     assert run("nft list ruleset") == before
     ours.apply(remove=[V6])
     assert tables() == {("ip", "pipefitter")}
     ours.apply(remove=[V4, SECOND])
-    assert ours.masquerades() == frozenset() and tables() == set()
+    assert ours.in_effect() == frozenset() and tables() == set()
 
 
 @in_own_namespaces
 def test_a_thousand_bridges_take_as_many_rules_as_one():
-    ours = Nftables()
+    ours = Masquerades()
     many = {Masquerade(f"br{number}", f"10.{number >> 8}.{number & 255}.0/24") for number in range(1000)}
     ours.apply(add=many)
-    assert ours.masquerades() == many
+    assert ours.in_effect() == many
     assert rules() == 3
 
 
 @pytest.mark.parametrize("subnet", ["0.0.0.0/0", "10.0.0.1/32", "10.0.0.0/8", "::/0", "fd00::1/128"])
 @in_own_namespaces
 def test_every_length_of_prefix_is_read_back(subnet):
-    ours = Nftables()
+    ours = Masquerades()
     ours.apply(add=[Masquerade("br0", subnet)])
-    assert ours.masquerades() == {Masquerade("br0", subnet)}
+    assert ours.in_effect() == {Masquerade("br0", subnet)}
     ours.apply(remove=[Masquerade("br0", subnet)])
     assert tables() == set()
 
@@ -77,43 +77,43 @@ def test_every_length_of_prefix_is_read_back(subnet):
 @pytest.mark.parametrize("name", ["5", "a.b_c@d-e", "br+0", "fifteen_bytes_x"])
 @in_own_namespaces
 def test_an_unusual_name_is_meant_literally(name):
-    ours = Nftables()
+    ours = Masquerades()
     ours.apply(add=[Masquerade(name, "10.0.0.0/8")])
-    assert ours.masquerades() == {Masquerade(name, "10.0.0.0/8")}
+    assert ours.in_effect() == {Masquerade(name, "10.0.0.0/8")}
 
 
 @pytest.mark.parametrize("name", ["br*", "br+", "@set", "!br", 'b"r', "b r", "sixteen_bytes_xy", ""])
 @in_own_namespaces
 def test_a_name_that_means_more_than_itself_is_refused(name):
     with pytest.raises(InvalidOption):
-        Nftables().apply(add=[Masquerade(name, "10.0.0.0/8")])
+        Masquerades().apply(add=[Masquerade(name, "10.0.0.0/8")])
     assert tables() == set()
 
 
 @in_own_namespaces
 def test_a_subnet_within_that_of_another_bridge():
-    ours = Nftables()
+    ours = Masquerades()
     outer, inner = Masquerade("br0", "10.0.0.0/8"), Masquerade("br1", "10.1.0.0/16")
     ours.apply(add=[inner])
     ours.apply(add=[outer])
-    assert ours.masquerades() == {outer, inner}
+    assert ours.in_effect() == {outer, inner}
     ours.apply(remove=[outer])
-    assert ours.masquerades() == {inner}
+    assert ours.in_effect() == {inner}
 
 
 @in_own_namespaces
 def test_one_subnet_on_two_bridges_stays_for_the_other():
-    ours = Nftables()
+    ours = Masquerades()
     twin = Masquerade("br1", V4.subnet)
     ours.apply(add=[V4, twin])
     ours.apply(remove=[V4])
-    assert ours.masquerades() == {twin}
+    assert ours.in_effect() == {twin}
 
 
 @in_own_namespaces
 def test_subnets_of_one_bridge_that_contain_each_other_are_refused():
     with pytest.raises(Refused, match="192.168.5.128/25"):
-        Nftables().apply(add=[V4, Masquerade("br0", "192.168.5.128/25")])
+        Masquerades().apply(add=[V4, Masquerade("br0", "192.168.5.128/25")])
     assert tables() == set()
 
 
@@ -130,13 +130,13 @@ def test_subnets_of_one_bridge_that_contain_each_other_are_refused():
 )
 @in_own_namespaces
 def test_a_damaged_table_counts_as_absent_and_is_repaired(damage):
-    ours = Nftables()
+    ours = Masquerades()
     ours.apply(add=[V4, V6])
     whole = run("nft list ruleset")
     run(["nft", damage])
-    assert ours.masquerades() == {V6}
+    assert ours.in_effect() == {V6}
     ours.apply(add=[V4])
-    assert ours.masquerades() == {V4, V6}
+    assert ours.in_effect() == {V4, V6}
     assert sorted(run("nft list ruleset")) == sorted(whole)
 
 
@@ -153,7 +153,7 @@ def test_a_damaged_table_counts_as_absent_and_is_repaired(damage):
 def test_a_table_of_another_tool_is_left_alone(made):
     run(["nft", made])
     before = run("nft list ruleset")
-    for attempt in (Nftables().masquerades, lambda: Nftables().apply(add=[V4]), lambda: Nftables().apply(remove=[V4])):
+    for attempt in (Masquerades().in_effect, lambda: Masquerades().apply(add=[V4]), lambda: Masquerades().apply(remove=[V4])):
         with pytest.raises(Refused, match="delete table ip pipefitter"):
             attempt()
     assert run("nft list ruleset") == before
@@ -161,7 +161,7 @@ def test_a_table_of_another_tool_is_left_alone(made):
 
 @in_own_namespaces
 def test_what_others_put_into_our_table_outlives_us():
-    ours = Nftables()
+    ours = Masquerades()
     ours.apply(add=[V4])
     run("nft add chain ip pipefitter theirs")
     ours.apply(remove=[V4])
@@ -171,7 +171,7 @@ def test_what_others_put_into_our_table_outlives_us():
 @in_own_namespaces
 def test_a_transaction_that_fails_changes_nothing():
     with pytest.raises(PipefitterError, match="nothing was changed"):
-        Nftables().apply(add=[V6, Masquerade("br0", "10.0.0.0/33")])
+        Masquerades().apply(add=[V6, Masquerade("br0", "10.0.0.0/33")])
     assert tables() == set()
 
 
@@ -179,8 +179,8 @@ def test_a_transaction_that_fails_changes_nothing():
 def test_two_runs_at_once_lose_nothing():
     many = [Masquerade(f"br{number}", f"10.0.{number}.0/24") for number in range(16)]
     with ThreadPoolExecutor(4) as threads:
-        list(threads.map(lambda each: Nftables().apply(add=[each]), many))
-    assert Nftables().masquerades() == set(many)
+        list(threads.map(lambda each: Masquerades().apply(add=[each]), many))
+    assert Masquerades().in_effect() == set(many)
     assert rules() == 3
 
 
@@ -194,7 +194,7 @@ def test_a_peer_sees_the_host_where_traffic_leaves_the_bridge_and_the_source_whe
     run("ip address add 192.168.5.1/24 dev br0")
     guest("web", "br0", "192.168.5.2", "192.168.5.1")
     guest("db", "br0", "192.168.5.3", "192.168.5.1")
-    Nftables().apply(add=[V4, SECOND])
+    Masquerades().apply(add=[V4, SECOND])
     outside, neighbour = udp("out"), udp("db")
     here = udp(None)
     assert seen_source(udp("web"), outside, "10.0.0.2") == "10.0.0.1"
@@ -204,7 +204,7 @@ def test_a_peer_sees_the_host_where_traffic_leaves_the_bridge_and_the_source_whe
     assert seen_source(udp("web"), here, "192.168.5.1") == "192.168.5.2"
     assert seen_source(udp(None, "192.168.5.1"), here, "192.168.5.1") == "192.168.5.1"
     assert seen_source(udp(None, "192.168.5.1"), neighbour, "192.168.5.3") == "192.168.5.1"
-    Nftables().apply(remove=[V4])
+    Masquerades().apply(remove=[V4])
     assert seen_source(udp("web"), outside, "10.0.0.2") == "192.168.5.2"
 
 
@@ -216,6 +216,6 @@ def test_a_peer_sees_the_host_over_ipv6_too():
     run("ip address add fd00:5::1/64 dev br0 nodad")
     guest("web", "br0", "fd00:5::2", "fd00:5::1")
     guest("out", None, "fd00:a::2", "fd00:a::1")
-    Nftables().apply(add=[V6])
+    Masquerades().apply(add=[V6])
     outside = udp("out", family=socket.AF_INET6)
     assert seen_source(udp("web", family=socket.AF_INET6), outside, "fd00:a::2") == "fd00:a::1"

@@ -67,6 +67,17 @@ def inspect_again(container: Container, timeout: float = TIMEOUT) -> Container |
     return find([container.id], container.runtime, timeout)[container.id]
 
 
+def published_ports(timeout: float = TIMEOUT) -> dict[tuple[str, int], list[tuple[str, str]]]:
+    """What Docker has published: by protocol and port of the host, its addresses, each with whose it is.
+
+    Podman's conmon listens on such ports itself.
+    """
+    try:
+        return Docker(timeout).published_ports()
+    except Unreachable:
+        return {}
+
+
 def _engines(runtime: str, timeout: float) -> list[Engine]:
     if runtime == "docker":
         return [Docker(timeout)]

@@ -40,6 +40,21 @@ class Docker:
     def running(self) -> list[Container]:
         return [container for container in self._of_ids(self._ids("/containers/json")) if container.pid]
 
+    def published_ports(self) -> dict[tuple[str, int], list[tuple[str, str]]]:
+        """What running containers publish: by protocol and port of the host, its addresses, each with whose it is."""
+        target = "/containers/json"
+        document = self._socket.document(target, self._socket.get([target])[0], list)
+        found: dict[tuple[str, int], list[tuple[str, str]]] = {}
+        try:
+            for each in document:
+                whose = f"container {each['Names'][0].lstrip('/')} of Docker"
+                for port in each.get("Ports") or ():
+                    if port.get("PublicPort"):
+                        found.setdefault((port["Type"], port["PublicPort"]), []).append((port.get("IP") or "0.0.0.0", whose))
+        except (KeyError, TypeError, IndexError, AttributeError):
+            raise self._socket.unexpected(target, document) from None
+        return found
+
     def _beginning_with(self, start: str) -> list[Container]:
         """Whether that is why Docker answered with an error; it is 500 or 400 by version."""
         return self._of_ids([each for each in self._ids("/containers/json?all=true") if each.startswith(start)])
@@ -76,4 +91,5 @@ def _from_inspection(document: Mapping[str, Any]) -> Container:
         pid=int(state["Pid"]),
         status=str(state["Status"]),
         labels=dict(document["Config"].get("Labels") or {}),
+        exposed=tuple(sorted(document["Config"].get("ExposedPorts") or ())),
     )

@@ -14,13 +14,14 @@ each uplink it may leave by::
     -A DOCKER-USER -j PIPEFITTER
     -A PIPEFITTER -i br0 -o br0 -j ACCEPT
     -A PIPEFITTER -i br0 -o eth0 -j ACCEPT
-    -A PIPEFITTER -o br0 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
+    -A PIPEFITTER -o br0 -m conntrack --ctstate RELATED,ESTABLISHED,DNAT -j ACCEPT
 
 A bare ``-i br0`` would open all of Docker's networks to br0, unpublished ports
 and internal networks too: what is accepted here never gets to Docker's own
 isolation.
 
-New connections from elsewhere to a container stay subject to what follows. A
+New connections from elsewhere to a container stay subject to what follows, but
+for those to published ports (their destination was translated). A
 jump that an administrator's rules precede stays where it is: those rules are
 meant to come first.
 
@@ -206,7 +207,7 @@ def _rules(accepted: Iterable[AcceptedBridge]) -> list[str]:
         for one in sorted(accepted)
         for rule in (
             *(f"-A {_CHAIN} -i {one.bridge} -o {out} -j ACCEPT" for out in (one.bridge, *one.uplinks)),
-            f"-A {_CHAIN} -o {one.bridge} -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
+            f"-A {_CHAIN} -o {one.bridge} -m conntrack --ctstate RELATED,ESTABLISHED,DNAT -j ACCEPT",
         )
     ]
 

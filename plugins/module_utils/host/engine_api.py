@@ -31,7 +31,9 @@ class Container:
     """A container as its engine describes it.
 
     ``pid`` is that of its first process, 0 where none runs; a paused
-    container has one. ``id`` is the full id, 64 hexadecimal digits.
+    container has one. ``id`` is the full id, 64 hexadecimal digits. ``exposed``
+    are the ports that its image or whoever made it exposes (``80/tcp``),
+    ``None`` where the engine doesn't say.
     """
 
     runtime: str
@@ -40,6 +42,7 @@ class Container:
     pid: int
     status: str
     labels: Mapping[str, str] = field(default_factory=dict)
+    exposed: tuple[str, ...] | None = None
 
     def __str__(self) -> str:
         return f"container {self.name}"

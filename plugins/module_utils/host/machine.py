@@ -23,9 +23,11 @@ if TYPE_CHECKING:
     from ..model.docker_user import AcceptedBridge
     from ..model.masquerade import Masquerade
     from ..model.ovs import OvsPort
+    from ..model.publication import Flow, PublicationRules
     from .announce import Announcer
     from .docker_user import DockerUser
-    from .nftables import Nftables
+    from .nftables_masquerade import Masquerades
+    from .nftables_publication import Publications
     from .offload import Offloads
     from .ovsdb import Ovsdb
 
@@ -50,10 +52,16 @@ class Machine:
             pinned.close()
 
     @cached_property
-    def nftables(self) -> Nftables:
-        from .nftables import Nftables
+    def masquerades(self) -> Masquerades:
+        from .nftables_masquerade import Masquerades
 
-        return Nftables()
+        return Masquerades()
+
+    @cached_property
+    def publications(self) -> Publications:
+        from .nftables_publication import Publications
+
+        return Publications()
 
     @cached_property
     def docker_user(self) -> DockerUser:
@@ -116,7 +124,19 @@ class Machine:
             offloads.close()
 
     def change_masquerades(self, add: Collection[Masquerade], remove: Collection[Masquerade]) -> None:
-        self.nftables.apply(add, remove)
+        self.masquerades.apply(add, remove)
+
+    def change_publications(self, add: PublicationRules, remove: PublicationRules, flows: Collection[Flow]) -> None:
+        self.publications.apply(add, remove)
+        if flows:
+            from .conntrack import end
+
+            end(flows)
+
+    def set_port_hairpin(self, port: str, on: bool) -> None:
+        from . import bridge_port
+
+        bridge_port.set_hairpin(port, on)
 
     def change_docker_user(self, add: Collection[AcceptedBridge], remove: Collection[AcceptedBridge]) -> None:
         self.docker_user.apply(add, remove)

@@ -74,20 +74,21 @@ class NetworkNamespace:
         return found
 
     def addresses(self, links: Iterable[Link], leased: bool = False) -> dict[str, tuple[str, ...]]:
-        """Return the permanent addresses of ``links`` by link name, with ``leased`` those that have a lifetime too.
+        """Return the permanent addresses of ``links`` by link name. One dump for both families.
 
-        One dump for both families.
+        ``leased`` adds those with a lifetime (DHCP, router advertisements), after the permanent ones.
         """
         by_index = {link.index: link.name for link in links}
         found: dict[str, list[str]] = {name: [] for name in by_index.values()}
+        expiring: dict[str, list[str]] = {name: [] for name in by_index.values()}
         for payload, decode in self._socket.dump(rtnetlink.RTM_GETADDR, "ifaddrmsg", {"family": 0}):
             _family, prefix, flags, _scope, index = _IFADDR.unpack_from(payload)
             if index in by_index and (leased or flags & _IFA_F_PERMANENT):
                 entry = decode()
                 # On a point-to-point link IFA_ADDRESS is the other end; IFA_LOCAL is ours (IPv4 only).
                 address = entry.get_attr("IFA_LOCAL") or entry.get_attr("IFA_ADDRESS")
-                found[by_index[index]].append(f"{address}/{prefix}")
-        return {name: tuple(entries) for name, entries in found.items()}
+                (found if flags & _IFA_F_PERMANENT else expiring)[by_index[index]].append(f"{address}/{prefix}")
+        return {name: (*entries, *expiring[name]) for name, entries in found.items()}
 
     def routes(self, names_by_index: Mapping[int, str], families: Iterable[int] = (text.IPV4, text.IPV6), connected: bool = False) -> tuple[Route, ...]:
         """Return the unicast routes of the main table; ``connected`` adds those the kernel made of addresses."""

@@ -2,42 +2,21 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Our nftables tables, through the program ``nft`` and its JSON. Private to the collection.
 
-One table a family, ``ip pipefitter`` and ``ip6 pipefitter``. Both the number of
-rules and the cost of a packet stay the same however many bridges there are::
-
-    table ip pipefitter {
-        set masquerade_sources { type ipv4_addr; flags interval; }
-        set bridge_local { type ipv4_addr . ifname; flags interval; }
-        chain postrouting {
-            type nat hook postrouting priority srcnat; policy accept;
-            oifname "lo" return
-            ip saddr . oifname @bridge_local return
-            ip saddr @masquerade_sources masquerade
-        }
-    }
-
-The rules look at source and outgoing interface only, so multicast and broadcast
-on a bridge stay as they are. ``lo`` comes first because a host that talks to its
-own address on the bridge would otherwise see another source address.
-
-``bridge_local`` says which masquerades there are. An interval set can't hold a
-subnet together with a part of it, so ``masquerade_sources`` has the outermost
-subnets only.
-
-Objects are recognised by name and shape. What else is in a table of this name
-is left alone, and keeps the table from being deleted.
+One table a family, ``ip pipefitter`` and ``ip6 pipefitter``, shared by several
+concerns, a file each: ``nftables_masquerade`` and ``nftables_publication``. Here
+is what they have in common: one listing, one transaction, and the care for what
+others put into a table of this name. That is left alone, and keeps the table
+from being deleted.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import MissingFeature, PipefitterError, Refused
-from ..model.literal_interface import literal_interface
-from ..model.masquerade import Masquerade
 from . import program
 from .nfnetlink import table_exists
 
@@ -46,17 +25,12 @@ Command = dict[str, Any]
 TABLE = "pipefitter"
 FAMILIES = ("ip", "ip6")
 
-_SOURCES = "masquerade_sources"
-_LOCAL = "bridge_local"
-_CHAIN = "postrouting"
-_OURS = frozenset((_SOURCES, _LOCAL, _CHAIN))
+ADDRESS_TYPE = {"ip": "ipv4_addr", "ip6": "ipv6_addr"}
+ADDRESS_BITS = {"ip": 32, "ip6": 128}
 
-_ADDRESS_TYPE = {"ip": "ipv4_addr", "ip6": "ipv6_addr"}
-_ADDRESS_BITS = {"ip": 32, "ip6": 128}
-_HOOK = {"type": "nat", "hook": "postrouting", "prio": 100, "policy": "accept"}
-# What the rules match and do, in order. Compared instead of the whole
-# expressions, whose JSON differs a little from one nft to the next.
-_RULES = [("lo", "return"), (f"@{_LOCAL}", "return"), (f"@{_SOURCES}", "masquerade")]
+# By which names an object is one of ours. A table without any was made by another tool.
+_NAMES = ("masquerade_sources", "bridge_local", "postrouting")
+_PREFIXES = ("publish_", "icc_")
 
 # The kernel turns away a transaction (ERESTART) that was prepared while
 # somebody else changed the ruleset; nothing was done then.
@@ -64,266 +38,161 @@ _ATTEMPTS = 5
 _OVERTAKEN = "should be restarted"
 
 
-class Nftables:
-    """The masquerades in our tables. A read is one ``nft`` for each table there is, a transaction is one for both."""
-
-    def masquerades(self, needed: bool = True) -> frozenset[Masquerade]:
-        """Return what is in effect.
-
-        With ``needed`` false, nothing is where there is no nf_tables or no ``nft``.
-
-        A table of which the chain, a rule or an element is missing does not
-        masquerade, so those count as absent, and the next ``apply`` repairs it.
-
-        Raises ``Refused`` for a table of our name with another layout,
-        ``MissingFeature`` without nf_tables or ``nft``.
-        """
-        try:
-            if needed and not program.installed("nft"):
-                raise _no_nft()
-            return frozenset(masquerade for table in _read().values() for masquerade in table.in_effect())
-        except MissingFeature:
-            if needed:
-                raise
-            return frozenset()
-
-    def apply(self, add: Iterable[Masquerade] = (), remove: Iterable[Masquerade] = ()) -> None:
-        """Add and remove in one transaction; what is there, or gone, already is no error.
-
-        Repairs the tables on the way, creates them as needed and deletes them
-        with their last element. Raises as ``masquerades`` does, ``Refused`` for
-        subnets of one bridge that contain each other, and ``InvalidOption`` for
-        a bridge whose name a rule can't hold.
-        """
-        added, removed = frozenset(add), frozenset(remove)
-        for masquerade in added:
-            literal_interface(masquerade.bridge)
-        tables = _read()
-        commands: list[Command] = []
-        for family in FAMILIES:
-            table = tables.get(family) or _Table(family)
-            wanted = (table.local | _of(family, added)) - _of(family, removed)
-            commands += _build(table, wanted) if wanted else _dismantle(table)
-        if commands:
-            _run(commands)
-
-
 @dataclass
-class _Table:
-    """What one of our tables holds; pairs are (subnet, bridge)."""
+class Listing:
+    """What one of our tables holds: objects by name, each with its kind; rules by chain."""
 
     family: str
     exists: bool = False
-    objects: set[str] = field(default_factory=set)
-    sources: set[str] = field(default_factory=set)
-    local: set[tuple[str, str]] = field(default_factory=set)
-    rules: list[tuple[str, str]] = field(default_factory=list)
+    objects: dict[str, tuple[str, Mapping[str, Any]]] = field(default_factory=dict)
+    rules: dict[str, list[Mapping[str, Any]]] = field(default_factory=dict)
 
-    def in_effect(self) -> Iterable[Masquerade]:
-        if self.rules != _RULES:
-            return
-        for subnet, bridge in self.local:
-            if subnet in self.sources or _contained(subnet, self.sources):
-                yield Masquerade(bridge, subnet)
+    def expect(self, name: str, kind: str, shape: Mapping[str, object]) -> bool:
+        """Tell whether an object of ours is there; refuse one that has its name and another shape."""
+        if name not in self.objects:
+            return False
+        found, value = self.objects[name]
+        # nft 1.1.4 shows a list of one as that one.
+        shown = {key: [item] if isinstance(shape.get(key), list) and isinstance(item, str) else item for key, item in value.items()}
+        if found != kind or any(shown.get(key) != wanted for key, wanted in shape.items()):
+            raise foreign(self.family, f"has a {found} {name} of another layout")
+        return True
+
+    def elements(self, name: str) -> Iterable[Any]:
+        return self.objects[name][1].get("elem", ()) if name in self.objects else ()
+
+    def dismantle(self, chains: Iterable[str], sets: Iterable[str]) -> list[Command]:
+        """Return commands that delete what is there of ``chains`` and ``sets``, and the table with the last of its objects."""
+        here = [name for name in (*chains, *sets) if name in self.objects]
+        if not self.exists:
+            return []
+        if len(here) == len(self.objects):
+            return [{"delete": {"table": {"family": self.family, "name": TABLE}}}]
+        commands: list[Command] = []
+        for name in here:
+            kind = self.objects[name][0]
+            if kind == "chain":
+                commands.append({"flush": {"chain": in_table(self.family, name=name)}})
+            commands.append({"delete": {kind: in_table(self.family, name=name)}})
+        return commands
 
 
-def _read() -> dict[str, _Table]:
-    return {family: _read_table(family) for family in FAMILIES if table_exists(family, TABLE)}
+def tables(purpose: str, needed: bool = True) -> dict[str, Listing]:
+    """Return what our tables hold, by family; ``purpose`` is who needs nft, for errors.
+
+    With ``needed`` false, there are none where there is no nf_tables or no ``nft``.
+
+    Raises ``Refused`` for a table of our name that another tool has made,
+    ``MissingFeature`` without nf_tables or ``nft``.
+    """
+    try:
+        if needed and not program.installed("nft"):
+            raise _no_nft(purpose)
+        return {family: _read(family, purpose) for family in FAMILIES if table_exists(family, TABLE)}
+    except MissingFeature:
+        if needed:
+            raise
+        return {}
 
 
-def _read_table(family: str) -> _Table:
+def _read(family: str, purpose: str) -> Listing:
     # A process for each table: nft 1.0 loads the contents of only the last one
     # that a batch lists, and fails or shows the others empty.
-    table = _Table(family, exists=True)
-    for entry in _run([{"list": {"table": {"family": family, "name": TABLE}}}]):
+    listing = Listing(family, exists=True)
+    for entry in run([{"list": {"table": {"family": family, "name": TABLE}}}], purpose):
         ((kind, value),) = entry.items()
-        if kind not in ("metainfo", "table"):
-            _take(table, kind, value)
-    if table.objects and not table.objects & _OURS:
-        raise _foreign(family, f"holds {', '.join(sorted(table.objects))} and nothing of ours")
-    return table
+        if kind == "rule":
+            listing.rules.setdefault(value["chain"], []).append(value)
+        elif kind not in ("metainfo", "table"):
+            listing.objects[value["name"]] = (kind, value)
+    if listing.objects and not any(name in _NAMES or name.startswith(_PREFIXES) for name in listing.objects):
+        raise foreign(family, f"holds {', '.join(sorted(listing.objects))} and nothing of ours")
+    return listing
 
 
-def _take(table: _Table, kind: str, value: dict[str, Any]) -> None:
-    """Note one object of a listing, or refuse it where its name is ours and its shape is not."""
-    if kind == "rule":
-        if value["chain"] == _CHAIN:
-            table.rules.append(_signature(value["expr"]))
-        return
-    name = value["name"]
-    table.objects.add(name)
-    if name not in _OURS:
-        return
-    expected = ("chain", _HOOK) if name == _CHAIN else ("set", _set_shape(table.family, name))
-    # nft 1.1.4 shows a list of one as that one.
-    shown = {key: [item] if isinstance(expected[1].get(key), list) and isinstance(item, str) else item for key, item in value.items()}
-    if kind != expected[0] or any(shown.get(key) != wanted for key, wanted in expected[1].items()):
-        raise _foreign(table.family, f"has a {kind} {name} of another layout")
-    elements = value.get("elem", ())
-    if name == _SOURCES:
-        table.sources.update(filter(None, (_subnet(table.family, element) for element in elements)))
-    elif name == _LOCAL:
-        table.local.update(filter(None, (_pair(table.family, element) for element in elements)))
-
-
-def _signature(expressions: list[dict[str, Any]]) -> tuple[str, str]:
-    """What a rule of ours matches (a set, or ``lo``) and does; anything else is just unequal to ours."""
-    matches = [str(expression["match"]["right"]) for expression in expressions if "match" in expression]
-    others = [key for expression in expressions for key in expression if key != "match"]
-    return " ".join(matches), " ".join(others)
-
-
-def _foreign(family: str, found: str) -> Refused:
+def foreign(family: str, found: str) -> Refused:
     return Refused(
         f"the nftables table {family} {TABLE} {found}, so another tool has made it;"
         f" rename it, or delete it with `nft delete table {family} {TABLE}`"
     )
 
 
-def _build(table: _Table, wanted: set[tuple[str, str]]) -> list[Command]:
-    """Commands that make ``table`` masquerade exactly ``wanted``; none where it does already."""
-    family = table.family
-    sources = _outermost({subnet for subnet, _bridge in wanted})
-    _refuse_nested(wanted)
-    commands: list[Command] = []
-    if not table.exists:
-        commands.append({"add": {"table": {"family": family, "name": TABLE}}})
-    for name in (_SOURCES, _LOCAL):
-        if name not in table.objects:
-            commands.append({"add": {"set": _in_table(family, name=name, **_set_shape(family, name))}})
-    if table.rules != _RULES:
-        commands += _chain(family)
-    commands += _elements("delete", family, _SOURCES, map(_prefix, sorted(table.sources - sources)))
-    commands += _elements("delete", family, _LOCAL, map(_local, sorted(table.local - wanted)))
-    commands += _elements("add", family, _SOURCES, map(_prefix, sorted(sources - table.sources)))
-    commands += _elements("add", family, _LOCAL, map(_local, sorted(wanted - table.local)))
-    return commands
-
-
-def _chain(family: str) -> list[Command]:
-    """The chain with its rules, from whatever is left of it."""
-    saddr = {"payload": {"protocol": family, "field": "saddr"}}
-    oifname = {"meta": {"key": "oifname"}}
-    lefts: list[object] = [oifname, {"concat": [saddr, oifname]}, saddr]
-    commands: list[Command] = [
-        {"add": {"chain": _in_table(family, name=_CHAIN, **_HOOK)}},
-        {"flush": {"chain": _in_table(family, name=_CHAIN)}},
-    ]
-    for left, (right, action) in zip(lefts, _RULES):
-        expressions = [{"match": {"op": "==", "left": left, "right": right}}, {action: None}]
-        commands.append({"add": {"rule": _in_table(family, chain=_CHAIN, expr=expressions)}})
-    return commands
-
-
-def _dismantle(table: _Table) -> list[Command]:
-    family = table.family
-    if not table.exists:
-        return []
-    if table.objects <= _OURS:
-        return [{"delete": {"table": {"family": family, "name": TABLE}}}]
-    commands: list[Command] = []
-    if _CHAIN in table.objects:
-        commands.append({"flush": {"chain": _in_table(family, name=_CHAIN)}})
-        commands.append({"delete": {"chain": _in_table(family, name=_CHAIN)}})
-    for name in (_SOURCES, _LOCAL):
-        if name in table.objects:
-            commands.append({"delete": {"set": _in_table(family, name=name)}})
-    return commands
-
-
-def _in_table(family: str, **attributes: object) -> dict[str, object]:
+def in_table(family: str, **attributes: object) -> dict[str, object]:
     return {"family": family, "table": TABLE, **attributes}
 
 
-def _set_shape(family: str, name: str) -> dict[str, object]:
-    address = _ADDRESS_TYPE[family]
-    return {"type": [address, "ifname"] if name == _LOCAL else address, "flags": ["interval"]}
+def elements(verb: str, family: str, name: str, changed: Iterable[object]) -> list[Command]:
+    changed = list(changed)
+    return [{verb: {"element": in_table(family, name=name, elem=changed)}}] if changed else []
 
 
-def _elements(verb: str, family: str, name: str, elements: Iterable[object]) -> list[Command]:
-    elements = list(elements)
-    return [{verb: {"element": _in_table(family, name=name, elem=elements)}}] if elements else []
-
-
-def _prefix(subnet: str) -> dict[str, object]:
+def prefix(subnet: str) -> dict[str, object]:
     address, _slash, length = subnet.partition("/")
     return {"prefix": {"addr": address, "len": int(length)}}
 
 
-def _local(pair: tuple[str, str]) -> dict[str, object]:
-    subnet, bridge = pair
-    return {"concat": [_prefix(subnet), bridge]}
-
-
-def _subnet(family: str, element: Any) -> str | None:
+def subnet_of(family: str, element: Any) -> str | None:
     """A subnet as it was written; ``None`` for an element that isn't one (a range, say)."""
     if isinstance(element, str):
-        return f"{element}/{_ADDRESS_BITS[family]}"
-    prefix = element.get("prefix")
-    return f"{prefix['addr']}/{prefix['len']}" if prefix else None
+        return f"{element}/{ADDRESS_BITS[family]}"
+    shown = element.get("prefix")
+    return f"{shown['addr']}/{shown['len']}" if shown else None
 
 
-def _pair(family: str, element: Any) -> tuple[str, str] | None:
-    subnet, bridge = element["concat"]
-    written = _subnet(family, subnet)
-    return (written, bridge) if written and isinstance(bridge, str) else None
+def local_pair(pair: tuple[str, str]) -> dict[str, object]:
+    """An element of a set of subnets and interfaces."""
+    subnet, bridge = pair
+    return {"concat": [prefix(subnet), bridge]}
 
 
-def _of(family: str, masquerades: Iterable[Masquerade]) -> set[tuple[str, str]]:
-    return {
-        (masquerade.subnet, masquerade.bridge)
-        for masquerade in masquerades
-        if (":" in masquerade.subnet) == (family == "ip6")
-    }
+def read_local_pair(family: str, element: Any) -> tuple[str, str] | None:
+    concat = element.get("concat") if isinstance(element, dict) else None
+    if not concat or len(concat) != 2:
+        return None
+    subnet = subnet_of(family, concat[0])
+    return (subnet, str(concat[1])) if subnet else None
 
 
-def _outermost(subnets: set[str]) -> set[str]:
-    """The subnets that no other one contains."""
-    if len(subnets) < 2:
-        return subnets
-    import ipaddress  # 2 ms, and most hosts have one subnet a family
-
-    outermost: list[Any] = []
-    # In this order a subnet comes right after those that contain it.
-    for network in sorted(map(ipaddress.ip_network, subnets), key=lambda net: (net.network_address, net.prefixlen)):
-        if not outermost or not network.subnet_of(outermost[-1]):
-            outermost.append(network)
-    return set(map(str, outermost))
-
-
-def _contained(subnet: str, sources: set[str]) -> bool:
-    return subnet not in _outermost({subnet, *sources})
-
-
-def _refuse_nested(wanted: set[tuple[str, str]]) -> None:
-    subnets_of: dict[str, set[str]] = {}
-    for subnet, bridge in wanted:
-        subnets_of.setdefault(bridge, set()).add(subnet)
-    for bridge, subnets in sorted(subnets_of.items()):
-        for inner in sorted(subnets - _outermost(subnets)):
-            raise Refused(
-                f"bridge {bridge}: masquerading of {inner} was asked for together with that of a larger"
-                " subnet which contains it; leave out the smaller one"
-            )
-
-
-def _run(commands: list[Command]) -> list[dict[str, Any]]:
+def run(commands: Collection[Command], purpose: str) -> list[dict[str, Any]]:
     """Give ``commands`` to nft as one transaction and return what it listed."""
+    return _listed(_run(["nft", "-j", "-f", "-"], json.dumps({"nftables": list(commands)}), purpose))
+
+
+def run_script(lines: Collection[str], purpose: str) -> None:
+    """Give lines in nft's own language to nft as one transaction.
+
+    Its JSON up to 1.0.6 takes no map of concatenated data, though it shows one.
+    """
+    _run(["nft", "-f", "-"], "\n".join(lines) + "\n", purpose)
+
+
+def script(commands: Collection[Command]) -> list[str]:
+    """Return commands about whole tables, chains, sets and maps in nft's own language."""
+    lines = []
+    for command in commands:
+        ((verb, what),) = command.items()
+        ((kind, value),) = what.items()
+        words = [value["family"], *([value["table"]] if "table" in value else []), value["name"]]
+        lines.append(" ".join([verb, kind, *words]))
+    return lines
+
+
+def _run(argv: list[str], text: str, purpose: str) -> str:
     stderr = ""
     for _attempt in range(_ATTEMPTS):
-        nft = program.run(["nft", "-j", "-f", "-"], json.dumps({"nftables": commands}))
+        nft = program.run(argv, text)
         if nft is None:
-            raise _no_nft()
+            raise _no_nft(purpose)
         if nft.status == 0:
-            return _listed(nft.stdout)
+            return nft.stdout
         stderr = nft.stderr
         if _OVERTAKEN not in stderr:
             break
-    raise _refusal(stderr)
+    raise _refusal(stderr, purpose)
 
 
-def _no_nft() -> MissingFeature:
-    return MissingFeature("masquerading needs the program nft, which this host has not; install the package nftables")
+def _no_nft(purpose: str) -> MissingFeature:
+    return MissingFeature(f"{purpose} needs the program nft, which this host has not; install the package nftables")
 
 
 def _listed(output: str) -> list[dict[str, Any]]:
@@ -331,13 +200,13 @@ def _listed(output: str) -> list[dict[str, Any]]:
     return objects
 
 
-def _refusal(stderr: str) -> PipefitterError:
+def _refusal(stderr: str, purpose: str) -> PipefitterError:
     reason = next((line.partition("Error: ")[2] for line in stderr.splitlines() if "Error: " in line), stderr.strip())
     if "JSON support not compiled-in" in stderr:
-        return MissingFeature("masquerading needs an nft that speaks JSON, and this host's was built without it")
+        return MissingFeature(f"{purpose} needs an nft that speaks JSON, and this host's was built without it")
     if "No such file or directory" in reason or "not supported" in reason:
         return MissingFeature(
-            f"nft could not set up masquerading ({reason}); the kernel needs nf_tables with"
+            f"nft could not set up {purpose} ({reason}); the kernel needs nf_tables with"
             " nft_chain_nat and nft_masq, and sets with concatenated intervals (Linux 5.6)"
         )
     return PipefitterError(f"nft did not change the tables {TABLE}, and nothing was changed: {reason}")

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import Any
 
 from .. import engine
@@ -43,9 +44,13 @@ def converge(options: Mapping[str, Any], check: bool) -> Result:
 def _absent(name: str, force: bool, check: bool) -> Result:
     want = bridge.Bridge(name)
     with lock.held(check), Machine() as machine:
-        outcome = engine.converge(machine, lambda: observe(machine, want), lambda have: plan.absent(name, have, force), check)
+        outcome = engine.converge(machine, lambda: _observe_all(machine, want), lambda have: plan.absent(name, have, force), check)
         before = plan.describe(name, outcome.before)
         return Result(outcome.lines, {"bridge": before}, {"bridge": None}, {"bridge": None}, plan.orphan_warnings(name, outcome.before))
+
+
+def _observe_all(machine: Machine, want: bridge.Bridge) -> BridgeHave:
+    return replace(observe(machine, want), publications=machine.publications.read(needed=False)[0].of_bridge(want.name))
 
 
 def observe(machine: Machine, want: bridge.Bridge) -> BridgeHave:
@@ -60,7 +65,7 @@ def observe(machine: Machine, want: bridge.Bridge) -> BridgeHave:
     existing = links.get(want.name)
     return BridgeHave(
         namespace=host,
-        masquerades=machine.nftables.masquerades(needed=bool(want.masquerade)),
+        masquerades=machine.masquerades.in_effect(needed=bool(want.masquerade)),
         docker_families=families,
         docker_accepted=accepted,
         sysctls=_sysctls(machine, want, host),

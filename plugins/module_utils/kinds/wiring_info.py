@@ -52,7 +52,7 @@ def _observe_host(machine: Machine) -> BridgeHave:
     forwarding = [f"net/ipv4/conf/{link.name}/forwarding" for link in links.values() if link.kind == "bridge"]
     return BridgeHave(
         namespace=Namespace(links, netlink.addresses(links.values()), routes),
-        masquerades=machine.nftables.masquerades(needed=False),
+        masquerades=machine.masquerades.in_effect(needed=False),
         sysctls=machine.read_sysctls(HOST, forwarding),
     )
 

@@ -128,6 +128,28 @@ def gateway(option: str, text: str, version: int) -> str:
     return str(ip)
 
 
+def host_address(option: str, text: str, found: object) -> str:
+    """Return an address of the host that connections go to in canonical form; loopback and unspecified are such, too.
+
+    :raises InvalidOption: malformed, multicast, link-local (which link?) or IPv4-mapped.
+    """
+    try:
+        ip = netaddr.IPAddress(text, flags=netaddr.INET_PTON)
+    except (netaddr.AddrFormatError, ValueError, TypeError):
+        advice = f"has the host address {text!r}, which is not an IPv4 or IPv6 address; write it like 192.168.5.1 or fd00:5::1"
+        raise InvalidOption(option, found, advice) from None
+    value = int(ip)
+    if ip.version == IPV4:
+        wrong = "a multicast address" if value >> 28 == 0xE else "reserved" if value >> 28 == 0xF or (value >> 24 == 0 and value) else ""
+    elif value >> 118 == 0xFE80 >> 6:
+        wrong = "a link-local address"
+    else:
+        wrong = "a multicast address" if value >> 120 == 0xFF else "an IPv4-mapped address" if value >> 32 == 0xFFFF else ""
+    if wrong:
+        raise InvalidOption(option, found, f"has the host address {ip}, which is {wrong}; give a unicast address of the host")
+    return str(ip)
+
+
 def destination(option: str, text: str) -> str:
     """Return a route's destination as a canonical subnet (``default`` is not one: that is ``gateway``).
 

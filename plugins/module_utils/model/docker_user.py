@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, order=True)
 class AcceptedBridge:
-    """What comes from ``bridge`` is accepted where it stays on it or leaves by one of ``uplinks``, and so are the replies to it.
+    """What comes from ``bridge`` is accepted where it stays on it or leaves by one of ``uplinks``.
 
+    So are the replies to it, and what goes to its published ports.
     ``uplinks`` is sorted. Networks of Docker are none: unpublished ports and
     internal networks stay closed to our bridges as to each other.
 

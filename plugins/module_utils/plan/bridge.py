@@ -12,6 +12,7 @@ from ..model.bridge import Bridge
 from ..model.docker_user import AcceptedBridge
 from ..model.host import HOST, Link
 from ..model.masquerade import Masquerade
+from ..model.publication import PublicationRules
 from . import link_addresses
 from .bridge_have import LEAST_FORWARD_DELAY, BridgeHave, addresses_of, joining, routes_of, staying
 from .bridge_refusals import bridge_link, check_forward_delay, check_members, check_mtu, check_overlaps, check_prefixes
@@ -29,6 +30,7 @@ from .operations import (
     SetSysctl,
     on_link_first,
 )
+from .publication_operations import ChangePublications
 
 _ATTRIBUTES = ("stp", "forward_delay", "ageing_time", "multicast_snooping", "vlan_filtering")
 
@@ -101,6 +103,9 @@ def absent(name: str, have: BridgeHave, force: bool) -> list[Operation]:
     masquerades = tuple(sorted(nat for nat in have.masquerades if nat.bridge == name))
     if masquerades:
         operations.append(ChangeMasquerades(HOST, (), masquerades))
+    if have.publications:
+        # What else was set for them goes with the bridge: its sysctl, its ports' hairpin mode.
+        operations.append(ChangePublications(HOST, PublicationRules(), have.publications))
     accepted = tuple(sorted(entry for entry in have.docker_accepted if entry.bridge == name))
     if accepted:
         operations.append(ChangeDockerUser(HOST, (), accepted))

@@ -13,6 +13,7 @@ from ..model.bridge import FORWARD_DELAY, Bridge
 from ..model.docker_user import AcceptedBridge
 from ..model.host import Link, Namespace
 from ..model.masquerade import Masquerade
+from ..model.publication import PublicationRules
 from ..model.route import KERNEL_PROTOCOL, Route
 
 LEAST_FORWARD_DELAY = round(FORWARD_DELAY[0] * 100)
@@ -28,7 +29,8 @@ class BridgeHave:
     bridge that is still to be made are what it will inherit.
     ``unfit`` maps links that must not become ports to the reason.
     ``docker_families`` are those in which a DOCKER-USER chain
-    exists, ``docker_accepted`` what it lets pass for us.
+    exists, ``docker_accepted`` what it lets pass for us. ``publications`` are
+    the published ports of the bridge, read where it is to go.
     """
 
     namespace: Namespace
@@ -39,6 +41,7 @@ class BridgeHave:
     unfit: Mapping[str, str] = field(default_factory=dict)
     vlan_filtering: bool = True
     birth_link: str | None = None
+    publications: PublicationRules = PublicationRules()
 
     def link(self, name: str) -> Link | None:
         return self.namespace.links.get(name)

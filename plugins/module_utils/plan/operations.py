@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ..model.docker_user import AcceptedBridge
     from ..model.masquerade import Masquerade
     from ..model.ovs import OvsPort
+from ..model.publication import Flow, PublicationRules
 
 _FAMILY_NAMES = {"ip": "IPv4", "ip6": "IPv6"}
 
@@ -42,6 +43,12 @@ class Host(Protocol):
 
     def change_docker_user(self, add: Collection[AcceptedBridge], remove: Collection[AcceptedBridge]) -> None:
         """Change which bridges Docker's DOCKER-USER chain lets pass."""
+
+    def change_publications(self, add: PublicationRules, remove: PublicationRules, flows: Collection[Flow]) -> None:
+        """Change published ports in one transaction, and end UDP flows that go another way."""
+
+    def set_port_hairpin(self, port: str, on: bool) -> None:
+        """Switch the hairpin mode of a bridge port."""
 
     def change_ovs_ports(self, add: Sequence[OvsPort], change: Sequence[OvsPort], remove: Sequence[OvsPort]) -> None:
         """Change ports of Open vSwitch bridges in one transaction and wait until they are in effect."""

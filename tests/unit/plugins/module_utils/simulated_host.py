@@ -16,6 +16,7 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.model
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.host import HOST, MARK, Link
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.masquerade import Masquerade
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.ovs import OvsBridge, OvsPort
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.publication import PublicationRules
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.route import Route
 from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.simulated_kernel import KERNEL, SimKernel, SimLink, SimNamespace
 
@@ -34,7 +35,8 @@ class SimulatedHost:
         self.kernel.ovs_ports = self.ovs_ports  # type: ignore[assignment]
         self.announced: list[tuple[str, str, tuple[str, ...]]] = []
         # The mechanisms that kinds read from, as host.machine.Machine has them.
-        self.nftables = SimpleNamespace(masquerades=lambda needed=True: frozenset(self.masqueraded))
+        self.masquerades = SimpleNamespace(in_effect=lambda needed=True: frozenset(self.masqueraded))
+        self.publications = SimpleNamespace(read=lambda needed=True: (PublicationRules(), True))
         self.docker_user = SimpleNamespace(accepted_bridges=lambda: (self.docker_families, frozenset(self.docker_accepted)))
         self.ovsdb = SimpleNamespace(available=lambda: bool(self.ovs_bridges), read=lambda: (self._shown_ovs_bridges(), dict(self.ovs_ports)))
 

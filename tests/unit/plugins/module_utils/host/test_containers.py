@@ -255,7 +255,7 @@ def refusal(kind=Refused, **question):
 class TestDocker:
     def test_a_container_is_what_docker_says(self, docker_engine):
         found = containers.find(["web1"])
-        assert found == {"web1": containers.Container("docker", WEB1, "web1", 192, "running", {"app": "web"})}
+        assert found == {"web1": containers.Container("docker", WEB1, "web1", 192, "running", {"app": "web"}, ())}
         assert docker_engine.requests == ["/containers/web1/json"]
 
     def test_by_name_id_and_beginning_of_an_id(self, docker_engine):

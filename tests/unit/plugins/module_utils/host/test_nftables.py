@@ -11,8 +11,8 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.error
     MissingFeature,
     PipefitterError,
 )
-from ansible_collections.pipefitter.container_network.plugins.module_utils.host import nfnetlink, nftables
-from ansible_collections.pipefitter.container_network.plugins.module_utils.host.nftables import Nftables
+from ansible_collections.pipefitter.container_network.plugins.module_utils.host import nfnetlink, nftables, nftables_masquerade
+from ansible_collections.pipefitter.container_network.plugins.module_utils.host.nftables_masquerade import Masquerades
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.masquerade import Masquerade
 
 ONE = Masquerade("br0", "192.168.5.0/24")
@@ -40,22 +40,22 @@ def fixture_nft(monkeypatch):
 def test_a_host_without_nft_names_the_package(nft):
     nft(FileNotFoundError("nft"))
     with pytest.raises(MissingFeature, match="install the package nftables"):
-        Nftables().apply(add=[ONE])
+        Masquerades().apply(add=[ONE])
 
 
 def test_an_nft_that_hangs(nft):
     nft(subprocess.TimeoutExpired("nft", 30))
     with pytest.raises(PipefitterError, match="did not finish within 30 s"):
-        Nftables().apply(add=[ONE])
+        Masquerades().apply(add=[ONE])
 
 
 def test_a_transaction_that_was_overtaken_is_tried_again(nft):
     overtaken = (1, "", "Error: Could not process rule: Interrupted system call should be restarted\n")
     nft(overtaken, overtaken, (0, "", ""))
-    Nftables().apply(add=[ONE])
+    Masquerades().apply(add=[ONE])
     nft(*[overtaken] * 5)
     with pytest.raises(PipefitterError, match="nothing was changed"):
-        Nftables().apply(add=[ONE])
+        Masquerades().apply(add=[ONE])
 
 
 @pytest.mark.parametrize(
@@ -69,20 +69,20 @@ def test_a_transaction_that_was_overtaken_is_tried_again(nft):
 def test_what_is_missing_is_named(nft, stderr, sentence):
     nft((1, "", stderr))
     with pytest.raises(MissingFeature, match=sentence):
-        Nftables().apply(add=[ONE])
+        Masquerades().apply(add=[ONE])
 
 
 @pytest.mark.parametrize("error", nfnetlink._NO_NF_TABLES)
 def test_a_kernel_without_nf_tables(monkeypatch, error):
     monkeypatch.setattr(nfnetlink, "_ask", lambda _request: error)
     with pytest.raises(MissingFeature, match="nf_tables, which this kernel has not"):
-        Nftables().masquerades()
+        Masquerades().in_effect()
 
 
 def test_not_being_root(monkeypatch):
     monkeypatch.setattr(nfnetlink, "_ask", lambda _request: 1)
     with pytest.raises(PipefitterError, match="Operation not permitted.*root"):
-        Nftables().masquerades()
+        Masquerades().in_effect()
 
 
 @pytest.mark.parametrize(
@@ -96,4 +96,4 @@ def test_not_being_root(monkeypatch):
     ],
 )
 def test_outermost_subnets(subnets, outermost):
-    assert nftables._outermost(subnets) == outermost
+    assert nftables_masquerade._outermost(subnets) == outermost

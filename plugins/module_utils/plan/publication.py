@@ -1,0 +1,304 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: BSD-2-Clause
+"""From wanted publications and what the host shows to operations. Pure. Private to the collection."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..errors import Refused
+from ..model import addresses
+from ..model.docker_user import AcceptedBridge
+from ..model.host import HOST
+from ..model.publication import ANY, Hairpin, HostPort, Owner, Port, PublicationRules, Published
+from .operations import ChangeDockerUser, Operation, SetSysctl
+from .publication_operations import ChangePublications, SetPortHairpin
+
+_FAMILIES = (addresses.IPV4, addresses.IPV6)
+_EVERY = {ANY: _FAMILIES, "0.0.0.0": (addresses.IPV4,), "::": (addresses.IPV6,)}
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A container's interface with its addresses by family, and the ports to publish.
+
+    ``ports`` of ``None`` is all it has, where they are to go.
+    """
+
+    owner: Owner
+    ports: tuple[Port, ...] | None
+    addresses: Mapping[int, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class PortSeen:
+    """A port of the bridge that is ours, whose it is, and whether its hairpin mode is on."""
+
+    name: str
+    owner: Owner
+    hairpin: bool
+
+
+def _nobody(_host: HostPort) -> str:
+    return ""
+
+
+@dataclass(frozen=True)
+class PublicationHave:
+    """What the host shows of publications on a bridge.
+
+    ``rules`` are those of all bridges; ``whole`` is false where chains or
+    rules are missing. ``subnets`` are the bridge's. ``route_localnet`` is the
+    bridge's sysctl. ``bridged_filter`` is whether the host's firewall sees what is
+    bridged (br_netfilter). ``taken`` says who else has a port of the host.
+    """
+
+    bridge: str
+    bridge_ours: bool = False
+    rules: PublicationRules = PublicationRules()
+    whole: bool = True
+    subnets: tuple[str, ...] = ()
+    route_localnet: str | None = None
+    bridged_filter: bool = False
+    ports: tuple[PortSeen, ...] = ()
+    docker_families: frozenset[str] = frozenset()
+    docker_accepted: frozenset[AcceptedBridge] = frozenset()
+    reserved: frozenset[int] = frozenset()
+    taken: Callable[[HostPort], str] = _nobody
+
+    @property
+    def ours(self) -> PublicationRules:
+        return self.rules.of_bridge(self.bridge)
+
+
+def present(wants: Sequence[Wanted], have: PublicationHave, protect: bool, purge: bool) -> list[Operation]:
+    """Return what publishes exactly the ports wanted of each container named, and with ``purge`` of no other.
+
+    :raises Refused: a port is another's, a range is exhausted, or a container has no address of the family.
+    """
+    return _converge(have, goal(wants, have, protect, purge))
+
+
+def absent(wants: Sequence[Wanted] | None, have: PublicationHave) -> list[Operation]:
+    """Return what takes publications away, all of the bridge without ``wants``."""
+    return _converge(have, remaining(wants, have))
+
+
+def goal(wants: Sequence[Wanted], have: PublicationHave, protect: bool, purge: bool) -> PublicationRules:
+    """Return what our tables are to hold for the bridge."""
+    named = {want.owner for want in wants}
+    kept = frozenset() if purge else frozenset(one for one in have.ours.published if one.owner not in named)
+    others = (have.rules.published - have.ours.published) | kept
+    published = kept | _allocate(wants, have, others)
+    return _around(published, have, protect)
+
+
+def remaining(wants: Sequence[Wanted] | None, have: PublicationHave) -> PublicationRules:
+    """Return what is left of the bridge without ``wants``; protection goes with the last publication."""
+    if wants is None:
+        return PublicationRules()
+    left = frozenset(one for one in have.ours.published if not any(_is_of(one, want) for want in wants))
+    return _around(left, have, bool(have.ours.protected)) if left else PublicationRules()
+
+
+def _is_of(one: Published, want: Wanted) -> bool:
+    if one.owner != want.owner:
+        return False
+    return want.ports is None or any(_is_for(one, port) for port in want.ports)
+
+
+def _is_for(one: Published, port: Port) -> bool:
+    return (
+        one.host.protocol == port.protocol
+        and one.port == port.container_port
+        and port.lowest <= one.host.port <= port.highest
+        and one.host.family in _families(port)
+        and one.host.address == _address(port)
+    )
+
+
+def _around(published: frozenset[Published], have: PublicationHave, protect: bool) -> PublicationRules:
+    """Return the rules that go with publications of a bridge."""
+    bridge = frozenset((have.bridge,))
+    versions = {one.host.family for one in published}
+    hairpins = frozenset(Hairpin(have.bridge, subnet) for subnet in have.subnets if addresses.family(subnet) in versions)
+    loopback = any(_from_loopback(one.host) for one in published)
+    # On a bridge of ours the sysctl is ours too: after somebody flushed the ruleset nothing else remembers it.
+    opened = loopback and (have.bridge_ours or have.bridge in have.rules.opened or have.route_localnet == "0")
+    none: frozenset[str] = frozenset()
+    return PublicationRules(published, hairpins, bridge if protect else none, bridge if loopback else none, bridge if opened else none)
+
+
+def _from_loopback(host: HostPort) -> bool:
+    return host.family == addresses.IPV4 and (host.address == ANY or host.address.startswith("127."))
+
+
+# ---- which port of the host
+
+
+def _allocate(wants: Sequence[Wanted], have: PublicationHave, others: Iterable[Published]) -> frozenset[Published]:
+    claims = _Claims(others, have)
+    for want in wants:
+        for port in want.ports or ():
+            if port.is_fixed:
+                claims.fixed(want, port)
+    floating = [(want, port) for want in wants for port in want.ports or () if not port.is_fixed]
+    # Those that have one keep it, before others choose.
+    for want, port in [(want, port) for want, port in floating if not claims.keep(want, port)]:
+        claims.choose(want, port)
+    return frozenset(claims.published)
+
+
+class _Claims:
+    """Who gets which port of the host, as it is decided port by port."""
+
+    def __init__(self, others: Iterable[Published], have: PublicationHave) -> None:
+        self.published: set[Published] = set()
+        self._have = have
+        self._by_port: dict[tuple[int, str, int], list[Published]] = {}
+        for one in others:
+            self._note(one)
+        self._held = {one.host for one in have.ours.published}
+        self._current: dict[tuple[Owner, str, int], list[Published]] = {}
+        for one in sorted(have.ours.published):
+            self._current.setdefault((one.owner, one.host.protocol, one.port), []).append(one)
+        self._next: dict[tuple[str, int, str], int] = {}
+
+    def fixed(self, want: Wanted, port: Port) -> None:
+        for one in self._elements(want, port, port.lowest):
+            who = self._who(one.host)
+            if who:
+                raise Refused(f"ports: {one.host} was asked for {want.owner}, and {who} has it; choose another host port, or free that one")
+            self._claim(one)
+
+    def keep(self, want: Wanted, port: Port) -> bool:
+        for current in self._current.get((want.owner, port.protocol, port.container_port), ()):
+            if _is_for(current, port) and current not in self.published and self._take(want, port, current.host.port):
+                return True
+        return False
+
+    def choose(self, want: Wanted, port: Port) -> None:
+        span = (port.host_ip, port.lowest, port.protocol)
+        for number in range(self._next.get(span, port.lowest), port.highest + 1):
+            if number not in self._have.reserved and self._take(want, port, number):
+                self._next[span] = number + 1
+                return
+        raise Refused(
+            f"ports: no port of {port.lowest}-{port.highest}/{port.protocol} is free for port {port.container_port} of {want.owner}; widen the range"
+        )
+
+    def _take(self, want: Wanted, port: Port, number: int) -> bool:
+        elements = list(self._elements(want, port, number))
+        if any(self._who(one.host) for one in elements):
+            return False
+        for one in elements:
+            self._claim(one)
+        return True
+
+    def _claim(self, one: Published) -> None:
+        self.published.add(one)
+        self._note(one)
+
+    def _note(self, one: Published) -> None:
+        self._by_port.setdefault((one.host.family, one.host.protocol, one.host.port), []).append(one)
+
+    def _who(self, host: HostPort) -> str:
+        for one in self._by_port.get((host.family, host.protocol, host.port), ()):
+            if one.host.meets(host):
+                return f"the publication of port {one.port} of {one.owner} on {one.owner.bridge}"
+        return "" if host in self._held else self._have.taken(host)
+
+    @staticmethod
+    def _elements(want: Wanted, port: Port, number: int) -> Iterator[Published]:
+        versions = [version for version in _families(port) if version in want.addresses]
+        if not versions:
+            asked = " or ".join(f"IPv{version}" for version in _families(port))
+            where = f"{want.owner.interface} has no {asked} address on {want.owner.bridge}"
+            raise Refused(f"ports: {port} was asked for {want.owner}, whose {where}; attach it with one first")
+        for version in versions:
+            yield Published(HostPort(version, _address(port), port.protocol, number), want.addresses[version], port.container_port, want.owner)
+
+
+def _families(port: Port) -> tuple[int, ...]:
+    return _EVERY.get(port.host_ip) or (addresses.family(port.host_ip),)
+
+
+def _address(port: Port) -> str:
+    return ANY if port.host_ip in _EVERY else port.host_ip
+
+
+# ---- operations, in the order they are carried out
+
+
+def _converge(have: PublicationHave, wanted: PublicationRules) -> list[Operation]:
+    shown = have.ours
+    add = wanted if not have.whole else wanted - shown
+    remove = shown - wanted
+    operations: list[Operation] = []
+    name = f"net/ipv4/conf/{have.bridge}/route_localnet"
+    close = not wanted.loopback and have.route_localnet == "1" and (have.bridge in have.rules.opened or have.bridge_ours)
+    if close:
+        # Before the rule goes that keeps containers from the host's loopback.
+        operations.append(SetSysctl(HOST, name, "0", "1"))
+    if add or remove or not have.whole:
+        operations.append(ChangePublications(HOST, add, remove, not have.whole))
+    if wanted.loopback and have.route_localnet == "0":
+        operations.append(SetSysctl(HOST, name, "1", "0"))
+    return operations + _hairpin_operations(have, wanted) + _docker_operations(have, wanted)
+
+
+def _hairpin_operations(have: PublicationHave, wanted: PublicationRules) -> list[Operation]:
+    """A container that connects to its own published port: where the bridge hands its frames to the firewall, they are
+    translated before they are bridged, and then have to leave by the port they came in by."""
+    owners = {one.owner for one in wanted.published}
+    operations: list[Operation] = []
+    for port in have.ports:
+        wants_it = port.owner in owners
+        if wants_it != port.hairpin and (have.bridged_filter or not wants_it):
+            operations.append(SetPortHairpin(HOST, port.name, wants_it, str(port.owner)))
+    return operations
+
+
+def _docker_operations(have: PublicationHave, wanted: PublicationRules) -> list[Operation]:
+    """On a bridge of ours container_bridge has Docker let it pass; on another it goes with the last publication."""
+    mine = {one for one in have.docker_accepted if one.bridge == have.bridge}
+    if wanted.published:
+        missing = {AcceptedBridge(family, have.bridge) for family in have.docker_families} - mine
+        return [ChangeDockerUser(HOST, tuple(sorted(missing)), ())] if missing else []
+    if mine and not have.bridge_ours and have.ours.published:
+        return [ChangeDockerUser(HOST, (), tuple(sorted(mine)))]
+    return []
+
+
+# ---- what is told
+
+
+def describe(rules: PublicationRules) -> list[dict[str, Any]]:
+    """Return publications as options that give them back, a container's interface each."""
+    by_owner: dict[Owner, list[Published]] = {}
+    for one in rules.published:
+        by_owner.setdefault(one.owner, []).append(one)
+    return [
+        {
+            owner.kind: int(owner.value) if owner.kind == "pid" else owner.value,
+            "bridge": owner.bridge,
+            "interface": owner.interface,
+            "ports": _described_ports(by_owner[owner]),
+        }
+        for owner in sorted(by_owner)
+    ]
+
+
+def _described_ports(published: Iterable[Published]) -> list[dict[str, Any]]:
+    versions: dict[tuple[int, str, str, int], set[int]] = {}
+    for one in published:
+        versions.setdefault((one.host.port, one.host.protocol, one.host.address, one.port), set()).add(one.host.family)
+    described = []
+    for (number, protocol, address, port), held in sorted(versions.items()):
+        entry: dict[str, Any] = {"host_port": number, "container_port": port, "protocol": protocol}
+        if address or len(held) == 1:
+            entry["host_ip"] = address or ("0.0.0.0" if addresses.IPV4 in held else "::")
+        described.append(entry)
+    return described

@@ -1,0 +1,73 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: BSD-2-Clause
+"""What publishing ports does to a host. Private to the collection."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..model.publication import Flow, PublicationRules, Published
+from .operations import Host, Operation
+
+
+@dataclass(frozen=True)
+class ChangePublications(Operation):
+    """One transaction. What of ``remove`` has its port of the host in ``add`` is led to its new target.
+
+    ``repair`` is true where chains, rules or sets were taken out of our tables.
+    """
+
+    add: PublicationRules
+    remove: PublicationRules
+    repair: bool = False
+
+    def lines(self) -> list[str]:
+        old = {one.host: one for one in self.remove.published}
+        new = {one.host: one for one in self.add.published}
+        lines = ["repair the rules of published ports"] if self.repair else []
+        lines += [_line(one, old.get(one.host)) for one in sorted(self.add.published)]
+        lines += [f"stop publishing {one.host}, which led to {one}" for one in sorted(self.remove.published) if one.host not in new]
+        lines += [f"send connections from {one.subnet} to published ports back into {one.bridge} with the host's address" for one in sorted(self.add.hairpins)]
+        lines += [f"no longer send connections from {one.subnet} back into {one.bridge}" for one in sorted(self.remove.hairpins)]
+        lines += [f"let only published ports be reached from outside of {bridge}" for bridge in sorted(self.add.protected)]
+        lines += [f"no longer keep what is outside of {bridge} from ports that are not published" for bridge in sorted(self.remove.protected)]
+        lines += [f"send connections from 127.0.0.1 to published ports into {bridge}" for bridge in sorted(self.add.loopback)]
+        lines += [f"no longer send connections from 127.0.0.1 into {bridge}" for bridge in sorted(self.remove.loopback)]
+        # Which bridges had their route_localnet set is said where it is set.
+        return lines or [f"note for which bridges route_localnet was set: {', '.join(sorted(self.add.opened | self.remove.opened))}"]
+
+    def do(self, host: Host) -> None:
+        host.change_publications(self.add, self.remove, self._flows())
+
+    def undo(self, host: Host) -> None:
+        ChangePublications(self.place, self.remove, self.add).do(host)
+
+    def _flows(self) -> tuple[Flow, ...]:
+        """Return the UDP flows that would go on as before: to what was removed, and past what was added."""
+        removed = [Flow(one.host, one.address, one.port) for one in self.remove.published - self.add.published if one.host.protocol == "udp"]
+        added = [Flow(one.host) for one in self.add.published - self.remove.published if one.host.protocol == "udp"]
+        return tuple(removed + added)
+
+
+def _line(one: Published, old: Published | None) -> str:
+    if old is None:
+        return f"publish {one.host} to {one}"
+    return f"lead {one.host} to {one} instead of {old}"
+
+
+@dataclass(frozen=True)
+class SetPortHairpin(Operation):
+    """``container`` is whose port it is."""
+
+    port: str
+    on: bool
+    container: str
+
+    def what(self) -> str:
+        return f"switch the hairpin mode of {self.port} {'on' if self.on else 'off'}, the port of {self.container}"
+
+    def do(self, host: Host) -> None:
+        host.set_port_hairpin(self.port, self.on)
+
+    def undo(self, host: Host) -> None:
+        host.set_port_hairpin(self.port, not self.on)

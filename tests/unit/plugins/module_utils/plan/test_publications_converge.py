@@ -1,0 +1,139 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Publications converge, whatever is wanted, published before and taken by others: carried out, a plan leaves nothing to plan."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from ansible_collections.pipefitter.container_network.plugins.module_utils.errors import Refused
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.docker_user import AcceptedBridge
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.publication import HostPort, Port, PublicationRules, owner
+from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import publication as plan
+from ansible_collections.pipefitter.container_network.plugins.module_utils.plan.publication import PortSeen, PublicationHave, Wanted
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+_OWNERS = [owner("br0", "eth1", "container", name) for name in ("one", "two", "three")]
+_ADDRESSES = {4: "192.168.5.", 6: "fd00:5::"}
+
+_ports = st.builds(
+    lambda host_ip, low, width, inner, protocol: Port(host_ip, low, low + width, inner, protocol),
+    st.sampled_from(["", "", "0.0.0.0", "::", "127.0.0.1", "10.0.0.5", "fd00::5"]),
+    st.integers(8000, 8006),
+    st.sampled_from([0, 0, 3]),
+    st.integers(80, 82),
+    st.sampled_from(["tcp", "tcp", "udp"]),
+)
+
+
+@st.composite
+def _wants(draw):
+    wants = []
+    for number, whose in enumerate(_OWNERS):
+        if draw(st.booleans()):
+            families = draw(st.sampled_from([(4,), (4, 6), (4, 6)]))
+            addresses = {family: f"{_ADDRESSES[family]}{draw(st.sampled_from([11, 21])) + number}" for family in families}
+            wants.append(Wanted(whose, tuple(draw(st.lists(_ports, max_size=4))), addresses))
+    return wants
+
+
+class _Host:
+    """What operations of publications change, in memory."""
+
+    def __init__(self, have: PublicationHave) -> None:
+        self.have = have
+
+    def change_publications(self, add, remove, _flows):
+        gone = replace(remove, published=remove.published - add.published)
+        replaced = {one.host for one in add.published}
+        kept = frozenset(one for one in (self.have.rules - gone).published if one.host not in replaced)
+        rules = replace((self.have.rules - gone), published=kept) | add
+        self.have = replace(self.have, rules=rules, whole=True)
+
+    def write_sysctl(self, _place, name, value):
+        assert name == "net/ipv4/conf/br0/route_localnet"
+        self.have = replace(self.have, route_localnet=value)
+
+    def set_port_hairpin(self, port, on):
+        self.have = replace(self.have, ports=tuple(replace(one, hairpin=on) if one.name == port else one for one in self.have.ports))
+
+    def change_docker_user(self, add, remove):
+        self.have = replace(self.have, docker_accepted=(self.have.docker_accepted | set(add)) - set(remove))
+
+
+_haves = st.builds(
+    lambda ours, localnet, filtered, families, hairpins, taken: PublicationHave(
+        "br0",
+        bridge_ours=ours,
+        subnets=("192.168.5.0/24", "fd00:5::/64"),
+        route_localnet=localnet,
+        bridged_filter=filtered,
+        ports=tuple(PortSeen(f"pf{number}", whose, on) for number, (whose, on) in enumerate(zip(_OWNERS, hairpins))),
+        docker_families=families,
+        taken=lambda host: "a process" if host.port in taken else "",
+    ),
+    st.booleans(),
+    st.sampled_from(["0", "1"]),
+    st.booleans(),
+    st.frozensets(st.sampled_from(["ip", "ip6"])),
+    st.lists(st.booleans(), min_size=3, max_size=3),
+    st.frozensets(st.integers(8000, 8010), max_size=2),
+)
+
+
+def _carry_out(operations, host):
+    for operation in operations:
+        assert all(operation.lines())
+        operation.do(host)
+
+
+@given(_haves, _wants(), _wants(), st.booleans(), st.booleans(), st.booleans())
+@settings(max_examples=400, deadline=None)
+def test_a_plan_leaves_nothing_to_plan_and_its_way_back_leads_back(have, before, wants, protect, purge, whole):
+    host = _Host(have)
+    for round_of, options in ((before, (True, False)), (wants, (protect, purge))):
+        host.have = replace(host.have, whole=whole or not host.have.rules)
+        try:
+            operations = plan.present(round_of, host.have, *options)
+        except Refused as refusal:
+            assert str(refusal).startswith("ports: ")
+            continue
+        start = host.have
+        _carry_out(operations, host)
+        assert plan.present(round_of, host.have, *options) == []
+        assert plan.describe(plan.goal(round_of, start, *options)) == plan.describe(host.have.ours)
+        hosts = [one.host for one in host.have.rules.published]
+        assert not any(one.meets(other) for number, one in enumerate(hosts) for other in hosts[:number])
+        if start.whole:
+            end = host.have
+            for operation in reversed(operations):
+                operation.undo(host)
+            assert host.have == start
+            host.have = end
+    named = [Wanted(want.owner, None) for want in wants]
+    _carry_out(plan.absent(named, host.have), host)
+    assert plan.absent(named, host.have) == []
+    assert not {one.owner for one in host.have.rules.published} & {want.owner for want in wants}
+    _carry_out(plan.absent(None, host.have), host)
+    assert not host.have.rules and plan.absent(None, host.have) == []
+    assert not any(port.hairpin for port in host.have.ports)
+
+
+def test_dockers_chain_keeps_what_is_another_modules():
+    accepted = frozenset({AcceptedBridge("ip", "br0")})
+    have = PublicationHave("br0", bridge_ours=True, docker_families=frozenset({"ip"}), docker_accepted=accepted)
+    host = _Host(have)
+    _carry_out(plan.present([Wanted(_OWNERS[0], (Port("", 80, 80, 80, "tcp"),), {4: "192.168.5.11"})], have, True, False), host)
+    _carry_out(plan.absent(None, host.have), host)
+    assert host.have.docker_accepted == accepted
+
+
+def test_other_bridges_are_in_the_way_and_left_alone():
+    theirs = plan.goal([Wanted(owner("br1", "eth1", "container", "one"), (Port("", 80, 80, 80, "tcp"),), {4: "10.0.0.2"})], PublicationHave("br1"), True, False)
+    have = PublicationHave("br0", rules=theirs)
+    with pytest.raises(Refused, match="the publication of port 80 of container one on br1 has it"):
+        plan.present([Wanted(_OWNERS[0], (Port("10.0.0.5", 80, 80, 80, "tcp"),), {4: "192.168.5.11"})], have, True, False)
+    assert plan.present([], have, False, True) == [] and plan.absent(None, have) == []
+    assert PublicationRules() == have.ours and HostPort(4, "", "tcp", 80) in {one.host for one in theirs.published}
