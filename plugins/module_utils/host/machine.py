@@ -21,11 +21,13 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from ..model.docker_user import AcceptedBridge
+    from ..model.icc_rules import IccRules
     from ..model.masquerade import Masquerade
     from ..model.ovs import OvsPort
     from ..model.publication import Flow, PublicationRules
     from .announce import Announcer
     from .docker_user import DockerUser
+    from .nftables_icc import IccTables
     from .nftables_masquerade import Masquerades
     from .nftables_publication import Publications
     from .offload import Offloads
@@ -62,6 +64,12 @@ class Machine:
         from .nftables_publication import Publications
 
         return Publications()
+
+    @cached_property
+    def icc(self) -> IccTables:
+        from .nftables_icc import IccTables
+
+        return IccTables()
 
     @cached_property
     def docker_user(self) -> DockerUser:
@@ -137,6 +145,9 @@ class Machine:
         from . import bridge_port
 
         bridge_port.set_hairpin(port, on)
+
+    def change_icc_rules(self, rules: IccRules) -> None:
+        self.icc.apply(rules)
 
     def change_docker_user(self, add: Collection[AcceptedBridge], remove: Collection[AcceptedBridge]) -> None:
         self.docker_user.apply(add, remove)

@@ -15,7 +15,7 @@ from ..model import names
 from ..model.host import MARK, Link
 from ..model.limits import MTU
 from ..model.route import DEFAULT, DEFAULT_METRIC, Route
-from . import rtnetlink
+from . import neighbours, rtnetlink
 from .namespace import scratch
 from .rtnetlink import KernelError, RouteSocket
 
@@ -195,8 +195,21 @@ class NetworkNamespace:
         mac: str | None = None,
         master: str | None = None,
         alias: str | None = None,
+        isolated: bool | None = None,
     ) -> None:
-        """Change what is given; ``master`` '' takes the link out of its bridge."""
+        """Change what is given; ``master`` '' takes the link out of its bridge.
+
+        With ``master`` and ``isolated``, nothing passes the port before it is
+        isolated: the kernel takes that flag only from what is a port already,
+        so the link joins down. It stays so unless ``up`` is given.
+        """
+        if master and isolated:
+            self.set_link(name, up=False)
+            self.set_link(name, master=master)
+        if isolated is not None:
+            self._change_named(f"{'isolate' if isolated else 'no longer isolate'} {name}", name, [_isolation(isolated)])
+        if master and isolated:
+            master = None
         header: dict[str, int] = {}
         attributes: list[tuple[str, Any]] = []
         if up is not None:
@@ -213,6 +226,8 @@ class NetworkNamespace:
             attributes.append(("IFLA_MASTER", self._index(master) if master else 0))
         if alias is not None:
             attributes.append(("IFLA_IFALIAS", alias))
+        if not attributes and not header:
+            return
         try:
             self._change_named(f"change {name}", name, attributes, header)
         except KernelError:
@@ -300,6 +315,27 @@ class NetworkNamespace:
         except KernelError as error:
             if error.code != errno.EADDRNOTAVAIL:
                 raise
+
+    def neighbours(self) -> frozenset[tuple[str, str, str]]:
+        """Return link, address and MAC of the neighbours that were learned on links of ``links()``."""
+        by_index = {index: name for name, index in self._indexes.items()}
+        return frozenset((by_index[index], address, mac) for index, address, mac in neighbours.learned(self._socket) if index in by_index)
+
+    def forget_neighbour(self, link: str, address: str) -> None:
+        """Let a link ask anew for an address when it next sends to it."""
+        self._with_index(link, lambda index: neighbours.forget(self._socket, index, address, link))
+
+    def proxy_neighbours(self, link: str) -> frozenset[str]:
+        """Return the IPv6 addresses for which the host answers on a link because we asked it to."""
+        return neighbours.shown(self._socket, self._index(link))
+
+    def add_proxy_neighbour(self, link: str, address: str) -> None:
+        """Let the host answer neighbour solicitations for an IPv6 address on a link."""
+        self._with_index(link, lambda index: neighbours.add(self._socket, index, address, link))
+
+    def remove_proxy_neighbour(self, link: str, address: str) -> None:
+        """Let it no longer answer; an entry that is gone already is as good."""
+        self._with_index(link, lambda index: neighbours.remove(self._socket, index, address, link))
 
     def set_route(self, route: Route) -> None:
         """Add a route, or put it in the place of the one with the same destination and metric, in one step."""
@@ -419,7 +455,18 @@ def _link(entry: Any) -> Link:
         peer=value("IFLA_LINK", 0),
         peer_namespace=value("IFLA_LINK_NETNSID", None),
         bridge=_bridge(info) if kind == "bridge" else {},
+        isolated=info is not None and info.get_attr("IFLA_INFO_SLAVE_KIND") == "bridge" and _is_isolated(info),
     )
+
+
+def _is_isolated(info: Any) -> bool:
+    data = _nested(info, "IFLA_INFO_SLAVE_DATA")
+    return data is not None and bool(data.get_attr("IFLA_BRPORT_ISOLATED"))
+
+
+def _isolation(isolated: bool) -> tuple[str, Any]:
+    data = {"attrs": [("IFLA_BRPORT_ISOLATED", int(isolated))]}
+    return ("IFLA_LINKINFO", {"attrs": [("IFLA_INFO_SLAVE_KIND", "bridge"), ("IFLA_INFO_SLAVE_DATA", data)]})
 
 
 def _alternative_names(properties: Any) -> tuple[str, ...]:

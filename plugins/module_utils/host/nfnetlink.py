@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 pipefitter contributors
 # SPDX-License-Identifier: BSD-2-Clause
-"""Whether an nf_tables table or chain exists, asked of the kernel. Private to the collection.
+"""Whether an nf_tables table, chain or set exists, asked of the kernel. Private to the collection.
 
 Two questions are asked at the beginning of nearly every run, mostly to be
 answered with no. Over netlink an answer costs some 50 microseconds; the
@@ -22,9 +22,10 @@ _NETLINK_NETFILTER = 12
 _NLMSG_ERROR = 2
 _NLM_F_REQUEST = 1
 _SUBSYSTEM_NFTABLES = 10 << 8
-_GETTABLE, _GETCHAIN = 1, 4
+_GETTABLE, _GETCHAIN, _GETSET = 1, 4, 10
 _TABLE_NAME = 1  # NFTA_TABLE_NAME
 _CHAIN_TABLE, _CHAIN_NAME = 1, 3  # NFTA_CHAIN_TABLE, NFTA_CHAIN_NAME
+_SET_TABLE, _SET_NAME = 1, 2  # NFTA_SET_TABLE, NFTA_SET_NAME
 _FAMILY = {"ip": socket.AF_INET, "ip6": socket.AF_INET6}
 # nfnetlink answers EINVAL for a subsystem that it has not and can't load.
 _NO_NF_TABLES = (errno.EINVAL, errno.EOPNOTSUPP, errno.EPROTONOSUPPORT, errno.EAFNOSUPPORT)
@@ -41,6 +42,11 @@ def table_exists(family: str, table: str) -> bool:
 def chain_exists(family: str, table: str, chain: str) -> bool:
     """As ``table_exists``, for one chain of a table."""
     return _exists(family, _GETCHAIN, ((_CHAIN_TABLE, table), (_CHAIN_NAME, chain)))
+
+
+def set_exists(family: str, table: str, name: str) -> bool:
+    """As ``table_exists``, for one set (or map) of a table."""
+    return _exists(family, _GETSET, ((_SET_TABLE, table), (_SET_NAME, name)))
 
 
 def _exists(family: str, message: int, names: tuple[tuple[int, str], ...]) -> bool:

@@ -3,8 +3,8 @@
 """Our nftables tables, through the program ``nft`` and its JSON. Private to the collection.
 
 One table a family, ``ip pipefitter`` and ``ip6 pipefitter``, shared by several
-concerns, a file each: ``nftables_masquerade`` and ``nftables_publication``. Here
-is what they have in common: one listing, one transaction, and the care for what
+concerns, a file each: ``nftables_masquerade``, ``nftables_publication`` and
+``nftables_icc``. Here is what they have in common: one listing, one transaction, and the care for what
 others put into a table of this name. That is left alone, and keeps the table
 from being deleted.
 """

@@ -27,6 +27,7 @@ from ..errors import MissingFeature, PipefitterError
 RTM_NEWLINK, RTM_DELLINK, RTM_GETLINK = 16, 17, 18
 RTM_NEWADDR, RTM_DELADDR, RTM_GETADDR = 20, 21, 22
 RTM_NEWROUTE, RTM_DELROUTE, RTM_GETROUTE = 24, 25, 26
+RTM_NEWNEIGH, RTM_DELNEIGH, RTM_GETNEIGH = 28, 29, 30
 RTM_GETNSID = 90
 RTM_NEWLINKPROP, RTM_DELLINKPROP = 108, 109
 
@@ -54,7 +55,7 @@ _NETLINK_CAP_ACK, _NETLINK_EXT_ACK, _NETLINK_GET_STRICT_CHK = 10, 11, 12
 _DUMP_TRIES = 20
 
 # Bytes of the fixed header that each message begins with.
-_FIXED = {"ifinfmsg": 16, "ifaddrmsg": 8, "rtmsg": 12}
+_FIXED = {"ifinfmsg": 16, "ifaddrmsg": 8, "rtmsg": 12, "ndmsg": 12}
 
 _PACKAGES = ("pyroute2", "pr2modules")
 """Where pyroute2 has its messages; the latter in 0.6."""
@@ -158,7 +159,14 @@ class RouteSocket:
 
         :raises KernelError: the kernel refused.
         """
-        self._send(_encoded(kind, name, NLM_F_REQUEST | NLM_F_ACK | flags, header, attributes))
+        self._request(what, _encoded(kind, name, NLM_F_REQUEST | NLM_F_ACK | flags, header, attributes))
+
+    def request_payload(self, what: str, kind: int, flags: int, payload: bytes) -> None:
+        """As ``request``, for what pyroute2 has no words for: ``payload`` is all that follows the netlink header."""
+        self._request(what, bytearray(_HEADER.pack(_HEADER.size + len(payload), kind, NLM_F_REQUEST | NLM_F_ACK | flags, 0, 0) + payload))
+
+    def _request(self, what: str, request: bytearray) -> None:
+        self._send(request)
         for kind_received, flags_received, data in self._receive():
             if kind_received == _NLMSG_ERROR:
                 code = _CODE.unpack_from(data, _HEADER.size)[0]

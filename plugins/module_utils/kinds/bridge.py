@@ -12,10 +12,13 @@ from .. import engine
 from ..host import lock, management
 from ..host.machine import Machine
 from ..host.netlink import supports_vlan_filtering
-from ..model import addresses, bridge, names
+from ..model import bridge, names
 from ..model.host import HOST, Namespace
+from ..model.icc_rules import IccRules
 from ..plan import bridge as plan
+from ..plan import forwarding
 from ..plan.bridge_have import BridgeHave
+from .forwarding_seen import read_before_switching
 from .result import Result
 
 
@@ -72,6 +75,7 @@ def observe(machine: Machine, want: bridge.Bridge) -> BridgeHave:
         unfit=_unfit(machine, want.members, host) if want.members else {},
         vlan_filtering=want.vlan_filtering is None or (_shows_filtering(existing) if existing else supports_vlan_filtering()),
         birth_link=birth_name if birth_name in links else None,
+        icc=machine.icc.read() if machine.icc.isolated_bridges() else IccRules(),
     )
 
 
@@ -93,15 +97,11 @@ def _sysctls(machine: Machine, want: bridge.Bridge, host: Namespace) -> dict[str
     own = ["net/ipv4/conf/{}/forwarding", "net/ipv6/conf/{}/forwarding", "net/ipv6/conf/{}/disable_ipv6"]
     # A link that is still to be made inherits the defaults.
     whose = want.name if want.name in host.links else "default"
-    switches = ("net/ipv4/ip_forward", "net/ipv6/conf/all/forwarding")
+    switches = (forwarding.IPV4_SWITCH, forwarding.IPV6_SWITCH)
     shown = machine.read_sysctls(HOST, [*switches, *(name.format(whose) for name in own)])
     for name in own:
         if name.format(whose) in shown:
             shown[name.format(want.name)] = shown[name.format(whose)]
-    if want.ip_forward:
-        if any(shown.get(switch) == "0" for switch in switches):
-            # The host's switch sets them all, and so does taking it back.
-            shown.update(machine.read_sysctls(HOST, [f"net/ipv{version}/conf/{link}/forwarding" for version in (4, 6) for link in host.links]))
-        advertised = {route.link for route in host.routes if addresses.family(route.destination) == addresses.IPV6 and route.is_default}
-        shown.update(machine.read_sysctls(HOST, [f"net/ipv6/conf/{link}/accept_ra" for link in sorted(advertised) if link in host.links]))
+    if want.ip_forward and any(shown.get(switch) == "0" for switch in switches):
+        shown.update(read_before_switching(machine, host))
     return shown

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -40,9 +40,16 @@ def pin_all(machine: Machine, wants: Sequence[Attachment], must_run: bool, patie
     :raises Refused: a container is missing, has stopped or shares the host's
         network; with ``must_run`` false the first two make ``place`` ``None``.
     """
-    targets = {want.target for want in wants}
+    places, inodes = pin_targets(machine, {want.target for want in wants}, must_run, patience)
+    return [Pinned(want, *places[want.target], inodes.get(places[want.target][0] or "")) for want in wants]
+
+
+def pin_targets(
+    machine: Machine, targets: Collection[Target], must_run: bool, patience: float
+) -> tuple[dict[Target, tuple[str | None, str]], dict[str, int]]:
+    """Return place and identity of each container, and the inode of each place's namespace; as ``pin_all``."""
     namespace.raise_open_file_limit(len(targets))
-    found = _containers(targets)
+    found = containers_of(targets)
     places: dict[Target, tuple[str | None, str]] = {}
     by_inode: dict[int, str] = {}
     inodes: dict[str, int] = {}
@@ -60,7 +67,7 @@ def pin_all(machine: Machine, wants: Sequence[Attachment], must_run: bool, patie
         inodes[place] = pinned.inode
         machine.pin(place, pinned)
         places[target] = (place, identity)
-    return [Pinned(want, *places[want.target], inodes.get(places[want.target][0] or "")) for want in wants]
+    return places, inodes
 
 
 def refuse_left(machine: Machine, pinned: Sequence[Pinned]) -> None:
@@ -77,7 +84,8 @@ def refuse_left(machine: Machine, pinned: Sequence[Pinned]) -> None:
             )
 
 
-def _containers(targets: Iterable[Target]) -> dict[Target, Container | None]:
+def containers_of(targets: Iterable[Target]) -> dict[Target, Container | None]:
+    """Return what the engines say of those targets that are containers, ``None`` for one that none knows."""
     by_runtime: dict[str, list[Target]] = {}
     for target in targets:
         if target.kind == "container":

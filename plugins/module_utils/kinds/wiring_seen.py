@@ -30,7 +30,8 @@ def observe(machine: Machine, bridges: Collection[str], leftovers: bool = False)
     whose link is gone.
     """
     links = machine.namespace(HOST).links()
-    seen = {name: BridgeSeen(LINUX, links[name].mtu) for name in bridges if name in links and links[name].kind == "bridge"}
+    isolated = machine.icc.isolated_bridges() if bridges else frozenset()
+    seen = {name: BridgeSeen(LINUX, links[name].mtu, isolated=name in isolated) for name in bridges if name in links and links[name].kind == "bridge"}
     ports: dict[str, OvsPort] = {}
     others = [name for name in bridges if name not in seen]
     runs = True

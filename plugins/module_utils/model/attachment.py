@@ -77,7 +77,7 @@ def parse(options: Mapping[str, Any], place: str = "") -> Attachment:
     if seed is not None:
         mac = addresses.seeded_mac(seed)
     attachment = Attachment(
-        target=_target(options, place),
+        target=parse_target(options, place),
         bridge=bridge if bridge == ANY_BRIDGE else names.interface_name(f"{place}bridge", bridge),
         interface=interface,
         host_interface=names.interface_name(f"{place}host_interface", host_interface) if host_interface else None,
@@ -122,7 +122,11 @@ def _inherited(common: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str,
     return inherited
 
 
-def _target(options: Mapping[str, Any], place: str) -> Target:
+def parse_target(options: Mapping[str, Any], place: str) -> Target:
+    """Return whose namespace the one of SELECTORS that is given means.
+
+    :raises InvalidOption: none or several are given, or one that can't be right.
+    """
     given = [name for name in SELECTORS if options.get(name) is not None]
     if len(given) != 1:
         found = " and ".join(given) or "none of them"

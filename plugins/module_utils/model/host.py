@@ -23,7 +23,8 @@ class Link:
     ``peer_namespace`` is the id (RTM_GETNSID) by which this namespace knows
     the one the peer is in, ``None`` where the peer is in this one.
     ``bridge`` holds a bridge's IFLA_BR_* attributes by the name they have in
-    ``Bridge``; a feature the kernel lacks has no entry.
+    ``Bridge``; a feature the kernel lacks has no entry. ``isolated`` is a
+    bridge's port that reaches no other isolated port (IFLA_BRPORT_ISOLATED).
     """
 
     index: int
@@ -39,6 +40,7 @@ class Link:
     peer: int = 0
     peer_namespace: int | None = None
     bridge: Mapping[str, int] = field(default_factory=dict)
+    isolated: bool = False
 
     @property
     def ours(self) -> bool:

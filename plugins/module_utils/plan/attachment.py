@@ -116,7 +116,7 @@ def _stale_deletion(name: str, place: str) -> DeleteLink:
 
 def _joined(one: Found, new: dict[str, Any]) -> SetLink:
     if one.bridge.kind == LINUX:
-        new = {"master": one.want.bridge, **new}
+        new = {"master": one.want.bridge, **({"isolated": True} if one.bridge.isolated else {}), **new}
     return SetLink(HOST, one.host_interface, new, {key: "" if key == "master" else False for key in new})
 
 
@@ -194,13 +194,17 @@ def _outer_port(one: Found, outer: Link, wiring: Wiring, ovs: OvsChanges) -> lis
     new: dict[str, Any] = {}
     if one.bridge.kind == LINUX:
         ovs.drop(outer.name)
-        if master is None or master.name != one.want.bridge:
+        joins = master is None or master.name != one.want.bridge
+        if joins:
             new["master"] = one.want.bridge
+        if one.bridge.isolated and (joins or not outer.isolated):
+            new["isolated"] = True
     elif master is not None and master.kind == "bridge":
         new["master"] = ""
-    if not outer.up:
+    # A port that is to be isolated joins down.
+    if not outer.up or {"master", "isolated"} <= new.keys():
         new["up"] = True
-    old = {"master": master.name if master is not None and master.kind == "bridge" else "", "up": False}
+    old = {"master": master.name if master is not None and master.kind == "bridge" else "", "up": outer.up, "isolated": outer.isolated}
     return [SetLink(HOST, one.host_interface, new, {key: old[key] for key in new})] if new else []
 
 
@@ -285,6 +289,8 @@ def _deletion(outer: Link, end: End | None, wiring: Wiring) -> DeleteLink:
         new: dict[str, Any] = {"up": outer.up}
         if master is not None and master.kind == "bridge":
             new["master"] = master.name
+            if outer.isolated:
+                new["isolated"] = True
         restore.append(SetLink(HOST, outer.name, new, {}))
     return DeleteLink(HOST, outer.name, what, tuple(restore))
 

@@ -4,18 +4,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from ..errors import MissingFeature, Refused
 from ..model import addresses
 from ..model.bridge import Bridge
 from ..model.docker_user import AcceptedBridge
-from ..model.host import HOST, Link
+from ..model.host import HOST, Link, Namespace
 from ..model.masquerade import Masquerade
 from ..model.publication import PublicationRules
-from . import link_addresses
+from . import forwarding, link_addresses
 from .bridge_have import LEAST_FORWARD_DELAY, BridgeHave, addresses_of, joining, routes_of, staying
 from .bridge_refusals import bridge_link, check_forward_delay, check_members, check_mtu, check_overlaps, check_prefixes
+from .icc_operations import ChangeIccRules
 from .operations import (
     AddAddress,
     AddBridge,
@@ -35,11 +37,6 @@ from .publication_operations import ChangePublications
 _ATTRIBUTES = ("stp", "forward_delay", "ageing_time", "multicast_snooping", "vlan_filtering")
 
 _TIMES = ("forward_delay", "ageing_time")
-
-
-_IP_FORWARD = "net/ipv4/ip_forward"
-_IP6_FORWARD = "net/ipv6/conf/all/forwarding"
-_RTPROT_RA = 9
 
 
 def present(want: Bridge, have: BridgeHave) -> list[Operation]:
@@ -77,6 +74,8 @@ def present(want: Bridge, have: BridgeHave) -> list[Operation]:
         accepted = {AcceptedBridge(family, want.name, _uplinks(want, have, family)) for family in have.docker_families}
         if accepted != shown:
             operations.append(ChangeDockerUser(HOST, tuple(sorted(accepted - shown)), tuple(sorted(shown - accepted))))
+        if have.icc.off - {want.name} and want.name not in have.icc.off | have.icc.neighbours and not is_way_out(want.name, have.namespace):
+            operations.append(ChangeIccRules(HOST, replace(have.icc, neighbours=have.icc.neighbours | {want.name}), have.icc))
     return operations
 
 
@@ -109,6 +108,8 @@ def absent(name: str, have: BridgeHave, force: bool) -> list[Operation]:
     accepted = tuple(sorted(entry for entry in have.docker_accepted if entry.bridge == name))
     if accepted:
         operations.append(ChangeDockerUser(HOST, (), accepted))
+    if have.icc != have.icc.without(name):
+        operations.append(ChangeIccRules(HOST, have.icc.without(name), have.icc))
     if have.birth_link:
         operations.append(DeleteLink(HOST, have.birth_link, f"bridge {have.birth_link} that an interrupted run left", ()))
     if existing is not None:
@@ -116,13 +117,14 @@ def absent(name: str, have: BridgeHave, force: bool) -> list[Operation]:
     return operations
 
 
+def is_way_out(bridge: str, namespace: Namespace) -> bool:
+    """Tell a bridge through which a default route goes: isolated bridges are not kept apart from that."""
+    return any(route.is_default and route.link == bridge for route in namespace.routes)
+
+
 def warnings(want: Bridge, have: BridgeHave, operations: list[Operation]) -> list[str]:
     """Return what a person should know about a plan."""
-    told = [
-        f"{operation.name.replace('/', '.')} is switched on for the whole host: it now forwards between all its interfaces, not only this bridge"
-        for operation in operations
-        if isinstance(operation, SetSysctl) and operation.name in (_IP_FORWARD, _IP6_FORWARD) and operation.new == "1"
-    ]
+    told = forwarding.warnings(operations)
     if want.masquerade and not _masqueraded(want, have, addresses_of(want, have)):
         told.append(f"bridge {want.name} has no address, so there is no subnet to masquerade; give addresses beside masquerade")
     return told
@@ -153,7 +155,7 @@ def describe(name: str, have: BridgeHave) -> dict[str, Any] | None:
         "ageing_time": link.bridge.get("ageing_time", 0) / 100,
         "multicast_snooping": bool(link.bridge.get("multicast_snooping")),
         "members": members,
-        "ip_forward": have.sysctls.get(_forwarding(name)) == "1",
+        "ip_forward": have.sysctls.get(forwarding.of_link(name, addresses.IPV4)) == "1",
         "masquerade": any(nat.bridge == name for nat in have.masquerades),
         "up": link.up,
     }
@@ -270,18 +272,19 @@ def _member_operations(want: Bridge, have: BridgeHave, existing: Link | None) ->
     for name in want.members or ():
         link = have.namespace.links[name]
         new: dict[str, Any] = {}
-        if existing is None or link.master != existing.index:
+        joins = existing is None or link.master != existing.index
+        isolated = want.name in have.icc.off
+        if joins:
             new["master"] = want.name
-        if not link.up:
+        if isolated and (joins or not link.isolated):
+            new["isolated"] = True
+        # A port that is to be isolated joins down.
+        if not link.up or (joins and isolated):
             new["up"] = True
         if new:
-            old = {"master": "", "up": False}
+            old = {"master": "", "up": link.up, "isolated": False}
             operations.append(SetLink(HOST, name, new, {key: old[key] for key in new}))
     return operations
-
-
-def _forwarding(bridge: str, version: int = addresses.IPV4) -> str:
-    return f"net/ipv{version}/conf/{bridge}/forwarding"
 
 
 def _forwarding_operations(want: Bridge, have: BridgeHave, wanted: tuple[str, ...] | None) -> list[Operation]:
@@ -293,35 +296,19 @@ def _forwarding_operations(want: Bridge, have: BridgeHave, wanted: tuple[str, ..
     if not want.ip_forward:
         # The host's own switch serves others too; the bridge's own is ours to turn off.
         for version in (addresses.IPV4, addresses.IPV6):
-            operations += _sysctl(have, _forwarding(want.name, version), "0")
+            operations += forwarding.set_sysctl(have, forwarding.of_link(want.name, version), "0")
         return operations
-    if have.sysctls.get(_IP_FORWARD) == "0":
-        operations.append(_switch(have, _IP_FORWARD, addresses.IPV4))
+    if have.sysctls.get(forwarding.IPV4_SWITCH) == "0":
+        operations.append(forwarding.switch_ipv4(have))
     else:
-        operations += _sysctl(have, _forwarding(want.name), "1")
+        operations += forwarding.set_sysctl(have, forwarding.of_link(want.name, addresses.IPV4), "1")
     if not ipv6:
         return operations
-    if have.sysctls.get(_IP6_FORWARD) == "0":
-        # A forwarding host stops listening to router advertisements unless accept_ra is 2: its default route would expire.
-        for link in sorted({route.link for route in have.namespace.routes if route.protocol == _RTPROT_RA}):
-            name = f"net/ipv6/conf/{link}/accept_ra"
-            if have.sysctls.get(name) == "1":
-                operations += _sysctl(have, name, "2")
-        operations.append(_switch(have, _IP6_FORWARD, addresses.IPV6))
+    if have.sysctls.get(forwarding.IPV6_SWITCH) == "0":
+        operations += forwarding.switch_ipv6(have)
     else:
-        operations += _sysctl(have, _forwarding(want.name, addresses.IPV6), "1")
+        operations += forwarding.set_sysctl(have, forwarding.of_link(want.name, addresses.IPV6), "1")
     return operations
-
-
-def _switch(have: BridgeHave, name: str, version: int) -> SetSysctl:
-    """Switch forwarding on for the host, which sets every interface's, and so does taking it back; some may have been on before."""
-    own = (_forwarding(link, version) for link in sorted(have.namespace.links))
-    return SetSysctl(HOST, name, "1", "0", tuple((one, "1") for one in own if have.sysctls.get(one) == "1"))
-
-
-def _sysctl(have: BridgeHave, name: str, value: str) -> list[Operation]:
-    shown = have.sysctls.get(name)
-    return [SetSysctl(HOST, name, value, shown)] if shown is not None and shown != value else []
 
 
 def _masquerade_operations(want: Bridge, have: BridgeHave, wanted: tuple[str, ...] | None) -> list[Operation]:
@@ -346,8 +333,8 @@ def _restore(link: Link, have: BridgeHave) -> tuple[Operation, ...]:
     operations: list[Operation] = [AddBridge(HOST, link.name, dict(link.bridge), mac)]
     if not link.ours:
         operations.append(SetLink(HOST, link.name, {"alias": link.alias}, {}))
-    ports = sorted(port.name for port in have.namespace.links.values() if port.master == link.index)
-    operations += [SetLink(HOST, port, {"master": link.name}, {}) for port in ports]
+    ports = sorted((port for port in have.namespace.links.values() if port.master == link.index), key=lambda port: port.name)
+    operations += [SetLink(HOST, port.name, {"master": link.name, **({"isolated": True, "up": port.up} if port.isolated else {})}, {}) for port in ports]
     operations.append(SetLink(HOST, link.name, {"mtu": link.mtu, "up": link.up}, {}))
     operations += [SetSysctl(HOST, name, value, value) for name, value in sorted(have.sysctls.items()) if f"/{link.name}/" in name]
     operations += [AddAddress(HOST, link.name, address) for address in have.addresses(link.name)]

@@ -12,6 +12,7 @@ from ..model import addresses
 from ..model.bridge import FORWARD_DELAY, Bridge
 from ..model.docker_user import AcceptedBridge
 from ..model.host import Link, Namespace
+from ..model.icc_rules import IccRules
 from ..model.masquerade import Masquerade
 from ..model.publication import PublicationRules
 from ..model.route import KERNEL_PROTOCOL, Route
@@ -30,7 +31,8 @@ class BridgeHave:
     ``unfit`` maps links that must not become ports to the reason.
     ``docker_families`` are those in which a DOCKER-USER chain
     exists, ``docker_accepted`` what it lets pass for us. ``publications`` are
-    the published ports of the bridge, read where it is to go.
+    the published ports of the bridge, read where it is to go. ``icc`` is what
+    our tables say of isolated bridges.
     """
 
     namespace: Namespace
@@ -42,6 +44,7 @@ class BridgeHave:
     vlan_filtering: bool = True
     birth_link: str | None = None
     publications: PublicationRules = PublicationRules()
+    icc: IccRules = IccRules()
 
     def link(self, name: str) -> Link | None:
         return self.namespace.links.get(name)

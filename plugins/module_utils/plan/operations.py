@@ -19,6 +19,7 @@ from ..model.route import Route
 
 if TYPE_CHECKING:
     from ..model.docker_user import AcceptedBridge
+    from ..model.icc_rules import IccRules
     from ..model.masquerade import Masquerade
     from ..model.ovs import OvsPort
 from ..model.publication import Flow, PublicationRules
@@ -40,6 +41,9 @@ class Host(Protocol):
 
     def change_masquerades(self, add: Collection[Masquerade], remove: Collection[Masquerade]) -> None:
         """Change the source NAT in one transaction."""
+
+    def change_icc_rules(self, rules: IccRules) -> None:
+        """Make the firewall hold these rules of isolated bridges, in one transaction."""
 
     def change_docker_user(self, add: Collection[AcceptedBridge], remove: Collection[AcceptedBridge]) -> None:
         """Change which bridges Docker's DOCKER-USER chain lets pass."""
@@ -209,7 +213,7 @@ class DeleteLink(Operation):
 
 @dataclass(frozen=True)
 class SetLink(Operation):
-    """``new`` and ``old`` have the same keys: up, mtu, mac, master ('' for none), alias."""
+    """``new`` and ``old`` have the same keys: up, mtu, mac, master ('' for none), alias, isolated."""
 
     name: str
     new: Mapping[str, Any]
@@ -228,6 +232,8 @@ class SetLink(Operation):
 def _setting(key: str, value: Any) -> str:
     if key == "up":
         return "up" if value else "down"
+    if key == "isolated":
+        return "isolated" if value else "not isolated"
     if key == "master" and not value:
         return "nomaster"
     return f"{key} {value}"

@@ -265,7 +265,7 @@ def _docker_operations(have: PublicationHave, wanted: PublicationRules) -> list[
     """On a bridge of ours container_bridge has Docker let it pass; on another it goes with the last publication."""
     mine = {one for one in have.docker_accepted if one.bridge == have.bridge}
     if wanted.published:
-        missing = {AcceptedBridge(family, have.bridge) for family in have.docker_families} - mine
+        missing = {AcceptedBridge(family, have.bridge) for family in have.docker_families - {one.family for one in mine}}
         return [ChangeDockerUser(HOST, tuple(sorted(missing)), ())] if missing else []
     if mine and not have.bridge_ours and have.ours.published:
         return [ChangeDockerUser(HOST, (), tuple(sorted(mine)))]

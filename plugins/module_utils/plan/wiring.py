@@ -25,12 +25,14 @@ EXTERNAL_ID = "pipefitter"
 class BridgeSeen:
     """A bridge that attachments go to: its ``kind`` (LINUX or OVS), MTU, and whether its datapath runs in userspace.
 
-    ``assumed`` is one that isn't there, in check mode.
+    ``isolated`` is one whose ports are to be isolated from each other (icc
+    off), ``assumed`` one that isn't there, in check mode.
     """
 
     kind: str
     mtu: int
     userspace: bool = False
+    isolated: bool = False
     assumed: bool = False
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from types import SimpleNamespace
 from unittest import mock
 
@@ -14,6 +15,7 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.host.
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model import names
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.docker_user import AcceptedBridge
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.host import HOST, MARK, Link
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.icc_rules import IccRules
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.masquerade import Masquerade
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.ovs import OvsBridge, OvsPort
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.publication import PublicationRules
@@ -28,6 +30,7 @@ class SimulatedHost:
         self.kernel = kernel or SimKernel()
         self.places: dict[str, SimNamespace] = {HOST: self.kernel.host}
         self.masqueraded: set[Masquerade] = set()
+        self.icc_rules = IccRules()
         self.docker_families: frozenset[str] = frozenset()
         self.docker_accepted: set[AcceptedBridge] = set()
         self.ovs_bridges: dict[str, str] = {}
@@ -37,6 +40,7 @@ class SimulatedHost:
         # The mechanisms that kinds read from, as host.machine.Machine has them.
         self.masquerades = SimpleNamespace(in_effect=lambda needed=True: frozenset(self.masqueraded))
         self.publications = SimpleNamespace(read=lambda needed=True: (PublicationRules(), True))
+        self.icc = SimpleNamespace(isolated_bridges=lambda: self.icc_rules.off, read=lambda: self.icc_rules)
         self.docker_user = SimpleNamespace(accepted_bridges=lambda: (self.docker_families, frozenset(self.docker_accepted)))
         self.ovsdb = SimpleNamespace(available=lambda: bool(self.ovs_bridges), read=lambda: (self._shown_ovs_bridges(), dict(self.ovs_ports)))
 
@@ -70,6 +74,10 @@ class SimulatedHost:
         self.kernel.request()
         assert not set(add) & self.masqueraded and set(remove) <= self.masqueraded, "a plan knows what is there"
         self.masqueraded = (self.masqueraded - set(remove)) | set(add)
+
+    def change_icc_rules(self, rules: IccRules) -> None:
+        self.kernel.request()
+        self.icc_rules = IccRules() if rules.empty else replace(rules, intact=True)
 
     def change_docker_user(self, add: Collection[AcceptedBridge], remove: Collection[AcceptedBridge]) -> None:
         self.kernel.request()
@@ -137,6 +145,7 @@ class SimulatedHost:
         picture: dict[str, object] = {
             "masquerades": set(self.masqueraded),
             "docker": set(self.docker_accepted),
+            "icc": self.icc_rules,
             "ovs": {name: port for name, port in self.ovs_ports.items() if name in links and not self._is_trash(links[name])},
         }
         for place, namespace in self.places.items():
@@ -176,6 +185,8 @@ def _link_picture(link: SimLink) -> dict[str, object]:
         "addresses": set(link.addresses),
         "sysctls": dict(link.sysctls),
         "tx_checksum": link.tx_checksum,
+        "isolated": link.isolated,
+        "proxies": set(link.proxies),
         "alternative_names": set(link.alternative_names),
     }
 
@@ -208,6 +219,7 @@ class SimulatedNetlink:
             peer=peer.index if peer else 0,
             peer_namespace=None if there is None or there is self._ns else self._ns.id_of(there),
             bridge=dict(link.bridge),
+            isolated=link.isolated,
         )
 
     def addresses(self, links: Iterable[Link], leased: bool = False) -> dict[str, tuple[str, ...]]:
@@ -256,11 +268,41 @@ class SimulatedNetlink:
                 self._ns.links[name].alternative_names.append(alternative_name)
 
     def set_link(
-        self, name: str, up: bool | None = None, mtu: int | None = None, mac: str | None = None, master: str | None = None, alias: str | None = None
+        self,
+        name: str,
+        up: bool | None = None,
+        mtu: int | None = None,
+        mac: str | None = None,
+        master: str | None = None,
+        alias: str | None = None,
+        isolated: bool | None = None,
     ) -> None:
+        if master and isolated:
+            self._ns.set(name, up=False)
+            self._ns.set(name, master=master)
+        if isolated is not None:
+            self._ns.isolate(name, isolated)
         if mtu is not None and self._ns.find(f"change {name}", name).mtu == mtu:
             self._ns.set(name, mtu=mtu + 1 if mtu < 65535 else mtu - 1)
-        self._ns.set(name, up, mtu, mac, master, alias)
+        self._ns.set(name, up, mtu, mac, None if isolated else master, alias)
+
+    def neighbours(self) -> frozenset[tuple[str, str, str]]:
+        return frozenset((link.name, *entry) for link in self._ns.links.values() for entry in link.neighbours.items())
+
+    def forget_neighbour(self, link: str, address: str) -> None:
+        self._ns.kernel.request()
+        self._ns.find(f"forget a neighbour of {link}", link).neighbours.pop(address, None)
+
+    def proxy_neighbours(self, link: str) -> frozenset[str]:
+        return frozenset(self._ns.find(f"show {link}", link).proxies)
+
+    def add_proxy_neighbour(self, link: str, address: str) -> None:
+        self._ns.kernel.request()
+        self._ns.find(f"answer on {link}", link).proxies.add(address)
+
+    def remove_proxy_neighbour(self, link: str, address: str) -> None:
+        self._ns.kernel.request()
+        self._ns.find(f"no longer answer on {link}", link).proxies.discard(address)
 
     def rename_link(self, name: str, new: str, keep_addresses: Collection[str], keep_routes: Collection[Route]) -> None:
         try:

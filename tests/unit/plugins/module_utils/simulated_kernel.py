@@ -68,6 +68,9 @@ class SimLink:
     addresses: list[str] = field(default_factory=list)
     sysctls: dict[str, str] = field(default_factory=dict)
     tx_checksum: bool = True
+    isolated: bool = False
+    proxies: set[str] = field(default_factory=set)
+    neighbours: dict[str, str] = field(default_factory=dict)
 
     @property
     def carrier(self) -> bool:
@@ -103,6 +106,8 @@ class SimNamespace:
             "ipv6/disable_ipv6": "0",
             "ipv6/accept_ra": "1",
         }
+        # By family and name, whether under conf/ or neigh/.
+        self.defaults.update({"ipv4/proxy_arp_pvlan": "0", "ipv6/proxy_ndp": "0", "ipv4/proxy_delay": "80", "ipv6/proxy_delay": "80"})
 
     def find(self, what: str, name: str) -> SimLink:
         if name not in self.links:
@@ -155,6 +160,7 @@ class SimNamespace:
             master, one.master = one.master, None
             for port in [port for port in here.links.values() if port.master is one]:
                 port.master = None
+                port.isolated = False
             if here.links.get(one.name) is one:
                 del here.links[one.name]
             one.namespace = None
@@ -216,6 +222,14 @@ class SimNamespace:
             else:
                 self._went_down(link)
 
+    def isolate(self, name: str, isolated: bool) -> None:
+        """br_port_slave_changelink(): only a port has the flag."""
+        self.kernel.request()
+        link = self.find(f"isolate {name}", name)
+        if link.master is None:
+            raise KernelError(f"isolate {name}", errno.EOPNOTSUPP, "")
+        link.isolated = isolated
+
     def _set_mtu(self, link: SimLink, mtu: int) -> None:
         if not 68 <= mtu <= 65535:
             raise KernelError(f"change {link.name}", errno.EINVAL, "mtu out of range")
@@ -232,6 +246,8 @@ class SimNamespace:
                 raise KernelError(f"change {link.name}", errno.ELOOP, "Can not enslave a bridge to a bridge")
             if self.kernel.is_ovs_port(self, link.name):
                 raise KernelError(f"change {link.name}", errno.EBUSY, "Device is already a port of Open vSwitch")
+        if master is not former:
+            link.isolated = False
         link.master = master
         for bridge in (former, master):
             if bridge is not None:

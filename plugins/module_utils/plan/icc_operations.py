@@ -1,0 +1,104 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: BSD-2-Clause
+"""What can be done to a host about inter-container communication. Private to the collection."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from ..model.icc_rules import Flow, IccRules
+from .operations import Host, Operation
+
+
+@dataclass(frozen=True)
+class ChangeIccRules(Operation):
+    """Make our tables hold ``new`` of all isolated bridges, in one transaction."""
+
+    new: IccRules
+    old: IccRules
+
+    def lines(self) -> list[str]:
+        new, old = self.new, self.old
+        told = _both(new.off, old.off, "keep the containers of {} from reaching each other", "let the containers of {} reach each other again")
+        beyond = "{} new connections to other interfaces"
+        told += _both(new.egress_denied, old.egress_denied, f"deny {beyond}", f"allow {beyond}")
+        told += _both(new.host_denied, old.host_denied, "deny {} new connections to this host", "allow {} new connections to this host")
+        apart = "keep {} apart from isolated bridges"
+        told += _both(new.neighbours - old.off, old.neighbours - new.off, apart, f"{apart} no longer")
+        told += [f"allow connections over {flow.bridge} from {_between(flow)}" for flow in sorted(new.flows - old.flows)]
+        told += [f"no longer allow connections over {flow.bridge} from {_between(flow)}" for flow in sorted(old.flows - new.flows)]
+        if not told and not old.intact:
+            told = ["repair the rules for isolated bridges in the nftables tables pipefitter"]
+        if not told:
+            told = ["record the former sysctls of isolated bridges in the nftables tables pipefitter"]
+        return told
+
+    def do(self, host: Host) -> None:
+        host.change_icc_rules(self.new)
+
+    def undo(self, host: Host) -> None:
+        host.change_icc_rules(self.old)
+
+
+def _both(new: Collection[str], old: Collection[str], added: str, removed: str) -> list[str]:
+    return [added.format(name) for name in sorted(set(new) - set(old))] + [removed.format(name) for name in sorted(set(old) - set(new))]
+
+
+def _between(flow: Flow) -> str:
+    ends = (flow.source_name, flow.source), (flow.destination_name, flow.destination)
+    source, destination = (f"{name} ({address})" if name else address for name, address in ends)
+    return f"{source} to {destination}, {flow.service}"
+
+
+@dataclass(frozen=True)
+class AddProxyNeighbour(Operation):
+    link: str
+    address: str
+
+    def what(self) -> str:
+        return f"answer neighbour solicitations for {self.address} on {self.link}"
+
+    def do(self, host: Host) -> None:
+        host.namespace(self.place).add_proxy_neighbour(self.link, self.address)
+
+    def undo(self, host: Host) -> None:
+        host.namespace(self.place).remove_proxy_neighbour(self.link, self.address)
+
+
+@dataclass(frozen=True)
+class RemoveProxyNeighbour(Operation):
+    link: str
+    address: str
+
+    def what(self) -> str:
+        return f"no longer answer neighbour solicitations for {self.address} on {self.link}"
+
+    def do(self, host: Host) -> None:
+        host.namespace(self.place).remove_proxy_neighbour(self.link, self.address)
+
+    def undo(self, host: Host) -> None:
+        host.namespace(self.place).add_proxy_neighbour(self.link, self.address)
+
+
+@dataclass(frozen=True)
+class ForgetNeighbour(Operation):
+    """Containers that knew each other's MAC would go on sending to it, for half a minute or so, and it is not the one to send to any more.
+
+    No line says so: what is learned comes and goes by itself.
+    """
+
+    link: str
+    address: str
+
+    def lines(self) -> list[str]:
+        return []
+
+    def what(self) -> str:
+        return f"forget the MAC of {self.address} on {self.link}"
+
+    def do(self, host: Host) -> None:
+        host.namespace(self.place).forget_neighbour(self.link, self.address)
+
+    def undo(self, host: Host) -> None:
+        pass  # what is needed is learned again

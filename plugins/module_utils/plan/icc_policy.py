@@ -1,0 +1,339 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: BSD-2-Clause
+"""From a wanted policy of inter-container communication and what the host shows to operations. Pure. Private to the collection.
+
+Without links, isolation of the ports is all that is needed. With links the
+host stands between the two containers: it answers for the one when the other
+asks (proxy ARP for ports that can't reach each other, RFC 3069; proxy neighbour
+discovery), and forwards what the rules let pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ..errors import Refused
+from ..model import addresses
+from ..model.attachment import Target
+from ..model.docker_user import AcceptedBridge
+from ..model.host import HOST, Namespace
+from ..model.icc_policy import ALLOW, DENY, IccPolicy, Link, Port
+from ..model.icc_rules import Flow, IccRules
+from . import forwarding
+from .bridge import is_way_out
+from .icc_operations import AddProxyNeighbour, ChangeIccRules, ForgetNeighbour, RemoveProxyNeighbour
+from .operations import ChangeDockerUser, Operation, SetLink, SetSysctl
+
+# What a bridge needs for links, by family. The delays are those before the host answers for a container, at
+# random up to 0.8 s by default.
+_SYSCTLS = {
+    "ip": {
+        "net/ipv4/conf/{}/forwarding": "1",
+        "net/ipv4/conf/{}/proxy_arp_pvlan": "1",
+        "net/ipv4/neigh/{}/proxy_delay": "0",
+    },
+    "ip6": {
+        "net/ipv6/conf/{}/forwarding": "1",
+        "net/ipv6/conf/{}/proxy_ndp": "1",
+        "net/ipv6/neigh/{}/proxy_delay": "0",
+    },
+}
+# What a new bridge has, in hundredths of a second (neigh_table.parms of net/ipv4/arp.c and net/ipv6/ndisc.c); neigh/default
+# shows it in the first network namespace only.
+_PROXY_DELAY = "80"
+# Since Linux 6.17 a bridge can forward IPv6 while the host does not; before, the host's own switch counts (ip6_forward()).
+_FORCE_FORWARDING = "net/ipv6/conf/{}/force_forwarding"
+
+
+@dataclass(frozen=True)
+class IccHave:
+    """What the host shows of a bridge and its containers.
+
+    ``namespace`` has every link, the bridge's addresses and the routes of the
+    main table. ``sysctls`` are those of the bridge, and of ``default``.
+    ``holds`` are each linked container's bare addresses on the bridge,
+    ``exposes`` the ports of its image (``None``: its engine does not say),
+    ``labelled`` the containers that bear a label. ``owners`` says which
+    container (as a place) holds an address, ``knows`` which neighbours each
+    of them has learned: link, address, MAC.
+    """
+
+    namespace: Namespace
+    rules: IccRules = field(default_factory=IccRules)
+    sysctls: Mapping[str, str] = field(default_factory=dict)
+    proxies: frozenset[str] = frozenset()
+    docker_families: frozenset[str] = frozenset()
+    docker_accepted: frozenset[AcceptedBridge] = frozenset()
+    openvswitch: bool = False
+    holds: Mapping[Target, tuple[str, ...]] = field(default_factory=dict)
+    exposes: Mapping[Target, tuple[Port, ...] | None] = field(default_factory=dict)
+    labelled: Mapping[str, tuple[Target, ...]] = field(default_factory=dict)
+    owners: Mapping[str, str] = field(default_factory=dict)
+    knows: Mapping[str, frozenset[tuple[str, str, str]]] = field(default_factory=dict)
+
+
+def sysctls(bridge: str) -> list[str]:
+    """Return the names of all sysctls that a plan looks at."""
+    patterns = [*_SYSCTLS["ip"], *_SYSCTLS["ip6"], _FORCE_FORWARDING]
+    return [forwarding.IPV6_SWITCH, *(pattern.format(whose) for pattern in patterns for whose in (bridge, "default"))]
+
+
+def present(want: IccPolicy, have: IccHave) -> list[Operation]:
+    """Return what makes the traffic of a bridge as wanted.
+
+    :raises Refused: the bridge is missing or no Linux bridge, or a link can't be made.
+    """
+    _check_bridge(want, have)
+    goal = _rules(want, have, _flows(want, have))
+    needed = _needed(goal.flows_of(want.bridge), want.bridge, have)
+    recorded = have.rules.former_of(want.bridge)
+    kept = {name: value for name, value in recorded.items() if name in needed}
+    added = _former(needed, want.bridge, have)
+    others = have.rules.without(want.bridge).former
+    # Until all is done the record has what is set now and what is to be put back; and the bridge stays isolated.
+    middle = replace(goal, off=have.rules.off | goal.off, former=others | frozenset({**recorded, **added}.items()))
+    if middle.off != goal.off:
+        middle = replace(middle, neighbours=have.rules.neighbours)
+    final = replace(goal, former=others | frozenset({**kept, **added}.items()))
+    operations = _change(have.rules, middle)
+    if not want.icc:
+        operations += _isolate(want.bridge, have, True)
+    operations += _set_sysctls(needed, want.bridge, have)
+    operations += _proxies(goal.flows_of(want.bridge), want.bridge, have)
+    operations += _put_back({name: value for name, value in recorded.items() if name not in needed}, have)
+    if want.icc:
+        operations += _isolate(want.bridge, have, False)
+    operations += _forget(goal.flows_of(want.bridge), want.bridge, have)
+    operations += _change(middle, final)
+    return operations + _docker(goal.flows_of(want.bridge), want.bridge, have)
+
+
+def absent(bridge: str, have: IccHave) -> list[Operation]:
+    """Return what takes a bridge's policy away; the bridge may be gone."""
+    if bridge in have.namespace.links:
+        return present(IccPolicy(bridge), have)
+    return _change(have.rules, _without(bridge, have))
+
+
+def describe(bridge: str, rules: IccRules) -> dict[str, Any]:
+    """Return a bridge's policy as options that give it back."""
+    links: dict[tuple[str, str], set[Port]] = {}
+    for flow in rules.flows_of(bridge):
+        ends = (flow.source_name or flow.source, flow.destination_name or flow.destination)
+        links.setdefault(ends, set()).add(Port(flow.protocol, flow.port))
+    return {
+        "bridge": bridge,
+        "icc": bridge not in rules.off,
+        "egress": DENY if bridge in rules.egress_denied else ALLOW,
+        "host_access": DENY if bridge in rules.host_denied else ALLOW,
+        "links": [{"from": _option(ends[0]), "to": _option(ends[1]), "ports": [str(port) for port in sorted(links[ends])]} for ends in sorted(links)],
+    }
+
+
+def predict(want: IccPolicy, have: IccHave) -> dict[str, Any]:
+    """Return what ``describe`` will show once the plan was carried out."""
+    return describe(want.bridge, _rules(want, have, _flows(want, have)))
+
+
+def _option(name: str) -> Any:
+    kind, _space, value = name.partition(" ")
+    if kind == "container" or not value:
+        return value or name
+    return {kind: int(value) if kind == "pid" else value}
+
+
+# ---- what is wanted
+
+
+def _check_bridge(want: IccPolicy, have: IccHave) -> None:
+    link = have.namespace.links.get(want.bridge)
+    if have.openvswitch:
+        raise Refused(f"bridge: {want.bridge!r} is an Open vSwitch bridge; inter-container communication is controlled on Linux bridges only")
+    if link is None:
+        raise Refused(f"bridge: {want.bridge!r} is not an interface of this host; create the bridge first (container_bridge makes one)")
+    if link.kind != "bridge":
+        kind = f"a {link.kind} interface" if link.kind else "a physical interface"
+        raise Refused(f"bridge: {want.bridge!r} is {kind} of this host and not a Linux bridge; name a Linux bridge")
+
+
+def _rules(want: IccPolicy, have: IccHave, flows: frozenset[Flow]) -> IccRules:
+    """Return the tables' content with this bridge's policy in it; the record of its sysctls is left out."""
+    bridge, rules = frozenset({want.bridge}), _without(want.bridge, have)
+    off = rules.off | (frozenset() if want.icc else bridge)
+    # The names by which containers were first given stay, so that two ways of naming don't take turns.
+    known = {flow: flow for flow in have.rules.flows_of(want.bridge)}
+    return replace(
+        rules,
+        off=off,
+        neighbours=_neighbours(have) - off if off else frozenset(),
+        egress_denied=rules.egress_denied | (bridge if want.egress == DENY else frozenset()),
+        host_denied=rules.host_denied | (bridge if want.host_access == DENY else frozenset()),
+        flows=rules.flows | frozenset(known.get(flow, flow) for flow in flows),
+        intact=True,
+    )
+
+
+def _without(bridge: str, have: IccHave) -> IccRules:
+    return replace(have.rules.without(bridge), intact=True)
+
+
+def _neighbours(have: IccHave) -> frozenset[str]:
+    """Return our bridges, but for those that are a way out of the host."""
+    bridges = (link.name for link in have.namespace.links.values() if link.kind == "bridge" and link.ours)
+    return frozenset(name for name in bridges if not is_way_out(name, have.namespace))
+
+
+def _flows(want: IccPolicy, have: IccHave) -> frozenset[Flow]:
+    subnets = [address for address in have.namespace.addresses.get(want.bridge, ()) if not addresses.is_link_local(address)]
+    flows: set[Flow] = set()
+    for place, link in enumerate(want.links):
+        option = f"links[{place}]"
+        sources = _reachable(link.source, want.bridge, subnets, have, f"{option}.from")
+        for destination in _destinations(link, want, have, f"{option}.to"):
+            ends = _reachable(destination, want.bridge, subnets, have, f"{option}.to")
+            if set(ends) & set(sources):
+                raise Refused(f"{option}.to: {destination} and {link.source} are the same network namespace; name two containers")
+            flows |= _pairs(want.bridge, link, destination, (sources, ends), _ports(link, destination, have, option), option)
+    return frozenset(flows)
+
+
+def _destinations(link: Link, want: IccPolicy, have: IccHave, option: str) -> list[Target]:
+    if link.destination is not None:
+        return [link.destination]
+    # Of a group, those count that are on this bridge; a container has no link to itself.
+    own = set(have.holds.get(link.source, ()))
+    found = [target for target in have.labelled.get(link.label or "", ()) if have.holds.get(target) and not own & set(have.holds[target])]
+    if not found:
+        raise Refused(f"{option}: no running container on {want.bridge} has the label {link.label!r}; start one, or correct the label")
+    return found
+
+
+def _reachable(target: Target, bridge: str, subnets: list[str], have: IccHave, option: str) -> list[str]:
+    held = have.holds.get(target, ())
+    if not held:
+        raise Refused(f"{option}: {target} has no address on {bridge}; attach it there first (veth_attach)")
+    reachable = [address for address in held if any(addresses.contains(subnet, address) for subnet in subnets)]
+    if not reachable:
+        raise Refused(
+            f"{option}: {target} has {', '.join(held)} on {bridge}, and the bridge has no address in the same subnet, so this host can't "
+            "pass connections on; give the bridge one (addresses of container_bridge)"
+        )
+    return reachable
+
+
+def _ports(link: Link, destination: Target, have: IccHave, option: str) -> tuple[Port, ...]:
+    if link.ports is not None:
+        return link.ports
+    exposed = have.exposes.get(destination)
+    if exposed is None:
+        raise Refused(f"{option}: ports are left out, and nothing says which ones {destination} exposes; name them, such as 5432/tcp")
+    if not exposed:
+        raise Refused(f"{option}: ports are left out, and the image of {destination} exposes none; name them, such as 5432/tcp")
+    return exposed
+
+
+def _pairs(bridge: str, link: Link, destination: Target, ends: tuple[list[str], list[str]], ports: tuple[Port, ...], option: str) -> set[Flow]:
+    names = (f"{link.source.kind} {link.source.value}", f"{destination.kind} {destination.value}")
+    pairs = [(one, other) for one in ends[0] for other in ends[1] if (":" in one) == (":" in other)]
+    if not pairs:
+        raise Refused(f"{option}: {link.source} and {destination} have no address of the same family on {bridge}; give both an IPv4 or an IPv6 address")
+    return {Flow(bridge, one, other, port.protocol, port.number, *names) for one, other in pairs for port in ports}
+
+
+# ---- sysctls
+
+
+def _needed(flows: frozenset[Flow], bridge: str, have: IccHave) -> dict[str, str]:
+    """Return the sysctls that flows need, as far as this kernel has them."""
+    needed: dict[str, str] = {}
+    for family in sorted({flow.family for flow in flows}):
+        needed.update({pattern.format(bridge): value for pattern, value in _SYSCTLS[family].items()})
+        if family == "ip6" and _FORCE_FORWARDING.format(bridge) in have.sysctls:
+            needed[_FORCE_FORWARDING.format(bridge)] = "1"
+    return needed
+
+
+def _former(needed: Mapping[str, str], bridge: str, have: IccHave) -> dict[str, str]:
+    """Return what is to be recorded of the sysctls that are not recorded yet."""
+    recorded = have.rules.former_of(bridge)
+    # The record was lost with the tables: somebody flushed the ruleset. Forwarding may be on for other reasons.
+    lost = bridge not in have.rules.off and any(port.isolated for port in _ports_of(bridge, have))
+    former: dict[str, str] = {}
+    for name, value in needed.items():
+        shown = have.sysctls.get(name, value)
+        if lost and shown == value and not name.endswith("/forwarding"):
+            shown = have.sysctls.get(name.replace(f"/{bridge}/", "/default/"), _PROXY_DELAY if name.endswith("/proxy_delay") else value)
+        if name not in recorded and shown != value:
+            former[name] = shown
+    return former
+
+
+def _set_sysctls(needed: Mapping[str, str], bridge: str, have: IccHave) -> list[Operation]:
+    operations: list[Operation] = []
+    switched = set()
+    own = forwarding.of_link(bridge, addresses.IPV6)
+    if own in needed and _FORCE_FORWARDING.format(bridge) not in needed and have.sysctls.get(forwarding.IPV6_SWITCH) == "0":
+        operations += forwarding.switch_ipv6(have)
+        switched.add(own)
+    for name, value in needed.items():
+        shown = have.sysctls.get(name, value)
+        if shown != value and name not in switched:
+            operations.append(SetSysctl(HOST, name, value, shown))
+    return operations
+
+
+def _put_back(former: Mapping[str, str], have: IccHave) -> list[Operation]:
+    shown = have.sysctls
+    return [SetSysctl(HOST, name, value, shown[name]) for name, value in sorted(former.items()) if shown.get(name, value) != value]
+
+
+# ---- the rest
+
+
+def _change(old: IccRules, new: IccRules) -> list[Operation]:
+    return [ChangeIccRules(HOST, new, old)] if old != new or not old.intact else []
+
+
+def _ports_of(bridge: str, have: IccHave) -> list[Any]:
+    master = have.namespace.links.get(bridge)
+    ports = [link for link in have.namespace.links.values() if master is not None and link.master == master.index]
+    return sorted(ports, key=lambda port: port.name)
+
+
+def _isolate(bridge: str, have: IccHave, isolated: bool) -> list[Operation]:
+    return [SetLink(HOST, port.name, {"isolated": isolated}, {"isolated": port.isolated}) for port in _ports_of(bridge, have) if port.isolated != isolated]
+
+
+def _proxies(flows: frozenset[Flow], bridge: str, have: IccHave) -> list[Operation]:
+    """Both ends are answered for: the one is asked about by the other, when it begins and when it replies."""
+    wanted = {address for flow in flows if flow.family == "ip6" for address in (flow.source, flow.destination)}
+    added: list[Operation] = [AddProxyNeighbour(HOST, bridge, address) for address in sorted(wanted - have.proxies)]
+    return added + [RemoveProxyNeighbour(HOST, bridge, address) for address in sorted(have.proxies - wanted)]
+
+
+def _forget(flows: frozenset[Flow], bridge: str, have: IccHave) -> list[Operation]:
+    """Linked containers are to send to the bridge's MAC, and those that were linked to each other's own."""
+    mac = have.namespace.links[bridge].mac
+    operations: dict[Operation, None] = {}
+    linked = _ends(flows)
+    for source, destination in sorted(linked | _ends(have.rules.flows_of(bridge))):
+        place = have.owners.get(source, "")
+        for link, address, known in sorted(have.knows.get(place, ())):
+            if address == destination and (known == mac) != ((source, destination) in linked):
+                operations[ForgetNeighbour(place, link, address)] = None
+    return list(operations)
+
+
+def _ends(flows: frozenset[Flow]) -> set[tuple[str, str]]:
+    return {ends for flow in flows for ends in ((flow.source, flow.destination), (flow.destination, flow.source))}
+
+
+def _docker(flows: frozenset[Flow], bridge: str, have: IccHave) -> list[Operation]:
+    """Return what lets linked containers pass Docker's filter. A bridge of ours passes it all the time, see container_bridge."""
+    accepted = {entry.family: entry for entry in have.docker_accepted if entry.bridge == bridge}
+    wanted = {flow.family for flow in flows} & have.docker_families
+    missing = [AcceptedBridge(family, bridge) for family in sorted(wanted - accepted.keys())]
+    surplus = [accepted[family] for family in sorted(accepted.keys() - wanted) if not have.namespace.links[bridge].ours]
+    return [ChangeDockerUser(HOST, tuple(missing), tuple(surplus))] if missing or surplus else []

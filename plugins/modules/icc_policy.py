@@ -1,0 +1,184 @@
+#!/usr/bin/python
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: icc_policy
+short_description: Control which containers of a bridge reach each other, and what they reach beyond it
+version_added: 0.1.0
+author:
+  - pipefitter contributors (@pipefitter)
+description:
+  - Keeps the containers of a Linux bridge from reaching each other (Docker's C(--icc=false)), and allows single connections between them
+    (Docker's C(--link)), for any container runtime.
+  - Isolation is that of the kernel's bridge ports. It stops everything between them, ARP, IPv6 link-local addresses and multicast too. The
+    host, and through it all else, stays within reach. Each port of the bridge is isolated, so an interface of the host that is a member of
+    the bridge no longer leads containers to the LAN; then they reach it through the host only.
+  - A link is stateful. Replies pass, the other container opens no connection back, and no other port is within reach. Its packets go through
+    the host, where nftables filters them with a number of rules that does not grow with the number of links.
+  - M(pipefitter.container_network.veth_attach) isolates new ports as they join.
+  - Bridges of this collection are kept apart from isolated bridges. Connections to published ports pass.
+  - Nothing is switched on for the whole host, with one exception. Linux before 6.17 forwards IPv6 only if C(net.ipv6.conf.all.forwarding)
+    is on; links between IPv6 addresses switch it on there, and the module warns when it does.
+  - The policy lives in the tables C(ip pipefitter) and C(ip6 pipefitter) and in the flags of the bridge's ports, so it is gone after a reboot,
+    as the bridge is. If the tables were deleted, the next run makes them again.
+  - Links hold the addresses that the containers have when the task runs. Run it again after one got another address.
+  - Containers that may send from any address (C(NET_RAW), C(NET_ADMIN)) can send in another one's name, as on any bridge.
+requirements:
+  - pyroute2 >= 0.6.4 (on the host)
+  - netaddr (on the host)
+  - nftables (on the host)
+extends_documentation_fragment:
+  - pipefitter.container_network.attributes
+options:
+  bridge:
+    description:
+      - Name of a Linux bridge of the host. It need not be of this collection.
+    type: str
+    required: true
+  state:
+    description:
+      - With V(absent), the bridge has no policy, as with O(icc=true) and nothing else. The bridge may be gone.
+    type: str
+    choices: [present, absent]
+    default: present
+  icc:
+    description:
+      - Whether the containers of the bridge reach each other. Required with O(state=present).
+      - V(true) takes away what V(false) did. Sysctls get their former values, and no port of the bridge is isolated any more.
+    type: bool
+  links:
+    description:
+      - Connections to allow in spite of O(icc=false). The list is complete.
+      - The connections of a link that is taken out of it end with their next packet.
+      - Containers need addresses on the bridge that do not expire, in a subnet in which the bridge has an address, too.
+    type: list
+    elements: dict
+    suboptions:
+      from:
+        description:
+          - The container that may open connections, by name or id, or a dictionary with one of V(container), V(netns) (a name or path) and V(pid).
+        type: raw
+        required: true
+      to:
+        description:
+          - The container that they lead to, as for O(links[].from).
+          - 'Or a dictionary with V(label), as in C({label: role=db}) or C({label: role}), for all running containers with this label
+            that have an address on the bridge when the task runs.'
+        type: raw
+        required: true
+      ports:
+        description:
+          - Ports as in V(5432/tcp), V(53/udp), V(9899/sctp) or V(80) (which is TCP), and V(icmp) for echo requests of both families.
+          - Without this option, those that the container's image exposes. Only Docker tells them.
+        type: list
+        elements: str
+  egress:
+    description:
+      - Whether containers of the bridge may open connections to other interfaces (the LAN, other bridges). Replies always pass.
+    type: str
+    choices: [allow, deny]
+    default: allow
+  host_access:
+    description:
+      - Whether containers of the bridge may open connections to addresses of the host. With V(deny), ARP, neighbour discovery, DHCP and replies
+        to the host's own connections pass.
+    type: str
+    choices: [allow, deny]
+    default: allow
+seealso:
+  - module: pipefitter.container_network.container_bridge
+  - module: pipefitter.container_network.veth_attach
+"""
+
+EXAMPLES = r"""
+- name: Containers that reach nobody on their bridge, but for one that reaches its database
+  pipefitter.container_network.icc_policy:
+    bridge: br0
+    icc: false
+    links:
+      - {from: web1, to: db1, ports: ["5432/tcp"]}
+
+- name: A link to a group, and one to the ports that an image exposes
+  pipefitter.container_network.icc_policy:
+    bridge: br0
+    icc: false
+    links:
+      - from: web1
+        to: {label: role=cache}
+        ports: ["6379/tcp", icmp]
+      - {from: web1, to: db1}
+
+- name: Containers that only answer
+  pipefitter.container_network.icc_policy:
+    bridge: br0
+    icc: false
+    egress: deny
+    host_access: deny
+
+- name: Everybody reaches everybody again
+  pipefitter.container_network.icc_policy:
+    bridge: br0
+    icc: true
+"""
+
+RETURN = r"""
+operations:
+  description: What was done, a line each; in check mode, what would be done.
+  returned: success
+  type: list
+  elements: str
+  sample:
+    - keep the containers of br0 from reaching each other
+    - allow connections over br0 from container web1 (192.168.5.10) to container db1 (192.168.5.11), 5432/tcp
+    - set pf6f0b2a1c9d1 isolated
+    - set sysctl net.ipv4.conf.br0.proxy_arp_pvlan from 0 to 1
+policy:
+  description:
+    - The policy in the shape of this module's options; groups and left out ports are resolved.
+  returned: success
+  type: dict
+  sample:
+    bridge: br0
+    icc: false
+    egress: allow
+    host_access: allow
+    links:
+      - from: web1
+        to: db1
+        ports: [5432/tcp]
+"""
+
+from ansible_collections.pipefitter.container_network.plugins.module_utils import ansible_face
+
+LINK = {
+    "from": {"type": "raw", "required": True},
+    "to": {"type": "raw", "required": True},
+    "ports": {"type": "list", "elements": "str"},
+}
+
+ARGUMENT_SPEC = {
+    "bridge": {"type": "str", "required": True},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "icc": {"type": "bool"},
+    "links": {"type": "list", "elements": "dict", "options": LINK},
+    "egress": {"type": "str", "choices": ["allow", "deny"], "default": "allow"},
+    "host_access": {"type": "str", "choices": ["allow", "deny"], "default": "allow"},
+}
+
+
+def load():
+    from ansible_collections.pipefitter.container_network.plugins.module_utils.kinds import icc_policy
+
+    return icc_policy.converge
+
+
+def main():
+    ansible_face.run(load, ARGUMENT_SPEC)
+
+
+if __name__ == "__main__":
+    main()

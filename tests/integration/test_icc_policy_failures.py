@@ -1,0 +1,109 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""icc_policy where it must refuse, where it is interrupted, and where it runs many times at once."""
+
+from __future__ import annotations
+
+from icc_lab import ADDRESSES, icc, shows, wire
+from lab_hosts import ModuleFailed
+from wiring import assert_same, attach, make_namespaces, make_ovs_bridge, ping, refused
+
+LINK = {"from": {"netns": "web1"}, "to": {"netns": "db1"}, "ports": ["5432/tcp", "icmp"]}
+FULL = {"icc": False, "links": [LINK], "egress": "deny", "host_access": "deny"}
+
+
+REFUSALS = [
+    ({}, ("icc", "true or false")),
+    ({"bridge": "eth0", "icc": False}, ("bridge", "'eth0'", "not a Linux bridge")),
+    ({"bridge": "nope", "icc": False}, ("bridge", "'nope'", "create the bridge first")),
+    ({"bridge": "ovs0", "icc": False}, ("bridge", "'ovs0'", "Open vSwitch", "Linux bridges only")),
+    ({"bridge": "br*", "icc": False}, ("bridge", "firewall rule")),
+    ({"icc": True, "links": [LINK]}, ("links", "icc: true", "set icc to false")),
+    ({"icc": False, "links": [{**LINK, "ports": ["0/tcp"]}]}, ("links[0].ports[0]", "'0/tcp'", "1 to 65535")),
+    ({"icc": False, "links": [LINK, {**LINK, "ports": ["80", "70000"]}]}, ("links[1].ports[1]", "'70000'", "1 to 65535")),
+    ({"icc": False, "links": [{**LINK, "ports": ["80/gre"]}]}, ("links[0].ports[0]", "unknown protocol", "tcp, udp, sctp")),
+    ({"icc": False, "links": [{**LINK, "ports": ["http"]}]}, ("links[0].ports[0]", "not a port")),
+    ({"icc": False, "links": [{**LINK, "ports": []}]}, ("links[0].ports", "empty")),
+    ({"icc": False, "links": [{**LINK, "to": {"netns": "web1"}}]}, ("links[0].to", "comes from", "two containers")),
+    ({"icc": False, "links": [{**LINK, "to": {"label": ""}}]}, ("links[0].to", "not a label")),
+    ({"icc": False, "links": [{**LINK, "to": {"image": "db"}}]}, ("links[0].to", "'image'", "not a way to name")),
+    ({"icc": False, "links": [{**LINK, "to": "nobody"}]}, ("'nobody'", "not known to any container engine")),
+    ({"icc": False, "links": [{**LINK, "to": {"netns": "lone"}}]}, ("links[0].to", "lone", "no address on br0", "veth_attach")),
+    ({"icc": False, "links": [{**LINK, "to": {"netns": "astray"}}]}, ("links[0].to", "192.168.9.9", "same subnet")),
+    ({"icc": False, "links": [{**LINK, "to": {"netns": "six"}}]}, ("links[0]", "same family")),
+    ({"icc": False, "links": [{**LINK, "to": {"label": "role=db"}}]}, ("links[0].to", "'role=db'", "start one")),
+    ({"icc": False, "links": [{"from": {"netns": "web1"}, "to": {"netns": "db1"}}]}, ("links[0]", "ports are left out", "name them")),
+]
+
+
+def test_refuses_with_a_sentence_and_changes_nothing(hosta):
+    wire(hosta, "web1", "db1")
+    make_namespaces(hosta, "six", "lone", "astray")
+    attach(hosta, bridge="br0", attachments=[{"netns": "six", "addresses": ["fd00:5::66/64"]}, {"netns": "astray", "addresses": ["192.168.9.9/24"]}])
+    hosta.run("ip", "-n", "web1", "addr", "del", "fd00:5::10/64", "dev", "eth1")
+    make_ovs_bridge(hosta)
+    for options, words in REFUSALS:
+        said = refused(hosta, "icc_policy", **{"bridge": "br0", **options})
+        assert all(word in said for word in words), (options, said)
+
+
+def test_a_run_killed_at_any_operation_is_completed_by_the_next(host):
+    wire(host, "web1", "db1")
+    before = shows(host)
+    for options in (FULL, {"icc": True}):
+        for killed_after in range(1, 25):
+            icc(host, **(FULL if options["icc"] else {"icc": True}))
+            if not icc(host, die_after=killed_after, **options).get("killed"):
+                break
+            icc(host, **options)
+            assert icc(host, **options)["changed"] is False
+            if options["icc"]:
+                assert_same(before, shows(host))
+            else:
+                assert ping(host, "web1", ADDRESSES["db1"][4]) and not ping(host, "db1", ADDRESSES["web1"][4])
+        assert killed_after > 6  # or the loop proved nothing
+
+
+def test_an_operation_that_fails_undoes_those_before_it(host):
+    wire(host, "web1", "db1")
+    for before_that, options in (({"icc": True}, FULL), (FULL, {"icc": False}), (FULL, {"icc": True})):
+        icc(host, **before_that)
+        before = shows(host)
+        for failing in range(25):
+            try:
+                icc(host, fail_after=failing, **options)
+                break
+            except ModuleFailed as failure:
+                assert "a fault that the test injected while trying to" in str(failure)
+                assert ("were undone" if failing else "nothing had been changed") in str(failure)
+            assert_same(before, shows(host))
+        assert failing > 4
+
+
+def test_eight_runs_at_once_make_one_policy(host):
+    wire(host, "web1", "db1")
+    results = host.modules_at_once("icc_policy", 8, bridge="br0", **FULL)
+    assert [result["changed"] for result in results].count(True) == 1
+    assert icc(host, **FULL)["changed"] is False
+    assert ping(host, "web1", ADDRESSES["db1"][4])
+
+
+def test_absent_of_nothing_is_no_change(host):
+    assert icc(host, state="absent")["changed"] is False
+    wire(host, "web1")
+    assert icc(host, icc=True)["changed"] is False
+
+
+def test_the_policy_of_a_bridge_that_is_gone_can_be_taken_away(host):
+    before = shows(host)
+    wire(host)
+    icc(host, icc=False)
+    host.run("ip", "link", "delete", "br0")
+    host.run("nft", "add", "chain", "ip", "pipefitter", "theirs")
+    assert icc(host, state="absent")["changed"]
+    assert "theirs" in host.run("nft", "list", "ruleset").stdout
+    host.run("nft", "delete", "table", "ip", "pipefitter")
+    host.run("iptables", "-D", "DOCKER-USER", "-j", "PIPEFITTER", check=False)
+    host.run("iptables", "-F", "PIPEFITTER", check=False)
+    host.run("iptables", "-X", "PIPEFITTER", check=False)
+    assert_same({**before, "nft": []}, {**shows(host), "nft": []})

@@ -1,0 +1,193 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""icc_policy, over random policies wanted on random hosts."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+from ansible_collections.pipefitter.container_network.plugins.module_utils import engine
+from ansible_collections.pipefitter.container_network.plugins.module_utils.errors import InvalidOption
+from ansible_collections.pipefitter.container_network.plugins.module_utils.kinds import bridge as bridge_kind
+from ansible_collections.pipefitter.container_network.plugins.module_utils.kinds import icc_policy as kind
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model import icc_policy
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.attachment import Target
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.bridge import Bridge
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.docker_user import AcceptedBridge
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.host import MARK
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.icc_policy import IccPolicy, Port
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.icc_rules import Flow, IccRules
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.route import Route
+from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import bridge as bridge_plan
+from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import icc_policy as plan
+from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.convergence import (
+    Errand,
+    lines,
+    nothing_left,
+    recovers,
+    same,
+    takes_back,
+)
+from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.simulated_host import SimulatedHost
+from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.simulated_kernel import SimKernel
+from hypothesis import given
+from hypothesis import strategies as st
+
+NAME = "br0"
+NAMES = ("web1", "db1", "db2")
+TARGETS = {name: Target("container", name) for name in NAMES}
+POOL = {name: (f"192.168.5.1{place}/24", f"fd00:5::1{place}/64", f"192.168.6.1{place}/24") for place, name in enumerate(NAMES)}
+NEEDED = ("ipv4/forwarding", "ipv4/proxy_arp_pvlan", "ipv4/proxy_delay", "ipv6/forwarding", "ipv6/proxy_ndp", "ipv6/proxy_delay")
+PORTS = ["5432/tcp", "53/udp", "icmp", "81"]
+
+booleans = st.booleans()
+
+
+@st.composite
+def wanted(draw: st.DrawFn) -> IccPolicy:
+    ends = st.sampled_from(NAMES)
+    ports = st.none() | st.lists(st.sampled_from(PORTS), min_size=1, unique=True)
+    link = st.fixed_dictionaries({"from": ends, "to": ends | st.just({"label": "role=db"}), "ports": ports})
+    policies = st.sampled_from(["allow", "deny"])
+    options = {
+        "bridge": NAME,
+        "state": "present",
+        "icc": draw(booleans),
+        "links": draw(st.lists(link, max_size=3)),
+        "egress": draw(policies),
+        "host_access": draw(policies),
+    }
+    try:
+        return icc_policy.parse(options)
+    except InvalidOption:
+        return IccPolicy(NAME, bool(options["icc"]))
+
+
+@st.composite
+def hosts(draw: st.DrawFn) -> SimulatedHost:
+    kernel = SimKernel()
+    host, ns = SimulatedHost(kernel), kernel.host
+    if draw(booleans):
+        ns.defaults["ipv6/force_forwarding"] = "0"
+    ns.new_link("eth0", "", "52:54:00:00:00:01")
+    ns.set("eth0", up=True)
+    ns.set_route(Route("::/0", "fe80::1", "eth0", 1024, draw(st.sampled_from([9, 4]))))
+    ns.new_link(NAME, "bridge", "02:00:00:00:00:05", alias=draw(st.sampled_from([MARK, "", MARK])))
+    ns.new_link("br1", "bridge", alias=MARK)
+    ns.set(NAME, up=True)
+    for address in draw(st.sets(st.sampled_from(["192.168.5.1/24", "fd00:5::1/64", "192.168.6.1/24"]), min_size=1)):
+        ns.add_address(NAME, address)
+    for name in NAMES:
+        ns.new_veth(f"pf{name}", "eth1", host.start(name), 1500)
+        ns.set(f"pf{name}", master=NAME, up=True, alias=f"{MARK} eth1 container {name} docker:1")
+        ns.isolate(f"pf{name}", draw(booleans))
+        inside = host.places[name]
+        inside.set("eth1", up=True)
+        for address in draw(st.sets(st.sampled_from(POOL[name]), min_size=draw(st.sampled_from([0, 2])))):
+            inside.add_address("eth1", address)
+        inside.links["eth1"].neighbours = draw(st.dictionaries(_addresses(), st.sampled_from(["02:00:00:00:00:05", "ae:00:00:00:00:99"]), max_size=3))
+    for name in NEEDED:
+        ns.links[NAME].sysctls[name] = draw(st.sampled_from("01"))
+    ns.write_sysctl("net/ipv6/conf/all/forwarding", draw(st.sampled_from("01")))
+    ns.links[NAME].proxies = draw(st.sets(st.sampled_from(["fd00:5::10", "fd00:5::99"])))
+    host.docker_families = frozenset(draw(st.sets(st.sampled_from(["ip", "ip6"]))))
+    host.docker_accepted = draw(st.sets(st.sampled_from([AcceptedBridge(family, name) for family in ("ip", "ip6") for name in (NAME, "br1")])))
+    host.icc_rules = draw(rules())
+    return host
+
+
+def _addresses() -> st.SearchStrategy[str]:
+    return st.sampled_from([address.partition("/")[0] for addresses in POOL.values() for address in addresses])
+
+
+@st.composite
+def rules(draw: st.DrawFn) -> IccRules:
+    some = st.frozensets(st.sampled_from([NAME, "br1", "br9"]))
+    off = draw(some)
+    ends = st.tuples(st.sampled_from(["192.168.5.10", "192.168.5.11"]), st.sampled_from(["192.168.5.12", "192.168.5.99"]))
+    flows = {Flow(bridge, *draw(ends), "tcp", 5432, "container web1", "container db2") for bridge in off if draw(booleans)}
+    flows |= {Flow(bridge, "fd00:5::10", "fd00:5::11", "icmp", 0) for bridge in off if draw(booleans)}
+    former = {("net/ipv4/conf/br0/proxy_arp_pvlan", "0"), ("net/ipv6/neigh/br0/proxy_delay", "80"), ("net/ipv4/conf/br0/forwarding", "0")}
+    made = IccRules(
+        off,
+        draw(st.frozensets(st.sampled_from([NAME, "br1"]))) - off if off else frozenset(),
+        draw(some),
+        draw(some),
+        frozenset(flows),
+        frozenset(draw(st.sets(st.sampled_from(sorted(former))))) if NAME in off else frozenset(),
+        draw(st.sampled_from([True, True, False])),
+    )
+    return IccRules(intact=made.intact) if made.empty else made
+
+
+def observe(host: SimulatedHost, want: IccPolicy) -> plan.IccHave:
+    containers: Any = SimpleNamespace(
+        places={TARGETS[name]: name for name in NAMES},
+        exposes={TARGETS["db1"]: (Port("tcp", 5432),), TARGETS["db2"]: ()},
+        labelled={"role=db": (TARGETS["db1"], TARGETS["db2"])},
+    )
+    return kind.observe(host, want, containers)  # type: ignore[arg-type]
+
+
+def made(host: SimulatedHost, want: IccPolicy) -> Errand:
+    return Errand(host, lambda: plan.present(want, observe(host, want)))
+
+
+@given(hosts(), wanted())
+def test_a_second_run_finds_nothing_to_do(host, want):
+    errand = made(host, want)
+    operations = errand.planned()
+    if operations is None:
+        return
+    predicted = plan.predict(want, observe(host, want))
+    others = host.icc_rules.without(NAME)
+    assert lines(errand.plan()) == lines(operations)
+    engine.apply(operations, host)
+    nothing_left(errand)
+    assert not errand.plan()
+    assert plan.describe(NAME, host.icc_rules) == predicted
+    left = host.icc_rules.without(NAME)
+    assert (left.off, left.flows, left.former) == (others.off, others.flows, others.former)
+    ports = [link.isolated for link in host.kernel.host.links.values() if link.master]
+    assert ports == [not want.icc] * 3
+
+
+@given(hosts(), wanted(), st.integers(0, 25))
+def test_a_run_that_was_killed_is_made_good_by_the_next(host, want, patience):
+    recovers(made(host, want), patience)
+
+
+@given(hosts(), wanted(), st.integers(0, 25))
+def test_a_run_that_fails_leaves_the_host_as_it_was(host, want, place):
+    assert takes_back(made(host, want), place) == []
+
+
+@given(hosts(), wanted())
+def test_the_way_back_leads_to_where_it_began(host, want):
+    """From a host without a policy: what is set for links gets its former value."""
+    nothing = IccPolicy(NAME)
+    engine.apply(plan.present(nothing, observe(host, nothing)), host)
+    before = host.picture()
+    operations = made(host, want).planned()
+    if operations is None:
+        return
+    switched = any(getattr(operation, "name", "") == "net/ipv6/conf/all/forwarding" for operation in operations)
+    engine.apply(operations, host)
+    engine.apply(plan.present(nothing, observe(host, nothing)), host)
+    after = host.picture()
+    if switched:  # of the host's own switch only an error is taken back
+        return
+    if host.kernel.host.links[NAME].alias == MARK:
+        before["docker"] = after["docker"] = None  # a bridge of ours passes Docker's filter anyhow
+    same(before, after)
+
+
+@given(hosts())
+def test_a_bridge_that_is_taken_away_takes_its_policy_along(host):
+    others = host.icc_rules.without(NAME)
+    errand = Errand(host, lambda: bridge_plan.absent(NAME, bridge_kind.observe(host, Bridge(NAME)), True))  # type: ignore[arg-type]
+    operations = errand.planned()
+    assert operations is not None
+    engine.apply(operations, host)
+    assert host.icc_rules == (IccRules() if others.empty else others) or not host.icc_rules.off
