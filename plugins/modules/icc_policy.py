@@ -20,7 +20,9 @@ description:
   - A link is stateful. Replies pass, the other container opens no connection back, and no other port is within reach. Its packets go through
     the host, where nftables filters them with a number of rules that does not grow with the number of links.
   - M(pipefitter.container_network.veth_attach) isolates new ports as they join.
-  - Bridges of this collection are kept apart from isolated bridges. Connections to published ports pass.
+  - Bridges of this collection are kept apart from isolated bridges, unless a link leads from a container of the one to a container of the other.
+    It is told in the policy of an isolated one of the two; both need O(pipefitter.container_network.container_bridge#module:ip_forward=true), and
+    both containers a route to each other, by a gateway for example. Connections to published ports pass.
   - Nothing is switched on for the whole host, with one exception. Linux before 6.17 forwards IPv6 only if C(net.ipv6.conf.all.forwarding)
     is on; links between IPv6 addresses switch it on there, and the module warns when it does.
   - The policy lives in the tables C(ip pipefitter) and C(ip6 pipefitter) and in the flags of the bridge's ports, so it is gone after a reboot,
@@ -67,7 +69,7 @@ options:
         description:
           - The container that they lead to, as for O(links[].from).
           - 'Or a dictionary with V(label), as in C({label: role=db}) or C({label: role}), for all running containers with this label
-            that have an address on the bridge when the task runs.'
+            that have an address on the bridge, or on another bridge of this collection, when the task runs.'
         type: raw
         required: true
       ports:

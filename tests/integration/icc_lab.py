@@ -14,6 +14,8 @@ ADDRESSES = {
     "web1": {4: "192.168.5.10", 6: "fd00:5::10"},
     "db1": {4: "192.168.5.11", 6: "fd00:5::11"},
     "db2": {4: "192.168.5.12", 6: "fd00:5::12"},
+    "far": {4: "192.168.6.10", 6: "fd00:6::10"},
+    "far2": {4: "192.168.6.11", 6: "fd00:6::11"},
 }
 
 BRIDGE = {"addresses": ["192.168.5.1/24", "fd00:5::1/64"]}
@@ -141,8 +143,8 @@ def attachment(name):
     return {
         "netns": name,
         "addresses": [f"{ADDRESSES[name][4]}/24", f"{ADDRESSES[name][6]}/64"],
-        "gateway": "192.168.5.1",
-        "gateway6": "fd00:5::1",
+        "gateway": "192.168.6.1" if name.startswith("far") else "192.168.5.1",
+        "gateway6": "fd00:6::1" if name.startswith("far") else "fd00:5::1",
     }
 
 

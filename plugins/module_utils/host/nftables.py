@@ -12,7 +12,7 @@ from being deleted.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,6 +27,9 @@ FAMILIES = ("ip", "ip6")
 
 ADDRESS_TYPE = {"ip": "ipv4_addr", "ip6": "ipv6_addr"}
 ADDRESS_BITS = {"ip": 32, "ip6": 128}
+
+LINKS, PINGS = "icc_links", "icc_pings"
+"""Sets of the connections that ``nftables_icc`` lets pass; ``nftables_publication`` does not protect a container from those."""
 
 # By which names an object is one of ours. A table without any was made by another tool.
 _NAMES = ("masquerade_sources", "bridge_local", "postrouting")
@@ -62,8 +65,12 @@ class Listing:
         return self.objects[name][1].get("elem", ()) if name in self.objects else ()
 
     def dismantle(self, chains: Iterable[str], sets: Iterable[str]) -> list[Command]:
-        """Return commands that delete what is there of ``chains`` and ``sets``, and the table with the last of its objects."""
-        here = [name for name in (*chains, *sets) if name in self.objects]
+        """Return commands that delete what is there of ``chains`` and ``sets``, and the table with the last of its objects.
+
+        A set that a rule of another chain looks into stays.
+        """
+        gone = frozenset(chains)
+        here = [name for name in (*chains, *sets) if name in self.objects and not self._is_used(name, gone)]
         if not self.exists:
             return []
         if len(here) == len(self.objects):
@@ -75,6 +82,16 @@ class Listing:
                 commands.append({"flush": {"chain": in_table(self.family, name=name)}})
             commands.append({"delete": {kind: in_table(self.family, name=name)}})
         return commands
+
+    def _is_used(self, name: str, gone: Container[str]) -> bool:
+        others = (rule for chain, rules in self.rules.items() if chain not in gone for rule in rules)
+        return any(f'"@{name}"' in json.dumps(rule) for rule in others)
+
+
+def linked(family: str) -> dict[str, list[str]]:
+    """Return the types of LINKS and PINGS."""
+    address = ADDRESS_TYPE[family]
+    return {LINKS: ["ifname", address, address, "inet_proto", "inet_service"], PINGS: ["ifname", address, address]}
 
 
 def tables(purpose: str, needed: bool = True) -> dict[str, Listing]:

@@ -9,9 +9,9 @@ the number of bridges and links, in each of ``ip pipefitter`` and ``ip6 pipefitt
     chain icc_forward {
         type filter hook forward priority filter; policy accept;
         iifname . ip saddr . ip daddr . meta l4proto . th dport @icc_links accept
-        ct direction reply iifname . ip daddr . ip saddr . meta l4proto . th sport @icc_links accept
+        ct direction reply oifname . ip daddr . ip saddr . meta l4proto . th sport @icc_links accept
         icmp type echo-request iifname . ip saddr . ip daddr @icc_pings accept
-        icmp type echo-reply ct direction reply iifname . ip daddr . ip saddr @icc_pings accept
+        icmp type echo-reply ct direction reply oifname . ip daddr . ip saddr @icc_pings accept
         iifname @icc_egress_denied iifname . oifname != @icc_inside ct state invalid,untracked drop
         iifname @icc_egress_denied iifname . oifname != @icc_inside ct direction original drop
         iifname @icc_off oifname @icc_off ct state related meta l4proto icmp accept
@@ -23,7 +23,9 @@ the number of bridges and links, in each of ``ip pipefitter`` and ``ip6 pipefitt
 
 Replies pass because of their link, not because their connection is
 established: so a link that is taken away ends its connections with the next
-packet. ``ct status dnat`` marks connections to published ports. ``icc_apart``
+packet. A link may come from a container of another bridge, or lead to one: the
+sets have the bridge by which its packets come in, and comments on their
+elements the bridge in whose policy it is. ``ct status dnat`` marks connections to published ports. ``icc_apart``
 holds the bridges of ``icc_off`` and those that are to be kept apart from them.
 ``icc_inside`` has each bridge of ``icc_egress_denied`` with itself: where
 bridge-nf-call-iptables is 1, what is bridged goes through these rules too.
@@ -38,7 +40,9 @@ on its elements hold the sysctls that links changed, as they were before.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,11 +50,11 @@ from ..errors import MissingFeature
 from ..model.icc_rules import PING, Flow, IccRules
 from . import nftables
 from .nfnetlink import set_exists
-from .nftables import ADDRESS_TYPE, FAMILIES, TABLE, Command, Listing, in_table
+from .nftables import FAMILIES, LINKS, PINGS, TABLE, Command, Listing, in_table
 
 _OFF, _APART, _EGRESS, _HOST = "icc_off", "icc_apart", "icc_egress_denied", "icc_host_denied"
 _BRIDGE_SETS = (_OFF, _APART, _EGRESS, _HOST)
-_LINKS, _PINGS, _INSIDE = "icc_links", "icc_pings", "icc_inside"
+_INSIDE = "icc_inside"
 _FORWARD, _INPUT, _OUTPUT = "icc_forward", "icc_input", "icc_output"
 _HOOKS = {_FORWARD: "forward", _INPUT: "input", _OUTPUT: "output"}
 
@@ -139,12 +143,10 @@ class _Table:
     @property
     def flows(self) -> list[Flow]:
         found = []
-        for key, comment in self.elements.get(_LINKS, {}).items():
-            bridge, source, destination, protocol, port = key
-            found.append(Flow(bridge, source, destination, _PROTOCOL_NUMBERS.get(str(protocol), str(protocol)), int(port), *_names(comment)))
-        for key, comment in self.elements.get(_PINGS, {}).items():
-            bridge, source, destination = key
-            found.append(Flow(bridge, source, destination, PING, 0, *_names(comment)))
+        for (ingress, source, destination, protocol, port), comment in self.elements[LINKS].items():
+            found.append(_flow(ingress, source, destination, _PROTOCOL_NUMBERS.get(str(protocol), str(protocol)), int(port), comment))
+        for (ingress, source, destination), comment in self.elements[PINGS].items():
+            found.append(_flow(ingress, source, destination, PING, 0, comment))
         return found
 
     @property
@@ -157,9 +159,9 @@ class _Table:
         return found
 
     def intact(self) -> bool:
-        if not self.objects:
-            return True
-        wanted = {chain: [name for name, _expressions in rules] for chain, rules in _rules(self.family).items()}
+        if not self.objects - nftables.linked(self.family).keys():
+            return not self.flows  # those sets alone are there for nftables_publication
+        wanted = {chain: _comments(rules) for chain, rules in _rules(self.family).items()}
         return self.objects == {*_shapes(self.family), *_HOOKS} and self.rules == wanted and any(self.bridges.values()) and self._inside()
 
     def _inside(self) -> bool:
@@ -179,9 +181,11 @@ def _value(element: Any) -> tuple[Any, str]:
     return (tuple(element["concat"]) if isinstance(element, dict) else element), comment
 
 
-def _names(comment: str) -> tuple[str, str]:
+def _flow(ingress: str, source: str, destination: str, protocol: str, port: int, comment: str) -> Flow:
     words = comment.split(" ")
-    return (f"{words[0]} {words[1]}", f"{words[2]} {words[3]}") if len(words) == 4 else ("", "")
+    bridge = words[0] or ingress
+    names = (f"{words[1]} {words[2]}", f"{words[3]} {words[4]}") if len(words) == 5 else ("", "")
+    return Flow(bridge, source, destination, protocol, port, "" if ingress == bridge else ingress, *names)
 
 
 # ---- changing
@@ -201,14 +205,14 @@ def _elements_of(family: str, rules: IccRules) -> dict[str, dict[Any, str]]:
         _EGRESS: dict.fromkeys(rules.egress_denied, ""),
         _HOST: dict.fromkeys(rules.host_denied, ""),
         _INSIDE: dict.fromkeys(((bridge, bridge) for bridge in rules.egress_denied), ""),
-        _LINKS: {(flow.bridge, flow.source, flow.destination, flow.protocol, flow.port): _comment(flow) for flow in flows if flow.protocol != PING},
-        _PINGS: {(flow.bridge, flow.source, flow.destination): _comment(flow) for flow in flows if flow.protocol == PING},
+        LINKS: {(flow.via, flow.source, flow.destination, flow.protocol, flow.port): _comment(flow) for flow in flows if flow.protocol != PING},
+        PINGS: {(flow.via, flow.source, flow.destination): _comment(flow) for flow in flows if flow.protocol == PING},
     }
 
 
 def _comment(flow: Flow) -> str:
-    comment = f"{flow.source_name} {flow.destination_name}"
-    return comment if len(comment.split(" ")) == 4 and len(comment.encode()) <= _LONGEST_COMMENT else ""
+    comment = f"{flow.bridge} {flow.source_name} {flow.destination_name}"
+    return comment if len(comment.split(" ")) == 5 and len(comment.encode()) <= _LONGEST_COMMENT else flow.bridge
 
 
 def _build(table: _Table, wanted: Mapping[str, Mapping[Any, str]]) -> list[Command]:
@@ -221,10 +225,14 @@ def _build(table: _Table, wanted: Mapping[str, Mapping[Any, str]]) -> list[Comma
         if name not in table.objects:
             commands.append({"add": {"set": in_table(family, name=name, type=shape)}})
     for chain, rules in _rules(family).items():
-        if chain not in table.objects or table.rules.get(chain) != [name for name, _expressions in rules]:
+        comments = _comments(rules)
+        if chain not in table.objects or table.rules.get(chain) != comments:
             commands.append({"add": {"chain": in_table(family, name=chain, **_hook(chain))}})
             commands.append({"flush": {"chain": in_table(family, name=chain)}})
-            commands += [{"add": {"rule": in_table(family, chain=chain, comment=name, expr=expressions)}} for name, expressions in rules]
+            commands += [
+                {"add": {"rule": in_table(family, chain=chain, comment=comment, expr=expressions)}}
+                for comment, (_name, expressions) in zip(comments, rules)
+            ]
     for verb in ("delete", "add"):
         for name, elements in wanted.items():
             shown = table.elements.get(name, {})
@@ -244,13 +252,7 @@ def _change(verb: str, family: str, name: str, elements: Mapping[Any, str]) -> l
 
 
 def _shapes(family: str) -> dict[str, Any]:
-    address = ADDRESS_TYPE[family]
-    return {
-        **dict.fromkeys(_BRIDGE_SETS, "ifname"),
-        _LINKS: ["ifname", address, address, "inet_proto", "inet_service"],
-        _PINGS: ["ifname", address, address],
-        _INSIDE: ["ifname", "ifname"],
-    }
+    return {**dict.fromkeys(_BRIDGE_SETS, "ifname"), **nftables.linked(family), _INSIDE: ["ifname", "ifname"]}
 
 
 def _hook(chain: str) -> dict[str, object]:
@@ -258,6 +260,11 @@ def _hook(chain: str) -> dict[str, object]:
 
 
 # ---- the rules; each is known by its comment
+
+
+def _comments(rules: Iterable[Rule]) -> list[str]:
+    """Return what each rule is for, with a digest of what it does: expressions read back differ a little from one nft to the next."""
+    return [f"{name} {hashlib.sha256(json.dumps(expressions).encode()).hexdigest()[:12]}" for name, expressions in rules]
 
 
 def _rules(family: str) -> dict[str, list[Rule]]:
@@ -271,10 +278,10 @@ def _forward(family: str) -> list[Rule]:
     kind = _payload(_ICMP[family], "type")
     leaving = _match(_concat(_IIF, _OIF), f"@{_INSIDE}", "!=")
     return [
-        ("link", [_match(_concat(_IIF, *there, protocol, _payload("th", "dport")), f"@{_LINKS}"), _ACCEPT]),
-        ("link reply", [reply, _match(_concat(_IIF, *back, protocol, _payload("th", "sport")), f"@{_LINKS}"), _ACCEPT]),
-        ("ping", [_match(kind, "echo-request"), _match(_concat(_IIF, *there), f"@{_PINGS}"), _ACCEPT]),
-        ("ping reply", [_match(kind, "echo-reply"), reply, _match(_concat(_IIF, *back), f"@{_PINGS}"), _ACCEPT]),
+        ("link", [_match(_concat(_IIF, *there, protocol, _payload("th", "dport")), f"@{LINKS}"), _ACCEPT]),
+        ("link reply", [reply, _match(_concat(_OIF, *back, protocol, _payload("th", "sport")), f"@{LINKS}"), _ACCEPT]),
+        ("ping", [_match(kind, "echo-request"), _match(_concat(_IIF, *there), f"@{PINGS}"), _ACCEPT]),
+        ("ping reply", [_match(kind, "echo-reply"), reply, _match(_concat(_OIF, *back), f"@{PINGS}"), _ACCEPT]),
         # What has no connection has no direction either, and must not get past the next rule.
         ("egress untracked", [_from(_EGRESS), leaving, _match(_ct("state"), ["invalid", "untracked"], "in"), _DROP]),
         ("egress", [_from(_EGRESS), leaving, _match(_ct("direction"), "original"), _DROP]),

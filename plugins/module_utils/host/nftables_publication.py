@@ -13,6 +13,8 @@ two lookups in hash tables::
         set publish_within { type ifname . ifname; }
         set publish_loopback { type ifname; }     # ip only, as all that has 127.0.0.0/8
         set publish_opened { type ifname; }
+        set icc_links { ... }                     # these two are nftables_icc's
+        set icc_pings { ... }
         chain publish_raw {
             type filter hook prerouting priority raw; policy accept;
             iifname @publish_loopback ip daddr 127.0.0.0/8 drop
@@ -39,6 +41,8 @@ two lookups in hash tables::
             ct state established,related return
             ct status dnat return
             iifname . oifname @publish_within return
+            iifname . ip saddr . ip daddr . meta l4proto . th dport @icc_links return
+            icmp type echo-request iifname . ip saddr . ip daddr @icc_pings return
             drop
         }
     }
@@ -63,7 +67,7 @@ from ..model.addresses import IPV4, IPV6
 from ..model.literal_interface import literal_interface
 from ..model.publication import ANY, PROTOCOLS, Hairpin, HostPort, PublicationRules, Published, read_owner
 from . import nftables
-from .nftables import FAMILIES, Listing
+from .nftables import FAMILIES, LINKS, PINGS, Listing
 
 _PURPOSE = "publishing ports"
 _PROTOCOL_NUMBERS = {6: "tcp", 17: "udp", 132: "sctp"}
@@ -86,6 +90,7 @@ _HOOKS = {
     _FORWARD: {"type": "filter", "hook": "forward", "prio": 0, "policy": "accept"},
 }
 
+_ICMP = {"ip": "icmp", "ip6": "icmpv6"}
 _LOOPBACK_SUBNET = {"ip": "127.0.0.0/8", "ip6": "::1"}
 
 # An element: the name of its set or map, and its key in nft's language.
@@ -242,11 +247,16 @@ def _change(listing: Listing, add: dict[_Key, str], remove: dict[_Key, str]) -> 
     gone = {key for key in remove if key in held and key not in add}
     moved = {key for key in add if key in held and held[key] not in ("", add[key])}
     if not add and len(gone) == len(held):
-        return nftables.script(listing.dismantle(_HOOKS, (_ADDRESS, _ANY, _HAIRPIN, _PROTECTED, _WITHIN, _LOOPBACK, _OPENED)))
+        return nftables.script(listing.dismantle(_HOOKS, _removable(listing)))
     lines = _frame(listing)
     lines += _by_set("delete", family, {key: key[1] for key in gone | moved})
     lines += _by_set("create", family, {key: value for key, value in add.items() if held.get(key) != value})
     return lines
+
+
+def _removable(listing: Listing) -> list[str]:
+    """Return our sets, and those of links unless there are any."""
+    return [name for name in _sets(listing.family) if name.startswith(_PREFIX) or not any(True for _element in listing.elements(name))]
 
 
 def _by_set(verb: str, family: str, changed: dict[_Key, str]) -> list[str]:
@@ -287,6 +297,7 @@ def _sets(family: str) -> dict[str, tuple[str, str, dict[str, Any]]]:
         _HAIRPIN: ("set", [address, "ifname"], " flags interval;"),
         _PROTECTED: ("set", ["ifname"], ""),
         _WITHIN: ("set", ["ifname", "ifname"], ""),
+        **{name: ("set", types, "") for name, types in nftables.linked(family).items()},
     }
     if family == "ip":
         sets[_LOOPBACK] = sets[_OPENED] = ("set", ["ifname"], "")
@@ -316,6 +327,8 @@ def _chains(family: str) -> dict[str, list[str]]:
             "ct state established,related return",
             "ct status dnat return",
             f"iifname . oifname @{_WITHIN} return",
+            f"iifname . {family} saddr . {family} daddr . meta l4proto . th dport @{LINKS} return",
+            f"{_ICMP[family]} type echo-request iifname . {family} saddr . {family} daddr @{PINGS} return",
             "drop",
         ],
     }

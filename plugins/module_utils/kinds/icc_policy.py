@@ -12,7 +12,7 @@ from ..host import lock
 from ..host.machine import Machine
 from ..model import addresses, icc_policy
 from ..model.attachment import Target
-from ..model.host import HOST, Namespace
+from ..model.host import HOST, Link, Namespace
 from ..model.icc_policy import IccPolicy, Port
 from ..plan import forwarding
 from ..plan import icc_policy as plan
@@ -112,11 +112,13 @@ def observe(machine: Machine, want: IccPolicy, containers: _Containers) -> IccHa
     seen = wiring.bridges.get(want.bridge)
     families, accepted = machine.docker_user.accepted_bridges()
     holds = {target: _held(machine, place, want.bridge, wiring) for target, place in containers.places.items() if place is not None}
-    host = Namespace(links, netlink.addresses([bridge]) if bridge is not None else {}, netlink.routes({link.index: link.name for link in links.values()}))
+    others = {name for held in holds.values() for name in held} - {want.bridge}
+    bridges = [links[name] for name in (want.bridge, *others) if name in links]
+    host = Namespace(links, netlink.addresses(bridges) if bridges else {}, netlink.routes({link.index: link.name for link in links.values()}))
     return IccHave(
         namespace=host,
         rules=machine.icc.read(),
-        sysctls=_sysctls(machine, want, host),
+        sysctls=_sysctls(machine, want, host, others),
         proxies=netlink.proxy_neighbours(want.bridge) if linux else frozenset(),
         docker_families=families,
         docker_accepted=accepted,
@@ -124,23 +126,33 @@ def observe(machine: Machine, want: IccPolicy, containers: _Containers) -> IccHa
         holds=holds,
         exposes=containers.exposes,
         labelled=containers.labelled,
-        owners={address: containers.places[target] or "" for target, held in holds.items() for address in held},
+        owners={address: containers.places[target] or "" for target, held in holds.items() for address in held.get(want.bridge, ())},
         knows={place: machine.namespace(place).neighbours() for place in {*containers.places.values()} if place is not None},
     )
 
 
-def _held(machine: Machine, place: str, bridge: str, wiring: Wiring) -> tuple[str, ...]:
-    """Return the bare addresses of a container's interfaces on a bridge."""
+def _held(machine: Machine, place: str, bridge: str, wiring: Wiring) -> dict[str, tuple[str, ...]]:
+    """Return the bare addresses of a container's interfaces, by the bridge they are on: ``bridge``, or another of ours."""
     netlink = machine.namespace(place)
     inside = netlink.links()
     end = End(place, "", Namespace(inside), machine.namespace(HOST).namespace_id(machine.descriptor(place)))
-    on_bridge = [link for link in inside.values() if (outer := wiring.host_end(end, link)) is not None and wiring.bridge_of(outer) == bridge]
-    held = netlink.addresses(on_bridge) if on_bridge else {}
-    return tuple(sorted(addresses.bare(address) for shown in held.values() for address in shown if not addresses.is_link_local(address)))
+    on_bridge: dict[str, list[Link]] = {}
+    for link in inside.values():
+        outer = wiring.host_end(end, link)
+        name = wiring.bridge_of(outer) if outer is not None else None
+        master = wiring.host.links.get(name) if name is not None else None
+        if name is not None and (name == bridge or (master is not None and master.kind == "bridge" and master.ours)):
+            on_bridge.setdefault(name, []).append(link)
+    held = netlink.addresses([link for found in on_bridge.values() for link in found]) if on_bridge else {}
+    bare = {
+        name: tuple(sorted(addresses.bare(address) for link in found for address in held[link.name] if not addresses.is_link_local(address)))
+        for name, found in on_bridge.items()
+    }
+    return {name: found for name, found in bare.items() if found}
 
 
-def _sysctls(machine: Machine, want: IccPolicy, host: Namespace) -> dict[str, str]:
-    shown = machine.read_sysctls(HOST, plan.sysctls(want.bridge))
+def _sysctls(machine: Machine, want: IccPolicy, host: Namespace, others: Collection[str]) -> dict[str, str]:
+    shown = machine.read_sysctls(HOST, plan.sysctls(want.bridge, others))
     if want.links and shown.get(forwarding.IPV6_SWITCH) == "0":
         shown.update(read_before_switching(machine, host))
     return shown

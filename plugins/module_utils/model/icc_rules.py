@@ -12,11 +12,13 @@ PING = "icmp"
 
 @dataclass(frozen=True, order=True)
 class Flow:
-    """Connections that one container may open to another across an isolated bridge.
+    """Connections that one container may open to another, by the policy of an isolated ``bridge``.
 
-    Addresses are bare and of one family. ``source_name`` and
-    ``destination_name`` (``container web1``) say whose they are, '' where
-    that is not known; they tell no two flows apart.
+    At least one of the two is on that bridge. ``ingress`` is the bridge that
+    the other one is on if it is the source, else ''. Addresses are bare and
+    of one family. ``source_name`` and ``destination_name`` (``container
+    web1``) say whose they are, '' where that is not known; they tell no two
+    flows apart.
     """
 
     bridge: str
@@ -24,12 +26,23 @@ class Flow:
     destination: str
     protocol: str
     port: int
+    ingress: str = ""
     source_name: str = field(default="", compare=False)
     destination_name: str = field(default="", compare=False)
 
     @property
     def family(self) -> str:
         return "ip6" if ":" in self.source else "ip"
+
+    @property
+    def via(self) -> str:
+        """Return the bridge by which its packets come in."""
+        return self.ingress or self.bridge
+
+    @property
+    def packets(self) -> tuple[str, str, str, str, int]:
+        """Return what tells its packets from all others, whatever policy they are in."""
+        return self.via, self.source, self.destination, self.protocol, self.port
 
     @property
     def service(self) -> str:

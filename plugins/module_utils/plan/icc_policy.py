@@ -10,7 +10,7 @@ discovery), and forwards what the rules let pass.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -53,8 +53,8 @@ class IccHave:
 
     ``namespace`` has every link, the bridge's addresses and the routes of the
     main table. ``sysctls`` are those of the bridge, and of ``default``.
-    ``holds`` are each linked container's bare addresses on the bridge,
-    ``exposes`` the ports of its image (``None``: its engine does not say),
+    ``holds`` are each linked container's bare addresses, by the bridge they
+    are on: this one, or another of ours. ``exposes`` the ports of its image (``None``: its engine does not say),
     ``labelled`` the containers that bear a label. ``owners`` says which
     container (as a place) holds an address, ``knows`` which neighbours each
     of them has learned: link, address, MAC.
@@ -67,17 +67,19 @@ class IccHave:
     docker_families: frozenset[str] = frozenset()
     docker_accepted: frozenset[AcceptedBridge] = frozenset()
     openvswitch: bool = False
-    holds: Mapping[Target, tuple[str, ...]] = field(default_factory=dict)
+    holds: Mapping[Target, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
     exposes: Mapping[Target, tuple[Port, ...] | None] = field(default_factory=dict)
     labelled: Mapping[str, tuple[Target, ...]] = field(default_factory=dict)
     owners: Mapping[str, str] = field(default_factory=dict)
     knows: Mapping[str, frozenset[tuple[str, str, str]]] = field(default_factory=dict)
 
 
-def sysctls(bridge: str) -> list[str]:
-    """Return the names of all sysctls that a plan looks at."""
+def sysctls(bridge: str, others: Iterable[str]) -> list[str]:
+    """Return the names of all sysctls that a plan looks at; ``others`` are the bridges that links lead to or come from."""
     patterns = [*_SYSCTLS["ip"], *_SYSCTLS["ip6"], _FORCE_FORWARDING]
-    return [forwarding.IPV6_SWITCH, *(pattern.format(whose) for pattern in patterns for whose in (bridge, "default"))]
+    own = [pattern.format(whose) for pattern in patterns for whose in (bridge, "default")]
+    theirs = [name for other in others for name in (forwarding.of_link(other, addresses.IPV4), _FORCE_FORWARDING.format(other))]
+    return [forwarding.IPV6_SWITCH, *own, *theirs]
 
 
 def present(want: IccPolicy, have: IccHave) -> list[Operation]:
@@ -87,7 +89,9 @@ def present(want: IccPolicy, have: IccHave) -> list[Operation]:
     """
     _check_bridge(want, have)
     goal = _rules(want, have, _flows(want, have))
-    needed = _needed(goal.flows_of(want.bridge), want.bridge, have)
+    flows = goal.flows_of(want.bridge)
+    within = _within(flows, want.bridge, have)
+    needed = _needed(flows, within, want.bridge, have)
     recorded = have.rules.former_of(want.bridge)
     kept = {name: value for name, value in recorded.items() if name in needed}
     added = _former(needed, want.bridge, have)
@@ -101,13 +105,13 @@ def present(want: IccPolicy, have: IccHave) -> list[Operation]:
     if not want.icc:
         operations += _isolate(want.bridge, have, True)
     operations += _set_sysctls(needed, want.bridge, have)
-    operations += _proxies(goal.flows_of(want.bridge), want.bridge, have)
+    operations += _proxies(within, want.bridge, have)
     operations += _put_back({name: value for name, value in recorded.items() if name not in needed}, have)
     if want.icc:
         operations += _isolate(want.bridge, have, False)
-    operations += _forget(goal.flows_of(want.bridge), want.bridge, have)
+    operations += _forget(within, want.bridge, have)
     operations += _change(middle, final)
-    return operations + _docker(goal.flows_of(want.bridge), want.bridge, have)
+    return operations + _docker(flows, want.bridge, have)
 
 
 def absent(bridge: str, have: IccHave) -> list[Operation]:
@@ -185,42 +189,92 @@ def _neighbours(have: IccHave) -> frozenset[str]:
     return frozenset(name for name in bridges if not is_way_out(name, have.namespace))
 
 
+@dataclass(frozen=True)
+class _Reached:
+    """A container's addresses that this host can pass connections on to, and the bridge they are on."""
+
+    target: Target
+    bridge: str
+    addresses: tuple[str, ...]
+
+
 def _flows(want: IccPolicy, have: IccHave) -> frozenset[Flow]:
-    subnets = [address for address in have.namespace.addresses.get(want.bridge, ()) if not addresses.is_link_local(address)]
     flows: set[Flow] = set()
     for place, link in enumerate(want.links):
         option = f"links[{place}]"
-        sources = _reachable(link.source, want.bridge, subnets, have, f"{option}.from")
-        for destination in _destinations(link, want, have, f"{option}.to"):
-            ends = _reachable(destination, want.bridge, subnets, have, f"{option}.to")
-            if set(ends) & set(sources):
-                raise Refused(f"{option}.to: {destination} and {link.source} are the same network namespace; name two containers")
-            flows |= _pairs(want.bridge, link, destination, (sources, ends), _ports(link, destination, have, option), option)
+        source = _reached(link.source, want.bridge, have, f"{option}.from")
+        for target in _destinations(link, want, have, f"{option}.to"):
+            destination = _reached(target, want.bridge, have, f"{option}.to")
+            if set(destination.addresses) & set(source.addresses):
+                raise Refused(f"{option}.to: {target} and {link.source} are the same network namespace; name two containers")
+            between = _pairs(want.bridge, source, destination, _ports(link, target, have, option), option)
+            _check_between(source, destination, want.bridge, between, have, option)
+            flows |= between
+    _refuse_others(flows, want.bridge, have)
     return frozenset(flows)
 
 
 def _destinations(link: Link, want: IccPolicy, have: IccHave, option: str) -> list[Target]:
     if link.destination is not None:
         return [link.destination]
-    # Of a group, those count that are on this bridge; a container has no link to itself.
-    own = set(have.holds.get(link.source, ()))
-    found = [target for target in have.labelled.get(link.label or "", ()) if have.holds.get(target) and not own & set(have.holds[target])]
+    # Of a group, those count that are on a bridge; a container has no link to itself.
+    own = {address for held in have.holds.get(link.source, {}).values() for address in held}
+    bearing = [target for target in have.labelled.get(link.label or "", ()) if have.holds.get(target)]
+    found = [target for target in bearing if not own & {address for held in have.holds[target].values() for address in held}]
     if not found:
-        raise Refused(f"{option}: no running container on {want.bridge} has the label {link.label!r}; start one, or correct the label")
+        raise Refused(f"{option}: no running container on {want.bridge}, or on another bridge of this collection, has the label {link.label!r}; start one, or correct the label")
     return found
 
 
-def _reachable(target: Target, bridge: str, subnets: list[str], have: IccHave, option: str) -> list[str]:
-    held = have.holds.get(target, ())
+def _reached(target: Target, bridge: str, have: IccHave, option: str) -> _Reached:
+    held = have.holds.get(target, {})
     if not held:
-        raise Refused(f"{option}: {target} has no address on {bridge}; attach it there first (veth_attach)")
-    reachable = [address for address in held if any(addresses.contains(subnet, address) for subnet in subnets)]
+        raise Refused(f"{option}: {target} has no address on {bridge}, nor on another bridge of this collection; attach it first (veth_attach)")
+    where = bridge if bridge in held else min(held)
+    subnets = [address for address in have.namespace.addresses.get(where, ()) if not addresses.is_link_local(address)]
+    reachable = tuple(address for address in held[where] if any(addresses.contains(subnet, address) for subnet in subnets))
     if not reachable:
         raise Refused(
-            f"{option}: {target} has {', '.join(held)} on {bridge}, and the bridge has no address in the same subnet, so this host can't "
+            f"{option}: {target} has {', '.join(held[where])} on {where}, and the bridge has no address in the same subnet, so this host can't "
             "pass connections on; give the bridge one (addresses of container_bridge)"
         )
-    return reachable
+    return _Reached(target, where, reachable)
+
+
+def _check_between(source: _Reached, destination: _Reached, bridge: str, flows: Iterable[Flow], have: IccHave, option: str) -> None:
+    """A link between two bridges needs this host to forward from the one to the other, which is not for icc_policy to switch on."""
+    if source.bridge == destination.bridge == bridge:
+        return
+    if bridge not in (source.bridge, destination.bridge):
+        raise Refused(f"{option}: neither {source.target} nor {destination.target} is on {bridge}; name the link in the policy of a bridge of theirs")
+    other = destination.bridge if source.bridge == bridge else source.bridge
+    for family in sorted({flow.family for flow in flows}):
+        version = addresses.IPV6 if family == "ip6" else addresses.IPV4
+        accepted = {entry.bridge for entry in have.docker_accepted if entry.family == family and entry.uplinks}
+        closed = [name for name in (bridge, other) if family in have.docker_families and name not in accepted]
+        if not _forwards(other, version, have):
+            closed.append(other)
+        if closed:
+            raise Refused(
+                f"{option}: {source.target} is on {source.bridge} and {destination.target} on {destination.bridge}, and {closed[0]} does not forward"
+                f" IPv{version}; set ip_forward on both bridges (container_bridge)"
+            )
+
+
+def _forwards(bridge: str, version: int, have: IccHave) -> bool:
+    if version == addresses.IPV4:
+        return have.sysctls.get(forwarding.of_link(bridge, version)) == "1"
+    forced = have.sysctls.get(_FORCE_FORWARDING.format(bridge))
+    # Without force_forwarding in the kernel, the plan switches the host's own on.
+    return forced in (None, "1") or have.sysctls.get(forwarding.IPV6_SWITCH) == "1"
+
+
+def _refuse_others(flows: Iterable[Flow], bridge: str, have: IccHave) -> None:
+    """Two bridges are in one link; it is told in the policy of one of them."""
+    others = {flow.packets: flow for flow in have.rules.flows if flow.bridge != bridge}
+    for flow in sorted(flows):
+        if flow.packets in others:
+            raise Refused(f"links: {flow} is in the policy of bridge {others[flow.packets].bridge} already; name the link in the policy of one bridge")
 
 
 def _ports(link: Link, destination: Target, have: IccHave, option: str) -> tuple[Port, ...]:
@@ -234,22 +288,33 @@ def _ports(link: Link, destination: Target, have: IccHave, option: str) -> tuple
     return exposed
 
 
-def _pairs(bridge: str, link: Link, destination: Target, ends: tuple[list[str], list[str]], ports: tuple[Port, ...], option: str) -> set[Flow]:
-    names = (f"{link.source.kind} {link.source.value}", f"{destination.kind} {destination.value}")
-    pairs = [(one, other) for one in ends[0] for other in ends[1] if (":" in one) == (":" in other)]
+def _pairs(bridge: str, source: _Reached, destination: _Reached, ports: tuple[Port, ...], option: str) -> set[Flow]:
+    names = (f"{source.target.kind} {source.target.value}", f"{destination.target.kind} {destination.target.value}")
+    pairs = [(one, other) for one in source.addresses for other in destination.addresses if (":" in one) == (":" in other)]
     if not pairs:
-        raise Refused(f"{option}: {link.source} and {destination} have no address of the same family on {bridge}; give both an IPv4 or an IPv6 address")
-    return {Flow(bridge, one, other, port.protocol, port.number, *names) for one, other in pairs for port in ports}
+        where = " and ".join(dict.fromkeys((source.bridge, destination.bridge)))
+        raise Refused(f"{option}: {source.target} and {destination.target} have no address of the same family on {where}; give both an IPv4 or an IPv6 address")
+    ingress = "" if source.bridge == bridge else source.bridge
+    return {Flow(bridge, one, other, port.protocol, port.number, ingress, *names) for one, other in pairs for port in ports}
+
+
+def _within(flows: frozenset[Flow], bridge: str, have: IccHave) -> frozenset[Flow]:
+    """Return the flows of which both ends are on the bridge: between those the host has to stand."""
+    held = {address for by_bridge in have.holds.values() for address in by_bridge.get(bridge, ())}
+    return frozenset(flow for flow in flows if {flow.source, flow.destination} <= held)
 
 
 # ---- sysctls
 
 
-def _needed(flows: frozenset[Flow], bridge: str, have: IccHave) -> dict[str, str]:
+def _needed(flows: frozenset[Flow], within: frozenset[Flow], bridge: str, have: IccHave) -> dict[str, str]:
     """Return the sysctls that flows need, as far as this kernel has them."""
     needed: dict[str, str] = {}
     for family in sorted({flow.family for flow in flows}):
-        needed.update({pattern.format(bridge): value for pattern, value in _SYSCTLS[family].items()})
+        if any(flow.family == family for flow in within):
+            needed.update({pattern.format(bridge): value for pattern, value in _SYSCTLS[family].items()})
+        else:
+            needed[forwarding.of_link(bridge, addresses.IPV6 if family == "ip6" else addresses.IPV4)] = "1"
         if family == "ip6" and _FORCE_FORWARDING.format(bridge) in have.sysctls:
             needed[_FORCE_FORWARDING.format(bridge)] = "1"
     return needed
