@@ -31,10 +31,6 @@ ADDRESS_BITS = {"ip": 32, "ip6": 128}
 LINKS, PINGS = "icc_links", "icc_pings"
 """Sets of the connections that ``nftables_icc`` lets pass; ``nftables_publication`` does not protect a container from those."""
 
-# By which names an object is one of ours. A table without any was made by another tool.
-_NAMES = ("masquerade_sources", "bridge_local", "postrouting")
-_PREFIXES = ("publish_", "icc_")
-
 # The kernel turns away a transaction (ERESTART) that was prepared while
 # somebody else changed the ruleset; nothing was done then.
 _ATTEMPTS = 5
@@ -58,7 +54,7 @@ class Listing:
         # nft 1.1.4 shows a list of one as that one.
         shown = {key: [item] if isinstance(shape.get(key), list) and isinstance(item, str) else item for key, item in value.items()}
         if found != kind or any(shown.get(key) != wanted for key, wanted in shape.items()):
-            raise foreign(self.family, f"has a {found} {name} of another layout")
+            raise _foreign(self.family, f"has a {found} {name} of another layout")
         return True
 
     def elements(self, name: str) -> Iterable[Any]:
@@ -99,8 +95,7 @@ def tables(purpose: str, needed: bool = True) -> dict[str, Listing]:
 
     With ``needed`` false, there are none where there is no nf_tables or no ``nft``.
 
-    Raises ``Refused`` for a table of our name that another tool has made,
-    ``MissingFeature`` without nf_tables or ``nft``.
+    Raises ``MissingFeature`` without nf_tables or ``nft``.
     """
     try:
         if needed and not program.installed("nft"):
@@ -122,12 +117,10 @@ def _read(family: str, purpose: str) -> Listing:
             listing.rules.setdefault(value["chain"], []).append(value)
         elif kind not in ("metainfo", "table"):
             listing.objects[value["name"]] = (kind, value)
-    if listing.objects and not any(name in _NAMES or name.startswith(_PREFIXES) for name in listing.objects):
-        raise foreign(family, f"holds {', '.join(sorted(listing.objects))} and nothing of ours")
     return listing
 
 
-def foreign(family: str, found: str) -> Refused:
+def _foreign(family: str, found: str) -> Refused:
     return Refused(
         f"the nftables table {family} {TABLE} {found}, so another tool has made it;"
         f" rename it, or delete it with `nft delete table {family} {TABLE}`"

@@ -222,7 +222,8 @@ def _destinations(link: Link, want: IccPolicy, have: IccHave, option: str) -> li
     bearing = [target for target in have.labelled.get(link.label or "", ()) if have.holds.get(target)]
     found = [target for target in bearing if not own & {address for held in have.holds[target].values() for address in held}]
     if not found:
-        raise Refused(f"{option}: no running container on {want.bridge}, or on another bridge of this collection, has the label {link.label!r}; start one, or correct the label")
+        where = f"on {want.bridge}, or on another bridge of this collection,"
+        raise Refused(f"{option}: no running container {where} has the label {link.label!r}; start one, or correct the label")
     return found
 
 

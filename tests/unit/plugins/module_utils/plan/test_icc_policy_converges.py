@@ -4,11 +4,11 @@
 
 from __future__ import annotations
 
+from itertools import permutations
 from types import SimpleNamespace
 from typing import Any
 
 from ansible_collections.pipefitter.container_network.plugins.module_utils import engine
-from ansible_collections.pipefitter.container_network.plugins.module_utils.errors import InvalidOption
 from ansible_collections.pipefitter.container_network.plugins.module_utils.kinds import bridge as bridge_kind
 from ansible_collections.pipefitter.container_network.plugins.module_utils.kinds import icc_policy as kind
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model import icc_policy
@@ -48,28 +48,31 @@ booleans = st.booleans()
 
 @st.composite
 def wanted(draw: st.DrawFn) -> IccPolicy:
-    ends = st.sampled_from(NAMES)
-    ports = st.none() | st.lists(st.sampled_from(PORTS), min_size=1, unique=True)
-    link = st.fixed_dictionaries({"from": ends, "to": ends | st.just({"label": "role=db"}), "ports": ports})
+    listed = st.lists(st.sampled_from(PORTS), min_size=1, unique=True)
+    pairs = st.sampled_from([*permutations(NAMES, 2), *((name, {"label": "role=db"}) for name in NAMES)])
+    # db1 alone exposes ports.
+    link = st.tuples(pairs, listed, booleans).map(
+        lambda drawn: {"from": drawn[0][0], "to": drawn[0][1], "ports": None if drawn[0][1] == "db1" and drawn[2] else drawn[1]}
+    )
     policies = st.sampled_from(["allow", "deny"])
+    icc = draw(st.sampled_from([False, False, True]))
     options = {
         "bridge": NAME,
         "state": "present",
-        "icc": draw(booleans),
-        "links": draw(st.lists(link, max_size=3)),
+        "icc": icc,
+        "links": [] if icc else draw(st.lists(link, min_size=draw(st.sampled_from([1, 0])), max_size=3)),
         "egress": draw(policies),
         "host_access": draw(policies),
     }
-    try:
-        return icc_policy.parse(options)
-    except InvalidOption:
-        return IccPolicy(NAME, bool(options["icc"]))
+    return icc_policy.parse(options)
 
 
 @st.composite
 def hosts(draw: st.DrawFn) -> SimulatedHost:
     kernel = SimKernel()
     host, ns = SimulatedHost(kernel), kernel.host
+    # With every address there, and forwarding on, most links can be made.
+    fit = draw(booleans)
     if draw(booleans):
         ns.defaults["ipv6/force_forwarding"] = "0"
     ns.new_link("eth0", "", "52:54:00:00:00:01")
@@ -77,12 +80,12 @@ def hosts(draw: st.DrawFn) -> SimulatedHost:
     ns.set_route(Route("::/0", "fe80::1", "eth0", 1024, draw(st.sampled_from([9, 4]))))
     ns.new_link(NAME, "bridge", "02:00:00:00:00:05", alias=draw(st.sampled_from([MARK, "", MARK])))
     ns.new_link(ELSEWHERE, "bridge", alias=MARK)
-    for address in draw(st.sets(st.sampled_from(["192.168.7.1/24", "fd00:7::1/64"]), min_size=1)):
+    for address in draw(st.sets(st.sampled_from(["192.168.7.1/24", "fd00:7::1/64"]), min_size=2 if fit else 1)):
         ns.add_address(ELSEWHERE, address)
-    ns.links[ELSEWHERE].sysctls["ipv4/forwarding"] = draw(st.sampled_from("011"))
+    ns.links[ELSEWHERE].sysctls["ipv4/forwarding"] = "1" if fit else draw(st.sampled_from("01"))
     moved = draw(booleans)
     ns.set(NAME, up=True)
-    for address in draw(st.sets(st.sampled_from(["192.168.5.1/24", "fd00:5::1/64", "192.168.6.1/24"]), min_size=1)):
+    for address in draw(st.sets(st.sampled_from(["192.168.5.1/24", "fd00:5::1/64", "192.168.6.1/24"]), min_size=3 if fit else 1)):
         ns.add_address(NAME, address)
     for name in NAMES:
         ns.new_veth(f"pf{name}", "eth1", host.start(name), 1500)
@@ -91,7 +94,7 @@ def hosts(draw: st.DrawFn) -> SimulatedHost:
         ns.isolate(f"pf{name}", draw(booleans))
         inside = host.places[name]
         inside.set("eth1", up=True)
-        for address in draw(st.sets(st.sampled_from(FAR[name] if far else POOL[name]), min_size=draw(st.sampled_from([0, 2])))):
+        for address in draw(st.sets(st.sampled_from(FAR[name] if far else POOL[name]), min_size=2 if fit else 0)):
             inside.add_address("eth1", address)
         inside.links["eth1"].neighbours = draw(st.dictionaries(_addresses(), st.sampled_from(["02:00:00:00:00:05", "ae:00:00:00:00:99"]), max_size=3))
     for name in NEEDED:
@@ -100,7 +103,7 @@ def hosts(draw: st.DrawFn) -> SimulatedHost:
     ns.links[NAME].proxies = draw(st.sets(st.sampled_from(["fd00:5::10", "fd00:5::99"])))
     host.docker_families = frozenset(draw(st.sets(st.sampled_from(["ip", "ip6"]))))
     host.docker_accepted = draw(st.sets(st.sampled_from([AcceptedBridge(family, name) for family in ("ip", "ip6") for name in (NAME, "br1")])))
-    if draw(booleans):  # forwarding to other interfaces, as ip_forward has it
+    if fit:  # forwarding to other interfaces, as ip_forward has it
         host.docker_accepted = {AcceptedBridge(family, name, ("eth0",)) for family in host.docker_families for name in (NAME, ELSEWHERE)}
     host.icc_rules = draw(rules())
     return host
