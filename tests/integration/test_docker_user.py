@@ -128,6 +128,7 @@ def test_what_was_added_is_read_back_and_goes_without_a_trace(kind):
         "-A PIPEFITTER -i br1 -o eth0 -j ACCEPT",
         "-A PIPEFITTER -i br1 -o tun0 -j ACCEPT",
         "-A PIPEFITTER -o br1 -m conntrack --ctstate RELATED,ESTABLISHED,DNAT -j ACCEPT",
+        "-A PIPEFITTER -i br1 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
     ]
     ours.apply(add=[BR1], remove=[BR1_OUT])
     assert ours.accepted_bridges() == ({"ip", "ip6"}, {BR1, BR0_V6})

@@ -8,13 +8,14 @@ others, so the existence of that chain, and nothing else, is what makes us think
 that Docker filters here. (Docker 29 can be told to use nftables itself; it then
 has no such chain, and no policy that drops what is not its own.)
 
-Behind one jump stands one chain of ours, with two rules a bridge and one for
+Behind one jump stands one chain of ours, with three rules a bridge and one for
 each uplink it may leave by::
 
     -A DOCKER-USER -j PIPEFITTER
     -A PIPEFITTER -i br0 -o br0 -j ACCEPT
     -A PIPEFITTER -i br0 -o eth0 -j ACCEPT
     -A PIPEFITTER -o br0 -m conntrack --ctstate RELATED,ESTABLISHED,DNAT -j ACCEPT
+    -A PIPEFITTER -i br0 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
 
 A bare ``-i br0`` would open all of Docker's networks to br0, unpublished ports
 and internal networks too: what is accepted here never gets to Docker's own
@@ -208,6 +209,7 @@ def _rules(accepted: Iterable[AcceptedBridge]) -> list[str]:
         for rule in (
             *(f"-A {_CHAIN} -i {one.bridge} -o {out} -j ACCEPT" for out in (one.bridge, *one.uplinks)),
             f"-A {_CHAIN} -o {one.bridge} -m conntrack --ctstate RELATED,ESTABLISHED,DNAT -j ACCEPT",
+            f"-A {_CHAIN} -i {one.bridge} -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
         )
     ]
 
