@@ -227,6 +227,16 @@ def test_absent_releases_ports_and_keeps_them(host):
     assert "master" not in link(host, "port0")
 
 
+def test_absent_takes_a_policy_along_that_isolates_nobody(host):
+    before = everything(host)
+    bridge(host)
+    host.module("icc_policy", bridge="br0", icc=True, egress="deny", host_access="deny")
+
+    bridge_thoroughly(host, state="absent")
+
+    assert_same(before, everything(host))
+
+
 def test_deletes_anothers_bridge_only_with_force(host):
     make_bridge(host, "br0")
     with pytest.raises(ModuleFailed, match="br0 was not made by this collection.*force"):

@@ -53,7 +53,10 @@ def _absent(name: str, force: bool, check: bool) -> Result:
 
 
 def _observe_all(machine: Machine, want: bridge.Bridge) -> BridgeHave:
-    return replace(observe(machine, want), publications=machine.publications.read(needed=False)[0].of_bridge(want.name))
+    have = observe(machine, want)
+    # A policy may deny what leads out of the bridge, and isolate nobody.
+    icc = have.icc if have.icc.off else machine.icc.read(needed=False)
+    return replace(have, publications=machine.publications.read(needed=False)[0].of_bridge(want.name), icc=icc)
 
 
 def observe(machine: Machine, want: bridge.Bridge) -> BridgeHave:
