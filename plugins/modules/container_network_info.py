@@ -13,8 +13,10 @@ author:
   - pipefitter contributors (@pipefitter)
 description:
   - Returns the bridges of a host, their ports, and which container each veth leads to, in a form that can be given back to
-    M(pipefitter.container_network.container_bridge) and M(pipefitter.container_network.veth_attach).
+    M(pipefitter.container_network.container_bridge) and M(pipefitter.container_network.veth_attach); and which ports are published and
+    who reaches whom, in forms that M(pipefitter.container_network.port_publish) and M(pipefitter.container_network.icc_policy) take back.
   - What this collection made and what others made (Docker's own bridges, say) is told apart.
+  - Without C(nft) on the host, no masquerading, no publications and no policies are shown.
 requirements:
   - pyroute2 >= 0.6.4 (on the host)
   - netaddr (on the host)
@@ -28,6 +30,8 @@ options:
 seealso:
   - module: pipefitter.container_network.container_bridge
   - module: pipefitter.container_network.veth_attach
+  - module: pipefitter.container_network.port_publish
+  - module: pipefitter.container_network.icc_policy
 """
 
 EXAMPLES = r"""
@@ -39,6 +43,22 @@ EXAMPLES = r"""
   pipefitter.container_network.veth_attach:
     attachments: "{{ wired.attachments }}"
   when: wired.attachments | length > 0
+
+- name: Publish the same ports again
+  pipefitter.container_network.port_publish:
+    bridge: "{{ item.bridge }}"
+    publications: "{{ item.publications }}"
+    protect: "{{ item.protect }}"
+  loop: "{{ wired.publications }}"
+
+- name: Give the bridges their policies again
+  pipefitter.container_network.icc_policy:
+    bridge: "{{ item.bridge }}"
+    icc: "{{ item.icc }}"
+    links: "{{ item.links }}"
+    egress: "{{ item.egress }}"
+    host_access: "{{ item.host_access }}"
+  loop: "{{ wired.policies }}"
 """
 
 RETURN = r"""
@@ -160,6 +180,38 @@ ports:
       up: true
       mac: 6a:8e:91:3a:0c:77
       mtu: 1500
+publications:
+  description:
+    - Published ports, for each bridge the options of M(pipefitter.container_network.port_publish) that give them back. Automatic ports
+      are shown as the ports that they became.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - bridge: br0
+      protect: true
+      publications:
+        - container: web1
+          interface: eth1
+          ports:
+            - {host_port: 8080, container_port: 80, protocol: tcp}
+            - {host_ip: 127.0.0.1, host_port: 8443, container_port: 443, protocol: tcp}
+policies:
+  description:
+    - Who reaches whom, for each bridge with a policy the options of M(pipefitter.container_network.icc_policy) that give it back. Groups
+      and ports that were left out are shown as the containers and ports that they stood for.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - bridge: br0
+      icc: false
+      egress: allow
+      host_access: allow
+      links:
+        - from: web1
+          to: db1
+          ports: [5432/tcp]
 """
 
 from ansible_collections.pipefitter.container_network.plugins.module_utils import ansible_face

@@ -210,7 +210,6 @@ publications:
   elements: dict
   sample:
     - container: web1
-      bridge: br0
       interface: eth1
       ports:
         - {host_ip: 0.0.0.0, host_port: 8080, container_port: 80, protocol: tcp}

@@ -6,6 +6,11 @@ from __future__ import annotations
 
 from wiring import assert_same, everything, link, make_bridge, make_containers, make_namespaces, make_ovs_bridge
 
+PUBLICATIONS = [
+    {"container": "web1", "ports": ["8080:80", "127.0.0.1:8443:443", "0.0.0.0:5353:53/udp", "9000-9002:9000-9002", "80"]},
+    {"netns": "probe", "interface": "lan0", "ports": ["192.168.5.1:8081:80"]},
+]
+
 
 def info(host, **options):
     return host.module("container_network_info", **options)
@@ -127,3 +132,72 @@ def test_tells_attachments_apart_whose_bridge_is_gone(hosta):
     shown = info(hosta)
     assert shown["attachments"] == []
     assert {entry["interface"] for entry in shown["unplugged_attachments"]} == {"eth1", "lan0"}
+
+
+def control(host):
+    """Publish ports of br0, and isolate it but for a link; another bridge has a policy and no isolation."""
+    host.module("port_publish", bridge="br0", publications=PUBLICATIONS)
+    host.module("port_publish", bridge="docker0", container="docked", interface="eth0", ports=["8082:80"], protect=False)
+    link_to_probe = {"from": "web1", "to": {"netns": "/run/netns/probe"}, "ports": ["80/tcp", "icmp"]}
+    host.module("icc_policy", bridge="br0", icc=False, links=[link_to_probe], host_access="deny")
+    host.module("container_bridge", name="br1")
+    host.module("icc_policy", bridge="br1", icc=True, egress="deny")
+
+
+def give_back(host, shown):
+    published = [operation for one in shown["publications"] for operation in host.module("port_publish", **one)["operations"]]
+    return published + [operation for one in shown["policies"] for operation in host.module("icc_policy", **one)["operations"]]
+
+
+def test_publications_and_policies_can_be_given_back(host):
+    wire(host)
+    control(host)
+    before = everything(host)
+
+    shown = info(host)
+
+    assert [(one["bridge"], one["protect"]) for one in shown["publications"]] == [("br0", True), ("docker0", False)]
+    assert [(one.get("container"), one.get("netns"), one["interface"]) for one in shown["publications"][0]["publications"]] == [
+        ("web1", None, "eth1"),
+        (None, "/run/netns/probe", "lan0"),
+    ]
+    assert {"host_port": 8080, "container_port": 80, "protocol": "tcp"} in shown["publications"][0]["publications"][0]["ports"]
+    assert [(one["bridge"], one["icc"], one["egress"], one["host_access"]) for one in shown["policies"]] == [
+        ("br0", False, "allow", "deny"),
+        ("br1", True, "deny", "allow"),
+    ]
+    assert shown["policies"][0]["links"] == [{"from": "web1", "to": {"netns": "/run/netns/probe"}, "ports": ["icmp", "80/tcp"]}]
+    assert give_back(host, shown) == []
+    assert_same(before, everything(host))
+    only = info(host, bridge="br1")
+    assert (only["publications"], only["policies"]) == ([], shown["policies"][1:])
+
+
+def test_publications_and_policies_given_back_to_a_host_without_them_are_there_again(hosta):
+    wire(hosta)
+    control(hosta)
+    shown = info(hosta)
+    for bridge in ("br0", "docker0", "br1"):
+        hosta.module("port_publish", bridge=bridge, state="absent")
+        hosta.module("icc_policy", bridge=bridge, state="absent")
+    assert (info(hosta)["publications"], info(hosta)["policies"]) == ([], [])
+
+    give_back(hosta, shown)
+
+    again = info(hosta)
+    assert (again["publications"], again["policies"]) == (shown["publications"], shown["policies"])
+
+
+def test_without_nft_it_shows_what_does_not_need_it(hosta):
+    """Our tables may have outlived the program that reads them."""
+    wire(hosta)
+    control(hosta)
+    path = hosta.run("sh", "-c", "command -v nft").stdout.strip()
+    hosta.run("mv", path, f"{path}.away")
+    try:
+        shown = info(hosta)
+    finally:
+        hosta.run("mv", f"{path}.away", path)
+    assert (shown["publications"], shown["policies"]) == ([], [])
+    assert [entry["interface"] for entry in shown["attachments"]] == ["eth1", "lan0"]
+    assert [one["bridge"] for one in info(hosta)["publications"]] == ["br0", "docker0"]

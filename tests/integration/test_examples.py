@@ -71,6 +71,21 @@ def test_examples_run_and_settle(module, hosta, lab_name, tmp_path):
     assert f"ok={3 * len(tasks)}" in said and f"changed={len(tasks)}" in said and "WARNING" not in said
 
 
+def test_what_info_shows_given_back_by_its_examples_changes_nothing(hosta, lab_name, tmp_path):
+    make_containers(hosta, "web1", "db1")
+    hosta.module("container_bridge", name="br0", addresses=["192.168.5.1/24"])
+    attachments = [{"container": name, "addresses": [f"192.168.5.1{number}/24"]} for number, name in enumerate(("web1", "db1"))]
+    hosta.module("veth_attach", bridge="br0", attachments=attachments)
+    hosta.module("port_publish", bridge="br0", container="web1", ports=["8080:80"])
+    hosta.module("icc_policy", bridge="br0", icc=False, links=[{"from": "web1", "to": "db1", "ports": ["5432/tcp"]}], host_access="deny")
+    tasks = _examples("container_network_info")
+
+    said = _play(tasks, lab_name, hosta, tmp_path)
+
+    assert f"ok={len(tasks)} " in said and "changed=0 " in said and "skipped=0 " in said
+    assert "(item=" in said
+
+
 def test_check_mode_and_diff_over_ssh(hosta, lab_name, tmp_path):
     make_bridge(hosta, address="192.168.5.1/24")
     make_namespaces(hosta, "probe")

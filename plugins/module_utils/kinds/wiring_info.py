@@ -16,6 +16,8 @@ from ..model import names
 from ..model.host import HOST, Link, Namespace
 from ..model.ovs import OvsBridge
 from ..plan import bridge as plan_bridge
+from ..plan import icc_policy as plan_icc_policy
+from ..plan import publication as plan_publication
 from ..plan.attachment_state import describe_one
 from ..plan.bridge_have import BridgeHave
 from ..plan.wiring import EXTERNAL_ID, End, Label, Wiring, read_label
@@ -23,7 +25,7 @@ from .result import Result
 
 
 def gather(options: Mapping[str, Any], _check: bool) -> Result:
-    """Return bridges, ports and attachments of this host; ``bridge`` in the options leaves out all others."""
+    """Return bridges, ports, attachments, publications and policies of this host; ``bridge`` in the options leaves out all others."""
     only = options.get("bridge")
     if only is not None:
         names.interface_name("bridge", only)
@@ -41,6 +43,8 @@ def gather(options: Mapping[str, Any], _check: bool) -> Result:
             "unplugged_attachments": [entry for ours, entry in attachments if ours and entry["bridge"] is None],
             "foreign_attachments": [entry for ours, entry in attachments if not ours],
             "ports": [port for port in _ports(wiring) if only in (None, port["bridge"])],
+            "publications": [entry for entry in _publications(machine) if only in (None, entry["bridge"])],
+            "policies": [entry for entry in _policies(machine) if only in (None, entry["bridge"])],
         }
     return Result([], {}, {}, values)
 
@@ -130,6 +134,17 @@ def _ports(wiring: Wiring) -> list[dict[str, Any]]:
             ours = EXTERNAL_ID in dict(port.external_ids)
             ports.append({"name": port.name, "bridge": port.bridge, "managed": ours, "kind": None, "up": False, "mac": None, "mtu": None})
     return sorted(ports, key=lambda port: (port["bridge"], port["name"]))
+
+
+def _publications(machine: Machine) -> list[dict[str, Any]]:
+    rules, _whole = machine.publications.read(needed=False)
+    return plan_publication.describe_bridges(rules)
+
+
+def _policies(machine: Machine) -> list[dict[str, Any]]:
+    """Return the policy of each bridge that has one; all others are as with ``icc: true`` and nothing else."""
+    rules = machine.icc.read(needed=False)
+    return [plan_icc_policy.describe(bridge, rules) for bridge in sorted(rules.off | rules.egress_denied | rules.host_denied)]
 
 
 def _port(link: Link, bridge: str) -> dict[str, Any]:

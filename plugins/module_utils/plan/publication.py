@@ -276,19 +276,24 @@ def _docker_operations(have: PublicationHave, wanted: PublicationRules) -> list[
 
 
 def describe(rules: PublicationRules) -> list[dict[str, Any]]:
-    """Return publications as options that give them back, a container's interface each."""
+    """Return publications as entries of the list that gives them back, a container's interface each."""
     by_owner: dict[Owner, list[Published]] = {}
     for one in rules.published:
         by_owner.setdefault(one.owner, []).append(one)
     return [
         {
             owner.kind: int(owner.value) if owner.kind == "pid" else owner.value,
-            "bridge": owner.bridge,
             "interface": owner.interface,
             "ports": _described_ports(by_owner[owner]),
         }
         for owner in sorted(by_owner)
     ]
+
+
+def describe_bridges(rules: PublicationRules) -> list[dict[str, Any]]:
+    """Return publications as options that give them back, a bridge each."""
+    of_bridges = [(bridge, rules.of_bridge(bridge)) for bridge in sorted({one.owner.bridge for one in rules.published})]
+    return [{"bridge": bridge, "protect": bool(own.protected), "publications": describe(own)} for bridge, own in of_bridges]
 
 
 def _described_ports(published: Iterable[Published]) -> list[dict[str, Any]]:
