@@ -9,8 +9,11 @@ Usage: scripts/demo.sh [--down]
 
 Shows the collection at work on a Debian 12 machine, as root: starts two hosts
 on it (namespaces, no virtual machines) with four containers each, wires them
-with the playbook pipefitter.container_network.bridge over SSH, runs it again,
-and pings from every container. What it asks for is in scripts/demo/hosts.yml.
+with the playbook pipefitter.container_network.bridge over SSH, and runs it
+again. Then it pings from every container, and fetches pages: one that hosta
+publishes, from the other host and the LAN, and one between two containers of
+hostb, which reach each other by nothing but a link. What it asks for is in
+scripts/demo/hosts.yml.
 
 Installs what is missing first: see scripts/prepare.sh --help. The machine's own
 network is not touched. The hosts are left up to look around in.
@@ -41,7 +44,16 @@ start_containers() {
     done
     if [ -n "$there" ]; then "$lab" exec --name "$name" "$host" -- docker start "${containers[@]}" >/dev/null 2>&1 || true; fi
     if [ "${#missing[@]}" -gt 0 ]; then "$lab" containers --name "$name" "$host" "${missing[@]}"; fi
+    # What serves pages ends with its container.
+    "$lab" exec --name "$name" "$host" -- sh -c "$serve_pages" sh "$serve_page" "$host" "${containers[@]}"
 }
+
+# Run in a host: the command $1 in each container, with the page.
+# shellcheck disable=SC2016
+serve_pages='command=$1 host=$2; shift 2; for container; do docker exec "$container" sh -c "$command" sh "$container of $host" & done; wait'
+# Run in a container: the page $1 at two ports, unless it is there.
+# shellcheck disable=SC2016
+serve_page='netstat -ltn | grep -q ":80 " || { mkdir -p /www && echo "$1" >/www/index.html && httpd -p 80 -h /www && httpd -p 81 -h /www; }'
 
 # Settings of the person who looks on, and another ansible.cfg, stay out of it.
 set_up_ansible() {
@@ -66,9 +78,9 @@ playbook() {
     timeout 120 "$venv/bin/ansible-playbook" pipefitter.container_network.bridge "${inventory[@]}" </dev/null
 }
 
-ping_all() {
-    "$venv/bin/ansible-inventory" "${inventory[@]}" --list | /usr/bin/python3 "$root/scripts/demo/ping_matrix.py" --lab "$name"
-}
+# Both read from the inventory what is to be expected.
+ping_all() { /usr/bin/python3 "$root/scripts/demo/ping_matrix.py" --lab "$name" <<<"$wanted"; }
+fetch_pages() { /usr/bin/python3 "$root/scripts/demo/pages.py" --lab "$name" <<<"$wanted"; }
 
 case ${1-} in
     '' | --down) ;;
@@ -111,8 +123,12 @@ again=$(playbook) || die "the playbook failed: $again"
 grep ' changed=' <<<"$again"
 [ "$(grep -c ' changed=0 ' <<<"$again")" = "${#hosts[@]}" ] || die "the second run changed something"
 
-say "Ping from every container"
+wanted=$("$venv/bin/ansible-inventory" "${inventory[@]}" --list)
+say "Ping from every container: those of hostb are isolated from each other"
 ping_all || die "not every ping went as it should; the hosts are left up, see scripts/demo.sh --help"
+
+say "Fetch pages: one that hosta publishes, and one over a link between isolated containers of hostb"
+fetch_pages || die "not every page came as it should; the hosts are left up, see scripts/demo.sh --help"
 
 at=$root/
 if [ "$PWD" = "$root" ]; then at=; fi
@@ -122,6 +138,8 @@ cat <<SUMMARY
 
 Look around:    ${at}tests/lab/lab exec --name $name hosta -- ip -d link show master br0
                 ${at}tests/lab/lab exec --name $name hosta -- docker exec web1 ip address
+                ${at}tests/lab/lab exec --name $name hosta -- nft list map ip pipefitter publish_any
+                ${at}tests/lab/lab run --name $name -- busybox wget -q -O - http://10.77.0.11:8080
                 ${at}tests/lab/lab exec --name $name hosta
 Your own play:  ${at}tests/lab/lab inventory --name $name >inventory.yml  # the group is lab
                 ANSIBLE_CONFIG=$ANSIBLE_CONFIG $venv/bin/ansible-playbook -i inventory.yml site.yml

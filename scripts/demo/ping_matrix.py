@@ -37,13 +37,14 @@ class Target:
 
 @dataclasses.dataclass(frozen=True)
 class Host:
-    """A host of the inventory: its own LAN address, its bridge, its containers and their addresses."""
+    """A host of the inventory: its own LAN address, its bridge, its containers and their addresses, and whether those reach each other."""
 
     name: str
     address: str
     bridge: str
     bridge_address: str
     containers: dict[str, str]
+    icc: bool
 
 
 def main() -> int:
@@ -54,7 +55,7 @@ def main() -> int:
     parser.add_argument("--lab", default="demo", help="which lab (default: %(default)s)")
     lab = parser.parse_args().lab
     hosts = read_hosts(json.load(sys.stdin)["_meta"]["hostvars"])
-    rows = [(host, container, targets_of(host, hosts)) for host in hosts for container in host.containers]
+    rows = [(host, container, targets_of(host, container, hosts)) for host in hosts for container in host.containers]
     with ThreadPoolExecutor(max_workers=len(rows)) as pool:
         answered = list(pool.map(lambda row: ping(lab, *row), rows))
     wrong = 0
@@ -74,6 +75,7 @@ def read_hosts(variables: dict[str, dict[str, t.Any]]) -> list[Host]:
             values["bridge_name"],
             bare(values["bridge_addresses"][0]),
             {entry["container"]: bare(entry["addresses"][0]) for entry in values["bridge_attachments"]},
+            values.get("bridge_icc_policy", {}).get("icc", True),
         )
         for name, values in sorted(variables.items())
     ]
@@ -83,8 +85,8 @@ def bare(address: str) -> str:
     return address.partition("/")[0]
 
 
-def targets_of(host: Host, hosts: list[Host]) -> list[Target]:
-    targets = [Target(container, address) for container, address in host.containers.items()]
+def targets_of(host: Host, source: str, hosts: list[Host]) -> list[Target]:
+    targets = [Target(container, address, host.icc or container == source) for container, address in host.containers.items()]
     targets.append(Target(host.bridge, host.bridge_address))
     for other in hosts:
         if other is not host:
