@@ -71,6 +71,21 @@ def test_examples_run_and_settle(module, hosta, lab_name, tmp_path):
     assert f"ok={3 * len(tasks)}" in said and f"changed={len(tasks)}" in said and "WARNING" not in said
 
 
+def test_the_play_of_the_readme_on_ports_and_links_runs_and_settles(hosta, lab_name, tmp_path):
+    root = pathlib.Path(next(iter(collection.__path__))).parents[1] / "pipefitter/container_network"
+    section = (root / "README.md").read_text(encoding="utf-8").partition("### Coming from docker run")[2]
+    lines = section.partition("    - hosts:")[2].split("\n| ")[0].splitlines()[1:]
+    (play,) = yaml.safe_load("\n".join(["- hosts: container_hosts", *(line.removeprefix("    ") for line in lines)]))
+    publish, show, control = play["tasks"]
+    make_containers(hosta, "web1", "web2")
+    hosta.module("container_bridge", name="br0", addresses=["192.168.5.1/24"], ip_forward=True)
+    hosta.module("veth_attach", bridge="br0", attachments=[{"container": f"web{number}", "addresses": [f"192.168.5.1{number}/24"]} for number in (1, 2)])
+
+    said = _play([*_twice([publish, control]), publish, show], lab_name, hosta, tmp_path)
+
+    assert "changed=2 " in said and '"host_port": 49153' in said
+
+
 def test_what_info_shows_given_back_by_its_examples_changes_nothing(hosta, lab_name, tmp_path):
     make_containers(hosta, "web1", "db1")
     hosta.module("container_bridge", name="br0", addresses=["192.168.5.1/24"])
