@@ -69,7 +69,7 @@ def published(hosts: Variables) -> t.Iterator[Fetch]:
     for name, values in sorted(hosts.items()):
         for entry in values.get("bridge_publications", ()):
             page = f"{entry['container']} of {name}"
-            neighbour = next(each["container"] for each in values["bridge_attachments"] if each["container"] != entry["container"])
+            neighbour = [each["container"] for each in values["bridge_attachments"] if each["container"] != entry["container"]][0]
             for number in (port.partition(":")[0] for port in entry["ports"]):
                 url = f"http://{values['ansible_host']}:{number}"
                 for other in sorted(hosts.keys() - {name}):
