@@ -90,13 +90,15 @@ class IccTables:
                 found.update(_value(element)[0] for element in entry.get("set", {}).get("elem", ()))
         return frozenset(found)
 
-    def read(self, needed: bool = True) -> IccRules:
-        """Return what is in effect; with ``needed`` false, nothing where there is no nf_tables or no ``nft``.
+    def read(self, needed: bool = True, listings: Mapping[str, Listing] | None = None) -> IccRules:
+        """Return what is in effect, of ``listings`` where the tables were read already.
+
+        With ``needed`` false, nothing is where there is no nf_tables or no ``nft``.
 
         :raises Refused: an object of one of our names has another shape.
         :raises MissingFeature: there is a table and no ``nft``.
         """
-        tables = _read(needed)
+        tables = _read(needed, listings)
         kinds = [table.bridges for table in tables.values()]
         together = {name: frozenset.union(*(kind[name] for kind in kinds)) for name in _BRIDGE_SETS}
         off, apart = together[_OFF], together[_APART]
@@ -168,8 +170,8 @@ class _Table:
         return set(self.elements.get(_INSIDE, ())) == {(bridge, bridge) for bridge in self.bridges[_EGRESS]}
 
 
-def _read(needed: bool = True) -> dict[str, _Table]:
-    listings = nftables.tables(_PURPOSE, needed)
+def _read(needed: bool = True, shown: Mapping[str, Listing] | None = None) -> dict[str, _Table]:
+    listings = nftables.tables(_PURPOSE, needed) if shown is None else shown
     return {family: _Table(listings.get(family) or Listing(family)) for family in FAMILIES}
 
 

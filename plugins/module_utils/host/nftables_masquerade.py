@@ -29,7 +29,7 @@ Objects are recognised by name and shape.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,8 +53,8 @@ _RULES = [("lo", "return"), (f"@{_LOCAL}", "return"), (f"@{_SOURCES}", "masquera
 class Masquerades:
     """The masquerades in our tables. A read is one ``nft`` for each table there is, a transaction is one for both."""
 
-    def in_effect(self, needed: bool = True) -> frozenset[Masquerade]:
-        """Return what is in effect.
+    def in_effect(self, needed: bool = True, listings: Mapping[str, Listing] | None = None) -> frozenset[Masquerade]:
+        """Return what is in effect, of ``listings`` where the tables were read already.
 
         With ``needed`` false, nothing is where there is no nf_tables or no ``nft``.
 
@@ -64,7 +64,7 @@ class Masquerades:
         Raises ``Refused`` for a table of our name with another layout,
         ``MissingFeature`` without nf_tables or ``nft``.
         """
-        return frozenset(masquerade for table in _read(needed).values() for masquerade in table.in_effect())
+        return frozenset(masquerade for table in _read(needed, listings).values() for masquerade in table.in_effect())
 
     def apply(self, add: Iterable[Masquerade] = (), remove: Iterable[Masquerade] = ()) -> None:
         """Add and remove in one transaction; what is there, or gone, already is no error.
@@ -110,8 +110,9 @@ class _Table:
                 yield Masquerade(bridge, subnet)
 
 
-def _read(needed: bool = True) -> dict[str, _Table]:
-    return {family: _Table(listing) for family, listing in nftables.tables(_PURPOSE, needed).items()}
+def _read(needed: bool = True, listings: Mapping[str, Listing] | None = None) -> dict[str, _Table]:
+    shown = nftables.tables(_PURPOSE, needed) if listings is None else listings
+    return {family: _Table(listing) for family, listing in shown.items()}
 
 
 def _signature(expressions: list[dict[str, Any]]) -> tuple[str, str]:

@@ -59,7 +59,7 @@ expressions read back differ a little from one nft to the next.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -100,15 +100,16 @@ _Key = tuple[str, str]
 class Publications:
     """What our tables hold of publications. A read is one ``nft`` for each table there is, a transaction is one for both."""
 
-    def read(self, needed: bool = True) -> tuple[PublicationRules, bool]:
+    def read(self, needed: bool = True, listings: Mapping[str, Listing] | None = None) -> tuple[PublicationRules, bool]:
         """Return what the tables hold, and whether their rules are as they should be, so that it is in effect.
 
+        They are not read where ``listings`` has them already.
         With ``needed`` false, nothing is where there is no nf_tables or no ``nft``.
 
         Raises ``Refused`` for a table of our name with another layout,
         ``MissingFeature`` without nf_tables or ``nft``.
         """
-        listings = _read(needed)
+        listings = _read(needed, listings)
         rules = PublicationRules()
         for listing in listings.values():
             rules |= _rules(listing)
@@ -135,8 +136,8 @@ class Publications:
             nftables.run_script(lines, _PURPOSE)
 
 
-def _read(needed: bool = True) -> dict[str, Listing]:
-    listings = nftables.tables(_PURPOSE, needed)
+def _read(needed: bool = True, shown: Mapping[str, Listing] | None = None) -> Mapping[str, Listing]:
+    listings = nftables.tables(_PURPOSE, needed) if shown is None else shown
     for family, listing in listings.items():
         for chain in _chains(family):
             listing.expect(chain, "chain", _HOOKS[chain])
