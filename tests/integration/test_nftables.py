@@ -143,7 +143,6 @@ def test_a_damaged_table_counts_as_absent_and_is_repaired(damage):
 @pytest.mark.parametrize(
     "made",
     [
-        "add table ip pipefitter; add chain ip pipefitter input { type filter hook input priority 0; }",
         "add table ip pipefitter; add set ip pipefitter bridge_local { type ipv4_addr; }",
         "add table ip pipefitter; add chain ip pipefitter postrouting",
         "add table ip pipefitter; add map ip pipefitter masquerade_sources { type ipv4_addr : mark; }",
@@ -156,6 +155,18 @@ def test_a_table_of_another_tool_is_left_alone(made):
     for attempt in (Masquerades().in_effect, lambda: Masquerades().apply(add=[V4]), lambda: Masquerades().apply(remove=[V4])):
         with pytest.raises(Refused, match="delete table ip pipefitter"):
             attempt()
+    assert run("nft list ruleset") == before
+
+
+@in_own_namespaces
+def test_a_table_of_our_name_that_another_tool_uses_is_shared():
+    run(["nft", "add table ip pipefitter; add chain ip pipefitter input { type filter hook input priority 0; }"])
+    before = run("nft list ruleset")
+    ours = Masquerades()
+    assert ours.in_effect() == set()
+    ours.apply(add=[V4])
+    assert ours.in_effect() == {V4}
+    ours.apply(remove=[V4])
     assert run("nft list ruleset") == before
 
 

@@ -175,11 +175,11 @@ def _observe(
 
 def _outermost(subnets: Collection[str]) -> tuple[str, ...]:
     """Return the subnets that no other one contains: a set of intervals can't hold both."""
-    return tuple(sorted(one for one in subnets if not any(one != other and addresses.overlap(one, other) and _wider(other, one) for other in subnets)))
+    return tuple(sorted(one for one in subnets if not any(_is_part(one, other) for other in subnets)))
 
 
-def _wider(one: str, other: str) -> bool:
-    return int(one.partition("/")[2]) < int(other.partition("/")[2])
+def _is_part(subnet: str, whole: str) -> bool:
+    return addresses.overlap(subnet, whole) and int(subnet.partition("/")[2]) > int(whole.partition("/")[2])
 
 
 def _wanted(machine: Machine, want: Publication, one: Pinned, wiring: Wiring, owners: dict[str, Owner], present: bool) -> Wanted:
