@@ -116,7 +116,8 @@ options:
       - Without a host address it is published on all of the host's, in each family that the container has; V(0.0.0.0) and V(::) are all of
         one family.
       - An automatic port is kept on later runs, as long as it lies in the range.
-      - A port that another publication, a process of the host or a container of Docker has, is refused.
+      - A port that another publication, a process of the host or a container of Docker has, is refused, and so is one that a rule of
+        another tool leads elsewhere (DNAT or redirection, in iptables or nftables); automatic ports pass such ones over.
       - With O(state=absent), only these are removed, by host port (where given) and container port.
     type: list
     elements: raw

@@ -18,7 +18,7 @@ from collections.abc import Collection, Iterator
 from ..errors import PipefitterError
 from ..model.addresses import IPV4, IPV6
 from ..model.publication import Flow
-from .listeners import is_local
+from .local_address import is_local
 
 _NETLINK_NETFILTER = 12
 _NLMSG_ERROR, _NLMSG_DONE = 2, 3

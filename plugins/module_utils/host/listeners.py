@@ -1,9 +1,10 @@
 # SPDX-FileCopyrightText: 2026 pipefitter contributors
 # SPDX-License-Identifier: BSD-2-Clause
-"""Who has a port of the host: its own processes, or a container engine. Private to the collection.
+"""Who has a port of the host: its own processes, a container engine, or a rule of another tool. Private to the collection.
 
 DNAT comes before a listener of the host, which would get no more connections and
-not know why. So a port is tried with bind() first, as a listener would.
+not know why. So a port is tried with bind() first, as a listener would. Rules that
+lead a port elsewhere are read once, when the first port is asked for.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from collections.abc import Mapping
 from ..errors import PipefitterError
 from ..model.addresses import IPV4, IPV6
 from ..model.publication import HostPort
+from .nat_rules import NatRules
 
 _FAMILIES = {IPV4: socket.AF_INET, IPV6: socket.AF_INET6}
 _PROTOCOLS = {
@@ -35,12 +37,18 @@ class Listeners:
     def __init__(self) -> None:
         self._known: dict[HostPort, str] = {}
         self._engines: Mapping[tuple[str, int], list[tuple[str, str]]] | None = None
+        self._rules: NatRules | None = None
 
     def who(self, host: HostPort) -> str:
         """Return who has a port, '' if it is free."""
         if host not in self._known:
-            self._known[host] = self._engine(host) or (_process(host) if is_bound(host) else "")
+            self._known[host] = self._engine(host) or self._rule(host) or (_process(host) if is_bound(host) else "")
         return self._known[host]
+
+    def _rule(self, host: HostPort) -> str:
+        if self._rules is None:
+            self._rules = NatRules()
+        return self._rules.who(host)
 
     def _engine(self, host: HostPort) -> str:
         if self._engines is None:
@@ -62,12 +70,6 @@ def is_bound(host: HostPort) -> bool:
     if error not in (0, errno.EADDRINUSE):
         raise PipefitterError(f"{host} can't be tried for a listener ({os.strerror(error)}); choose another address or port")
     return error == errno.EADDRINUSE
-
-
-def is_local(address: str) -> bool:
-    """Tell whether an address is one of the host's."""
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    return _bind(family, socket.SOCK_DGRAM, 0, address, 0) not in (errno.EADDRNOTAVAIL, errno.EACCES)
 
 
 def _bind(family: int, kind: int, protocol: int, address: str, port: int) -> int:

@@ -11,7 +11,8 @@ from typing import Any
 from .. import engine
 from ..errors import InvalidOption, MissingFeature, Refused
 from ..host import bridge_port, lock
-from ..host.listeners import Listeners, is_local, reserved_ports
+from ..host.listeners import Listeners, reserved_ports
+from ..host.local_address import is_local
 from ..host.machine import Machine
 from ..model import addresses, names, publication
 from ..model.attachment import SELECTORS
