@@ -206,6 +206,19 @@ def test_follows_the_address_of_its_container(net):
     assert net.ask_from_lan(HOST[6], 8080) == ("web1", LAN[6])
 
 
+def test_is_reached_in_ipv6_as_soon_as_its_bridge_is_there(hosta):
+    # As long as the kernel looks for duplicates of the bridge's link-local address, it forwards to no neighbour.
+    for _round in range(3):
+        net = Net(hosta, "web1")
+        net.serve("web1", "80")
+        publish(hosta, netns="web1", ports=["8080:80"])
+        assert net.ask_from_lan(HOST[6], 8080) == ("web1", LAN[6])
+        assert not any(entry.get("tentative") for entry in hosta.ip("addr", "show", "dev", "br0")[0]["addr_info"])
+        net.stop()
+        hosta.module("container_bridge", name="br0", state="absent")
+        hosta.run("ip", "netns", "delete", "web1")
+
+
 def test_only_the_families_a_container_has(net):
     net.host.module("veth_attach", netns="web1", bridge="br0", addresses=["192.168.5.11/24"], gateway="192.168.5.1")
     done = publish_thoroughly(net.host, netns="web1", ports=["8080:80"])

@@ -10,12 +10,13 @@ import struct
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
+from ..errors import PipefitterError
 from ..model import addresses as text
 from ..model import names
 from ..model.host import MARK, Link
 from ..model.limits import MTU
 from ..model.route import DEFAULT, DEFAULT_METRIC, Route
-from . import neighbours, rtnetlink
+from . import neighbours, rtnetlink, sysctl
 from .namespace import scratch
 from .rtnetlink import KernelError, RouteSocket
 
@@ -118,6 +119,11 @@ class NetworkNamespace:
         under a derived name and gets name and mark in one request: a run
         killed in between leaves only the derived name, which the next run
         takes up.
+
+        Its link-local address is used at once: while the kernel still looks
+        for duplicates of it, up to two seconds, the host asks for no
+        neighbour (ndisc_send_ns() in net/ipv6/ndisc.c), so that what it
+        forwards in IPv6 doesn't reach the containers.
         """
         birth_name = names.derived_name("pfb", name)
         request = [("IFLA_IFNAME", birth_name), _bridge_info(attributes), ("IFLA_ADDRESS", mac)]
@@ -128,8 +134,10 @@ class NetworkNamespace:
                 raise
             self._change(f"create bridge {name}", 0, self._index(birth_name), request[1:])
         try:
+            if sysctl.read(_accept_dad(birth_name)) is not None:
+                sysctl.write(_accept_dad(birth_name), "0")
             self._change(f"name bridge {name}", 0, self._index(birth_name), [("IFLA_IFNAME", name), ("IFLA_IFALIAS", MARK)])
-        except KernelError:
+        except PipefitterError:
             self.delete_link(birth_name)
             raise
         self._renamed(birth_name, name)
@@ -484,6 +492,10 @@ def _bridge(info: Any) -> dict[str, int]:
         # A kernel without CONFIG_BRIDGE_VLAN_FILTERING still shows IFLA_BR_VLAN_FILTERING, and takes 1 without a word.
         shown["vlan_filtering"] = None
     return {field: value for field, value in shown.items() if value is not None}
+
+
+def _accept_dad(link: str) -> str:
+    return f"net/ipv6/conf/{link}/accept_dad"
 
 
 def _bridge_info(attributes: Mapping[str, int]) -> tuple[str, Any]:
