@@ -75,7 +75,7 @@ options:
       ports:
         description:
           - Ports as in V(5432/tcp), V(53/udp), V(9899/sctp) or V(80) (which is TCP), and V(icmp) for echo requests of both families.
-          - Without this option, those that the container's image exposes. Only Docker tells them.
+          - Without this option, those that the container's image exposes.
         type: list
         elements: str
   egress:

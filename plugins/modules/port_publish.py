@@ -124,7 +124,6 @@ options:
   all_exposed:
     description:
       - Publish each port that the container's image exposes and O(ports) doesn't name, on automatic ports, as C(docker run -P) does.
-        For containers of Docker.
     type: bool
   port_range:
     description:

@@ -33,7 +33,7 @@ class Container:
     ``pid`` is that of its first process, 0 where none runs; a paused
     container has one. ``id`` is the full id, 64 hexadecimal digits. ``exposed``
     are the ports that its image or whoever made it exposes (``80/tcp``),
-    ``None`` where the engine doesn't say.
+    ``None`` where the engine has to be asked for them (``containers.exposed_ports``).
     """
 
     runtime: str

@@ -22,9 +22,11 @@ SOCKET = "/run/podman/podman.sock"
 STORAGE = "/var/lib/containers/storage"
 RUN_STORAGE = "/run/containers/storage"
 PROGRAM = ("podman", "ps", "--all", "--format", "json")
+INSPECT = {"containers": ("podman", "container", "inspect"), "images": ("podman", "image", "inspect")}
 
 # The oldest the server takes is 4.0.0 in Podman 4 and 5; Podman 3 doesn't look at it.
-LIST = "/v4.0.0/libpod/containers/json?all=true"
+API = "/v4.0.0/libpod"
+LIST = f"{API}/containers/json?all=true"
 
 
 class Podman:
@@ -67,16 +69,49 @@ class Podman:
         except (KeyError, TypeError, ValueError, IndexError):
             raise self._socket.unexpected(LIST, document) from None
 
+    def exposed(self, ids: Sequence[str]) -> list[tuple[str, ...]]:
+        """What images or whoever made the containers of these ids expose (``80/tcp``), a tuple each.
+
+        Podman lists what was exposed when the container was made only where
+        the network is its own, and what the image exposes only with the image.
+        """
+        made = self._inspect("containers", ids)
+        try:
+            images = sorted({each["Image"] for each in made} - {""})
+            by_image = {name: _section(each, "Config", "ExposedPorts") for name, each in zip(images, self._inspect("images", images))}
+            return [_exposed(each, by_image.get(each["Image"], {})) for each in made]
+        except (KeyError, TypeError, ValueError, AttributeError):
+            raise self._socket.unexpected(f"{API}/containers/{ids[0]}/json", made) from None
+
+    def _inspect(self, kind: str, ids: Sequence[str]) -> list[Mapping[str, Any]]:
+        if not ids:
+            return []
+        targets = [f"{API}/{kind}/{each}/json" for each in ids]
+        try:
+            return [self._socket.document(target, answer, dict) for target, answer in zip(targets, self._socket.get(targets))]
+        except Unreachable:
+            document: list[Mapping[str, Any]] = self._run((*INSPECT[kind], *ids))
+            return document
+
     def _by_program(self) -> list[Container]:
+        # Podman 3 prints nothing where there is no container.
+        document = self._run(PROGRAM) or []
+        try:
+            return _from_list(document)
+        except (KeyError, TypeError, ValueError, IndexError):
+            raise _unexpected(PROGRAM, json.dumps(document)) from None
+
+    def _run(self, argv: Sequence[str]) -> Any:
+        """Return the JSON that podman prints, ``None`` for nothing."""
         import subprocess
 
-        command = " ".join(PROGRAM)
+        command = " ".join(argv[:5])
         timeout = self._socket.timeout
         # With these it would ask a socket too, and the one that isn't there.
         local = {key: value for key, value in os.environ.items() if key not in ("CONTAINER_HOST", "CONTAINER_CONNECTION")}
         try:
             ran = subprocess.run(
-                PROGRAM, env=local, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout, check=False
+                argv, env=local, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout, check=False
             )
         except FileNotFoundError:
             raise Unreachable("Podman", self._socket.path, "no socket and no program", self._socket.advice) from None
@@ -88,13 +123,37 @@ class Podman:
             said = " ".join(ran.stderr.decode(errors="replace").split())[-300:]
             raise PipefitterError(f"{command!r} ended with {ran.returncode}: {said}; run it by hand on the host")
         try:
-            # Podman 3 prints nothing where there is no container.
-            return _from_list(json.loads(ran.stdout or b"[]") or [])
-        except (KeyError, TypeError, ValueError, IndexError):
-            said = ran.stdout.decode(errors="replace")[:80]
-            raise PipefitterError(
-                f"{command!r} printed {said!r}, which is no list of containers; run it by hand on the host"
-            ) from None
+            document = json.loads(ran.stdout or b"null")
+        except ValueError:
+            document = 0
+        if document is not None and not isinstance(document, list):
+            raise _unexpected(argv, ran.stdout.decode(errors="replace"))
+        return document
+
+
+def _unexpected(argv: Sequence[str], said: str) -> PipefitterError:
+    command = " ".join(argv[:5])
+    return PipefitterError(f"{command!r} printed {said[:80]!r}, which is no list of containers; run it by hand on the host")
+
+
+def _exposed(made: Mapping[str, Any], of_image: Mapping[str, Any]) -> tuple[str, ...]:
+    texts = {*of_image, *_section(made, "Config", "ExposedPorts"), *_section(made, "NetworkSettings", "Ports")}
+    return tuple(sorted(port for text in texts for port in _each_port(text)))
+
+
+def _section(document: Mapping[str, Any], *keys: str) -> Mapping[str, Any]:
+    found: Any = document
+    for key in keys:
+        found = found.get(key) or {}
+    section: Mapping[str, Any] = found
+    return section
+
+
+def _each_port(text: str) -> list[str]:
+    """An image built by Podman keeps ``EXPOSE 90-91`` as it was written."""
+    span, _slash, protocol = text.partition("/")
+    first, _dash, last = span.partition("-")
+    return [f"{number}/{protocol or 'tcp'}" for number in range(int(first), int(last or first) + 1)]
 
 
 def _from_list(document: Sequence[Mapping[str, Any]]) -> list[Container]:

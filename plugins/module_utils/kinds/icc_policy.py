@@ -95,11 +95,17 @@ def _labelled(labels: Collection[str]) -> dict[str, tuple[Target, ...]]:
 
 
 def _exposed(targets: Collection[Target]) -> dict[Target, tuple[Port, ...] | None]:
-    found: dict[Target, tuple[Port, ...] | None] = {}
-    for target, container in containers_of(targets).items():
-        ports = container.exposed if container is not None else None
-        found[target] = None if ports is None else tuple(sorted(icc_policy.port("ports", text) for text in ports))
-    return found
+    found = containers_of(targets)
+    containers = [container for container in found.values() if container is not None]
+    if not containers:
+        return dict.fromkeys(found)
+    from ..host.containers import exposed_ports
+
+    exposed = exposed_ports(containers)
+    return {
+        target: tuple(sorted(icc_policy.port("ports", text) for text in exposed[container.id])) if container is not None else None
+        for target, container in found.items()
+    }
 
 
 def observe(machine: Machine, want: IccPolicy, containers: _Containers) -> IccHave:

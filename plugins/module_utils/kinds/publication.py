@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from .. import engine
-from ..errors import InvalidOption, MissingFeature, Refused
+from ..errors import InvalidOption, Refused
 from ..host import bridge_port, lock
 from ..host.listeners import Listeners, reserved_ports
 from ..host.local_address import is_local
@@ -23,7 +23,7 @@ from ..plan import publication as plan
 from ..plan.publication import PortSeen, PublicationHave, Wanted
 from ..plan.wiring import End, Wiring, read_label
 from . import wiring_seen
-from .containers_pinned import Pinned, pin_all
+from .containers_pinned import Pinned, containers_of, pin_all
 from .result import Result
 
 # Options of one publication that may also stand beside the list, for all that leave them out.
@@ -113,17 +113,15 @@ def _exposed(parsed: Sequence[Publication], defaults: Defaults) -> list[Publicat
     asked = [want.attachment.target for want in parsed if want.all_exposed]
     if not asked:
         return list(parsed)
-    from ..host.containers import find
+    from ..host.containers import exposed_ports
 
-    exposed: dict[Any, tuple[str, ...]] = {}
+    found = containers_of(asked)
     for target in asked:
-        container = find([target.value], target.runtime)[target.value] if target.kind == "container" else None
-        if container is None:
+        if found.get(target) is None:
             raise Refused(f"all_exposed: {target} has no image that exposes ports; name the ports instead")
-        if container.exposed is None:
-            raise MissingFeature(f"all_exposed: {container.runtime} doesn't say what {target} exposes; name the ports instead")
-        exposed[target] = container.exposed
-    return [_with_exposed(want, exposed[want.attachment.target], defaults) if want.all_exposed else want for want in parsed]
+    exposed = exposed_ports([container for container in found.values() if container is not None])
+    by_target = {target: exposed[container.id] for target, container in found.items() if container is not None}
+    return [_with_exposed(want, by_target[want.attachment.target], defaults) if want.all_exposed else want for want in parsed]
 
 
 def _with_exposed(want: Publication, exposed: Sequence[str], defaults: Defaults) -> Publication:

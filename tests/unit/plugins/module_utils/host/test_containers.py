@@ -178,10 +178,14 @@ class FakePodman(FakeEngine):
             podman_container(POD1, "pod1", labels={"app": "p"}),
             podman_container(POD2, "pod2", pid=0, state="exited"),
         ]
+        self.documents = {}
 
     def answer(self, target):
         if target == "/v4.0.0/libpod/containers/json?all=true":
             return 200, self.containers
+        inspected = target[len("/v4.0.0/libpod/") : -len("/json")]
+        if inspected in self.documents:
+            return 200, self.documents[inspected]
         return 404, b"Not Found\n"
 
 
@@ -337,6 +341,35 @@ class TestPodman:
         before = containers.find(["pod1"])["pod1"]
         podman_engine.containers = []
         assert containers.inspect_again(before) is None
+
+
+class TestExposedPorts:
+    """Podman 4.3 keeps what --expose says only where it makes the network, and ranges of an image as they were written."""
+
+    CONTAINER = {"Id": POD1, "Image": "88b9", "Config": {}, "NetworkSettings": {"Ports": {"7000/tcp": None, "80/tcp": None}}}
+    IMAGE = {"Id": "88b9", "Config": {"ExposedPorts": {"53/udp": {}, "80/tcp": {}, "90-91/tcp": {}}}}
+    PORTS = ("53/udp", "7000/tcp", "80/tcp", "90/tcp", "91/tcp")
+
+    def test_what_docker_said_asks_nobody(self, host):
+        found = containers.Container("docker", WEB1, "web1", 1, "running", {}, ("80/tcp",))
+        assert containers.exposed_ports([found]) == {WEB1: ("80/tcp",)}
+
+    def test_podman_is_asked_for_container_and_image(self, podman_engine):
+        podman_engine.documents = {f"containers/{POD1}": self.CONTAINER, "images/88b9": self.IMAGE}
+        pod = containers.Container("podman", POD1, "pod1", 1, "running")
+        assert containers.exposed_ports([pod]) == {POD1: self.PORTS}
+
+    def test_a_container_without_an_image(self, podman_engine):
+        podman_engine.documents = {f"containers/{POD1}": {**self.CONTAINER, "Image": ""}}
+        pod = containers.Container("podman", POD1, "pod1", 1, "running")
+        assert containers.exposed_ports([pod]) == {POD1: ("7000/tcp", "80/tcp")}
+
+    def test_podman_is_run_where_its_socket_is_off(self, host, podman_program):
+        printed = [{**self.CONTAINER, **self.IMAGE, "Image": "88b9"}]
+        (host / "printed").write_text(json.dumps(printed))
+        pod = containers.Container("podman", POD1, "pod1", 1, "running")
+        assert containers.exposed_ports([pod]) == {POD1: self.PORTS}
+        assert runs(host) == [f"container inspect {POD1}", "image inspect 88b9"]
 
 
 class TestPodmanProgram:
