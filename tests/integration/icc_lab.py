@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import json
-import time
 
 from wiring import assert_same, attach, everything, make_namespaces
 
@@ -124,19 +123,29 @@ class Conversation:
         return self._process.stdout.readline().strip() == "True"
 
 
+class Capture:
+    """What tcpdump sees on a namespace's eth1 meanwhile, in ``said`` afterwards."""
+
+    # Ended by a line: a signal would reach the one who entered the host, not tcpdump.
+    _SCRIPT = 'tcpdump -nn -l -i eth1 "$@" 2>&1 & read line; sleep 0.5; kill -INT $!; wait'
+
+    def __init__(self, host, netns, *words):
+        self._process = host.start("ip", "netns", "exec", netns, "sh", "-c", self._SCRIPT, "sh", *words, stdin=-1, stdout=-1, text=True)
+        self.said = ""
+
+    def __enter__(self):
+        assert any("listening on" in line for line in self._process.stdout)
+        return self
+
+    def __exit__(self, *_failure):
+        self.said = self._process.communicate("\n", timeout=20)[0]
+
+
 def wire(host, *names, bridge="br0", **options):
     """Make a bridge of both families, and namespaces on it."""
     host.module("container_bridge", name=bridge, **{**BRIDGE, **options})
     make_namespaces(host, *names)
     attach(host, bridge=bridge, attachments=[attachment(name) for name in names])
-    settle(host, bridge)
-
-
-def settle(host, bridge="br0"):
-    """Wait for the bridge's link-local address: as long as it is tentative, the host asks for no IPv6 neighbour (ndisc_send_ns())."""
-    deadline = time.monotonic() + 5
-    while time.monotonic() < deadline and any(entry.get("tentative") for entry in host.ip("addr", "show", "dev", bridge)[0]["addr_info"]):
-        time.sleep(0.1)
 
 
 def attachment(name):
@@ -150,17 +159,36 @@ def attachment(name):
 
 def asks(host, netns, *questions, timeout=1) -> list[bool]:
     """Tell which of several questions (protocol, address, port) are answered, all asked at once."""
+    return _answers(_asking(host, netns, questions, timeout))
+
+
+def _asking(host, netns, questions, timeout):
     code = _CLIENT % {"timeout": timeout}
-    done = host.run("ip", "netns", "exec", netns, "python3", "-c", code, json.dumps(questions), timeout=60)
-    return [line == "True" for line in done.stdout.split()]
+    return host.start("ip", "netns", "exec", netns, "python3", "-c", code, json.dumps(questions), stdout=-1, text=True)
+
+
+def _answers(process) -> list[bool]:
+    said, _errors = process.communicate(timeout=60)
+    assert process.returncode == 0
+    return [word == "True" for word in said.split()]
 
 
 def reaches(host, source, target, *services, timeout=1) -> dict[str, bool]:
     """Tell which services (``5432/tcp``) of a namespace another one reaches, by service and family."""
+    return reaches_each(host, [(source, target)], *services, timeout=timeout)[source, target]
+
+
+def reaches_each(host, pairs, *services, timeout=1) -> dict[tuple[str, str], dict[str, bool]]:
+    """Tell the same of several pairs of source and target, all asked at once."""
     asked = [(service, family) for service in services for family in (4, 6)]
-    questions = [(service.split("/")[1], ADDRESSES[target][family], int(service.split("/")[0])) for service, family in asked]
-    answered = asks(host, source, *questions, timeout=timeout)
-    return {f"{service} {family}": yes for (service, family), yes in zip(asked, answered)}
+    running = [
+        _asking(host, source, [(service.split("/")[1], ADDRESSES[target][family], int(service.split("/")[0])) for service, family in asked], timeout)
+        for source, target in pairs
+    ]
+    return {
+        pair: {f"{service} {family}": yes for (service, family), yes in zip(asked, _answers(process))}
+        for pair, process in zip(pairs, running)
+    }
 
 
 def icc(host, bridge="br0", **options):
@@ -170,9 +198,10 @@ def icc(host, bridge="br0", **options):
 def shows(host) -> dict:
     """Return all that a host shows, with what links change: sysctls, proxy neighbours and Docker's filter."""
     shown = everything(host)
-    script = "sysctl -a 2>/dev/null | grep -E '^net[.]ipv[46][.](conf|neigh|ip_forward)'; ip -6 neigh show proxy"
+    # As sysctl -a shows them, which reads all others, too.
+    script = "cd /proc/sys; grep -s . net/ipv[46]/conf/*/* net/ipv[46]/neigh/*/* net/ipv4/ip_forward*; ip -6 neigh show proxy"
     script += "; iptables-save | grep -v '^#' | sed 's/ .[0-9]*:[0-9]*.$//'"  # without counters
-    shown["sysctl"] = [line for line in host.run("sh", "-c", script).stdout.splitlines() if ".gc_" not in line]
+    shown["sysctl"] = [line for line in host.run("sh", "-c", script).stdout.splitlines() if "/gc_" not in line]
     return shown
 
 

@@ -107,6 +107,18 @@ class Net:
     def ask_from_lan(self, address, port, protocol="tcp"):
         return _answer(on_lan(self.host, "python3", "-c", _CLIENT, address, str(port), protocol))
 
+    def nobody_answers(self, *questions, netns=None, lan=False):
+        """Tell whether no question (address, port, protocol) is answered on the host, in a namespace of it, or on the LAN; all are asked at once."""
+        if lan:
+            entering = [str(LAB), "run", "--name", self.host.lab, "--"]
+        else:
+            entering = [str(LAB), "exec", "--name", self.host.lab, self.host.name, "--", *(["ip", "netns", "exec", netns] if netns else [])]
+        argvs = [[*entering, "python3", "-c", _CLIENT, address, str(port), protocol] for address, port, protocol in questions]
+        asking = [subprocess.Popen(argv, stdout=subprocess.PIPE, encoding="utf-8") for argv in argvs]
+        answers = [_answer(process.communicate(timeout=30)[0]) for process in asking]
+        assert questions
+        return not any(answers)
+
 
 @contextlib.contextmanager
 def routed_on_lan(subnet, host):
@@ -131,7 +143,7 @@ class Flow:
 
     _CLIENT = r"""
 import socket, sys
-client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+client = socket.socket(socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET, socket.SOCK_DGRAM)
 client.bind(("", 40404))
 client.settimeout(1)
 for line in sys.stdin:
@@ -142,8 +154,8 @@ for line in sys.stdin:
         print("-", error, flush=True)
 """
 
-    def __init__(self, host, port=5353):
-        argv = [LAB, "run", "--name", host.lab, "--", "python3", "-u", "-c", self._CLIENT, HOST[4], str(port)]
+    def __init__(self, host, port=5353, version=4):
+        argv = [LAB, "run", "--name", host.lab, "--", "python3", "-u", "-c", self._CLIENT, HOST[version], str(port)]
         self._process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8")
 
     def ask(self):

@@ -49,6 +49,7 @@ def fixture_net(lab_hosts):
         ({"ports": ["10.99.9.9:8080:80"]}, ("10.99.9.9", "does not have", "one of its addresses")),
         ({"ports": ["[fd00:99::9]:8080:80"]}, ("fd00:99::9", "does not have")),
         ({"ports": ["[::1]:8080:80"]}, ("ports[0]", "::1", "127.0.0.1")),
+        ({"ports": ["[::ffff:127.0.0.1]:8080:80"]}, ("ports[0]", "IPv4-mapped")),
         ({"ports": ["[fe80::1]:8080:80"]}, ("ports[0]", "link-local")),
         ({"ports": ["224.0.0.1:8080:80"]}, ("ports[0]", "multicast")),
         ({"ports": ["8080:80", "8080:81"]}, ("ports", "8080", "twice")),
