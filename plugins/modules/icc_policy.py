@@ -28,6 +28,8 @@ description:
   - The policy lives in the tables C(ip pipefitter) and C(ip6 pipefitter) and in the flags of the bridge's ports, so it is gone after a reboot,
     as the bridge is. If the tables were deleted, the next run makes them again.
   - Links hold the addresses that the containers have when the task runs. Run it again after one got another address.
+  - Where the host's firewall sees bridged frames (br_netfilter), isolated containers don't reach ports that containers on the same bridge
+    published; the kernel bridges what it translates there, and isolation holds. Link them instead. Everybody else reaches such ports.
   - Containers that may send from any address (C(NET_RAW), C(NET_ADMIN)) can send in another one's name, as on any bridge.
 requirements:
   - pyroute2 >= 0.6.4 (on the host)
