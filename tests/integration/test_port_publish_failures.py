@@ -138,6 +138,7 @@ def test_a_run_killed_anywhere_is_completed_by_the_next(pair):
 @pytest.mark.parametrize("start", [{"state": "absent"}, _OTHER], ids=["from nothing", "from other publications"])
 def test_an_operation_that_fails_undoes_those_before_it(pair, start):
     publish(pair, **start)
+
     def shown():
         modes = pair.run("sh", "-c", "cat /sys/class/net/br0/brif/*/hairpin_mode /proc/sys/net/ipv4/conf/br0/route_localnet").stdout
         return everything(pair), modes
