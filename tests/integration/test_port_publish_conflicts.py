@@ -61,8 +61,14 @@ _SPACE = """table inet theirs {
             ["8084:80"],
             ("port 8084/tcp of IPv4", "nftables table inet theirs has it"),
         ),
+        (
+            "nft 'add chain ip nat theirs { type nat hook prerouting priority -110; }'; nft add rule ip nat theirs tcp dport 8080 dnat to 192.0.2.7:80",
+            "nft flush chain ip nat theirs; nft delete chain ip nat theirs",
+            ["8080:80"],
+            ("port 8080/tcp of IPv4", "a rule in chain theirs of the nftables table ip nat has it"),
+        ),
     ],
-    ids=["iptables-nft", "iptables-legacy", "ip6tables, by a chain", "nftables", "nftables, by a map"],
+    ids=["iptables-nft", "iptables-legacy", "ip6tables, by a chain", "nftables", "nftables, by a map", "nftables, in the table of iptables"],
 )
 def test_a_port_that_a_rule_leads_elsewhere_is_refused_and_an_automatic_one_passes_it_over(net, put, remove, ports, who):
     net.host.run("sh", "-e", "-c", put)

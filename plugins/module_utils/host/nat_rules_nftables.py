@@ -26,12 +26,12 @@ _TRANSLATIONS = ("dnat", "redirect")
 _JUMPS = ("jump", "goto")
 _ENDINGS = ("accept", "drop", "return", "continue")
 
-# Our own, and those whose rules iptables shows in more detail.
-_PASSED_OVER = frozenset((family, name) for family in nftables.FAMILIES for name in (nftables.TABLE, "nat"))
+# In the tables of iptables its translations are opaque, but others may have put rules of nft's own there.
+_OURS = frozenset((family, nftables.TABLE) for family in nftables.FAMILIES)
 
 
 def translations() -> Iterator[Translation]:
-    """Yield the translations of all tables with a chain of type nat, but ours and those of iptables."""
+    """Yield the translations of all tables with a chain of type nat, but ours."""
     if not program.installed("nft"):
         return
     try:
@@ -40,7 +40,7 @@ def translations() -> Iterator[Translation]:
         return
     chains = [entry["chain"] for entry in listed if "chain" in entry]
     tables = {(chain["family"], chain["table"]) for chain in chains if chain.get("type") == "nat" and chain["family"] in _FAMILIES}
-    for family, table in sorted(tables - _PASSED_OVER):
+    for family, table in sorted(tables - _OURS):
         yield from read(nftables.run([{"list": {"table": {"family": family, "name": table}}}], _PURPOSE))
 
 
