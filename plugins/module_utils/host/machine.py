@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ..model.host import HOST, Link
+from ..model.ovs import NO_BRIDGES, OvsBridgeChange
 from . import sysctl
 from .namespace import PinnedNamespace, entered
 from .netlink import NetworkNamespace
@@ -152,8 +153,15 @@ class Machine:
     def change_docker_user(self, add: Collection[AcceptedBridge], remove: Collection[AcceptedBridge]) -> None:
         self.docker_user.apply(add, remove)
 
-    def change_ovs_ports(self, add: Sequence[OvsPort], change: Sequence[OvsPort], remove: Sequence[OvsPort]) -> None:
-        self.ovsdb.apply(add, change, remove)
+    def change_ovs_ports(
+        self,
+        add: Sequence[OvsPort],
+        change: Sequence[OvsPort],
+        remove: Sequence[OvsPort],
+        bridges: OvsBridgeChange = NO_BRIDGES,
+        timeout: float | None = None,
+    ) -> None:
+        self.ovsdb.apply(add, change, remove, bridges, timeout)
 
     def announce(self, place: str, link: str, addresses: Sequence[str]) -> None:
         if self._announcer is None:
@@ -166,6 +174,8 @@ class Machine:
     def _offloads(self, place: str) -> Offloads:
         from .offload import Offloads
 
+        if place == HOST:
+            return Offloads()
         with entered(self._pinned[place]):
             return Offloads()
 

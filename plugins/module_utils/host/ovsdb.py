@@ -17,7 +17,9 @@ from dataclasses import dataclass
 from typing import Any, Iterable, Sequence
 
 from ..errors import PipefitterError, Refused
-from ..model.ovs import OvsBridge, OvsPort
+from ..model.ovs import NO_BRIDGES, OvsBridge, OvsBridgeChange, OvsPort
+from . import ovsdb_bridges as bridge_rows
+from .ovsdb_bridges import pairs, row_ids, values
 from .ovsdb_session import DATABASE, Operation, Row, Session
 
 SOCKET = "/var/run/openvswitch/db.sock"
@@ -76,24 +78,32 @@ class Ovsdb:
         add: Sequence[OvsPort] = (),
         change: Sequence[OvsPort] = (),
         remove: Sequence[OvsPort] = (),
+        bridges: OvsBridgeChange = NO_BRIDGES,
+        timeout: float | None = None,
     ) -> None:
-        """Add, change and remove ports in one transaction and wait until ovs-vswitchd has done it.
+        """Add, change and remove ports and bridges in one transaction and wait until ovs-vswitchd has done it.
 
         A port is changed in its tag, trunks, VLAN mode and external ids; the
         port ``remove`` names is removed if it is on that bridge. A port may be
         in ``remove`` and, for another bridge, in ``add``. Removing what is gone
-        is no error.
+        is no error. The local port of a bridge that is added may be in ``add``,
+        to have VLANs.
+
+        ``timeout`` is for how many seconds ovs-vswitchd is waited for; without
+        it, the timeout of all else.
 
         Raises ``Refused`` where a bridge or port is not as the request supposes
         (nothing is changed then), and ``PipefitterError`` where ovs-vswitchd
         doesn't confirm in time (the timeout, and 50 ms more a port) or can't
-        open an added port; all of it is undone then.
+        open an added port or make the device of a bridge; all of it is undone
+        then.
         """
-        if not (add or change or remove):
+        if not (add or change or remove or bridges != NO_BRIDGES):
             return
         with Session(self.path, self.timeout) as session:
-            done = _commit(session, add, change, remove)
-            problem = _confirm(session, done, self.timeout + _PER_PORT * len([*add, *change, *remove]))
+            done = _commit(session, add, change, remove, bridges)
+            seconds = self.timeout if timeout is None else timeout
+            problem = _confirm(session, done, seconds + _PER_PORT * len([*add, *change, *remove]))
             if problem is None:
                 return
             try:
@@ -119,17 +129,12 @@ class _Rows:
         self._names = {row["_uuid"][1]: name for name, row in self.port_rows.items()}
         self._interfaces = {row["_uuid"][1]: row for row in interfaces["rows"]}
         self.bridge_of = {
-            self._names[uuid]: name for name, row in self.bridge_rows.items() for uuid in _uuids(row["ports"])
+            self._names[uuid]: name for name, row in self.bridge_rows.items() for uuid in row_ids(row["ports"])
         }
 
     def bridges(self) -> dict[str, OvsBridge]:
         return {
-            name: OvsBridge(
-                name=name,
-                datapath_type=row["datapath_type"] or "system",
-                ports=tuple(sorted(self._names[uuid] for uuid in _uuids(row["ports"]))),
-                external_ids=_pairs(row["external_ids"]),
-            )
+            name: bridge_rows.read(row, tuple(sorted(self._names[uuid] for uuid in row_ids(row["ports"]))))
             for name, row in self.bridge_rows.items()
         }
 
@@ -138,21 +143,21 @@ class _Rows:
             name: OvsPort(
                 name=name,
                 bridge=self.bridge_of[name],
-                tag=next(iter(_values(row["tag"])), None),
-                trunks=tuple(sorted(_values(row["trunks"]))),
-                vlan_mode=next(iter(_values(row["vlan_mode"])), None),
-                external_ids=_pairs(row["external_ids"]),
+                tag=next(iter(values(row["tag"])), None),
+                trunks=tuple(sorted(values(row["trunks"]))),
+                vlan_mode=next(iter(values(row["vlan_mode"])), None),
+                external_ids=pairs(row["external_ids"]),
             )
             for name, row in self.port_rows.items()
         }
 
     def interfaces_of(self, port: str) -> list[Row]:
-        return [self._interfaces[uuid] for uuid in _uuids(self.port_rows[port]["interfaces"])]
+        return [self._interfaces[uuid] for uuid in row_ids(self.port_rows[port]["interfaces"])]
 
     def error_of(self, port: str) -> str | None:
         for row in self.interfaces_of(port):
-            number = next(iter(_values(row["ofport"])), None)
-            error = next(iter(_values(row["error"])), None)
+            number = next(iter(values(row["ofport"])), None)
+            error = next(iter(values(row["error"])), None)
             if error:
                 return str(error)
             if number is None:
@@ -169,19 +174,33 @@ class _Committed:
     config: int
     undo: list[Operation]
     added: tuple[OvsPort, ...]
+    bridges: tuple[str, ...] = ()
 
 
 def _commit(
-    session: Session, add: Sequence[OvsPort], change: Sequence[OvsPort], remove: Sequence[OvsPort]
+    session: Session, add: Sequence[OvsPort], change: Sequence[OvsPort], remove: Sequence[OvsPort], bridges: OvsBridgeChange
 ) -> _Committed:
+    new_bridges = {bridge.name for bridge in bridges.add}
+    # The local port comes with its bridge.
+    local = {port.name: port for port in add if port.name == port.bridge and port.name in new_bridges}
+    add = [port for port in add if port.name not in local]
     for _attempt in range(_ATTEMPTS):
         rows = _Rows(*session.transact(_selects()))
         gone = [port for port in remove if rows.bridge_of.get(port.name) == port.bridge]
-        _refuse_unlike(rows, add, change, {port.name for port in gone})
+        _refuse_unlike(rows, add, change, {port.name for port in gone}, new_bridges)
+        going = bridge_rows.refuse_unlike(rows.bridge_rows, rows.bridge_of, bridges, {port.name for port in gone})
         whole = _whole_rows(session, rows, gone)
-        if whole is None:
+        whole_bridges = bridge_rows.whole(session, rows.bridge_rows, rows.port_rows, going)
+        if whole is None or whole_bridges is None:
             continue
-        operations = [*_removals(rows, gone), *_changes(rows, change), *_additions(rows, add)]
+        operations = [
+            *bridge_rows.additions(bridges.add, {name: _columns(port) for name, port in local.items()}),
+            *bridge_rows.changes(rows.bridge_rows, bridges.change),
+            *_removals(rows, gone),
+            *_changes(rows, change),
+            *_additions(rows, add),
+            *bridge_rows.removals(rows.bridge_rows, rows.port_rows, going),
+        ]
         counter: list[Operation] = [
             {"op": "mutate", "table": DATABASE, "where": [], "mutations": [["next_cfg", "+=", 1]]},
             {"op": "select", "table": DATABASE, "where": [], "columns": ["next_cfg"]},
@@ -190,17 +209,28 @@ def _commit(
         if results is None:
             continue
         created = [result["uuid"] for result in results if "uuid" in result]
-        undo = [*_take_back(rows, add, created), *_change_back(rows, change), *_put_back(rows, gone, whole)]
-        return _Committed(results[-1]["rows"][0]["next_cfg"], undo, tuple(add))
+        made, created = created[: len(bridges.add) * bridge_rows.ROWS], created[len(bridges.add) * bridge_rows.ROWS :]
+        undo = [
+            *bridge_rows.put_back(whole_bridges),
+            *_take_back(rows, add, created),
+            *_change_back(rows, change),
+            *_put_back(rows, gone, whole),
+            *bridge_rows.change_back(rows.bridge_rows, bridges.change),
+            *bridge_rows.take_back(made),
+        ]
+        shown = tuple(bridge.name for bridge in (*bridges.add, *bridges.change))
+        return _Committed(results[-1]["rows"][0]["next_cfg"], undo, tuple(add), shown)
     raise Refused(
         "the Open vSwitch ports asked for were changed by somebody else at the same time, again and again;"
         " see what else configures Open vSwitch on this host and run this again"
     )
 
 
-def _refuse_unlike(rows: _Rows, add: Sequence[OvsPort], change: Sequence[OvsPort], gone: set[str]) -> None:
+def _refuse_unlike(
+    rows: _Rows, add: Sequence[OvsPort], change: Sequence[OvsPort], gone: set[str], new_bridges: set[str]
+) -> None:
     for port in (*add, *change):
-        if port.bridge not in rows.bridge_rows:
+        if port.bridge not in rows.bridge_rows and port.bridge not in new_bridges:
             raise Refused(
                 f"port {port.name}: there is no Open vSwitch bridge {port.bridge} on this host; create it first"
             )
@@ -300,7 +330,9 @@ def _additions(rows: _Rows, add: Sequence[OvsPort]) -> list[Operation]:
         ]
         members.setdefault(port.bridge, []).append(["named-uuid", name])
     for bridge, ports in members.items():
-        operations += [_still_there(rows, bridge), _membership(bridge, "insert", ports)]
+        if bridge in rows.bridge_rows:
+            operations.append(_still_there(rows, bridge))
+        operations.append(_membership(bridge, "insert", ports))
     return operations
 
 
@@ -344,15 +376,28 @@ def _confirm(session: Session, done: _Committed, timeout: float) -> str | None:
             f"ovs-vswitchd did not confirm the change within {timeout:g} s; see that it runs"
             " (`systemctl status openvswitch-switch`) and what its log says"
         )
-    if not done.added:
+    if not done.added and not done.bridges:
         return None
     rows = _Rows(*session.transact(_selects()))
+    for bridge in done.bridges:
+        reason = _failure_of_bridge(rows, bridge)
+        if reason:
+            datapath = rows.bridge_rows[bridge]["datapath_type"] if bridge in rows.bridge_rows else ""
+            return bridge_rows.without_device(bridge, datapath, reason)
     failed = [(port, reason) for port in done.added if (reason := _failure(rows, port))]
     if not failed:
         return None
     port, reason = failed[0]
     others = f" (and {len(failed) - 1} more ports failed)" if len(failed) > 1 else ""
     return f"Open vSwitch could not put port {port.name} into bridge {port.bridge}: {reason}{others}"
+
+
+def _failure_of_bridge(rows: _Rows, bridge: str) -> str | None:
+    if bridge not in rows.port_rows:
+        return "somebody else removed it at once"
+    # A bridge whose datapath_type was changed to one that is not there keeps the port number that it had.
+    present = any(name == bridge for _index, name in socket.if_nameindex())
+    return rows.error_of(bridge) or (None if present else "there is no datapath for it")
 
 
 def _failure(rows: _Rows, port: OvsPort) -> str | None:
@@ -370,7 +415,7 @@ def _failure(rows: _Rows, port: OvsPort) -> str | None:
 
 def _selects() -> list[Operation]:
     columns = {
-        "Bridge": ["_uuid", "name", "datapath_type", "ports", "external_ids"],
+        "Bridge": ["_uuid", "name", "ports", *bridge_rows.COLUMNS],
         "Port": ["_uuid", "name", "interfaces", "tag", "trunks", "vlan_mode", "external_ids"],
         "Interface": ["_uuid", "name", "ofport", "error"],
     }
@@ -441,18 +486,3 @@ def _by_bridge(ports: Sequence[OvsPort]) -> Iterable[tuple[str, list[OvsPort]]]:
     for port in ports:
         bridges.setdefault(port.bridge, []).append(port)
     return bridges.items()
-
-
-def _values(value: Any) -> list[Any]:
-    """The members of a column that holds a set; a set of one is sent as the bare value."""
-    if isinstance(value, list) and value[0] == "set":
-        return list(value[1])
-    return [value]
-
-
-def _uuids(value: Any) -> list[str]:
-    return [uuid for _tag, uuid in _values(value)]
-
-
-def _pairs(value: Any) -> tuple[tuple[str, str], ...]:
-    return tuple(sorted((key, item) for key, item in value[1]))

@@ -7,8 +7,17 @@ Pure values: what ``host/ovsdb.py`` reads and writes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Container
+
+ACCESS, TRUNK = "access", "trunk"
+NATIVE_TAGGED, NATIVE_UNTAGGED = "native-tagged", "native-untagged"
+DOT1Q_TUNNEL = "dot1q-tunnel"
+MODES = (ACCESS, TRUNK, NATIVE_TAGGED, NATIVE_UNTAGGED, DOT1Q_TUNNEL)
+"""Values of Port.vlan_mode (ovs-vswitchd.conf.db(5))."""
+
+SYSTEM, NETDEV = "system", "netdev"
+"""Values of Bridge.datapath_type: the kernel module, and ovs-vswitchd itself."""
 
 
 @dataclass(frozen=True)
@@ -28,19 +37,57 @@ class OvsPort:
     vlan_mode: str | None = None
     external_ids: tuple[tuple[str, str], ...] = ()
 
+    @property
+    def mode(self) -> str:
+        """The VLAN mode in effect, whether or not ``vlan_mode`` says it."""
+        return self.vlan_mode or (TRUNK if self.tag is None else ACCESS)
+
+    @property
+    def vlans(self) -> tuple[str, int | None, tuple[int, ...]]:
+        """What two ports must share to carry the same VLANs."""
+        return self.mode, self.tag, self.trunks
+
+
+def with_vlans(port: OvsPort, mode: str, tag: int | None, trunks: tuple[int, ...]) -> OvsPort:
+    """Return ``port`` in these VLANs, written as everything that writes ports here does.
+
+    A mode that Open vSwitch concludes from tag and trunks anyhow is not
+    spelled out, so that all ways to ask for it end in the same row.
+    """
+    concluded = TRUNK if tag is None else ACCESS
+    return replace(port, tag=tag, trunks=trunks, vlan_mode=None if mode == concluded else mode)
+
 
 @dataclass(frozen=True)
 class OvsBridge:
     """A bridge; ``ports`` has its local port too, which bears the bridge's own name.
 
     ``datapath_type`` is ``system`` or ``netdev``; the database keeps ``system``
-    as an empty string.
+    as an empty string. ``fail_mode`` is ``standalone``, ``secure`` or ``None``
+    (as standalone). ``other_config`` and ``external_ids`` are sorted.
     """
 
     name: str
     datapath_type: str
     ports: tuple[str, ...]
     external_ids: tuple[tuple[str, str], ...] = ()
+    fail_mode: str | None = None
+    stp: bool = False
+    rstp: bool = False
+    mcast_snooping: bool = False
+    other_config: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class OvsBridgeChange:
+    """Bridges of one transaction: made, set to other values, and taken away with their local port."""
+
+    add: tuple[OvsBridge, ...] = ()
+    change: tuple[OvsBridge, ...] = ()
+    remove: tuple[OvsBridge, ...] = ()
+
+
+NO_BRIDGES = OvsBridgeChange()
 
 
 def missing_device(bridge: OvsBridge, links: Container[str]) -> str | None:
@@ -52,7 +99,7 @@ def missing_device(bridge: OvsBridge, links: Container[str]) -> str | None:
     """
     if bridge.name in links:
         return None
-    if bridge.datapath_type == "system":
+    if bridge.datapath_type == SYSTEM:
         return (
             f"Open vSwitch bridge {bridge.name} is in the database but has no network device: its"
             " datapath_type is system, which needs the kernel module openvswitch; load that module,"

@@ -15,14 +15,16 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from ..errors import PipefitterError
 from ..model import addresses
+from ..model.ovs import ACCESS, DOT1Q_TUNNEL, NO_BRIDGES, TRUNK, OvsBridgeChange
 from ..model.route import Route
+from ..model.vlans import ranges
 
 if TYPE_CHECKING:
     from ..model.docker_user import AcceptedBridge
     from ..model.icc_rules import IccRules
     from ..model.masquerade import Masquerade
-    from ..model.ovs import OvsPort
-from ..model.publication import Flow, PublicationRules
+    from ..model.ovs import OvsBridge, OvsPort
+    from ..model.publication import Flow, PublicationRules
 
 _FAMILY_NAMES = {"ip": "IPv4", "ip6": "IPv6"}
 
@@ -54,8 +56,15 @@ class Host(Protocol):
     def set_port_hairpin(self, port: str, on: bool) -> None:
         """Switch the hairpin mode of a bridge port."""
 
-    def change_ovs_ports(self, add: Sequence[OvsPort], change: Sequence[OvsPort], remove: Sequence[OvsPort]) -> None:
-        """Change ports of Open vSwitch bridges in one transaction and wait until they are in effect."""
+    def change_ovs_ports(
+        self,
+        add: Sequence[OvsPort],
+        change: Sequence[OvsPort],
+        remove: Sequence[OvsPort],
+        bridges: OvsBridgeChange = NO_BRIDGES,
+        timeout: float | None = None,
+    ) -> None:
+        """Change ports and bridges of Open vSwitch in one transaction and wait (seconds) until they are in effect."""
 
     def set_tx_checksum_offload(self, place: str, link: str, on: bool) -> None:
         """Switch the transmit checksum offload of a link."""
@@ -397,34 +406,84 @@ def _accepted(one: AcceptedBridge) -> str:
 
 @dataclass(frozen=True)
 class ChangeOvsPorts(Operation):
-    """``old`` holds the ports of ``change`` and ``remove`` as they were."""
+    """``old`` holds the ports of ``change`` and ``remove`` as they were, ``old_bridges`` the bridges that change.
+
+    ``timeout`` is for how many seconds Open vSwitch is waited for.
+    """
 
     add: tuple[OvsPort, ...]
     change: tuple[OvsPort, ...]
     remove: tuple[OvsPort, ...]
     old: tuple[OvsPort, ...]
+    bridges: OvsBridgeChange = NO_BRIDGES
+    old_bridges: tuple[OvsBridge, ...] = ()
+    timeout: float | None = None
 
     def lines(self) -> list[str]:
+        before = {port.name: port for port in self.old}
+        bridges_before = {bridge.name: bridge for bridge in self.old_bridges}
         return (
-            [f"add port {port.name} to Open vSwitch bridge {port.bridge}{_tag(port)}" for port in self.add]
-            + [f"change port {port.name} of Open vSwitch bridge {port.bridge}{_tag(port) or ', untagged'}" for port in self.change]
+            [f"create Open vSwitch bridge {bridge.name}{_settings(bridge)}" for bridge in self.bridges.add]
+            + [line for bridge in self.bridges.change for line in _bridge_changes(bridges_before[bridge.name], bridge)]
+            + [f"add port {port.name} to Open vSwitch bridge {port.bridge}{_vlans(port)}" for port in self.add if port.name != port.bridge]
+            + [f"change port {port.name} of Open vSwitch bridge {port.bridge}{_vlans(port)}" for port in self.add if port.name == port.bridge]
+            + [_port_change(before.get(port.name), port) for port in self.change]
             + [f"remove port {port.name} from Open vSwitch bridge {port.bridge}" for port in self.remove]
+            + [f"delete Open vSwitch bridge {bridge.name}" for bridge in self.bridges.remove]
         )
 
     def do(self, host: Host) -> None:
-        host.change_ovs_ports(self.add, self.change, self.remove)
+        host.change_ovs_ports(self.add, self.change, self.remove, self.bridges, self.timeout)
 
     def undo(self, host: Host) -> None:
         before = {port.name: port for port in self.old}
+        made = {bridge.name for bridge in self.bridges.add}
         host.change_ovs_ports(
             [before[port.name] for port in self.remove if port.name in before],
             [before[port.name] for port in self.change if port.name in before],
-            self.add,
+            [port for port in self.add if port.name not in made],
+            OvsBridgeChange(self.bridges.remove, self.old_bridges, self.bridges.add),
+            self.timeout,
         )
 
 
-def _tag(port: OvsPort) -> str:
-    return f", VLAN {port.tag}" if port.tag is not None else ""
+_BRIDGE_SETTINGS = ("datapath_type", "fail_mode", "stp", "rstp", "mcast_snooping")
+
+
+def _settings(bridge: OvsBridge) -> str:
+    shown = [(name, getattr(bridge, name)) for name in _BRIDGE_SETTINGS]
+    told = [f" {name} {_said(value)}" for name, value in shown if value]
+    return "".join([*told, *(f" other_config:{key}={value}" for key, value in bridge.other_config)])
+
+
+def _bridge_changes(old: OvsBridge, new: OvsBridge) -> list[str]:
+    start = f"change Open vSwitch bridge {new.name}"
+    told = [f"{name} {_said(getattr(old, name))} to {_said(getattr(new, name))}" for name in _BRIDGE_SETTINGS if getattr(old, name) != getattr(new, name)]
+    before = dict(old.other_config)
+    told += [f"other_config:{key} {before.get(key, 'unset')} to {value}" for key, value in new.other_config if before.get(key) != value]
+    return [f"{start}: {', '.join(told)}"] if told else [f"{start}: external_ids"]
+
+
+def _said(value: Any) -> str:
+    return {None: "unset", True: "on", False: "off"}.get(value, str(value))
+
+
+def _port_change(old: OvsPort | None, new: OvsPort) -> str:
+    start = f"change port {new.name} of Open vSwitch bridge {new.bridge}"
+    if old is not None and old.vlans == new.vlans:
+        return f"{start}: external_ids"
+    return f"{start}{_vlans(new) or ', all VLANs'}"
+
+
+def _vlans(port: OvsPort) -> str:
+    """Say what VLANs a port is in; a trunk of all, which is Open vSwitch's default, goes without saying."""
+    mode, tag, trunks = port.vlans
+    if mode == ACCESS:
+        return f", VLAN {tag}"
+    carried = f" of VLANs {ranges(trunks)}" if trunks else " of all VLANs"
+    if mode == TRUNK:
+        return f", trunk{carried}" if trunks else ""
+    return f", {mode} VLAN {tag}" + ("" if mode == DOT1Q_TUNNEL else f", trunk{carried}")
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.model
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.host import HOST, MARK, Link
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.icc_rules import IccRules
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.masquerade import Masquerade
-from ansible_collections.pipefitter.container_network.plugins.module_utils.model.ovs import OvsBridge, OvsPort
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.ovs import NO_BRIDGES, OvsBridge, OvsBridgeChange, OvsPort
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.publication import PublicationRules
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.route import Route
 from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.simulated_kernel import KERNEL, SimKernel, SimLink, SimNamespace
@@ -84,8 +84,16 @@ class SimulatedHost:
         assert not set(add) & self.docker_accepted and set(remove) <= self.docker_accepted, "a plan knows what is there"
         self.docker_accepted = (self.docker_accepted - set(remove)) | set(add)
 
-    def change_ovs_ports(self, add: Sequence[OvsPort], change: Sequence[OvsPort], remove: Sequence[OvsPort]) -> None:
+    def change_ovs_ports(
+        self,
+        add: Sequence[OvsPort],
+        change: Sequence[OvsPort],
+        remove: Sequence[OvsPort],
+        bridges: OvsBridgeChange = NO_BRIDGES,
+        timeout: float | None = None,
+    ) -> None:
         self.kernel.request()
+        assert bridges == NO_BRIDGES, "attachments make no bridges"
         ports = dict(self.ovs_ports)
         for port in remove:
             if port.name in ports and ports[port.name].bridge == port.bridge:

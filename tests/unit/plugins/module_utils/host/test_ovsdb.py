@@ -41,7 +41,8 @@ def interface_row(name, **columns):
 def rows(ports=("br0",), **columns):
     """The three answers to a read: bridge br0 with these ports; ``columns`` go to the last interface."""
     members = ["set", [uuid(f"port-{name}") for name in ports]] if len(ports) != 1 else uuid(f"port-{ports[0]}")
-    bridge = {"_uuid": uuid("bridge"), "name": "br0", "datapath_type": "", "ports": members, "external_ids": ["map", []]}
+    bridge = {"_uuid": uuid("bridge"), "name": "br0", "datapath_type": "", "ports": members, "external_ids": ["map", []], "fail_mode": NONE}
+    bridge.update(stp_enable=False, rstp_enable=False, mcast_snooping_enable=False, other_config=["map", []])
     interfaces = [interface_row(name) for name in ports]
     interfaces[-1].update(columns)
     return [{"rows": [bridge]}, {"rows": [port_row(name) for name in ports]}, {"rows": interfaces}]

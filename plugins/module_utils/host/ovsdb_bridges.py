@@ -1,0 +1,199 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: BSD-2-Clause
+"""Rows of the table Bridge: read, and the operations that write them. Private to the collection.
+
+``host/ovsdb.py`` puts them into one transaction with those of ports.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+from ..errors import Refused
+from ..model.ovs import NETDEV, SYSTEM, OvsBridge, OvsBridgeChange
+from .ovsdb_session import DATABASE, Operation, Row, Session
+
+COLUMNS = ("datapath_type", "fail_mode", "stp_enable", "rstp_enable", "mcast_snooping_enable", "other_config", "external_ids")
+"""What of a bridge is read and written."""
+
+ROWS = 3
+"""How many rows a new bridge makes: its local port's interface, that port, and itself."""
+
+# Rows of other tables that live as long as a bridge refers to them (ovs-vswitchd.conf.db(5)): no copy of the
+# bridge's own row brings them back.
+_OWNED = ("auto_attach", "controller", "flow_tables", "ipfix", "mirrors", "netflow", "sflow")
+
+
+def read(row: Row, ports: tuple[str, ...]) -> OvsBridge:
+    return OvsBridge(
+        name=row["name"],
+        datapath_type=row["datapath_type"] or SYSTEM,
+        ports=ports,
+        external_ids=pairs(row["external_ids"]),
+        fail_mode=next(iter(values(row["fail_mode"])), None),
+        stp=row["stp_enable"],
+        rstp=row["rstp_enable"],
+        mcast_snooping=row["mcast_snooping_enable"],
+        other_config=pairs(row["other_config"]),
+    )
+
+
+def refuse_unlike(rows: Mapping[str, Row], bridge_of: Mapping[str, str], change: OvsBridgeChange, gone: Collection[str]) -> list[OvsBridge]:
+    """Return the bridges to remove that are still there.
+
+    :raises Refused: a bridge or its name is not as the change supposes.
+    """
+    for bridge in change.add:
+        if bridge.name in rows or bridge.name in bridge_of:
+            what = "a bridge" if bridge.name in rows else f"a port of bridge {bridge_of[bridge.name]}"
+            raise Refused(f"Open vSwitch bridge {bridge.name} can't be created: there is {what} of that name by now; run this again to see the difference")
+    for bridge in change.change:
+        if bridge.name not in rows:
+            raise Refused(f"Open vSwitch bridge {bridge.name} can't be changed: it is gone; run this again to see the difference")
+    going = [bridge for bridge in change.remove if bridge.name in rows]
+    for bridge in going:
+        left = sorted(name for name, where in bridge_of.items() if where == bridge.name and name not in gone and name != bridge.name)
+        if left:
+            raise Refused(f"Open vSwitch bridge {bridge.name} can't be deleted: it has port {left[0]} by now; run this again to see the difference")
+    return going
+
+
+def additions(bridges: Sequence[OvsBridge], local_columns: Mapping[str, Row]) -> list[Operation]:
+    operations: list[Operation] = []
+    for number, bridge in enumerate(bridges):
+        interface, port, named = (f"{what}_of_bridge{number}" for what in ("interface", "port", "row"))
+        operations += [
+            _insert("Interface", interface, {"name": bridge.name, "type": "internal"}),
+            _insert("Port", port, {"name": bridge.name, "interfaces": ["named-uuid", interface], **local_columns.get(bridge.name, {})}),
+            _insert("Bridge", named, {"name": bridge.name, "ports": ["named-uuid", port], **_columns(bridge)}),
+            _listed("insert", [["named-uuid", named]]),
+        ]
+    return operations
+
+
+def take_back(created: Sequence[Any]) -> list[Operation]:
+    """``created`` are the ids of the rows that ``additions`` made, in its order."""
+    bridges = list(created[ROWS - 1 :: ROWS])
+    return [_listed("delete", bridges)] if bridges else []
+
+
+def changes(rows: Mapping[str, Row], bridges: Sequence[OvsBridge]) -> list[Operation]:
+    operations: list[Operation] = []
+    for bridge in bridges:
+        row = rows[bridge.name]
+        # The inverse must give back what the bridge had at this moment.
+        operations += [_unchanged(row, COLUMNS), {"op": "update", "table": "Bridge", "where": _is(row), "row": _columns(bridge)}]
+    return operations
+
+
+def change_back(rows: Mapping[str, Row], bridges: Sequence[OvsBridge]) -> list[Operation]:
+    return [
+        {"op": "update", "table": "Bridge", "where": _is(rows[bridge.name]), "row": {name: rows[bridge.name][name] for name in COLUMNS}} for bridge in bridges
+    ]
+
+
+def removals(rows: Mapping[str, Row], ports: Mapping[str, Row], bridges: Sequence[OvsBridge]) -> list[Operation]:
+    if not bridges:
+        return []
+    # By now the transaction itself has taken out the ports that go; one that somebody else put in stops it.
+    return [*(_only_local(rows[bridge.name], ports[bridge.name]) for bridge in bridges), _listed("delete", [rows[bridge.name]["_uuid"] for bridge in bridges])]
+
+
+def whole(session: Session, rows: Mapping[str, Row], ports: Mapping[str, Row], bridges: Sequence[OvsBridge]) -> list[tuple[Row, Row]] | None:
+    """Return the bridges about to be removed with their local ports; ``None`` where one is gone by now.
+
+    :raises Refused: a bridge has what could not be brought back.
+    """
+    if not bridges:
+        return []
+    selects: list[Operation] = [{"op": "select", "table": "Bridge", "where": _is(rows[bridge.name])} for bridge in bridges]
+    found = []
+    for bridge, result in zip(bridges, session.transact(selects)):
+        if not result["rows"]:
+            return None
+        row = result["rows"][0]
+        owned = [column for column in _OWNED if row.get(column) not in (None, ["set", []], ["map", []])]
+        if owned:
+            raise Refused(
+                f"Open vSwitch bridge {bridge.name} is not deleted: somebody else gave it {owned[0]}; take that off,"
+                f" or delete it by `ovs-vsctl del-br {bridge.name}`"
+            )
+        found.append((row, ports[bridge.name]))
+    return found
+
+
+def put_back(found: Iterable[tuple[Row, Row]]) -> list[Operation]:
+    operations: list[Operation] = []
+    for number, (row, port) in enumerate(found):
+        interface, local, named = (f"{what}_put_back{number}" for what in ("interface", "port", "row"))
+        kept = {column: row[column] for column in COLUMNS}
+        of_port = {column: port[column] for column in ("tag", "trunks", "vlan_mode", "external_ids")}
+        operations += [
+            _insert("Interface", interface, {"name": row["name"], "type": "internal"}),
+            _insert("Port", local, {"name": row["name"], "interfaces": ["named-uuid", interface], **of_port}),
+            _insert("Bridge", named, {"name": row["name"], "ports": ["named-uuid", local], **kept}),
+            _listed("insert", [["named-uuid", named]]),
+        ]
+    return operations
+
+
+def without_device(bridge: str, datapath_type: str, reason: str) -> str:
+    if datapath_type == NETDEV:
+        return f"Open vSwitch bridge {bridge} (datapath_type={NETDEV}) got no network device: {reason}; see the log of ovs-vswitchd"
+    return (
+        f"Open vSwitch bridge {bridge} got no network device ({reason}): its datapath_type {datapath_type or SYSTEM} needs the kernel module openvswitch;"
+        f" load that module, or set datapath_type to {NETDEV} in bridge_options"
+    )
+
+
+def _columns(bridge: OvsBridge) -> Row:
+    return {
+        "datapath_type": "" if bridge.datapath_type == SYSTEM else bridge.datapath_type,
+        "fail_mode": ["set", []] if bridge.fail_mode is None else bridge.fail_mode,
+        "stp_enable": bridge.stp,
+        "rstp_enable": bridge.rstp,
+        "mcast_snooping_enable": bridge.mcast_snooping,
+        "other_config": ["map", [list(pair) for pair in bridge.other_config]],
+        "external_ids": ["map", [list(pair) for pair in bridge.external_ids]],
+    }
+
+
+def _insert(table: str, name: str, row: Row) -> Operation:
+    return {"op": "insert", "table": table, "uuid-name": name, "row": row}
+
+
+def _listed(mutator: str, bridges: list[Any]) -> Operation:
+    return {"op": "mutate", "table": DATABASE, "where": [], "mutations": [["bridges", mutator, ["set", bridges]]]}
+
+
+def _unchanged(row: Row, columns: Sequence[str]) -> Operation:
+    expected = {column: row[column] for column in columns}
+    return {"op": "wait", "table": "Bridge", "where": _is(row), "columns": list(columns), "until": "==", "rows": [expected], "timeout": 0}
+
+
+def _only_local(row: Row, local: Row) -> Operation:
+    expected = {"ports": local["_uuid"]}
+    return {"op": "wait", "table": "Bridge", "where": _is(row), "columns": ["ports"], "until": "==", "rows": [expected], "timeout": 0}
+
+
+def _is(row: Row) -> list[Any]:
+    return [["_uuid", "==", row["_uuid"]]]
+
+
+# Values of columns, RFC 7047 section 5.1.
+
+
+def values(value: Any) -> list[Any]:
+    """The members of a column that holds a set; a set of one is sent as the bare value."""
+    if isinstance(value, list) and value[0] == "set":
+        return list(value[1])
+    return [value]
+
+
+def row_ids(value: Any) -> list[str]:
+    return [uuid for _tag, uuid in values(value)]
+
+
+def pairs(value: Any) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted((key, item) for key, item in value[1]))
