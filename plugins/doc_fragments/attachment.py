@@ -91,6 +91,7 @@ options:
   vlan:
     description:
       - VLAN of the port, 1 to 4094, where the bridge is an Open vSwitch bridge (access port).
-      - Without it the port carries all VLANs (trunk); a tag that the port of an attachment has is taken off.
+      - Without it the port carries all VLANs (trunk); a tag that the port of an attachment has is taken off, unless
+        M(pipefitter.container_network.ovs_vlan_port) set it.
     type: int
 """

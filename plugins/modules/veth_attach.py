@@ -125,6 +125,7 @@ options:
     default: 10
 seealso:
   - module: pipefitter.container_network.container_bridge
+  - module: pipefitter.container_network.ovs_vlan_port
   - module: pipefitter.container_network.container_network_info
 """
 
@@ -153,7 +154,7 @@ EXAMPLES = r"""
     routes:
       - {destination: 10.20.0.0/16, gateway: 192.168.5.254}
 
-- name: A port of VLAN 100 on an Open vSwitch bridge that ovs-vsctl has made
+- name: A port of VLAN 100 on an Open vSwitch bridge
   pipefitter.container_network.veth_attach:
     bridge: ovs0
     container: web5

@@ -52,7 +52,7 @@ def _play(tasks, lab_name, host, folder):
     return done.stdout
 
 
-@pytest.mark.parametrize("module", ["veth_attach", "container_bridge", "port_publish"])
+@pytest.mark.parametrize("module", ["veth_attach", "container_bridge", "port_publish", "ovs_vlan_port"])
 def test_examples_run_and_settle(module, hosta, lab_name, tmp_path):
     tasks = _examples(module)
     if module == "veth_attach":
@@ -60,6 +60,10 @@ def test_examples_run_and_settle(module, hosta, lab_name, tmp_path):
         make_ovs_bridge(hosta)
         make_containers(hosta, "web1", "web2", "web3", "web4", "web5")
         make_namespaces(hosta, "probe")
+    if module == "ovs_vlan_port":
+        make_ovs_bridge(hosta)
+        make_containers(hosta, "test1")
+        hosta.module("veth_attach", bridge="ovs0", container="test1")
     if module == "port_publish":
         make_bridge(hosta, address="192.168.5.1/24")
         make_containers(hosta, "web1", "web2")

@@ -11,7 +11,9 @@ from ..model import addresses
 from ..model.addresses import is_link_local
 from ..model.attachment import Attachment
 from ..model.host import Link
+from ..model.ovs import ACCESS
 from ..model.route import DEFAULT_METRIC, PROTOCOL, Route
+from . import vlan_record
 from .attachment_found import Found, find_all, renamed
 from .attachment_routes import leads_to, plan_routes, taken_by_others, wanted_routes, within_reach
 from .operations import DeleteLink, Operation, SetRoute
@@ -47,7 +49,7 @@ def describe_one(kind: str, value: str, end: End, inner: Link, outer: Link, wiri
         "mtu": inner.mtu,
     }
     port = wiring.ovs_ports.get(outer.name)
-    if port is not None and port.tag is not None:
+    if port is not None and port.mode == ACCESS:
         described["vlan"] = port.tag
     described.update(_routes_described([entry for entry in end.namespace.routes if entry.link == inner.name]))
     return described
@@ -60,17 +62,18 @@ def predict(ends: Ends, wiring: Wiring) -> list[dict[str, Any] | None]:
     predicted: list[dict[str, Any] | None] = []
     for (want, _end), shown in zip(ends, describe(ends, wiring)):
         known = by_want.get(id(want))
-        predicted.append(_predict(*known, shown) if known is not None else shown)
+        predicted.append(_predict(*known, shown, wiring) if known is not None else shown)
     return predicted
 
 
-def _predict(one: Found, taken: Collection[tuple[str, int]], shown: dict[str, Any] | None) -> dict[str, Any]:
+def _predict(one: Found, taken: Collection[tuple[str, int]], shown: dict[str, Any] | None, wiring: Wiring) -> dict[str, Any]:
     want = one.want
     entry = dict(shown or {want.target.kind: int(want.target.value) if want.target.kind == "pid" else want.target.value})
     entry.update(bridge=want.bridge, interface=want.interface, host_interface=one.host_interface, mtu=one.mtu)
     if want.addresses is not None or shown is None:
         entry["addresses"] = sorted(address for address in want.addresses or () if not is_link_local(address))
-    entry.pop("vlan", None)
+    if not _set_by_vlan_port(one, wiring):
+        entry.pop("vlan", None)
     if one.bridge.kind == OVS and want.vlan is not None:
         entry["vlan"] = want.vlan
     for option in ("gateway", "gateway6", "routes"):
@@ -80,6 +83,12 @@ def _predict(one: Found, taken: Collection[tuple[str, int]], shown: dict[str, An
         if getattr(want, option) is not None:
             entry[option] = getattr(want, option)
     return entry
+
+
+def _set_by_vlan_port(one: Found, wiring: Wiring) -> bool:
+    """Tell whether the port has VLANs that ovs_vlan_port gave it, and keeps them where the attachment names none."""
+    port = wiring.ovs_ports.get(one.host_interface)
+    return port is not None and port.bridge == one.want.bridge and vlan_record.KEY in dict(port.external_ids)
 
 
 def _certain_routes(one: Found, taken: Collection[tuple[str, int]]) -> list[Route]:

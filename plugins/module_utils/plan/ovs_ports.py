@@ -8,7 +8,8 @@ from dataclasses import replace
 
 from ..model.attachment import Target
 from ..model.host import HOST
-from ..model.ovs import OvsPort
+from ..model.ovs import NO_BRIDGES, OvsBridge, OvsBridgeChange, OvsPort, with_vlans
+from . import vlan_record
 from .attachment_found import Found
 from .operations import ChangeOvsPorts, Operation
 from .wiring import EXTERNAL_ID, OVS, Wiring, read_label
@@ -34,24 +35,48 @@ class OvsChanges:
         self._cleared.add(name)
 
     def want(self, port: OvsPort) -> None:
+        """Ask for an attachment's port. External ids of others stay, and VLANs that ovs_vlan_port set, unless the attachment names its own."""
+        shown = self._shown.get(port.name)
+        if shown is not None and port.name not in self.left and shown.bridge == port.bridge:
+            ids = {**dict(shown.external_ids), **dict(port.external_ids)}
+            if port.tag is None and vlan_record.KEY in ids:
+                port = with_vlans(port, *shown.vlans)
+            port = replace(port, external_ids=tuple(sorted(ids.items())))
+        self.put(port)
+
+    def put(self, port: OvsPort) -> None:
+        """Ask for a port to be exactly so."""
         shown = self._shown.get(port.name)
         if shown is None or port.name in self.left:
             self.joined[port.name] = port
         elif shown.bridge != port.bridge:
             self.drop(port.name)
             self.joined[port.name] = port
-        elif (shown.tag, shown.trunks, shown.vlan_mode) != (port.tag, port.trunks, port.vlan_mode) or not set(port.external_ids) <= set(shown.external_ids):
-            merged = tuple(sorted({**dict(shown.external_ids), **dict(port.external_ids)}.items()))
-            self._changed[port.name] = replace(port, external_ids=merged)
+        elif (shown.vlans, shown.external_ids) != (port.vlans, port.external_ids):
+            self._changed[port.name] = port
 
     def leave(self) -> list[Operation]:
         ports = tuple(self.left[name] for name in sorted(self.left))
-        return [ChangeOvsPorts(HOST, (), (), ports, tuple(port for port in ports if port.name not in self._cleared))] if ports else []
+        return [ChangeOvsPorts(HOST, (), (), ports, self._restorable(ports))] if ports else []
 
     def join(self) -> list[Operation]:
         if not self.joined and not self._changed:
             return []
-        return [ChangeOvsPorts(HOST, tuple(self.joined.values()), tuple(self._changed.values()), (), tuple(self._shown[name] for name in self._changed))]
+        return [ChangeOvsPorts(HOST, tuple(self.joined.values()), tuple(self._changed.values()), (), self._former())]
+
+    def at_once(self, bridges: OvsBridgeChange, old_bridges: tuple[OvsBridge, ...], timeout: float) -> list[Operation]:
+        """Return all of it as one transaction, bridges too."""
+        ports = tuple(self.left[name] for name in sorted(self.left))
+        if not (ports or self.joined or self._changed or bridges != NO_BRIDGES):
+            return []
+        old = (*self._former(), *self._restorable(ports))
+        return [ChangeOvsPorts(HOST, tuple(self.joined.values()), tuple(self._changed.values()), ports, old, bridges, old_bridges, timeout)]
+
+    def _former(self) -> tuple[OvsPort, ...]:
+        return tuple(self._shown[name] for name in self._changed)
+
+    def _restorable(self, ports: tuple[OvsPort, ...]) -> tuple[OvsPort, ...]:
+        return tuple(port for port in ports if port.name not in self._cleared)
 
 
 def connect(one: Found, ovs: OvsChanges) -> None:

@@ -1,0 +1,84 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: BSD-2-Clause
+"""VLANs of ports from options to result: what ovs_vlan_port, a role or the reconciler calls. Private to the collection."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .. import engine
+from ..host import lock, management
+from ..host.machine import Machine
+from ..model import vlan_port
+from ..model.attachment import Target
+from ..model.host import HOST, Namespace
+from ..model.ovs import NETDEV
+from ..model.vlan_port import VlanPorts
+from ..plan import vlan_port as plan
+from ..plan import vlan_port_state as state
+from ..plan.vlan_port import VlanHave
+from ..plan.wiring import End, Wiring
+from .containers_pinned import pin_targets
+from .result import Result
+
+_TIMEOUT = 10
+
+
+def converge(options: Mapping[str, Any], check: bool) -> Result:
+    """Put the ports of a bridge into VLANs as the options of ovs_vlan_port say, or tell what that would take.
+
+    :raises PipefitterError: with a sentence for the user.
+    """
+    want = vlan_port.parse(options)
+    is_absent = options["state"] == "absent"
+    timeout = options.get("wait_timeout") or _TIMEOUT
+    with lock.held(check), Machine() as machine:
+        targets = {one.target for one in want.ports or () if one.target is not None}
+        # What absent puts back, the ports themselves say.
+        places = {} if is_absent else pin_targets(machine, targets, must_run=True, patience=timeout)[0]
+
+        def plan_of(have: VlanHave) -> list[Any]:
+            return plan.absent(want, have, timeout) if is_absent else plan.present(want, have, timeout)
+
+        outcome = engine.converge(machine, lambda: observe(machine, want, places, check), plan_of, check)
+        shown = state.after(outcome.before, outcome.operations) if check else outcome.after
+        names = state.touched(outcome.operations) | (set() if is_absent else set(plan.port_names(want, outcome.before)))
+        return Result(
+            operations=outcome.lines,
+            before=state.describe(want, outcome.before, names),
+            after=state.describe(want, shown, names),
+            values={"bridge": state.describe_bridge(shown.bridges.get(want.bridge)), "ports": [] if is_absent else state.values(want, shown)},
+            warnings=plan.warnings(want, outcome.before, is_absent),
+        )
+
+
+def observe(machine: Machine, want: VlanPorts, places: Mapping[Target, tuple[str | None, str]], check: bool) -> VlanHave:
+    """Read Open vSwitch's database once, and the host's links in one dump."""
+    bridges, ports = machine.ovsdb.read()
+    netlink = machine.namespace(HOST)
+    links = netlink.links()
+    ends: dict[Target, End | None] = {}
+    for target, (place, identity) in places.items():
+        # What an attachment is called inside, its label says; so no namespace is entered for it.
+        ends[target] = None if place is None else End(place, identity, Namespace({}), netlink.namespace_id(machine.descriptor(place)))
+    device = links.get(want.bridge)
+    bridge = bridges.get(want.bridge)
+    userspace = bridge is not None and bridge.datapath_type == NETDEV and device is not None
+    return VlanHave(
+        wiring=Wiring(Namespace(links), {}, ports),
+        bridges=bridges,
+        ends=ends,
+        unfit=_unfit(machine, want, links, set(ports)),
+        tx_checksum=machine.tx_checksum_offload(HOST, [device])[want.bridge] if userspace and device is not None else False,
+        assume=check,
+    )
+
+
+def _unfit(machine: Machine, want: VlanPorts, links: Mapping[str, Any], ports: set[str]) -> dict[str, str]:
+    joining = [links[one.port] for one in want.ports or () if one.port in links and one.port not in ports]
+    if not joining:
+        return {}
+    netlink = machine.namespace(HOST)
+    routes = netlink.routes({link.index: link.name for link in links.values()})
+    return management.interfaces(Namespace(links, {}, routes), netlink.addresses(joining, leased=True))

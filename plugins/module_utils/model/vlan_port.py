@@ -1,0 +1,177 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: BSD-2-Clause
+"""Ports of an Open vSwitch bridge and their VLANs as they can be wanted. Private to the collection."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import InvalidOption
+from . import limits, names
+from .attachment import DEFAULT_INTERFACE, SELECTORS, Target, parse_target
+from .ovs import ACCESS, DOT1Q_TUNNEL, MODES, TRUNK
+from .vlans import vlan_set
+
+# Keys of external_ids by which this collection tells its own.
+RESERVED_IDS = ("pipefitter", "pipefitter-vlan")
+
+_OWN = ("port", *SELECTORS)
+_VLANS = ("mode", "tag", "trunks")
+
+
+@dataclass(frozen=True)
+class VlanPort:
+    """A port by its name, or by the container and interface whose attachment it is (``port`` is '' then).
+
+    ``external_ids`` of ``None`` stay as they are.
+    ``mode`` is one of ``model.ovs.MODES``, ``None`` for a port that is only to be taken away.
+    """
+
+    port: str
+    target: Target | None
+    interface: str = DEFAULT_INTERFACE
+    mode: str | None = None
+    tag: int | None = None
+    trunks: tuple[int, ...] = ()
+    external_ids: tuple[tuple[str, str], ...] | None = None
+
+    def __str__(self) -> str:
+        return f"port {self.port}" if self.port else f"{self.interface} of {self.target}"
+
+
+@dataclass(frozen=True)
+class BridgeSettings:
+    """What of a bridge is wanted; ``None`` leaves what is there, and so do keys that ``other_config`` does not name."""
+
+    datapath_type: str | None = None
+    fail_mode: str | None = None
+    stp: bool | None = None
+    rstp: bool | None = None
+    mcast_snooping: bool | None = None
+    other_config: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class VlanPorts:
+    """All that is wanted of one bridge; ``ports`` of ``None`` speaks of no port."""
+
+    bridge: str
+    ports: tuple[VlanPort, ...] | None
+    create_bridge: bool = False
+    settings: BridgeSettings = BridgeSettings()
+    purge: bool = False
+    prune: bool = False
+
+
+def parse(options: Mapping[str, Any]) -> VlanPorts:
+    """Return what the options of ovs_vlan_port ask for.
+
+    :raises InvalidOption: naming the first option that can't be right.
+    """
+    absent = options.get("state") == "absent"
+    create, purge, prune = (bool(options.get(name)) for name in ("create_bridge", "purge", "prune"))
+    settings = _settings(options.get("bridge_options") or {})
+    ports = _ports(options, absent)
+    timeout = options.get("wait_timeout")
+    if timeout is not None and timeout < 1:
+        raise InvalidOption("wait_timeout", timeout, "is below 1; give a number of seconds")
+    for name, given in (("purge", purge), ("prune", prune)):
+        if absent and given:
+            raise InvalidOption(name, True, "stands beside state absent; give it with state present, where what is not asked for goes")
+    if purge and ports is None:
+        raise InvalidOption("purge", True, "has no ports beside it; to leave no port of this module on the bridge, give ports: []")
+    if ports is None and not (create or (not absent and (prune or settings != BridgeSettings()))):
+        raise InvalidOption("ports", None, "is not given, and there is no port, container, netns or pid either; say which port is meant")
+    return VlanPorts(names.interface_name("bridge", options["bridge"]), ports, create, settings, purge, prune)
+
+
+def _ports(options: Mapping[str, Any], absent: bool) -> tuple[VlanPort, ...] | None:
+    items = options.get("ports")
+    single = {name: options[name] for name in (*_OWN, *_VLANS, "external_ids") if options.get(name) is not None}
+    common = {name: options[name] for name in ("runtime", "interface") if options.get(name) is not None}
+    if items is None:
+        if any(name in single for name in _OWN):
+            return (_port({**common, **single}, "", absent),)
+        for name, found in single.items():
+            raise InvalidOption(name, found, "is given without a port; name it by port, container, netns or pid")
+        return None
+    for name, found in single.items():
+        raise InvalidOption(name, found, "stands beside ports; put it into the entry of the list that it is for")
+    parsed = []
+    for position, item in enumerate(items):
+        given = {name: value for name, value in item.items() if value is not None}
+        parsed.append(_port({**common, **given}, f"ports[{position}].", absent))
+    _check_duplicates(parsed)
+    return tuple(parsed)
+
+
+def _port(options: Mapping[str, Any], place: str, absent: bool) -> VlanPort:
+    given = [name for name in _OWN if options.get(name) is not None]
+    if len(given) != 1:
+        found = " and ".join(given) or "none of them"
+        raise InvalidOption(f"{place}port", found, "was given; give exactly one of port, container, netns or pid")
+    port = names.interface_name(f"{place}port", options["port"]) if given == ["port"] else ""
+    target = parse_target(options, place) if not port else None
+    interface = names.interface_name(f"{place}interface", options.get("interface") or DEFAULT_INTERFACE)
+    mode, tag, trunks = (None, None, ()) if absent else _vlans(options, place)
+    return VlanPort(port, target, interface, mode, tag, trunks, _external_ids(options.get("external_ids"), place))
+
+
+def _vlans(options: Mapping[str, Any], place: str) -> tuple[str, int | None, tuple[int, ...]]:
+    mode = options.get("mode")
+    tag = limits.vlan(f"{place}tag", options.get("tag"))
+    given = options.get("trunks")
+    trunks = vlan_set(f"{place}trunks", given) if given is not None else ()
+    if mode is None:
+        if tag is not None and trunks:
+            advice = "stands beside tag, and no mode says what the tag is; give mode native-tagged or native-untagged, or leave one of the two out"
+            raise InvalidOption(f"{place}trunks", given, advice)
+        if tag is None and not trunks:
+            raise InvalidOption(f"{place}mode", None, "is not given, and neither is tag nor trunks; give tag for an access port, or mode trunk for all VLANs")
+        mode = ACCESS if tag is not None else TRUNK
+    if mode not in MODES:
+        raise InvalidOption(f"{place}mode", mode, f"is not a VLAN mode; give one of {', '.join(MODES)}")
+    if mode == TRUNK and tag is not None:
+        raise InvalidOption(f"{place}tag", tag, "stands beside mode trunk, which has none; leave it out, or give mode native-tagged or native-untagged")
+    if mode != TRUNK and tag is None:
+        raise InvalidOption(f"{place}mode", mode, "needs a VLAN of its own; give tag")
+    if mode in (ACCESS, DOT1Q_TUNNEL) and trunks:
+        raise InvalidOption(f"{place}trunks", given, f"stands beside mode {mode}, which carries the VLAN of tag only; leave it out, or give another mode")
+    return mode, tag, trunks
+
+
+def _external_ids(given: Mapping[str, Any] | None, place: str) -> tuple[tuple[str, str], ...] | None:
+    if given is None:
+        return None
+    for key in RESERVED_IDS:
+        if key in given:
+            raise InvalidOption(f"{place}external_ids", key, "is a key by which this collection tells its own ports; choose another")
+    return _texts(given, f"{place}external_ids")
+
+
+def _settings(options: Mapping[str, Any]) -> BridgeSettings:
+    if options.get("stp") and options.get("rstp"):
+        raise InvalidOption("bridge_options.rstp", True, "stands beside stp; a bridge runs one of the two")
+    wanted = {name: options.get(name) for name in ("datapath_type", "fail_mode", "stp", "rstp", "mcast_snooping")}
+    return BridgeSettings(**wanted, other_config=_texts(options.get("other_config") or {}, "bridge_options.other_config"))
+
+
+def _texts(given: Mapping[str, Any], option: str) -> tuple[tuple[str, str], ...]:
+    texts = {}
+    for key, value in given.items():
+        if isinstance(value, (Mapping, list, tuple)) or value is None or not str(key):
+            raise InvalidOption(option, {key: value}, "is not a text; give a key and a text, a number or a boolean")
+        # Open vSwitch's own booleans are spelled in lower case.
+        texts[str(key)] = str(value).lower() if isinstance(value, bool) else str(value)
+    return tuple(sorted(texts.items()))
+
+
+def _check_duplicates(ports: Iterable[VlanPort]) -> None:
+    seen: dict[tuple[object, ...], int] = {}
+    for position, port in enumerate(ports):
+        key = ("port", port.port) if port.port else (port.target, port.interface)
+        if key in seen:
+            raise InvalidOption(f"ports[{position}]", str(port), f"is in ports[{seen[key]}] too; each must be there once")
+        seen[key] = position

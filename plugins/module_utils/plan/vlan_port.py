@@ -1,0 +1,284 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: BSD-2-Clause
+"""From wanted VLANs of ports and what Open vSwitch shows to operations. Pure. Private to the collection."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from ..errors import MissingFeature, Refused
+from ..model.attachment import Target
+from ..model.host import HOST, MARK
+from ..model.ovs import NETDEV, NO_BRIDGES, SYSTEM, OvsBridge, OvsBridgeChange, OvsPort, missing_device, with_vlans
+from ..model.vlan_port import BridgeSettings, VlanPort, VlanPorts
+from . import vlan_record
+from .operations import Operation, SetLink, SetTxChecksumOffload
+from .ovs_ports import OvsChanges, ports_of
+from .vlan_record import VlanRecord
+from .wiring import EXTERNAL_ID, End, Wiring, read_label
+
+_BRIDGE_LABEL = "bridge"
+
+
+@dataclass(frozen=True)
+class VlanHave:
+    """What Open vSwitch and the host show.
+
+    ``ends`` has the containers that ports are named by, ``None`` for one that
+    is gone; ``unfit`` interfaces that must not become ports, each with the
+    reason; ``tx_checksum`` whether the bridge's own device leaves checksums
+    to hardware. ``assume``: in check mode, what isn't there counts as made
+    by an earlier task.
+    """
+
+    wiring: Wiring
+    bridges: Mapping[str, OvsBridge]
+    ends: Mapping[Target, End | None] = field(default_factory=dict)
+    unfit: Mapping[str, str] = field(default_factory=dict)
+    tx_checksum: bool = False
+    assume: bool = False
+
+
+def present(want: VlanPorts, have: VlanHave, timeout: float = 10.0) -> list[Operation]:
+    """Return what puts all ports into their VLANs, as one transaction.
+
+    :raises Refused: a bridge, port or attachment that is not there, or is of another bridge.
+    :raises MissingFeature: the bridge has no datapath.
+    """
+    bridges, old_bridges = _bridge_changes(want, have)
+    ports = OvsChanges(have.wiring)
+    names = port_names(want, have)
+    for one, name in zip(want.ports or (), names):
+        _put(one, name, want.bridge, have, ports)
+    on_bridge = [port for port in have.wiring.ovs_ports.values() if port.bridge == want.bridge and port.name not in names]
+    for port in on_bridge:
+        if want.prune and _dead(port, have):
+            ports.clear(port.name)
+        elif want.purge:
+            _give_back(port, have, ports)
+    return [*ports.at_once(bridges, old_bridges, timeout), *_devices(want, have, bridges, names)]
+
+
+def absent(want: VlanPorts, have: VlanHave, timeout: float = 10.0) -> list[Operation]:
+    """Return what puts ports back to what they were before ovs_vlan_port set them; with ``create_bridge``, deletes a bridge of ours that is empty then."""
+    ports = OvsChanges(have.wiring)
+    for port in _asked_for(want, have):
+        _give_back(port, have, ports)
+    bridge = have.bridges.get(want.bridge)
+    gone: tuple[OvsBridge, ...] = ()
+    if bridge is not None and want.create_bridge and _ours(bridge) and not left_on(bridge, ports.left):
+        gone = (bridge,)
+    return ports.at_once(OvsBridgeChange(remove=gone), (), timeout)
+
+
+def warnings(want: VlanPorts, have: VlanHave, absent_state: bool) -> list[str]:
+    """Return what a user would not expect."""
+    told = []
+    if not absent_state:
+        if have.assume and want.bridge not in have.bridges and not want.create_bridge:
+            told.append(f"Open vSwitch bridge {want.bridge} is not there; checked as if an earlier task made it")
+        for one, name in zip(want.ports or (), port_names(want, have)):
+            if name != want.bridge and name not in have.wiring.ovs_ports and name not in have.wiring.host.links:
+                told.append(f"{one} is not there; checked as if an earlier task made it")
+        return told
+    ports = OvsChanges(have.wiring)
+    for port in _asked_for(want, have):
+        _give_back(port, have, ports)
+        if vlan_record.read(port) is None and want.ports is not None:
+            told.append(f"port {port.name} of bridge {port.bridge} was not set by this module and stays as it is")
+    bridge = have.bridges.get(want.bridge)
+    if bridge is not None and want.create_bridge:
+        left = left_on(bridge, ports.left)
+        if not _ours(bridge):
+            told.append(f"Open vSwitch bridge {bridge.name} was not made by this collection and stays")
+        elif left:
+            told.append(f"Open vSwitch bridge {bridge.name} stays, as it has ports that this module did not add: {', '.join(left)}")
+    return told
+
+
+def port_names(want: VlanPorts, have: VlanHave) -> list[str]:
+    """Return the port that each of ``want.ports`` means.
+
+    :raises Refused: an attachment that is not there, or two that are the same port.
+    """
+    names: dict[str, VlanPort] = {}
+    for one in want.ports or ():
+        name = one.port if one.target is None else _attached(one.target, one.interface, have)
+        if name in names:
+            raise Refused(f"ports: {names[name]} and {one} are the same port {name}; name it once")
+        names[name] = one
+    return list(names)
+
+
+def _attached(target: Target, interface: str, have: VlanHave) -> str:
+    end = have.ends.get(target)
+    if end is not None:
+        if end.namespace_id is not None:
+            for link in have.wiring.ours_by_namespace.get(end.namespace_id, []):
+                said = read_label(link.alias)
+                if said is not None and said.interface == interface:
+                    return link.name
+        if have.assume:
+            return end.birth_name(interface)
+    raise Refused(f"interface: {target} has no attachment {interface} of this collection; make it with veth_attach, or name the port itself in port")
+
+
+# ---- the bridge
+
+
+def _bridge_changes(want: VlanPorts, have: VlanHave) -> tuple[OvsBridgeChange, tuple[OvsBridge, ...]]:
+    bridge = have.bridges.get(want.bridge)
+    if bridge is None:
+        return _new_bridge(want, have), ()
+    changed = _set(bridge, want.settings)
+    if changed.datapath_type == bridge.datapath_type:
+        problem = missing_device(bridge, have.wiring.host.links)
+        if problem:
+            raise MissingFeature(problem)
+    if (changed.stp and changed.rstp) and not (bridge.stp and bridge.rstp):
+        raise Refused(f"bridge_options: {want.bridge} would run both stp and rstp; switch one of the two off")
+    return (OvsBridgeChange(change=(changed,)), (bridge,)) if changed != bridge else (NO_BRIDGES, ())
+
+
+def _new_bridge(want: VlanPorts, have: VlanHave) -> OvsBridgeChange:
+    link = have.wiring.host.links.get(want.bridge)
+    if link is not None and link.kind == "bridge":
+        raise Refused(f"bridge: {want.bridge!r} is a Linux bridge of this host; name an Open vSwitch bridge, or choose another name")
+    port = have.wiring.ovs_ports.get(want.bridge)
+    if port is not None:
+        raise Refused(f"bridge: {want.bridge!r} is a port of Open vSwitch bridge {port.bridge}; name a bridge, or choose another name")
+    if not want.create_bridge and not have.assume:
+        raise Refused(f"bridge: {want.bridge!r} is no Open vSwitch bridge of this host; set create_bridge to have it made, or create it first")
+    if link is not None:
+        raise Refused(f"bridge: {want.bridge!r} is an interface of this host already; choose another name for the bridge")
+    if not want.create_bridge:
+        return NO_BRIDGES
+    bare = OvsBridge(want.bridge, SYSTEM, (want.bridge,), ((EXTERNAL_ID, _BRIDGE_LABEL),))
+    return OvsBridgeChange(add=(_set(bare, want.settings),))
+
+
+def _set(bridge: OvsBridge, settings: BridgeSettings) -> OvsBridge:
+    asked = {name: getattr(settings, name) for name in ("datapath_type", "fail_mode", "stp", "rstp", "mcast_snooping")}
+    other_config = tuple(sorted({**dict(bridge.other_config), **dict(settings.other_config)}.items()))
+    return replace(bridge, other_config=other_config, **{name: value for name, value in asked.items() if value is not None})
+
+
+def _ours(bridge: OvsBridge) -> bool:
+    return dict(bridge.external_ids).get(EXTERNAL_ID) == _BRIDGE_LABEL
+
+
+def left_on(bridge: OvsBridge, left: Mapping[str, OvsPort]) -> list[str]:
+    """Return the ports of a bridge, without its own, that do not go."""
+    return [name for name in bridge.ports if name != bridge.name and name not in left]
+
+
+def _devices(want: VlanPorts, have: VlanHave, bridges: OvsBridgeChange, names: Sequence[str]) -> list[Operation]:
+    """Bring up what this module made a bridge or a port, as a run that was killed may not have come to."""
+    operations: list[Operation] = []
+    links = have.wiring.host.links
+    shown = have.bridges.get(want.bridge)
+    bridge = next(iter((*bridges.add, *bridges.change)), shown)
+    if bridge is not None and _ours(bridge):
+        link = links.get(bridge.name)
+        reborn = shown is None or shown.datapath_type != bridge.datapath_type
+        # A device of a userspace datapath passes on what its sender left to hardware that is not there.
+        if bridge.datapath_type == NETDEV and (reborn or have.tx_checksum):
+            operations.append(SetTxChecksumOffload(HOST, bridge.name, False))
+        if link is None or reborn or not link.up:
+            operations.append(SetLink(HOST, bridge.name, {"up": True}, {"up": False}))
+    for name in names:
+        port, link = have.wiring.ovs_ports.get(name), links.get(name)
+        record = vlan_record.read(port) if port is not None else None
+        if link is not None and not link.up and name != want.bridge and (port is None or (record is not None and record.added)):
+            operations.append(SetLink(HOST, name, {"up": True}, {"up": False}))
+    return operations
+
+
+# ---- ports
+
+
+def _put(one: VlanPort, name: str, bridge: str, have: VlanHave, ports: OvsChanges) -> None:
+    shown = have.wiring.ovs_ports.get(name)
+    if shown is not None and shown.bridge != bridge:
+        raise Refused(f"port: {name!r} is a port of Open vSwitch bridge {shown.bridge} already; take it out there first, or name that bridge")
+    if shown is None:
+        _refuse_unfit(one, name, bridge, have)
+    base, record = _base(one, name, bridge, have)
+    wanted = with_vlans(base, one.mode or base.mode, one.tag, one.trunks)
+    # A port that was in the wanted VLANs all the time was not set by us, and is not given back.
+    if record.vlans is None and not record.added and wanted.vlans != base.vlans:
+        record = replace(record, vlans=(base.tag, base.trunks, base.vlan_mode))
+    ids: dict[str, str | None] = dict(base.external_ids)
+    if one.external_ids is not None:
+        asked = dict(one.external_ids)
+        ids.update({key: value for key, value in record.external_ids.items() if key not in asked})
+        former = {key: record.external_ids.get(key, dict(base.external_ids).get(key)) for key in asked}
+        kept = {key: value for key, value in former.items() if key in record.external_ids or value != asked[key]}
+        ids.update(asked)
+        record = replace(record, external_ids=kept)
+    ids[vlan_record.KEY] = None if record.empty else record.text()
+    ports.put(replace(wanted, external_ids=tuple(sorted((key, value) for key, value in ids.items() if value is not None))))
+
+
+def _base(one: VlanPort, name: str, bridge: str, have: VlanHave) -> tuple[OvsPort, VlanRecord]:
+    """Return the port that is to be changed, and what is noted on it; for one on no bridge, as it would be without us."""
+    shown = have.wiring.ovs_ports.get(name)
+    if shown is not None:
+        return shown, vlan_record.read(shown) or VlanRecord()
+    bare = OvsPort(name, bridge)
+    link = have.wiring.host.links.get(name)
+    if name == bridge:
+        return bare, VlanRecord()
+    if link is not None and link.ours and read_label(link.alias):
+        # An attachment that has lost its port: it is veth_attach's, as it was.
+        return replace(bare, external_ids=((EXTERNAL_ID, link.alias[len(MARK) + 1 :]),)), VlanRecord()
+    return bare, VlanRecord(added=True) if one.target is None else VlanRecord()
+
+
+def _refuse_unfit(one: VlanPort, name: str, bridge: str, have: VlanHave) -> None:
+    link = have.wiring.host.links.get(name)
+    if name == bridge:
+        return
+    if link is None:
+        if have.assume:
+            return
+        raise Refused(f"port: {name!r} is neither a port of bridge {bridge} nor an interface of this host; create it first or take it off the list")
+    master = have.wiring.by_index.get(link.master)
+    if master is not None and master.kind == "bridge":
+        raise Refused(f"port: {name!r}{'' if one.port else f' ({one})'} is a port of Linux bridge {master.name}; take it out there first")
+    if name in have.unfit:
+        raise Refused(f"port: {name!r} {have.unfit[name]}")
+    if link.kind == "bridge":
+        raise Refused(f"port: {name!r} is a bridge itself; join two bridges by a veth pair")
+
+
+def _asked_for(want: VlanPorts, have: VlanHave) -> list[OvsPort]:
+    """Return the ports that state absent is about. One that is on another bridge by now has moved there, and stays."""
+    shown = have.wiring.ovs_ports
+    if want.ports is None:
+        found = [port for port in shown.values() if vlan_record.read(port) is not None]
+    else:
+        found = []
+        for one in want.ports:
+            if one.target is not None:
+                found += ports_of(one.target, one.interface, have.wiring)
+            elif one.port in shown:
+                found.append(shown[one.port])
+    return [port for port in found if port.bridge == want.bridge]
+
+
+def _give_back(port: OvsPort, have: VlanHave, ports: OvsChanges) -> None:
+    record = vlan_record.read(port)
+    if record is None:
+        return
+    if record.added:
+        (ports.drop if port.name in have.wiring.host.links else ports.clear)(port.name)
+    else:
+        ports.put(vlan_record.former(port, record))
+
+
+def _dead(port: OvsPort, have: VlanHave) -> bool:
+    """Tell a port of ours whose container is gone: its veth went with the container's namespace."""
+    said = read_label(dict(port.external_ids).get(EXTERNAL_ID, ""))
+    return said is not None and port.name not in have.wiring.host.links

@@ -1,0 +1,63 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: BSD-2-Clause
+"""What a port was before ovs_vlan_port set it, as it is noted on the port itself. Pure. Private to the collection."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from ..model.ovs import OvsPort
+
+KEY = "pipefitter-vlan"
+"""Key of a port's external_ids; its value is JSON."""
+
+
+@dataclass(frozen=True)
+class VlanRecord:
+    """``added``: the port was on no bridge. ``vlans`` are its former tag, trunks and vlan_mode, ``None`` where they were not
+    changed; ``external_ids`` the former values (``None``: none) of the keys that were."""
+
+    added: bool = False
+    vlans: tuple[int | None, tuple[int, ...], str | None] | None = None
+    external_ids: Mapping[str, str | None] = field(default_factory=dict)
+
+    @property
+    def empty(self) -> bool:
+        return not (self.added or self.vlans or self.external_ids)
+
+    def text(self) -> str:
+        said: dict[str, object] = {}
+        if self.added:
+            said["added"] = True
+        if self.vlans is not None:
+            tag, trunks, vlan_mode = self.vlans
+            said["former"] = {"tag": tag, "trunks": list(trunks), "vlan_mode": vlan_mode}
+        if self.external_ids:
+            said["former_external_ids"] = dict(self.external_ids)
+        return json.dumps(said, sort_keys=True)
+
+
+def read(port: OvsPort) -> VlanRecord | None:
+    """Return the record on a port, ``None`` without one. What somebody has made unreadable counts as one that holds nothing."""
+    text = dict(port.external_ids).get(KEY)
+    if text is None:
+        return None
+    try:
+        said = json.loads(text)
+        former = said.get("former")
+        vlans = (former["tag"], tuple(former["trunks"]), former["vlan_mode"]) if former else None
+        return VlanRecord(bool(said.get("added")), vlans, dict(said.get("former_external_ids", {})))
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return VlanRecord()
+
+
+def former(port: OvsPort, record: VlanRecord) -> OvsPort:
+    """Return the port as it was, without the record."""
+    ids: dict[str, str | None] = {**dict(port.external_ids), **record.external_ids, KEY: None}
+    port = replace(port, external_ids=tuple(sorted((key, value) for key, value in ids.items() if value is not None)))
+    if record.vlans is None:
+        return port
+    tag, trunks, vlan_mode = record.vlans
+    return replace(port, tag=tag, trunks=trunks, vlan_mode=vlan_mode)

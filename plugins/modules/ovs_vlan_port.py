@@ -1,0 +1,324 @@
+#!/usr/bin/python
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: ovs_vlan_port
+short_description: Put ports of an Open vSwitch bridge into VLANs
+version_added: 0.1.0
+author:
+  - pipefitter contributors (@pipefitter)
+description:
+  - Sets the VLAN mode, tag and trunks of ports of an Open vSwitch bridge, and adds those that are not on it yet. Makes the bridge if asked to.
+  - A port that is in other VLANs is corrected in place; it is not taken out of the bridge for it.
+  - A list (O(ports)) is one reading and one transaction, for one port as for a thousand, and much faster than a loop. All of it comes to be,
+    or none of it. The task ends when C(ovs-vswitchd) has carried it out.
+  - A port is named directly, or by container and interface, which means the attachment that M(pipefitter.container_network.veth_attach) made.
+    With its option O(pipefitter.container_network.veth_attach#module:vlan) that module makes an access port in one step. An attachment that has no
+    such option keeps the VLANs that this module gave it; one that has it must have the same O(tag) here, or the two tasks undo each other.
+  - What a port was before is recorded in its C(external_ids). With O(state=absent) it becomes that again; a port that this module added to the bridge
+    is taken out of it. A port that was as wanted all the time stays as it is, and so does any that this module never set.
+  - Open vSwitch keeps its configuration over a restart of the host.
+requirements:
+  - pyroute2 >= 0.6.4 (on the host)
+  - netaddr (on the host)
+  - Open vSwitch 2.10 or later (on the host)
+extends_documentation_fragment:
+  - pipefitter.container_network.attributes
+options:
+  bridge:
+    description:
+      - Name of the Open vSwitch bridge.
+      - In check mode a bridge that is not there is a warning, not an error, as an earlier task may be the one that makes it.
+    type: str
+    required: true
+  create_bridge:
+    description:
+      - Make the bridge if it is not there. It is brought up, and with a datapath in userspace its device computes its own checksums.
+      - With O(state=absent), delete the bridge, if this module made it and no port but those of this module is on it.
+    type: bool
+    default: false
+  bridge_options:
+    description:
+      - Settings of the bridge, new or not. What is left out stays as it is, and O(state=absent) does not put them back.
+    type: dict
+    suboptions:
+      datapath_type:
+        description:
+          - V(system) is the datapath of the kernel module C(openvswitch), which a new bridge has without this option. V(netdev) is the one in userspace.
+          - A change takes down all ports of the bridge for a moment.
+        type: str
+        choices: [system, netdev]
+      fail_mode:
+        description: Whether the bridge switches frames by itself while no controller is connected (V(standalone)) or not (V(secure)).
+        type: str
+        choices: [standalone, secure]
+      stp:
+        description: Whether the bridge runs the spanning tree protocol (IEEE 802.1D).
+        type: bool
+      rstp:
+        description: Whether the bridge runs the rapid spanning tree protocol. Only one of O(bridge_options.stp) and O(bridge_options.rstp) can be on.
+        type: bool
+      mcast_snooping:
+        description: Whether multicast frames go only to ports that asked for them.
+        type: bool
+      other_config:
+        description:
+          - Further keys of the bridge's C(other_config) with their values, such as C({hwaddr: "02:00:00:00:00:01"}). Other keys stay.
+        type: dict
+  ports:
+    description:
+      - The ports, each with the options of a single one. What an entry leaves out of O(runtime) and O(interface) is taken from the module's own.
+    type: list
+    elements: dict
+    suboptions:
+      port:
+        description: See O(port).
+        type: str
+      container:
+        description: See O(container).
+        type: str
+      runtime:
+        description: See O(runtime).
+        type: str
+        choices: [auto, docker, podman]
+      netns:
+        description: See O(netns).
+        type: str
+      pid:
+        description: See O(pid).
+        type: int
+      interface:
+        description: See O(interface).
+        type: str
+      mode:
+        description: See O(mode).
+        type: str
+        choices: [access, trunk, native-tagged, native-untagged, dot1q-tunnel]
+      tag:
+        description: See O(tag).
+        type: int
+      trunks:
+        description: See O(trunks).
+        type: raw
+      external_ids:
+        description: See O(external_ids).
+        type: dict
+  port:
+    description:
+      - Name of a port of the bridge, also the bridge's own, or of an interface of the host that is to become one.
+      - An interface that becomes a port is brought up. One that holds addresses or the default route is refused, as it would lose them.
+      - On a bridge with a datapath in userspace, what sends into the port must compute its own checksums (C(ethtool -K eth1 tx off) at the sender,
+        if it is virtual). M(pipefitter.container_network.veth_attach) sees to that for containers.
+    type: str
+  container:
+    description:
+      - Name or id of a running container whose attachment is the port.
+      - Exactly one of O(port), O(container), O(netns) and O(pid) names a port. With O(state=absent) the container need not be there any more.
+    type: str
+  runtime:
+    description:
+      - Which engine to ask for O(container). V(auto), also the default, asks all that run on the host.
+    type: str
+    choices: [auto, docker, podman]
+  netns:
+    description:
+      - Network namespace, by its name in C(/run/netns) or by an absolute path.
+    type: str
+  pid:
+    description:
+      - Network namespace of a process, by its id.
+    type: int
+  interface:
+    description:
+      - Name of the attachment's interface in the container. Without it, C(eth1).
+    type: str
+  mode:
+    description:
+      - V(access) carries the VLAN of O(tag), without a tag on the wire. V(trunk) carries those of O(trunks) with their tags.
+      - V(native-tagged) and V(native-untagged) carry O(trunks) with tags, and put frames that come without a tag into the VLAN of O(tag),
+        which leaves the port with a tag or without.
+      - V(dot1q-tunnel) puts all that comes, with its tags, into the VLAN of O(tag) (QinQ). Open vSwitch looks at one tag only unless
+        C(other_config:vlan-limit) of its table C(Open_vSwitch) is V(2) or V(0).
+      - Without this option, O(tag) makes an access port and O(trunks) a trunk.
+    type: str
+    choices: [access, trunk, native-tagged, native-untagged, dot1q-tunnel]
+  tag:
+    description:
+      - VLAN of the port, 1 to 4094. Needed by all modes but V(trunk), which has none.
+    type: int
+  trunks:
+    description:
+      - VLANs that a trunk carries, as a list or a text, with ranges (V(100,200-210)). 1 to 4094, and V(0) for frames without a tag.
+      - Without it, V(trunk), V(native-tagged) and V(native-untagged) carry all.
+    type: raw
+  external_ids:
+    description:
+      - Keys and values for the port's C(external_ids). Values may hold any character. Keys that others set stay; those that this option set before
+        and no longer names get their former value. Without this option, all stay.
+    type: dict
+  state:
+    description:
+      - With V(absent), ports become what they were before this module set them. No VLANs need be given.
+      - With V(absent), O(create_bridge=true) and no port at all, all ports that this module set on the bridge are meant.
+    type: str
+    choices: [present, absent]
+    default: present
+  purge:
+    description:
+      - Do to all ports of O(bridge) that this module set and O(ports) does not name what O(state=absent) does to them.
+    type: bool
+    default: false
+  prune:
+    description:
+      - Remove ports of attachments of this collection from O(bridge) whose container is gone, and their interface with it.
+    type: bool
+    default: false
+  wait_timeout:
+    description:
+      - Seconds, 1 or more, within which C(ovs-vswitchd) must confirm the change; 50 milliseconds a port are added. If it does not, the change is undone.
+    type: int
+    default: 10
+seealso:
+  - module: pipefitter.container_network.veth_attach
+  - name: ovs-vswitchd.conf.db(5)
+    description: The tables of Open vSwitch and what their columns mean.
+    link: https://www.openvswitch.org/support/dist-docs/ovs-vswitchd.conf.db.5.html
+"""
+
+EXAMPLES = r"""
+- name: A bridge with an uplink that carries two VLANs, and a container in one of them
+  pipefitter.container_network.ovs_vlan_port:
+    bridge: ovs0
+    create_bridge: true
+    bridge_options:
+      datapath_type: netdev
+    ports:
+      - {port: eth1, mode: trunk, trunks: "100,200"}
+      - {container: test1, interface: eth1, tag: 100}
+
+- name: The container goes to another VLAN
+  pipefitter.container_network.ovs_vlan_port:
+    bridge: ovs0
+    container: test1
+    tag: 200
+
+- name: More VLANs on the uplink, untagged frames in VLAN 5, and a note for other tools
+  pipefitter.container_network.ovs_vlan_port:
+    bridge: ovs0
+    port: eth1
+    mode: native-untagged
+    tag: 5
+    trunks: [100, 200-210]
+    external_ids:
+      cable: 'rack 4, "left", patch=17'
+
+- name: Only the uplink; ports of containers that are gone are removed
+  pipefitter.container_network.ovs_vlan_port:
+    bridge: ovs0
+    purge: true
+    prune: true
+    ports:
+      - {port: eth1, mode: trunk}
+
+- name: Give the uplink back
+  pipefitter.container_network.ovs_vlan_port:
+    bridge: ovs0
+    port: eth1
+    state: absent
+"""
+
+RETURN = r"""
+operations:
+  description: What was done, a line each; in check mode, what would be done.
+  returned: success
+  type: list
+  elements: str
+  sample:
+    - create Open vSwitch bridge ovs0 datapath_type netdev
+    - add port eth1 to Open vSwitch bridge ovs0, trunk of VLANs 100,200
+    - change port pf6f0b2a1c9d1 of Open vSwitch bridge ovs0, VLAN 100
+    - switch the TX checksum offload of ovs0 off (userspace datapath)
+    - set ovs0 up
+bridge:
+  description: The bridge and its settings, in the shape of O(bridge_options); null if there is none.
+  returned: success
+  type: dict
+  sample:
+    name: ovs0
+    datapath_type: netdev
+    fail_mode: standalone
+    stp: false
+    rstp: false
+    mcast_snooping: false
+    other_config: {}
+ports:
+  description: The ports in the shape and order of O(ports). Empty with O(state=absent).
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - port: eth1
+      mode: trunk
+      trunks: 100,200
+      external_ids: {}
+    - port: pf6f0b2a1c9d1
+      container: test1
+      interface: eth1
+      mode: access
+      tag: 100
+      external_ids: {}
+"""
+
+from ansible_collections.pipefitter.container_network.plugins.module_utils import ansible_face
+
+PORT = {
+    "port": {"type": "str"},
+    "container": {"type": "str"},
+    "runtime": {"type": "str", "choices": ["auto", "docker", "podman"]},
+    "netns": {"type": "str"},
+    "pid": {"type": "int"},
+    "interface": {"type": "str"},
+    "mode": {"type": "str", "choices": ["access", "trunk", "native-tagged", "native-untagged", "dot1q-tunnel"]},
+    "tag": {"type": "int"},
+    "trunks": {"type": "raw"},
+    "external_ids": {"type": "dict"},
+}
+
+BRIDGE_OPTIONS = {
+    "datapath_type": {"type": "str", "choices": ["system", "netdev"]},
+    "fail_mode": {"type": "str", "choices": ["standalone", "secure"]},
+    "stp": {"type": "bool"},
+    "rstp": {"type": "bool"},
+    "mcast_snooping": {"type": "bool"},
+    "other_config": {"type": "dict"},
+}
+
+ARGUMENT_SPEC = {
+    **PORT,
+    "bridge": {"type": "str", "required": True},
+    "create_bridge": {"type": "bool", "default": False},
+    "bridge_options": {"type": "dict", "options": BRIDGE_OPTIONS},
+    "ports": {"type": "list", "elements": "dict", "options": PORT},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "purge": {"type": "bool", "default": False},
+    "prune": {"type": "bool", "default": False},
+    "wait_timeout": {"type": "int", "default": 10},
+}
+
+
+def load():
+    from ansible_collections.pipefitter.container_network.plugins.module_utils.kinds import vlan_port
+
+    return vlan_port.converge
+
+
+def main():
+    ansible_face.run(load, ARGUMENT_SPEC)
+
+
+if __name__ == "__main__":
+    main()

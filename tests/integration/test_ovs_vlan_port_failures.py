@@ -1,0 +1,145 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""ovs_vlan_port where something goes wrong: nothing is changed then, or the next run completes it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from lab_hosts import ModuleFailed
+from test_ovs_vlan_port import NETDEV, make_veth, thoroughly, vlans
+from wiring import assert_same, everything, make_ovs_bridge, refused
+
+
+def configuration(host):
+    """Return what Open vSwitch is configured to, without the ids of rows: what was removed and put back has new ones."""
+    shown = {}
+    for table, names in (("bridge", "datapath_type,fail_mode,mcast_snooping_enable,other_config"), ("port", "tag,trunks,vlan_mode")):
+        listed = json.loads(host.run("ovs-vsctl", "-f", "json", f"--columns=name,external_ids,{names}", "list", table).stdout)
+        shown[table] = sorted(listed["data"], key=lambda row: row[0])
+    shown["members"] = {row[0]: host.run("ovs-vsctl", "list-ports", row[0]).stdout for row in shown["bridge"]}
+    return shown
+
+
+def _links(shown):
+    return {section: entries for section, entries in shown.items() if section != "ovs"}
+
+
+def _catch_up(host):
+    """Wait until ovs-vswitchd has done all that was asked of it meanwhile."""
+    host.run("ovs-vsctl", "--timeout=20", "set", "open_vswitch", ".", "external_ids:wait=1", "--", "remove", "open_vswitch", ".", "external_ids", "wait")
+
+
+def test_a_bridge_without_a_datapath_is_noticed_and_undone(hosta):
+    if hosta.run("sh", "-c", "test -d /sys/module/openvswitch", check=False).returncode == 0:
+        pytest.skip("this machine's kernel has the module openvswitch")
+    make_veth(hosta, "up1")
+    before = everything(hosta)
+    with pytest.raises(ModuleFailed) as failure:
+        hosta.module("ovs_vlan_port", bridge="ovs0", create_bridge=True, port="up1", tag=5)
+    said = failure.value.result["msg"]
+    assert "Open vSwitch bridge ovs0 got no network device" in said
+    assert "its datapath_type system needs the kernel module openvswitch; load that module, or set datapath_type to netdev in bridge_options" in said
+    assert "nothing of this change was kept" in said
+    assert_same(before, everything(hosta))
+    # One that somebody made so is told, and is healed by being given a datapath.
+    hosta.run("ovs-vsctl", "--no-wait", "add-br", "ovs0")
+    assert "is in the database but has no network device" in refused(hosta, "ovs_vlan_port", bridge="ovs0", port="up1", tag=5)
+    thoroughly(hosta, bridge="ovs0", port="up1", tag=5, bridge_options=NETDEV)
+    # And back to one that the kernel has not: undone.
+    configured = configuration(hosta)
+    with pytest.raises(ModuleFailed, match="datapath_type system needs the kernel module"):
+        hosta.module("ovs_vlan_port", bridge="ovs0", bridge_options={"datapath_type": "system"})
+    assert configuration(hosta) == configured
+
+
+@pytest.mark.parametrize("create", [False, True])
+def test_a_switch_that_does_not_confirm(hosta, create):
+    make_ovs_bridge(hosta)
+    make_veth(hosta, "set0", "new0", "gone0")
+    hosta.module("ovs_vlan_port", bridge="ovs0", ports=[{"port": "set0", "tag": 4}, {"port": "gone0", "tag": 6}])
+    before, configured = everything(hosta), configuration(hosta)
+    options = {"bridge": "ovs0", "ports": [{"port": "set0", "tag": 5}, {"port": "new0", "tag": 6}], "purge": True}
+    if create:
+        options = {"bridge": "ovs1", "create_bridge": True, "bridge_options": NETDEV, "ports": [{"port": "new0", "tag": 6}, {"port": "ovs1", "tag": 6}]}
+    switch = hosta.run("cat", "/run/openvswitch/ovs-vswitchd.pid").stdout.strip()
+    hosta.run("kill", "-STOP", switch)
+    try:
+        with pytest.raises(ModuleFailed, match=r"ovs-vswitchd did not confirm the change within 1\.\d+ s.*nothing of this change was kept"):
+            hosta.module("ovs_vlan_port", wait_timeout=1, **options)
+    finally:
+        hosta.run("kill", "-CONT", switch)
+    _catch_up(hosta)
+    assert configuration(hosta) == configured
+    assert_same(_links(before), _links(everything(hosta)))
+    thoroughly(hosta, **options)
+
+
+def test_deleting_a_bridge_is_undone_too(hosta):
+    make_veth(hosta, "up1")
+    hosta.module("ovs_vlan_port", bridge="ovs0", create_bridge=True, bridge_options={**NETDEV, "mcast_snooping": True}, ports=[{"port": "up1", "tag": 5}])
+    configured = configuration(hosta)
+    switch = hosta.run("cat", "/run/openvswitch/ovs-vswitchd.pid").stdout.strip()
+    hosta.run("kill", "-STOP", switch)
+    try:
+        with pytest.raises(ModuleFailed, match="did not confirm"):
+            hosta.module("ovs_vlan_port", bridge="ovs0", create_bridge=True, state="absent", wait_timeout=1)
+    finally:
+        hosta.run("kill", "-CONT", switch)
+    _catch_up(hosta)
+    assert configuration(hosta) == configured
+    assert vlans(hosta, "up1") == ["[]", "5", "[]"]
+
+
+def test_open_vswitch_that_does_not_run(hosta):
+    before = everything(hosta)
+    hosta.run("mv", "/run/openvswitch/db.sock", "/run/openvswitch/db.sock.away")
+    try:
+        said = []
+        for options in ({"port": "up1", "tag": 5}, {"port": "up1", "state": "absent"}, {"create_bridge": True}):
+            with pytest.raises(ModuleFailed) as failure:
+                hosta.module("ovs_vlan_port", bridge="ovs0", **options)
+            said.append(failure.value.result["msg"])
+    finally:
+        hosta.run("mv", "/run/openvswitch/db.sock.away", "/run/openvswitch/db.sock")
+    assert set(said) == {said[0]}
+    assert "Open vSwitch does not run on this host" in said[0] and "start it with `systemctl start openvswitch-switch`" in said[0]
+    assert "after installing the package openvswitch-switch" in said[0]
+    assert_same(before, everything(hosta))
+
+
+@pytest.mark.parametrize("after", range(4))
+def test_a_fault_at_any_place_is_undone(hosta, after):
+    make_veth(hosta, "up1")
+    before = everything(hosta)
+    options = {"bridge": "ovs0", "create_bridge": True, "bridge_options": NETDEV, "ports": [{"port": "up1", "tag": 5}]}
+    with pytest.raises(ModuleFailed, match="a fault that the test injected while trying to"):
+        hosta.module("ovs_vlan_port", fail_after=after, **options)
+    assert_same(before, everything(hosta))
+
+
+@pytest.mark.parametrize("after", [1, 2, 3])
+def test_a_run_that_was_killed_is_completed_by_the_next(hosta, after):
+    make_veth(hosta, "up1")
+    options = {"bridge": "ovs0", "create_bridge": True, "bridge_options": NETDEV, "ports": [{"port": "up1", "tag": 5}]}
+    assert hosta.module("ovs_vlan_port", die_after=after, **options) == {"killed": True}
+    thoroughly(hosta, **options)
+    assert {"UP"} <= set(hosta.ip("link", "show", "dev", "up1")[0]["flags"]) & set(hosta.ip("link", "show", "dev", "ovs0")[0]["flags"])
+    assert "off" in hosta.run("sh", "-c", "ethtool -k ovs0 | grep tx-checksumming").stdout
+    thoroughly(hosta, bridge="ovs0", create_bridge=True, state="absent")
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"port": "up1", "tag": 0}, "tag: 0 is out of range; give 1 to 4094 for a VLAN id"),
+        ({"port": "up1", "tag": 4095}, "tag: 4095 is out of range"),
+        ({"ports": [{"port": "a1", "tag": 1}, {"port": "up1", "tag": 5000}]}, "ports[1].tag: 5000 is out of range"),
+        ({"port": "up1", "mode": "trunk", "tag": 5}, "tag: 5 stands beside mode trunk"),
+        ({"port": "up1", "mode": "access", "tag": 5, "trunks": "7"}, "trunks: '7' stands beside mode access"),
+    ],
+)
+def test_what_can_not_be_right_on_any_host(hosta, options, sentence):
+    make_ovs_bridge(hosta)
+    assert sentence in refused(hosta, "ovs_vlan_port", bridge="ovs0", **options)
