@@ -265,12 +265,17 @@ ports:
       mode: trunk
       trunks: 100,200
       external_ids: {}
-    - port: pf6f0b2a1c9d1
-      container: test1
+    - container: test1
       interface: eth1
       mode: access
       tag: 100
       external_ids: {}
+port_names:
+  description: The names that the ports of RV(ports) have on the bridge, in the same order.
+  returned: success
+  type: list
+  elements: str
+  sample: [eth1, pf6f0b2a1c9d1]
 """
 
 from ansible_collections.pipefitter.container_network.plugins.module_utils import ansible_face

@@ -133,7 +133,9 @@ def test_a_container_by_name_and_by_one_step_are_the_same(host):
     make_containers(host, "test1", "test2")
     wanted = {"bridge": "ovs0", "addresses": ["192.168.5.10/24"]}
     name = attach(host, container="test1", **wanted)["attachments"][0]["host_interface"]
-    thoroughly(host, bridge="ovs0", container="test1", interface="eth1", tag=100)
+    tagged = thoroughly(host, bridge="ovs0", container="test1", interface="eth1", tag=100)
+    assert tagged["ports"] == [{"container": "test1", "interface": "eth1", "mode": "access", "tag": 100, "external_ids": {}}]
+    assert tagged["port_names"] == [name]
     assert vlans(host, name) == ["[]", "100", "[]"]
     # The attachment keeps the VLAN that it does not name.
     again = attach(host, container="test1", **wanted)

@@ -48,7 +48,11 @@ def converge(options: Mapping[str, Any], check: bool) -> Result:
             operations=outcome.lines,
             before=state.describe(want, outcome.before, names),
             after=state.describe(want, shown, names),
-            values={"bridge": state.describe_bridge(shown.bridges.get(want.bridge)), "ports": [] if is_absent else state.values(want, shown)},
+            values={
+                "bridge": state.describe_bridge(shown.bridges.get(want.bridge)),
+                "ports": [] if is_absent else state.values(want, shown),
+                "port_names": [] if is_absent else plan.port_names(want, shown),
+            },
             warnings=plan.warnings(want, outcome.before, is_absent),
         )
 

@@ -44,13 +44,14 @@ def describe(want: VlanPorts, have: VlanHave, names: Collection[str]) -> dict[st
 
 
 def values(want: VlanPorts, have: VlanHave) -> list[dict[str, Any]]:
-    """Return the wanted ports in their order, each with the container that it was named by."""
+    """Return the wanted ports in their order, each named as it was in the request."""
     entries = []
     for one, name in zip(want.ports or (), port_names(want, have)):
         port = have.wiring.ovs_ports.get(name)
         if port is not None:
             entry = describe_port(port)
             if one.target is not None:
+                del entry["port"]
                 entry.update({one.target.kind: int(one.target.value) if one.target.kind == "pid" else one.target.value, "interface": one.interface})
             entries.append(entry)
     return entries
