@@ -67,7 +67,7 @@ options:
         type: bool
       other_config:
         description:
-          - Further keys of the bridge's C(other_config) with their values, such as C({hwaddr: "02:00:00:00:00:01"}). Other keys stay.
+          - 'Further keys of the C(other_config) of the bridge with their values, such as C({hwaddr: "02:00:00:00:00:01"}). Other keys stay.'
         type: dict
   ports:
     description:
