@@ -109,6 +109,36 @@ def test_open_vswitch_that_does_not_run(hosta):
     assert_same(before, everything(hosta))
 
 
+@pytest.mark.parametrize(
+    ("meanwhile", "sentence"),
+    [
+        ("ovs-vsctl del-port set0", "port set0 of Open vSwitch bridge ovs0 can't be changed: it is on no bridge; run this again"),
+        ("ovs-vsctl del-port set0 -- add-port ovs1 set0", "port set0 of Open vSwitch bridge ovs0 can't be changed: it is on bridge ovs1"),
+        ("ovs-vsctl add-port ovs1 new0", "port new0 can't be added to Open vSwitch bridge ovs0: it is on bridge ovs1 already"),
+        ("ovs-vsctl del-br ovs0", "there is no Open vSwitch bridge ovs0 on this host"),
+    ],
+)
+def test_somebody_else_comes_between(hosta, meanwhile, sentence):
+    for bridge in ("ovs0", "ovs1"):
+        make_ovs_bridge(hosta, bridge)
+    make_veth(hosta, "set0", "new0")
+    hosta.run("ovs-vsctl", "add-port", "ovs0", "set0", "tag=4")
+    ports = [{"port": "new0", "tag": 6}, {"port": "set0", "tag": 5}]
+    with pytest.raises(ModuleFailed) as failure:
+        hosta.module("ovs_vlan_port", bridge="ovs0", ports=ports, meanwhile=(0, meanwhile))
+    assert sentence in failure.value.result["msg"] and "nothing had been changed before it" in failure.value.result["msg"]
+    shown = {row[0]: row[2] for row in configuration(hosta)["port"]}
+    assert 5 not in shown.values() and 6 not in shown.values()
+
+
+def test_several_runs_at_once(hosta):
+    make_veth(hosta, *(f"up{number}" for number in range(8)))
+    ports = [{"port": f"up{number}", "tag": 100 + number} for number in range(8)]
+    results = hosta.modules_at_once("ovs_vlan_port", 4, bridge="ovs0", create_bridge=True, bridge_options=NETDEV, ports=ports)
+    assert sorted(result["changed"] for result in results) == [False, False, False, True]
+    assert [vlans(hosta, f"up{number}")[1] for number in range(8)] == [str(100 + number) for number in range(8)]
+
+
 @pytest.mark.parametrize("after", range(4))
 def test_a_fault_at_any_place_is_undone(hosta, after):
     make_veth(hosta, "up1")

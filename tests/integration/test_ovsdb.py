@@ -21,7 +21,7 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.error
 from ansible_collections.pipefitter.container_network.plugins.module_utils.host import ovsdb
 from ansible_collections.pipefitter.container_network.plugins.module_utils.host.ovsdb import Ovsdb
 from ansible_collections.pipefitter.container_network.plugins.module_utils.host.ovsdb_session import Session
-from ansible_collections.pipefitter.container_network.plugins.module_utils.model.ovs import OvsPort, missing_device
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.ovs import NO_BRIDGES, OvsBridge, OvsBridgeChange, OvsPort, missing_device
 from own_namespaces import in_own_namespaces, needs_root, run
 
 pytestmark = needs_root
@@ -134,7 +134,7 @@ def test_a_thousand_ports_are_one_transaction():
         many = [OvsPort(f"v{number}", "br0", tag=number % 4095 + 1) for number in range(1000)]
         with Session(ovsdb.SOCKET, 10) as session:
             started = time.monotonic()
-            done = ovsdb._commit(session, many, (), ())
+            done = ovsdb._commit(session, many, (), (), NO_BRIDGES)
             assert time.monotonic() - started < 3
         assert len(ports()) == 1000
         with Session(ovsdb.SOCKET, 10) as session:
@@ -311,3 +311,28 @@ def test_where_it_does_not_run_it_says_what_to_start():
         os.kill(server, signal.SIGKILL)
     with pytest.raises(MissingFeature, match="does not listen on .*; start it with"):
         Ovsdb().read()
+
+
+@in_own_namespaces
+def test_bridges_come_and_go_with_their_ports():
+    with open_vswitch("br0"):
+        links("v1", "v2")
+        made = OvsBridge("br1", "netdev", ("br1",), (("a", "b=c, d"),), "secure", mcast_snooping=True, other_config=(("hwaddr", "02:00:00:00:00:09"),))
+        tagged = [OvsPort("v1", "br1", 5), OvsPort("br1", "br1", 6)]
+        Ovsdb().apply(add=tagged, bridges=OvsBridgeChange(add=(made,)))
+        bridges, ports = Ovsdb().read()
+        assert (bridges["br1"], ports["br1"].tag) == (OvsBridge(**{**vars(made), "ports": ("br1", "v1")}), 6)
+        with pytest.raises(Refused, match="bridge br1 can't be created: there is a bridge of that name by now"):
+            Ovsdb().apply(bridges=OvsBridgeChange(add=(made,)))
+        with pytest.raises(Refused, match="bridge v1 can't be created: there is a port of bridge br1 of that name by now"):
+            Ovsdb().apply(bridges=OvsBridgeChange(add=(OvsBridge("v1", "netdev", ("v1",)),)))
+        vsctl("add-port", "br1", "v2")
+        with pytest.raises(Refused, match="bridge br1 can't be deleted: it has port v2 by now"):
+            Ovsdb().apply(remove=[OvsPort("v1", "br1")], bridges=OvsBridgeChange(remove=(made,)))
+        assert Ovsdb().read()[0]["br1"].ports == ("br1", "v1", "v2")
+        vsctl("del-port", "v2")
+        Ovsdb().apply(remove=[OvsPort("v1", "br1")], bridges=OvsBridgeChange(remove=(made,)))
+        assert set(Ovsdb().read()[0]) == {"br0"}
+        with pytest.raises(Refused, match="bridge br1 can't be changed: it is gone"):
+            Ovsdb().apply(bridges=OvsBridgeChange(change=(made,)))
+        Ovsdb().apply(bridges=OvsBridgeChange(remove=(made,)))
