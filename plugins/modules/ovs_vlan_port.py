@@ -180,6 +180,7 @@ options:
   wait_timeout:
     description:
       - Seconds, 1 or more, within which C(ovs-vswitchd) must confirm the change; 50 milliseconds a port are added. If it does not, the change is undone.
+      - A container that is just restarting is waited for as long.
     type: int
     default: 10
 seealso:
