@@ -1,0 +1,118 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: BSD-2-Clause
+"""Living beside firewalld: our bridges in one of its zones. Private to the collection.
+
+firewalld rejects what is forwarded from an interface whose zone doesn't accept
+it, at the end of a chain that is its own. What it offers is the membership in a
+zone, by its D-Bus interface (firewalld.dbus(5)): at runtime, so none of its
+files is written, and a bridge doesn't stay in there when it is gone.
+
+An interface is in no more than one zone, and one that is in a zone by the
+administrator's hand is left there. Which ones we have put into a zone is noted
+in a file, which goes at the next boot as those zones do.
+"""
+
+from __future__ import annotations
+
+import os
+
+from ..errors import PipefitterError, Refused
+from .dbus import Bus, CallFailed, NoBus
+
+_SERVICE = "org.fedoraproject.FirewallD1"
+_PATH = "/org/fedoraproject/FirewallD1"
+_ZONE = "org.fedoraproject.FirewallD1.zone"
+_DIRECTORY = "/run/pipefitter"
+_NOTE = f"{_DIRECTORY}/firewalld-bridges"
+
+
+class Firewalld:
+    """The zones of the host's interfaces."""
+
+    def zones(self) -> tuple[tuple[tuple[str, str], ...] | None, frozenset[str]]:
+        """Return the zone of each interface that is in one, and which of these we have put there.
+
+        ``None`` where firewalld does not run, without a process.
+
+        :raises PipefitterError: it runs and does not tell.
+        """
+        found = self._zones()
+        if found is None:
+            return None, frozenset()
+        noted = _noted()
+        lent = frozenset(name for name, zone in found if noted.get(name) == zone)
+        return found, lent
+
+    def lend(self, bridge: str, zone: str) -> None:
+        """Put a bridge into a zone.
+
+        :raises Refused: it is in another zone.
+        :raises PipefitterError: firewalld does not do it.
+        """
+        noted = _noted()
+        # First the note: a run that is killed in between must not leave a bridge that nobody takes out.
+        _note({**noted, bridge: zone})
+        try:
+            with Bus() as bus:
+                bus.call(_SERVICE, _PATH, _ZONE, "addInterface", zone, bridge)
+        except PipefitterError as error:
+            if isinstance(error, CallFailed) and error.said.startswith("ZONE_ALREADY_SET"):
+                return
+            _note(noted)
+            if isinstance(error, CallFailed) and error.said.startswith("ZONE_CONFLICT"):
+                raise Refused(f"{bridge} was to be put into firewalld's zone {zone} and has been put into another one meanwhile; run this again") from None
+            raise
+
+    def take_back(self, bridge: str, zone: str) -> None:
+        """Take a bridge out of the zone into which it was put; it may be out already."""
+        try:
+            with Bus() as bus:
+                if bus.has(_SERVICE):
+                    bus.call(_SERVICE, _PATH, _ZONE, "removeInterface", zone, bridge)
+        except CallFailed as error:
+            if not error.said.startswith(("UNKNOWN_INTERFACE", "NOT_ENABLED", "ZONE_CONFLICT")):
+                raise
+        noted = _noted()
+        noted.pop(bridge, None)
+        _note(noted)
+
+    @staticmethod
+    def _zones() -> tuple[tuple[str, str], ...] | None:
+        try:
+            with Bus() as bus:
+                if not bus.has(_SERVICE):
+                    return None
+                (active,) = bus.call(_SERVICE, _PATH, _ZONE, "getActiveZones")
+        except NoBus:
+            return None
+        return tuple(sorted((name, zone) for zone, members in active.items() for name in members.get("interfaces", ())))
+
+
+def _noted() -> dict[str, str]:
+    try:
+        with open(_NOTE, encoding="utf-8") as note:
+            pairs = [line.split() for line in note]
+    except OSError:
+        return {}
+    return {pair[0]: pair[1] for pair in pairs if len(pair) == 2}
+
+
+def _note(bridges: dict[str, str]) -> None:
+    if not bridges:
+        _forget()
+        return
+    temporary = f"{_NOTE}.new"
+    try:
+        os.makedirs(_DIRECTORY, mode=0o700, exist_ok=True)
+        with open(temporary, "w", encoding="utf-8") as note:
+            note.writelines(f"{bridge} {zone}\n" for bridge, zone in sorted(bridges.items()))
+        os.replace(temporary, _NOTE)
+    except OSError as error:
+        raise PipefitterError(f"{_NOTE} can't be written ({error.strerror}); run the task as root (become: true)") from None
+
+
+def _forget() -> None:
+    try:
+        os.unlink(_NOTE)
+    except FileNotFoundError:
+        pass
