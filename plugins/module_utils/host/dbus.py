@@ -72,6 +72,13 @@ class Bus:
         """Tell whether a service of this name runs."""
         return bool(self.call(*_BUS, "NameHasOwner", name)[0])
 
+    def owner(self, name: str) -> str:
+        """Return the name that the bus itself gave to a service; it is another one after a restart.
+
+        :raises CallFailed: the service does not run.
+        """
+        return str(self.call(*_BUS, "GetNameOwner", name)[0])
+
     def call(self, service: str, path: str, interface: str, method: str, *strings: str) -> list[Any]:
         """Call a method with strings and return its answer; the service is not started for it.
 

@@ -9,7 +9,8 @@ files is written, and a bridge doesn't stay in there when it is gone.
 
 An interface is in no more than one zone, and one that is in a zone by the
 administrator's hand is left there. Which ones we have put into a zone is noted
-in a file, which goes at the next boot as those zones do.
+in a file, together with the name that firewalld has on the bus until it is
+restarted: a new one knows nothing of what was set at runtime.
 """
 
 from __future__ import annotations
@@ -36,12 +37,17 @@ class Firewalld:
 
         :raises PipefitterError: it runs and does not tell.
         """
-        found = self._zones()
-        if found is None:
+        try:
+            with Bus() as bus:
+                if not bus.has(_SERVICE):
+                    return None, frozenset()
+                (active,) = bus.call(_SERVICE, _PATH, _ZONE, "getActiveZones")
+                owner = bus.owner(_SERVICE)
+        except NoBus:
             return None, frozenset()
+        found = tuple(sorted((name, zone) for zone, members in active.items() for name in members.get("interfaces", ())))
         noted = _noted()
-        lent = frozenset(name for name, zone in found if noted.get(name) == zone)
-        return found, lent
+        return found, frozenset(name for name, zone in found if noted.get(name) == (zone, owner))
 
     def lend(self, bridge: str, zone: str) -> None:
         """Put a bridge into a zone.
@@ -50,10 +56,10 @@ class Firewalld:
         :raises PipefitterError: firewalld does not do it.
         """
         noted = _noted()
-        # First the note: a run that is killed in between must not leave a bridge that nobody takes out.
-        _note({**noted, bridge: zone})
         try:
             with Bus() as bus:
+                # First the note: a run that is killed in between must not leave a bridge that nobody takes out.
+                _note({**noted, bridge: (zone, bus.owner(_SERVICE))})
                 bus.call(_SERVICE, _PATH, _ZONE, "addInterface", zone, bridge)
         except PipefitterError as error:
             if isinstance(error, CallFailed) and error.said.startswith("ZONE_ALREADY_SET"):
@@ -76,28 +82,18 @@ class Firewalld:
         noted.pop(bridge, None)
         _note(noted)
 
-    @staticmethod
-    def _zones() -> tuple[tuple[str, str], ...] | None:
-        try:
-            with Bus() as bus:
-                if not bus.has(_SERVICE):
-                    return None
-                (active,) = bus.call(_SERVICE, _PATH, _ZONE, "getActiveZones")
-        except NoBus:
-            return None
-        return tuple(sorted((name, zone) for zone, members in active.items() for name in members.get("interfaces", ())))
 
-
-def _noted() -> dict[str, str]:
+def _noted() -> dict[str, tuple[str, str]]:
+    """Return zone and firewalld of each bridge that is noted."""
     try:
         with open(_NOTE, encoding="utf-8") as note:
-            pairs = [line.split() for line in note]
+            entries = [line.split() for line in note]
     except OSError:
         return {}
-    return {pair[0]: pair[1] for pair in pairs if len(pair) == 2}
+    return {entry[0]: (entry[1], entry[2]) for entry in entries if len(entry) == 3}
 
 
-def _note(bridges: dict[str, str]) -> None:
+def _note(bridges: dict[str, tuple[str, str]]) -> None:
     if not bridges:
         _forget()
         return
@@ -105,7 +101,7 @@ def _note(bridges: dict[str, str]) -> None:
     try:
         os.makedirs(_DIRECTORY, mode=0o700, exist_ok=True)
         with open(temporary, "w", encoding="utf-8") as note:
-            note.writelines(f"{bridge} {zone}\n" for bridge, zone in sorted(bridges.items()))
+            note.writelines(f"{bridge} {zone} {owner}\n" for bridge, (zone, owner) in sorted(bridges.items()))
         os.replace(temporary, _NOTE)
     except OSError as error:
         raise PipefitterError(f"{_NOTE} can't be written ({error.strerror}); run the task as root (become: true)") from None
