@@ -8,7 +8,7 @@ import subprocess
 import time
 
 import pytest
-from filtering import BRIDGE, Walled, bridge, bridge_thoroughly, without_docker
+from filtering import BRIDGE, bridge, bridge_thoroughly, without_docker
 from lab_hosts import ModuleFailed
 from publishing import publish, ruleset
 from wiring import attach, make_bridge, make_namespaces
@@ -51,9 +51,9 @@ def zones(host):
     return found
 
 
-def test_what_firewalld_rejects_passes_for_our_bridges(firewalld):
+def test_what_firewalld_rejects_passes_for_our_bridges(firewalld, walled_in):
     before = ruleset(firewalld)
-    walled = Walled(firewalld)
+    walled = walled_in(firewalld)
     assert zones(firewalld) == {"br0": "trusted"}
     walled.all_pass()
     walled.unchanged()
@@ -69,6 +69,9 @@ def test_what_firewalld_rejects_passes_for_our_bridges(firewalld):
 
     walled.taken_away()
     assert zones(firewalld) == {}
+    assert "br0" not in str(ruleset(firewalld))
+    # firewalld makes a zone's chains when its first interface comes, and keeps them when the last goes, until it reloads.
+    firewalld.run("firewall-cmd", "--reload")
     assert ruleset(firewalld) == before
     assert firewalld.run("ls", "/run/pipefitter").stdout.split() == ["lock"]
     assert not firewalld.run("sh", "-c", "ls /etc/firewalld/zones").stdout
@@ -129,3 +132,4 @@ def test_a_host_whose_firewalld_was_stopped(firewalld):
     _until(lambda: "not running" in firewalld.run("firewall-cmd", "--state", check=False).stderr)
     assert bridge(firewalld)["changed"] is False
     firewalld.module("container_bridge", name="br0", state="absent")
+    assert firewalld.run("ls", "/run/pipefitter").stdout.split() == ["lock"]

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import pytest
-from filtering import Walled, bridge_thoroughly, without_docker
+from filtering import bridge_thoroughly, without_docker
 from publishing import ruleset
 
 
@@ -23,8 +23,8 @@ def files(host):
 
 
 @pytest.mark.parametrize("policy", ["deny", "reject"])
-def test_what_ufw_denies_passes_for_our_bridges(ufw, policy):
-    walled = Walled(ufw)
+def test_what_ufw_denies_passes_for_our_bridges(ufw, walled_in, policy):
+    walled = walled_in(ufw)
     walled.all_pass()
     ufw.run("ufw", "--force", "default", policy, "routed")
     ufw.run("ufw", "--force", "enable")

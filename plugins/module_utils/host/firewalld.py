@@ -30,24 +30,31 @@ _NOTE = f"{_DIRECTORY}/firewalld-bridges"
 class Firewalld:
     """The zones of the host's interfaces."""
 
-    def zones(self) -> tuple[tuple[tuple[str, str], ...] | None, frozenset[str]]:
-        """Return the zone of each interface that is in one, and which of these we have put there.
+    def zones(self) -> tuple[tuple[tuple[str, str], ...] | None, frozenset[str], frozenset[str]]:
+        """Return the zone of each interface that is in one, which of these we have put there, and which ones we had.
 
         ``None`` where firewalld does not run, without a process.
 
         :raises PipefitterError: it runs and does not tell.
         """
+        noted = _noted()
+        active, owner = self._active()
+        if active is None:
+            return None, frozenset(), frozenset(noted)
+        found = {name: zone for zone, members in active.items() for name in members.get("interfaces", ())}
+        lent = frozenset(name for name, note in noted.items() if (found.get(name), owner) == note)
+        return tuple(sorted(found.items())), lent, frozenset(noted) - lent
+
+    @staticmethod
+    def _active() -> tuple[dict[str, dict[str, list[str]]] | None, str]:
+        """Return the zones that have members, and the name of firewalld on the bus."""
         try:
             with Bus() as bus:
                 if not bus.has(_SERVICE):
-                    return None, frozenset()
-                (active,) = bus.call(_SERVICE, _PATH, _ZONE, "getActiveZones")
-                owner = bus.owner(_SERVICE)
+                    return None, ""
+                return bus.call(_SERVICE, _PATH, _ZONE, "getActiveZones")[0], bus.owner(_SERVICE)
         except NoBus:
-            return None, frozenset()
-        found = tuple(sorted((name, zone) for zone, members in active.items() for name in members.get("interfaces", ())))
-        noted = _noted()
-        return found, frozenset(name for name, zone in found if noted.get(name) == (zone, owner))
+            return None, ""
 
     def lend(self, bridge: str, zone: str) -> None:
         """Put a bridge into a zone.
@@ -70,16 +77,19 @@ class Firewalld:
             raise
 
     def take_back(self, bridge: str, zone: str) -> None:
-        """Take a bridge out of the zone into which it was put; it may be out already."""
+        """Take a bridge out of the zone into which it was put; it may be out already, or firewalld be gone."""
+        noted = _noted()
+        _zone, owner = noted.pop(bridge, ("", ""))
         try:
             with Bus() as bus:
-                if bus.has(_SERVICE):
+                # A firewalld that was restarted since has it there by somebody else's hand.
+                if bus.has(_SERVICE) and bus.owner(_SERVICE) == owner:
                     bus.call(_SERVICE, _PATH, _ZONE, "removeInterface", zone, bridge)
+        except NoBus:
+            pass
         except CallFailed as error:
             if not error.said.startswith(("UNKNOWN_INTERFACE", "NOT_ENABLED", "ZONE_CONFLICT")):
                 raise
-        noted = _noted()
-        noted.pop(bridge, None)
         _note(noted)
 
 

@@ -159,8 +159,8 @@ class Machine:
 
     def read_firewall(self) -> Firewall:
         """Return what the host's firewall lets pass of forwarded traffic."""
-        zones, lent = self.firewalld.zones()
-        return replace(self.forward_filter.read(), zones=zones, lent=lent)
+        zones, lent, forgotten = self.firewalld.zones()
+        return replace(self.forward_filter.read(), zones=zones, lent=lent, forgotten=forgotten)
 
     def lend_zone(self, bridge: str, zone: str, lend: bool) -> None:
         if lend:

@@ -50,7 +50,8 @@ class Firewall:
     have rules there without passing, as something was taken out. ``barriers`` are
     chains of nftables that drop it and offer no hook. ``zones`` are
     firewalld's, by interface; ``None`` where firewalld does not run.
-    ``lent`` are the bridges that we have put into a zone.
+    ``lent`` are the bridges that we have put into a zone, ``forgotten`` those
+    of which firewalld knows no more, as it was stopped or restarted.
     """
 
     families: frozenset[str] = frozenset()
@@ -59,6 +60,7 @@ class Firewall:
     barriers: frozenset[DroppingChain] = frozenset()
     zones: tuple[tuple[str, str], ...] | None = None
     lent: frozenset[str] = frozenset()
+    forgotten: frozenset[str] = frozenset()
 
     def zone(self, interface: str) -> str | None:
         """Return the zone of an interface, '' for one in none, and ``None`` where there are no zones."""

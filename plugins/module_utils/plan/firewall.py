@@ -61,6 +61,20 @@ class LendZone(Operation):
         host.lend_zone(self.bridge, FIREWALLD_ZONE, not self.lend)
 
 
+@dataclass(frozen=True)
+class ForgetZone(Operation):
+    bridge: str
+
+    def what(self) -> str:
+        return f"forget that {self.bridge} was in a zone of firewalld, which does not know it any more"
+
+    def do(self, host: Host) -> None:
+        host.lend_zone(self.bridge, FIREWALLD_ZONE, False)
+
+    def undo(self, host: Host) -> None:
+        pass  # it was of no use
+
+
 def exactly(bridge: str, accepted: Collection[AcceptedBridge], firewall: Firewall) -> list[Operation]:
     """Return what has the firewall accept just this of a bridge."""
     shown, wanted = firewall.of_bridge(bridge), frozenset(accepted)
@@ -78,6 +92,8 @@ def no_longer(bridge: str, firewall: Firewall, families: Collection[str] = ()) -
     operations = _change((), {one for one in firewall.traces(bridge) if one.family not in families}, firewall)
     if bridge in firewall.lent and not families:
         operations.append(LendZone(HOST, bridge, False))
+    if bridge in firewall.forgotten and not families:
+        operations.append(ForgetZone(HOST, bridge))
     return operations
 
 

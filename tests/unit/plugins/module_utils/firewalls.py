@@ -19,8 +19,9 @@ def firewalls(draw: st.DrawFn, bridges: Sequence[str]) -> Firewall:
     rules = {(one.family, one.bridge): one for one in (draw(st.sets(st.sampled_from(possible))) if possible else ())}
     accepted = frozenset(one for one in rules.values() if draw(st.booleans()))
     barriers = draw(st.frozensets(st.just(DroppingChain("inet", "mine", "forward"))))
+    noted = draw(st.frozensets(st.sampled_from(bridges)))
     if draw(st.booleans()):
-        return Firewall(families, accepted, frozenset(rules.values()) - accepted, barriers)
+        return Firewall(families, accepted, frozenset(rules.values()) - accepted, barriers, forgotten=noted)
     zones = {name: zone for name in bridges if (zone := draw(st.sampled_from(["", "trusted", "trusted", "public"])))}
-    lent = frozenset(name for name, zone in zones.items() if zone == "trusted" and draw(st.booleans()))
-    return Firewall(families, accepted, frozenset(rules.values()) - accepted, barriers, tuple(sorted(zones.items())), lent)
+    lent = frozenset(name for name in noted if zones.get(name) == "trusted" and draw(st.booleans()))
+    return Firewall(families, accepted, frozenset(rules.values()) - accepted, barriers, tuple(sorted(zones.items())), lent, noted - lent)

@@ -89,7 +89,10 @@ class SimulatedHost:
 
     def lend_zone(self, bridge: str, zone: str, lend: bool) -> None:
         self.kernel.request()
-        seen = self.firewall
+        seen = replace(self.firewall, forgotten=self.firewall.forgotten - {bridge})
+        if not lend and bridge in self.firewall.forgotten:
+            self.firewall = seen
+            return
         assert seen.zone(bridge) == ("" if lend else zone), "a plan knows what is there"
         zones = tuple(pair for pair in seen.zones or () if pair[0] != bridge)
         if lend:

@@ -234,7 +234,7 @@ def test_absent_leaves_nothing_of_ours_and_all_of_others(host, force):
         links = host.kernel.host.links
         assert NAME not in links and names.derived_name("pfb", NAME) not in links
         assert not any(nat.bridge == NAME for nat in host.masqueraded)
-        assert not host.firewall.traces(NAME) and NAME not in host.firewall.lent
+        assert not host.firewall.traces(NAME) and NAME not in host.firewall.lent | host.firewall.forgotten
         assert host.firewall.zone(NAME) == ("" if lent else zone), "what the administrator put into a zone stays there"
         same(before, of_others(host, None))
     else:

@@ -69,6 +69,9 @@ class _Host:
 
     def lend_zone(self, bridge, zone, lend):
         seen = self.have.firewall
+        if not lend and bridge in seen.forgotten:
+            self.have = replace(self.have, firewall=replace(seen, forgotten=seen.forgotten - {bridge}))
+            return
         assert seen.zone(bridge) == ("" if lend else zone)
         lent = seen.lent | {bridge} if lend else seen.lent - {bridge}
         zones = tuple(pair for pair in seen.zones if pair[0] != bridge) + (((bridge, zone),) if lend else ())
@@ -90,7 +93,7 @@ _haves = st.builds(
     st.booleans(),
     st.sampled_from(["0", "1"]),
     st.booleans(),
-    firewalls(("br0", "br1")).map(lambda one: replace(one, remains=frozenset())),
+    firewalls(("br0", "br1")).map(lambda one: replace(one, remains=frozenset(), forgotten=frozenset())),
     st.booleans(),
     st.lists(st.booleans(), min_size=3, max_size=3),
     st.frozensets(st.integers(8000, 8010), max_size=2),
