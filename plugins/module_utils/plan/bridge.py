@@ -83,7 +83,8 @@ def _uplinks(want: Bridge, have: BridgeHave, family: str) -> tuple[str, ...]:
     if want.ip_forward is False:
         return ()
     links = have.namespace.links
-    routes = [route for route in have.namespace.routes if route.link in links and route.link != want.name]
+    # Every port of a bridge has a link-local route, and leads nowhere.
+    routes = [route for route in have.namespace.routes if route.link in links and route.link != want.name and not addresses.is_link_local(route.destination)]
     return tuple(sorted({route.link for route in routes if links[route.link].kind != "bridge" or route.is_default}))
 
 
