@@ -94,7 +94,7 @@ class Bus:
                 if kind == _ERROR:
                     raise CallFailed(f"{interface}.{method}", str(fields.get(_ERROR_NAME, "")), str(values[0]) if values else "")
                 return values
-        except (OSError, struct.error, ValueError, IndexError) as error:
+        except (OSError, struct.error, ValueError, LookupError) as error:
             raise PipefitterError(f"{interface}.{method} was not answered over D-Bus ({error}); see whether {service} runs well") from None
 
     def _authenticate(self) -> None:
@@ -196,6 +196,8 @@ class _Reader:
             return self._text(self._number(1, "B")), rest
         if kind == "v":
             return self.value(self.value("g")[0])[0], rest
+        if kind not in "a({":
+            raise ValueError(f"a value of the type {kind}")
         inner, rest = _first(signature)
         if kind == "a":
             return self._array(inner[1:]), rest
@@ -219,8 +221,11 @@ class _Reader:
         return value
 
     def _text(self, length: int) -> str:
-        text = self._data[self._place : self._place + length].decode()
-        self._place += length + 1
+        end = self._place + length
+        if end >= len(self._data):
+            raise ValueError("a text longer than its message")
+        text = self._data[self._place : end].decode()
+        self._place = end + 1
         return text
 
 
