@@ -13,7 +13,8 @@ tests/requirements.txt. Says what it does on standard error, one line a step,
 and prints the directory of the environment on standard output.
 
 No service is started. Debian enables some of the packages' services for the
-next boot, though: docker, openvswitch-switch, ssh.
+next boot, though: docker, openvswitch-switch, ssh. The firewalls that the tests
+run in the lab, firewalld and ufw, are not left enabled.
 
 The environment is kept in ${XDG_CACHE_HOME:-~/.cache}/pipefitter, so only the
 first run takes long.
@@ -21,10 +22,10 @@ USAGE
 }
 
 packages=(
-    busybox-static crun dnsmasq-base docker.io ethtool git iproute2 iptables
-    iputils-ping nftables openssh-client openssh-server openvswitch-switch
-    podman python3-netaddr python3-pyroute2 python3-venv rsync shellcheck
-    tcpdump util-linux
+    busybox-static crun dbus dnsmasq-base docker.io ethtool firewalld git
+    iproute2 iptables iputils-ping nftables openssh-client openssh-server
+    openvswitch-switch podman python3-netaddr python3-pyroute2 python3-venv
+    rsync shellcheck tcpdump ufw util-linux
 )
 
 # What ansible-test 2.19 installs into the environments of its sanity tests. It
@@ -89,6 +90,17 @@ install_packages() (
         -o DPkg::Lock::Timeout=300 -o Dpkg::Options::=--force-confold "$@"
 )
 
+# A firewall that is only here for the lab must not close this machine at its
+# next boot. One that was installed before is somebody's, and stays as it is.
+disable_firewalls() {
+    local package
+    command -v systemctl >/dev/null || return 0
+    for package in firewalld ufw; do
+        [[ " $* " == *" $package "* ]] || continue
+        logged "disable-$package" systemctl --root=/ disable "$package.service" || say "$package could not be disabled; it starts at the next boot"
+    done
+}
+
 # Scripts in an environment name its directory, so it can't be built elsewhere
 # and renamed: a file written last says that it is complete.
 build_venv() {
@@ -129,6 +141,7 @@ mapfile -t missing < <(missing_packages)
 if [ "${#missing[@]}" -gt 0 ]; then
     say "installing ${missing[*]}"
     install_packages "${missing[@]}" || die "packages can't be installed; see $cache/apt-install.log"
+    disable_firewalls "${missing[@]}"
 fi
 
 hash=$({ /usr/bin/python3 -V; printf '%s\n' "$pip_for_sanity"; cat "$root/tests/requirements.txt"; } | sha256sum | cut -c1-12)

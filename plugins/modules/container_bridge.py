@@ -15,10 +15,14 @@ description:
   - Creates a Linux bridge with its addresses, settings, forwarding and source NAT, or changes in place what differs.
   - What is not asked for is left as it is. All changes go through netlink; none of C(ip), C(brctl) or C(sysctl) is run.
   - If an operation fails, those before it are undone. A run that was interrupted is completed by the next one.
-  - On a host where Docker filters forwarded traffic (the chain C(DOCKER-USER) exists), traffic within the bridge is let through there,
-    replies to it, and connections to its published ports (M(pipefitter.container_network.port_publish)). With O(ip_forward) or
-    O(masquerade), so is what leaves by an interface that has routes, but not what goes to networks of Docker. Other new connections
-    from outside stay subject to Docker's policy.
+  - On a host whose firewall drops forwarded traffic, traffic within the bridge is let through there, replies to it, and connections to its
+    published ports (M(pipefitter.container_network.port_publish)). With O(ip_forward) or O(masquerade), so is what leaves by an interface
+    that has routes, and what goes to another such bridge of this collection, but not what goes to networks of Docker. Other new
+    connections from outside stay subject to what the firewall says.
+  - With iptables (of either kind) this is one jump to a chain C(PIPEFITTER). It stands in Docker's chain C(DOCKER-USER), or, without Docker,
+    at the head of C(FORWARD) where that drops what no rule accepts, as with ufw. With firewalld the bridge becomes an interface of its
+    zone C(trusted), at runtime, unless it is in a zone already; the host's own services are open to that zone. All goes with the
+    bridge. Chains of nftables of others that drop forwarded traffic are not changed; the module warns of those with the policy drop.
 requirements:
   - pyroute2 >= 0.6.4 (on the host)
   - netaddr (on the host)

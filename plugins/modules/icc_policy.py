@@ -23,6 +23,8 @@ description:
   - Bridges of this collection are kept apart from isolated bridges, unless a link leads from a container of the one to a container of the other.
     It is told in the policy of an isolated one of the two; both need O(pipefitter.container_network.container_bridge#module:ip_forward=true), and
     both containers a route to each other, by a gateway for example. Connections to published ports pass.
+  - On a host whose firewall drops forwarded traffic (Docker's, iptables, ufw, firewalld), links are let through there, as
+    M(pipefitter.container_network.container_bridge) says. On a bridge of another tool that goes with the last link.
   - Nothing is switched on for the whole host, with one exception. Linux before 6.17 forwards IPv6 only if C(net.ipv6.conf.all.forwarding)
     is on; links between IPv6 addresses switch it on there, and the module warns when it does.
   - The policy lives in the tables C(ip pipefitter) and C(ip6 pipefitter) and in the flags of the bridge's ports, so it is gone after a reboot,

@@ -22,8 +22,8 @@ description:
   - Done by nftables, in the tables C(ip pipefitter) and C(ip6 pipefitter), with a number of rules that does not depend on the number
     of ports. All changes are one transaction.
   - Whose publication it is, stands in the tables too. If they were flushed by somebody, the next run restores what it names.
-  - On a host where Docker filters forwarded traffic (the chain C(DOCKER-USER) exists), published ports of the bridge are let through
-    there, and what comes from the bridge.
+  - On a host whose firewall drops forwarded traffic (Docker's, iptables, ufw, firewalld), published ports of the bridge are let through
+    there, as M(pipefitter.container_network.container_bridge) says. On a bridge of another tool that goes with the last publication.
   - If an operation fails, those before it are undone. A run that was interrupted is completed by the next one.
 notes:
   - In check mode a bridge that is not there is taken for one that an earlier task would have made; which addresses and automatic ports

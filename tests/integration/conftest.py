@@ -62,6 +62,22 @@ def hosta(lab_hosts):
     clean(lab_hosts["hosta"])
 
 
+@pytest.fixture
+def walled_in():
+    """Return what makes a ``Walled`` of a host; its servers end with the test."""
+    from filtering import Walled
+
+    made = []
+
+    def make(host):
+        made.append(Walled(host))
+        return made[-1]
+
+    yield make
+    for walled in made:
+        walled.stop()
+
+
 # One shell: each way into the host costs more than the commands.
 _CLEANING = """
 docker ps -aq | xargs -r docker rm -f >/dev/null

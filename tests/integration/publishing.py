@@ -16,7 +16,7 @@ from wiring import assert_same, everything, make_namespaces
 
 # Answers each TCP connection and each UDP datagram (and SCTP where the kernel has it) with its own name and the
 # client's address; told the ports by its arguments.
-_SERVER = r"""
+SERVER = r"""
 import selectors, socket, sys
 name = sys.argv[1]
 selector = selectors.DefaultSelector()
@@ -88,7 +88,7 @@ class Net:
     def serve(self, name, *ports, netns=None):
         """Start a server that says ``name``, in the namespace of that name."""
         where = [] if netns == "" else ["ip", "netns", "exec", netns or name]
-        process = self.host.start(*where, "python3", "-c", _SERVER, name, *ports, stdout=subprocess.PIPE, encoding="utf-8")
+        process = self.host.start(*where, "python3", "-c", SERVER, name, *ports, stdout=subprocess.PIPE, encoding="utf-8")
         assert process.stdout.readline() == "ready\n"
         self._servers.append(process)
 

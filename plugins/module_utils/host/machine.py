@@ -9,6 +9,7 @@ imports anew each time (AnsiballZ brings sources only).
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -21,13 +22,14 @@ from .netlink import NetworkNamespace
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from ..model.docker_user import AcceptedBridge
+    from ..model.firewall import AcceptedBridge, Firewall
     from ..model.icc_rules import IccRules
     from ..model.masquerade import Masquerade
     from ..model.ovs import OvsPort
     from ..model.publication import Flow, PublicationRules
     from .announce import Announcer
-    from .docker_user import DockerUser
+    from .firewalld import Firewalld
+    from .forward_filter import ForwardFilter
     from .nftables_icc import IccTables
     from .nftables_masquerade import Masquerades
     from .nftables_publication import Publications
@@ -73,10 +75,16 @@ class Machine:
         return IccTables()
 
     @cached_property
-    def docker_user(self) -> DockerUser:
-        from .docker_user import DockerUser
+    def forward_filter(self) -> ForwardFilter:
+        from .forward_filter import ForwardFilter
 
-        return DockerUser()
+        return ForwardFilter()
+
+    @cached_property
+    def firewalld(self) -> Firewalld:
+        from .firewalld import Firewalld
+
+        return Firewalld()
 
     @cached_property
     def ovsdb(self) -> Ovsdb:
@@ -150,8 +158,19 @@ class Machine:
     def change_icc_rules(self, rules: IccRules) -> None:
         self.icc.apply(rules)
 
-    def change_docker_user(self, add: Collection[AcceptedBridge], remove: Collection[AcceptedBridge]) -> None:
-        self.docker_user.apply(add, remove)
+    def read_firewall(self) -> Firewall:
+        """Return what the host's firewall lets pass of forwarded traffic."""
+        zones, lent, forgotten = self.firewalld.zones()
+        return replace(self.forward_filter.read(), zones=zones, lent=lent, forgotten=forgotten)
+
+    def lend_zone(self, bridge: str, zone: str, lend: bool) -> None:
+        if lend:
+            self.firewalld.lend(bridge, zone)
+        else:
+            self.firewalld.take_back(bridge, zone)
+
+    def change_forward_filter(self, add: Collection[AcceptedBridge], remove: Collection[AcceptedBridge]) -> None:
+        self.forward_filter.apply(add, remove)
 
     def change_ovs_ports(
         self,

@@ -1,8 +1,8 @@
 # SPDX-FileCopyrightText: 2026 pipefitter contributors
 # SPDX-License-Identifier: BSD-2-Clause
-"""Whether an nf_tables table, chain or set exists, asked of the kernel. Private to the collection.
+"""Which nf_tables tables, chains and sets there are, asked of the kernel. Private to the collection.
 
-Two questions are asked at the beginning of nearly every run, mostly to be
+A few questions are asked at the beginning of nearly every run, mostly to be
 answered with no. Over netlink an answer costs some 50 microseconds; the
 program ``nft`` takes 3 milliseconds, and its JSON can't ask for two tables of
 which one is missing (the whole batch fails). Message layout:
@@ -15,18 +15,25 @@ import errno
 import os
 import socket
 import struct
+from collections.abc import Iterator
 
 from ..errors import MissingFeature, PipefitterError
+from ..model.firewall import DroppingChain
 
 _NETLINK_NETFILTER = 12
-_NLMSG_ERROR = 2
-_NLM_F_REQUEST = 1
+_NLMSG_ERROR, _NLMSG_DONE = 2, 3
+_NLM_F_REQUEST, _NLM_F_DUMP = 1, 0x300
 _SUBSYSTEM_NFTABLES = 10 << 8
 _GETTABLE, _GETCHAIN, _GETSET = 1, 4, 10
 _TABLE_NAME = 1  # NFTA_TABLE_NAME
-_CHAIN_TABLE, _CHAIN_NAME = 1, 3  # NFTA_CHAIN_TABLE, NFTA_CHAIN_NAME
+_CHAIN_TABLE, _CHAIN_NAME, _CHAIN_HOOK, _CHAIN_POLICY = 1, 3, 4, 5  # NFTA_CHAIN_*
+_HOOK_NUMBER = 1  # NFTA_HOOK_HOOKNUM
+_FORWARD = 2  # NF_INET_FORWARD, and NF_BR_FORWARD
+_NF_DROP = 0
+_ATTRIBUTE_TYPE = 0x3FFF  # without NLA_F_NESTED and NLA_F_NET_BYTEORDER
 _SET_TABLE, _SET_NAME = 1, 2  # NFTA_SET_TABLE, NFTA_SET_NAME
 _FAMILY = {"ip": socket.AF_INET, "ip6": socket.AF_INET6}
+_FAMILY_NAMES = {1: "inet", 2: "ip", 7: "bridge", 10: "ip6"}  # NFPROTO_*
 # nfnetlink answers EINVAL for a subsystem that it has not and can't load.
 _NO_NF_TABLES = (errno.EINVAL, errno.EOPNOTSUPP, errno.EPROTONOSUPPORT, errno.EAFNOSUPPORT)
 
@@ -47,6 +54,59 @@ def chain_exists(family: str, table: str, chain: str) -> bool:
 def set_exists(family: str, table: str, name: str) -> bool:
     """As ``table_exists``, for one set (or map) of a table."""
     return _exists(family, _GETSET, ((_SET_TABLE, table), (_SET_NAME, name)))
+
+
+def dropping_chains() -> frozenset[DroppingChain]:
+    """Return the base chains that see forwarded packets and drop what none of their rules accepts (policy drop).
+
+    One dump of all chains; of a kernel without nf_tables, none.
+    """
+    body = struct.pack("=BBH", 0, 0, 0)
+    request = struct.pack("=IHHII", 16 + len(body), _SUBSYSTEM_NFTABLES | _GETCHAIN, _NLM_F_REQUEST | _NLM_F_DUMP, 1, 0) + body
+    found = set()
+    for family, message in _dumped(request):
+        chain = dict(_attributes(message))
+        hook = dict(_attributes(chain.get(_CHAIN_HOOK, b"")))
+        if _number(hook.get(_HOOK_NUMBER)) == _FORWARD and _number(chain.get(_CHAIN_POLICY)) == _NF_DROP and family in _FAMILY_NAMES:
+            found.add(DroppingChain(_FAMILY_NAMES[family], _text(chain[_CHAIN_TABLE]), _text(chain[_CHAIN_NAME])))
+    return frozenset(found)
+
+
+def _dumped(request: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield the family and the attributes of each object; a dump that changes meanwhile shows what it shows."""
+    try:
+        with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_NETFILTER) as netlink:
+            netlink.settimeout(5)
+            netlink.send(request)
+            while True:
+                answer = netlink.recv(1 << 18)
+                while len(answer) >= 16:
+                    length, kind = struct.unpack_from("=IH", answer)
+                    if kind in (_NLMSG_DONE, _NLMSG_ERROR) or length < 20:
+                        return
+                    yield answer[16], answer[20:length]
+                    answer = answer[(length + 3) & ~3 :]
+    except OSError as error:
+        if error.errno in _NO_NF_TABLES:
+            return
+        raise PipefitterError(f"the kernel did not say which nf_tables chains exist ({error.strerror or error}); run this as root") from None
+
+
+def _attributes(data: bytes) -> Iterator[tuple[int, bytes]]:
+    while len(data) >= 4:
+        length, kind = struct.unpack_from("=HH", data)
+        if length < 4:
+            return
+        yield kind & _ATTRIBUTE_TYPE, data[4:length]
+        data = data[(length + 3) & ~3 :]
+
+
+def _number(value: bytes | None) -> int | None:
+    return int.from_bytes(value, "big") if value is not None else None
+
+
+def _text(value: bytes) -> str:
+    return value.rstrip(b"\0").decode(errors="replace")
 
 
 def _exists(family: str, message: int, names: tuple[tuple[int, str], ...]) -> bool:

@@ -67,13 +67,11 @@ def observe(machine: Machine, want: bridge.Bridge) -> BridgeHave:
     routes = netlink.routes(by_index, connected=True)
     host = Namespace(links, netlink.addresses(links.values()), routes)
     birth_name = names.derived_name("pfb", want.name)
-    families, accepted = machine.docker_user.accepted_bridges()
     existing = links.get(want.name)
     return BridgeHave(
         namespace=host,
         masquerades=machine.masquerades.in_effect(needed=bool(want.masquerade)),
-        docker_families=families,
-        docker_accepted=accepted,
+        firewall=machine.read_firewall(),
         sysctls=_sysctls(machine, want, host),
         unfit=_unfit(machine, want.members, host) if want.members else {},
         vlan_filtering=want.vlan_filtering is None or (_shows_filtering(existing) if existing else supports_vlan_filtering()),

@@ -12,9 +12,10 @@ from ..host import lock
 from ..host.machine import Machine
 from ..model import addresses, icc_policy
 from ..model.attachment import Target
+from ..model.firewall import Firewall
 from ..model.host import HOST, Link, Namespace
 from ..model.icc_policy import IccPolicy, Port
-from ..plan import forwarding
+from ..plan import firewall, forwarding
 from ..plan import icc_policy as plan
 from ..plan.icc_policy import IccHave
 from ..plan.wiring import OVS, End, Wiring
@@ -47,7 +48,7 @@ def converge(options: Mapping[str, Any], check: bool) -> Result:
             before={"policy": before},
             after={"policy": after if outcome.operations else before},
             values={"policy": after if check else plan.describe(want.bridge, outcome.after.rules)},
-            warnings=forwarding.warnings(outcome.operations),
+            warnings=forwarding.warnings(outcome.operations) + (firewall.warnings(want.bridge, outcome.before.firewall) if want.links else []),
         )
 
 
@@ -116,7 +117,7 @@ def observe(machine: Machine, want: IccPolicy, containers: _Containers) -> IccHa
     bridge = links.get(want.bridge)
     linux = bridge is not None and bridge.kind == "bridge"
     seen = wiring.bridges.get(want.bridge)
-    families, accepted = machine.docker_user.accepted_bridges()
+    seen_firewall = machine.read_firewall()
     holds = {target: _held(machine, place, want.bridge, wiring) for target, place in containers.places.items() if place is not None}
     others = {name for held in holds.values() for name in held} - {want.bridge}
     bridges = [links[name] for name in (want.bridge, *others) if name in links]
@@ -126,8 +127,8 @@ def observe(machine: Machine, want: IccPolicy, containers: _Containers) -> IccHa
         rules=machine.icc.read(),
         sysctls=_sysctls(machine, want, host, others),
         proxies=netlink.proxy_neighbours(want.bridge) if linux else frozenset(),
-        docker_families=families,
-        docker_accepted=accepted,
+        firewall=seen_firewall,
+        published=_published(machine, bridge, seen_firewall),
         openvswitch=seen is not None and seen.kind == OVS,
         holds=holds,
         exposes=containers.exposes,
@@ -135,6 +136,13 @@ def observe(machine: Machine, want: IccPolicy, containers: _Containers) -> IccHa
         owners={address: containers.places[target] or "" for target, held in holds.items() for address in held.get(want.bridge, ())},
         knows={place: machine.namespace(place).neighbours() for place in {*containers.places.values()} if place is not None},
     )
+
+
+def _published(machine: Machine, bridge: Link | None, seen: Firewall) -> bool:
+    """Tell whether ports are published on another's bridge; read only where that matters."""
+    if bridge is None or bridge.ours or not (seen.traces(bridge.name) or bridge.name in seen.lent):
+        return False
+    return bool(machine.publications.read(needed=False)[0].of_bridge(bridge.name).published)
 
 
 def _held(machine: Machine, place: str, bridge: str, wiring: Wiring) -> dict[str, tuple[str, ...]]:

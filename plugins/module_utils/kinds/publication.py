@@ -19,6 +19,7 @@ from ..model.attachment import SELECTORS
 from ..model.host import HOST, Link, Namespace
 from ..model.literal_interface import literal_interface
 from ..model.publication import Defaults, Owner, Port, Publication, PublicationRules, owner
+from ..plan import firewall
 from ..plan import publication as plan
 from ..plan.publication import PortSeen, PublicationHave, Wanted
 from ..plan.wiring import End, Wiring, read_label
@@ -77,7 +78,7 @@ def converge(options: Mapping[str, Any], check: bool) -> Result:
             before=_shown(have.ours if have.whole else PublicationRules()),
             after=_shown(wanted_rules),
             values={"publications": plan.describe(wanted_rules)},
-            warnings=_warnings(machine, wanted_rules),
+            warnings=_warnings(machine, wanted_rules) + (firewall.warnings(bridge, have.firewall) if wanted_rules.published else []),
         )
 
 
@@ -151,21 +152,21 @@ def _observe(
     owners: dict[str, Owner] = {}
     wanted = [_wanted(machine, want, one, wiring, owners, present) for want, one in zip(wants, pinned)]
     rules, whole = machine.publications.read()
-    families, accepted = machine.docker_user.accepted_bridges()
+    ours = link is not None and link.ours
     localnet = f"net/ipv4/conf/{bridge}/route_localnet"
     sysctls = machine.read_sysctls(HOST, [localnet, _RESERVED, *_BRIDGED_FILTERS])
     shown = machine.namespace(HOST).addresses([link])[bridge] if link is not None else ()
     have = PublicationHave(
         bridge,
-        bridge_ours=link is not None and link.ours,
+        bridge_ours=ours,
         rules=rules,
         whole=whole,
         subnets=_outermost({addresses.network(address) for address in shown if not addresses.is_link_local(address)}),
         route_localnet=sysctls.get(localnet) if link is not None else None,
         bridged_filter=any(sysctls.get(name) == "1" for name in _BRIDGED_FILTERS),
         ports=tuple(_ports(wiring, link, owners)) if link is not None and link.kind == "bridge" else (),
-        docker_families=families,
-        docker_accepted=accepted,
+        firewall=machine.read_firewall(),
+        linked=not ours and bridge in machine.icc.isolated_bridges() and bool(machine.icc.read().flows_of(bridge)),
         reserved=reserved_ports(sysctls.get(_RESERVED, "")),
         taken=listeners.who,
     )

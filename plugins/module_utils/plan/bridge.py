@@ -10,11 +10,11 @@ from typing import Any
 from ..errors import MissingFeature, Refused
 from ..model import addresses
 from ..model.bridge import Bridge
-from ..model.docker_user import AcceptedBridge
+from ..model.firewall import AcceptedBridge
 from ..model.host import HOST, Link, Namespace
 from ..model.masquerade import Masquerade
 from ..model.publication import PublicationRules
-from . import forwarding, link_addresses
+from . import firewall, forwarding, link_addresses
 from .bridge_have import LEAST_FORWARD_DELAY, BridgeHave, addresses_of, joining, routes_of, staying
 from .bridge_refusals import bridge_link, check_forward_delay, check_members, check_mtu, check_overlaps, check_prefixes
 from .icc_operations import ChangeIccRules
@@ -22,7 +22,6 @@ from .operations import (
     AddAddress,
     AddBridge,
     ChangeBridge,
-    ChangeDockerUser,
     ChangeMasquerades,
     DeleteLink,
     Operation,
@@ -70,23 +69,22 @@ def present(want: Bridge, have: BridgeHave) -> list[Operation]:
     operations += _forwarding_operations(want, have, wanted_addresses)
     operations += _masquerade_operations(want, have, wanted_addresses)
     if existing is None or existing.ours:
-        shown = {one for one in have.docker_accepted if one.bridge == want.name}
-        accepted = {AcceptedBridge(family, want.name, _uplinks(want, have, family)) for family in have.docker_families}
-        if accepted != shown:
-            operations.append(ChangeDockerUser(HOST, tuple(sorted(accepted - shown)), tuple(sorted(shown - accepted))))
+        accepted = {AcceptedBridge(family, want.name, _uplinks(want, have, family)) for family in have.firewall.families}
+        operations += firewall.exactly(want.name, accepted, have.firewall)
         if have.icc.off - {want.name} and want.name not in have.icc.off | have.icc.neighbours and not is_way_out(want.name, have.namespace):
             operations.append(ChangeIccRules(HOST, replace(have.icc, neighbours=have.icc.neighbours | {want.name}), have.icc))
     return operations
 
 
 def _uplinks(want: Bridge, have: BridgeHave, family: str) -> tuple[str, ...]:
-    """Return the interfaces that Docker's filter is to let the bridge's traffic leave by: those with routes, but no other networks of containers."""
+    """Return the interfaces that the host's filter is to let the bridge's traffic leave by: those with routes, but no other networks of containers."""
     if want.ip_forward is None and not want.masquerade:
-        return next((one.uplinks for one in have.docker_accepted if (one.family, one.bridge) == (family, want.name)), ())
+        return next((one.uplinks for one in have.firewall.accepted if (one.family, one.bridge) == (family, want.name)), ())
     if want.ip_forward is False:
         return ()
     links = have.namespace.links
-    routes = [route for route in have.namespace.routes if route.link in links and route.link != want.name]
+    # Every port of a bridge has a link-local route, and leads nowhere.
+    routes = [route for route in have.namespace.routes if route.link in links and route.link != want.name and not addresses.is_link_local(route.destination)]
     return tuple(sorted({route.link for route in routes if links[route.link].kind != "bridge" or route.is_default}))
 
 
@@ -105,9 +103,7 @@ def absent(name: str, have: BridgeHave, force: bool) -> list[Operation]:
     if have.publications:
         # What else was set for them goes with the bridge: its sysctl, its ports' hairpin mode.
         operations.append(ChangePublications(HOST, PublicationRules(), have.publications))
-    accepted = tuple(sorted(entry for entry in have.docker_accepted if entry.bridge == name))
-    if accepted:
-        operations.append(ChangeDockerUser(HOST, (), accepted))
+    operations += firewall.no_longer(name, have.firewall)
     if have.icc != have.icc.without(name):
         operations.append(ChangeIccRules(HOST, have.icc.without(name), have.icc))
     if have.birth_link:
@@ -127,6 +123,8 @@ def warnings(want: Bridge, have: BridgeHave, operations: list[Operation]) -> lis
     told = forwarding.warnings(operations)
     if want.masquerade and not _masqueraded(want, have, addresses_of(want, have)):
         told.append(f"bridge {want.name} has no address, so there is no subnet to masquerade; give addresses beside masquerade")
+    if want.ip_forward or want.masquerade:
+        told += firewall.warnings(want.name, have.firewall)
     return told
 
 

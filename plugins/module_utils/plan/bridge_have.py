@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from ..errors import Refused
 from ..model import addresses
 from ..model.bridge import FORWARD_DELAY, Bridge
-from ..model.docker_user import AcceptedBridge
+from ..model.firewall import Firewall
 from ..model.host import Link, Namespace
 from ..model.icc_rules import IccRules
 from ..model.masquerade import Masquerade
@@ -29,16 +29,14 @@ class BridgeHave:
     the main table. ``sysctls`` are the host's, named with slashes; those of a
     bridge that is still to be made are what it will inherit.
     ``unfit`` maps links that must not become ports to the reason.
-    ``docker_families`` are those in which a DOCKER-USER chain
-    exists, ``docker_accepted`` what it lets pass for us. ``publications`` are
+    ``firewall`` is what of forwarded traffic passes. ``publications`` are
     the published ports of the bridge, read where it is to go. ``icc`` is what
     our tables say of isolated bridges.
     """
 
     namespace: Namespace
     masquerades: frozenset[Masquerade] = frozenset()
-    docker_families: frozenset[str] = frozenset()
-    docker_accepted: frozenset[AcceptedBridge] = frozenset()
+    firewall: Firewall = Firewall()
     sysctls: Mapping[str, str] = field(default_factory=dict)
     unfit: Mapping[str, str] = field(default_factory=dict)
     vlan_filtering: bool = True

@@ -17,14 +17,14 @@ from typing import Any
 from ..errors import Refused
 from ..model import addresses
 from ..model.attachment import Target
-from ..model.docker_user import AcceptedBridge
+from ..model.firewall import Firewall
 from ..model.host import HOST, Namespace
 from ..model.icc_policy import ALLOW, DENY, IccPolicy, Link, Port
 from ..model.icc_rules import Flow, IccRules
-from . import forwarding
+from . import firewall, forwarding
 from .bridge import is_way_out
 from .icc_operations import AddProxyNeighbour, ChangeIccRules, ForgetNeighbour, RemoveProxyNeighbour
-from .operations import ChangeDockerUser, Operation, SetLink, SetSysctl
+from .operations import Operation, SetLink, SetSysctl
 
 # What a bridge needs for links, by family. The delays are those before the host answers for a container, at
 # random up to 0.8 s by default.
@@ -57,15 +57,16 @@ class IccHave:
     are on: this one, or another of ours. ``exposes`` the ports of its image (``None``: its engine does not say),
     ``labelled`` the containers that bear a label. ``owners`` says which
     container (as a place) holds an address, ``knows`` which neighbours each
-    of them has learned: link, address, MAC.
+    of them has learned: link, address, MAC. ``published`` is whether port_publish
+    has ports on a bridge that is not ours, which need the firewall's consent too.
     """
 
     namespace: Namespace
     rules: IccRules = field(default_factory=IccRules)
     sysctls: Mapping[str, str] = field(default_factory=dict)
     proxies: frozenset[str] = frozenset()
-    docker_families: frozenset[str] = frozenset()
-    docker_accepted: frozenset[AcceptedBridge] = frozenset()
+    firewall: Firewall = Firewall()
+    published: bool = False
     openvswitch: bool = False
     holds: Mapping[Target, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
     exposes: Mapping[Target, tuple[Port, ...] | None] = field(default_factory=dict)
@@ -111,7 +112,7 @@ def present(want: IccPolicy, have: IccHave) -> list[Operation]:
         operations += _isolate(want.bridge, have, False)
     operations += _forget(within, want.bridge, have)
     operations += _change(middle, final)
-    return operations + _docker(flows, want.bridge, have)
+    return operations + _firewall(flows, want.bridge, have)
 
 
 def absent(bridge: str, have: IccHave) -> list[Operation]:
@@ -251,8 +252,8 @@ def _check_between(source: _Reached, destination: _Reached, bridge: str, flows: 
     other = destination.bridge if source.bridge == bridge else source.bridge
     for family in sorted({flow.family for flow in flows}):
         version = addresses.IPV6 if family == "ip6" else addresses.IPV4
-        accepted = {entry.bridge for entry in have.docker_accepted if entry.family == family and entry.uplinks}
-        closed = [name for name in (bridge, other) if family in have.docker_families and name not in accepted]
+        accepted = {entry.bridge for entry in have.firewall.accepted if entry.family == family and entry.uplinks}
+        closed = [name for name in (bridge, other) if family in have.firewall.families and name not in accepted]
         if not _forwards(other, version, have):
             closed.append(other)
         if closed:
@@ -396,10 +397,10 @@ def _ends(flows: frozenset[Flow]) -> set[tuple[str, str]]:
     return {ends for flow in flows for ends in ((flow.source, flow.destination), (flow.destination, flow.source))}
 
 
-def _docker(flows: frozenset[Flow], bridge: str, have: IccHave) -> list[Operation]:
-    """Return what lets linked containers pass Docker's filter. A bridge of ours passes it all the time, see container_bridge."""
-    accepted = {entry.family: entry for entry in have.docker_accepted if entry.bridge == bridge}
-    wanted = {flow.family for flow in flows} & have.docker_families
-    missing = [AcceptedBridge(family, bridge) for family in sorted(wanted - accepted.keys())]
-    surplus = [accepted[family] for family in sorted(accepted.keys() - wanted) if not have.namespace.links[bridge].ours]
-    return [ChangeDockerUser(HOST, tuple(missing), tuple(surplus))] if missing or surplus else []
+def _firewall(flows: frozenset[Flow], bridge: str, have: IccHave) -> list[Operation]:
+    """Return what lets linked containers pass the host's firewall. A bridge of ours passes it all the time, see container_bridge."""
+    families = {flow.family for flow in flows}
+    operations = firewall.at_least(bridge, families, have.firewall)
+    if have.published or have.namespace.links[bridge].ours:
+        return operations
+    return operations + firewall.no_longer(bridge, have.firewall, families)

@@ -20,7 +20,7 @@ from ..model.route import Route
 from ..model.vlans import ranges
 
 if TYPE_CHECKING:
-    from ..model.docker_user import AcceptedBridge
+    from ..model.firewall import AcceptedBridge
     from ..model.icc_rules import IccRules
     from ..model.masquerade import Masquerade
     from ..model.ovs import OvsBridge, OvsPort
@@ -47,8 +47,11 @@ class Host(Protocol):
     def change_icc_rules(self, rules: IccRules) -> None:
         """Make the firewall hold these rules of isolated bridges, in one transaction."""
 
-    def change_docker_user(self, add: Collection[AcceptedBridge], remove: Collection[AcceptedBridge]) -> None:
-        """Change which bridges Docker's DOCKER-USER chain lets pass."""
+    def change_forward_filter(self, add: Collection[AcceptedBridge], remove: Collection[AcceptedBridge]) -> None:
+        """Change which bridges the host's iptables lets pass."""
+
+    def lend_zone(self, bridge: str, zone: str, lend: bool) -> None:
+        """Put a bridge into a zone of firewalld, or take it out."""
 
     def change_publications(self, add: PublicationRules, remove: PublicationRules, flows: Collection[Flow]) -> None:
         """Change published ports in one transaction, and end UDP flows that go another way."""
@@ -380,28 +383,6 @@ class ChangeMasquerades(Operation):
 
     def undo(self, host: Host) -> None:
         host.change_masquerades(self.remove, self.add)
-
-
-@dataclass(frozen=True)
-class ChangeDockerUser(Operation):
-    add: tuple[AcceptedBridge, ...]
-    remove: tuple[AcceptedBridge, ...]
-
-    def lines(self) -> list[str]:
-        return [f"no longer let {_accepted(one)} pass Docker's chain DOCKER-USER" for one in self.remove] + [
-            f"let {_accepted(one)} pass Docker's chain DOCKER-USER" for one in self.add
-        ]
-
-    def do(self, host: Host) -> None:
-        host.change_docker_user(self.add, self.remove)
-
-    def undo(self, host: Host) -> None:
-        host.change_docker_user(self.remove, self.add)
-
-
-def _accepted(one: AcceptedBridge) -> str:
-    ways = f" and from it to {', '.join(one.uplinks)}" if one.uplinks else ""
-    return f"{_FAMILY_NAMES[one.family]} traffic within {one.bridge}{ways}"
 
 
 @dataclass(frozen=True)

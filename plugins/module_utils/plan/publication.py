@@ -10,10 +10,11 @@ from typing import Any
 
 from ..errors import Refused
 from ..model import addresses
-from ..model.docker_user import AcceptedBridge
+from ..model.firewall import Firewall
 from ..model.host import HOST
 from ..model.publication import ANY, Hairpin, HostPort, Owner, Port, PublicationRules, Published
-from .operations import ChangeDockerUser, Operation, SetSysctl
+from . import firewall
+from .operations import Operation, SetSysctl
 from .publication_operations import ChangePublications, SetPortHairpin
 
 _FAMILIES = (addresses.IPV4, addresses.IPV6)
@@ -52,7 +53,8 @@ class PublicationHave:
     ``rules`` are those of all bridges; ``whole`` is false where chains or
     rules are missing. ``subnets`` are the bridge's. ``route_localnet`` is the
     bridge's sysctl. ``bridged_filter`` is whether the host's firewall sees what is
-    bridged (br_netfilter). ``taken`` says who else has a port of the host.
+    bridged (br_netfilter). ``linked`` is whether icc_policy has links across the
+    bridge, which need the firewall's consent too. ``taken`` says who else has a port of the host.
     """
 
     bridge: str
@@ -63,8 +65,8 @@ class PublicationHave:
     route_localnet: str | None = None
     bridged_filter: bool = False
     ports: tuple[PortSeen, ...] = ()
-    docker_families: frozenset[str] = frozenset()
-    docker_accepted: frozenset[AcceptedBridge] = frozenset()
+    firewall: Firewall = Firewall()
+    linked: bool = False
     reserved: frozenset[int] = frozenset()
     taken: Callable[[HostPort], str] = _nobody
 
@@ -246,7 +248,7 @@ def _converge(have: PublicationHave, wanted: PublicationRules) -> list[Operation
         operations.append(ChangePublications(HOST, add, remove, not have.whole))
     if wanted.loopback and have.route_localnet == "0":
         operations.append(SetSysctl(HOST, name, "1", "0"))
-    return operations + _hairpin_operations(have, wanted) + _docker_operations(have, wanted)
+    return operations + _hairpin_operations(have, wanted) + _firewall_operations(have, wanted)
 
 
 def _hairpin_operations(have: PublicationHave, wanted: PublicationRules) -> list[Operation]:
@@ -261,14 +263,12 @@ def _hairpin_operations(have: PublicationHave, wanted: PublicationRules) -> list
     return operations
 
 
-def _docker_operations(have: PublicationHave, wanted: PublicationRules) -> list[Operation]:
-    """On a bridge of ours container_bridge has Docker let it pass; on another it goes with the last publication."""
-    mine = {one for one in have.docker_accepted if one.bridge == have.bridge}
+def _firewall_operations(have: PublicationHave, wanted: PublicationRules) -> list[Operation]:
+    """On a bridge of ours container_bridge has the host's firewall let it pass; on another it goes with the last that needs it."""
     if wanted.published:
-        missing = {AcceptedBridge(family, have.bridge) for family in have.docker_families - {one.family for one in mine}}
-        return [ChangeDockerUser(HOST, tuple(sorted(missing)), ())] if missing else []
-    if mine and not have.bridge_ours and have.ours.published:
-        return [ChangeDockerUser(HOST, (), tuple(sorted(mine)))]
+        return firewall.at_least(have.bridge, ("ip", "ip6"), have.firewall)
+    if not have.bridge_ours and not have.linked and have.ours.published:
+        return firewall.no_longer(have.bridge, have.firewall)
     return []
 
 

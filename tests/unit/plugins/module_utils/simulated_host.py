@@ -13,7 +13,7 @@ from unittest import mock
 from ansible_collections.pipefitter.container_network.plugins.module_utils.errors import PipefitterError
 from ansible_collections.pipefitter.container_network.plugins.module_utils.host.rtnetlink import KernelError
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model import names
-from ansible_collections.pipefitter.container_network.plugins.module_utils.model.docker_user import AcceptedBridge
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.firewall import AcceptedBridge, Firewall
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.host import HOST, MARK, Link
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.icc_rules import IccRules
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.masquerade import Masquerade
@@ -31,8 +31,7 @@ class SimulatedHost:
         self.places: dict[str, SimNamespace] = {HOST: self.kernel.host}
         self.masqueraded: set[Masquerade] = set()
         self.icc_rules = IccRules()
-        self.docker_families: frozenset[str] = frozenset()
-        self.docker_accepted: set[AcceptedBridge] = set()
+        self.firewall = Firewall()
         self.ovs_bridges: dict[str, str] = {}
         self.ovs_ports: dict[str, OvsPort] = {}
         self.kernel.ovs_ports = self.ovs_ports  # type: ignore[assignment]
@@ -41,7 +40,7 @@ class SimulatedHost:
         self.masquerades = SimpleNamespace(in_effect=lambda needed=True: frozenset(self.masqueraded))
         self.publications = SimpleNamespace(read=lambda needed=True: (PublicationRules(), True))
         self.icc = SimpleNamespace(isolated_bridges=lambda: self.icc_rules.off, read=lambda: self.icc_rules)
-        self.docker_user = SimpleNamespace(accepted_bridges=lambda: (self.docker_families, frozenset(self.docker_accepted)))
+        self.read_firewall = lambda: self.firewall
         self.ovsdb = SimpleNamespace(available=lambda: bool(self.ovs_bridges), read=lambda: (self._shown_ovs_bridges(), dict(self.ovs_ports)))
 
     def start(self, place: str) -> SimNamespace:
@@ -79,10 +78,27 @@ class SimulatedHost:
         self.kernel.request()
         self.icc_rules = IccRules() if rules.empty else replace(rules, intact=True)
 
-    def change_docker_user(self, add: Collection[AcceptedBridge], remove: Collection[AcceptedBridge]) -> None:
+    def change_forward_filter(self, add: Collection[AcceptedBridge], remove: Collection[AcceptedBridge]) -> None:
         self.kernel.request()
-        assert not set(add) & self.docker_accepted and set(remove) <= self.docker_accepted, "a plan knows what is there"
-        self.docker_accepted = (self.docker_accepted - set(remove)) | set(add)
+        seen = self.firewall
+        assert not (set(add) - set(remove)) & seen.accepted and set(remove) <= seen.accepted | seen.remains, "a plan knows what is there"
+        assert {one.family for one in add} <= seen.families
+        changed = {(one.family, one.bridge) for one in (*add, *remove)}
+        remains = frozenset(one for one in seen.remains if (one.family, one.bridge) not in changed)
+        self.firewall = replace(seen, accepted=seen.accepted - set(remove) | set(add), remains=remains)
+
+    def lend_zone(self, bridge: str, zone: str, lend: bool) -> None:
+        self.kernel.request()
+        seen = replace(self.firewall, forgotten=self.firewall.forgotten - {bridge})
+        if not lend and bridge in self.firewall.forgotten:
+            self.firewall = seen
+            return
+        assert seen.zone(bridge) == ("" if lend else zone), "a plan knows what is there"
+        zones = tuple(pair for pair in seen.zones or () if pair[0] != bridge)
+        if lend:
+            self.firewall = replace(seen, zones=(*zones, (bridge, zone)), lent=seen.lent | {bridge})
+        else:
+            self.firewall = replace(seen, zones=zones, lent=seen.lent - {bridge})
 
     def change_ovs_ports(
         self,
@@ -152,7 +168,8 @@ class SimulatedHost:
         links = self.kernel.host.links
         picture: dict[str, object] = {
             "masquerades": set(self.masqueraded),
-            "docker": set(self.docker_accepted),
+            "firewall": set(self.firewall.accepted | self.firewall.remains),
+            "zones": set(self.firewall.zones or ()),
             "icc": self.icc_rules,
             "ovs": {name: port for name, port in self.ovs_ports.items() if name in links and not self._is_trash(links[name])},
         }

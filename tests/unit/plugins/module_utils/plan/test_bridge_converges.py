@@ -11,7 +11,6 @@ from unittest import mock
 from ansible_collections.pipefitter.container_network.plugins.module_utils.errors import InvalidOption
 from ansible_collections.pipefitter.container_network.plugins.module_utils.kinds import bridge as kind
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model import bridge, names
-from ansible_collections.pipefitter.container_network.plugins.module_utils.model.docker_user import AcceptedBridge
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.host import MARK
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.masquerade import Masquerade
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.route import Route
@@ -23,6 +22,7 @@ from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_
     settles,
     takes_back,
 )
+from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.firewalls import firewalls
 from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.simulated_host import SimulatedHost
 from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.simulated_kernel import SimKernel, SimNamespace
 from hypothesis import assume, given
@@ -99,9 +99,7 @@ def hosts(draw: st.DrawFn, states: Sequence[str] = ("none", "interrupted", "fore
     for name in OWN_SYSCTLS[: 2 if NAME in ns.links and any(":" in a for a in ns.links[NAME].addresses) else 3]:
         if NAME in ns.links:
             ns.write_sysctl(name, draw(st.sampled_from("001")))
-    host.docker_families = frozenset(draw(st.sets(st.sampled_from(["ip", "ip6"]))))
-    accepted = [AcceptedBridge(family, name) for family in ("ip", "ip6") for name in (NAME, "br1")]
-    host.docker_accepted = draw(st.sets(st.sampled_from(accepted)))
+    host.firewall = draw(firewalls((NAME, "br1")))
     masquerades = [Masquerade(NAME, "192.168.5.0/24"), Masquerade(NAME, "10.0.0.0/8"), Masquerade("br1", "10.1.0.0/24")]
     host.masqueraded = draw(st.sets(st.sampled_from(masquerades)))
     return host
@@ -179,7 +177,8 @@ def of_others(host: SimulatedHost, want: bridge.Bridge | None) -> Any:
     for name in ("sysctls", "defaults"):
         del here[name]
     picture["masquerades"] = {nat for nat in picture["masquerades"] if nat.bridge != NAME}
-    picture["docker"] = {one for one in picture["docker"] if one.bridge != NAME}
+    picture["firewall"] = {one for one in picture["firewall"] if one.bridge != NAME}
+    picture["zones"] = {(name, zone) for name, zone in picture["zones"] if name != NAME}
     if bridge_link and want and bridge_link["alias"] != MARK:
         # Another tool's bridge keeps its name tag and, where nobody takes it down, its addresses and ports.
         picture["foreign"] = bridge_link["alias"]
@@ -229,11 +228,14 @@ def test_addresses_of_another_tools_bridge_stay(host, want):
 @given(hosts(), booleans)
 def test_absent_leaves_nothing_of_ours_and_all_of_others(host, force):
     before = of_others(host, None)
+    zone = host.firewall.zone(NAME)
+    lent = NAME in host.firewall.lent
     if settles(removed(host, force)):
         links = host.kernel.host.links
         assert NAME not in links and names.derived_name("pfb", NAME) not in links
         assert not any(nat.bridge == NAME for nat in host.masqueraded)
-        assert not any(one.bridge == NAME for one in host.docker_accepted)
+        assert not host.firewall.traces(NAME) and NAME not in host.firewall.lent | host.firewall.forgotten
+        assert host.firewall.zone(NAME) == ("" if lent else zone), "what the administrator put into a zone stays there"
         same(before, of_others(host, None))
     else:
         assert host.kernel.host.links[NAME].alias != MARK and not force

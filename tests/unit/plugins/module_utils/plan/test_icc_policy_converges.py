@@ -14,7 +14,7 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.kinds
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model import icc_policy
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.attachment import Target
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.bridge import Bridge
-from ansible_collections.pipefitter.container_network.plugins.module_utils.model.docker_user import AcceptedBridge
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.firewall import AcceptedBridge, Firewall
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.host import MARK
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.icc_policy import IccPolicy, Port
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.icc_rules import Flow, IccRules
@@ -29,6 +29,7 @@ from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_
     same,
     takes_back,
 )
+from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.firewalls import firewalls
 from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.simulated_host import SimulatedHost
 from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.simulated_kernel import SimKernel
 from hypothesis import given
@@ -101,10 +102,11 @@ def hosts(draw: st.DrawFn) -> SimulatedHost:
         ns.links[NAME].sysctls[name] = draw(st.sampled_from("01"))
     ns.write_sysctl("net/ipv6/conf/all/forwarding", draw(st.sampled_from("01")))
     ns.links[NAME].proxies = draw(st.sets(st.sampled_from(["fd00:5::10", "fd00:5::99"])))
-    host.docker_families = frozenset(draw(st.sets(st.sampled_from(["ip", "ip6"]))))
-    host.docker_accepted = draw(st.sets(st.sampled_from([AcceptedBridge(family, name) for family in ("ip", "ip6") for name in (NAME, "br1")])))
+    host.firewall = draw(firewalls((NAME, ELSEWHERE)))
     if fit:  # forwarding to other interfaces, as ip_forward has it
-        host.docker_accepted = {AcceptedBridge(family, name, ("eth0",)) for family in host.docker_families for name in (NAME, ELSEWHERE)}
+        accepted = frozenset(AcceptedBridge(family, name, ("eth0",)) for family in host.firewall.families for name in (NAME, ELSEWHERE))
+        zones = tuple((name, "trusted") for name in (NAME, ELSEWHERE)) if host.firewall.zones is not None else None
+        host.firewall = Firewall(host.firewall.families, accepted, zones=zones)
     host.icc_rules = draw(rules())
     return host
 
@@ -193,7 +195,8 @@ def test_the_way_back_leads_to_where_it_began(host, want):
     if switched:  # of the host's own switch only an error is taken back
         return
     if host.kernel.host.links[NAME].alias == MARK:
-        before["docker"] = after["docker"] = None  # a bridge of ours passes Docker's filter anyhow
+        for part in ("firewall", "zones"):
+            before[part] = after[part] = None  # a bridge of ours passes the host's firewall anyhow
     same(before, after)
 
 

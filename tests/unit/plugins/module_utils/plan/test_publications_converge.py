@@ -8,10 +8,11 @@ from dataclasses import replace
 
 import pytest
 from ansible_collections.pipefitter.container_network.plugins.module_utils.errors import Refused
-from ansible_collections.pipefitter.container_network.plugins.module_utils.model.docker_user import AcceptedBridge
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.firewall import AcceptedBridge, Firewall
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.publication import HostPort, Port, PublicationRules, owner
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import publication as plan
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan.publication import PortSeen, PublicationHave, Wanted
+from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.firewalls import firewalls
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -59,25 +60,41 @@ class _Host:
     def set_port_hairpin(self, port, on):
         self.have = replace(self.have, ports=tuple(replace(one, hairpin=on) if one.name == port else one for one in self.have.ports))
 
-    def change_docker_user(self, add, remove):
-        self.have = replace(self.have, docker_accepted=(self.have.docker_accepted | set(add)) - set(remove))
+    def change_forward_filter(self, add, remove):
+        seen = self.have.firewall
+        accepted = (seen.accepted | set(add)) - set(remove)
+        named = {(one.family, one.bridge) for one in (*add, *remove)}
+        remains = frozenset(one for one in seen.remains if (one.family, one.bridge) not in named)
+        self.have = replace(self.have, firewall=replace(seen, accepted=accepted, remains=remains))
+
+    def lend_zone(self, bridge, zone, lend):
+        seen = self.have.firewall
+        if not lend and bridge in seen.forgotten:
+            self.have = replace(self.have, firewall=replace(seen, forgotten=seen.forgotten - {bridge}))
+            return
+        assert seen.zone(bridge) == ("" if lend else zone)
+        lent = seen.lent | {bridge} if lend else seen.lent - {bridge}
+        zones = tuple(pair for pair in seen.zones if pair[0] != bridge) + (((bridge, zone),) if lend else ())
+        self.have = replace(self.have, firewall=replace(seen, zones=zones, lent=lent))
 
 
 _haves = st.builds(
-    lambda ours, localnet, filtered, families, hairpins, taken: PublicationHave(
+    lambda ours, localnet, filtered, firewall, linked, hairpins, taken: PublicationHave(
         "br0",
         bridge_ours=ours,
         subnets=("192.168.5.0/24", "fd00:5::/64"),
         route_localnet=localnet,
         bridged_filter=filtered,
         ports=tuple(PortSeen(f"pf{number}", whose, on) for number, (whose, on) in enumerate(zip(_OWNERS, hairpins))),
-        docker_families=families,
+        firewall=firewall,
+        linked=linked,
         taken=lambda host: "a process" if host.port in taken else "",
     ),
     st.booleans(),
     st.sampled_from(["0", "1"]),
     st.booleans(),
-    st.frozensets(st.sampled_from(["ip", "ip6"])),
+    firewalls(("br0", "br1")).map(lambda one: replace(one, remains=frozenset(), forgotten=frozenset())),
+    st.booleans(),
     st.lists(st.booleans(), min_size=3, max_size=3),
     st.frozensets(st.integers(8000, 8010), max_size=2),
 )
@@ -121,13 +138,15 @@ def test_a_plan_leaves_nothing_to_plan_and_its_way_back_leads_back(have, before,
     assert not any(port.hairpin for port in host.have.ports)
 
 
-def test_dockers_chain_keeps_what_is_another_modules():
+@pytest.mark.parametrize(("ours", "linked", "stays"), [(True, False, True), (False, True, True), (False, False, False)])
+def test_the_firewall_keeps_what_another_module_needs(ours, linked, stays):
     accepted = frozenset({AcceptedBridge("ip", "br0")})
-    have = PublicationHave("br0", bridge_ours=True, docker_families=frozenset({"ip"}), docker_accepted=accepted)
-    host = _Host(have)
-    _carry_out(plan.present([Wanted(_OWNERS[0], (Port("", 80, 80, 80, "tcp"),), {4: "192.168.5.11"})], have, True, False), host)
+    firewall = Firewall(frozenset({"ip"}), accepted, zones=(("br0", "trusted"),), lent=frozenset({"br0"}))
+    host = _Host(PublicationHave("br0", bridge_ours=ours, firewall=firewall, linked=linked))
+    _carry_out(plan.present([Wanted(_OWNERS[0], (Port("", 80, 80, 80, "tcp"),), {4: "192.168.5.11"})], host.have, True, False), host)
+    assert host.have.firewall == firewall
     _carry_out(plan.absent(None, host.have), host)
-    assert host.have.docker_accepted == accepted
+    assert host.have.firewall == (firewall if stays else Firewall(frozenset({"ip"}), zones=()))
 
 
 def test_other_bridges_are_in_the_way_and_left_alone():

@@ -8,15 +8,27 @@ import subprocess
 
 import pytest
 from ansible_collections.pipefitter.container_network.plugins.module_utils.errors import MissingFeature, PipefitterError
-from ansible_collections.pipefitter.container_network.plugins.module_utils.host import docker_user
-from ansible_collections.pipefitter.container_network.plugins.module_utils.host.docker_user import DockerUser
+from ansible_collections.pipefitter.container_network.plugins.module_utils.host import forward_filter
+from ansible_collections.pipefitter.container_network.plugins.module_utils.host.forward_filter import ForwardFilter
 
-SAVED = ":DOCKER-USER - [0:0]\n:PIPEFITTER - [0:0]\n-A DOCKER-USER -j PIPEFITTER\n-A PIPEFITTER -i br0 -o br0 -j ACCEPT\n"
+SAVED = """\
+:FORWARD DROP [0:0]
+:DOCKER-USER - [0:0]
+:PIPEFITTER - [0:0]
+-A FORWARD -j DOCKER-USER
+-A DOCKER-USER -j PIPEFITTER
+-A PIPEFITTER -i br0 -o br0 -j ACCEPT
+"""
+
+
+def shown():
+    seen = ForwardFilter().read()
+    return seen.families, seen.accepted
 
 
 def docker_in(monkeypatch, kind):
-    monkeypatch.setattr(docker_user, "_nft_has_hook", lambda family: (family, kind) == ("ip", "nft"))
-    monkeypatch.setattr(docker_user, "_legacy_in_use", lambda family: (family, kind) == ("ip", "legacy"))
+    monkeypatch.setattr(forward_filter, "_nft_in_use", lambda family: (family, kind) == ("ip", "nft"))
+    monkeypatch.setattr(forward_filter, "_legacy_in_use", lambda family: (family, kind) == ("ip", "legacy"))
 
 
 @pytest.fixture(name="tried")
@@ -37,14 +49,14 @@ def fixture_tried(monkeypatch):
 def test_a_host_without_the_program_of_the_kind_that_docker_used(monkeypatch, tried):
     docker_in(monkeypatch, "nft")
     with pytest.raises(MissingFeature, match="iptables-nft-save .* install the package iptables"):
-        DockerUser().accepted_bridges()
+        ForwardFilter().read()
     assert tried == ["iptables-nft-save"], "the plain name may be the other kind"
 
 
 def test_an_iptables_from_before_there_were_two_kinds(monkeypatch, tried):
     docker_in(monkeypatch, "legacy")
     # One of the two rules of br0 is missing, so it is not accepted.
-    assert DockerUser().accepted_bridges() == ({"ip"}, frozenset())
+    assert shown() == ({"ip"}, frozenset())
     assert tried == ["iptables-legacy-save", "iptables-save"]
 
 
@@ -53,4 +65,4 @@ def test_the_reason_of_a_failure_is_not_the_warning_in_front_of_it(monkeypatch):
     stderr = "# Warning: iptables-legacy tables present\niptables-nft-save: no such luck\n"
     monkeypatch.setattr(subprocess, "run", lambda argv, **_options: subprocess.CompletedProcess(argv, 1, "", stderr))
     with pytest.raises(PipefitterError, match="needs: iptables-nft-save: no such luck$"):
-        DockerUser().accepted_bridges()
+        ForwardFilter().read()

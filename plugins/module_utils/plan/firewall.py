@@ -1,0 +1,123 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: BSD-2-Clause
+"""Letting traffic of bridges pass the host's own firewall, whichever it is. Pure. Private to the collection."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from ..model.firewall import AcceptedBridge, Firewall
+from ..model.host import HOST
+from .operations import Host, Operation
+
+FIREWALLD_ZONE = "trusted"
+"""The zone of firewalld that accepts all, among those that it comes with (firewalld.zones(5))."""
+
+_FAMILY_NAMES = {"ip": "IPv4", "ip6": "IPv6"}
+
+
+@dataclass(frozen=True)
+class ChangeForwardFilter(Operation):
+    """``remains`` are rules that were there without effect, and that ``add`` takes over."""
+
+    add: tuple[AcceptedBridge, ...]
+    remove: tuple[AcceptedBridge, ...]
+    remains: tuple[AcceptedBridge, ...] = ()
+
+    def lines(self) -> list[str]:
+        return [f"no longer let {_accepted(one)} pass the host's iptables filter" for one in self.remove] + [
+            f"let {_accepted(one)} pass the host's iptables filter" for one in self.add
+        ]
+
+    def do(self, host: Host) -> None:
+        host.change_forward_filter(self.add, self.remove)
+
+    def undo(self, host: Host) -> None:
+        host.change_forward_filter((*self.remove, *self.remains), self.add)
+
+
+def _accepted(one: AcceptedBridge) -> str:
+    ways = f" and from it to {', '.join(one.uplinks)}" if one.uplinks else ""
+    return f"{_FAMILY_NAMES[one.family]} traffic within {one.bridge}{ways}"
+
+
+@dataclass(frozen=True)
+class LendZone(Operation):
+    """Until firewalld is restarted, or the bridge taken out."""
+
+    bridge: str
+    lend: bool
+
+    def what(self) -> str:
+        if self.lend:
+            return f"put {self.bridge} into firewalld's zone {FIREWALLD_ZONE}, at runtime"
+        return f"take {self.bridge} out of firewalld's zone {FIREWALLD_ZONE}"
+
+    def do(self, host: Host) -> None:
+        host.lend_zone(self.bridge, FIREWALLD_ZONE, self.lend)
+
+    def undo(self, host: Host) -> None:
+        host.lend_zone(self.bridge, FIREWALLD_ZONE, not self.lend)
+
+
+@dataclass(frozen=True)
+class ForgetZone(Operation):
+    bridge: str
+
+    def what(self) -> str:
+        return f"forget that {self.bridge} was in a zone of firewalld, which does not know it any more"
+
+    def do(self, host: Host) -> None:
+        host.lend_zone(self.bridge, FIREWALLD_ZONE, False)
+
+    def undo(self, host: Host) -> None:
+        pass  # it was of no use
+
+
+def exactly(bridge: str, accepted: Collection[AcceptedBridge], firewall: Firewall) -> list[Operation]:
+    """Return what has the firewall accept just this of a bridge."""
+    shown, wanted = firewall.of_bridge(bridge), frozenset(accepted)
+    return _change(wanted - shown, shown - wanted, firewall) + _lend(bridge, firewall)
+
+
+def at_least(bridge: str, families: Collection[str], firewall: Firewall) -> list[Operation]:
+    """Return what has the firewall let a bridge pass in ``families``, as it may do already."""
+    missing = set(families) & firewall.families - {one.family for one in firewall.of_bridge(bridge)}
+    return _change({AcceptedBridge(family, bridge) for family in missing}, (), firewall) + (_lend(bridge, firewall) if families else [])
+
+
+def no_longer(bridge: str, firewall: Firewall, families: Collection[str] = ()) -> list[Operation]:
+    """Return what takes away all that lets a bridge pass, but for ``families``."""
+    operations = _change((), {one for one in firewall.traces(bridge) if one.family not in families}, firewall)
+    if bridge in firewall.lent and not families:
+        operations.append(LendZone(HOST, bridge, False))
+    if bridge in firewall.forgotten and not families:
+        operations.append(ForgetZone(HOST, bridge))
+    return operations
+
+
+def _change(add: Collection[AcceptedBridge], remove: Collection[AcceptedBridge], firewall: Firewall) -> list[Operation]:
+    if not add and not remove:
+        return []
+    taken_over = {(one.family, one.bridge) for one in add}
+    remains = (one for one in firewall.remains if (one.family, one.bridge) in taken_over)
+    return [ChangeForwardFilter(HOST, tuple(sorted(add)), tuple(sorted(remove)), tuple(sorted(remains)))]
+
+
+def _lend(bridge: str, firewall: Firewall) -> list[Operation]:
+    """An interface that is in a zone is there by somebody's decision."""
+    return [LendZone(HOST, bridge, True)] if firewall.zone(bridge) == "" else []
+
+
+def warnings(bridge: str, firewall: Firewall) -> list[str]:
+    """Return a warning for chains that keep a bridge's traffic from passing, and that only their owner can change."""
+    if not firewall.barriers:
+        return []
+    several = len(firewall.barriers) > 1
+    names = ", ".join(str(one) for one in sorted(firewall.barriers))
+    return [
+        f"the nftables chain{'s' if several else ''} {names} drop{'' if several else 's'} forwarded traffic (policy drop) and may keep back that of {bridge}; "
+        f'this collection does not change chains of others: let traffic pass there, such as by the rules `iifname "{bridge}" accept` and '
+        f'`oifname "{bridge}" ct state established,related accept`, and `ct status dnat accept` for published ports'
+    ]

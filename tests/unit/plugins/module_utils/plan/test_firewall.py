@@ -1,0 +1,47 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Passing the host's firewall: who is let out by which interfaces, and what is said of chains that can't be passed."""
+
+from __future__ import annotations
+
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.bridge import Bridge
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.firewall import AcceptedBridge, DroppingChain, Firewall
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.host import MARK, Link, Namespace
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.route import Route
+from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import bridge as plan
+from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import firewall
+from ansible_collections.pipefitter.container_network.plugins.module_utils.plan.bridge_have import BridgeHave
+from ansible_collections.pipefitter.container_network.plugins.module_utils.plan.firewall import ChangeForwardFilter
+
+IPTABLES = frozenset({"ip"})
+
+
+def test_a_bridge_is_let_out_by_interfaces_that_lead_somewhere():
+    """Not by a port of another bridge, whose only route is the link-local one that each interface has."""
+    kinds = {"br0": "bridge", "docker0": "bridge", "eth0": "", "veth1": "veth", "wan": "bridge"}
+    links = {
+        name: Link(index, name, kind, "02:00:00:00:00:05", 1500, True, True, alias=MARK if name == "br0" else "")
+        for index, (name, kind) in enumerate(kinds.items(), 1)
+    }
+    routes = (
+        Route("10.0.0.0/8", None, "eth0", 0),
+        Route("172.17.0.0/16", None, "docker0", 0),
+        Route("fe80::/64", None, "veth1", 0),
+        Route("0.0.0.0/0", "192.0.2.1", "wan", 0),
+    )
+    have = BridgeHave(Namespace(links, routes=routes), firewall=Firewall(IPTABLES))
+    (change,) = [one for one in plan.present(Bridge("br0", masquerade=True), have) if isinstance(one, ChangeForwardFilter)]
+    assert change.add == (AcceptedBridge("ip", "br0", ("eth0", "wan")),)
+
+
+def test_what_is_accepted_with_more_than_is_needed_stays():
+    accepted = frozenset({AcceptedBridge("ip", "br0", ("eth0",))})
+    assert firewall.at_least("br0", ("ip", "ip6"), Firewall(IPTABLES, accepted)) == []
+    assert firewall.at_least("br0", (), Firewall(IPTABLES, zones=())) == []
+
+
+def test_all_chains_that_can_not_be_passed_are_in_one_warning():
+    chains = frozenset({DroppingChain("inet", "mine", "forward"), DroppingChain("ip6", "site", "fwd")})
+    (said,) = firewall.warnings("br0", Firewall(barriers=chains))
+    assert said.startswith("the nftables chains inet mine forward, ip6 site fwd drop forwarded traffic (policy drop) and may keep back that of br0;")
+    assert firewall.warnings("br0", Firewall(families=IPTABLES)) == []
