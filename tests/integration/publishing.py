@@ -68,10 +68,13 @@ BRIDGE = {4: "192.168.5.1", 6: "fd00:5::1"}
 class Net:
     """A host with the bridge br0 and namespaces on it, web1 (.11), web2 (.12) and so on, and a server in each."""
 
-    def __init__(self, host, *names, forward=True, bridge="br0", subnet=5):
+    def __init__(self, host, *names, forward=True, bridge="br0", subnet=5, made=False):
+        """With ``made`` the bridge is there."""
         self.host = host
+        self.bridge = bridge
         self._servers = []
-        host.module("container_bridge", name=bridge, addresses=[f"192.168.{subnet}.1/24", f"fd00:{subnet}::1/64"], ip_forward=forward)
+        if not made:
+            host.module("container_bridge", name=bridge, addresses=[f"192.168.{subnet}.1/24", f"fd00:{subnet}::1/64"], ip_forward=forward)
         make_namespaces(host, *names)
         attachments = [
             {

@@ -205,16 +205,8 @@ def test_egress_and_host_access_are_denied_apart(hosta, lan, lab_name, listeners
         hosta.run("iptables", "-P", "FORWARD", "DROP")
 
 
-@pytest.fixture
-def open_host(hosta):
-    """A host whose Docker does not keep bridges apart by itself."""
-    hosta.run("iptables", "-P", "FORWARD", "ACCEPT")
-    yield hosta
-    hosta.run("iptables", "-P", "FORWARD", "DROP")
-
-
-def test_bridges_are_kept_apart_from_an_isolated_one(open_host):
-    hosta = open_host
+def test_bridges_are_kept_apart_from_an_isolated_one(hosta):
+    hosta = hosta
     wire(hosta, "web1", ip_forward=True)
     hosta.module("container_bridge", name="br1", addresses=["192.168.6.1/24"], ip_forward=True)
     make_namespaces(hosta, "far")

@@ -6,18 +6,9 @@ from __future__ import annotations
 
 import pytest
 from publishing import HOST, LAN, Net, publish, publish_thoroughly
-from wiring import assert_same, everything, make_namespaces, make_ovs_bridge
+from wiring import assert_same, everything, make_ovs_bridge
 
-GATEWAYS = {"gateway": "192.168.5.1", "gateway6": "fd00:5::1"}
 FORWARDING = ("net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding")
-
-
-def attach_two(host, bridge):
-    attachments = [
-        {"netns": name, "bridge": bridge, "addresses": [f"192.168.5.{number}/24", f"fd00:5::{number}/64"], **GATEWAYS}
-        for name, number in (("web1", 11), ("web2", 12))
-    ]
-    host.module("veth_attach", attachments=attachments)
 
 
 @pytest.fixture(name="net", params=["ours", "linux", "ovs"])
@@ -33,10 +24,7 @@ def fixture_net(hosta, request):
         make_ovs_bridge(hosta, bridge)
     for address in ("192.168.5.1/24", "fd00:5::1/64"):
         hosta.run("ip", "addr", "add", address, "dev", bridge, "nodad")
-    make_namespaces(hosta, "web1", "web2")
-    attach_two(hosta, bridge)
-    net = Net.__new__(Net)
-    net.host, net.bridge, net._servers = hosta, bridge, []
+    net = Net(hosta, "web1", "web2", bridge=bridge, made=True)
     for name in ("web1", "web2"):
         net.serve(name, "80", "53/udp")
     yield net
