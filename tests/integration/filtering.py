@@ -8,7 +8,6 @@ import contextlib
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
-from icc_lab import settle
 from lab_hosts import LAB
 from publishing import HOST, LAN, SERVER, Net, publish, ruleset
 from wiring import assert_same, everything
@@ -50,7 +49,6 @@ class Walled:
         self.links = {"bridge": "br0", "icc": False, "links": [LINK]}
         publish(host, **self.publishes)
         host.module("icc_policy", **self.links)
-        settle(host)
 
     def passes(self):
         """Return what arrives, each by itself and in both families."""

@@ -127,7 +127,7 @@ def test_a_bridge_of_another_tool_is_in_the_zone_while_something_is_published(fi
 
 def test_a_host_whose_firewalld_was_stopped(firewalld):
     bridge(firewalld)
-    pid = firewalld.run("sh", "-c", "for one in /proc/[0-9]*; do grep -qs firewalld $one/cmdline && basename $one; done; true").stdout.split()[0]
+    pid = firewalld.run("sh", "-c", "for one in /proc/[0-9]*; do grep -qs bin/[f]irewalld $one/cmdline && basename $one; done; true").stdout.split()[0]
     firewalld.run("kill", pid)
     _until(lambda: "not running" in firewalld.run("firewall-cmd", "--state", check=False).stderr)
     assert bridge(firewalld)["changed"] is False

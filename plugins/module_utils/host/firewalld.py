@@ -17,8 +17,9 @@ from __future__ import annotations
 
 import os
 
-from ..errors import PipefitterError, Refused
-from .dbus import Bus, CallFailed, NoBus
+from ..errors import MissingFeature, PipefitterError, Refused
+from . import dbus
+from .nfnetlink import table_exists
 
 _SERVICE = "org.fedoraproject.FirewallD1"
 _PATH = "/org/fedoraproject/FirewallD1"
@@ -48,13 +49,11 @@ class Firewalld:
     @staticmethod
     def _active() -> tuple[dict[str, dict[str, list[str]]] | None, str]:
         """Return the zones that have members, and the name of firewalld on the bus."""
-        try:
-            with Bus() as bus:
-                if not bus.has(_SERVICE):
-                    return None, ""
-                return bus.call(_SERVICE, _PATH, _ZONE, "getActiveZones")[0], bus.owner(_SERVICE)
-        except NoBus:
+        # Without a process for the many hosts that don't have it. With iptables as its backend it is seen to there.
+        if not _has_rules():
             return None, ""
+        owner = dbus.owner(_SERVICE)
+        return (dbus.call(_SERVICE, _PATH, _ZONE, "getActiveZones")[0], owner) if owner else (None, "")
 
     def lend(self, bridge: str, zone: str) -> None:
         """Put a bridge into a zone.
@@ -63,16 +62,15 @@ class Firewalld:
         :raises PipefitterError: firewalld does not do it.
         """
         noted = _noted()
+        # First the note: a run that is killed in between must not leave a bridge that nobody takes out.
+        _note({**noted, bridge: (zone, dbus.owner(_SERVICE))})
         try:
-            with Bus() as bus:
-                # First the note: a run that is killed in between must not leave a bridge that nobody takes out.
-                _note({**noted, bridge: (zone, bus.owner(_SERVICE))})
-                bus.call(_SERVICE, _PATH, _ZONE, "addInterface", zone, bridge)
-        except PipefitterError as error:
-            if isinstance(error, CallFailed) and error.said.startswith("ZONE_ALREADY_SET"):
+            dbus.call(_SERVICE, _PATH, _ZONE, "addInterface", zone, bridge)
+        except dbus.CallFailed as error:
+            if error.said.startswith("ZONE_ALREADY_SET"):
                 return
             _note(noted)
-            if isinstance(error, CallFailed) and error.said.startswith("ZONE_CONFLICT"):
+            if error.said.startswith("ZONE_CONFLICT"):
                 raise Refused(f"{bridge} was to be put into firewalld's zone {zone} and has been put into another one meanwhile; run this again") from None
             raise
 
@@ -80,17 +78,21 @@ class Firewalld:
         """Take a bridge out of the zone into which it was put; it may be out already, or firewalld be gone."""
         noted = _noted()
         _zone, owner = noted.pop(bridge, ("", ""))
-        try:
-            with Bus() as bus:
-                # A firewalld that was restarted since has it there by somebody else's hand.
-                if bus.has(_SERVICE) and bus.owner(_SERVICE) == owner:
-                    bus.call(_SERVICE, _PATH, _ZONE, "removeInterface", zone, bridge)
-        except NoBus:
-            pass
-        except CallFailed as error:
-            if not error.said.startswith(("UNKNOWN_INTERFACE", "NOT_ENABLED", "ZONE_CONFLICT")):
-                raise
+        # A firewalld that was restarted since has it there by somebody else's hand.
+        if owner and _has_rules() and dbus.owner(_SERVICE) == owner:
+            try:
+                dbus.call(_SERVICE, _PATH, _ZONE, "removeInterface", zone, bridge)
+            except dbus.CallFailed as error:
+                if not error.said.startswith(("UNKNOWN_INTERFACE", "NOT_ENABLED", "ZONE_CONFLICT")):
+                    raise
         _note(noted)
+
+
+def _has_rules() -> bool:
+    try:
+        return table_exists("inet", "firewalld")
+    except MissingFeature:
+        return False
 
 
 def _noted() -> dict[str, tuple[str, str]]:

@@ -32,7 +32,7 @@ _FORWARD = 2  # NF_INET_FORWARD, and NF_BR_FORWARD
 _NF_DROP = 0
 _ATTRIBUTE_TYPE = 0x3FFF  # without NLA_F_NESTED and NLA_F_NET_BYTEORDER
 _SET_TABLE, _SET_NAME = 1, 2  # NFTA_SET_TABLE, NFTA_SET_NAME
-_FAMILY = {"ip": socket.AF_INET, "ip6": socket.AF_INET6}
+_FAMILY = {"inet": 1, "ip": socket.AF_INET, "ip6": socket.AF_INET6}
 _FAMILY_NAMES = {1: "inet", 2: "ip", 7: "bridge", 10: "ip6"}  # NFPROTO_*
 # nfnetlink answers EINVAL for a subsystem that it has not and can't load.
 _NO_NF_TABLES = (errno.EINVAL, errno.EOPNOTSUPP, errno.EPROTONOSUPPORT, errno.EAFNOSUPPORT)
