@@ -78,7 +78,7 @@ def converge(options: Mapping[str, Any], check: bool) -> Result:
             before=_shown(have.ours if have.whole else PublicationRules()),
             after=_shown(wanted_rules),
             values={"publications": plan.describe(wanted_rules)},
-            warnings=_warnings(machine, wanted_rules) + (firewall.warnings(bridge, have.firewall) if wanted_rules.published else []),
+            warnings=_warnings(machine, have, wanted_rules) + (firewall.warnings(bridge, have.firewall) if wanted_rules.published else []),
         )
 
 
@@ -231,11 +231,18 @@ def _shown(rules: PublicationRules) -> dict[str, Any]:
     return {"publications": plan.describe(rules), "protect": bool(rules.protected)}
 
 
-def _warnings(machine: Machine, rules: PublicationRules) -> list[str]:
+def _warnings(machine: Machine, have: PublicationHave, rules: PublicationRules) -> list[str]:
     versions = {one.host.family for one in rules.published}
     shown = machine.read_sysctls(HOST, list(_FORWARDING.values()))
-    return [
+    told = [
         f"{name.replace('/', '.')} is 0: ports published in IPv{version} can be reached from this host only; container_bridge switches it on with ip_forward"
         for version, name in _FORWARDING.items()
         if version in versions and shown.get(name) == "0"
     ]
+    if rules.published and have.bridged_filter and have.bridge in machine.icc.isolated_bridges():
+        # br_nf_pre_routing_finish() bridges what it translated into the bridge that it came from.
+        told.append(
+            f"containers of {have.bridge} don't reach ports published for {have.bridge}: its ports are isolated, and this host's firewall sees"
+            " what is bridged (net.bridge.bridge-nf-call-iptables is 1); all others reach them"
+        )
+    return told
