@@ -206,7 +206,6 @@ def test_egress_and_host_access_are_denied_apart(hosta, lan, lab_name, listeners
 
 
 def test_bridges_are_kept_apart_from_an_isolated_one(hosta):
-    hosta = hosta
     wire(hosta, "web1", ip_forward=True)
     hosta.module("container_bridge", name="br1", addresses=["192.168.6.1/24"], ip_forward=True)
     make_namespaces(hosta, "far")
