@@ -304,7 +304,8 @@ def integration(bench: Bench) -> Result:
     result = Result()
     # Not in PYTHONPATH, which would reach the hosts of the lab and go before the pyroute2 that they have.
     python_path = shlex.join([str(bench.folder), str(host_pyroute2(bench))])
-    for name in ("lab", "integration"):
+    # Modules' tests wait for their labs most of the time: two at once, each with a lab of its own. A file's tests share hosts.
+    for name, at_once in (("lab", []), ("integration", ["--numprocesses=2", "--dist=loadfile"])):
         folder = bench.collection / "tests" / name
         say(f"--- tests/{name}")
         if not folder.is_dir():
@@ -318,8 +319,9 @@ def integration(bench: Bench) -> Result:
             "--durations=10",
             f"--override-ini=pythonpath={python_path}",
             f"--junit-xml={report}",
+            *at_once,
             folder,
-            timeout=1200,
+            timeout=3000,
             PYTHONPATH=str(bench.folder),
             PYTHONDONTWRITEBYTECODE="1",
         )
