@@ -118,7 +118,9 @@ options:
       - An automatic port is kept on later runs, as long as it lies in the range.
       - A port that another publication, a process of the host or a container of Docker has, is refused, and so is one that a rule of
         another tool leads elsewhere (DNAT or redirection, in iptables or nftables); automatic ports pass such ones over.
-      - With O(state=absent), only these are removed, by host port (where given) and container port.
+      - With O(state=absent), only these are removed, by host address, host port (where given) and container port.
+      - Quote every form with a colon. YAML reads V(22:22) without quotes as a number to the base of 60.
+      - A port that Docker is asked for later, by C(docker run -p), still leads here. Docker doesn't look for it.
     type: list
     elements: raw
   all_exposed:

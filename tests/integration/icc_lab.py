@@ -157,7 +157,7 @@ def attachment(name):
     }
 
 
-def asks(host, netns, *questions, timeout=1) -> list[bool]:
+def asks(host, netns, *questions, timeout=2) -> list[bool]:
     """Tell which of several questions (protocol, address, port) are answered, all asked at once."""
     return _answers(_asking(host, netns, questions, timeout))
 
@@ -173,12 +173,12 @@ def _answers(process) -> list[bool]:
     return [word == "True" for word in said.split()]
 
 
-def reaches(host, source, target, *services, timeout=1) -> dict[str, bool]:
+def reaches(host, source, target, *services, timeout=2) -> dict[str, bool]:
     """Tell which services (``5432/tcp``) of a namespace another one reaches, by service and family."""
     return reaches_each(host, [(source, target)], *services, timeout=timeout)[source, target]
 
 
-def reaches_each(host, pairs, *services, timeout=1) -> dict[tuple[str, str], dict[str, bool]]:
+def reaches_each(host, pairs, *services, timeout=2) -> dict[tuple[str, str], dict[str, bool]]:
     """Tell the same of several pairs of source and target, all asked at once."""
     asked = [(service, family) for service in services for family in (4, 6)]
     running = [

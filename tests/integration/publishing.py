@@ -50,7 +50,7 @@ import socket, sys
 address, port, protocol = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 kind, number = {"tcp": (1, 0), "udp": (2, 0), "sctp": (1, 132)}[protocol]
 client = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, kind, number)
-client.settimeout(1)
+client.settimeout(2.5)  # a lost SYN is sent again after 1 s
 try:
     client.connect((address, port))
     if kind == 2:
