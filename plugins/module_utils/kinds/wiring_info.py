@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..errors import MissingFeature, Refused
-from ..host import containers, namespace, nftables
+from ..host import containers, management, namespace, nftables
 from ..host.machine import Machine
 from ..host.namespace import NAMED, PinnedNamespace
 from ..host.nftables import Listing
@@ -48,6 +48,7 @@ def gather(options: Mapping[str, Any], _check: bool) -> Result:
             "ports": [port for port in _ports(wiring) if only in (None, port["bridge"])],
             "publications": [entry for entry in _publications(machine, tables) if only in (None, entry["bridge"])],
             "policies": [entry for entry in _policies(machine, tables) if only in (None, entry["bridge"])],
+            "interfaces": _interfaces(machine, have.namespace),
         }
     return Result([], {}, {}, values)
 
@@ -148,6 +149,17 @@ def _policies(machine: Machine, tables: Mapping[str, Listing]) -> list[dict[str,
     """Return the policy of each bridge that has one; all others are as with ``icc: true`` and nothing else."""
     rules = machine.icc.read(listings=tables)
     return [plan_icc_policy.describe(bridge, rules) for bridge in sorted(rules.off | rules.egress_denied | rules.host_denied)]
+
+
+def _interfaces(machine: Machine, host: Namespace) -> list[dict[str, Any]]:
+    """Return the host's own interfaces: neither the loopback nor ends of our attachments."""
+    own = [link for link in host.links.values() if not link.ours and link.name != "lo"]
+    held = machine.namespace(HOST).addresses(own, leased=True)
+    reached_by = management.interfaces(host, held)
+    return [
+        {"name": link.name, "kind": link.kind or None, "up": link.up, "addresses": list(held[link.name]), "management": reached_by.get(link.name)}
+        for link in sorted(own, key=lambda link: link.name)
+    ]
 
 
 def _port(link: Link, bridge: str) -> dict[str, Any]:
