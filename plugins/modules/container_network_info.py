@@ -146,7 +146,7 @@ foreign_attachments:
 ports:
   description:
     - Every port of every bridge; RV(ports[].managed) tells those that this collection made.
-    - A port of Open vSwitch whose interface is gone has no kind, MAC and MTU.
+    - A port of Open vSwitch whose interface is gone has no kind, MAC and MTU. A VXLAN tunnel of Open vSwitch has no MAC and MTU.
   returned: success
   type: list
   elements: dict

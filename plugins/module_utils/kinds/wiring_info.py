@@ -15,10 +15,11 @@ from ..host.namespace import NAMED, PinnedNamespace
 from ..host.nftables import Listing
 from ..model import names
 from ..model.host import HOST, Link, Namespace
-from ..model.ovs import OvsBridge
+from ..model.ovs import VXLAN, OvsBridge
 from ..plan import bridge as plan_bridge
 from ..plan import icc_policy as plan_icc_policy
 from ..plan import publication as plan_publication
+from ..plan import vlan_record
 from ..plan.attachment_state import describe_one
 from ..plan.bridge_have import BridgeHave
 from ..plan.wiring import EXTERNAL_ID, End, Label, Wiring, read_label
@@ -135,8 +136,10 @@ def _ports(wiring: Wiring) -> list[dict[str, Any]]:
     for port in wiring.ovs_ports.values():
         if port.name not in wiring.host.links:
             # A port whose interface went with its container stays in Open vSwitch's database.
-            ours = EXTERNAL_ID in dict(port.external_ids)
-            ports.append({"name": port.name, "bridge": port.bridge, "managed": ours, "kind": None, "up": False, "mac": None, "mtu": None})
+            record = vlan_record.read(port)
+            ours = EXTERNAL_ID in dict(port.external_ids) or (port.tunnel is not None and record is not None and record.added)
+            kind = VXLAN if port.tunnel is not None else None
+            ports.append({"name": port.name, "bridge": port.bridge, "managed": ours, "kind": kind, "up": False, "mac": None, "mtu": None})
     return sorted(ports, key=lambda port: (port["bridge"], port["name"]))
 
 
