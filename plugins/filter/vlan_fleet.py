@@ -42,15 +42,18 @@ EXAMPLES = r"""
     msg: "{{ fleet.problems or fleet.hosts.hosta.attachments }}"
   vars:
     fleet: "{{ hosts_and_variables | pipefitter.container_network.vlan_fleet(['hosta', 'hostb']) }}"
+    uplink: eth1
     vlans:
       web: {id: 100, subnet: 192.168.0.0/24}
       db: {id: 200, subnet: 192.168.0.0/24}
     hosts_and_variables:
       hosta:
+        multi_host_vlan_uplink: "{{ uplink }}"
         multi_host_vlan_vlans: "{{ vlans }}"
         multi_host_vlan_containers:
           - {container: test1, vlan: web, address: 192.168.0.1/24}
       hostb:
+        multi_host_vlan_uplink: "{{ uplink }}"
         multi_host_vlan_vlans: "{{ vlans }}"
         multi_host_vlan_containers:
           - {container: test3, vlan: web}
@@ -66,16 +69,20 @@ _value:
       type: list
       elements: str
       sample: ["hostb: multi_host_vlan_containers[0].vlan: 'wbe' is not a VLAN of multi_host_vlan_vlans; known are db, web"]
-    vlans:
-      description: Ids of all VLANs, sorted.
+    unseen:
+      description: Hosts that were not asked for what is wired on them, without C(multi_host_vlan_shown).
       type: list
-      elements: int
-      sample: [100, 200]
+      elements: str
+      sample: [hosta, hostb]
     hosts:
-      description: By host, the entries for M(pipefitter.container_network.veth_attach), and those that ask for neighbours.
+      description:
+        - By host, the entries for M(pipefitter.container_network.ovs_vlan_port), M(pipefitter.container_network.veth_attach) and
+          M(pipefitter.container_network.container_neighbours_info). Empty where there is a problem.
       type: dict
       sample:
         hosta:
+          ports:
+            - {port: eth1, mode: trunk, trunks: [100, 200]}
           attachments:
             - {container: test1, interface: eth1, vlan: 100, addresses: [192.168.0.1/24]}
           probes:
@@ -100,9 +107,17 @@ def work_out(hostvars, hosts, defaults=None):
     wired = [] if fleet.problems else hosts
     return {
         "problems": list(fleet.problems),
-        "vlans": sorted(vlan.id for vlan in fleet.vlans.values()),
-        "hosts": {host: {"attachments": vlan_fleet.attachments(fleet, host), "probes": vlan_fleet.probes(fleet, host)} for host in wired},
+        "unseen": vlan_variables.unseen(hostvars, hosts),
+        "hosts": {host: _wiring(fleet, host, variables) for host in wired},
         "addresses": sorted({str(member.address) for member in fleet.members if member.address}),
+    }
+
+
+def _wiring(fleet, host, variables):
+    return {
+        "ports": vlan_fleet.ports(fleet, host, variables),
+        "attachments": vlan_fleet.attachments(fleet, host, variables[host]),
+        "probes": vlan_fleet.probes(fleet, host),
     }
 
 

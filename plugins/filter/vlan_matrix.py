@@ -40,16 +40,19 @@ EXAMPLES = r"""
   ansible.builtin.debug:
     msg: "{{ (hosts_and_variables | pipefitter.container_network.vlan_matrix(['hosta', 'hostb'])).lines }}"
   vars:
+    uplink: eth1
     vlans:
       web: {id: 100, subnet: 192.168.0.0/24}
     hosts_and_variables:
       hosta:
+        multi_host_vlan_uplink: "{{ uplink }}"
         multi_host_vlan_vlans: "{{ vlans }}"
         multi_host_vlan_containers: [{container: test1, vlan: web, address: 192.168.0.1/24}]
         multi_host_vlan_probed:
           probes:
             - {container: test1, interface: eth1, mac: "02:00:00:00:00:01", neighbours: {192.168.0.3: ["02:00:00:00:00:03"]}}
       hostb:
+        multi_host_vlan_uplink: "{{ uplink }}"
         multi_host_vlan_vlans: "{{ vlans }}"
         multi_host_vlan_containers: [{container: test3, vlan: web, address: 192.168.0.3/24}]
         multi_host_vlan_probed:
@@ -68,8 +71,8 @@ _value:
       elements: str
       sample:
         - "                                   1  2"
-        - " 1 web (100) hosta test1 192.168.0.1  \\  +"
-        - " 2 web (100) hostb test3 192.168.0.3  +  \\"
+        - " 1 web (100) hosta test1 192.168.0.1  =  +"
+        - " 2 web (100) hostb test3 192.168.0.3  +  ="
         - "2 pairs, 0 not as they should be (+ reached, ...)"
     wrong:
       description: A sentence for each cell that is not as it should be.

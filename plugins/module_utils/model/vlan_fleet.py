@@ -16,10 +16,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Union
 
-from .limits import VLAN
+from .limits import VLAN, VNI
+from .names import derived_name
 
 PREFIX = "multi_host_vlan_"
 """What the names of the role's variables begin with."""
+
+TRUNK, VXLAN, ALONE = "trunk", "vxlan", "none"
+"""How the VLANs of one host get to the next: tagged through the uplink, in tunnels, or not at all."""
 
 SELECTORS = ("container", "netns", "pid")
 
@@ -27,6 +31,10 @@ SELECTORS = ("container", "netns", "pid")
 _PASSED_ON = ("runtime", "host_interface", "mac", "mac_seed", "mtu", "gateway", "gateway6", "routes")
 _ENTRY = (*SELECTORS, "interface", "vlan", "address", *_PASSED_ON)
 _VLAN = ("id", "subnet", "gateway", "pool", "vni")
+
+# What VXLAN puts before a frame, by the family of the underlay (RFC 7348, section 5), and what a NIC usually takes.
+_OVERHEAD = {4: 50, 6: 70}
+_ETHERNET_MTU = 1500
 
 _DEFAULT_INTERFACE = "eth1"
 _NAMED = "/run/netns/"
@@ -102,24 +110,58 @@ def read(variables: Mapping[str, Mapping[str, Any]], shown: Mapping[str, Mapping
     members = [member for host in sorted(variables) for member in _members(host, variables[host].get("containers"), vlans, problems)]
     _refuse_duplicates(members, vlans, problems)
     for host in sorted(variables):
-        _check_uplink(host, variables[host], shown.get(host), problems)
+        _check_underlay(host, variables, problems)
+        _check_uplink(host, variables[host], shown.get(host), len(variables), problems)
     if not problems:
         members = _with_addresses(members, vlans, _held(variables, shown, vlans), problems)
     return Fleet(vlans, tuple(members), tuple(problems))
 
 
-def attachments(fleet: Fleet, host: str) -> list[dict[str, Any]]:
-    """Return the entries for veth_attach on a host."""
-    return [_attachment(member, fleet.vlans[member.vlan]) for member in fleet.of(host)]
+def ports(fleet: Fleet, host: str, variables: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the entries for ovs_vlan_port on a host: what leads to the other hosts."""
+    given = variables[host]
+    if given.get("transport") == VXLAN:
+        others = [variables[other] for other in sorted(variables) if other != host and variables[other].get("state") != "absent"]
+        vlans = sorted(fleet.vlans.values(), key=lambda vlan: vlan.id)
+        return [_tunnel(vlan, given, str(underlay(other))) for other in others for vlan in vlans]
+    numbers = sorted(vlan.id for vlan in fleet.vlans.values())
+    uplink = given.get("uplink")
+    # Without VLANs, a trunk would carry all there are.
+    return [{"port": uplink, "mode": "trunk", "trunks": numbers}] if uplink and numbers else []
 
 
-def _attachment(member: Member, vlan: Vlan) -> dict[str, Any]:
+def _tunnel(vlan: Vlan, given: Mapping[str, Any], remote: str) -> dict[str, Any]:
+    vni = vlan.vni or vlan.id
+    # A name says where a tunnel leads: one that is to lead elsewhere is another port.
+    tunnel: dict[str, Any] = {"port": derived_name("vx", str(given.get("bridge")), remote, str(vni)), "tag": vlan.id, "vxlan": {"remote": remote, "vni": vni}}
+    if given.get("underlay_address"):
+        tunnel["vxlan"]["local"] = str(underlay(given))
+    return tunnel
+
+
+def underlay(given: Mapping[str, Any]) -> Address | None:
+    """Return the address to which tunnels to a host lead; ``None`` where neither variable says one."""
+    return _address(given.get("underlay_address") or given.get("ansible_host"))
+
+
+def attachments(fleet: Fleet, host: str, given: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the entries for veth_attach on a host with the variables ``given``."""
+    mtu = given.get("mtu")
+    if not mtu and given.get("transport") == VXLAN:
+        here = underlay(given)
+        mtu = _ETHERNET_MTU - _OVERHEAD[6 if here is not None and here.version == 6 else 4]
+    return [_attachment(member, fleet.vlans[member.vlan], mtu) for member in fleet.of(host)]
+
+
+def _attachment(member: Member, vlan: Vlan, mtu: int | None) -> dict[str, Any]:
     selector, value = member.target
     entry: dict[str, Any] = {selector: int(value) if selector == "pid" else value, "interface": member.interface, "vlan": vlan.id, **member.passed_on}
     if member.address is not None:
         entry["addresses"] = [f"{member.address}/{member.prefix}"]
     if vlan.gateway is not None:
         entry.setdefault("gateway6" if vlan.gateway.version == 6 else "gateway", str(vlan.gateway))
+    if mtu:
+        entry.setdefault("mtu", int(mtu))
     return entry
 
 
@@ -144,6 +186,7 @@ def _vlans(variables: Mapping[str, Mapping[str, Any]], problems: list[str]) -> d
     """Return the VLANs of all hosts by name; most often all hosts have the same ones."""
     found: dict[str, tuple[str, Vlan]] = {}
     by_id: dict[int, tuple[str, str]] = {}
+    by_vni: dict[int, tuple[str, str]] = {}
     refused: list[tuple[str, Any]] = []
     for host in sorted(variables):
         given = variables[host].get("vlans") or {}
@@ -163,6 +206,13 @@ def _vlans(variables: Mapping[str, Mapping[str, Any]], problems: list[str]) -> d
                     f"{host}: {PREFIX}vlans.{name}: is {_described(vlan)} here and {_described(first)} on {first_host}; "
                     "a VLAN means the same on all hosts, so make them equal"
                 )
+                refused.append((name, given[name]))
+                continue
+            vni = vlan.vni or vlan.id
+            vni_host, other = by_vni.setdefault(vni, (host, vlan.name))
+            if other != vlan.name and found[other][1].id != vlan.id:
+                where = "" if vni_host == host else f" on {vni_host}"
+                problems.append(f"{host}: {PREFIX}vlans.{name}.vni: {vni} is the VXLAN identifier of VLAN {other}{where} already; give each its own")
                 refused.append((name, given[name]))
                 continue
             same_host, same = by_id.setdefault(vlan.id, (host, vlan.name))
@@ -198,7 +248,7 @@ def _vlan(host: str, name: str, given: Any, problems: list[str]) -> Vlan | None:
         problems.append(f"{where}.id: {_shown(given.get('id'))} is not a VLAN id; give a number from {VLAN[0]} to {VLAN[1]}")
         return None
     vni = _whole_number(given.get("vni"))
-    if given.get("vni") is not None and (vni is None or not 1 <= vni < 1 << 24):
+    if given.get("vni") is not None and (vni is None or not VNI[0] <= vni <= VNI[1]):
         problems.append(f"{where}.vni: {_shown(given['vni'])} is not a VXLAN network identifier; give a number from 1 to 16777215")
         return None
     vlan = Vlan(name, number, vni=vni)
@@ -219,12 +269,10 @@ def _vlan(host: str, name: str, given: Any, problems: list[str]) -> Vlan | None:
     if str(subnet.network_address) != str(_address(str(given["subnet"]).partition("/")[0])):
         problems.append(f"{where}.subnet: {given['subnet']!r} has bits set below its prefix length; write {subnet}")
         return None
-    return _with_gateway_and_pool(where, replace(vlan, subnet=subnet), given, problems)
+    return _with_subnet(where, vlan, subnet, given, problems)
 
 
-def _with_gateway_and_pool(where: str, vlan: Vlan, given: Mapping[str, Any], problems: list[str]) -> Vlan | None:
-    subnet = vlan.subnet
-    assert subnet is not None
+def _with_subnet(where: str, vlan: Vlan, subnet: Network, given: Mapping[str, Any], problems: list[str]) -> Vlan | None:
     gateway = None
     if given.get("gateway") is not None:
         gateway = _address(given["gateway"])
@@ -240,7 +288,7 @@ def _with_gateway_and_pool(where: str, vlan: Vlan, given: Mapping[str, Any], pro
             problems.append(f"{where}.pool: {given['pool']!r} is not a range of host addresses in {subnet}; write its first and last address, with a dash")
             return None
         first, last = int(bounds[0]), int(bounds[1])  # type: ignore[arg-type]
-    return replace(vlan, gateway=gateway, first=first, last=last)
+    return replace(vlan, subnet=subnet, gateway=gateway, first=first, last=last)
 
 
 # -- Containers
@@ -329,12 +377,42 @@ def _refuse_duplicates(members: Iterable[Member], vlans: Mapping[str, Vlan], pro
                 problems.append(f"{member.where}.address: {member.address} is the address of {other} in {vlan} already; give one of them another")
 
 
-def _check_uplink(host: str, given: Mapping[str, Any], shown: Mapping[str, Any] | None, problems: list[str]) -> None:
+def _check_underlay(host: str, variables: Mapping[str, Mapping[str, Any]], problems: list[str]) -> None:
+    given = variables[host]
+    if given.get("transport") != VXLAN or given.get("state") == "absent":
+        return
+    here = underlay(given)
+    if here is None:
+        found = given.get("underlay_address") or given.get("ansible_host")
+        problems.append(
+            f"{host}: {PREFIX}underlay_address: {_shown(found)} is not an address that tunnels of other hosts could lead to; "
+            "give the host's address in the network that joins them"
+        )
+        return
+    same = next((other for other in sorted(variables) if other < host and underlay(variables[other]) == here), None)
+    if same is not None:
+        problems.append(f"{host}: {PREFIX}underlay_address: {here} is the address of {same} too; tunnels need one of each host")
+
+
+def _check_uplink(host: str, given: Mapping[str, Any], shown: Mapping[str, Any] | None, hosts: int, problems: list[str]) -> None:
     uplink = given.get("uplink")
-    if not uplink or given.get("transport") == "vxlan" or shown is None or "interfaces" not in shown:
+    where = f"{host}: {PREFIX}uplink: {uplink!r}"
+    if given.get("state") == "absent":
+        return
+    if given.get("transport", TRUNK) != TRUNK:
+        if uplink:
+            problems.append(f"{where} stands beside {PREFIX}transport: {given['transport']}, which has none; leave one of the two out")
+        return
+    if not uplink:
+        if hosts > 1:
+            problems.append(
+                f"{host}: {PREFIX}uplink: nothing is given, and {hosts} hosts are to be joined by a trunk; "
+                f"name the NIC that leads to it, or set {PREFIX}transport to {VXLAN}, or to {ALONE} if nothing joins the hosts"
+            )
+        return
+    if shown is None or "interfaces" not in shown:
         return
     interfaces = {interface["name"]: interface for interface in shown["interfaces"]}
-    where = f"{host}: {PREFIX}uplink: {uplink!r}"
     if uplink not in interfaces:
         problems.append(f"{where} is not an interface of this host; it has {', '.join(sorted(interfaces)) or 'none'}")
     elif interfaces[uplink]["management"]:
@@ -376,12 +454,17 @@ def _with_addresses(
         if member.address is not None:
             taken[member.vlan][int(member.address)] = member.key
     placed = {member.key: member for member in members}
-    waiting = sorted((member for member in members if member.address is None and vlans[member.vlan].subnet is not None), key=lambda member: member.key)
-    for member in waiting:
-        for address in held.get(member.key, {}).get(member.vlan, []):
-            if _may_keep(address, vlans[member.vlan]) and int(address) not in taken[member.vlan]:
-                taken[member.vlan][int(address)] = member.key
-                placed[member.key] = _at(member, address, vlans)
+    waiting = [
+        (member, vlan, vlan.subnet)
+        for member in sorted(members, key=lambda member: member.key)
+        for vlan in (vlans[member.vlan],)
+        if member.address is None and vlan.subnet is not None
+    ]
+    for member, vlan, subnet in waiting:
+        for address in held.get(member.key, {}).get(vlan.name, []):
+            if _may_keep(address, vlan, subnet) and int(address) not in taken[vlan.name]:
+                taken[vlan.name][int(address)] = member.key
+                placed[member.key] = replace(member, address=address, prefix=subnet.prefixlen)
                 break
     for key, by_vlan in held.items():
         asked = placed.get(key)
@@ -389,31 +472,24 @@ def _with_addresses(
             if asked is None or asked.vlan != name:  # of nobody in the variables, and in use all the same
                 for address in addresses:
                     taken[name].setdefault(int(address), key)
-    for member in waiting:
-        if placed[member.key].address is None:
-            vlan = vlans[member.vlan]
-            number = _free(member, vlan, taken[vlan.name])
-            if number is None:
-                problems.append(
-                    f"{member.where}: no address of VLAN {vlan.name} is left for {member}, all {vlan.last - vlan.first + 1} of its "
-                    f"{'subnet' if vlan.subnet and (vlan.first, vlan.last) == _hosts_of(vlan.subnet) else 'pool'} are taken; make it larger"
-                )
-                continue
-            taken[vlan.name][number] = member.key
-            assert vlan.subnet is not None
-            placed[member.key] = _at(member, _from_number(vlan.subnet, number), vlans)
+    for member, vlan, subnet in waiting:
+        if placed[member.key].address is not None:
+            continue
+        number = _free(member, vlan, taken[vlan.name])
+        if number is None:
+            which = "subnet" if (vlan.first, vlan.last) == _hosts_of(subnet) else "pool"
+            problems.append(
+                f"{member.where}: no address of VLAN {vlan.name} is left for {member}, all {vlan.last - vlan.first + 1} of its "
+                f"{which} are taken; make it larger"
+            )
+            continue
+        taken[vlan.name][number] = member.key
+        placed[member.key] = replace(member, address=_from_number(subnet, number), prefix=subnet.prefixlen)
     return [placed[member.key] for member in members]
 
 
-def _at(member: Member, address: Address, vlans: Mapping[str, Vlan]) -> Member:
-    subnet = vlans[member.vlan].subnet
-    assert subnet is not None
-    return replace(member, address=address, prefix=subnet.prefixlen)
-
-
-def _may_keep(address: Address, vlan: Vlan) -> bool:
-    assert vlan.subnet is not None
-    return not _not_usable(address, vlan.subnet) and address != vlan.gateway and vlan.first <= int(address) <= vlan.last
+def _may_keep(address: Address, vlan: Vlan, subnet: Network) -> bool:
+    return not _not_usable(address, subnet) and address != vlan.gateway and vlan.first <= int(address) <= vlan.last
 
 
 def _free(member: Member, vlan: Vlan, taken: Mapping[int, Key]) -> int | None:

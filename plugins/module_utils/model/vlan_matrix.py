@@ -11,7 +11,7 @@ from typing import Any
 from .vlan_fleet import Fleet, Member
 
 # What a cell can be.
-SELF, REACHED, APART, LEAK, SILENT, TWICE, UNKNOWN = "\\", "+", ".", "X", "!", "2", "?"
+SELF, REACHED, APART, LEAK, SILENT, TWICE, UNKNOWN = "=", "+", ".", "X", "!", "2", "?"
 
 _WRONG = {
     LEAK: "reaches",

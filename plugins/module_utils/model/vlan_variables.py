@@ -9,7 +9,7 @@ from typing import Any
 
 from .vlan_fleet import PREFIX
 
-_READ = ("bridge", "state", "transport", "uplink", "vlans", "containers", "underlay_address")
+_READ = ("bridge", "state", "transport", "uplink", "vlans", "containers", "mtu", "underlay_address")
 
 Variables = dict[str, dict[str, Any]]
 Shown = dict[str, Mapping[str, Any]]
@@ -29,7 +29,7 @@ def of_hosts(hostvars: Mapping[str, Mapping[str, Any]], hosts: Sequence[str], de
         bridge = here.get(f"{PREFIX}bridge") or defaults.get("bridge")
         asked = (here.get(f"{PREFIX}asked") or {}).get(bridge)
         known = asked or {name: value for name in _READ if (value := here.get(PREFIX + name)) is not None}
-        variables[host] = {**defaults, "containers": [], "bridge": bridge, **known}
+        variables[host] = {**defaults, "containers": [], "bridge": bridge, "ansible_host": here.get("ansible_host") or host, **known}
         if variables[host].get("state") == "absent":
             variables[host]["containers"] = []
         seen = here.get(f"{PREFIX}shown")
@@ -42,3 +42,8 @@ def probed(hostvars: Mapping[str, Mapping[str, Any]], hosts: Sequence[str]) -> S
     """Return by host what container_neighbours_info returned, where it did."""
     found = {host: hostvars[host].get(f"{PREFIX}probed") for host in hosts}
     return {host: said for host, said in found.items() if said is not None and "probes" in said}
+
+
+def unseen(hostvars: Mapping[str, Mapping[str, Any]], hosts: Sequence[str]) -> list[str]:
+    """Return the hosts that were not asked yet; one that gave no answer was."""
+    return [host for host in hosts if hostvars[host].get(f"{PREFIX}shown") is None]

@@ -51,11 +51,11 @@ def test_the_wiring_of_the_headline_case():
         hostb=[{"container": "test3", "vlan": "web", "address": "192.168.0.3/24"}, {"container": "test4", "vlan": "db", "address": "192.168.0.4/24"}],
     )
     assert found.problems == ()
-    assert vlan_fleet.attachments(found, "hosta") == [
+    assert vlan_fleet.attachments(found, "hosta", {}) == [
         {"container": "test1", "interface": "eth1", "vlan": 100, "addresses": ["192.168.0.1/24"]},
         {"container": "test2", "interface": "eth1", "vlan": 200, "addresses": ["192.168.0.2/24"]},
     ]
-    assert [entry["container"] for entry in vlan_fleet.attachments(found, "hostb")] == ["test3", "test4"]
+    assert [entry["container"] for entry in vlan_fleet.attachments(found, "hostb", {})] == ["test3", "test4"]
 
 
 def test_an_address_takes_its_prefix_length_from_the_vlan_and_a_gateway_comes_along():
@@ -69,7 +69,7 @@ def test_an_address_takes_its_prefix_length_from_the_vlan_and_a_gateway_comes_al
         ],
     )
     assert found.problems == ()
-    assert vlan_fleet.attachments(found, "hosta") == [
+    assert vlan_fleet.attachments(found, "hosta", {}) == [
         {"container": "a", "interface": "eth1", "vlan": 100, "addresses": ["10.0.1.0/20"], "gateway": "10.0.0.1"},
         {"netns": "/run/netns/b", "interface": "eth3", "vlan": 6, "addresses": ["fd00:6::7/64"], "gateway6": "fd00:6::1", "mtu": 1400},
         {"pid": 71, "interface": "eth1", "vlan": 100, "addresses": ["10.0.1.255/20"], "gateway": "10.0.0.2"},
@@ -84,7 +84,7 @@ def test_the_same_address_in_two_vlans_is_no_duplicate():
 def test_a_vlan_without_a_subnet_gives_no_address():
     found = fleet(vlans={"dhcp": {"id": 7}}, hosta=[{"container": "a", "vlan": "dhcp"}, {"container": "b", "vlan": "dhcp", "address": "10.1.1.1/8"}])
     assert found.problems == ()
-    assert [entry.get("addresses") for entry in vlan_fleet.attachments(found, "hosta")] == [None, ["10.1.1.1/8"]]
+    assert [entry.get("addresses") for entry in vlan_fleet.attachments(found, "hosta", {})] == [None, ["10.1.1.1/8"]]
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def test_duplicates_over_the_fleet():
 
 
 def test_vlans_that_differ_between_hosts():
-    one = {"bridge": "ovs0", "containers": [], "vlans": {"web": {"id": 100}}}
+    one = {"bridge": "ovs0", "uplink": "eth1", "containers": [], "vlans": {"web": {"id": 100}}}
     found = vlan_fleet.read({"hosta": one, "hostb": {**one, "vlans": {"web": {"id": 101}}}}, {})
     assert found.problems == (
         "hostb: multi_host_vlan_vlans.web: is id 101, without a subnet here and id 100, without a subnet on hosta; "
@@ -164,11 +164,47 @@ def test_the_management_interface_is_no_uplink():
     def found(**more):
         return vlan_fleet.read({"hosta": {"bridge": "ovs0", "vlans": VLANS, "containers": [], **more}}, seen).problems
 
-    assert found(uplink="eth1") == found() == found(uplink="eth0", transport="vxlan") == ()
+    assert found(uplink="eth1") == found() == found(transport="none") == ()
+    assert "'eth1' stands beside multi_host_vlan_transport: none, which has none" in found(uplink="eth1", transport="none")[0]
     assert found(uplink="eth0") == (
         "hosta: multi_host_vlan_uplink: 'eth0' holds 10.77.0.11/24; as a port it would lose its addresses and lock you out, so give another interface",
     )
     assert found(uplink="eth9") == ("hosta: multi_host_vlan_uplink: 'eth9' is not an interface of this host; it has eth0, eth1",)
+
+
+def test_hosts_on_a_trunk_need_an_uplink():
+    one = {"vlans": VLANS, "containers": []}
+    found = vlan_fleet.read({"hosta": {**one, "uplink": "eth1"}, "hostb": one}, {}).problems
+    assert len(found) == 1 and found[0].startswith("hostb: multi_host_vlan_uplink: nothing is given, and 2 hosts are to be joined by a trunk; name the NIC")
+    assert vlan_fleet.read({"hosta": {**one, "uplink": "eth1"}, "hostb": {**one, "state": "absent"}}, {}).problems == ()
+
+
+def tunnelled(**hosts):
+    vlans = {"web": {"id": 100}, "db": {"id": 200, "vni": 5200}}
+    common = {"bridge": "ovs0", "transport": "vxlan", "vlans": vlans}
+    return {host: {**common, "containers": [{"container": host, "vlan": "web"}], **given} for host, given in hosts.items()}
+
+
+def test_tunnels_lead_to_every_other_host_in_every_vlan():
+    variables = tunnelled(hosta={"ansible_host": "10.77.0.11"}, hostb={"underlay_address": "10.9.0.2", "ansible_host": "b.example"}, hostc={"state": "absent"})
+    fleet = vlan_fleet.read(variables, {})
+    assert fleet.problems == ()
+    ports = vlan_fleet.ports(fleet, "hosta", variables)
+    assert [(port["tag"], port["vxlan"]) for port in ports] == [(100, {"remote": "10.9.0.2", "vni": 100}), (200, {"remote": "10.9.0.2", "vni": 5200})]
+    back = vlan_fleet.ports(fleet, "hostb", variables)
+    assert [port["vxlan"] for port in back] == [{"remote": "10.77.0.11", "vni": vni, "local": "10.9.0.2"} for vni in (100, 5200)]
+    assert len({port["port"] for port in ports}) == 2 and all(len(port["port"]) <= 15 for port in ports)
+    assert vlan_fleet.attachments(fleet, "hosta", variables["hosta"])[0]["mtu"] == 1450
+    assert vlan_fleet.attachments(fleet, "hosta", {**variables["hosta"], "ansible_host": "fd00::1"})[0]["mtu"] == 1430
+    assert vlan_fleet.attachments(fleet, "hosta", {**variables["hosta"], "mtu": 8950})[0]["mtu"] == 8950
+
+
+def test_tunnels_need_an_address_of_each_host_and_an_identifier_of_each_vlan():
+    found = vlan_fleet.read(tunnelled(hosta={"ansible_host": "a.example"}, hostb={"ansible_host": "10.0.0.1"}), {}).problems
+    assert len(found) == 1 and found[0].startswith("hosta: multi_host_vlan_underlay_address: 'a.example' is not an address")
+    found = vlan_fleet.read(tunnelled(hosta={"ansible_host": "10.0.0.1"}, hostb={"ansible_host": "10.0.0.1"}), {}).problems
+    assert found == ("hostb: multi_host_vlan_underlay_address: 10.0.0.1 is the address of hosta too; tunnels need one of each host",)
+    assert "vlans.y.vni: 1 is the VXLAN identifier of VLAN x already" in problem(vlans={"x": {"id": 1}, "y": {"id": 2, "vni": 1}}, hosta=[], hostb=[])
 
 
 names = st.text("abcdefgh", min_size=1, max_size=4)

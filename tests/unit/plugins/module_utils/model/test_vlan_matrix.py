@@ -14,6 +14,7 @@ MACS = {name: f"02:00:00:00:00:0{name}" for name in PLACES}
 def fleet():
     variables = {
         host: {
+            "uplink": "eth1",
             "vlans": {"web": {"id": 100, "subnet": "10.0.0.0/24"}, "db": {"id": 200, "subnet": "10.0.0.0/24"}},
             "containers": [{"container": name, "vlan": vlan, "address": address} for name, (where, vlan, address) in PLACES.items() if where == host],
         }
@@ -47,7 +48,7 @@ def test_all_as_wanted():
     found = vlan_matrix.matrix(fleet(), seen(GOOD))
     assert found.wrong == () and found.cells == 12
     # Sorted by VLAN: a and c, then b and d.
-    assert rows(found) == [["\\", "+", ".", "."], ["+", "\\", ".", "."], [".", ".", "\\", "+"], [".", ".", "+", "\\"]]
+    assert rows(found) == [["=", "+", ".", "."], ["+", "=", ".", "."], [".", ".", "=", "+"], [".", ".", "+", "="]]
     assert found.lines[-1].startswith("12 pairs, 0 not as they should be")
 
 
@@ -76,7 +77,7 @@ def test_a_host_that_was_not_asked_leaves_its_cells_open():
     shown = seen(GOOD)
     del shown["hostb"]
     found = vlan_matrix.matrix(fleet(), shown)
-    assert rows(found) == [["\\", "?", ".", "?"], ["?", "\\", "?", "?"], [".", "?", "\\", "?"], ["?", "?", "?", "\\"]]
+    assert rows(found) == [["=", "?", ".", "?"], ["?", "=", "?", "?"], [".", "?", "=", "?"], ["?", "?", "?", "="]]
     assert len(found.wrong) == 10 and all("could not be checked" in sentence for sentence in found.wrong)
 
 
