@@ -5,7 +5,7 @@ set -euo pipefail
 
 usage() {
     cat <<'USAGE'
-Usage: scripts/demo.sh [--down]
+Usage: scripts/demo.sh [--vlan | --down]
 
 Shows the collection at work on a Debian 12 machine, as root: starts two hosts
 on it (namespaces, no virtual machines) with four containers each, wires them
@@ -18,13 +18,18 @@ scripts/demo/hosts.yml.
 Installs what is missing first: see scripts/prepare.sh --help. The machine's own
 network is not touched. The hosts are left up to look around in.
 
-  --down  take the hosts down
+  --vlan  show VLANs instead, on two hosts of their own: four containers in two
+          VLANs over a trunk, wired by the playbook multi_host_vlan, and the
+          matrix of who reaches whom by check_connectivity. What is asked for
+          is in scripts/demo/vlans.yml.
+  --down  take the hosts down, those of --vlan too
 USAGE
 }
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 lab=$root/tests/lab/lab
 name=demo
+vlan_name=demo-vlan
 hosts=(hosta hostb)
 containers=(web1 web2 web3 web4)
 
@@ -82,8 +87,53 @@ playbook() {
 ping_all() { /usr/bin/python3 "$root/scripts/demo/ping_matrix.py" --lab "$name" <<<"$wanted"; }
 fetch_pages() { /usr/bin/python3 "$root/scripts/demo/pages.py" --lab "$name" <<<"$wanted"; }
 
+vlan_playbook() {
+    timeout 120 "$venv/bin/ansible-playbook" "pipefitter.container_network.$1" "${inventory[@]}" "${@:2}" </dev/null
+}
+
+# Two hosts, four containers, two VLANs, one trunk.
+show_vlans() {
+    local again at=$root/
+    name=$vlan_name
+    work=$work-vlan
+    say "Start ${#hosts[@]} hosts with two containers each, without a network, and a LAN between their second NICs"
+    "$lab" up --name "$name" --hosts "${#hosts[@]}"
+    containers=(test1 test2)
+    start_containers hosta || die "the containers could not be started"
+    containers=(test3 test4)
+    start_containers hostb || die "the containers could not be started"
+
+    say "Run the playbook over SSH: ansible-playbook pipefitter.container_network.multi_host_vlan"
+    set_up_ansible
+    inventory=(-i "$work/lab.yml" -i "$root/scripts/demo/vlans.yml")
+    vlan_playbook multi_host_vlan || die "the playbook failed"
+
+    say "Run it again: nothing is left to change"
+    again=$(vlan_playbook multi_host_vlan) || die "the playbook failed: $again"
+    grep ' changed=' <<<"$again"
+    [ "$(grep -c ' changed=0 ' <<<"$again")" = "${#hosts[@]}" ] || die "the second run changed something"
+
+    say "Who reaches whom: ansible-playbook pipefitter.container_network.check_connectivity"
+    ANSIBLE_DISPLAY_OK_HOSTS=true vlan_playbook check_connectivity >"$work/matrix" || {
+        cat "$work/matrix"
+        die "not every container reaches whom it should; the hosts are left up, see scripts/demo.sh --help"
+    }
+    sed -n 's/^ *"\(.*\)",\{0,1\}$/\1/p' "$work/matrix"
+
+    if [ "$PWD" = "$root" ]; then at=; fi
+    cat <<SUMMARY
+
+== All is as it should be, after $((SECONDS - begin)) s ($((prepared - begin)) s of them to prepare). The hosts are left up.
+
+Look around:    ${at}tests/lab/lab exec --name $name hosta -- ovs-vsctl show
+                ${at}tests/lab/lab exec --name $name hosta -- docker exec test1 ping -c 1 192.168.0.3
+                ${at}tests/lab/lab run --name $name -- tcpdump -e -n -c 4 -i trunk vlan  # while that ping runs
+Take it down:   ${at}scripts/demo.sh --down
+SUMMARY
+}
+
 case ${1-} in
-    '' | --down) ;;
+    '' | --vlan | --down) ;;
     -h | --help)
         usage
         exit
@@ -95,13 +145,21 @@ case ${1-} in
 esac
 
 [ "$(id -u)" = 0 ] || die "needs root: it installs packages, and starts hosts in network namespaces"
-if [ "${1-}" = --down ]; then exec "$lab" down --name "$name"; fi
+if [ "${1-}" = --down ]; then
+    "$lab" down --name "$vlan_name"
+    exec "$lab" down --name "$name"
+fi
 begin=$SECONDS
 
 say "Prepare the machine"
 venv=$("$root/scripts/prepare.sh") || die "the machine could not be prepared"
 work=$(dirname "$venv")/demo
 prepared=$SECONDS
+
+if [ "${1-}" = --vlan ]; then
+    show_vlans
+    exit
+fi
 
 say "Start ${#hosts[@]} hosts with ${#containers[@]} containers each, without a network"
 "$lab" up --name "$name" --hosts "${#hosts[@]}"

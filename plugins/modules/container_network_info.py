@@ -146,7 +146,7 @@ foreign_attachments:
 ports:
   description:
     - Every port of every bridge; RV(ports[].managed) tells those that this collection made.
-    - A port of Open vSwitch whose interface is gone has no kind, MAC and MTU.
+    - A port of Open vSwitch whose interface is gone has no kind, MAC and MTU. A VXLAN tunnel of Open vSwitch has no MAC and MTU.
   returned: success
   type: list
   elements: dict
@@ -212,6 +212,40 @@ policies:
         - from: web1
           to: db1
           ports: [5432/tcp]
+interfaces:
+  description:
+    - Interfaces of the host, but for its loopback interface and what this collection made. O(bridge) makes no difference here.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: Name of the interface.
+      type: str
+    kind:
+      description: Kind of interface, as the kernel names it; V(null) for a physical one.
+      type: str
+    up:
+      description: Whether it is up.
+      type: bool
+    addresses:
+      description: Its addresses, leased ones too.
+      type: list
+      elements: str
+    management:
+      description: Why it must not become a port of a bridge, as the host may be reached by it; V(null) if nothing speaks against it.
+      type: str
+  sample:
+    - name: eth0
+      kind: null
+      up: true
+      addresses: [192.0.2.11/24]
+      management: holds 192.0.2.11/24; as a port it would lose its addresses and lock you out, so give another interface
+    - name: eth1
+      kind: null
+      up: true
+      addresses: []
+      management: null
 """
 
 from ansible_collections.pipefitter.container_network.plugins.module_utils import ansible_face

@@ -107,6 +107,25 @@ options:
       external_ids:
         description: See O(external_ids).
         type: dict
+      vxlan:
+        description: See O(vxlan).
+        type: dict
+        suboptions:
+          remote:
+            description: See O(vxlan.remote).
+            type: str
+            required: true
+          vni:
+            description: See O(vxlan.vni).
+            type: int
+            required: true
+          local:
+            description: See O(vxlan.local).
+            type: str
+          protected:
+            description: See O(vxlan.protected).
+            type: bool
+            default: true
   port:
     description:
       - Name of a port of the bridge, also the bridge's own, or of an interface of the host that is to become one.
@@ -160,6 +179,28 @@ options:
       - Keys and values for the port's C(external_ids). Values may hold any character. Keys that others set stay; those that this option set before
         and no longer names get their former value. Without this option, all stay.
     type: dict
+  vxlan:
+    description:
+      - Makes O(port) a VXLAN tunnel to another host, in place of an interface of this one. O(tag) is the VLAN that it carries.
+      - With a datapath in userspace, Open vSwitch sends tunnels out itself, by a bridge of its own that holds the address of this end.
+    type: dict
+    suboptions:
+      remote:
+        description: Address of the other end.
+        type: str
+        required: true
+      vni:
+        description: VXLAN network identifier, 1 to 16777215. The same at both ends.
+        type: int
+        required: true
+      local:
+        description: Address of this end. Without it, the one that the route to O(vxlan.remote) takes.
+        type: str
+      protected:
+        description:
+          - Whether what comes out of this tunnel goes to no other protected port. A full mesh of tunnels would loop without it.
+        type: bool
+        default: true
   state:
     description:
       - With V(absent), ports become what they were before this module set them. No VLANs need be given.
@@ -225,6 +266,13 @@ EXAMPLES = r"""
     ports:
       - {port: eth1, mode: trunk}
 
+- name: VLAN 100 in a tunnel to another host
+  pipefitter.container_network.ovs_vlan_port:
+    bridge: ovs0
+    port: vx100b
+    tag: 100
+    vxlan: {remote: 192.0.2.12, vni: 100}
+
 - name: Give the uplink back
   pipefitter.container_network.ovs_vlan_port:
     bridge: ovs0
@@ -281,6 +329,13 @@ port_names:
 
 from ansible_collections.pipefitter.container_network.plugins.module_utils import ansible_face
 
+VXLAN = {
+    "remote": {"type": "str", "required": True},
+    "vni": {"type": "int", "required": True},
+    "local": {"type": "str"},
+    "protected": {"type": "bool", "default": True},
+}
+
 PORT = {
     "port": {"type": "str"},
     "container": {"type": "str"},
@@ -292,6 +347,7 @@ PORT = {
     "tag": {"type": "int"},
     "trunks": {"type": "raw"},
     "external_ids": {"type": "dict"},
+    "vxlan": {"type": "dict", "options": VXLAN},
 }
 
 BRIDGE_OPTIONS = {

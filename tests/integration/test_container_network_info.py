@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from wiring import assert_same, everything, link, make_bridge, make_containers, make_namespaces, make_ovs_bridge
+from wiring import assert_same, attach, everything, link, make_bridge, make_containers, make_namespaces, make_ovs_bridge
 
 PUBLICATIONS = [
     {"container": "web1", "ports": ["8080:80", "127.0.0.1:8443:443", "0.0.0.0:5353:53/udp", "9000-9002:9000-9002", "80"]},
@@ -201,3 +201,14 @@ def test_without_nft_it_shows_what_does_not_need_it(hosta):
     assert (shown["publications"], shown["policies"]) == ([], [])
     assert [entry["interface"] for entry in shown["attachments"]] == ["eth1", "lan0"]
     assert [one["bridge"] for one in info(hosta)["publications"]] == ["br0", "docker0"]
+
+
+def test_interfaces_by_which_the_host_is_reached_are_told(hosta):
+    make_bridge(hosta)
+    make_namespaces(hosta, "probe")
+    attach(hosta, netns="probe", bridge="br0", addresses=["192.168.5.9/24"])
+    shown = {interface["name"]: interface for interface in info(hosta)["interfaces"]}
+    assert set(shown) >= {"eth0", "eth1", "br0"} and "lo" not in shown
+    assert not any(name.startswith("pf") for name in shown)
+    assert "default route; as a port it would lose its addresses and lock you out" in shown["eth0"]["management"]
+    assert shown["eth1"]["management"] is None and shown["eth1"]["addresses"] == []

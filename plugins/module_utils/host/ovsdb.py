@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any, Iterable, Sequence
 
 from ..errors import PipefitterError, Refused
-from ..model.ovs import NO_BRIDGES, OvsBridge, OvsBridgeChange, OvsPort
+from ..model.ovs import NO_BRIDGES, VXLAN, OvsBridge, OvsBridgeChange, OvsPort, Tunnel
 from . import ovsdb_bridges as bridge_rows
 from .ovsdb_bridges import pairs, row_ids, values
 from .ovsdb_session import DATABASE, Operation, Row, Session
@@ -142,6 +142,7 @@ class _Rows:
         return {
             name: OvsPort(
                 name=name,
+                tunnel=_tunnel(row, self.interfaces_of(name)),
                 bridge=self.bridge_of[name],
                 tag=next(iter(values(row["tag"])), None),
                 trunks=tuple(sorted(values(row["trunks"]))),
@@ -320,12 +321,12 @@ def _additions(rows: _Rows, add: Sequence[OvsPort]) -> list[Operation]:
         # The names are unique indexes in the schema: a port that somebody else
         # adds in between makes the whole transaction fail.
         operations += [
-            {"op": "insert", "table": "Interface", "uuid-name": interface, "row": {"name": port.name}},
+            {"op": "insert", "table": "Interface", "uuid-name": interface, "row": {"name": port.name, **_tunnel_columns(port)}},
             {
                 "op": "insert",
                 "table": "Port",
                 "uuid-name": name,
-                "row": {"name": port.name, "interfaces": ["named-uuid", interface], **_columns(port)},
+                "row": {"name": port.name, "interfaces": ["named-uuid", interface], **_columns(port), **_protection(port)},
             },
         ]
         members.setdefault(port.bridge, []).append(["named-uuid", name])
@@ -410,14 +411,40 @@ def _failure(rows: _Rows, port: OvsPort) -> str | None:
     return error
 
 
+# Tunnels: what an Interface is, and whether its Port is protected.
+
+
+def _tunnel(port: Row, interfaces: Sequence[Row]) -> Tunnel | None:
+    if len(interfaces) != 1 or interfaces[0]["type"] != VXLAN:
+        return None
+    options = dict(pairs(interfaces[0]["options"]))
+    vni = options.get("key", "0")
+    # A key that flows choose, or a remote, is no tunnel that could be wanted here: it differs from each of them.
+    number = int(vni) if vni.isascii() and vni.isdigit() else 0
+    return Tunnel(options.get("remote_ip", ""), number, options.get("local_ip", ""), port["protected"])
+
+
+def _tunnel_columns(port: OvsPort) -> Row:
+    if port.tunnel is None:
+        return {}
+    options = [["remote_ip", port.tunnel.remote], ["key", str(port.tunnel.vni)]]
+    if port.tunnel.local:
+        options.append(["local_ip", port.tunnel.local])
+    return {"type": VXLAN, "options": ["map", options]}
+
+
+def _protection(port: OvsPort) -> Row:
+    return {"protected": port.tunnel.protected} if port.tunnel is not None else {}
+
+
 # The parts of operations, RFC 7047 section 5.
 
 
 def _selects() -> list[Operation]:
     columns = {
         "Bridge": ["_uuid", "name", "ports", *bridge_rows.COLUMNS],
-        "Port": ["_uuid", "name", "interfaces", "tag", "trunks", "vlan_mode", "external_ids"],
-        "Interface": ["_uuid", "name", "ofport", "error"],
+        "Port": ["_uuid", "name", "interfaces", "tag", "trunks", "vlan_mode", "external_ids", "protected"],
+        "Interface": ["_uuid", "name", "ofport", "error", "type", "options"],
     }
     return [{"op": "select", "table": table, "where": [], "columns": names} for table, names in columns.items()]
 

@@ -9,16 +9,17 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..errors import MissingFeature, Refused
-from ..host import containers, namespace, nftables
+from ..host import containers, management, namespace, nftables
 from ..host.machine import Machine
 from ..host.namespace import NAMED, PinnedNamespace
 from ..host.nftables import Listing
 from ..model import names
 from ..model.host import HOST, Link, Namespace
-from ..model.ovs import OvsBridge
+from ..model.ovs import VXLAN, OvsBridge
 from ..plan import bridge as plan_bridge
 from ..plan import icc_policy as plan_icc_policy
 from ..plan import publication as plan_publication
+from ..plan import vlan_record
 from ..plan.attachment_state import describe_one
 from ..plan.bridge_have import BridgeHave
 from ..plan.wiring import EXTERNAL_ID, End, Label, Wiring, read_label
@@ -48,6 +49,7 @@ def gather(options: Mapping[str, Any], _check: bool) -> Result:
             "ports": [port for port in _ports(wiring) if only in (None, port["bridge"])],
             "publications": [entry for entry in _publications(machine, tables) if only in (None, entry["bridge"])],
             "policies": [entry for entry in _policies(machine, tables) if only in (None, entry["bridge"])],
+            "interfaces": _interfaces(machine, have.namespace),
         }
     return Result([], {}, {}, values)
 
@@ -134,8 +136,10 @@ def _ports(wiring: Wiring) -> list[dict[str, Any]]:
     for port in wiring.ovs_ports.values():
         if port.name not in wiring.host.links:
             # A port whose interface went with its container stays in Open vSwitch's database.
-            ours = EXTERNAL_ID in dict(port.external_ids)
-            ports.append({"name": port.name, "bridge": port.bridge, "managed": ours, "kind": None, "up": False, "mac": None, "mtu": None})
+            record = vlan_record.read(port)
+            ours = EXTERNAL_ID in dict(port.external_ids) or (port.tunnel is not None and record is not None and record.added)
+            kind = VXLAN if port.tunnel is not None else None
+            ports.append({"name": port.name, "bridge": port.bridge, "managed": ours, "kind": kind, "up": False, "mac": None, "mtu": None})
     return sorted(ports, key=lambda port: (port["bridge"], port["name"]))
 
 
@@ -148,6 +152,17 @@ def _policies(machine: Machine, tables: Mapping[str, Listing]) -> list[dict[str,
     """Return the policy of each bridge that has one; all others are as with ``icc: true`` and nothing else."""
     rules = machine.icc.read(listings=tables)
     return [plan_icc_policy.describe(bridge, rules) for bridge in sorted(rules.off | rules.egress_denied | rules.host_denied)]
+
+
+def _interfaces(machine: Machine, host: Namespace) -> list[dict[str, Any]]:
+    """Return the host's own interfaces: neither the loopback nor ends of our attachments."""
+    own = [link for link in host.links.values() if not link.ours and link.name != "lo"]
+    held = machine.namespace(HOST).addresses(own, leased=True)
+    reached_by = management.interfaces(host, held)
+    return [
+        {"name": link.name, "kind": link.kind or None, "up": link.up, "addresses": list(held[link.name]), "management": reached_by.get(link.name)}
+        for link in sorted(own, key=lambda link: link.name)
+    ]
 
 
 def _port(link: Link, bridge: str) -> dict[str, Any]:

@@ -16,6 +16,16 @@ VLAN = (1, 4094)
 """VLAN ids a port may carry: 0 is a priority tag, 4095 reserved (IEEE 802.1Q)."""
 
 
+VNI = (1, (1 << 24) - 1)
+"""VXLAN network identifiers (RFC 7348, section 5); 0 is left out, as some switches do not take it."""
+
+
+def vni(option: str, value: int) -> int:
+    """Return ``value`` if it is a VXLAN network identifier (1 to 16777215)."""
+    _between(option, value, VNI, "for a VXLAN network identifier")
+    return value
+
+
 def mtu(option: str, value: int | None) -> int | None:
     """Return ``value`` if a veth or a bridge takes it (68 to 65535 bytes); ``None`` stays ``None``."""
     return _between(option, value, MTU, "bytes")

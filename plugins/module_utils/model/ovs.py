@@ -20,6 +20,24 @@ SYSTEM, NETDEV = "system", "netdev"
 """Values of Bridge.datapath_type: the kernel module, and ovs-vswitchd itself."""
 
 
+VXLAN = "vxlan"
+"""Value of Interface.type of a tunnel."""
+
+
+@dataclass(frozen=True)
+class Tunnel:
+    """A VXLAN tunnel (RFC 7348) that is a port: to the address ``remote``, with the network identifier ``vni`` (1 to 16777215).
+
+    ``local`` is the address that it comes from, '' for the one that the route takes.
+    A ``protected`` port passes nothing on to other protected ports.
+    """
+
+    remote: str
+    vni: int
+    local: str = ""
+    protected: bool = True
+
+
 @dataclass(frozen=True)
 class OvsPort:
     """A port of a bridge, with what VLANs mean on it (ovs-vswitchd.conf.db(5), table Port).
@@ -27,7 +45,8 @@ class OvsPort:
     ``tag`` and ``trunks`` are 0 to 4095; an access port has a ``tag``, a trunk
     port with a native VLAN both. ``vlan_mode`` of ``None`` lets Open vSwitch
     conclude it from these two. ``trunks`` and ``external_ids`` are sorted, so
-    that equal ports compare equal.
+    that equal ports compare equal. ``tunnel`` is what a port is that has no
+    device of the host.
     """
 
     name: str
@@ -36,6 +55,7 @@ class OvsPort:
     trunks: tuple[int, ...] = ()
     vlan_mode: str | None = None
     external_ids: tuple[tuple[str, str], ...] = ()
+    tunnel: Tunnel | None = None
 
     @property
     def mode(self) -> str:

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import InvalidOption
-from . import limits, names
+from . import addresses, limits, names
 from .attachment import DEFAULT_INTERFACE, SELECTORS, Target, parse_target
-from .ovs import ACCESS, DOT1Q_TUNNEL, MODES, TRUNK
+from .ovs import ACCESS, DOT1Q_TUNNEL, MODES, TRUNK, Tunnel
 from .vlans import vlan_set
 
 # Keys of external_ids by which this collection tells its own.
@@ -36,6 +36,7 @@ class VlanPort:
     tag: int | None = None
     trunks: tuple[int, ...] = ()
     external_ids: tuple[tuple[str, str], ...] | None = None
+    tunnel: Tunnel | None = None
 
     def __str__(self) -> str:
         return f"port {self.port}" if self.port else f"{self.interface} of {self.target}"
@@ -89,7 +90,7 @@ def parse(options: Mapping[str, Any]) -> VlanPorts:
 
 def _ports(options: Mapping[str, Any], absent: bool) -> tuple[VlanPort, ...] | None:
     items = options.get("ports")
-    single = {name: options[name] for name in (*_OWN, *_VLANS, "external_ids") if options.get(name) is not None}
+    single = {name: options[name] for name in (*_OWN, *_VLANS, "external_ids", "vxlan") if options.get(name) is not None}
     common = {name: options[name] for name in ("runtime", "interface") if options.get(name) is not None}
     if items is None:
         if any(name in single for name in _OWN):
@@ -116,7 +117,7 @@ def _port(options: Mapping[str, Any], place: str, absent: bool) -> VlanPort:
     target = parse_target(options, place) if not port else None
     interface = names.interface_name(f"{place}interface", options.get("interface") or DEFAULT_INTERFACE)
     mode, tag, trunks = (None, None, ()) if absent else _vlans(options, place)
-    return VlanPort(port, target, interface, mode, tag, trunks, _external_ids(options.get("external_ids"), place))
+    return VlanPort(port, target, interface, mode, tag, trunks, _external_ids(options.get("external_ids"), place), _tunnel(options.get("vxlan"), port, place))
 
 
 def _vlans(options: Mapping[str, Any], place: str) -> tuple[str, int | None, tuple[int, ...]]:
@@ -140,6 +141,25 @@ def _vlans(options: Mapping[str, Any], place: str) -> tuple[str, int | None, tup
     if mode in (ACCESS, DOT1Q_TUNNEL) and trunks:
         raise InvalidOption(f"{place}trunks", given, f"stands beside mode {mode}, which carries the VLAN of tag only; leave it out, or give another mode")
     return mode, tag, trunks
+
+
+def _tunnel(given: Mapping[str, Any] | None, port: str, place: str) -> Tunnel | None:
+    if given is None:
+        return None
+    if not port:
+        raise InvalidOption(f"{place}vxlan", given.get("remote"), "is a tunnel, and the port of a container is none; give port")
+    local = given.get("local")
+    protected = given.get("protected")
+    return Tunnel(
+        _unicast(f"{place}vxlan.remote", given["remote"]),
+        limits.vni(f"{place}vxlan.vni", given["vni"]),
+        "" if local is None else _unicast(f"{place}vxlan.local", local),
+        True if protected is None else bool(protected),
+    )
+
+
+def _unicast(option: str, text: str) -> str:
+    return addresses.gateway(option, text, addresses.family(text))
 
 
 def _external_ids(given: Mapping[str, Any] | None, place: str) -> tuple[tuple[str, str], ...] | None:

@@ -406,7 +406,7 @@ class ChangeOvsPorts(Operation):
         return (
             [f"create Open vSwitch bridge {bridge.name}{_settings(bridge)}" for bridge in self.bridges.add]
             + [line for bridge in self.bridges.change for line in _bridge_changes(bridges_before[bridge.name], bridge)]
-            + [f"add port {port.name} to Open vSwitch bridge {port.bridge}{_vlans(port)}" for port in self.add if port.name != port.bridge]
+            + [f"add port {port.name} to Open vSwitch bridge {port.bridge}{_tunnel(port)}{_vlans(port)}" for port in self.add if port.name != port.bridge]
             + [f"change port {port.name} of Open vSwitch bridge {port.bridge}{_vlans(port)}" for port in self.add if port.name == port.bridge]
             + [_port_change(before.get(port.name), port) for port in self.change]
             + [f"remove port {port.name} from Open vSwitch bridge {port.bridge}" for port in self.remove]
@@ -454,6 +454,12 @@ def _port_change(old: OvsPort | None, new: OvsPort) -> str:
     if old is not None and old.vlans == new.vlans:
         return f"{start}: external_ids"
     return f"{start}{_vlans(new) or ', all VLANs'}"
+
+
+def _tunnel(port: OvsPort) -> str:
+    if port.tunnel is None:
+        return ""
+    return f", VXLAN {port.tunnel.vni} to {port.tunnel.remote}{f' from {port.tunnel.local}' if port.tunnel.local else ''}"
 
 
 def _vlans(port: OvsPort) -> str:

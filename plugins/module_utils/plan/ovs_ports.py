@@ -49,7 +49,8 @@ class OvsChanges:
         shown = self._shown.get(port.name)
         if shown is None or port.name in self.left:
             self.joined[port.name] = port
-        elif shown.bridge != port.bridge:
+        elif shown.bridge != port.bridge or shown.tunnel != port.tunnel:
+            # A tunnel that leads elsewhere is another one.
             self.drop(port.name)
             self.joined[port.name] = port
         elif (shown.vlans, shown.external_ids) != (port.vlans, port.external_ids):

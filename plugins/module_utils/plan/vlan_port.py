@@ -79,7 +79,7 @@ def warnings(want: VlanPorts, have: VlanHave, absent_state: bool) -> list[str]:
         if have.assume and want.bridge not in have.bridges and not want.create_bridge:
             told.append(f"Open vSwitch bridge {want.bridge} is not there; checked as if an earlier task made it")
         for one, name in zip(want.ports or (), port_names(want, have)):
-            if name != want.bridge and name not in have.wiring.ovs_ports and name not in have.wiring.host.links:
+            if name != want.bridge and one.tunnel is None and name not in have.wiring.ovs_ports and name not in have.wiring.host.links:
                 told.append(f"{one} is not there; checked as if an earlier task made it")
         return told
     ports = OvsChanges(have.wiring)
@@ -202,9 +202,15 @@ def _put(one: VlanPort, name: str, bridge: str, have: VlanHave, ports: OvsChange
     shown = have.wiring.ovs_ports.get(name)
     if shown is not None and shown.bridge != bridge:
         raise Refused(f"port: {name!r} is a port of Open vSwitch bridge {shown.bridge} already; take it out there first, or name that bridge")
-    if shown is None:
+    if shown is None and one.tunnel is None:
         _refuse_unfit(one, name, bridge, have)
+    if shown is None and one.tunnel is not None and name in have.wiring.host.links:
+        raise Refused(f"port: {name!r} is an interface of this host, and a tunnel has none; choose another name for the tunnel")
+    if shown is not None and one.tunnel is not None and shown.tunnel is None:
+        raise Refused(f"port: {name!r} is a port of bridge {bridge} already, and no VXLAN tunnel; choose another name for the tunnel")
     base, record = _base(one, name, bridge, have)
+    if one.tunnel is not None:
+        base = replace(base, tunnel=one.tunnel)
     asked_vlans = (one.mode or base.mode, one.tag, one.trunks)
     wanted = base if base.vlans == asked_vlans else with_vlans(base, *asked_vlans)
     # A port that was in the wanted VLANs all the time was not set by us, and is not given back.
@@ -274,7 +280,7 @@ def _give_back(port: OvsPort, have: VlanHave, ports: OvsChanges) -> None:
     if record is None:
         return
     if record.added:
-        (ports.drop if port.name in have.wiring.host.links else ports.clear)(port.name)
+        (ports.drop if port.tunnel is not None or port.name in have.wiring.host.links else ports.clear)(port.name)
     else:
         ports.put(vlan_record.former(port, record))
 

@@ -77,5 +77,7 @@ def describe_port(port: OvsPort) -> dict[str, Any]:
         entry["tag"] = port.tag
     if port.trunks:
         entry["trunks"] = ranges(port.trunks)
+    if port.tunnel is not None:
+        entry["vxlan"] = {"remote": port.tunnel.remote, "vni": port.tunnel.vni, "local": port.tunnel.local or None, "protected": port.tunnel.protected}
     entry["external_ids"] = {key: value for key, value in port.external_ids if key not in RESERVED_IDS}
     return entry

@@ -30,12 +30,12 @@ def uuid(name):
 
 
 def port_row(name, **columns):
-    row = {"tag": NONE, "trunks": NONE, "vlan_mode": NONE, "external_ids": ["map", []]}
+    row = {"tag": NONE, "trunks": NONE, "vlan_mode": NONE, "external_ids": ["map", []], "protected": False}
     return {"_uuid": uuid(f"port-{name}"), "name": name, "interfaces": uuid(f"if-{name}"), **row, **columns}
 
 
 def interface_row(name, **columns):
-    return {"_uuid": uuid(f"if-{name}"), "name": name, "ofport": 1, "error": NONE, **columns}
+    return {"_uuid": uuid(f"if-{name}"), "name": name, "ofport": 1, "error": NONE, "type": "", "options": ["map", []], **columns}
 
 
 def rows(ports=("br0",), **columns):

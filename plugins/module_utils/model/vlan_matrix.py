@@ -1,0 +1,101 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: BSD-2-Clause
+"""Who reaches whom in the VLANs of a fleet, wanted and found. Private to the collection."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .vlan_fleet import Fleet, Member
+
+# What a cell can be.
+SELF, REACHED, APART, LEAK, SILENT, TWICE, UNKNOWN = "=", "+", ".", "X", "!", "2", "?"
+
+_WRONG = {
+    LEAK: "reaches",
+    SILENT: "does not reach",
+    TWICE: "finds more than one interface at the address of",
+    UNKNOWN: "could not be checked towards",
+}
+
+_LEGEND = (
+    f"{REACHED} reached, {APART} not reached, as it should be; "
+    f"{LEAK} reached across VLANs, {SILENT} not reached, {TWICE} the address is there twice, {UNKNOWN} not checked"
+)
+
+_MOST_TOLD = 20
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """``lines`` is the matrix for a person, ``wrong`` a sentence for each cell that is not as it should be."""
+
+    lines: tuple[str, ...]
+    wrong: tuple[str, ...]
+    cells: int
+
+
+def matrix(fleet: Fleet, seen: Mapping[str, Mapping[str, Any]]) -> Matrix:
+    """Compare what was found with what the variables ask for: containers of one VLAN reach each other, and no others.
+
+    ``seen`` holds by host what container_neighbours_info returned; a host that could not be asked is missing.
+    """
+    members = sorted((member for member in fleet.members if member.address), key=lambda one: (fleet.vlans[one.vlan].id, one.key))
+    found = {member.key: shown for member in members if (shown := _shown(member, seen)) is not None}
+    grid = [[_cell(fleet, source, target, found) for target in members] for source in members]
+    wrong = [
+        f"{_name(source)} {_WRONG[cell]} {_name(target)}" for source, row in zip(members, grid) for target, cell in zip(members, row) if cell in _WRONG
+    ]
+    return Matrix(tuple(_lines(fleet, members, grid, len(wrong))), tuple(wrong), sum(cell != SELF for row in grid for cell in row))
+
+
+def told(wrong: Sequence[str]) -> str:
+    """Return wrong cells as one text that stays readable."""
+    more = f"; and {len(wrong) - _MOST_TOLD} more" if len(wrong) > _MOST_TOLD else ""
+    return "; ".join(wrong[:_MOST_TOLD]) + more
+
+
+def _shown(member: Member, seen: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    selector, value = member.target
+    for shown in seen.get(member.host, {}).get("probes") or ():
+        if str(shown.get(selector)) == value and shown["interface"] == member.interface and shown.get("mac"):
+            found: Mapping[str, Any] = shown
+            return found
+    return None
+
+
+def _cell(fleet: Fleet, source: Member, target: Member, found: Mapping[tuple[str, str, str], Mapping[str, Any]]) -> str:
+    if source is target:
+        return SELF
+    if source.key not in found or target.key not in found:
+        return UNKNOWN
+    wanted = fleet.vlans[source.vlan].id == fleet.vlans[target.vlan].id
+    answered = list(found[source.key]["neighbours"].get(str(target.address)) or ())
+    # Two VLANs may have the same addresses: only the MAC tells who it was that answered.
+    reached = found[target.key]["mac"] in answered
+    if wanted and reached and len(answered) > 1:
+        return TWICE
+    if wanted:
+        return REACHED if reached else SILENT
+    return LEAK if reached else APART
+
+
+def _name(member: Member) -> str:
+    return f"{member.label} of {member.host} ({member.vlan}, {member.address})"
+
+
+def _lines(fleet: Fleet, members: Sequence[Member], grid: Sequence[Sequence[str]], wrong: int) -> list[str]:
+    width = max(2, len(str(len(members))))
+    heads = [f"{number:>{width}}" for number in range(1, len(members) + 1)]
+    table = [
+        (head, f"{fleet.vlans[member.vlan].name} ({fleet.vlans[member.vlan].id})", member.host, member.label, str(member.address))
+        for head, member in zip(heads, members)
+    ]
+    widths = [max((len(row[column]) for row in table), default=0) for column in range(5)]
+    lines = [" ".join(["".ljust(sum(widths) + 4), *heads])] if members else []
+    for words, cells in zip(table, grid):
+        lines.append(" ".join([*(text.ljust(size) for text, size in zip(words, widths)), *(cell.rjust(width) for cell in cells)]).rstrip())
+    pairs = sum(cell != SELF for row in grid for cell in row)
+    return [*lines, f"{pairs} pairs, {wrong} not as they should be ({_LEGEND})"]

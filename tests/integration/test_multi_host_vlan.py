@@ -1,0 +1,271 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Containers of two hosts in two VLANs over one trunk: the playbook multi_host_vlan over SSH, and what is then on the wire."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+
+import pytest
+from conftest import clean
+from fleet import COMMON, VLANS, Fleet, in_container, pings
+from lab_hosts import LAB
+from wiring import assert_same, container_pid, everything, make_containers, make_namespaces, ovs_ports
+
+CONTAINERS = {
+    "hosta": [{"container": "test1", "vlan": "web", "address": "192.168.0.1/24"}, {"container": "test2", "vlan": "db", "address": "192.168.0.2/24"}],
+    "hostb": [{"container": "test3", "vlan": "web", "address": "192.168.0.3/24"}, {"container": "test4", "vlan": "db", "address": "192.168.0.4/24"}],
+}
+
+RECEIVE = """
+import socket
+server = socket.create_server(("192.168.0.3", 5000))
+print("listening", flush=True)
+connection, _address = server.accept()
+received = 0
+while data := connection.recv(65536):
+    received += len(data)
+print(received)
+"""
+SEND = """
+import socket
+with socket.create_connection(("192.168.0.3", 5000)) as connection:
+    connection.sendall(bytes(3000000))
+"""
+
+
+@pytest.fixture
+def hosts(lab_hosts):
+    yield lab_hosts
+    for host in lab_hosts.values():
+        clean(host)
+
+
+@pytest.fixture
+def fleet(hosts, lab_name, tmp_path):
+    """Two hosts whose inventory asks for nothing yet."""
+    return Fleet(lab_name, tmp_path, {name: {"multi_host_vlan_containers": []} for name in hosts}, {**COMMON, "multi_host_vlan_uplink": "eth1"})
+
+
+@pytest.fixture
+def four(hosts, fleet):
+    """Four Docker containers, and an inventory that wants them in two VLANs."""
+    for name, host in hosts.items():
+        make_containers(host, *(entry["container"] for entry in CONTAINERS[name]))
+        fleet.by_host[name]["multi_host_vlan_containers"] = [dict(entry) for entry in CONTAINERS[name]]
+    return fleet
+
+
+def namespaces(hosts, fleet, **wanted):
+    """Namespaces that stand for containers, where it is not Docker that matters: they start a hundred times as fast."""
+    for name, entries in wanted.items():
+        make_namespaces(hosts[name], *(entry["netns"] for entry in entries))
+        fleet.by_host[name]["multi_host_vlan_containers"] = entries
+
+
+def listen(host, container, *words):
+    """Start tcpdump in a container; it ends by itself."""
+    argv = ["nsenter", "-n", "-t", container_pid(host, container), "timeout", "4", "tcpdump", "-l", "-e", "-n", "-i", "eth1", *words]
+    return _listening(host.start(*argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8"))
+
+
+def _listening(watch):
+    assert any("listening on" in line for line in watch.stderr)
+    return watch
+
+
+def on_the_trunk(host, seconds, *words):
+    argv = [str(LAB), "run", "--name", host.lab, "--", "timeout", str(seconds), "tcpdump", "-l", "-e", "-n", "-i", f"trunk-{host.name}", *words]
+    return _listening(subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8"))
+
+
+def test_the_playbook_checks_wires_and_settles(hosts, four):
+    before = {name: everything(host) for name, host in hosts.items()}
+    checked = four.play("multi_host_vlan", "--check", "--diff").ok()
+    assert checked.changed == {"hosta": 2, "hostb": 2}
+    assert "192.168.0.3/24" in checked.said and "trunk" in checked.said
+    for name, host in hosts.items():
+        assert_same(before[name], everything(host))
+
+    assert four.play("multi_host_vlan").ok().changed == {"hosta": 2, "hostb": 2}
+    assert four.play("multi_host_vlan").ok().changed == {"hosta": 0, "hostb": 0}
+    assert "12 pairs, 0 not as they should be" in four.play("check_connectivity").ok().said
+
+    four.common["multi_host_vlan_state"] = "absent"
+    assert four.play("multi_host_vlan").ok().changed == {"hosta": 2, "hostb": 2}
+    for name, host in hosts.items():
+        # The uplink stays up: whether it was is nobody's record.
+        assert {link["ifname"] for link in host.ip("link", "show")} == {link["ifname"] for link in before[name]["host link"][0]}
+        assert host.run("ovs-vsctl", "list-br").stdout == ""
+    assert four.play("multi_host_vlan").ok().changed == {"hosta": 0, "hostb": 0}
+
+
+def test_containers_of_one_vlan_reach_each_other_and_no_others(hosts, four):
+    four.play("multi_host_vlan").ok()
+    hosta, hostb = hosts["hosta"], hosts["hostb"]
+    everyone = [f"192.168.0.{number}" for number in range(1, 5)]
+    assert pings(hosta, "test1", *everyone) == {"192.168.0.1", "192.168.0.3"}
+    assert pings(hosta, "test2", *everyone) == {"192.168.0.2", "192.168.0.4"}
+    assert pings(hostb, "test3", *everyone) == {"192.168.0.1", "192.168.0.3"}
+    assert pings(hostb, "test4", *everyone) == {"192.168.0.2", "192.168.0.4"}
+
+    # A broadcast of VLAN 100 (ARP for an address that nobody has) is heard in 100, on the other host too, and nowhere in 200.
+    watches = {name: listen(host, name, "arp", "host", "192.168.0.77") for name, host in (("test2", hosta), ("test3", hostb), ("test4", hostb))}
+    hosta.module("container_neighbours_info", probes=[{"container": "test1"}], addresses=["192.168.0.77"], timeout=0.3)
+    heard = {name: watch.communicate(timeout=30)[0].count("who-has 192.168.0.77") for name, watch in watches.items()}
+    assert heard == {"test2": 0, "test3": 3, "test4": 0}
+
+    # TCP carries data: ping alone would also pass with checksums that were never finished.
+    entering = ["nsenter", "-n", "-t", container_pid(hostb, "test3"), "timeout", "20", "python3", "-c", RECEIVE]
+    server = hostb.start(*entering, stdout=subprocess.PIPE, encoding="utf-8")
+    assert server.stdout.readline() == "listening\n"
+    in_container(hosta, "test1", "timeout", "20", "python3", "-c", SEND)
+    assert server.communicate(timeout=30)[0] == "3000000\n"
+
+
+def test_frames_between_hosts_bear_the_tag_of_their_vlan(hosts, four):
+    four.play("multi_host_vlan").ok()
+    watch = on_the_trunk(hosts["hosta"], 4, "icmp or (vlan and icmp)")
+    assert pings(hosts["hosta"], "test1", "192.168.0.3") and pings(hosts["hosta"], "test2", "192.168.0.4")
+    seen = watch.communicate(timeout=30)[0]
+    tags = set(re.findall(r"802\.1Q.*vlan (\d+),.* (\S+) > (\S+): ICMP echo", seen))
+    assert tags == {
+        ("100", "192.168.0.1", "192.168.0.3"),
+        ("100", "192.168.0.3", "192.168.0.1"),
+        ("200", "192.168.0.2", "192.168.0.4"),
+        ("200", "192.168.0.4", "192.168.0.2"),
+    }
+    assert all("802.1Q" in line for line in seen.splitlines() if line)
+    # To the container it comes without one.
+    inside = listen(hosts["hosta"], "test1", "icmp or (vlan and icmp)")
+    assert pings(hosts["hostb"], "test3", "192.168.0.1")
+    heard = inside.communicate(timeout=30)[0]
+    assert "192.168.0.3 > 192.168.0.1: ICMP echo request" in heard and "802.1Q" not in heard
+
+
+def test_a_wrong_cell_fails_the_check(hosts, four):
+    four.play("multi_host_vlan").ok()
+    (port,) = (name for name in ovs_ports(hosts["hostb"]) if _tag(hosts["hostb"], name) == "200")
+    hosts["hostb"].run("ovs-vsctl", "set", "port", port, "tag=100")
+    found = four.play("check_connectivity")
+    assert found.status == 2
+    assert "6 not as they should be" in found.said  # both ways between 4 and each of the others
+    assert "test4 of hostb (db, 192.168.0.4) reaches test1 of hosta (web, 192.168.0.1)" in found.said
+    assert "test2 of hosta (db, 192.168.0.2) does not reach test4 of hostb (db, 192.168.0.4)" in found.said
+    # The playbook puts it right, on that host only.
+    assert four.play("multi_host_vlan").ok().changed == {"hosta": 0, "hostb": 1}
+    four.play("check_connectivity").ok()
+
+
+def _tag(host, port):
+    return host.run("ovs-vsctl", "get", "port", port, "tag").stdout.strip()
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (
+            lambda fleet: fleet.by_host["hostb"]["multi_host_vlan_containers"][0].update(address="192.168.0.1/24"),
+            "hostb: multi_host_vlan_containers[0].address: 192.168.0.1 is the address of test1 of hosta in VLAN web (100) already",
+        ),
+        (
+            lambda fleet: fleet.common.update(multi_host_vlan_vlans={**VLANS, "www": {"id": 100}}),
+            "multi_host_vlan_vlans.www.id: 100 is the id of VLAN web already",
+        ),
+        (
+            lambda fleet: fleet.by_host["hostb"].update(multi_host_vlan_uplink="eth0"),
+            "hostb: multi_host_vlan_uplink: 'eth0' carries this host's default route; as a port",
+        ),
+    ],
+    ids=["address", "vlan", "uplink"],
+)
+def test_what_contradicts_itself_is_found_before_anything_changes(hosts, four, change, sentence):
+    before = {name: everything(host) for name, host in hosts.items()}
+    change(four)
+    # Also where the second host's turn would come only after the first is done.
+    for words in ((), ("-e", "pipefitter_serial=1")):
+        refused = four.play("multi_host_vlan", *words)
+        assert refused.status == 2 and sentence in refused.said
+        assert sum(refused.changed.values()) == 0
+    for name, host in hosts.items():
+        assert_same(before[name], everything(host))
+
+
+def test_what_is_added_changes_just_that(hosts, fleet):
+    wanted = {"hosta": [{"netns": "a1", "vlan": "web"}, {"netns": "a2", "vlan": "db"}], "hostb": [{"netns": "b1", "vlan": "web"}]}
+    namespaces(hosts, fleet, **wanted)
+    fleet.play("multi_host_vlan").ok()
+    first = _addresses(hosts)
+
+    make_namespaces(hosts["hostb"], "b0")
+    wanted["hostb"].insert(0, {"netns": "b0", "vlan": "web"})
+    assert fleet.play("multi_host_vlan").ok().changed == {"hosta": 0, "hostb": 1}
+    second = _addresses(hosts)
+    assert {name: second[name] for name in first} == first and len(set(second.values())) == len(second) == 4
+
+    fleet.common["multi_host_vlan_vlans"] = {**VLANS, "log": {"id": 300, "subnet": "10.3.0.0/24"}}
+    assert fleet.play("multi_host_vlan").ok().changed == {"hosta": 1, "hostb": 1}
+    for host in hosts.values():
+        assert host.run("ovs-vsctl", "get", "port", "eth1", "trunks").stdout.strip() == "[100, 200, 300]"
+    assert _addresses(hosts) == second
+
+    del wanted["hosta"][0]
+    fleet.common["multi_host_vlan_purge"] = True
+    assert fleet.play("multi_host_vlan").ok().changed == {"hosta": 1, "hostb": 0}
+    assert len(ovs_ports(hosts["hosta"])) == 2
+
+
+def _addresses(hosts):
+    """By host and namespace, the address in a VLAN and the VLAN."""
+    shown = {name: host.module("container_network_info", bridge="ovs0")["attachments"] for name, host in hosts.items()}
+    return {f"{name}/{entry['netns']}": (entry["vlan"], *entry["addresses"]) for name, entries in shown.items() for entry in entries}
+
+
+def test_a_host_that_is_down_harms_no_other_and_is_completed_later(hosts, fleet):
+    wanted = {name: [{"netns": f"{name[-1]}{number}", "vlan": "web"} for number in range(4)] for name in hosts}
+    namespaces(hosts, fleet, **wanted)
+    fleet.common["multi_host_vlan_vlans"] = {"web": {"id": 100, "subnet": "192.168.0.0/28"}}
+    fleet.by_host["hosta"]["ansible_host"] = "10.77.0.250"
+    down = fleet.play("multi_host_vlan")
+    assert down.status == 4 and down.changed == {"hosta": 0, "hostb": 2}
+    kept = _addresses(hosts)
+    assert len(kept) == 4
+    checked = fleet.play("check_connectivity")
+    assert checked.status != 0 and "b0 of hostb (web, " in checked.said and "could not be checked towards a0 of hosta" in checked.said
+
+    del fleet.by_host["hosta"]["ansible_host"]
+    assert fleet.play("multi_host_vlan", "-e", "pipefitter_serial=1").ok().changed == {"hosta": 2, "hostb": 0}
+    found = _addresses(hosts)
+    assert {name: found[name] for name in kept} == kept
+    assert len(set(found.values())) == len(found) == 8
+    fleet.play("check_connectivity").ok()
+
+
+def test_batches_choose_the_same_addresses_as_one_run(hosts, fleet):
+    wanted = {name: [{"netns": f"{name[-1]}{number}", "vlan": "web"} for number in range(6)] for name in hosts}
+    namespaces(hosts, fleet, **wanted)
+    fleet.common["multi_host_vlan_vlans"] = {"web": {"id": 100, "subnet": "192.168.0.0/28"}}
+    assert fleet.play("multi_host_vlan", "-e", "pipefitter_serial=1").ok().changed == {"hosta": 2, "hostb": 2}
+    assert len(set(_addresses(hosts).values())) == 12
+    assert fleet.play("multi_host_vlan").ok().changed == {"hosta": 0, "hostb": 0}
+    fleet.play("check_connectivity").ok()
+
+
+def test_four_containers_of_one_host_in_two_vlans(hosts, fleet):
+    host = hosts["hosta"]
+    names = [f"test{number}" for number in range(1, 5)]
+    make_containers(host, *names)
+    del fleet.common["multi_host_vlan_uplink"]
+    fleet.by_host["hosta"]["multi_host_vlan_containers"] = [
+        {"container": name, "vlan": vlan, "address": f"192.168.0.{number}/24"} for number, (name, vlan) in enumerate(zip(names, ("web", "db") * 2), 1)
+    ]
+    # Nothing joins the hosts: the same address in the same VLAN is no duplicate.
+    make_namespaces(hosts["hostb"], "other")
+    fleet.by_host["hostb"]["multi_host_vlan_containers"] = [{"netns": "other", "vlan": "web", "address": "192.168.0.1/24"}]
+    assert fleet.play("single_host_vlan").ok().changed == {"hosta": 2, "hostb": 2}
+    assert fleet.play("single_host_vlan").ok().changed == {"hosta": 0, "hostb": 0}
+    everyone = [f"192.168.0.{number}" for number in range(1, 5)]
+    assert [pings(host, name, *everyone) for name in names] == [{"192.168.0.1", "192.168.0.3"}, {"192.168.0.2", "192.168.0.4"}] * 2
+    assert "12 pairs, 0 not as they should be" in fleet.play("check_connectivity", "-e", "multi_host_vlan_transport=none").ok().said
+    assert in_container(host, "test1", "ip", "route").stdout.count("\n") == 1

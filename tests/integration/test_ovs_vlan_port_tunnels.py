@@ -1,0 +1,84 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""VXLAN tunnels as ports of an Open vSwitch bridge: made, corrected, and given back."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from lab_hosts import ModuleFailed
+from wiring import assert_same, everything, make_ovs_bridge, ovs_ports
+
+TUNNEL = {"port": "vx100b", "tag": 100, "vxlan": {"remote": "10.77.0.12", "vni": 4711}}
+
+
+def put(host, *ports, **options):
+    return host.module("ovs_vlan_port", bridge="ovs0", ports=list(ports), **options)
+
+
+def interface(host):
+    columns = "type,options"
+    (row,) = json.loads(host.run("ovs-vsctl", "--format=json", f"--columns={columns}", "list", "Interface", "vx100b").stdout)["data"]
+    return row[0], dict(row[1][1])
+
+
+def test_a_tunnel_is_made_and_taken_away(hosta):
+    make_ovs_bridge(hosta)
+    before = everything(hosta)
+    checked = put(hosta, TUNNEL, check_mode=True, diff=True)
+    assert_same(before, everything(hosta))
+    done = put(hosta, TUNNEL, diff=True)
+    assert done["operations"] == checked["operations"] == ["add port vx100b to Open vSwitch bridge ovs0, VXLAN 4711 to 10.77.0.12, VLAN 100"]
+    assert done["diff"] == checked["diff"] and "remote: 10.77.0.12" in done["diff"]["after"]
+    assert interface(hosta) == ("vxlan", {"remote_ip": "10.77.0.12", "key": "4711"})
+    assert hosta.run("ovs-vsctl", "get", "port", "vx100b", "protected").stdout.strip() == "true"
+    assert put(hosta, TUNNEL)["operations"] == []
+    put(hosta, {"port": "vx100b"}, state="absent")
+    assert ovs_ports(hosta) == set()
+
+
+@pytest.mark.parametrize(
+    "drift",
+    [
+        ("set", "interface", "vx100b", "options:remote_ip=10.77.0.99"),
+        ("set", "interface", "vx100b", "options:key=5"),
+        ("set", "port", "vx100b", "protected=false"),
+        ("set", "port", "vx100b", "tag=7"),
+    ],
+)
+def test_a_tunnel_that_was_changed_is_put_right(hosta, drift):
+    make_ovs_bridge(hosta)
+    put(hosta, TUNNEL)
+    hosta.run("ovs-vsctl", *drift)
+    assert put(hosta, TUNNEL)["changed"]
+    assert interface(hosta) == ("vxlan", {"remote_ip": "10.77.0.12", "key": "4711"})
+    assert put(hosta, TUNNEL)["operations"] == []
+
+
+def test_tunnels_that_are_not_asked_for_go_with_purge(hosta):
+    make_ovs_bridge(hosta)
+    hosta.run("ovs-vsctl", "add-port", "ovs0", "foreign", "--", "set", "interface", "foreign", "type=vxlan", "options:remote_ip=10.77.0.13", "options:key=9")
+    other = {"port": "vx100c", "tag": 100, "vxlan": {"remote": "10.77.0.13", "vni": 4711, "local": "10.77.0.11"}}
+    put(hosta, TUNNEL, other)
+    put(hosta, other, purge=True)
+    assert ovs_ports(hosta) == {"vx100c", "foreign"}
+    shown = hosta.module("container_network_info", bridge="ovs0")["ports"]
+    assert [(port["name"], port["kind"], port["managed"]) for port in shown] == [("foreign", "vxlan", False), ("vx100c", "vxlan", True)]
+
+
+@pytest.mark.parametrize(
+    ("port", "sentence"),
+    [
+        ({"vxlan": {"remote": "10.77.0.300", "vni": 1}}, "ports[0].vxlan.remote: '10.77.0.300' is not an IPv4 or IPv6 address"),
+        ({"vxlan": {"remote": "10.77.0.12", "vni": 0}}, "ports[0].vxlan.vni: 0 is out of range; give 1 to 16777215"),
+        ({"port": "eth1"}, "port: 'eth1' is an interface of this host, and a tunnel has none"),
+        ({"port": None, "netns": "probe"}, "ports[0].vxlan: '10.77.0.12' is a tunnel, and the port of a container is none; give port"),
+    ],
+)
+def test_refused(hosta, port, sentence):
+    make_ovs_bridge(hosta)
+    with pytest.raises(ModuleFailed) as failure:
+        put(hosta, {**TUNNEL, **port})
+    assert sentence in failure.value.result["msg"]
+    assert ovs_ports(hosta) == set()

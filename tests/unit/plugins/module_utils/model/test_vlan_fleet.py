@@ -1,0 +1,282 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the variables of a fleet contradict is told in one sentence each; addresses that are left out are chosen, and kept."""
+
+from __future__ import annotations
+
+import ipaddress
+
+import pytest
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model import vlan_fleet
+
+# Sets hypothesis' profile.
+from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils import convergence  # noqa: F401 # pylint: disable=unused-import
+from hypothesis import given
+from hypothesis import strategies as st
+
+VLANS = {"web": {"id": 100, "subnet": "192.168.0.0/24"}, "db": {"id": 200, "subnet": "192.168.0.0/24"}}
+
+
+def fleet(shown=None, vlans=None, **containers):
+    variables = {host: {"bridge": "ovs0", "uplink": "eth1", "vlans": vlans or VLANS, "containers": entries} for host, entries in containers.items()}
+    return vlan_fleet.read(variables, shown or {})
+
+
+def problem(**containers):
+    found = fleet(**containers).problems
+    assert len(found) == 1, found
+    return found[0]
+
+
+def addresses(found):
+    assert found.problems == ()
+    return {f"{member.host}/{member.label}": str(member.address) for member in found.members}
+
+
+def shown(**by_host):
+    """What hosts show: the container, its VLAN's id and its address."""
+    return {
+        host: {
+            "attachments": [
+                {"container": name, "bridge": "ovs0", "interface": "eth1", "vlan": vlan, "addresses": [f"{address}/24"]} for name, vlan, address in entries
+            ]
+        }
+        for host, entries in by_host.items()
+    }
+
+
+def test_the_wiring_of_the_headline_case():
+    found = fleet(
+        hosta=[{"container": "test1", "vlan": "web", "address": "192.168.0.1/24"}, {"container": "test2", "vlan": "db", "address": "192.168.0.2/24"}],
+        hostb=[{"container": "test3", "vlan": "web", "address": "192.168.0.3/24"}, {"container": "test4", "vlan": "db", "address": "192.168.0.4/24"}],
+    )
+    assert found.problems == ()
+    assert vlan_fleet.attachments(found, "hosta", {}) == [
+        {"container": "test1", "interface": "eth1", "vlan": 100, "addresses": ["192.168.0.1/24"]},
+        {"container": "test2", "interface": "eth1", "vlan": 200, "addresses": ["192.168.0.2/24"]},
+    ]
+    assert [entry["container"] for entry in vlan_fleet.attachments(found, "hostb", {})] == ["test3", "test4"]
+
+
+def test_an_address_takes_its_prefix_length_from_the_vlan_and_a_gateway_comes_along():
+    vlans = {"web": {"id": 100, "subnet": "10.0.0.0/20", "gateway": "10.0.0.1"}, "six": {"id": 6, "subnet": "fd00:6::/64", "gateway": "fd00:6::1"}}
+    found = fleet(
+        vlans=vlans,
+        hosta=[
+            {"container": "a", "vlan": "web", "address": "10.0.1.0"},
+            {"netns": "b", "vlan": "six", "address": "fd00:6::7", "interface": "eth3", "mtu": 1400},
+            {"pid": 71, "vlan": "web", "address": "10.0.1.255", "gateway": "10.0.0.2"},
+        ],
+    )
+    assert found.problems == ()
+    assert vlan_fleet.attachments(found, "hosta", {}) == [
+        {"container": "a", "interface": "eth1", "vlan": 100, "addresses": ["10.0.1.0/20"], "gateway": "10.0.0.1"},
+        {"netns": "/run/netns/b", "interface": "eth3", "vlan": 6, "addresses": ["fd00:6::7/64"], "gateway6": "fd00:6::1", "mtu": 1400},
+        {"pid": 71, "interface": "eth1", "vlan": 100, "addresses": ["10.0.1.255/20"], "gateway": "10.0.0.2"},
+    ]
+
+
+def test_the_same_address_in_two_vlans_is_no_duplicate():
+    found = fleet(hosta=[{"container": "a", "vlan": "web", "address": "192.168.0.1"}, {"container": "b", "vlan": "db", "address": "192.168.0.1"}])
+    assert addresses(found) == {"hosta/a": "192.168.0.1", "hosta/b": "192.168.0.1"}
+
+
+def test_a_vlan_without_a_subnet_gives_no_address():
+    found = fleet(vlans={"dhcp": {"id": 7}}, hosta=[{"container": "a", "vlan": "dhcp"}, {"container": "b", "vlan": "dhcp", "address": "10.1.1.1/8"}])
+    assert found.problems == ()
+    assert [entry.get("addresses") for entry in vlan_fleet.attachments(found, "hosta", {})] == [None, ["10.1.1.1/8"]]
+
+
+@pytest.mark.parametrize(
+    ("entry", "sentence"),
+    [
+        ({"vlan": "web"}, "hosta: multi_host_vlan_containers[0]: names no container; give exactly one of container, netns, pid"),
+        ({"container": "a", "pid": 1, "vlan": "web"}, "names container and pid; give exactly one"),
+        ({"container": "a"}, "hosta: multi_host_vlan_containers[0].vlan: nothing is not a VLAN of multi_host_vlan_vlans; known are db, web"),
+        ({"container": "a", "vlan": "wbe"}, "vlan: 'wbe' is not a VLAN of multi_host_vlan_vlans; known are db, web"),
+        ({"container": "a", "vlan": "web", "address": "192.168.1.1/24"}, "'192.168.1.1/24' is not in 192.168.0.0/24, the subnet of VLAN web; give an address"),
+        ({"container": "a", "vlan": "web", "address": "192.168.0.0/24"}, "'192.168.0.0/24' is the network address of 192.168.0.0/24"),
+        ({"container": "a", "vlan": "web", "address": "192.168.0.255/24"}, "is the broadcast address of 192.168.0.0/24"),
+        ({"container": "a", "vlan": "web", "address": "192.168.0.9/16"}, "has prefix length 16 where VLAN web has subnet 192.168.0.0/24; write 192.168.0.9/24"),
+        ({"container": "a", "vlan": "web", "address": "fd00::1/64"}, "'fd00::1/64' is not in 192.168.0.0/24"),
+        ({"container": "a", "vlan": "web", "address": "192.168.0"}, "address: '192.168.0' is not an address; write it like 192.168.0.1/24"),
+        ({"container": "a", "vlan": "web", "address": "192.168.0.1/x"}, "is not an address"),
+        ({"container": "a", "vlan": "web", "adress": "192.168.0.1"}, "has adress, which no entry has; the keys are container"),
+        ({"container": "0123456789ab", "vlan": "web"}, "container: '0123456789ab' is an id, and an address that is left out is kept by name; give"),
+        ("a", "hosta: multi_host_vlan_containers[0]: 'a' is not a mapping"),
+    ],
+)
+def test_an_entry_that_can_not_be_right(entry, sentence):
+    assert sentence in problem(hosta=[entry])
+
+
+@pytest.mark.parametrize(
+    ("spec", "sentence"),
+    [
+        ({"id": 0}, "hosta: multi_host_vlan_vlans.x.id: 0 is not a VLAN id; give a number from 1 to 4094"),
+        ({"id": 4095}, "4095 is not a VLAN id"),
+        ({"id": 5000}, "5000 is not a VLAN id"),
+        ({"id": True}, "True is not a VLAN id"),
+        ({"subnet": "10.0.0.0/8"}, "id: nothing is not a VLAN id"),
+        ({"id": 1, "subnet": "10.0.0.1/8"}, "'10.0.0.1/8' has bits set below its prefix length; write 10.0.0.0/8"),
+        ({"id": 1, "subnet": "10.0.0.0"}, "'10.0.0.0' has no room for two hosts; give its prefix length"),
+        ({"id": 1, "subnet": "ten"}, "subnet: 'ten' is not a subnet; write it like"),
+        ({"id": 1, "subnet": "10.0.0.0/8", "gateway": "11.0.0.1"}, "gateway: '11.0.0.1' is not in 10.0.0.0/8; give an address of a host in 10.0.0.0/8"),
+        ({"id": 1, "gateway": "11.0.0.1"}, "gateway: '11.0.0.1' is given and no subnet that it could lie in"),
+        ({"id": 1, "subnet": "10.0.0.0/8", "pool": "10.0.0.9-10.0.0.8"}, "pool: '10.0.0.9-10.0.0.8' is not a range of host addresses in 10.0.0.0/8"),
+        ({"id": 1, "vni": 1 << 24}, "vni: 16777216 is not a VXLAN network identifier; give a number from 1 to 16777215"),
+        ({"id": 1, "tag": 5}, "has tag, which no VLAN has; the keys are id, subnet"),
+        (100, "multi_host_vlan_vlans.x: 100 is not a mapping"),
+    ],
+)
+def test_a_vlan_that_can_not_be_right_is_told_once_for_all_hosts(spec, sentence):
+    assert sentence in problem(vlans={"x": spec}, hosta=[], hostb=[])
+
+
+def test_duplicates_over_the_fleet():
+    taken = {"container": "a", "vlan": "web", "address": "192.168.0.9"}
+    assert problem(hosta=[taken], hostb=[{**taken, "container": "b"}]) == (
+        "hostb: multi_host_vlan_containers[0].address: 192.168.0.9 is the address of a of hosta in VLAN web (100) already; give one of them another"
+    )
+    assert "eth1 of a is in the list twice" in problem(hosta=[taken, {"container": "a", "vlan": "db", "address": "192.168.0.7"}])
+    assert "the gateway of VLAN web" in problem(vlans={"web": {**VLANS["web"], "gateway": "192.168.0.9"}}, hosta=[taken])
+
+
+def test_vlans_that_differ_between_hosts():
+    one = {"bridge": "ovs0", "uplink": "eth1", "containers": [], "vlans": {"web": {"id": 100}}}
+    found = vlan_fleet.read({"hosta": one, "hostb": {**one, "vlans": {"web": {"id": 101}}}}, {})
+    assert found.problems == (
+        "hostb: multi_host_vlan_vlans.web: is id 101, without a subnet here and id 100, without a subnet on hosta; "
+        "a VLAN means the same on all hosts, so make them equal",
+    )
+    found = vlan_fleet.read({"hosta": one, "hostb": {**one, "vlans": {"www": {"id": "100"}}}}, {})
+    assert found.problems == ("hostb: multi_host_vlan_vlans.www.id: 100 is the id of VLAN web on hosta already; give each VLAN an id of its own",)
+    assert "is the id of VLAN db already" in problem(vlans={"db": {"id": 5}, "web": {"id": 5}}, hosta=[], hostb=[])
+
+
+def test_the_management_interface_is_no_uplink():
+    interfaces = [
+        {"name": "eth0", "management": "holds 10.77.0.11/24; as a port it would lose its addresses and lock you out, so give another interface"},
+        {"name": "eth1", "management": None},
+    ]
+    seen = {"hosta": {"attachments": [], "interfaces": interfaces}}
+
+    def found(**more):
+        return vlan_fleet.read({"hosta": {"bridge": "ovs0", "vlans": VLANS, "containers": [], **more}}, seen).problems
+
+    assert found(uplink="eth1") == found() == found(transport="none") == ()
+    assert "'eth1' stands beside multi_host_vlan_transport: none, which has none" in found(uplink="eth1", transport="none")[0]
+    assert found(uplink="eth0") == (
+        "hosta: multi_host_vlan_uplink: 'eth0' holds 10.77.0.11/24; as a port it would lose its addresses and lock you out, so give another interface",
+    )
+    assert found(uplink="eth9") == ("hosta: multi_host_vlan_uplink: 'eth9' is not an interface of this host; it has eth0, eth1",)
+
+
+def test_hosts_on_a_trunk_need_an_uplink():
+    one = {"vlans": VLANS, "containers": []}
+    found = vlan_fleet.read({"hosta": {**one, "uplink": "eth1"}, "hostb": one}, {}).problems
+    assert len(found) == 1 and found[0].startswith("hostb: multi_host_vlan_uplink: nothing is given, and 2 hosts are to be joined by a trunk; name the NIC")
+    assert vlan_fleet.read({"hosta": {**one, "uplink": "eth1"}, "hostb": {**one, "state": "absent"}}, {}).problems == ()
+
+
+def tunnelled(**hosts):
+    vlans = {"web": {"id": 100}, "db": {"id": 200, "vni": 5200}}
+    common = {"bridge": "ovs0", "transport": "vxlan", "vlans": vlans}
+    return {host: {**common, "containers": [{"container": host, "vlan": "web"}], **given} for host, given in hosts.items()}
+
+
+def test_tunnels_lead_to_every_other_host_in_every_vlan():
+    variables = tunnelled(hosta={"ansible_host": "10.77.0.11"}, hostb={"underlay_address": "10.9.0.2", "ansible_host": "b.example"}, hostc={"state": "absent"})
+    fleet = vlan_fleet.read(variables, {})
+    assert fleet.problems == ()
+    ports = vlan_fleet.ports(fleet, "hosta", variables)
+    assert [(port["tag"], port["vxlan"]) for port in ports] == [(100, {"remote": "10.9.0.2", "vni": 100}), (200, {"remote": "10.9.0.2", "vni": 5200})]
+    back = vlan_fleet.ports(fleet, "hostb", variables)
+    assert [port["vxlan"] for port in back] == [{"remote": "10.77.0.11", "vni": vni, "local": "10.9.0.2"} for vni in (100, 5200)]
+    assert len({port["port"] for port in ports}) == 2 and all(len(port["port"]) <= 15 for port in ports)
+    assert vlan_fleet.attachments(fleet, "hosta", variables["hosta"])[0]["mtu"] == 1450
+    assert vlan_fleet.attachments(fleet, "hosta", {**variables["hosta"], "ansible_host": "fd00::1"})[0]["mtu"] == 1430
+    assert vlan_fleet.attachments(fleet, "hosta", {**variables["hosta"], "mtu": 8950})[0]["mtu"] == 8950
+
+
+def test_tunnels_need_an_address_of_each_host_and_an_identifier_of_each_vlan():
+    found = vlan_fleet.read(tunnelled(hosta={"ansible_host": "a.example"}, hostb={"ansible_host": "10.0.0.1"}), {}).problems
+    assert len(found) == 1 and found[0].startswith("hosta: multi_host_vlan_underlay_address: 'a.example' is not an address")
+    found = vlan_fleet.read(tunnelled(hosta={"ansible_host": "10.0.0.1"}, hostb={"ansible_host": "10.0.0.1"}), {}).problems
+    assert found == ("hostb: multi_host_vlan_underlay_address: 10.0.0.1 is the address of hosta too; tunnels need one of each host",)
+    assert "vlans.y.vni: 1 is the VXLAN identifier of VLAN x already" in problem(vlans={"x": {"id": 1}, "y": {"id": 2, "vni": 1}}, hosta=[], hostb=[])
+
+
+names = st.text("abcdefgh", min_size=1, max_size=4)
+fleets = st.dictionaries(
+    st.sampled_from(["hosta", "hostb", "hostc"]),
+    st.lists(st.tuples(names, st.sampled_from(["web", "db"])), max_size=12, unique_by=lambda entry: entry[0]),
+)
+SMALL = {"web": {"id": 1, "subnet": "10.0.0.0/25", "gateway": "10.0.0.5"}, "db": {"id": 2, "subnet": "fd00::/120", "pool": "fd00::10-fd00::80"}}
+
+
+def entries(asked):
+    return {host: [{"container": name, "vlan": vlan} for name, vlan in members] for host, members in asked.items()}
+
+
+def held(found):
+    """What hosts show after ``found`` was applied."""
+    return {
+        host: {
+            "attachments": [
+                {"container": one.label, "bridge": "ovs0", "interface": "eth1", "vlan": found.vlans[one.vlan].id, "addresses": [f"{one.address}/{one.prefix}"]}
+                for one in found.of(host)
+            ]
+        }
+        for host in ("hosta", "hostb", "hostc")
+    }
+
+
+@given(fleets, fleets)
+def test_addresses_are_chosen_without_collision_and_kept(first, second):
+    before = fleet(vlans=SMALL, **entries(first))
+    chosen = addresses(before)
+    assert fleet(held(before), vlans=SMALL, **entries(first)) == before
+
+    merged = {host: {**dict(second.get(host, [])), **dict(first.get(host, []))}.items() for host in {**first, **second}}
+    after = fleet(held(before), vlans=SMALL, **entries(merged))
+    found = addresses(after)
+    assert {name: found[name] for name in chosen} == chosen
+    for name, vlan in after.vlans.items():
+        used = [member.address for member in after.members if member.vlan == name]
+        assert len(used) == len(set(used)) and vlan.gateway not in used
+        assert all(vlan.first <= int(address) <= vlan.last for address in used)
+
+
+def test_what_is_in_use_is_given_to_nobody_else():
+    vlans = {"web": {"id": 100, "subnet": "10.0.0.0/29"}}
+    asked = [{"container": name, "vlan": "web"} for name in ("a", "b", "c")]
+    seen = shown(hostb=[("x", 100, "10.0.0.2"), ("b", 100, "10.0.0.5")], hosta=[("a", 100, "10.0.0.6")])
+    found = addresses(fleet(seen, vlans, hosta=asked[:1], hostb=asked[1:]))
+    assert found["hosta/a"] == "10.0.0.6" and found["hostb/b"] == "10.0.0.5"
+    assert found["hostb/c"] in {"10.0.0.1", "10.0.0.3", "10.0.0.4"}
+
+
+def test_of_two_that_show_the_same_address_one_keeps_it():
+    seen = shown(hosta=[("a", 100, "192.168.0.7")], hostb=[("b", 100, "192.168.0.7")])
+    found = addresses(fleet(seen, hosta=[{"container": "a", "vlan": "web"}], hostb=[{"container": "b", "vlan": "web"}]))
+    assert found["hosta/a"] == "192.168.0.7" != found["hostb/b"]
+
+
+def test_an_address_that_is_asked_for_goes_before_one_that_is_in_use():
+    seen = shown(hosta=[("a", 100, "192.168.0.7")])
+    found = addresses(fleet(seen, hosta=[{"container": "a", "vlan": "web"}, {"container": "b", "vlan": "web", "address": "192.168.0.7"}]))
+    assert found["hosta/b"] == "192.168.0.7" != found["hosta/a"]
+
+
+def test_an_address_of_another_vlan_is_not_kept():
+    vlans = {"web": {"id": 100, "subnet": "10.0.0.0/24"}, "db": {"id": 200, "subnet": "10.0.1.0/24"}}
+    found = addresses(fleet(shown(hosta=[("a", 200, "10.0.1.7")]), vlans, hosta=[{"container": "a", "vlan": "web"}]))
+    assert ipaddress.ip_address(found["hosta/a"]) in ipaddress.ip_network("10.0.0.0/24")
+
+
+def test_a_subnet_that_is_full():
+    vlans = {"web": {"id": 100, "subnet": "10.0.0.0/30"}}
+    assert "[2]: no address of VLAN web is left for c of hosta, all 2 of its subnet are taken; make it larger" in problem(
+        vlans=vlans, hosta=[{"container": name, "vlan": "web"} for name in "abc"]
+    )

@@ -1,0 +1,85 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The matrix of who reaches whom tells each cell that is not as the variables want it, and by the MAC who it was that answered."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model import vlan_fleet, vlan_matrix
+
+PLACES = {"a": ("hosta", "web", "10.0.0.1"), "b": ("hosta", "db", "10.0.0.2"), "c": ("hostb", "web", "10.0.0.3"), "d": ("hostb", "db", "10.0.0.1")}
+MACS = {name: f"02:00:00:00:00:0{name}" for name in PLACES}
+
+
+def fleet():
+    variables = {
+        host: {
+            "uplink": "eth1",
+            "vlans": {"web": {"id": 100, "subnet": "10.0.0.0/24"}, "db": {"id": 200, "subnet": "10.0.0.0/24"}},
+            "containers": [{"container": name, "vlan": vlan, "address": address} for name, (where, vlan, address) in PLACES.items() if where == host],
+        }
+        for host in ("hosta", "hostb")
+    }
+    found = vlan_fleet.read(variables, {})
+    assert found.problems == ()
+    return found
+
+
+def seen(answers):
+    """``answers`` are pairs of who asks and who answers at its own address."""
+    shown = {"hosta": {"probes": []}, "hostb": {"probes": []}}
+    for name, (host, _vlan, _address) in PLACES.items():
+        neighbours = {}
+        for asking, answering in answers:
+            if asking == name:
+                neighbours.setdefault(PLACES[answering][2], []).append(MACS[answering])
+        shown[host]["probes"].append({"container": name, "interface": "eth1", "mac": MACS[name], "neighbours": neighbours})
+    return shown
+
+
+GOOD = [("a", "c"), ("c", "a"), ("b", "d"), ("d", "b")]
+
+
+def rows(found):
+    return [line.split()[6:] for line in found.lines[1:-1]]
+
+
+def test_all_as_wanted():
+    found = vlan_matrix.matrix(fleet(), seen(GOOD))
+    assert found.wrong == () and found.cells == 12
+    # Sorted by VLAN: a and c, then b and d.
+    assert rows(found) == [["=", "+", ".", "."], ["+", "=", ".", "."], [".", ".", "=", "+"], [".", ".", "+", "="]]
+    assert found.lines[-1].startswith("12 pairs, 0 not as they should be")
+
+
+A_TO_C_SILENT = "a of hosta (web, 10.0.0.1) does not reach c of hostb (web, 10.0.0.3)"
+B_TO_C_LEAKS = "b of hosta (db, 10.0.0.2) reaches c of hostb (web, 10.0.0.3)"
+B_TO_A_LEAKS = "b of hosta (db, 10.0.0.2) reaches a of hosta (web, 10.0.0.1)"
+B_TO_D_TWICE = "b of hosta (db, 10.0.0.2) finds more than one interface at the address of d of hostb (db, 10.0.0.1)"
+B_TO_D_SILENT = "b of hosta (db, 10.0.0.2) does not reach d of hostb (db, 10.0.0.1)"
+
+
+@pytest.mark.parametrize(
+    ("answers", "wrong"),
+    [
+        (GOOD[1:], [A_TO_C_SILENT]),
+        ([*GOOD, ("b", "c")], [B_TO_C_LEAKS]),
+        # a and d have the same address in two VLANs: only the MAC tells that it was a that answered.
+        ([*GOOD, ("b", "a")], [B_TO_A_LEAKS, B_TO_D_TWICE]),
+        ([*(pair for pair in GOOD if pair != ("b", "d")), ("b", "a")], [B_TO_A_LEAKS, B_TO_D_SILENT]),
+    ],
+)
+def test_wrong_cells(answers, wrong):
+    assert list(vlan_matrix.matrix(fleet(), seen(answers)).wrong) == wrong
+
+
+def test_a_host_that_was_not_asked_leaves_its_cells_open():
+    shown = seen(GOOD)
+    del shown["hostb"]
+    found = vlan_matrix.matrix(fleet(), shown)
+    assert rows(found) == [["=", "?", ".", "?"], ["?", "=", "?", "?"], [".", "?", "=", "?"], ["?", "?", "?", "="]]
+    assert len(found.wrong) == 10 and all("could not be checked" in sentence for sentence in found.wrong)
+
+
+def test_many_wrong_cells_stay_readable():
+    assert vlan_matrix.told([str(number) for number in range(23)]).endswith("; 19; and 3 more")
