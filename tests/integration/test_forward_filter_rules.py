@@ -12,10 +12,11 @@ import re
 import pytest
 from ansible_collections.pipefitter.container_network.plugins.module_utils.errors import (
     InvalidOption,
+    MissingFeature,
     PipefitterError,
     Refused,
 )
-from ansible_collections.pipefitter.container_network.plugins.module_utils.host import forward_filter
+from ansible_collections.pipefitter.container_network.plugins.module_utils.host import forward_filter, program
 from ansible_collections.pipefitter.container_network.plugins.module_utils.host.forward_filter import ForwardFilter
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.firewall import AcceptedBridge, DroppingChain, Firewall
 from own_namespaces import guest, in_own_namespaces, needs_root, run, seen_source, udp
@@ -232,6 +233,20 @@ def test_a_table_filter_that_is_not_of_iptables_is_left_alone():
     seen = ForwardFilter().read()
     assert (seen.families, seen.barriers) == (frozenset(), {DroppingChain("ip", "filter", "FORWARD")})
     assert run("nft list ruleset") == before
+
+
+@pytest.mark.parametrize("policy", ["accept", "drop"])
+@in_own_namespaces
+def test_where_iptables_is_not_installed_a_table_filter_is_as_any_other(monkeypatch, policy):
+    run(["nft", f"add table ip filter; add chain ip filter FORWARD {{ type filter hook forward priority 0; policy {policy}; }}"])
+    without_iptables = program.run
+    monkeypatch.setattr(program, "run", lambda argv, text=None: None if argv[0].startswith("ip") else without_iptables(argv, text))
+    expected = frozenset({DroppingChain("ip", "filter", "FORWARD")} if policy == "drop" else ())
+    assert ForwardFilter().read() == Firewall(barriers=expected)
+    # But rules of ours can't be changed without it.
+    run("nft add chain ip filter PIPEFITTER")
+    with pytest.raises(MissingFeature, match="install the package iptables"):
+        ForwardFilter().read()
 
 
 @in_own_namespaces

@@ -193,7 +193,12 @@ def _filters() -> Iterator[_Filter]:
     for family in _PROGRAM:
         for kind, in_use in (("nft", _nft_in_use), ("legacy", _legacy_in_use)):
             if in_use(family):
-                found = _read(family, kind)
+                try:
+                    found = _read(family, kind)
+                except MissingFeature:
+                    if kind == "legacy" or chain_exists(family, _TABLE, _CHAIN):
+                        raise
+                    continue  # a table of the name that iptables has, on a host that does without iptables
                 if found is not None:
                     yield found
 
