@@ -141,7 +141,9 @@ def test_a_filter_is_joined_where_it_drops_what_nobody_thought_of(kind, name):
         return
     ForwardFilter().apply(add=[BR0, BR0_V6])
     assert shown() == ({"ip", "ip6"}, {BR0, BR0_V6})
-    assert chain("FORWARD", kind)[0] == "-A FORWARD -j PIPEFITTER"
+    # After all rules for certain packets: the policy drops, or the last rule.
+    place = -1 if ":FORWARD DROP" in rules else -2
+    assert [number for number, rule in enumerate(chain("FORWARD", kind)) if rule == "-A FORWARD -j PIPEFITTER"] == [len(chain("FORWARD", kind)) + place]
     ForwardFilter().apply(remove=[BR0, BR0_V6])
     assert everything() == before
 
@@ -348,9 +350,70 @@ def test_rules_of_the_administrator_stay_as_they_are_and_in_front(kind):
     ForwardFilter().apply(add=[BR0])
     run(f"iptables-{kind} -I DOCKER-USER 1 -s 198.51.100.0/24 -j DROP")
     ForwardFilter().apply(add=[BR1])
-    first, second = (line.split()[2:4] for line in chain("DOCKER-USER", kind)[:2])
-    assert (first, second) == (["-s", "198.51.100.0/24"], ["-j", "PIPEFITTER"])
+    assert [line.split()[2:4] for line in chain("DOCKER-USER", kind)] == [
+        ["-s", "198.51.100.0/24"],
+        ["-s", "203.0.113.0/24"],
+        ["-j", "PIPEFITTER"],
+        ["-j", "RETURN"],
+    ]
     run(f"iptables-{kind} -D DOCKER-USER 1")
+    ForwardFilter().apply(remove=[BR0, BR1])
+    assert everything() == before
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@in_own_namespaces
+def test_a_chain_of_docker_that_does_not_return_has_the_jump_last(kind):
+    docker_starts(kind)
+    run(f"iptables-{kind} -F DOCKER-USER")
+    run(f"iptables-{kind} -A DOCKER-USER -s 203.0.113.0/24 -j DROP")
+    ForwardFilter().apply(add=[BR0])
+    run(f"iptables-{kind} -A DOCKER-USER -s 198.51.100.0/24 -j DROP")
+    assert shown()[1] == {BR0}
+    ForwardFilter().apply(add=[BR1])
+    assert [line.split()[3] for line in chain("DOCKER-USER", kind)] == ["203.0.113.0/24", "PIPEFITTER", "198.51.100.0/24"]
+
+
+# What ufw has in FORWARD, with a rule of `ufw route deny`; and its policy by chains that decide for all, or for new connections.
+UFW = """\
+*filter
+:FORWARD {policy}
+:ufw-before-forward -
+:ufw-user-forward -
+:ufw-after-forward -
+:ufw-reject-forward -
+:ufw-track-forward -
+-A FORWARD -j ufw-before-forward
+-A FORWARD -j ufw-after-forward
+-A FORWARD -j ufw-reject-forward
+-A FORWARD -j ufw-track-forward
+-A ufw-before-forward -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
+-A ufw-before-forward -j ufw-user-forward
+-A ufw-user-forward -d 10.0.0.9/32 -j DROP
+{reject}
+COMMIT
+"""
+
+
+@pytest.mark.parametrize(("policy", "reject", "place"), [("DROP", "", 4), ("ACCEPT", "-A ufw-reject-forward -j REJECT", 2)])
+@pytest.mark.parametrize("kind", KINDS)
+@in_own_namespaces
+def test_chains_that_decide_for_certain_packets_come_before_the_jump(kind, policy, reject, place):
+    run(f"iptables-{kind}-restore", text=UFW.format(policy=policy, reject=reject))
+    before = everything()
+    ForwardFilter().apply(add=[BR0])
+    assert chain("FORWARD", kind).index("-A FORWARD -j PIPEFITTER") == place
+    # A jump that stands elsewhere before what drops all stays there; one that comes too late is made anew.
+    run(f"iptables-{kind} -D FORWARD -j PIPEFITTER")
+    run(f"iptables-{kind} -I FORWARD 2 -j PIPEFITTER")
+    ForwardFilter().apply(add=[BR1])
+    assert (shown()[1], chain("FORWARD", kind).index("-A FORWARD -j PIPEFITTER")) == ({BR0, BR1}, 1)
+    if reject:
+        run(f"iptables-{kind} -D FORWARD -j PIPEFITTER")
+        run(f"iptables-{kind} -A FORWARD -j PIPEFITTER")
+        assert shown()[1] == frozenset()
+        ForwardFilter().apply(add=[BR0])
+        assert (shown()[1], chain("FORWARD", kind).index("-A FORWARD -j PIPEFITTER")) == ({BR0, BR1}, place)
     ForwardFilter().apply(remove=[BR0, BR1])
     assert everything() == before
 

@@ -15,11 +15,14 @@ chain of ours, which accepts what our bridges need::
 
 The jump stands in ``DOCKER-USER`` where Docker has put that chain to work: it is
 the place that Docker keeps for others, and has first whenever Docker starts.
-Elsewhere the jump stands at the head of ``FORWARD``, if that has the policy
-DROP, or comes to a DROP or REJECT of all (ufw's policies are of either sort). Rules
-that drop certain addresses, ports or interfaces are none of that: they are the
-administrator's decision, and no reason for us to step in front of them. Nor does
-a jump move that an administrator's rules precede: those are meant to come first.
+Elsewhere the jump stands in ``FORWARD``, if that has the policy DROP, or comes
+to a DROP or REJECT of all (ufw's policies are of either sort). Rules that drop
+certain addresses, ports or interfaces are none of that: they are the
+administrator's decision, and those that are there when the jump is made stay in
+front of it, as do chains that decide for certain packets only (those of ``ufw
+route``). The jump comes before the first rule that decides for all packets, such
+as the RETURN at the end of ``DOCKER-USER``, or last. Once made it doesn't move, as
+long as no such rule precedes it.
 
 A bare ``-i br0`` would open all of Docker's networks to br0, unpublished ports
 and internal networks too: what is accepted here never gets to Docker's own
@@ -121,8 +124,10 @@ class ForwardFilter:
 class _Filter:
     """The table ``filter`` of one family in one kind of iptables, as far as it matters to us.
 
-    ``hook`` is the chain that has the jump to ours, or is to have it; ``before``
-    are its rules. ``jumps`` are the places of such jumps in each chain, from 1.
+    ``hook`` is the chain that has the jump to ours, or is to have it, and ``place``
+    where in it a jump is made, as if there were none yet; ``None`` is its end.
+    ``jumps`` are the places of such jumps in each chain. Places count from 1.
+    ``rules`` are those of our chain.
     """
 
     family: str
@@ -130,6 +135,7 @@ class _Filter:
     hook: str
     has_chain: bool
     reached: bool
+    place: int | None = None
     jumps: Mapping[str, Sequence[int]] = field(default_factory=dict)
     rules: Sequence[str] = ()
 
@@ -165,8 +171,11 @@ class _Filter:
         """
         if not wanted:
             return [f":{_CHAIN} - [0:0]", *self._without_jumps(), f"-X {_CHAIN}"]
-        jump = [] if self.reached else [*self._without_jumps(), f"-I {self.hook} 1 -j {_CHAIN}"]
+        jump = [] if self.reached else [*self._without_jumps(), self._new_jump()]
         return [f":{_CHAIN} - [0:0]", *jump, *_rules(wanted)]
+
+    def _new_jump(self) -> str:
+        return f"-A {self.hook} -j {_CHAIN}" if self.place is None else f"-I {self.hook} {self.place} -j {_CHAIN}"
 
     def _without_jumps(self) -> list[str]:
         return [f"-D {hook} -j {_CHAIN}" for hook, places in self.jumps.items() for _place in places]
@@ -232,7 +241,7 @@ def _read(family: str, kind: str) -> _Filter | None:
     jumps = {each: [place for place, words in enumerate(saved.words(each), 1) if words == ["-j", _CHAIN]] for each in _HOOKS}
     astray = any(places for each, places in jumps.items() if each != hook)
     reached = has_chain and not astray and saved.reaches(hook)
-    return _Filter(family, kind, hook, has_chain, reached, jumps, saved.rules.get(_CHAIN, ()))
+    return _Filter(family, kind, hook, has_chain, reached, saved.place(hook), jumps, saved.rules.get(_CHAIN, ()))
 
 
 class _Saved:
@@ -262,6 +271,11 @@ class _Saved:
     def drops(self) -> bool:
         """Whether what no rule for certain packets accepts is dropped."""
         return (self._verdict(_FORWARD, set()) or self.policies[_FORWARD]) == _DROP
+
+    def place(self, hook: str) -> int | None:
+        """Return the place of the first rule that decides for all packets, not counting jumps to our chain; ``None`` where none does."""
+        others = (words for words in self.words(hook) if words != ["-j", _CHAIN])
+        return next((place for place, words in enumerate(others, 1) if self._of_rule(words, {hook}) is not None), None)
 
     def reaches(self, hook: str) -> bool:
         """Whether no rule for all packets keeps them from our chain; one that accepts them does no harm."""
