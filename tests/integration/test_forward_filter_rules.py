@@ -28,6 +28,7 @@ PROGRAM = {"ip": "iptables", "ip6": "ip6tables"}
 BR0, BR1 = AcceptedBridge("ip", "br0"), AcceptedBridge("ip", "br1")
 BR1_OUT = AcceptedBridge("ip", "br1", ("eth0", "tun0"))
 BR0_V6 = AcceptedBridge("ip6", "br0")
+BR0_PUBLISHED = AcceptedBridge("ip", "br0", within=False)
 
 # What Docker Engine 20.10 leaves behind with one published port, as iptables-save prints it.
 DOCKER = """\
@@ -209,6 +210,30 @@ def test_bridges_that_are_let_out_are_let_to_each_other(kind):
     assert everything() == before
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@in_own_namespaces
+def test_what_stays_on_a_bridge_is_accepted_or_not(kind):
+    docker_starts(kind)
+    before = everything()
+    ForwardFilter().apply(add=[BR0_PUBLISHED, BR1])
+    assert shown()[1] == {BR0_PUBLISHED, BR1}
+    assert [rule for rule in chain("PIPEFITTER", kind) if "br0" in rule] == [
+        "-A PIPEFITTER -o br0 -m conntrack --ctstate RELATED,ESTABLISHED,DNAT -j ACCEPT",
+        "-A PIPEFITTER -i br0 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
+    ]
+    ForwardFilter().apply(add=[BR0], remove=[BR0_PUBLISHED])
+    assert shown()[1] == {BR0, BR1}
+    # One that has lost this rule is read as one that never had it.
+    run(f"iptables-{kind} -D PIPEFITTER -i br0 -o br0 -j ACCEPT")
+    assert shown()[1] == {BR0_PUBLISHED, BR1}
+    ForwardFilter().apply(remove=[BR1])
+    assert shown()[1] == {BR0_PUBLISHED}
+    run(f"iptables-{kind} -D PIPEFITTER 1")
+    assert (shown()[1], ForwardFilter().read().remains) == (frozenset(), {BR0_PUBLISHED})
+    ForwardFilter().apply(remove=[BR0_PUBLISHED])
+    assert everything() == before
+
+
 @in_own_namespaces
 def test_chains_of_nft_that_drop_are_told_apart_from_those_of_iptables():
     run(["nft", "add table inet mine; add chain inet mine pass { type filter hook forward priority 10; policy drop; }"])
@@ -323,8 +348,8 @@ def test_where_both_kinds_have_the_chain_both_must_accept():
         "-F DOCKER-USER",
         "-D DOCKER-USER -j PIPEFITTER",
         "-F PIPEFITTER",
-        "-D PIPEFITTER 1",
         "-D PIPEFITTER 2",
+        "-D PIPEFITTER 3",
         "-I DOCKER-USER 1 -j RETURN",
     ],
 )
@@ -502,3 +527,26 @@ def test_packets_of_our_bridge_pass_and_strangers_do_not(kind):
     assert web.recv(16) == b"reply"
     neighbour.settimeout(0.2)
     assert seen_source(udp("out"), neighbour, "192.168.5.3") is None, "a new connection from outside came in"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@in_own_namespaces
+def test_ports_are_published_from_a_bridge_whose_containers_another_keeps_apart(kind):
+    run("sysctl -qw net.ipv4.ip_forward=1 net.bridge.bridge-nf-call-iptables=1")
+    run("ip link add br0 type bridge")
+    run("ip link set br0 up")
+    run("ip address add 192.168.5.1/24 dev br0")
+    guest("web", "br0", "192.168.5.2", "192.168.5.1")
+    guest("db", "br0", "192.168.5.3", "192.168.5.1")
+    guest("out", None, "10.0.0.2", "10.0.0.1")
+    docker_starts(kind)
+    run(f"iptables-{kind} -A FORWARD -i br0 -o br0 -j DROP")  # as Docker has it with enable_icc=false
+    web, neighbour = udp("web"), udp("db")
+    port = neighbour.getsockname()[1]
+    run(f"iptables-{kind} -t nat -A PREROUTING -d 10.0.0.1 -p udp --dport {port} -j DNAT --to-destination 192.168.5.3")
+    ForwardFilter().apply(add=[BR0_PUBLISHED])
+    neighbour.settimeout(0.2)
+    assert seen_source(web, neighbour, "192.168.5.3") is None, "the other's isolation is gone"
+    assert seen_source(udp("out"), neighbour, "10.0.0.1") == "10.0.0.2"
+    ForwardFilter().apply(add=[BR0])
+    assert seen_source(web, neighbour, "192.168.5.3") == "192.168.5.2"

@@ -24,6 +24,10 @@ route``). The jump comes before the first rule that decides for all packets, suc
 as the RETURN at the end of ``DOCKER-USER``, or last. Once made it doesn't move, as
 long as no such rule precedes it.
 
+On a bridge of another tool, whose ports are published, the rule ``-i br0 -o br0`` is
+left out: it would come before the isolation that Docker has within a bridge
+(``enable_icc``).
+
 A bare ``-i br0`` would open all of Docker's networks to br0, unpublished ports
 and internal networks too: what is accepted here never gets to Docker's own
 isolation. Bridges of ours that are let out are let to each other, as on a host
@@ -142,14 +146,14 @@ class _Filter:
     @property
     def found(self) -> frozenset[AcceptedBridge]:
         """Bridges that have rules here, whether or not all are left."""
-        uplinks: dict[str, set[str]] = {}
-        for source, out in (ways for rule in self._own_rules() if (ways := _ways(rule)) is not None):
-            uplinks.setdefault(source, set()).add(out)
-        return frozenset(AcceptedBridge(self.family, bridge, tuple(sorted(out - {bridge}))) for bridge, out in uplinks.items())
+        ways: dict[str, set[str]] = {}
+        for bridge, out in (read for rule in self._own_rules() if (read := _bridge_and_ways(rule)) is not None):
+            ways.setdefault(bridge, set()).update(out)
+        return frozenset(AcceptedBridge(self.family, bridge, tuple(sorted(out - {bridge})), bridge in out) for bridge, out in ways.items())
 
     def _own_rules(self) -> Sequence[str]:
         """Return the rules of each bridge by itself: the ways from one to another stand behind them."""
-        replies = [place for place, rule in enumerate(self.rules) if rule.startswith(f"-A {_CHAIN} -o ")]
+        replies = [place for place, rule in enumerate(self.rules, 1) if " -m conntrack " in rule]
         return self.rules[: replies[-1]] if replies else self.rules
 
     def in_effect(self) -> frozenset[AcceptedBridge]:
@@ -326,9 +330,12 @@ def _is_of_the_new(words: Sequence[str]) -> bool:
     return words[:1] == ["-m"] and words[2:3] in (["--ctstate"], ["--state"]) and "NEW" in words[3].split(",") and words[4:5] == ["-j"]
 
 
-def _ways(rule: str) -> tuple[str, str] | None:
+def _bridge_and_ways(rule: str) -> tuple[str, tuple[str, ...]] | None:
+    """Return the bridge that a rule of ours is for, and where it lets its traffic go."""
     words = rule.split()
-    return (words[3], words[5]) if words[2::2] == ["-i", "-o", "-j"] and words[-1] == "ACCEPT" else None
+    if words[2::2] == ["-i", "-o", "-j"] and words[-1] == "ACCEPT":
+        return words[3], (words[5],)
+    return (words[3], ()) if len(words) > 3 and rule in _replies(words[3]) else None
 
 
 def _rules(accepted: Iterable[AcceptedBridge]) -> list[str]:
@@ -339,9 +346,15 @@ def _rules(accepted: Iterable[AcceptedBridge]) -> list[str]:
 
 def _own(one: AcceptedBridge) -> list[str]:
     return [
-        *(f"-A {_CHAIN} -i {one.bridge} -o {out} -j ACCEPT" for out in (one.bridge, *one.uplinks)),
-        f"-A {_CHAIN} -o {one.bridge} -m conntrack --ctstate RELATED,ESTABLISHED,DNAT -j ACCEPT",
-        f"-A {_CHAIN} -i {one.bridge} -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
+        *(f"-A {_CHAIN} -i {one.bridge} -o {out} -j ACCEPT" for out in (*([one.bridge] if one.within else []), *one.uplinks)),
+        *_replies(one.bridge),
+    ]
+
+
+def _replies(bridge: str) -> list[str]:
+    return [
+        f"-A {_CHAIN} -o {bridge} -m conntrack --ctstate RELATED,ESTABLISHED,DNAT -j ACCEPT",
+        f"-A {_CHAIN} -i {bridge} -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
     ]
 
 
