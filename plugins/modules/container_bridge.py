@@ -20,7 +20,8 @@ description:
     that has routes, and what goes to another such bridge of this collection, but not what goes to networks of Docker. Other new
     connections from outside stay subject to what the firewall says.
   - With iptables (of either kind) this is one jump to a chain C(PIPEFITTER). It stands in Docker's chain C(DOCKER-USER), or, without Docker,
-    at the head of C(FORWARD) where that drops what no rule accepts, as with ufw. With firewalld the bridge becomes an interface of its
+    in C(FORWARD) where that drops what no rule accepts, as with ufw. Rules for certain packets that are there already come first, such as
+    those of C(ufw route); the jump is made before the first that decides for all. With firewalld the bridge becomes an interface of its
     zone C(trusted), at runtime, unless it is in a zone already; the host's own services are open to that zone. All goes with the
     bridge. Chains of nftables of others that drop forwarded traffic are not changed; the module warns of those with the policy drop.
 requirements:

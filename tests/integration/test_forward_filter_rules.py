@@ -12,10 +12,11 @@ import re
 import pytest
 from ansible_collections.pipefitter.container_network.plugins.module_utils.errors import (
     InvalidOption,
+    MissingFeature,
     PipefitterError,
     Refused,
 )
-from ansible_collections.pipefitter.container_network.plugins.module_utils.host import forward_filter
+from ansible_collections.pipefitter.container_network.plugins.module_utils.host import forward_filter, program
 from ansible_collections.pipefitter.container_network.plugins.module_utils.host.forward_filter import ForwardFilter
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.firewall import AcceptedBridge, DroppingChain, Firewall
 from own_namespaces import guest, in_own_namespaces, needs_root, run, seen_source, udp
@@ -27,6 +28,7 @@ PROGRAM = {"ip": "iptables", "ip6": "ip6tables"}
 BR0, BR1 = AcceptedBridge("ip", "br0"), AcceptedBridge("ip", "br1")
 BR1_OUT = AcceptedBridge("ip", "br1", ("eth0", "tun0"))
 BR0_V6 = AcceptedBridge("ip6", "br0")
+BR0_PUBLISHED = AcceptedBridge("ip", "br0", within=False)
 
 # What Docker Engine 20.10 leaves behind with one published port, as iptables-save prints it.
 DOCKER = """\
@@ -140,7 +142,9 @@ def test_a_filter_is_joined_where_it_drops_what_nobody_thought_of(kind, name):
         return
     ForwardFilter().apply(add=[BR0, BR0_V6])
     assert shown() == ({"ip", "ip6"}, {BR0, BR0_V6})
-    assert chain("FORWARD", kind)[0] == "-A FORWARD -j PIPEFITTER"
+    # After all rules for certain packets: the policy drops, or the last rule.
+    place = -1 if ":FORWARD DROP" in rules else -2
+    assert [number for number, rule in enumerate(chain("FORWARD", kind)) if rule == "-A FORWARD -j PIPEFITTER"] == [len(chain("FORWARD", kind)) + place]
     ForwardFilter().apply(remove=[BR0, BR0_V6])
     assert everything() == before
 
@@ -206,6 +210,30 @@ def test_bridges_that_are_let_out_are_let_to_each_other(kind):
     assert everything() == before
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@in_own_namespaces
+def test_what_stays_on_a_bridge_is_accepted_or_not(kind):
+    docker_starts(kind)
+    before = everything()
+    ForwardFilter().apply(add=[BR0_PUBLISHED, BR1])
+    assert shown()[1] == {BR0_PUBLISHED, BR1}
+    assert [rule for rule in chain("PIPEFITTER", kind) if "br0" in rule] == [
+        "-A PIPEFITTER -o br0 -m conntrack --ctstate RELATED,ESTABLISHED,DNAT -j ACCEPT",
+        "-A PIPEFITTER -i br0 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
+    ]
+    ForwardFilter().apply(add=[BR0], remove=[BR0_PUBLISHED])
+    assert shown()[1] == {BR0, BR1}
+    # One that has lost this rule is read as one that never had it.
+    run(f"iptables-{kind} -D PIPEFITTER -i br0 -o br0 -j ACCEPT")
+    assert shown()[1] == {BR0_PUBLISHED, BR1}
+    ForwardFilter().apply(remove=[BR1])
+    assert shown()[1] == {BR0_PUBLISHED}
+    run(f"iptables-{kind} -D PIPEFITTER 1")
+    assert (shown()[1], ForwardFilter().read().remains) == (frozenset(), {BR0_PUBLISHED})
+    ForwardFilter().apply(remove=[BR0_PUBLISHED])
+    assert everything() == before
+
+
 @in_own_namespaces
 def test_chains_of_nft_that_drop_are_told_apart_from_those_of_iptables():
     run(["nft", "add table inet mine; add chain inet mine pass { type filter hook forward priority 10; policy drop; }"])
@@ -232,6 +260,20 @@ def test_a_table_filter_that_is_not_of_iptables_is_left_alone():
     seen = ForwardFilter().read()
     assert (seen.families, seen.barriers) == (frozenset(), {DroppingChain("ip", "filter", "FORWARD")})
     assert run("nft list ruleset") == before
+
+
+@pytest.mark.parametrize("policy", ["accept", "drop"])
+@in_own_namespaces
+def test_where_iptables_is_not_installed_a_table_filter_is_as_any_other(monkeypatch, policy):
+    run(["nft", f"add table ip filter; add chain ip filter FORWARD {{ type filter hook forward priority 0; policy {policy}; }}"])
+    without_iptables = program.run
+    monkeypatch.setattr(program, "run", lambda argv, text=None: None if argv[0].startswith("ip") else without_iptables(argv, text))
+    expected = frozenset({DroppingChain("ip", "filter", "FORWARD")} if policy == "drop" else ())
+    assert ForwardFilter().read() == Firewall(barriers=expected)
+    # But rules of ours can't be changed without it.
+    run("nft add chain ip filter PIPEFITTER")
+    with pytest.raises(MissingFeature, match="install the package iptables"):
+        ForwardFilter().read()
 
 
 @in_own_namespaces
@@ -306,8 +348,8 @@ def test_where_both_kinds_have_the_chain_both_must_accept():
         "-F DOCKER-USER",
         "-D DOCKER-USER -j PIPEFITTER",
         "-F PIPEFITTER",
-        "-D PIPEFITTER 1",
         "-D PIPEFITTER 2",
+        "-D PIPEFITTER 3",
         "-I DOCKER-USER 1 -j RETURN",
     ],
 )
@@ -333,9 +375,70 @@ def test_rules_of_the_administrator_stay_as_they_are_and_in_front(kind):
     ForwardFilter().apply(add=[BR0])
     run(f"iptables-{kind} -I DOCKER-USER 1 -s 198.51.100.0/24 -j DROP")
     ForwardFilter().apply(add=[BR1])
-    first, second = (line.split()[2:4] for line in chain("DOCKER-USER", kind)[:2])
-    assert (first, second) == (["-s", "198.51.100.0/24"], ["-j", "PIPEFITTER"])
+    assert [line.split()[2:4] for line in chain("DOCKER-USER", kind)] == [
+        ["-s", "198.51.100.0/24"],
+        ["-s", "203.0.113.0/24"],
+        ["-j", "PIPEFITTER"],
+        ["-j", "RETURN"],
+    ]
     run(f"iptables-{kind} -D DOCKER-USER 1")
+    ForwardFilter().apply(remove=[BR0, BR1])
+    assert everything() == before
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@in_own_namespaces
+def test_a_chain_of_docker_that_does_not_return_has_the_jump_last(kind):
+    docker_starts(kind)
+    run(f"iptables-{kind} -F DOCKER-USER")
+    run(f"iptables-{kind} -A DOCKER-USER -s 203.0.113.0/24 -j DROP")
+    ForwardFilter().apply(add=[BR0])
+    run(f"iptables-{kind} -A DOCKER-USER -s 198.51.100.0/24 -j DROP")
+    assert shown()[1] == {BR0}
+    ForwardFilter().apply(add=[BR1])
+    assert [line.split()[3] for line in chain("DOCKER-USER", kind)] == ["203.0.113.0/24", "PIPEFITTER", "198.51.100.0/24"]
+
+
+# What ufw has in FORWARD, with a rule of `ufw route deny`; and its policy by chains that decide for all, or for new connections.
+UFW = """\
+*filter
+:FORWARD {policy}
+:ufw-before-forward -
+:ufw-user-forward -
+:ufw-after-forward -
+:ufw-reject-forward -
+:ufw-track-forward -
+-A FORWARD -j ufw-before-forward
+-A FORWARD -j ufw-after-forward
+-A FORWARD -j ufw-reject-forward
+-A FORWARD -j ufw-track-forward
+-A ufw-before-forward -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
+-A ufw-before-forward -j ufw-user-forward
+-A ufw-user-forward -d 10.0.0.9/32 -j DROP
+{reject}
+COMMIT
+"""
+
+
+@pytest.mark.parametrize(("policy", "reject", "place"), [("DROP", "", 4), ("ACCEPT", "-A ufw-reject-forward -j REJECT", 2)])
+@pytest.mark.parametrize("kind", KINDS)
+@in_own_namespaces
+def test_chains_that_decide_for_certain_packets_come_before_the_jump(kind, policy, reject, place):
+    run(f"iptables-{kind}-restore", text=UFW.format(policy=policy, reject=reject))
+    before = everything()
+    ForwardFilter().apply(add=[BR0])
+    assert chain("FORWARD", kind).index("-A FORWARD -j PIPEFITTER") == place
+    # A jump that stands elsewhere before what drops all stays there; one that comes too late is made anew.
+    run(f"iptables-{kind} -D FORWARD -j PIPEFITTER")
+    run(f"iptables-{kind} -I FORWARD 2 -j PIPEFITTER")
+    ForwardFilter().apply(add=[BR1])
+    assert (shown()[1], chain("FORWARD", kind).index("-A FORWARD -j PIPEFITTER")) == ({BR0, BR1}, 1)
+    if reject:
+        run(f"iptables-{kind} -D FORWARD -j PIPEFITTER")
+        run(f"iptables-{kind} -A FORWARD -j PIPEFITTER")
+        assert shown()[1] == frozenset()
+        ForwardFilter().apply(add=[BR0])
+        assert (shown()[1], chain("FORWARD", kind).index("-A FORWARD -j PIPEFITTER")) == ({BR0, BR1}, place)
     ForwardFilter().apply(remove=[BR0, BR1])
     assert everything() == before
 
@@ -424,3 +527,26 @@ def test_packets_of_our_bridge_pass_and_strangers_do_not(kind):
     assert web.recv(16) == b"reply"
     neighbour.settimeout(0.2)
     assert seen_source(udp("out"), neighbour, "192.168.5.3") is None, "a new connection from outside came in"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@in_own_namespaces
+def test_ports_are_published_from_a_bridge_whose_containers_another_keeps_apart(kind):
+    run("sysctl -qw net.ipv4.ip_forward=1 net.bridge.bridge-nf-call-iptables=1")
+    run("ip link add br0 type bridge")
+    run("ip link set br0 up")
+    run("ip address add 192.168.5.1/24 dev br0")
+    guest("web", "br0", "192.168.5.2", "192.168.5.1")
+    guest("db", "br0", "192.168.5.3", "192.168.5.1")
+    guest("out", None, "10.0.0.2", "10.0.0.1")
+    docker_starts(kind)
+    run(f"iptables-{kind} -A FORWARD -i br0 -o br0 -j DROP")  # as Docker has it with enable_icc=false
+    web, neighbour = udp("web"), udp("db")
+    port = neighbour.getsockname()[1]
+    run(f"iptables-{kind} -t nat -A PREROUTING -d 10.0.0.1 -p udp --dport {port} -j DNAT --to-destination 192.168.5.3")
+    ForwardFilter().apply(add=[BR0_PUBLISHED])
+    neighbour.settimeout(0.2)
+    assert seen_source(web, neighbour, "192.168.5.3") is None, "the other's isolation is gone"
+    assert seen_source(udp("out"), neighbour, "10.0.0.1") == "10.0.0.2"
+    ForwardFilter().apply(add=[BR0])
+    assert seen_source(web, neighbour, "192.168.5.3") == "192.168.5.2"

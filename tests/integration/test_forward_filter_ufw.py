@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 from filtering import bridge_thoroughly, without_docker
-from publishing import ruleset
+from publishing import LAN, ruleset
 
 
 @pytest.fixture(name="ufw")
@@ -46,3 +46,22 @@ def test_what_ufw_denies_passes_for_our_bridges(ufw, walled_in, policy):
     walled.taken_away()
     assert (ufw.run("ufw", "status", "verbose").stdout, files(ufw)) == (status, kept)
     assert ruleset(ufw) == closed
+
+
+@pytest.mark.parametrize("policy", ["deny", "reject"])
+def test_what_ufw_route_denies_stays_denied(ufw, walled_in, policy):
+    """Whether the rule was there before our bridges, or comes later."""
+    walled = walled_in(ufw)
+    ufw.run("ufw", "--force", "default", policy, "routed")
+    ufw.run("ufw", "route", "deny", "proto", "tcp", "to", LAN[4], "port", "7000")
+    ufw.run("ufw", "--force", "enable")
+    bridge_thoroughly(ufw)
+    seen = walled.passes()
+    assert [what for what, passes in seen.items() if not passes and not what.startswith("not linked")] == ["out 4"]
+    ufw.run("ufw", "route", "deny", "proto", "tcp", "to", LAN[6], "port", "7000")
+    seen = walled.passes()
+    assert [what for what, passes in seen.items() if not passes and not what.startswith("not linked")] == ["out 4", "out 6"]
+    ufw.run("ufw", "reload")
+    bridge_thoroughly(ufw)
+    seen = walled.passes()
+    assert [what for what, passes in seen.items() if not passes and not what.startswith("not linked")] == ["out 4", "out 6"]

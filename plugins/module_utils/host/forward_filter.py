@@ -15,11 +15,18 @@ chain of ours, which accepts what our bridges need::
 
 The jump stands in ``DOCKER-USER`` where Docker has put that chain to work: it is
 the place that Docker keeps for others, and has first whenever Docker starts.
-Elsewhere the jump stands at the head of ``FORWARD``, if that has the policy
-DROP, or comes to a DROP or REJECT of all (ufw's policies are of either sort). Rules
-that drop certain addresses, ports or interfaces are none of that: they are the
-administrator's decision, and no reason for us to step in front of them. Nor does
-a jump move that an administrator's rules precede: those are meant to come first.
+Elsewhere the jump stands in ``FORWARD``, if that has the policy DROP, or comes
+to a DROP or REJECT of all (ufw's policies are of either sort). Rules that drop
+certain addresses, ports or interfaces are none of that: they are the
+administrator's decision, and those that are there when the jump is made stay in
+front of it, as do chains that decide for certain packets only (those of ``ufw
+route``). The jump comes before the first rule that decides for all packets, such
+as the RETURN at the end of ``DOCKER-USER``, or last. Once made it doesn't move, as
+long as no such rule precedes it.
+
+On a bridge of another tool, whose ports are published, the rule ``-i br0 -o br0`` is
+left out: it would come before the isolation that Docker has within a bridge
+(``enable_icc``).
 
 A bare ``-i br0`` would open all of Docker's networks to br0, unpublished ports
 and internal networks too: what is accepted here never gets to Docker's own
@@ -121,8 +128,10 @@ class ForwardFilter:
 class _Filter:
     """The table ``filter`` of one family in one kind of iptables, as far as it matters to us.
 
-    ``hook`` is the chain that has the jump to ours, or is to have it; ``before``
-    are its rules. ``jumps`` are the places of such jumps in each chain, from 1.
+    ``hook`` is the chain that has the jump to ours, or is to have it, and ``place``
+    where in it a jump is made, as if there were none yet; ``None`` is its end.
+    ``jumps`` are the places of such jumps in each chain. Places count from 1.
+    ``rules`` are those of our chain.
     """
 
     family: str
@@ -130,20 +139,21 @@ class _Filter:
     hook: str
     has_chain: bool
     reached: bool
+    place: int | None = None
     jumps: Mapping[str, Sequence[int]] = field(default_factory=dict)
     rules: Sequence[str] = ()
 
     @property
     def found(self) -> frozenset[AcceptedBridge]:
         """Bridges that have rules here, whether or not all are left."""
-        uplinks: dict[str, set[str]] = {}
-        for source, out in (ways for rule in self._own_rules() if (ways := _ways(rule)) is not None):
-            uplinks.setdefault(source, set()).add(out)
-        return frozenset(AcceptedBridge(self.family, bridge, tuple(sorted(out - {bridge}))) for bridge, out in uplinks.items())
+        ways: dict[str, set[str]] = {}
+        for bridge, out in (read for rule in self._own_rules() if (read := _bridge_and_ways(rule)) is not None):
+            ways.setdefault(bridge, set()).update(out)
+        return frozenset(AcceptedBridge(self.family, bridge, tuple(sorted(out - {bridge})), bridge in out) for bridge, out in ways.items())
 
     def _own_rules(self) -> Sequence[str]:
         """Return the rules of each bridge by itself: the ways from one to another stand behind them."""
-        replies = [place for place, rule in enumerate(self.rules) if rule.startswith(f"-A {_CHAIN} -o ")]
+        replies = [place for place, rule in enumerate(self.rules, 1) if " -m conntrack " in rule]
         return self.rules[: replies[-1]] if replies else self.rules
 
     def in_effect(self) -> frozenset[AcceptedBridge]:
@@ -165,8 +175,11 @@ class _Filter:
         """
         if not wanted:
             return [f":{_CHAIN} - [0:0]", *self._without_jumps(), f"-X {_CHAIN}"]
-        jump = [] if self.reached else [*self._without_jumps(), f"-I {self.hook} 1 -j {_CHAIN}"]
+        jump = [] if self.reached else [*self._without_jumps(), self._new_jump()]
         return [f":{_CHAIN} - [0:0]", *jump, *_rules(wanted)]
+
+    def _new_jump(self) -> str:
+        return f"-A {self.hook} -j {_CHAIN}" if self.place is None else f"-I {self.hook} {self.place} -j {_CHAIN}"
 
     def _without_jumps(self) -> list[str]:
         return [f"-D {hook} -j {_CHAIN}" for hook, places in self.jumps.items() for _place in places]
@@ -193,7 +206,12 @@ def _filters() -> Iterator[_Filter]:
     for family in _PROGRAM:
         for kind, in_use in (("nft", _nft_in_use), ("legacy", _legacy_in_use)):
             if in_use(family):
-                found = _read(family, kind)
+                try:
+                    found = _read(family, kind)
+                except MissingFeature:
+                    if kind == "legacy" or chain_exists(family, _TABLE, _CHAIN):
+                        raise
+                    continue  # a table of the name that iptables has, on a host that does without iptables
                 if found is not None:
                     yield found
 
@@ -227,7 +245,7 @@ def _read(family: str, kind: str) -> _Filter | None:
     jumps = {each: [place for place, words in enumerate(saved.words(each), 1) if words == ["-j", _CHAIN]] for each in _HOOKS}
     astray = any(places for each, places in jumps.items() if each != hook)
     reached = has_chain and not astray and saved.reaches(hook)
-    return _Filter(family, kind, hook, has_chain, reached, jumps, saved.rules.get(_CHAIN, ()))
+    return _Filter(family, kind, hook, has_chain, reached, saved.place(hook), jumps, saved.rules.get(_CHAIN, ()))
 
 
 class _Saved:
@@ -257,6 +275,11 @@ class _Saved:
     def drops(self) -> bool:
         """Whether what no rule for certain packets accepts is dropped."""
         return (self._verdict(_FORWARD, set()) or self.policies[_FORWARD]) == _DROP
+
+    def place(self, hook: str) -> int | None:
+        """Return the place of the first rule that decides for all packets, not counting jumps to our chain; ``None`` where none does."""
+        others = (words for words in self.words(hook) if words != ["-j", _CHAIN])
+        return next((place for place, words in enumerate(others, 1) if self._of_rule(words, {hook}) is not None), None)
 
     def reaches(self, hook: str) -> bool:
         """Whether no rule for all packets keeps them from our chain; one that accepts them does no harm."""
@@ -307,9 +330,12 @@ def _is_of_the_new(words: Sequence[str]) -> bool:
     return words[:1] == ["-m"] and words[2:3] in (["--ctstate"], ["--state"]) and "NEW" in words[3].split(",") and words[4:5] == ["-j"]
 
 
-def _ways(rule: str) -> tuple[str, str] | None:
+def _bridge_and_ways(rule: str) -> tuple[str, tuple[str, ...]] | None:
+    """Return the bridge that a rule of ours is for, and where it lets its traffic go."""
     words = rule.split()
-    return (words[3], words[5]) if words[2::2] == ["-i", "-o", "-j"] and words[-1] == "ACCEPT" else None
+    if words[2::2] == ["-i", "-o", "-j"] and words[-1] == "ACCEPT":
+        return words[3], (words[5],)
+    return (words[3], ()) if len(words) > 3 and rule in _replies(words[3]) else None
 
 
 def _rules(accepted: Iterable[AcceptedBridge]) -> list[str]:
@@ -320,9 +346,15 @@ def _rules(accepted: Iterable[AcceptedBridge]) -> list[str]:
 
 def _own(one: AcceptedBridge) -> list[str]:
     return [
-        *(f"-A {_CHAIN} -i {one.bridge} -o {out} -j ACCEPT" for out in (one.bridge, *one.uplinks)),
-        f"-A {_CHAIN} -o {one.bridge} -m conntrack --ctstate RELATED,ESTABLISHED,DNAT -j ACCEPT",
-        f"-A {_CHAIN} -i {one.bridge} -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
+        *(f"-A {_CHAIN} -i {one.bridge} -o {out} -j ACCEPT" for out in (*([one.bridge] if one.within else []), *one.uplinks)),
+        *_replies(one.bridge),
+    ]
+
+
+def _replies(bridge: str) -> list[str]:
+    return [
+        f"-A {_CHAIN} -o {bridge} -m conntrack --ctstate RELATED,ESTABLISHED,DNAT -j ACCEPT",
+        f"-A {_CHAIN} -i {bridge} -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
     ]
 
 

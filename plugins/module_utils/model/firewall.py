@@ -9,7 +9,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, order=True)
 class AcceptedBridge:
-    """What comes from ``bridge`` is accepted where it stays on it or leaves by one of ``uplinks``.
+    """What comes from ``bridge`` is accepted where it leaves by one of ``uplinks`` or, if ``within``, stays on it.
+
+    On a bridge of another tool it is for that to say who reaches whom, as Docker
+    does with ``enable_icc``, but where a link of ours needs it.
 
     So are the replies to it, what goes to its published ports, and what goes
     from it to another accepted bridge where both have uplinks: those are the
@@ -24,6 +27,7 @@ class AcceptedBridge:
     family: str
     bridge: str
     uplinks: tuple[str, ...] = ()
+    within: bool = True
 
 
 @dataclass(frozen=True, order=True)

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..model.firewall import AcceptedBridge, Firewall
 from ..model.host import HOST
@@ -39,7 +39,7 @@ class ChangeForwardFilter(Operation):
 
 def _accepted(one: AcceptedBridge) -> str:
     ways = f" and from it to {', '.join(one.uplinks)}" if one.uplinks else ""
-    return f"{_FAMILY_NAMES[one.family]} traffic within {one.bridge}{ways}"
+    return f"{_FAMILY_NAMES[one.family]} traffic {'within' if one.within else 'to published ports of'} {one.bridge}{ways}"
 
 
 @dataclass(frozen=True)
@@ -81,10 +81,19 @@ def exactly(bridge: str, accepted: Collection[AcceptedBridge], firewall: Firewal
     return _change(wanted - shown, shown - wanted, firewall) + _lend(bridge, firewall)
 
 
-def at_least(bridge: str, families: Collection[str], firewall: Firewall) -> list[Operation]:
-    """Return what has the firewall let a bridge pass in ``families``, as it may do already."""
-    missing = set(families) & firewall.families - {one.family for one in firewall.of_bridge(bridge)}
-    return _change({AcceptedBridge(family, bridge) for family in missing}, (), firewall) + (_lend(bridge, firewall) if families else [])
+def at_least(bridge: str, families: Collection[str], firewall: Firewall, within: bool) -> list[Operation]:
+    """Return what has the firewall let a bridge pass in ``families``, as it may do already; ``within``: also what stays on it."""
+    shown = {one.family: one for one in firewall.of_bridge(bridge)}
+    filtered = set(families) & firewall.families
+    short = {one for family, one in shown.items() if family in filtered and within and not one.within}
+    missing = {AcceptedBridge(family, bridge, within=within) for family in filtered - set(shown)}
+    return _change(missing | {replace(one, within=True) for one in short}, short, firewall) + (_lend(bridge, firewall) if families else [])
+
+
+def not_within(bridge: str, firewall: Firewall, families: Collection[str] = ()) -> list[Operation]:
+    """Return what leaves it to others whether traffic stays on a bridge, but in ``families``; its published ports pass as before."""
+    more = {one for one in firewall.of_bridge(bridge) if one.within and one.family not in families}
+    return _change({replace(one, within=False) for one in more}, more, firewall)
 
 
 def no_longer(bridge: str, firewall: Firewall, families: Collection[str] = ()) -> list[Operation]:

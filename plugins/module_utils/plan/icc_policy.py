@@ -400,7 +400,9 @@ def _ends(flows: frozenset[Flow]) -> set[tuple[str, str]]:
 def _firewall(flows: frozenset[Flow], bridge: str, have: IccHave) -> list[Operation]:
     """Return what lets linked containers pass the host's firewall. A bridge of ours passes it all the time, see container_bridge."""
     families = {flow.family for flow in flows}
-    operations = firewall.at_least(bridge, families, have.firewall)
-    if have.published or have.namespace.links[bridge].ours:
+    operations = firewall.at_least(bridge, families, have.firewall, within=True)
+    if have.namespace.links[bridge].ours:
         return operations
+    if have.published:
+        return operations + firewall.not_within(bridge, have.firewall, families)
     return operations + firewall.no_longer(bridge, have.firewall, families)

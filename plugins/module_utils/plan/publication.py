@@ -266,7 +266,8 @@ def _hairpin_operations(have: PublicationHave, wanted: PublicationRules) -> list
 def _firewall_operations(have: PublicationHave, wanted: PublicationRules) -> list[Operation]:
     """On a bridge of ours container_bridge has the host's firewall let it pass; on another it goes with the last that needs it."""
     if wanted.published:
-        return firewall.at_least(have.bridge, ("ip", "ip6"), have.firewall)
+        needless = [] if have.bridge_ours or have.linked else firewall.not_within(have.bridge, have.firewall)
+        return needless + firewall.at_least(have.bridge, ("ip", "ip6"), have.firewall, within=have.bridge_ours)
     if not have.bridge_ours and not have.linked and have.ours.published:
         return firewall.no_longer(have.bridge, have.firewall)
     return []

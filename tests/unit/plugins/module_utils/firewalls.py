@@ -15,7 +15,8 @@ FAMILIES = ("ip", "ip6")
 @st.composite
 def firewalls(draw: st.DrawFn, bridges: Sequence[str]) -> Firewall:
     families = draw(st.frozensets(st.sampled_from(FAMILIES)))
-    possible = [AcceptedBridge(family, name, uplinks) for family in sorted(families) for name in bridges for uplinks in ((), ("eth0",))]
+    kinds = (((), True), ((), False), (("eth0",), True))
+    possible = [AcceptedBridge(family, name, uplinks, within) for family in sorted(families) for name in bridges for uplinks, within in kinds]
     rules = {(one.family, one.bridge): one for one in (draw(st.sets(st.sampled_from(possible))) if possible else ())}
     accepted = frozenset(one for one in rules.values() if draw(st.booleans()))
     barriers = draw(st.frozensets(st.just(DroppingChain("inet", "mine", "forward"))))

@@ -46,8 +46,9 @@ def fixture_tried(monkeypatch):
     return names
 
 
-def test_a_host_without_the_program_of_the_kind_that_docker_used(monkeypatch, tried):
+def test_a_host_with_our_chain_and_without_the_program_of_its_kind(monkeypatch, tried):
     docker_in(monkeypatch, "nft")
+    monkeypatch.setattr(forward_filter, "chain_exists", lambda family, table, chain: (family, table, chain) == ("ip", "filter", "PIPEFITTER"))
     with pytest.raises(MissingFeature, match="iptables-nft-save .* install the package iptables"):
         ForwardFilter().read()
     assert tried == ["iptables-nft-save"], "the plain name may be the other kind"

@@ -36,8 +36,8 @@ def test_a_bridge_is_let_out_by_interfaces_that_lead_somewhere():
 
 def test_what_is_accepted_with_more_than_is_needed_stays():
     accepted = frozenset({AcceptedBridge("ip", "br0", ("eth0",))})
-    assert firewall.at_least("br0", ("ip", "ip6"), Firewall(IPTABLES, accepted)) == []
-    assert firewall.at_least("br0", (), Firewall(IPTABLES, zones=())) == []
+    assert firewall.at_least("br0", ("ip", "ip6"), Firewall(IPTABLES, accepted), within=True) == []
+    assert firewall.at_least("br0", (), Firewall(IPTABLES, zones=()), within=True) == []
 
 
 def test_all_chains_that_can_not_be_passed_are_in_one_warning():
@@ -45,3 +45,18 @@ def test_all_chains_that_can_not_be_passed_are_in_one_warning():
     (said,) = firewall.warnings("br0", Firewall(barriers=chains))
     assert said.startswith("the nftables chains inet mine forward, ip6 site fwd drop forwarded traffic (policy drop) and may keep back that of br0;")
     assert firewall.warnings("br0", Firewall(families=IPTABLES)) == []
+
+
+def test_what_stays_on_a_bridge_is_accepted_where_it_is_needed():
+    both = frozenset({AcceptedBridge("ip", "br0", within=False), AcceptedBridge("ip6", "br0")})
+    seen = Firewall(frozenset({"ip", "ip6"}), both)
+    assert firewall.at_least("br0", ("ip", "ip6"), seen, within=False) == []
+    (change,) = firewall.at_least("br0", ("ip", "ip6"), seen, within=True)
+    assert change.add == (AcceptedBridge("ip", "br0"),) and change.remove == (AcceptedBridge("ip", "br0", within=False),)
+    assert change.lines() == [
+        "no longer let IPv4 traffic to published ports of br0 pass the host's iptables filter",
+        "let IPv4 traffic within br0 pass the host's iptables filter",
+    ]
+    assert firewall.not_within("br0", seen, ("ip6",)) == []
+    (change,) = firewall.not_within("br0", seen)
+    assert change.add == (AcceptedBridge("ip6", "br0", within=False),) and change.remove == (AcceptedBridge("ip6", "br0"),)

@@ -140,13 +140,21 @@ def test_a_plan_leaves_nothing_to_plan_and_its_way_back_leads_back(have, before,
 
 @pytest.mark.parametrize(("ours", "linked", "stays"), [(True, False, True), (False, True, True), (False, False, False)])
 def test_the_firewall_keeps_what_another_module_needs(ours, linked, stays):
-    accepted = frozenset({AcceptedBridge("ip", "br0")})
+    accepted = frozenset({AcceptedBridge("ip", "br0", within=ours or linked)})
     firewall = Firewall(frozenset({"ip"}), accepted, zones=(("br0", "trusted"),), lent=frozenset({"br0"}))
     host = _Host(PublicationHave("br0", bridge_ours=ours, firewall=firewall, linked=linked))
     _carry_out(plan.present([Wanted(_OWNERS[0], (Port("", 80, 80, 80, "tcp"),), {4: "192.168.5.11"})], host.have, True, False), host)
     assert host.have.firewall == firewall
     _carry_out(plan.absent(None, host.have), host)
     assert host.have.firewall == (firewall if stays else Firewall(frozenset({"ip"}), zones=()))
+
+
+def test_what_stays_on_the_bridge_of_another_is_left_to_its_owner():
+    wants = [Wanted(_OWNERS[0], (Port("", 80, 80, 80, "tcp"),), {4: "192.168.5.11"})]
+    for accepted in (frozenset(), frozenset({AcceptedBridge("ip", "br0")})):
+        host = _Host(PublicationHave("br0", firewall=Firewall(frozenset({"ip"}), accepted)))
+        _carry_out(plan.present(wants, host.have, True, False), host)
+        assert host.have.firewall.accepted == {AcceptedBridge("ip", "br0", within=False)}
 
 
 def test_other_bridges_are_in_the_way_and_left_alone():
