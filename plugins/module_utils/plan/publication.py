@@ -245,7 +245,7 @@ def _converge(have: PublicationHave, wanted: PublicationRules) -> list[Operation
         # Before the rule goes that keeps containers from the host's loopback.
         operations.append(SetSysctl(HOST, name, "0", "1"))
     if add or remove or not have.whole:
-        operations.append(ChangePublications(HOST, add, remove, not have.whole))
+        operations.append(ChangePublications(HOST, add, remove) if have.whole else ChangePublications(HOST, add, remove, True, shown))
     if wanted.loopback and have.route_localnet == "0":
         operations.append(SetSysctl(HOST, name, "1", "0"))
     return operations + _hairpin_operations(have, wanted) + _firewall_operations(have, wanted)

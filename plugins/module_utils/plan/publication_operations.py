@@ -14,12 +14,14 @@ from .operations import Host, Operation
 class ChangePublications(Operation):
     """One transaction. What of ``remove`` has its port of the host in ``add`` is led to its new target.
 
-    ``repair`` is true where chains, rules or sets were taken out of our tables.
+    ``repair`` is true where chains, rules or sets were taken out of our tables; ``add``
+    then is all that is wanted, and ``there`` what the tables hold already.
     """
 
     add: PublicationRules
     remove: PublicationRules
     repair: bool = False
+    there: PublicationRules = PublicationRules()
 
     def lines(self) -> list[str]:
         old = {one.host: one for one in self.remove.published}
@@ -40,7 +42,7 @@ class ChangePublications(Operation):
         host.change_publications(self.add, self.remove, self._flows())
 
     def undo(self, host: Host) -> None:
-        ChangePublications(self.place, self.remove, self.add).do(host)
+        ChangePublications(self.place, self.remove, self.add - self.there).do(host)
 
     def _flows(self) -> tuple[Flow, ...]:
         """Return the UDP flows that would go on as before: to what was removed, and past what was added."""

@@ -123,12 +123,12 @@ def test_a_plan_leaves_nothing_to_plan_and_its_way_back_leads_back(have, before,
         assert plan.describe(plan.goal(round_of, start, *options)) == plan.describe(host.have.ours)
         hosts = [one.host for one in host.have.rules.published]
         assert not any(one.meets(other) for number, one in enumerate(hosts) for other in hosts[:number])
-        if start.whole:
-            end = host.have
-            for operation in reversed(operations):
-                operation.undo(host)
-            assert host.have == start
-            host.have = end
+        end = host.have
+        for operation in reversed(operations):
+            operation.undo(host)
+        # What a repair made whole stays whole.
+        assert host.have == replace(start, whole=host.have.whole)
+        host.have = end
     named = [Wanted(want.owner, None) for want in wants]
     _carry_out(plan.absent(named, host.have), host)
     assert plan.absent(named, host.have) == []
@@ -136,6 +136,21 @@ def test_a_plan_leaves_nothing_to_plan_and_its_way_back_leads_back(have, before,
     _carry_out(plan.absent(None, host.have), host)
     assert not host.have.rules and plan.absent(None, host.have) == []
     assert not any(port.hairpin for port in host.have.ports)
+
+
+def test_a_repair_that_is_undone_leaves_what_was_there():
+    one, two = (Wanted(whose, (Port("", 80 + number, 80 + number, 80, "tcp"),), {4: f"192.168.5.{11 + number}"}) for number, whose in enumerate(_OWNERS[:2]))
+    host = _Host(PublicationHave("br0"))
+    _carry_out(plan.present([one, two], host.have, True, False), host)
+    host.have = replace(host.have, whole=False)
+    before = host.have.rules
+    moved = replace(one, addresses={4: "192.168.5.21"})
+    operations = plan.present([moved], host.have, True, False)
+    _carry_out(operations, host)
+    assert host.have.rules != before
+    for operation in reversed(operations):
+        operation.undo(host)
+    assert host.have.rules == before and host.have.whole
 
 
 @pytest.mark.parametrize(("ours", "linked", "stays"), [(True, False, True), (False, True, True), (False, False, False)])
