@@ -140,8 +140,8 @@ options:
   protect:
     description:
       - Drop new connections that are forwarded into the bridge from other interfaces and are not to a published port, in both families.
-      - Nobody on the LAN then reaches containers by their own addresses. It holds for the whole bridge, until its last publication is
-        removed.
+      - Nobody on the LAN then reaches containers by their own addresses. It holds for the whole bridge, as long as something is published
+        there.
     type: bool
     default: true
   state:

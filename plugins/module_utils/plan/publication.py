@@ -98,11 +98,11 @@ def goal(wants: Sequence[Wanted], have: PublicationHave, protect: bool, purge: b
 
 
 def remaining(wants: Sequence[Wanted] | None, have: PublicationHave) -> PublicationRules:
-    """Return what is left of the bridge without ``wants``; protection goes with the last publication."""
+    """Return what is left of the bridge without ``wants``."""
     if wants is None:
         return PublicationRules()
     left = frozenset(one for one in have.ours.published if not any(_is_of(one, want) for want in wants))
-    return _around(left, have, bool(have.ours.protected)) if left else PublicationRules()
+    return _around(left, have, bool(have.ours.protected))
 
 
 def _is_of(one: Published, want: Wanted) -> bool:
@@ -122,7 +122,7 @@ def _is_for(one: Published, port: Port) -> bool:
 
 
 def _around(published: frozenset[Published], have: PublicationHave, protect: bool) -> PublicationRules:
-    """Return the rules that go with publications of a bridge."""
+    """Return the rules that go with publications of a bridge; protection goes with the last one."""
     bridge = frozenset((have.bridge,))
     versions = {one.host.family for one in published}
     hairpins = frozenset(Hairpin(have.bridge, subnet) for subnet in have.subnets if addresses.family(subnet) in versions)
@@ -130,7 +130,7 @@ def _around(published: frozenset[Published], have: PublicationHave, protect: boo
     # On a bridge of ours the sysctl is ours too: after somebody flushed the ruleset nothing else remembers it.
     opened = loopback and (have.bridge_ours or have.bridge in have.rules.opened or have.route_localnet == "0")
     none: frozenset[str] = frozenset()
-    return PublicationRules(published, hairpins, bridge if protect else none, bridge if loopback else none, bridge if opened else none)
+    return PublicationRules(published, hairpins, bridge if protect and published else none, bridge if loopback else none, bridge if opened else none)
 
 
 def _from_loopback(host: HostPort) -> bool:

@@ -123,6 +123,7 @@ def test_a_plan_leaves_nothing_to_plan_and_its_way_back_leads_back(have, before,
         assert plan.describe(plan.goal(round_of, start, *options)) == plan.describe(host.have.ours)
         hosts = [one.host for one in host.have.rules.published]
         assert not any(one.meets(other) for number, one in enumerate(hosts) for other in hosts[:number])
+        assert bool(host.have.ours.protected) == bool(host.have.ours.published and options[0])
         end = host.have
         for operation in reversed(operations):
             operation.undo(host)
@@ -151,6 +152,19 @@ def test_a_repair_that_is_undone_leaves_what_was_there():
     for operation in reversed(operations):
         operation.undo(host)
     assert host.have.rules == before and host.have.whole
+
+
+@pytest.mark.parametrize("wants", [[], [Wanted(_OWNERS[0], (), {4: "192.168.5.11"})]], ids=["nobody", "no port"])
+@pytest.mark.parametrize("published", [False, True])
+def test_nothing_is_protected_where_nothing_is_published(wants, published):
+    host = _Host(PublicationHave("br0", bridge_ours=True))
+    if published:
+        _carry_out(plan.present([Wanted(_OWNERS[0], (Port("", 80, 80, 80, "tcp"),), {4: "192.168.5.11"})], host.have, True, False), host)
+        assert host.have.rules.protected == {"br0"}
+    operations = plan.present(wants, host.have, True, True)
+    assert bool(operations) == published
+    _carry_out(operations, host)
+    assert host.have.rules == PublicationRules()
 
 
 @pytest.mark.parametrize(("ours", "linked", "stays"), [(True, False, True), (False, True, True), (False, False, False)])
