@@ -101,14 +101,18 @@ def remaining(wants: Sequence[Wanted] | None, have: PublicationHave) -> Publicat
     """Return what is left of the bridge without ``wants``."""
     if wants is None:
         return PublicationRules()
-    left = frozenset(one for one in have.ours.published if not any(_is_of(one, want) for want in wants))
+    bare = {want.owner for want in wants if want.ports is None}
+    # With thousands of containers, or of ports of one, not each is to be held against each.
+    named: dict[tuple[Owner, str, int], list[Port]] = {}
+    for want in wants:
+        for port in want.ports or ():
+            named.setdefault((want.owner, port.protocol, port.container_port), []).append(port)
+
+    def is_named(one: Published) -> bool:
+        return one.owner in bare or any(_is_for(one, port) for port in named.get((one.owner, one.host.protocol, one.port), ()))
+
+    left = frozenset(one for one in have.ours.published if not is_named(one))
     return _around(left, have, bool(have.ours.protected))
-
-
-def _is_of(one: Published, want: Wanted) -> bool:
-    if one.owner != want.owner:
-        return False
-    return want.ports is None or any(_is_for(one, port) for port in want.ports)
 
 
 def _is_for(one: Published, port: Port) -> bool:

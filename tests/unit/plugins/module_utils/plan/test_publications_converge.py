@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 
 import pytest
@@ -185,3 +186,25 @@ def test_other_bridges_are_in_the_way_and_left_alone():
         plan.present([Wanted(_OWNERS[0], (Port("10.0.0.5", 80, 80, 80, "tcp"),), {4: "192.168.5.11"})], have, True, False)
     assert plan.present([], have, False, True) == [] and plan.absent(None, have) == []
     assert PublicationRules() == have.ours and HostPort(4, "", "tcp", 80) in {one.host for one in theirs.published}
+
+
+@pytest.mark.parametrize("containers", [2000, 1])
+def test_two_thousand_ports_are_taken_away_in_one_pass(containers):
+    wants = []
+    for number in range(containers):
+        ports = tuple(Port("", port, port, port, "tcp") for port in range(10000 + number, 12000, containers))
+        wants.append(Wanted(owner("br0", "eth1", "container", f"c{number}"), ports, {4: "192.168.5.11"}))
+    have = PublicationHave("br0", rules=plan.goal(wants, PublicationHave("br0"), True, False))
+    assert len(have.rules.published) == 2000
+    calls = 0
+
+    def count(_frame, event, _argument):
+        nonlocal calls
+        calls += event == "call"
+
+    sys.setprofile(count)
+    try:
+        left = plan.remaining(wants[:-1] if containers > 1 else [replace(wants[0], ports=wants[0].ports[:-1])], have)
+    finally:
+        sys.setprofile(None)
+    assert [one.host.port for one in left.published] == [11999] and calls < 200 * 2000
