@@ -8,9 +8,10 @@ import sys
 from dataclasses import replace
 
 import pytest
-from ansible_collections.pipefitter.container_network.plugins.module_utils.errors import Refused
+from ansible_collections.pipefitter.container_network.plugins.module_utils import engine
+from ansible_collections.pipefitter.container_network.plugins.module_utils.errors import PipefitterError, Refused
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.firewall import AcceptedBridge, Firewall
-from ansible_collections.pipefitter.container_network.plugins.module_utils.model.publication import HostPort, Port, PublicationRules, owner
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.publication import Flow, HostPort, Port, PublicationRules, owner
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import publication as plan
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan.publication import PortSeen, PublicationHave, Wanted
 from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.firewalls import firewalls
@@ -46,8 +47,16 @@ class _Host:
 
     def __init__(self, have: PublicationHave) -> None:
         self.have = have
+        self.ended = []
+        self.ends_flows = True
 
-    def change_publications(self, add, remove, _flows):
+    def end_flows(self, flows):
+        if flows and not self.ends_flows:
+            raise PipefitterError("the kernel did not show which UDP flows there are")
+        if flows:
+            self.ended.append((self.have.rules, set(flows)))
+
+    def change_publications(self, add, remove):
         gone = replace(remove, published=remove.published - add.published)
         replaced = {one.host for one in add.published}
         kept = frozenset(one for one in (self.have.rules - gone).published if one.host not in replaced)
@@ -153,6 +162,37 @@ def test_a_repair_that_is_undone_leaves_what_was_there():
     for operation in reversed(operations):
         operation.undo(host)
     assert host.have.rules == before and host.have.whole
+
+
+def test_rules_are_taken_back_where_flows_that_go_another_way_cannot_be_ended():
+    one, two = (Wanted(whose, (Port("", 53, 53, 53, "udp"),), {4: f"192.168.5.{11 + number}"}) for number, whose in enumerate(_OWNERS[:2]))
+    for whole in (True, False):
+        host = _Host(PublicationHave("br0"))
+        _carry_out(plan.present([one], host.have, True, False), host)
+        assert host.ended == [(host.have.rules, {Flow(HostPort(4, "", "udp", 53))})]
+        host.have = replace(host.have, whole=whole)
+        before = host.have.rules
+        host.ends_flows = False
+        moved = plan.present([two], host.have, True, True)
+        with pytest.raises(engine.OperationFailed, match="did not show which UDP flows there are while trying to .*nothing had been changed before it"):
+            engine.apply(moved, host)
+        assert host.have.rules == before
+        host.ends_flows = True
+        engine.apply(plan.present([two], host.have, True, True), host)
+        assert host.ended[1:] == [(host.have.rules, {Flow(HostPort(4, "", "udp", 53)), Flow(HostPort(4, "", "udp", 53), "192.168.5.11", 53)})]
+
+
+def test_tells_where_not_even_the_rules_can_be_taken_back():
+    class Stuck(_Host):
+        def change_publications(self, add, remove):
+            if self.have.rules:
+                raise PipefitterError("nft refused")
+            super().change_publications(add, remove)
+
+    host = Stuck(PublicationHave("br0"))
+    host.ends_flows = False
+    with pytest.raises(engine.OperationFailed, match="did not show which UDP flows there are, and the rules could not be taken back: nft refused"):
+        engine.apply(plan.present([Wanted(_OWNERS[0], (Port("", 53, 53, 53, "udp"),), {4: "192.168.5.11"})], host.have, True, False), host)
 
 
 @pytest.mark.parametrize("wants", [[], [Wanted(_OWNERS[0], (), {4: "192.168.5.11"})]], ids=["nobody", "no port"])
