@@ -34,6 +34,10 @@ notes:
   - The kernel routes C(::1) to no other interface, so that published ports can't be reached by it. C(127.0.0.1) works, for which
     C(net.ipv4.conf.BRIDGE.route_localnet) is set; what comes from the bridge to 127.0.0.0/8 is dropped at the same time, and on a
     bridge that this collection made, the sysctl is switched off with the last such publication.
+  - C(nft flush ruleset), as a restart of C(nftables.service) does it, removes the rule that drops, and leaves C(route_localnet) as it is.
+    Until the module has run again, a container that may send packets of its own making (C(NET_RAW), which Docker grants unless told not to)
+    can then reach what listens on 127.0.0.1 of the host. Run the module after a flush. Ports that are published on certain addresses
+    of the host other than those in 127.0.0.0/8, for example by O(default_host_ip), do without C(route_localnet).
   - Where the host's firewall sees bridged frames (br_netfilter), a container reaches itself by its published port only through the
     hairpin mode of its bridge port. It is switched on for interfaces that M(pipefitter.container_network.veth_attach) made.
   - On such a host, containers of a bridge that is isolated (O(pipefitter.container_network.icc_policy#module:icc=false) of
@@ -140,8 +144,8 @@ options:
   protect:
     description:
       - Drop new connections that are forwarded into the bridge from other interfaces and are not to a published port, in both families.
-      - Nobody on the LAN then reaches containers by their own addresses. It holds for the whole bridge, until its last publication is
-        removed.
+      - Nobody on the LAN then reaches containers by their own addresses. It holds for the whole bridge, as long as something is published
+        there.
     type: bool
     default: true
   state:

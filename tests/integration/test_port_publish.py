@@ -328,7 +328,11 @@ def test_purge_leaves_only_what_is_named(net):
     publish(net.host, publications=[{"netns": "web1", "ports": ["8080:80"]}, {"netns": "web2", "ports": ["8081:80"]}])
     done = publish_thoroughly(net.host, netns="web1", ports=["8082:80"], purge=True)
     assert [host_ports(done), host_ports(done, "web2")] == [[(8082, 80, "tcp")], []]
-    assert publish_thoroughly(net.host, publications=[], purge=True)["publications"] == []
+    for options in ({"publications": [], "purge": True}, {"netns": "web1", "ports": []}):
+        publish(net.host, netns="web1", ports=["8082:80"])
+        assert publish_thoroughly(net.host, **options)["publications"] == []
+        assert publish(net.host, **options)["changed"] is False
+        assert "pipefitter" not in net.host.run("nft", "list", "ruleset").stdout, "nothing is protected where nothing is published"
 
 
 def test_default_host_ip_stands_for_ports_without_one(net):

@@ -106,6 +106,18 @@ def test_a_bridge_that_is_missing_is_refused_and_in_check_mode_assumed(net):
     assert "br8 is not there" in str(checked["warnings"])
 
 
+def test_what_was_published_on_an_address_that_is_gone_can_be_taken_away(net):
+    net.host.run("ip", "address", "add", "10.9.9.5/32", "dev", "lo")
+    publish(net.host, netns="web1", ports=["10.9.9.5:8080:80", "81:81"])
+    net.host.run("ip", "address", "del", "10.9.9.5/32", "dev", "lo")
+    assert "10.9.9.5 was asked for, which this host does not have" in refused(
+        net.host, "port_publish", bridge="br0", netns="web1", ports=["10.9.9.5:8080:80", "81:81"]
+    )
+    left = publish(net.host, netns="web1", ports=["10.9.9.5:8080:80"], state="absent")
+    assert left["changed"] and host_ports(left) == [(81, 81, "tcp")]
+    assert host_ports(publish(net.host, netns="web1", state="absent")) == []
+
+
 _FULL = {"publications": [{"netns": "one", "ports": ["8080:80", "53:53/udp"]}, {"netns": "two", "ports": ["80"]}]}
 _OTHER = {"publications": [{"netns": "two", "ports": ["8080:80", "53:53/udp"]}, {"netns": "one", "ports": []}], "protect": False}
 

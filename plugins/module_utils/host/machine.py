@@ -143,8 +143,10 @@ class Machine:
     def change_masquerades(self, add: Collection[Masquerade], remove: Collection[Masquerade]) -> None:
         self.masquerades.apply(add, remove)
 
-    def change_publications(self, add: PublicationRules, remove: PublicationRules, flows: Collection[Flow]) -> None:
+    def change_publications(self, add: PublicationRules, remove: PublicationRules) -> None:
         self.publications.apply(add, remove)
+
+    def end_flows(self, flows: Collection[Flow]) -> None:
         if flows:
             from .conntrack import end
 

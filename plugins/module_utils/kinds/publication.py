@@ -50,7 +50,8 @@ def converge(options: Mapping[str, Any], check: bool) -> Result:
     with lock.held(check), Machine() as machine:
         pinned = pin_all(machine, [want.attachment for want in parsed or ()], must_run=present, patience=10.0 if present else 0.0)
         wants = _exposed(parsed or (), defaults) if present else list(parsed or ())
-        _refuse_strange_addresses(wants)
+        if present:
+            _refuse_strange_addresses(wants)
         if check and present and bridge not in machine.namespace(HOST).links():
             return _assumed(bridge, wants)
         listeners = Listeners()

@@ -13,7 +13,7 @@ from typing import Any
 
 from ..errors import InvalidOption
 from . import addresses, attachment
-from .attachment import Attachment
+from .attachment import Attachment, Target
 
 PROTOCOLS = ("tcp", "udp", "sctp")
 
@@ -242,13 +242,16 @@ def parse_list(items: Iterable[Mapping[str, Any]], common: Mapping[str, Any], de
     :raises InvalidOption: as ``parse``, or a container's interface that is in the list twice.
     """
     parsed: list[Publication] = []
+    seen: set[tuple[Target, str]] = set()
     for position, item in enumerate(items):
         given = {key: value for key, value in item.items() if value is not None}
         place = f"publications[{position}]."
         one = parse({**common, **given}, defaults, place, absent)
-        if any((one.attachment.target, one.attachment.interface) == (other.attachment.target, other.attachment.interface) for other in parsed):
+        whose = (one.attachment.target, one.attachment.interface)
+        if whose in seen:
             option = one.attachment.target.kind
             raise InvalidOption(f"{place}{option}", one.attachment.target.value, "is in the list twice; put all its ports into one entry")
+        seen.add(whose)
         parsed.append(one)
     return tuple(parsed)
 

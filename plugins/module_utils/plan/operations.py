@@ -53,8 +53,11 @@ class Host(Protocol):
     def lend_zone(self, bridge: str, zone: str, lend: bool) -> None:
         """Put a bridge into a zone of firewalld, or take it out."""
 
-    def change_publications(self, add: PublicationRules, remove: PublicationRules, flows: Collection[Flow]) -> None:
-        """Change published ports in one transaction, and end UDP flows that go another way."""
+    def change_publications(self, add: PublicationRules, remove: PublicationRules) -> None:
+        """Change published ports in one transaction."""
+
+    def end_flows(self, flows: Collection[Flow]) -> None:
+        """End UDP flows that go another way than the rules say by now."""
 
     def set_port_hairpin(self, port: str, on: bool) -> None:
         """Switch the hairpin mode of a bridge port."""

@@ -98,17 +98,21 @@ def goal(wants: Sequence[Wanted], have: PublicationHave, protect: bool, purge: b
 
 
 def remaining(wants: Sequence[Wanted] | None, have: PublicationHave) -> PublicationRules:
-    """Return what is left of the bridge without ``wants``; protection goes with the last publication."""
+    """Return what is left of the bridge without ``wants``."""
     if wants is None:
         return PublicationRules()
-    left = frozenset(one for one in have.ours.published if not any(_is_of(one, want) for want in wants))
-    return _around(left, have, bool(have.ours.protected)) if left else PublicationRules()
+    bare = {want.owner for want in wants if want.ports is None}
+    # With thousands of containers, or of ports of one, not each is to be held against each.
+    named: dict[tuple[Owner, str, int], list[Port]] = {}
+    for want in wants:
+        for port in want.ports or ():
+            named.setdefault((want.owner, port.protocol, port.container_port), []).append(port)
 
+    def is_named(one: Published) -> bool:
+        return one.owner in bare or any(_is_for(one, port) for port in named.get((one.owner, one.host.protocol, one.port), ()))
 
-def _is_of(one: Published, want: Wanted) -> bool:
-    if one.owner != want.owner:
-        return False
-    return want.ports is None or any(_is_for(one, port) for port in want.ports)
+    left = frozenset(one for one in have.ours.published if not is_named(one))
+    return _around(left, have, bool(have.ours.protected))
 
 
 def _is_for(one: Published, port: Port) -> bool:
@@ -122,7 +126,7 @@ def _is_for(one: Published, port: Port) -> bool:
 
 
 def _around(published: frozenset[Published], have: PublicationHave, protect: bool) -> PublicationRules:
-    """Return the rules that go with publications of a bridge."""
+    """Return the rules that go with publications of a bridge; protection goes with the last one."""
     bridge = frozenset((have.bridge,))
     versions = {one.host.family for one in published}
     hairpins = frozenset(Hairpin(have.bridge, subnet) for subnet in have.subnets if addresses.family(subnet) in versions)
@@ -130,7 +134,7 @@ def _around(published: frozenset[Published], have: PublicationHave, protect: boo
     # On a bridge of ours the sysctl is ours too: after somebody flushed the ruleset nothing else remembers it.
     opened = loopback and (have.bridge_ours or have.bridge in have.rules.opened or have.route_localnet == "0")
     none: frozenset[str] = frozenset()
-    return PublicationRules(published, hairpins, bridge if protect else none, bridge if loopback else none, bridge if opened else none)
+    return PublicationRules(published, hairpins, bridge if protect and published else none, bridge if loopback else none, bridge if opened else none)
 
 
 def _from_loopback(host: HostPort) -> bool:
@@ -245,7 +249,7 @@ def _converge(have: PublicationHave, wanted: PublicationRules) -> list[Operation
         # Before the rule goes that keeps containers from the host's loopback.
         operations.append(SetSysctl(HOST, name, "0", "1"))
     if add or remove or not have.whole:
-        operations.append(ChangePublications(HOST, add, remove, not have.whole))
+        operations.append(ChangePublications(HOST, add, remove) if have.whole else ChangePublications(HOST, add, remove, True, shown))
     if wanted.loopback and have.route_localnet == "0":
         operations.append(SetSysctl(HOST, name, "1", "0"))
     return operations + _hairpin_operations(have, wanted) + _firewall_operations(have, wanted)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..errors import PipefitterError
 from ..model.publication import Flow, PublicationRules, Published
 from .operations import Host, Operation
 
@@ -14,12 +15,14 @@ from .operations import Host, Operation
 class ChangePublications(Operation):
     """One transaction. What of ``remove`` has its port of the host in ``add`` is led to its new target.
 
-    ``repair`` is true where chains, rules or sets were taken out of our tables.
+    ``repair`` is true where chains, rules or sets were taken out of our tables; ``add``
+    then is all that is wanted, and ``there`` what the tables hold already.
     """
 
     add: PublicationRules
     remove: PublicationRules
     repair: bool = False
+    there: PublicationRules = PublicationRules()
 
     def lines(self) -> list[str]:
         old = {one.host: one for one in self.remove.published}
@@ -37,10 +40,28 @@ class ChangePublications(Operation):
         return lines or [f"note for which bridges route_localnet was set: {', '.join(sorted(self.add.opened | self.remove.opened))}"]
 
     def do(self, host: Host) -> None:
-        host.change_publications(self.add, self.remove, self._flows())
+        host.change_publications(self.add, self.remove)
+        try:
+            host.end_flows(self._flows())
+        except Exception as error:
+            # Nobody would see later that flows still go the old way: what is there would be what was asked for.
+            self._take_back(host, error)
+            raise
 
     def undo(self, host: Host) -> None:
-        ChangePublications(self.place, self.remove, self.add).do(host)
+        back = self._back()
+        host.change_publications(back.add, back.remove)
+        host.end_flows(back._flows())
+
+    def _back(self) -> ChangePublications:
+        return ChangePublications(self.place, self.remove, self.add - self.there)
+
+    def _take_back(self, host: Host, cause: Exception) -> None:
+        back = self._back()
+        try:
+            host.change_publications(back.add, back.remove)
+        except Exception as error:
+            raise PipefitterError(f"{cause}, and the rules could not be taken back: {error}") from error
 
     def _flows(self) -> tuple[Flow, ...]:
         """Return the UDP flows that would go on as before: to what was removed, and past what was added."""

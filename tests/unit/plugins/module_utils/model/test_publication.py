@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 from ansible_collections.pipefitter.container_network.plugins.module_utils.errors import InvalidOption
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model import publication
@@ -101,3 +103,21 @@ def test_ports_that_meet():
     any4, one4, other = HostPort(4, "", "tcp", 80), HostPort(4, "10.0.0.1", "tcp", 80), HostPort(4, "10.0.0.2", "tcp", 80)
     assert any4.meets(one4) and one4.meets(any4) and one4.meets(one4) and not one4.meets(other)
     assert not any4.meets(HostPort(6, "", "tcp", 80)) and not any4.meets(HostPort(4, "", "udp", 80))
+
+
+def test_four_thousand_containers_are_read_in_one_pass():
+    items = [{"container": f"c{number}", "ports": [f"{10000 + number}:80"]} for number in range(4000)]
+    compared = 0
+
+    def count(_frame, event, _argument):
+        nonlocal compared
+        compared += event == "call"
+
+    sys.setprofile(count)
+    try:
+        parsed = publication.parse_list(items, {"bridge": "br0"}, Defaults())
+    finally:
+        sys.setprofile(None)
+    assert len(parsed) == 4000 and compared < 200 * len(items)
+    with pytest.raises(InvalidOption, match=r"publications\[4000\].container.*twice"):
+        publication.parse_list([*items, items[7]], {"bridge": "br0"}, Defaults())

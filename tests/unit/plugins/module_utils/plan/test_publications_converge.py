@@ -4,12 +4,14 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 
 import pytest
-from ansible_collections.pipefitter.container_network.plugins.module_utils.errors import Refused
+from ansible_collections.pipefitter.container_network.plugins.module_utils import engine
+from ansible_collections.pipefitter.container_network.plugins.module_utils.errors import PipefitterError, Refused
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.firewall import AcceptedBridge, Firewall
-from ansible_collections.pipefitter.container_network.plugins.module_utils.model.publication import HostPort, Port, PublicationRules, owner
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.publication import Flow, HostPort, Port, PublicationRules, owner
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import publication as plan
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan.publication import PortSeen, PublicationHave, Wanted
 from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.firewalls import firewalls
@@ -45,8 +47,16 @@ class _Host:
 
     def __init__(self, have: PublicationHave) -> None:
         self.have = have
+        self.ended = []
+        self.ends_flows = True
 
-    def change_publications(self, add, remove, _flows):
+    def end_flows(self, flows):
+        if flows and not self.ends_flows:
+            raise PipefitterError("the kernel did not show which UDP flows there are")
+        if flows:
+            self.ended.append((self.have.rules, set(flows)))
+
+    def change_publications(self, add, remove):
         gone = replace(remove, published=remove.published - add.published)
         replaced = {one.host for one in add.published}
         kept = frozenset(one for one in (self.have.rules - gone).published if one.host not in replaced)
@@ -123,12 +133,13 @@ def test_a_plan_leaves_nothing_to_plan_and_its_way_back_leads_back(have, before,
         assert plan.describe(plan.goal(round_of, start, *options)) == plan.describe(host.have.ours)
         hosts = [one.host for one in host.have.rules.published]
         assert not any(one.meets(other) for number, one in enumerate(hosts) for other in hosts[:number])
-        if start.whole:
-            end = host.have
-            for operation in reversed(operations):
-                operation.undo(host)
-            assert host.have == start
-            host.have = end
+        assert bool(host.have.ours.protected) == bool(host.have.ours.published and options[0])
+        end = host.have
+        for operation in reversed(operations):
+            operation.undo(host)
+        # What a repair made whole stays whole.
+        assert host.have == replace(start, whole=host.have.whole)
+        host.have = end
     named = [Wanted(want.owner, None) for want in wants]
     _carry_out(plan.absent(named, host.have), host)
     assert plan.absent(named, host.have) == []
@@ -136,6 +147,65 @@ def test_a_plan_leaves_nothing_to_plan_and_its_way_back_leads_back(have, before,
     _carry_out(plan.absent(None, host.have), host)
     assert not host.have.rules and plan.absent(None, host.have) == []
     assert not any(port.hairpin for port in host.have.ports)
+
+
+def test_a_repair_that_is_undone_leaves_what_was_there():
+    one, two = (Wanted(whose, (Port("", 80 + number, 80 + number, 80, "tcp"),), {4: f"192.168.5.{11 + number}"}) for number, whose in enumerate(_OWNERS[:2]))
+    host = _Host(PublicationHave("br0"))
+    _carry_out(plan.present([one, two], host.have, True, False), host)
+    host.have = replace(host.have, whole=False)
+    before = host.have.rules
+    moved = replace(one, addresses={4: "192.168.5.21"})
+    operations = plan.present([moved], host.have, True, False)
+    _carry_out(operations, host)
+    assert host.have.rules != before
+    for operation in reversed(operations):
+        operation.undo(host)
+    assert host.have.rules == before and host.have.whole
+
+
+def test_rules_are_taken_back_where_flows_that_go_another_way_cannot_be_ended():
+    one, two = (Wanted(whose, (Port("", 53, 53, 53, "udp"),), {4: f"192.168.5.{11 + number}"}) for number, whose in enumerate(_OWNERS[:2]))
+    for whole in (True, False):
+        host = _Host(PublicationHave("br0"))
+        _carry_out(plan.present([one], host.have, True, False), host)
+        assert host.ended == [(host.have.rules, {Flow(HostPort(4, "", "udp", 53))})]
+        host.have = replace(host.have, whole=whole)
+        before = host.have.rules
+        host.ends_flows = False
+        moved = plan.present([two], host.have, True, True)
+        with pytest.raises(engine.OperationFailed, match="did not show which UDP flows there are while trying to .*nothing had been changed before it"):
+            engine.apply(moved, host)
+        assert host.have.rules == before
+        host.ends_flows = True
+        engine.apply(plan.present([two], host.have, True, True), host)
+        assert host.ended[1:] == [(host.have.rules, {Flow(HostPort(4, "", "udp", 53)), Flow(HostPort(4, "", "udp", 53), "192.168.5.11", 53)})]
+
+
+def test_tells_where_not_even_the_rules_can_be_taken_back():
+    class Stuck(_Host):
+        def change_publications(self, add, remove):
+            if self.have.rules:
+                raise PipefitterError("nft refused")
+            super().change_publications(add, remove)
+
+    host = Stuck(PublicationHave("br0"))
+    host.ends_flows = False
+    with pytest.raises(engine.OperationFailed, match="did not show which UDP flows there are, and the rules could not be taken back: nft refused"):
+        engine.apply(plan.present([Wanted(_OWNERS[0], (Port("", 53, 53, 53, "udp"),), {4: "192.168.5.11"})], host.have, True, False), host)
+
+
+@pytest.mark.parametrize("wants", [[], [Wanted(_OWNERS[0], (), {4: "192.168.5.11"})]], ids=["nobody", "no port"])
+@pytest.mark.parametrize("published", [False, True])
+def test_nothing_is_protected_where_nothing_is_published(wants, published):
+    host = _Host(PublicationHave("br0", bridge_ours=True))
+    if published:
+        _carry_out(plan.present([Wanted(_OWNERS[0], (Port("", 80, 80, 80, "tcp"),), {4: "192.168.5.11"})], host.have, True, False), host)
+        assert host.have.rules.protected == {"br0"}
+    operations = plan.present(wants, host.have, True, True)
+    assert bool(operations) == published
+    _carry_out(operations, host)
+    assert host.have.rules == PublicationRules()
 
 
 @pytest.mark.parametrize(("ours", "linked", "stays"), [(True, False, True), (False, True, True), (False, False, False)])
@@ -164,3 +234,25 @@ def test_other_bridges_are_in_the_way_and_left_alone():
         plan.present([Wanted(_OWNERS[0], (Port("10.0.0.5", 80, 80, 80, "tcp"),), {4: "192.168.5.11"})], have, True, False)
     assert plan.present([], have, False, True) == [] and plan.absent(None, have) == []
     assert PublicationRules() == have.ours and HostPort(4, "", "tcp", 80) in {one.host for one in theirs.published}
+
+
+@pytest.mark.parametrize("containers", [2000, 1])
+def test_two_thousand_ports_are_taken_away_in_one_pass(containers):
+    wants = []
+    for number in range(containers):
+        ports = tuple(Port("", port, port, port, "tcp") for port in range(10000 + number, 12000, containers))
+        wants.append(Wanted(owner("br0", "eth1", "container", f"c{number}"), ports, {4: "192.168.5.11"}))
+    have = PublicationHave("br0", rules=plan.goal(wants, PublicationHave("br0"), True, False))
+    assert len(have.rules.published) == 2000
+    calls = 0
+
+    def count(_frame, event, _argument):
+        nonlocal calls
+        calls += event == "call"
+
+    sys.setprofile(count)
+    try:
+        left = plan.remaining(wants[:-1] if containers > 1 else [replace(wants[0], ports=wants[0].ports[:-1])], have)
+    finally:
+        sys.setprofile(None)
+    assert [one.host.port for one in left.published] == [11999] and calls < 200 * 2000
