@@ -60,6 +60,8 @@ options:
     description:
       - Connections to allow in spite of O(icc=false). The list is complete.
       - The connections of a link that is taken out of it end with their next packet.
+      - For links within a bridge the host answers ARP requests for all addresses of the bridge's subnets. So IPv4 links within a bridge are
+        refused while an interface that is no container's is a port of it, such as one to the LAN; links between two bridges are not.
       - Containers need addresses on the bridge that do not expire, in a subnet in which the bridge has an address, too.
     type: list
     elements: dict

@@ -47,6 +47,29 @@ def test_refuses_with_a_sentence_and_changes_nothing(hosta):
         assert all(word in said for word in words), (options, said)
 
 
+def test_links_within_a_bridge_and_a_lan_on_it_exclude_each_other(hosta):
+    """The host answers ARP for every address of the subnet there: hosts of the LAN would get its answers, too."""
+    wire(hosta, "web1", "db1")
+    hosta.run("ip", "link", "add", "nic0", "type", "veth", "peer", "name", "nic1")
+    pinged = [{**LINK, "ports": ["icmp"]}]
+    try:
+        icc(hosta, icc=False, links=[LINK])
+        said = refused(hosta, "container_bridge", name="br0", members=["nic0"])
+        assert said.startswith("members[0]: 'nic0'") and "links between containers of br0" in said and "icc_policy" in said
+        icc(hosta, icc=False)
+        hosta.module("container_bridge", name="br0", members=["nic0"])
+        said = refused(hosta, "icc_policy", bridge="br0", icc=False, links=[LINK])
+        assert said.startswith("links: ") and "nic0" in said and "ARP" in said and "between two bridges" in said
+        # Of IPv6, the host answers for the linked containers alone.
+        for name in ("web1", "db1"):
+            hosta.run("ip", "-n", name, "-4", "addr", "flush", "dev", "eth1")
+        assert icc(hosta, icc=False, links=pinged)["changed"] is True
+        assert hosta.module("container_bridge", name="br0", members=["nic0"])["changed"] is False
+        icc(hosta, state="absent")
+    finally:
+        hosta.run("ip", "link", "delete", "nic0")
+
+
 def test_a_run_killed_at_any_operation_is_completed_by_the_next(host):
     wire(host, "web1", "db1")
     before = shows(host)

@@ -71,6 +71,13 @@ def addresses_of(want: Bridge, have: BridgeHave) -> tuple[str, ...] | None:
     )
 
 
+def linked_within(bridge: str, have: BridgeHave) -> bool:
+    """Tell whether links lead from one container of a bridge to another by IPv4: then the host answers ARP requests there."""
+    subnets = [address for address in have.addresses(bridge) if addresses.family(address) == addresses.IPV4]
+    flows = (flow for flow in have.icc.flows_of(bridge) if flow.family == "ip" and not flow.ingress)
+    return any(any(addresses.contains(subnet, flow.destination) for subnet in subnets) for flow in flows)
+
+
 def staying(want: Bridge, have: BridgeHave) -> tuple[str, ...]:
     """Return the addresses of the bridge that are still there once it is up or down as wanted."""
     existing = have.link(want.name)
