@@ -93,7 +93,7 @@ options:
   host_access:
     description:
       - Whether containers of the bridge may open connections to addresses of the host. With V(deny), ARP, neighbour discovery, DHCP and replies
-        to the host's own connections pass.
+        to the host's own connections pass, and connections that containers opened before end.
     type: str
     choices: [allow, deny]
     default: allow

@@ -8,7 +8,7 @@ import subprocess
 import time
 
 import pytest
-from icc_lab import ADDRESSES, Capture, Listeners, asks, attachment, icc, icc_thoroughly, reaches, reaches_each, shows, wire
+from icc_lab import ADDRESSES, Capture, Listeners, asks, attachment, icc, icc_thoroughly, reaches, reaches_each, shows, udp_refused, wire
 from lab_hosts import LAB
 from wiring import assert_same, attach, make_bridge, make_containers, make_namespaces, name_namespace, ping, pings
 
@@ -203,6 +203,18 @@ def test_egress_and_host_access_are_denied_apart(hosta, lan, lab_name, listeners
         assert_same(before, shows(hosta))
     finally:
         hosta.run("iptables", "-P", "FORWARD", "DROP")
+
+
+def test_denied_host_access_ends_connections_that_are_open(hosta, listeners):
+    wire(hosta, "web1")
+    listeners.listen_on_host(hosta, "5432/tcp")
+    living = [listeners.converse(hosta, "web1", address, 5432) for address in ADDRESSES["host"].values()]
+    assert [one.goes_on() for one in living] == [True, True]
+    icc(hosta, icc=True, host_access="deny")
+    assert [one.goes_on() for one in living] == [False, False]
+    # An ICMP error is an answer to the host, even if it is no reply of the connection.
+    for family in (4, 6):
+        assert udp_refused(hosta, ADDRESSES["web1"][family])
 
 
 def test_bridges_are_kept_apart_from_an_isolated_one(hosta):

@@ -297,7 +297,9 @@ def _forward(family: str) -> list[Rule]:
 
 def _input(family: str) -> list[Rule]:
     rules: list[Rule] = [
-        ("host replies", [_from(_HOST), _match(_ct("state"), ["established", "related"], "in"), _ACCEPT]),
+        # By direction, not by state: what containers opened before is to end.
+        ("host replies", [_from(_HOST), _match(_ct("direction"), "reply"), _ACCEPT]),
+        ("host icmp error", [_from(_HOST), _match({"meta": {"key": "l4proto"}}, _ICMP_PROTOCOL[family]), _match(_ct("state"), "related", "in"), _ACCEPT]),
         ("host dhcp", [_from(_HOST), _match(_payload("udp", "dport"), _DHCP_SERVER[family]), _ACCEPT]),
     ]
     if family == "ip6":
