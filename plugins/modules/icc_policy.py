@@ -19,7 +19,8 @@ description:
     the bridge no longer leads containers to the LAN; then they reach it through the host only.
   - A link is stateful. Replies pass, the other container opens no connection back, and no other port is within reach. Its packets go through
     the host, where nftables filters them with a number of rules that does not grow with the number of links.
-  - M(pipefitter.container_network.veth_attach) isolates new ports as they join.
+  - M(pipefitter.container_network.veth_attach) and M(pipefitter.container_network.container_bridge) isolate new ports as they join. Ports that
+    other tools add later are isolated by the next run of this module only; until then they reach all others.
   - Bridges of this collection are kept apart from isolated bridges, unless a link leads from a container of the one to a container of the other.
     It is told in the policy of an isolated one of the two; both need O(pipefitter.container_network.container_bridge#module:ip_forward=true), and
     both containers a route to each other, by a gateway for example. Connections to published ports pass.

@@ -284,6 +284,23 @@ def test_repairs_what_a_flushed_ruleset_took_and_still_knows_the_way_back(host):
     assert_same(before, shown)
 
 
+def test_what_joins_after_a_flushed_ruleset_is_isolated_as_the_others_are(hosta):
+    wire(hosta, "web1")
+    icc(hosta, icc=False)
+    for family in ("ip", "ip6"):
+        hosta.run("nft", "delete", "table", family, "pipefitter")
+    make_namespaces(hosta, "db1")
+    hosta.run("ip", "link", "add", "nic0", "type", "veth", "peer", "name", "nic1")
+
+    done = hosta.module("container_bridge", name="br0", members=["nic0"])
+    attach(hosta, bridge="br0", attachments=[attachment("db1")])
+
+    assert set(isolated(hosta).values()) == {True} and len(isolated(hosta)) == 3
+    assert pings(hosta, "db1", *ADDRESSES["web1"].values()) == [False, False]
+    assert any("every port of br0 is isolated" in warning and "icc_policy" in warning for warning in map(str, done["warnings"]))
+    hosta.run("ip", "link", "delete", "nic0")
+
+
 def test_containers_by_name_group_and_exposed_ports_with_docker_restarted(hosta, lab_name, listeners):
     hosta.module("container_bridge", name="br0", addresses=["192.168.5.1/24", "fd00:5::1/64"])
     make_containers(hosta, "web1")

@@ -71,6 +71,11 @@ class Namespace:
         found = [link for link in self.links.values() if master is not None and link.master == master.index]
         return sorted(found, key=lambda port: port.name)
 
+    def all_isolated(self, bridge: str) -> bool:
+        """Tell whether a bridge has ports and each is isolated: so it was left, even if a flushed ruleset took what says so."""
+        ports = self.ports(bridge)
+        return bool(ports) and all(port.isolated for port in ports)
+
     def by_index(self, index: int) -> Link | None:
         for link in self.links.values():
             if link.index == index:

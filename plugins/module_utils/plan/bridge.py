@@ -123,6 +123,11 @@ def warnings(want: Bridge, have: BridgeHave, operations: list[Operation]) -> lis
     told = forwarding.warnings(operations)
     if want.masquerade and not _masqueraded(want, have, addresses_of(want, have)):
         told.append(f"bridge {want.name} has no address, so there is no subnet to masquerade; give addresses beside masquerade")
+    if want.name not in have.icc.off and have.namespace.all_isolated(want.name):
+        told.append(
+            f"every port of {want.name} is isolated, and the nftables tables pipefitter don't say so any more; run icc_policy for {want.name} again,"
+            " which makes its rules anew or ends the isolation"
+        )
     if want.ip_forward or want.masquerade:
         told += firewall.warnings(want.name, have.firewall)
     return told
@@ -271,7 +276,7 @@ def _member_operations(want: Bridge, have: BridgeHave, existing: Link | None) ->
         link = have.namespace.links[name]
         new: dict[str, Any] = {}
         joins = existing is None or link.master != existing.index
-        isolated = want.name in have.icc.off
+        isolated = want.name in have.icc.off or have.namespace.all_isolated(want.name)
         if joins:
             new["master"] = want.name
         if isolated and (joins or not link.isolated):
