@@ -70,6 +70,20 @@ def test_links_within_a_bridge_and_a_lan_on_it_exclude_each_other(hosta):
         hosta.run("ip", "link", "delete", "nic0")
 
 
+def test_names_that_nft_can_not_quote_come_back_as_they_are(hosta):
+    wire(hosta, "web1", "db1")
+    odd = '/run/pf-odd"\\%41é'
+    hosta.run("sh", "-c", 'touch "$1" && mount --bind /run/netns/web1 "$1"', "sh", odd)
+    try:
+        links = [{**LINK, "from": {"netns": odd}}]
+        assert icc(hosta, icc=False, links=links)["policy"]["links"][0]["from"] == {"netns": odd}
+        again = icc(hosta, icc=False, links=links)
+        assert (again["changed"], again["policy"]["links"][0]["from"]) == (False, {"netns": odd})
+        hosta.run("sh", "-c", "nft list table ip pipefitter > /run/pf-ruleset && nft -c -f /run/pf-ruleset")
+    finally:
+        hosta.run("sh", "-c", 'umount "$1"; rm -f "$1" /run/pf-ruleset', "sh", odd)
+
+
 def test_a_run_killed_at_any_operation_is_completed_by_the_next(host):
     wire(host, "web1", "db1")
     before = shows(host)

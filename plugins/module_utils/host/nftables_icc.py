@@ -45,6 +45,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote, unquote
 
 from ..errors import MissingFeature
 from ..model.icc_rules import PING, Flow, IccRules
@@ -71,6 +72,9 @@ _PROTOCOL_NUMBERS = {"6": "tcp", "17": "udp", "132": "sctp"}  # as nft shows the
 
 # NFTNL_UDATA_SET_ELEM_COMMENT of nft holds 128 bytes with the NUL.
 _LONGEST_COMMENT = 127
+# Beside letters, digits and -._~, what paths and names have that no shell or nft reads in another way.
+_PLAIN = "/:@+,="
+_NAMES = "surrogateescape"  # paths need not be UTF-8
 
 Rule = tuple[str, list[dict[str, Any]]]
 
@@ -186,7 +190,7 @@ def _value(element: Any) -> tuple[Any, str]:
 def _flow(ingress: str, source: str, destination: str, protocol: str, port: int, comment: str) -> Flow:
     words = comment.split(" ")
     bridge = words[0] or ingress
-    names = (f"{words[1]} {words[2]}", f"{words[3]} {words[4]}") if len(words) == 5 else ("", "")
+    names = (f"{words[1]} {_unquoted(words[2])}", f"{words[3]} {_unquoted(words[4])}") if len(words) == 5 else ("", "")
     return Flow(bridge, source, destination, protocol, port, "" if ingress == bridge else ingress, *names)
 
 
@@ -213,8 +217,18 @@ def _elements_of(family: str, rules: IccRules) -> dict[str, dict[Any, str]]:
 
 
 def _comment(flow: Flow) -> str:
-    comment = f"{flow.bridge} {flow.source_name} {flow.destination_name}"
+    comment = f"{flow.bridge} {_quoted(flow.source_name)} {_quoted(flow.destination_name)}"
     return comment if len(comment.split(" ")) == 5 and len(comment.encode()) <= _LONGEST_COMMENT else flow.bridge
+
+
+def _quoted(name: str) -> str:
+    """Return a container's kind and name as comments hold it: a quotation mark would end them in what ``nft list`` writes."""
+    kind, space, value = name.partition(" ")
+    return f"{kind}{space}{quote(value, safe=_PLAIN, errors=_NAMES)}"
+
+
+def _unquoted(value: str) -> str:
+    return unquote(value, errors=_NAMES)
 
 
 def _build(table: _Table, wanted: Mapping[str, Mapping[Any, str]]) -> list[Command]:
