@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import pytest
-from icc_lab import ADDRESSES, Listeners, icc, icc_thoroughly, reaches, shows, wire
+from icc_lab import ADDRESSES, Listeners, icc, icc_thoroughly, reaches, shows, udp_refused, wire
 from wiring import assert_same, ping, refused
 
 FAR = {"addresses": ["192.168.6.1/24", "fd00:6::1/64"]}
@@ -71,6 +71,14 @@ def test_a_link_from_another_bridge(two):
     assert "is in the policy of bridge br0 already" in said and "name the link in the policy of one bridge" in said
     icc_thoroughly(two, bridge="br1", state="absent")
     assert list(reaches(two, "far", "web1", "81/tcp").values()) == [True, True]
+
+
+def test_icmp_errors_of_links_between_bridges_arrive(hosta):
+    wire(hosta, "web1", ip_forward=True)
+    wire(hosta, "far", bridge="br1", **FAR, ip_forward=True)
+    icc(hosta, icc=False, links=[{**OUTWARD, "ports": ["53/udp"]}, {**INWARD, "ports": ["53/udp"]}])
+    for source, target in (("web1", "far"), ("far", "web1")):
+        assert [udp_refused(hosta, address, source) for address in ADDRESSES[target].values()] == [True, True], source
 
 
 @pytest.mark.parametrize("publish_first", [True, False])

@@ -14,7 +14,8 @@ the number of bridges and links, in each of ``ip pipefitter`` and ``ip6 pipefitt
         icmp type echo-reply ct direction reply oifname . ip daddr . ip saddr @icc_pings accept
         iifname @icc_egress_denied iifname . oifname != @icc_inside ct state invalid,untracked drop
         iifname @icc_egress_denied iifname . oifname != @icc_inside ct direction original drop
-        iifname @icc_off oifname @icc_off ct state related meta l4proto icmp accept
+        iifname @icc_off oifname @icc_apart ct state related meta l4proto icmp accept
+        iifname @icc_apart oifname @icc_off ct state related meta l4proto icmp accept
         iifname @icc_off oifname @icc_apart ct status dnat accept
         iifname @icc_apart oifname @icc_off ct status dnat accept
         iifname @icc_off oifname @icc_apart drop
@@ -292,6 +293,7 @@ def _forward(family: str) -> list[Rule]:
     there, back = (_payload(family, "saddr"), _payload(family, "daddr")), (_payload(family, "daddr"), _payload(family, "saddr"))
     reply = _match(_ct("direction"), "reply")
     kind = _payload(_ICMP[family], "type")
+    error = (_match(protocol, _ICMP_PROTOCOL[family]), _match(_ct("state"), "related", "in"))
     leaving = _match(_concat(_IIF, _OIF), f"@{_INSIDE}", "!=")
     return [
         ("link", [_match(_concat(_IIF, *there, protocol, _payload("th", "dport")), f"@{LINKS}"), _ACCEPT]),
@@ -301,7 +303,8 @@ def _forward(family: str) -> list[Rule]:
         # What has no connection has no direction either, and must not get past the next rule.
         ("egress untracked", [_from(_EGRESS), leaving, _match(_ct("state"), ["invalid", "untracked"], "in"), _DROP]),
         ("egress", [_from(_EGRESS), leaving, _match(_ct("direction"), "original"), _DROP]),
-        ("icmp error", [_from(_OFF), _to(_OFF), _match(protocol, _ICMP_PROTOCOL[family]), _match(_ct("state"), "related", "in"), _ACCEPT]),
+        ("icmp error from", [_from(_OFF), _to(_APART), *error, _ACCEPT]),
+        ("icmp error to", [_from(_APART), _to(_OFF), *error, _ACCEPT]),
         ("published from", [_from(_OFF), _to(_APART), _match(_ct("status"), "dnat", "in"), _ACCEPT]),
         ("published to", [_from(_APART), _to(_OFF), _match(_ct("status"), "dnat", "in"), _ACCEPT]),
         ("from", [_from(_OFF), _to(_APART), _DROP]),
