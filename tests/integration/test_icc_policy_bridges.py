@@ -81,6 +81,20 @@ def test_icmp_errors_of_links_between_bridges_arrive(hosta):
         assert [udp_refused(hosta, address, source) for address in ADDRESSES[target].values()] == [True, True], source
 
 
+def test_a_bridge_that_goes_takes_the_links_to_it_and_from_it_along(hosta):
+    wire(hosta, "web1", "db1", ip_forward=True)
+    wire(hosta, "far", bridge="br1", **FAR, ip_forward=True)
+    within = {"from": {"netns": "web1"}, "to": {"netns": "db1"}, "ports": ["80/tcp"]}
+    icc(hosta, icc=False, links=[OUTWARD, INWARD, within])
+    said = refused(hosta, "container_bridge", name="br1", ip_forward=False)
+    assert said.startswith("ip_forward: false") and "br1 has links" in said
+    done = hosta.module("container_bridge", name="br1", state="absent")
+    assert any("no longer allow connections over br0 from netns /run/netns/far" in line for line in done["operations"])
+    left = hosta.run("nft", "list", "table", "ip", "pipefitter").stdout + hosta.run("nft", "list", "table", "ip6", "pipefitter").stdout
+    assert ADDRESSES["far"][4] not in left and ADDRESSES["far"][6] not in left and "br1" not in left
+    assert ADDRESSES["db1"][4] in left and ADDRESSES["db1"][6] in left
+
+
 @pytest.mark.parametrize("publish_first", [True, False])
 def test_a_link_into_a_bridge_that_is_protected(two, publish_first):
     """port_publish keeps what is outside of br1 from ports that are not published, but not what is linked."""

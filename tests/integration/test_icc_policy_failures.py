@@ -70,6 +70,15 @@ def test_links_within_a_bridge_and_a_lan_on_it_exclude_each_other(hosta):
         hosta.run("ip", "link", "delete", "nic0")
 
 
+def test_ip_forward_is_not_switched_off_under_links(hosta):
+    wire(hosta, "web1", "db1", ip_forward=True)
+    icc(hosta, icc=False, links=[LINK])
+    said = refused(hosta, "container_bridge", name="br0", ip_forward=False)
+    assert said.startswith("ip_forward: false") and "br0 has links" in said and "icc_policy" in said
+    icc(hosta, icc=False)
+    assert hosta.module("container_bridge", name="br0", ip_forward=False)["changed"] is True
+
+
 def test_names_that_nft_can_not_quote_come_back_as_they_are(hosta):
     wire(hosta, "web1", "db1")
     odd = '/run/pf-odd"\\%41é'
