@@ -301,6 +301,21 @@ def test_what_joins_after_a_flushed_ruleset_is_isolated_as_the_others_are(hosta)
     hosta.run("ip", "link", "delete", "nic0")
 
 
+def test_linked_containers_get_new_addresses_and_none_that_is_the_hosts(hosta):
+    wire(hosta, "web1", "db1")
+    icc(hosta, icc=False, links=[{**LINK, "ports": ["icmp"]}])
+    inside = ("ip", "-n", "db1", "-6", "addr")
+    hosta.run(*inside, "del", "fd00:5::11/64", "dev", "eth1")
+    hosta.run(*inside, "add", "fd00:5::11/64", "dev", "eth1")
+    hosta.run(*inside, "add", "fd00:5::1/64", "dev", "eth1")
+    time.sleep(2.5)
+    held = {entry["local"]: entry for entry in hosta.ip("-6", "addr", "show", "dev", "eth1", netns="db1")[0]["addr_info"]}
+    assert not held["fd00:5::11"].get("dadfailed") and not held["fd00:5::11"].get("tentative")
+    assert held["fd00:5::1"].get("dadfailed")
+    hosta.run(*inside, "del", "fd00:5::1/64", "dev", "eth1")
+    assert pings(hosta, "web1", *ADDRESSES["db1"].values()) == [True, True]
+
+
 def test_containers_by_name_group_and_exposed_ports_with_docker_restarted(hosta, lab_name, listeners):
     hosta.module("container_bridge", name="br0", addresses=["192.168.5.1/24", "fd00:5::1/64"])
     make_containers(hosta, "web1")

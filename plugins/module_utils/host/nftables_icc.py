@@ -34,6 +34,8 @@ bridge-nf-call-iptables is 1, what is bridged goes through these rules too.
 The host would tell a container whose packet it sends back over the same bridge
 that the other one can be reached directly, which isolation prevents; for IPv6
 no sysctl keeps it from that. So a chain ``icc_output`` drops the redirects.
+It also drops what the host would answer to a linked container that probes whether
+its own address is free (duplicate address detection), and not for addresses of the host.
 
 ``icc_off`` is also the record of which ports are to be isolated, and comments
 on its elements hold the sysctls that links changed, as they were before.
@@ -325,7 +327,15 @@ def _input(family: str) -> list[Rule]:
 
 
 def _output(family: str) -> list[Rule]:
-    return [("redirect", [_to(_OFF), _match(_payload(_ICMP[family], "type"), _REDIRECT[family]), _DROP])]
+    kind = _payload(_ICMP[family], "type")
+    rules: list[Rule] = [("redirect", [_to(_OFF), _match(kind, _REDIRECT[family]), _DROP])]
+    if family == "ip6":
+        # To all nodes and not to the one who asked: the answer to a probe (RFC 4862, 5.4). From a link-local address for one that
+        # is not: not the host's own, which comes from that very address.
+        target = {"payload": {"base": "th", "offset": 64, "len": 16}}
+        to_all = [_match(_payload("ip6", "daddr"), "ff02::1"), _match(_payload("ip6", "saddr"), {"prefix": {"addr": "fe80::", "len": 10}})]
+        rules.append(("probe", [_to(_OFF), *to_all, _match(kind, "nd-neighbor-advert"), _match(target, 0xFE80, "!="), _DROP]))
+    return rules
 
 
 _IIF, _OIF = {"meta": {"key": "iifname"}}, {"meta": {"key": "oifname"}}
