@@ -19,7 +19,8 @@ description:
     the bridge no longer leads containers to the LAN; then they reach it through the host only.
   - A link is stateful. Replies pass, the other container opens no connection back, and no other port is within reach. Its packets go through
     the host, where nftables filters them with a number of rules that does not grow with the number of links.
-  - M(pipefitter.container_network.veth_attach) isolates new ports as they join.
+  - M(pipefitter.container_network.veth_attach) and M(pipefitter.container_network.container_bridge) isolate new ports as they join. Ports that
+    other tools add later are isolated by the next run of this module only; until then they reach all others.
   - Bridges of this collection are kept apart from isolated bridges, unless a link leads from a container of the one to a container of the other.
     It is told in the policy of an isolated one of the two; both need O(pipefitter.container_network.container_bridge#module:ip_forward=true), and
     both containers a route to each other, by a gateway for example. Connections to published ports pass.
@@ -60,6 +61,8 @@ options:
     description:
       - Connections to allow in spite of O(icc=false). The list is complete.
       - The connections of a link that is taken out of it end with their next packet.
+      - For links within a bridge the host answers ARP requests for all addresses of the bridge's subnets. So IPv4 links within a bridge are
+        refused while an interface that is no container's is a port of it, such as one to the LAN; links between two bridges are not.
       - Containers need addresses on the bridge that do not expire, in a subnet in which the bridge has an address, too.
     type: list
     elements: dict
@@ -91,7 +94,7 @@ options:
   host_access:
     description:
       - Whether containers of the bridge may open connections to addresses of the host. With V(deny), ARP, neighbour discovery, DHCP and replies
-        to the host's own connections pass.
+        to the host's own connections pass, and connections that containers opened before end.
     type: str
     choices: [allow, deny]
     default: allow

@@ -97,7 +97,13 @@ class Listeners:
         self._running = []
 
     def listen(self, host, netns, *services):
-        process = host.start("ip", "netns", "exec", netns, "python3", "-c", _SERVER, *services, stdout=-1, text=True)
+        self._listen(host, "ip", "netns", "exec", netns, "python3", "-c", _SERVER, *services)
+
+    def listen_on_host(self, host, *services):
+        self._listen(host, "python3", "-c", _SERVER, *services)
+
+    def _listen(self, host, *words):
+        process = host.start(*words, stdout=-1, text=True)
         self._running.append(process)
         assert process.stdout.readline().strip() == "listening"
 
@@ -189,6 +195,14 @@ def reaches_each(host, pairs, *services, timeout=2) -> dict[tuple[str, str], dic
         pair: {f"{service} {family}": yes for (service, family), yes in zip(asked, _answers(process))}
         for pair, process in zip(pairs, running)
     }
+
+
+def udp_refused(host, address, netns=None):
+    """Tell whether an ICMP error says that nobody listens on a UDP port."""
+    family = "AF_INET6" if ":" in address else "AF_INET"
+    code = f"import socket; s = socket.socket(socket.{family}, socket.SOCK_DGRAM); s.settimeout(2); s.connect(('{address}', 53)); s.send(b'x'); s.recv(9)"
+    inside = ("ip", "netns", "exec", netns) if netns else ()
+    return "ConnectionRefusedError" in host.run(*inside, "python3", "-c", code, check=False).stderr
 
 
 def icc(host, bridge="br0", **options):

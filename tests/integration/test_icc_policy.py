@@ -8,7 +8,7 @@ import subprocess
 import time
 
 import pytest
-from icc_lab import ADDRESSES, Capture, Listeners, asks, attachment, icc, icc_thoroughly, reaches, reaches_each, shows, wire
+from icc_lab import ADDRESSES, Capture, Listeners, asks, attachment, icc, icc_thoroughly, reaches, reaches_each, shows, udp_refused, wire
 from lab_hosts import LAB
 from wiring import assert_same, attach, make_bridge, make_containers, make_namespaces, name_namespace, ping, pings
 
@@ -205,6 +205,18 @@ def test_egress_and_host_access_are_denied_apart(hosta, lan, lab_name, listeners
         hosta.run("iptables", "-P", "FORWARD", "DROP")
 
 
+def test_denied_host_access_ends_connections_that_are_open(hosta, listeners):
+    wire(hosta, "web1")
+    listeners.listen_on_host(hosta, "5432/tcp")
+    living = [listeners.converse(hosta, "web1", address, 5432) for address in ADDRESSES["host"].values()]
+    assert [one.goes_on() for one in living] == [True, True]
+    icc(hosta, icc=True, host_access="deny")
+    assert [one.goes_on() for one in living] == [False, False]
+    # An ICMP error is an answer to the host, even if it is no reply of the connection.
+    for family in (4, 6):
+        assert udp_refused(hosta, ADDRESSES["web1"][family])
+
+
 def test_bridges_are_kept_apart_from_an_isolated_one(hosta):
     wire(hosta, "web1", ip_forward=True)
     hosta.module("container_bridge", name="br1", addresses=["192.168.6.1/24"], ip_forward=True)
@@ -270,6 +282,38 @@ def test_repairs_what_a_flushed_ruleset_took_and_still_knows_the_way_back(host):
     for state in (before, shown):
         state["sysctl"] = [line for line in state["sysctl"] if "/br0/forwarding" not in line]
     assert_same(before, shown)
+
+
+def test_what_joins_after_a_flushed_ruleset_is_isolated_as_the_others_are(hosta):
+    wire(hosta, "web1")
+    icc(hosta, icc=False)
+    for family in ("ip", "ip6"):
+        hosta.run("nft", "delete", "table", family, "pipefitter")
+    make_namespaces(hosta, "db1")
+    hosta.run("ip", "link", "add", "nic0", "type", "veth", "peer", "name", "nic1")
+
+    done = hosta.module("container_bridge", name="br0", members=["nic0"])
+    attach(hosta, bridge="br0", attachments=[attachment("db1")])
+
+    assert set(isolated(hosta).values()) == {True} and len(isolated(hosta)) == 3
+    assert pings(hosta, "db1", *ADDRESSES["web1"].values()) == [False, False]
+    assert any("every port of br0 is isolated" in warning and "icc_policy" in warning for warning in map(str, done["warnings"]))
+    hosta.run("ip", "link", "delete", "nic0")
+
+
+def test_linked_containers_get_new_addresses_and_none_that_is_the_hosts(hosta):
+    wire(hosta, "web1", "db1")
+    icc(hosta, icc=False, links=[{**LINK, "ports": ["icmp"]}])
+    inside = ("ip", "-n", "db1", "-6", "addr")
+    hosta.run(*inside, "del", "fd00:5::11/64", "dev", "eth1")
+    hosta.run(*inside, "add", "fd00:5::11/64", "dev", "eth1")
+    hosta.run(*inside, "add", "fd00:5::1/64", "dev", "eth1")
+    time.sleep(2.5)
+    held = {entry["local"]: entry for entry in hosta.ip("-6", "addr", "show", "dev", "eth1", netns="db1")[0]["addr_info"]}
+    assert not held["fd00:5::11"].get("dadfailed") and not held["fd00:5::11"].get("tentative")
+    assert held["fd00:5::1"].get("dadfailed")
+    hosta.run(*inside, "del", "fd00:5::1/64", "dev", "eth1")
+    assert pings(hosta, "web1", *ADDRESSES["db1"].values()) == [True, True]
 
 
 def test_containers_by_name_group_and_exposed_ports_with_docker_restarted(hosta, lab_name, listeners):

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import pytest
-from icc_lab import ADDRESSES, Listeners, icc, icc_thoroughly, reaches, shows, wire
+from icc_lab import ADDRESSES, Listeners, icc, icc_thoroughly, reaches, shows, udp_refused, wire
 from wiring import assert_same, ping, refused
 
 FAR = {"addresses": ["192.168.6.1/24", "fd00:6::1/64"]}
@@ -71,6 +71,28 @@ def test_a_link_from_another_bridge(two):
     assert "is in the policy of bridge br0 already" in said and "name the link in the policy of one bridge" in said
     icc_thoroughly(two, bridge="br1", state="absent")
     assert list(reaches(two, "far", "web1", "81/tcp").values()) == [True, True]
+
+
+def test_icmp_errors_of_links_between_bridges_arrive(hosta):
+    wire(hosta, "web1", ip_forward=True)
+    wire(hosta, "far", bridge="br1", **FAR, ip_forward=True)
+    icc(hosta, icc=False, links=[{**OUTWARD, "ports": ["53/udp"]}, {**INWARD, "ports": ["53/udp"]}])
+    for source, target in (("web1", "far"), ("far", "web1")):
+        assert [udp_refused(hosta, address, source) for address in ADDRESSES[target].values()] == [True, True], source
+
+
+def test_a_bridge_that_goes_takes_the_links_to_it_and_from_it_along(hosta):
+    wire(hosta, "web1", "db1", ip_forward=True)
+    wire(hosta, "far", bridge="br1", **FAR, ip_forward=True)
+    within = {"from": {"netns": "web1"}, "to": {"netns": "db1"}, "ports": ["80/tcp"]}
+    icc(hosta, icc=False, links=[OUTWARD, INWARD, within])
+    said = refused(hosta, "container_bridge", name="br1", ip_forward=False)
+    assert said.startswith("ip_forward: false") and "br1 has links" in said
+    done = hosta.module("container_bridge", name="br1", state="absent")
+    assert any("no longer allow connections over br0 from netns /run/netns/far" in line for line in done["operations"])
+    left = hosta.run("nft", "list", "table", "ip", "pipefitter").stdout + hosta.run("nft", "list", "table", "ip6", "pipefitter").stdout
+    assert ADDRESSES["far"][4] not in left and ADDRESSES["far"][6] not in left and "br1" not in left
+    assert ADDRESSES["db1"][4] in left and ADDRESSES["db1"][6] in left
 
 
 @pytest.mark.parametrize("publish_first", [True, False])

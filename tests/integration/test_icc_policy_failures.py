@@ -47,6 +47,52 @@ def test_refuses_with_a_sentence_and_changes_nothing(hosta):
         assert all(word in said for word in words), (options, said)
 
 
+def test_links_within_a_bridge_and_a_lan_on_it_exclude_each_other(hosta):
+    """The host answers ARP for every address of the subnet there: hosts of the LAN would get its answers, too."""
+    wire(hosta, "web1", "db1")
+    hosta.run("ip", "link", "add", "nic0", "type", "veth", "peer", "name", "nic1")
+    pinged = [{**LINK, "ports": ["icmp"]}]
+    try:
+        icc(hosta, icc=False, links=[LINK])
+        said = refused(hosta, "container_bridge", name="br0", members=["nic0"])
+        assert said.startswith("members[0]: 'nic0'") and "links between containers of br0" in said and "icc_policy" in said
+        icc(hosta, icc=False)
+        hosta.module("container_bridge", name="br0", members=["nic0"])
+        said = refused(hosta, "icc_policy", bridge="br0", icc=False, links=[LINK])
+        assert said.startswith("links: ") and "nic0" in said and "ARP" in said and "between two bridges" in said
+        # Of IPv6, the host answers for the linked containers alone.
+        for name in ("web1", "db1"):
+            hosta.run("ip", "-n", name, "-4", "addr", "flush", "dev", "eth1")
+        assert icc(hosta, icc=False, links=pinged)["changed"] is True
+        assert hosta.module("container_bridge", name="br0", members=["nic0"])["changed"] is False
+        icc(hosta, state="absent")
+    finally:
+        hosta.run("ip", "link", "delete", "nic0")
+
+
+def test_ip_forward_is_not_switched_off_under_links(hosta):
+    wire(hosta, "web1", "db1", ip_forward=True)
+    icc(hosta, icc=False, links=[LINK])
+    said = refused(hosta, "container_bridge", name="br0", ip_forward=False)
+    assert said.startswith("ip_forward: false") and "br0 has links" in said and "icc_policy" in said
+    icc(hosta, icc=False)
+    assert hosta.module("container_bridge", name="br0", ip_forward=False)["changed"] is True
+
+
+def test_names_that_nft_can_not_quote_come_back_as_they_are(hosta):
+    wire(hosta, "web1", "db1")
+    odd = '/run/pf-odd"\\%41é'
+    hosta.run("sh", "-c", 'touch "$1" && mount --bind /run/netns/web1 "$1"', "sh", odd)
+    try:
+        links = [{**LINK, "from": {"netns": odd}}]
+        assert icc(hosta, icc=False, links=links)["policy"]["links"][0]["from"] == {"netns": odd}
+        again = icc(hosta, icc=False, links=links)
+        assert (again["changed"], again["policy"]["links"][0]["from"]) == (False, {"netns": odd})
+        hosta.run("sh", "-c", "nft list table ip pipefitter > /run/pf-ruleset && nft -c -f /run/pf-ruleset")
+    finally:
+        hosta.run("sh", "-c", 'umount "$1"; rm -f "$1" /run/pf-ruleset', "sh", odd)
+
+
 def test_a_run_killed_at_any_operation_is_completed_by_the_next(host):
     wire(host, "web1", "db1")
     before = shows(host)

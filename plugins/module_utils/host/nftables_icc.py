@@ -14,7 +14,8 @@ the number of bridges and links, in each of ``ip pipefitter`` and ``ip6 pipefitt
         icmp type echo-reply ct direction reply oifname . ip daddr . ip saddr @icc_pings accept
         iifname @icc_egress_denied iifname . oifname != @icc_inside ct state invalid,untracked drop
         iifname @icc_egress_denied iifname . oifname != @icc_inside ct direction original drop
-        iifname @icc_off oifname @icc_off ct state related meta l4proto icmp accept
+        iifname @icc_off oifname @icc_apart ct state related meta l4proto icmp accept
+        iifname @icc_apart oifname @icc_off ct state related meta l4proto icmp accept
         iifname @icc_off oifname @icc_apart ct status dnat accept
         iifname @icc_apart oifname @icc_off ct status dnat accept
         iifname @icc_off oifname @icc_apart drop
@@ -33,6 +34,8 @@ bridge-nf-call-iptables is 1, what is bridged goes through these rules too.
 The host would tell a container whose packet it sends back over the same bridge
 that the other one can be reached directly, which isolation prevents; for IPv6
 no sysctl keeps it from that. So a chain ``icc_output`` drops the redirects.
+It also drops what the host would answer to a linked container that probes whether
+its own address is free (duplicate address detection), and not for addresses of the host.
 
 ``icc_off`` is also the record of which ports are to be isolated, and comments
 on its elements hold the sysctls that links changed, as they were before.
@@ -45,6 +48,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote, unquote
 
 from ..errors import MissingFeature
 from ..model.icc_rules import PING, Flow, IccRules
@@ -71,6 +75,9 @@ _PROTOCOL_NUMBERS = {"6": "tcp", "17": "udp", "132": "sctp"}  # as nft shows the
 
 # NFTNL_UDATA_SET_ELEM_COMMENT of nft holds 128 bytes with the NUL.
 _LONGEST_COMMENT = 127
+# Beside letters, digits and -._~, what paths and names have that no shell or nft reads in another way.
+_PLAIN = "/:@+,="
+_NAMES = "surrogateescape"  # paths need not be UTF-8
 
 Rule = tuple[str, list[dict[str, Any]]]
 
@@ -186,7 +193,7 @@ def _value(element: Any) -> tuple[Any, str]:
 def _flow(ingress: str, source: str, destination: str, protocol: str, port: int, comment: str) -> Flow:
     words = comment.split(" ")
     bridge = words[0] or ingress
-    names = (f"{words[1]} {words[2]}", f"{words[3]} {words[4]}") if len(words) == 5 else ("", "")
+    names = (f"{words[1]} {_unquoted(words[2])}", f"{words[3]} {_unquoted(words[4])}") if len(words) == 5 else ("", "")
     return Flow(bridge, source, destination, protocol, port, "" if ingress == bridge else ingress, *names)
 
 
@@ -213,8 +220,18 @@ def _elements_of(family: str, rules: IccRules) -> dict[str, dict[Any, str]]:
 
 
 def _comment(flow: Flow) -> str:
-    comment = f"{flow.bridge} {flow.source_name} {flow.destination_name}"
+    comment = f"{flow.bridge} {_quoted(flow.source_name)} {_quoted(flow.destination_name)}"
     return comment if len(comment.split(" ")) == 5 and len(comment.encode()) <= _LONGEST_COMMENT else flow.bridge
+
+
+def _quoted(name: str) -> str:
+    """Return a container's kind and name as comments hold it: a quotation mark would end them in what ``nft list`` writes."""
+    kind, space, value = name.partition(" ")
+    return f"{kind}{space}{quote(value, safe=_PLAIN, errors=_NAMES)}"
+
+
+def _unquoted(value: str) -> str:
+    return unquote(value, errors=_NAMES)
 
 
 def _build(table: _Table, wanted: Mapping[str, Mapping[Any, str]]) -> list[Command]:
@@ -278,6 +295,7 @@ def _forward(family: str) -> list[Rule]:
     there, back = (_payload(family, "saddr"), _payload(family, "daddr")), (_payload(family, "daddr"), _payload(family, "saddr"))
     reply = _match(_ct("direction"), "reply")
     kind = _payload(_ICMP[family], "type")
+    error = (_match(protocol, _ICMP_PROTOCOL[family]), _match(_ct("state"), "related", "in"))
     leaving = _match(_concat(_IIF, _OIF), f"@{_INSIDE}", "!=")
     return [
         ("link", [_match(_concat(_IIF, *there, protocol, _payload("th", "dport")), f"@{LINKS}"), _ACCEPT]),
@@ -287,7 +305,8 @@ def _forward(family: str) -> list[Rule]:
         # What has no connection has no direction either, and must not get past the next rule.
         ("egress untracked", [_from(_EGRESS), leaving, _match(_ct("state"), ["invalid", "untracked"], "in"), _DROP]),
         ("egress", [_from(_EGRESS), leaving, _match(_ct("direction"), "original"), _DROP]),
-        ("icmp error", [_from(_OFF), _to(_OFF), _match(protocol, _ICMP_PROTOCOL[family]), _match(_ct("state"), "related", "in"), _ACCEPT]),
+        ("icmp error from", [_from(_OFF), _to(_APART), *error, _ACCEPT]),
+        ("icmp error to", [_from(_APART), _to(_OFF), *error, _ACCEPT]),
         ("published from", [_from(_OFF), _to(_APART), _match(_ct("status"), "dnat", "in"), _ACCEPT]),
         ("published to", [_from(_APART), _to(_OFF), _match(_ct("status"), "dnat", "in"), _ACCEPT]),
         ("from", [_from(_OFF), _to(_APART), _DROP]),
@@ -297,7 +316,9 @@ def _forward(family: str) -> list[Rule]:
 
 def _input(family: str) -> list[Rule]:
     rules: list[Rule] = [
-        ("host replies", [_from(_HOST), _match(_ct("state"), ["established", "related"], "in"), _ACCEPT]),
+        # By direction, not by state: what containers opened before is to end.
+        ("host replies", [_from(_HOST), _match(_ct("direction"), "reply"), _ACCEPT]),
+        ("host icmp error", [_from(_HOST), _match({"meta": {"key": "l4proto"}}, _ICMP_PROTOCOL[family]), _match(_ct("state"), "related", "in"), _ACCEPT]),
         ("host dhcp", [_from(_HOST), _match(_payload("udp", "dport"), _DHCP_SERVER[family]), _ACCEPT]),
     ]
     if family == "ip6":
@@ -306,7 +327,15 @@ def _input(family: str) -> list[Rule]:
 
 
 def _output(family: str) -> list[Rule]:
-    return [("redirect", [_to(_OFF), _match(_payload(_ICMP[family], "type"), _REDIRECT[family]), _DROP])]
+    kind = _payload(_ICMP[family], "type")
+    rules: list[Rule] = [("redirect", [_to(_OFF), _match(kind, _REDIRECT[family]), _DROP])]
+    if family == "ip6":
+        # To all nodes and not to the one who asked: the answer to a probe (RFC 4862, 5.4). From a link-local address for one that
+        # is not: not the host's own, which comes from that very address.
+        target = {"payload": {"base": "th", "offset": 64, "len": 16}}
+        to_all = [_match(_payload("ip6", "daddr"), "ff02::1"), _match(_payload("ip6", "saddr"), {"prefix": {"addr": "fe80::", "len": 10}})]
+        rules.append(("probe", [_to(_OFF), *to_all, _match(kind, "nd-neighbor-advert"), _match(target, 0xFE80, "!="), _DROP]))
+    return rules
 
 
 _IIF, _OIF = {"meta": {"key": "iifname"}}, {"meta": {"key": "oifname"}}

@@ -31,7 +31,12 @@ def observe(machine: Machine, bridges: Collection[str], leftovers: bool = False)
     """
     links = machine.namespace(HOST).links()
     isolated = machine.icc.isolated_bridges() if bridges else frozenset()
-    seen = {name: BridgeSeen(LINUX, links[name].mtu, isolated=name in isolated) for name in bridges if name in links and links[name].kind == "bridge"}
+    host = Namespace(links)
+    seen = {
+        name: BridgeSeen(LINUX, links[name].mtu, isolated=name in isolated or host.all_isolated(name))
+        for name in bridges
+        if name in links and links[name].kind == "bridge"
+    }
     ports: dict[str, OvsPort] = {}
     others = [name for name in bridges if name not in seen]
     runs = True
@@ -42,7 +47,7 @@ def observe(machine: Machine, bridges: Collection[str], leftovers: bool = False)
         for name in others:
             if name in ovs_bridges:
                 seen[name] = _ovs_bridge(ovs_bridges[name], links)
-    return Wiring(Namespace(links), seen, ports, runs)
+    return Wiring(host, seen, ports, runs)
 
 
 def _unmastered(links: Collection[Link]) -> bool:

@@ -43,6 +43,11 @@ class Link:
     isolated: bool = False
 
     @property
+    def leads_elsewhere(self) -> bool:
+        """Whether it may lead, as a bridge's port, to others than a container: it is neither ours nor a veth of another network namespace."""
+        return not self.ours and (self.kind != "veth" or self.peer_namespace is None)
+
+    @property
     def ours(self) -> bool:
         return self.alias == MARK or self.alias.startswith(MARK + " ")
 
@@ -59,6 +64,17 @@ class Namespace:
     links: Mapping[str, Link]
     addresses: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     routes: tuple[Route, ...] = ()
+
+    def ports(self, bridge: str) -> list[Link]:
+        """Return the ports of a bridge by name; none where there is no such link."""
+        master = self.links.get(bridge)
+        found = [link for link in self.links.values() if master is not None and link.master == master.index]
+        return sorted(found, key=lambda port: port.name)
+
+    def all_isolated(self, bridge: str) -> bool:
+        """Tell whether a bridge has ports and each is isolated: so it was left, even if a flushed ruleset took what says so."""
+        ports = self.ports(bridge)
+        return bool(ports) and all(port.isolated for port in ports)
 
     def by_index(self, index: int) -> Link | None:
         for link in self.links.values():

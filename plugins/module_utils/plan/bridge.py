@@ -15,8 +15,8 @@ from ..model.host import HOST, Link, Namespace
 from ..model.masquerade import Masquerade
 from ..model.publication import PublicationRules
 from . import firewall, forwarding, link_addresses
-from .bridge_have import LEAST_FORWARD_DELAY, BridgeHave, addresses_of, joining, routes_of, staying
-from .bridge_refusals import bridge_link, check_forward_delay, check_members, check_mtu, check_overlaps, check_prefixes
+from .bridge_have import LEAST_FORWARD_DELAY, BridgeHave, addresses_of, joining, links_of, routes_of, staying
+from .bridge_refusals import bridge_link, check_forward_delay, check_forwarding, check_members, check_mtu, check_overlaps, check_prefixes
 from .icc_operations import ChangeIccRules
 from .operations import (
     AddAddress,
@@ -52,6 +52,7 @@ def present(want: Bridge, have: BridgeHave) -> list[Operation]:
         )
     wanted_addresses = addresses_of(want, have)
     check_members(want, have, existing)
+    check_forwarding(want, have)
     check_overlaps(want, have, wanted_addresses)
     check_mtu(want, have, existing, wanted_addresses)
     check_prefixes(want, have, existing, wanted_addresses)
@@ -104,8 +105,10 @@ def absent(name: str, have: BridgeHave, force: bool) -> list[Operation]:
         # What else was set for them goes with the bridge: its sysctl, its ports' hairpin mode.
         operations.append(ChangePublications(HOST, PublicationRules(), have.publications))
     operations += firewall.no_longer(name, have.firewall)
-    if have.icc != have.icc.without(name):
-        operations.append(ChangeIccRules(HOST, have.icc.without(name), have.icc))
+    without = have.icc.without(name)
+    left = replace(without, flows=without.flows - links_of(name, have))
+    if have.icc != left:
+        operations.append(ChangeIccRules(HOST, left, have.icc))
     if have.birth_link:
         operations.append(DeleteLink(HOST, have.birth_link, f"bridge {have.birth_link} that an interrupted run left", ()))
     if existing is not None:
@@ -123,6 +126,11 @@ def warnings(want: Bridge, have: BridgeHave, operations: list[Operation]) -> lis
     told = forwarding.warnings(operations)
     if want.masquerade and not _masqueraded(want, have, addresses_of(want, have)):
         told.append(f"bridge {want.name} has no address, so there is no subnet to masquerade; give addresses beside masquerade")
+    if want.name not in have.icc.off and have.namespace.all_isolated(want.name):
+        told.append(
+            f"every port of {want.name} is isolated, and the nftables tables pipefitter don't say so any more; run icc_policy for {want.name} again,"
+            " which makes its rules anew or ends the isolation"
+        )
     if want.ip_forward or want.masquerade:
         told += firewall.warnings(want.name, have.firewall)
     return told
@@ -271,7 +279,7 @@ def _member_operations(want: Bridge, have: BridgeHave, existing: Link | None) ->
         link = have.namespace.links[name]
         new: dict[str, Any] = {}
         joins = existing is None or link.master != existing.index
-        isolated = want.name in have.icc.off
+        isolated = want.name in have.icc.off or have.namespace.all_isolated(want.name)
         if joins:
             new["master"] = want.name
         if isolated and (joins or not link.isolated):

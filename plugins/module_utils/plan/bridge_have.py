@@ -12,7 +12,7 @@ from ..model import addresses
 from ..model.bridge import FORWARD_DELAY, Bridge
 from ..model.firewall import Firewall
 from ..model.host import Link, Namespace
-from ..model.icc_rules import IccRules
+from ..model.icc_rules import Flow, IccRules
 from ..model.masquerade import Masquerade
 from ..model.publication import PublicationRules
 from ..model.route import KERNEL_PROTOCOL, Route
@@ -69,6 +69,27 @@ def addresses_of(want: Bridge, have: BridgeHave) -> tuple[str, ...] | None:
         f"bridge {want.name}: addresses has auto, and each subnet that auto picks from (172.17.0.0/16 to 172.31.0.0/16, "
         "192.168.0.0/20 to 192.168.240.0/20) overlaps a route of this host; name the address instead"
     )
+
+
+def linked_within(bridge: str, have: BridgeHave) -> bool:
+    """Tell whether links lead from one container of a bridge to another by IPv4: then the host answers ARP requests there."""
+    flows = (flow for flow in have.icc.flows_of(bridge) if flow.family == "ip" and not flow.ingress)
+    return any(_in_subnets(bridge, flow.destination, have) for flow in flows)
+
+
+def links_of(bridge: str, have: BridgeHave) -> frozenset[Flow]:
+    """Return the links in a bridge's policy, and those of other bridges that come from it or lead to it."""
+    return frozenset(flow for flow in have.icc.flows if bridge in (flow.bridge, flow.ingress) or _leads_to(bridge, flow, have))
+
+
+def _leads_to(bridge: str, flow: Flow, have: BridgeHave) -> bool:
+    if flow.ingress or _in_subnets(flow.bridge, flow.destination, have):
+        return False  # it leads to the bridge in whose policy it is
+    return _in_subnets(bridge, flow.destination, have)
+
+
+def _in_subnets(bridge: str, address: str, have: BridgeHave) -> bool:
+    return any(addresses.contains(subnet, address) for subnet in have.addresses(bridge) if not addresses.is_link_local(subnet))
 
 
 def staying(want: Bridge, have: BridgeHave) -> tuple[str, ...]:

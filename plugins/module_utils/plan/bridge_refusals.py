@@ -8,7 +8,7 @@ from ..errors import Refused
 from ..model import addresses, limits
 from ..model.bridge import Bridge
 from ..model.host import Link
-from .bridge_have import LEAST_FORWARD_DELAY, BridgeHave, staying
+from .bridge_have import LEAST_FORWARD_DELAY, BridgeHave, linked_within, links_of, staying
 
 
 def bridge_link(name: str, have: BridgeHave) -> Link | None:
@@ -35,6 +35,19 @@ def check_members(want: Bridge, have: BridgeHave, existing: Link | None) -> None
             raise Refused(f"{option} is a port of {whose} already; take it out there first")
         if name in have.unfit:
             raise Refused(f"{option} {have.unfit[name]}")
+        if link.leads_elsewhere and linked_within(want.name, have):
+            raise Refused(
+                f"{option} is no container's interface, and for the IPv4 links between containers of {want.name} this host answers the ARP requests of all"
+                f" its ports; take the links out of its policy first (icc_policy), or leave {name} out"
+            )
+
+
+def check_forwarding(want: Bridge, have: BridgeHave) -> None:
+    if want.ip_forward is False and links_of(want.name, have):
+        raise Refused(
+            f"ip_forward: false would cut the containers' links, and {want.name} has links; take those out of the policy first (icc_policy),"
+            " or leave ip_forward out"
+        )
 
 
 def check_overlaps(want: Bridge, have: BridgeHave, wanted: tuple[str, ...] | None) -> None:

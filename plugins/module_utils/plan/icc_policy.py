@@ -92,6 +92,7 @@ def present(want: IccPolicy, have: IccHave) -> list[Operation]:
     goal = _rules(want, have, _flows(want, have))
     flows = goal.flows_of(want.bridge)
     within = _within(flows, want.bridge, have)
+    _check_ports(within, want.bridge, have)
     needed = _needed(flows, within, want.bridge, have)
     recorded = have.rules.former_of(want.bridge)
     kept = {name: value for name, value in recorded.items() if name in needed}
@@ -306,6 +307,16 @@ def _within(flows: frozenset[Flow], bridge: str, have: IccHave) -> frozenset[Flo
     return frozenset(flow for flow in flows if {flow.source, flow.destination} <= held)
 
 
+def _check_ports(within: frozenset[Flow], bridge: str, have: IccHave) -> None:
+    """With proxy_arp_pvlan the host answers for each address of the subnet, whatever port asks: no more for containers than for a LAN's hosts."""
+    outside = [port.name for port in have.namespace.ports(bridge) if port.leads_elsewhere]
+    if outside and any(flow.family == "ip" for flow in within):
+        raise Refused(
+            f"links: {outside[0]} is a port of {bridge} and no container's, and for IPv4 links within a bridge this host answers the ARP requests of all"
+            f" its ports; take {outside[0]} out of {bridge}, or put the containers on two bridges and use links between two bridges"
+        )
+
+
 # ---- sysctls
 
 
@@ -326,7 +337,7 @@ def _former(needed: Mapping[str, str], bridge: str, have: IccHave) -> dict[str, 
     """Return what is to be recorded of the sysctls that are not recorded yet."""
     recorded = have.rules.former_of(bridge)
     # The record was lost with the tables: somebody flushed the ruleset. Forwarding may be on for other reasons.
-    lost = bridge not in have.rules.off and any(port.isolated for port in _ports_of(bridge, have))
+    lost = bridge not in have.rules.off and any(port.isolated for port in have.namespace.ports(bridge))
     former: dict[str, str] = {}
     for name, value in needed.items():
         shown = have.sysctls.get(name, value)
@@ -363,14 +374,8 @@ def _change(old: IccRules, new: IccRules) -> list[Operation]:
     return [ChangeIccRules(HOST, new, old)] if old != new or not old.intact else []
 
 
-def _ports_of(bridge: str, have: IccHave) -> list[Any]:
-    master = have.namespace.links.get(bridge)
-    ports = [link for link in have.namespace.links.values() if master is not None and link.master == master.index]
-    return sorted(ports, key=lambda port: port.name)
-
-
 def _isolate(bridge: str, have: IccHave, isolated: bool) -> list[Operation]:
-    return [SetLink(HOST, port.name, {"isolated": isolated}, {"isolated": port.isolated}) for port in _ports_of(bridge, have) if port.isolated != isolated]
+    return [SetLink(HOST, port.name, {"isolated": isolated}, {"isolated": port.isolated}) for port in have.namespace.ports(bridge) if port.isolated != isolated]
 
 
 def _proxies(flows: frozenset[Flow], bridge: str, have: IccHave) -> list[Operation]:
