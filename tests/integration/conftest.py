@@ -44,7 +44,10 @@ def lab_name():
 @pytest.fixture(scope="session")
 def lab_hosts(lab_name, python_path):
     """Both hosts by name; for tests that leave no trace or clean up themselves."""
-    return {name: LabHost(lab_name, name, python_path) for name in PYROUTE2}
+    hosts = {name: LabHost(lab_name, name, python_path) for name in PYROUTE2}
+    for host in hosts.values():
+        host.run("sh", "-c", f"iptables-nft-save > {_RULES_AT_START}")
+    return hosts
 
 
 @pytest.fixture(params=[pytest.param(name, id=f"pyroute2-{version}") for name, version in PYROUTE2.items()])
@@ -78,13 +81,20 @@ def walled_in():
         walled.stop()
 
 
+_RULES_AT_START = "/run/iptables-at-start"
+
 # One shell: each way into the host costs more than the commands.
-_CLEANING = """
+_CLEANING = f"""
 docker ps -aq | xargs -r docker rm -f >/dev/null
 ip -all netns delete
 ovs-vsctl list-br | xargs -r -n 1 ovs-vsctl del-br
 for family in ip ip6; do nft delete table $family pipefitter 2>/dev/null || true; done
 for words in "-D DOCKER-USER -j PIPEFITTER" "-F PIPEFITTER" "-X PIPEFITTER"; do iptables $words 2>/dev/null || true; done
+# Docker puts back neither the rules that a test flushed nor, where something else forwards already, its policy.
+case "$(iptables-nft-save -t filter 2>/dev/null)" in
+    *":FORWARD DROP"*"-A FORWARD -j DOCKER-USER"*) ;;
+    *) iptables-nft-restore < {_RULES_AT_START} ;;
+esac
 """
 
 
