@@ -15,10 +15,9 @@ import struct
 
 from ..model.route import PROTOCOL
 from . import rtnetlink
-from .rtnetlink import KernelError, RouteSocket
+from .rtnetlink import KernelError, RouteSocket, attribute, attributes
 
 _NDMSG = struct.Struct("=BxxxiHBB")  # family, index, state, flags, type
-_ATTRIBUTE = struct.Struct("=HH")
 _NTF_PROXY = 0x08
 _FAMILIES = (socket.AF_INET, socket.AF_INET6)
 _NDA_DST, _NDA_LLADDR, _NDA_PROTOCOL = 1, 2, 12
@@ -30,9 +29,9 @@ def learned(route_socket: RouteSocket) -> frozenset[tuple[int, str, str]]:
     found = set()
     for payload, _decode in route_socket.dump(rtnetlink.RTM_GETNEIGH, "ndmsg", {"family": 0}):
         family, index, state, _flags, _type = _NDMSG.unpack_from(payload)
-        attributes = _attributes(payload)
-        if family in _FAMILIES and not state & (_NUD_FAILED | _NUD_PERMANENT) and attributes.keys() >= {_NDA_DST, _NDA_LLADDR}:
-            found.add((index, socket.inet_ntop(family, attributes[_NDA_DST]), attributes[_NDA_LLADDR].hex(":")))
+        values = dict(attributes(payload, _NDMSG.size))
+        if family in _FAMILIES and not state & (_NUD_FAILED | _NUD_PERMANENT) and values.keys() >= {_NDA_DST, _NDA_LLADDR}:
+            found.add((index, socket.inet_ntop(family, values[_NDA_DST]), values[_NDA_LLADDR].hex(":")))
     return frozenset(found)
 
 
@@ -46,14 +45,14 @@ def shown(route_socket: RouteSocket, index: int) -> frozenset[str]:
     found = set()
     for payload, _decode in route_socket.dump(rtnetlink.RTM_GETNEIGH, "ndmsg", {"family": int(socket.AF_INET6), "flags": _NTF_PROXY}):
         _family, its_index, _state, flags, _type = _NDMSG.unpack_from(payload)
-        attributes = _attributes(payload)
-        if its_index == index and flags & _NTF_PROXY and attributes.get(_NDA_PROTOCOL) == bytes((PROTOCOL,)) and _NDA_DST in attributes:
-            found.add(socket.inet_ntop(socket.AF_INET6, attributes[_NDA_DST]))
+        values = dict(attributes(payload, _NDMSG.size))
+        if its_index == index and flags & _NTF_PROXY and values.get(_NDA_PROTOCOL) == bytes((PROTOCOL,)) and _NDA_DST in values:
+            found.add(socket.inet_ntop(socket.AF_INET6, values[_NDA_DST]))
     return frozenset(found)
 
 
 def add(route_socket: RouteSocket, index: int, address: str, link: str) -> None:
-    body = _request(index, address, _NTF_PROXY) + _attribute(_NDA_PROTOCOL, bytes((PROTOCOL,)))
+    body = _request(index, address, _NTF_PROXY) + attribute(_NDA_PROTOCOL, bytes((PROTOCOL,)))
     route_socket.request_payload(f"answer for {address} on {link}", rtnetlink.RTM_NEWNEIGH, rtnetlink.NLM_F_CREATE, body)
 
 
@@ -71,20 +70,4 @@ def _delete(route_socket: RouteSocket, what: str, body: bytes) -> None:
 
 def _request(index: int, address: str, flags: int) -> bytes:
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    return _NDMSG.pack(family, index, 0, flags, 0) + _attribute(_NDA_DST, socket.inet_pton(family, address))
-
-
-def _attribute(kind: int, value: bytes) -> bytes:
-    return _ATTRIBUTE.pack(_ATTRIBUTE.size + len(value), kind) + value + b"\0" * (-len(value) % 4)
-
-
-def _attributes(payload: bytes) -> dict[int, bytes]:
-    found = {}
-    offset = _NDMSG.size
-    while offset + _ATTRIBUTE.size <= len(payload):
-        length, kind = _ATTRIBUTE.unpack_from(payload, offset)
-        if length < _ATTRIBUTE.size:
-            break
-        found[kind] = payload[offset + _ATTRIBUTE.size : offset + length]
-        offset += (length + 3) & ~3
-    return found
+    return _NDMSG.pack(family, index, 0, flags, 0) + attribute(_NDA_DST, socket.inet_pton(family, address))

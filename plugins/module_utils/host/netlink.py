@@ -8,15 +8,17 @@ import errno
 import socket
 import struct
 from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from ..errors import PipefitterError
 from ..model import addresses as text
 from ..model import names
+from ..model.bridge_vlans import PortVlans
 from ..model.host import MARK, Link
 from ..model.limits import MTU
 from ..model.route import DEFAULT, DEFAULT_METRIC, Route
-from . import neighbours, rtnetlink, sysctl
+from . import bridge_vlans, neighbours, rtnetlink, sysctl
 from .namespace import scratch
 from .rtnetlink import KernelError, RouteSocket
 
@@ -46,6 +48,7 @@ _BRIDGE_ATTRIBUTES = {
     "ageing_time": "IFLA_BR_AGEING_TIME",
     "multicast_snooping": "IFLA_BR_MCAST_SNOOPING",
     "vlan_filtering": "IFLA_BR_VLAN_FILTERING",
+    "vlan_default_pvid": "IFLA_BR_VLAN_DEFAULT_PVID",
 }
 
 
@@ -73,6 +76,13 @@ class NetworkNamespace:
                 found[link.name] = link
         self._indexes = {link.name: link.index for link in found.values()}
         return found
+
+    def with_vlans(self, links: Mapping[str, Link]) -> dict[str, Link]:
+        """Return the links with the VLANs of bridges and of their ports, where any of them is a bridge that filters VLANs. One dump."""
+        if not any(link.bridge.get("vlan_filtering") for link in links.values()):
+            return dict(links)
+        vlans = bridge_vlans.shown(self._socket)
+        return {name: replace(link, vlans=vlans[link.index]) if link.index in vlans else link for name, link in links.items()}
 
     def addresses(self, links: Iterable[Link], leased: bool = False) -> dict[str, tuple[str, ...]]:
         """Return the permanent addresses of ``links`` by link name. One dump for both families.
@@ -142,6 +152,10 @@ class NetworkNamespace:
             raise
         self._renamed(birth_name, name)
 
+    def set_bridge_vlans(self, name: str, vlans: PortVlans) -> None:
+        """Set the VLANs that the host itself takes part in by a bridge's own interface."""
+        bridge_vlans.change(self._socket, self._index(name), name, vlans, own=True)
+
     def change_bridge(self, name: str, attributes: Mapping[str, int]) -> None:
         """Set attributes of a bridge, named as in ``model.bridge.Bridge``."""
         self._change(f"change bridge {name}", 0, self._index(name), [_bridge_info(attributes)])
@@ -204,19 +218,24 @@ class NetworkNamespace:
         master: str | None = None,
         alias: str | None = None,
         isolated: bool | None = None,
+        vlans: PortVlans | None = None,
     ) -> None:
         """Change what is given; ``master`` '' takes the link out of its bridge.
 
-        With ``master`` and ``isolated``, nothing passes the port before it is
-        isolated: the kernel takes that flag only from what is a port already,
-        so the link joins down. It stays so unless ``up`` is given.
+        With ``master`` and ``isolated`` or ``vlans``, nothing passes the port
+        before it is isolated and in its VLANs: the kernel takes these only
+        from what is a port already, so the link joins down. It stays so
+        unless ``up`` is given.
         """
-        if master and isolated:
+        joins_down = bool(master) and (bool(isolated) or vlans is not None)
+        if joins_down:
             self.set_link(name, up=False)
             self.set_link(name, master=master)
         if isolated is not None:
             self._change_named(f"{'isolate' if isolated else 'no longer isolate'} {name}", name, [_isolation(isolated)])
-        if master and isolated:
+        if vlans is not None:
+            self._with_index(name, lambda index: bridge_vlans.change(self._socket, index, name, vlans))
+        if joins_down:
             master = None
         header: dict[str, int] = {}
         attributes: list[tuple[str, Any]] = []
@@ -490,7 +509,7 @@ def _bridge(info: Any) -> dict[str, int]:
     shown = {field: data.get_attr(attribute) for field, attribute in _BRIDGE_ATTRIBUTES.items()}
     if data.get_attr("IFLA_BR_VLAN_PROTOCOL") is None:
         # A kernel without CONFIG_BRIDGE_VLAN_FILTERING still shows IFLA_BR_VLAN_FILTERING, and takes 1 without a word.
-        shown["vlan_filtering"] = None
+        shown["vlan_filtering"] = shown["vlan_default_pvid"] = None
     return {field: value for field, value in shown.items() if value is not None}
 
 

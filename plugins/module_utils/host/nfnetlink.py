@@ -19,6 +19,7 @@ from collections.abc import Iterator
 
 from ..errors import MissingFeature, PipefitterError
 from ..model.firewall import DroppingChain
+from .rtnetlink import attributes
 
 _NETLINK_NETFILTER = 12
 _NLMSG_ERROR, _NLMSG_DONE = 2, 3
@@ -30,7 +31,6 @@ _CHAIN_TABLE, _CHAIN_NAME, _CHAIN_HOOK, _CHAIN_POLICY = 1, 3, 4, 5  # NFTA_CHAIN
 _HOOK_NUMBER = 1  # NFTA_HOOK_HOOKNUM
 _FORWARD = 2  # NF_INET_FORWARD, and NF_BR_FORWARD
 _NF_DROP = 0
-_ATTRIBUTE_TYPE = 0x3FFF  # without NLA_F_NESTED and NLA_F_NET_BYTEORDER
 _SET_TABLE, _SET_NAME = 1, 2  # NFTA_SET_TABLE, NFTA_SET_NAME
 _FAMILY = {"inet": 1, "ip": socket.AF_INET, "ip6": socket.AF_INET6}
 _FAMILY_NAMES = {1: "inet", 2: "ip", 7: "bridge", 10: "ip6"}  # NFPROTO_*
@@ -65,8 +65,8 @@ def dropping_chains() -> frozenset[DroppingChain]:
     request = struct.pack("=IHHII", 16 + len(body), _SUBSYSTEM_NFTABLES | _GETCHAIN, _NLM_F_REQUEST | _NLM_F_DUMP, 1, 0) + body
     found = set()
     for family, message in _dumped(request):
-        chain = dict(_attributes(message))
-        hook = dict(_attributes(chain.get(_CHAIN_HOOK, b"")))
+        chain = dict(attributes(message))
+        hook = dict(attributes(chain.get(_CHAIN_HOOK, b"")))
         if _number(hook.get(_HOOK_NUMBER)) == _FORWARD and _number(chain.get(_CHAIN_POLICY)) == _NF_DROP and family in _FAMILY_NAMES:
             found.add(DroppingChain(_FAMILY_NAMES[family], _text(chain[_CHAIN_TABLE]), _text(chain[_CHAIN_NAME])))
     return frozenset(found)
@@ -90,15 +90,6 @@ def _dumped(request: bytes) -> Iterator[tuple[int, bytes]]:
         if error.errno in _NO_NF_TABLES:
             return
         raise PipefitterError(f"the kernel did not say which nf_tables chains exist ({error.strerror or error}); run this as root") from None
-
-
-def _attributes(data: bytes) -> Iterator[tuple[int, bytes]]:
-    while len(data) >= 4:
-        length, kind = struct.unpack_from("=HH", data)
-        if length < 4:
-            return
-        yield kind & _ATTRIBUTE_TYPE, data[4:length]
-        data = data[(length + 3) & ~3 :]
 
 
 def _number(value: bytes | None) -> int | None:

@@ -24,7 +24,7 @@ from typing import Any
 
 from ..errors import MissingFeature, PipefitterError
 
-RTM_NEWLINK, RTM_DELLINK, RTM_GETLINK = 16, 17, 18
+RTM_NEWLINK, RTM_DELLINK, RTM_GETLINK, RTM_SETLINK = 16, 17, 18, 19
 RTM_NEWADDR, RTM_DELADDR, RTM_GETADDR = 20, 21, 22
 RTM_NEWROUTE, RTM_DELROUTE, RTM_GETROUTE = 24, 25, 26
 RTM_NEWNEIGH, RTM_DELNEIGH, RTM_GETNEIGH = 28, 29, 30
@@ -222,6 +222,21 @@ class RouteSocket:
         return None if interrupted else entries
 
 
+def attribute(kind: int, value: bytes) -> bytes:
+    """Return an attribute (struct nlattr) padded to four bytes."""
+    return _ATTRIBUTE.pack(_ATTRIBUTE.size + len(value), kind) + value + b"\0" * (-len(value) % 4)
+
+
+def attributes(payload: bytes, offset: int = 0) -> Iterator[tuple[int, bytes]]:
+    """Yield type and value of the attributes of a payload; ``offset`` is the length of what comes before them."""
+    while offset + _ATTRIBUTE.size <= len(payload):
+        length, kind = _ATTRIBUTE.unpack_from(payload, offset)
+        if length < _ATTRIBUTE.size:
+            break
+        yield kind & _NLA_TYPE_MASK, payload[offset + _ATTRIBUTE.size : offset + length]
+        offset += (length + 3) & ~3
+
+
 def _encoded(kind: int, name: str, flags: int, header: Mapping[str, int], attributes: Sequence[tuple[str, Any]]) -> bytearray:
     entry = message(name)()
     for field, value in header.items():
@@ -273,11 +288,7 @@ def _extended_ack(flags: int, data: bytes, with_request: bool = True) -> str:
     if with_request:
         echoed = _HEADER.size if flags & _NLM_F_CAPPED else _HEADER.unpack_from(data, offset)[0]
         offset += (echoed + 3) & ~3
-    while offset + 4 <= len(data):
-        length, kind = _ATTRIBUTE.unpack_from(data, offset)
-        if length < _ATTRIBUTE.size:
-            break
-        if kind & _NLA_TYPE_MASK == _NLMSGERR_ATTR_MSG:
-            return data[offset + 4 : offset + length].rstrip(b"\0").decode(errors="replace")
-        offset += (length + 3) & ~3
+    for kind, value in attributes(data, offset):
+        if kind == _NLMSGERR_ATTR_MSG:
+            return value.rstrip(b"\0").decode(errors="replace")
     return ""

@@ -26,7 +26,7 @@ Seen = tuple[Sequence[tuple[Attachment, Optional[End]]], Wiring]
 _USUAL_MTU = 1500  # of a bridge that is made without one
 
 # Options of one attachment that may also stand beside the list, for all that leave them out.
-_COMMON = ("bridge", "runtime", "interface", "gateway", "gateway6", "routes", "mtu", "vlan")
+_COMMON = ("bridge", "runtime", "interface", "gateway", "gateway6", "routes", "mtu", *attachment.VLAN_OPTIONS)
 
 # Options that make sense for one attachment only.
 _SINGLE = ("container", "netns", "pid", "host_interface", "addresses", "mac", "mac_seed")
@@ -117,7 +117,7 @@ def _observe(machine: Machine, pinned: Sequence[Pinned], check: bool, purge: str
     wiring = wiring_seen.observe(machine, bridges, leftovers)
     if check:
         # A play is checked as a whole: an earlier task would have made the bridge.
-        tagged = {want.bridge for want in wants if want.vlan is not None}
+        tagged = {want.bridge for want in wants if want.vlans is not None}
         missing = {name: BridgeSeen(OVS if name in tagged else LINUX, _USUAL_MTU, assumed=True) for name in bridges if name not in wiring.bridges}
         wiring = Wiring(wiring.host, {**wiring.bridges, **missing}, wiring.ovs_ports)
     places: dict[str, list[Attachment]] = {}

@@ -62,7 +62,7 @@ def _observe_all(machine: Machine, want: bridge.Bridge) -> BridgeHave:
 def observe(machine: Machine, want: bridge.Bridge) -> BridgeHave:
     """Read what the host shows of a bridge, in one dump a table."""
     netlink = machine.namespace(HOST)
-    links = netlink.links()
+    links = netlink.with_vlans(netlink.links())
     by_index = {link.index: link.name for link in links.values()}
     routes = netlink.routes(by_index, connected=True)
     host = Namespace(links, netlink.addresses(links.values()), routes)
@@ -74,7 +74,7 @@ def observe(machine: Machine, want: bridge.Bridge) -> BridgeHave:
         firewall=machine.read_firewall(),
         sysctls=_sysctls(machine, want, host),
         unfit=_unfit(machine, want.members, host) if want.members else {},
-        vlan_filtering=want.vlan_filtering is None or (_shows_filtering(existing) if existing else supports_vlan_filtering()),
+        vlan_filtering=not _speaks_of_vlans(want) or (_shows_filtering(existing) if existing else supports_vlan_filtering()),
         birth_link=birth_name if birth_name in links else None,
         icc=machine.icc.read() if machine.icc.isolated_bridges() else IccRules(),
     )
@@ -92,6 +92,10 @@ def _unfit(machine: Machine, members: Collection[str], host: Namespace) -> dict[
 
 def _shows_filtering(link: Any) -> bool:
     return "vlan_filtering" in link.bridge
+
+
+def _speaks_of_vlans(want: bridge.Bridge) -> bool:
+    return any(value is not None for value in (want.vlan_filtering, want.vlan_default_pvid, want.port_vlans))
 
 
 def _sysctls(machine: Machine, want: bridge.Bridge, host: Namespace) -> dict[str, str]:

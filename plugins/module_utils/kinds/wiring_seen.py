@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 
 from ..errors import MissingFeature
 from ..host.machine import Machine
-from ..model import addresses
+from ..model import addresses, bridge_vlans
 from ..model.attachment import Attachment
 from ..model.host import HOST, Link, Namespace
 from ..model.ovs import OvsBridge, OvsPort, missing_device
@@ -29,11 +29,12 @@ def observe(machine: Machine, bridges: Collection[str], leftovers: bool = False)
     in wherever a datapath of it is; and with ``leftovers``, for ports of ours
     whose link is gone.
     """
-    links = machine.namespace(HOST).links()
+    netlink = machine.namespace(HOST)
+    links = netlink.with_vlans(netlink.links())
     isolated = machine.icc.isolated_bridges() if bridges else frozenset()
     host = Namespace(links)
     seen = {
-        name: BridgeSeen(LINUX, links[name].mtu, isolated=name in isolated or host.all_isolated(name))
+        name: _linux_bridge(links[name], name in isolated or host.all_isolated(name))
         for name in bridges
         if name in links and links[name].kind == "bridge"
     }
@@ -53,6 +54,12 @@ def observe(machine: Machine, bridges: Collection[str], leftovers: bool = False)
 def _unmastered(links: Collection[Link]) -> bool:
     linux_bridges = {link.index for link in links if link.kind == "bridge"}
     return any(link.ours and link.kind == "veth" and link.master not in linux_bridges for link in links)
+
+
+def _linux_bridge(link: Link, isolated: bool) -> BridgeSeen:
+    filters = bool(link.bridge["vlan_filtering"]) if "vlan_filtering" in link.bridge else None
+    default = bridge_vlans.default(link.bridge.get("vlan_default_pvid", 0)) if filters else ()
+    return BridgeSeen(LINUX, link.mtu, isolated=isolated, vlan_filtering=filters, default_vlans=default)
 
 
 def _ovs_bridge(bridge: OvsBridge, links: dict[str, Link]) -> BridgeSeen:

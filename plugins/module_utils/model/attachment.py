@@ -9,12 +9,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import InvalidOption
-from . import addresses, limits, names, route
+from . import addresses, limits, names, route, vlans
+from .vlans import Vlans
 
 DEFAULT_INTERFACE = "eth1"
 
 ANY_BRIDGE = "*"
 """Stands for the bridge of an attachment that is only to be taken away; no bridge can bear this name."""
+
+VLAN_OPTIONS = ("vlan", "vlan_mode", "trunks")
 
 # Most of what a user may give to name a container; exactly one of them.
 SELECTORS = ("container", "netns", "pid")
@@ -46,7 +49,7 @@ class Attachment:
     routes: tuple[route.Route, ...] | None = None
     mac: str | None = None
     mtu: int | None = None
-    vlan: int | None = None
+    vlans: Vlans | None = None
 
     @property
     def gateways(self) -> tuple[str, ...]:
@@ -87,7 +90,7 @@ def parse(options: Mapping[str, Any], place: str = "") -> Attachment:
         routes=_routes(options.get("routes"), interface, place),
         mac=addresses.mac(f"{place}mac", mac) if mac is not None else None,
         mtu=limits.mtu(f"{place}mtu", options.get("mtu")),
-        vlan=limits.vlan(f"{place}vlan", options.get("vlan")),
+        vlans=vlans.wanted(options, place, "vlan_mode", "vlan"),
     )
     _check_gateways(attachment, place)
     if attachment.mtu is not None and attachment.mtu < limits.IPV6_MTU and _has_family(attachment, addresses.IPV6):
@@ -99,7 +102,8 @@ def parse(options: Mapping[str, Any], place: str = "") -> Attachment:
 def parse_list(items: Iterable[Mapping[str, Any]], common: Mapping[str, Any], option: str = "attachments") -> tuple[Attachment, ...]:
     """Return the attachments of a list; what an item leaves out is taken from ``common``.
 
-    A gateway is taken from there only beside addresses of its family.
+    A gateway is taken from there only beside addresses of its family, and
+    the options of VLANs only where the item has none of them.
 
     :raises InvalidOption: as ``parse``, or an interface, address, MAC or host
         interface that is in the list twice.
@@ -114,6 +118,8 @@ def parse_list(items: Iterable[Mapping[str, Any]], common: Mapping[str, Any], op
 
 def _inherited(common: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     inherited = dict(common)
+    if any(name in given for name in VLAN_OPTIONS):
+        inherited = {name: value for name, value in inherited.items() if name not in VLAN_OPTIONS}
     if "addresses" in given:
         for name, version in (("gateway", addresses.IPV4), ("gateway6", addresses.IPV6)):
             if not any(addresses.family(address) == version for address in given["addresses"]):
@@ -226,7 +232,7 @@ def _held_routes(attachment: Attachment) -> list[tuple[tuple[str, int], str, str
 def _check_duplicates(attachments: list[Attachment], option: str) -> None:
     seen: dict[tuple[object, ...], int] = {}
     for position, attachment in enumerate(attachments):
-        segment = (attachment.bridge, attachment.vlan)
+        segment = (attachment.bridge, attachment.vlans and attachment.vlans.tag)
         claims: list[tuple[str, str, tuple[object, ...]]] = [
             ("interface", attachment.interface, ("interface", attachment.target, attachment.interface)),
         ]

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import InvalidOption
-from . import addresses, limits, names
+from . import addresses, bridge_vlans, limits, names
+from .vlans import Vlans, needed
 
 AUTO = "auto"
 
@@ -25,7 +26,9 @@ class Bridge:
     """What is wanted of a bridge; ``None`` leaves what is there as it is.
 
     ``forward_delay`` and ``ageing_time`` are in hundredths of a second, as in
-    the kernel's netlink attributes (USER_HZ).
+    the kernel's netlink attributes (USER_HZ). ``port_vlans`` has VLANs of
+    some ports by their names, and under the bridge's own name those that the
+    host itself takes part in.
     """
 
     name: str
@@ -38,6 +41,8 @@ class Bridge:
     ageing_time: int | None = None
     multicast_snooping: bool | None = None
     vlan_filtering: bool | None = None
+    vlan_default_pvid: int | None = None
+    port_vlans: tuple[tuple[str, Vlans], ...] | None = None
     members: tuple[str, ...] | None = None
     ip_forward: bool | None = None
     masquerade: bool | None = None
@@ -78,6 +83,8 @@ def parse(options: Mapping[str, Any]) -> Bridge:
         ageing_time=_hundredths("ageing_time", options.get("ageing_time"), *AGEING_TIME),
         multicast_snooping=options.get("multicast_snooping"),
         vlan_filtering=options.get("vlan_filtering"),
+        vlan_default_pvid=_default_pvid(options.get("vlan_default_pvid")),
+        port_vlans=_port_vlans(options),
         members=_members(name, members) if members is not None else None,
         ip_forward=options.get("ip_forward"),
         masquerade=options.get("masquerade"),
@@ -92,6 +99,30 @@ def _hundredths(option: str, seconds: float | None, least: float, most: float) -
     if not least <= seconds <= most:
         raise InvalidOption(option, seconds, f"is out of range; give {least:g} to {most:g} seconds")
     return round(seconds * 100)
+
+
+def _default_pvid(given: int | None) -> int | None:
+    return given if given == 0 else limits.vlan("vlan_default_pvid", given)
+
+
+def _port_vlans(options: Mapping[str, Any]) -> tuple[tuple[str, Vlans], ...] | None:
+    items = options.get("port_vlans")
+    if items is None:
+        return None
+    if options.get("vlan_filtering") is False and items:
+        raise InvalidOption("port_vlans", [item["port"] for item in items], "stands beside vlan_filtering false, with which VLANs mean nothing; leave one out")
+    found: dict[str, Vlans] = {}
+    for position, item in enumerate(items):
+        place = f"port_vlans[{position}]."
+        port = names.interface_name(f"{place}port", item["port"])
+        if port in found:
+            raise InvalidOption(f"{place}port", port, "is in the list twice; name each port once")
+        vlans = needed(item, place)
+        problem = bridge_vlans.unable(vlans)
+        if problem:
+            raise InvalidOption(f"{place}mode", vlans.mode, f"can't be: {problem}")
+        found[port] = vlans
+    return tuple(found.items())
 
 
 def _members(bridge: str, members: list[str]) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from .bridge_vlans import PortVlans
 from .route import Route
 
 HOST = ""
@@ -25,6 +26,7 @@ class Link:
     ``bridge`` holds a bridge's IFLA_BR_* attributes by the name they have in
     ``Bridge``; a feature the kernel lacks has no entry. ``isolated`` is a
     bridge's port that reaches no other isolated port (IFLA_BRPORT_ISOLATED).
+    ``vlans`` are read for bridges that filter VLANs, and for their ports.
     """
 
     index: int
@@ -41,6 +43,7 @@ class Link:
     peer_namespace: int | None = None
     bridge: Mapping[str, int] = field(default_factory=dict)
     isolated: bool = False
+    vlans: PortVlans = ()
 
     @property
     def leads_elsewhere(self) -> bool:

@@ -10,11 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Container
 
-ACCESS, TRUNK = "access", "trunk"
-NATIVE_TAGGED, NATIVE_UNTAGGED = "native-tagged", "native-untagged"
-DOT1Q_TUNNEL = "dot1q-tunnel"
-MODES = (ACCESS, TRUNK, NATIVE_TAGGED, NATIVE_UNTAGGED, DOT1Q_TUNNEL)
-"""Values of Port.vlan_mode (ovs-vswitchd.conf.db(5))."""
+from .vlans import ACCESS, TRUNK, Vlans
 
 SYSTEM, NETDEV = "system", "netdev"
 """Values of Bridge.datapath_type: the kernel module, and ovs-vswitchd itself."""
@@ -63,19 +59,19 @@ class OvsPort:
         return self.vlan_mode or (TRUNK if self.tag is None else ACCESS)
 
     @property
-    def vlans(self) -> tuple[str, int | None, tuple[int, ...]]:
+    def vlans(self) -> Vlans:
         """What two ports must share to carry the same VLANs."""
-        return self.mode, self.tag, self.trunks
+        return Vlans(self.mode, self.tag, self.trunks)
 
 
-def with_vlans(port: OvsPort, mode: str, tag: int | None, trunks: tuple[int, ...]) -> OvsPort:
+def with_vlans(port: OvsPort, vlans: Vlans) -> OvsPort:
     """Return ``port`` in these VLANs, written as everything that writes ports here does.
 
     A mode that Open vSwitch concludes from tag and trunks anyhow is not
     spelled out, so that all ways to ask for it end in the same row.
     """
-    concluded = TRUNK if tag is None else ACCESS
-    return replace(port, tag=tag, trunks=trunks, vlan_mode=None if mode == concluded else mode)
+    concluded = TRUNK if vlans.tag is None else ACCESS
+    return replace(port, tag=vlans.tag, trunks=vlans.trunks, vlan_mode=None if vlans.mode == concluded else vlans.mode)
 
 
 @dataclass(frozen=True)

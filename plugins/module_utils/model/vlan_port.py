@@ -11,8 +11,8 @@ from typing import Any
 from ..errors import InvalidOption
 from . import addresses, limits, names
 from .attachment import DEFAULT_INTERFACE, SELECTORS, Target, parse_target
-from .ovs import ACCESS, DOT1Q_TUNNEL, MODES, TRUNK, Tunnel
-from .vlans import vlan_set
+from .ovs import Tunnel
+from .vlans import Vlans, needed
 
 # Keys of external_ids by which this collection tells its own.
 RESERVED_IDS = ("pipefitter", "pipefitter-vlan")
@@ -26,15 +26,13 @@ class VlanPort:
     """A port by its name, or by the container and interface whose attachment it is (``port`` is '' then).
 
     ``external_ids`` of ``None`` stay as they are.
-    ``mode`` is one of ``model.ovs.MODES``, ``None`` for a port that is only to be taken away.
+    ``vlans`` of ``None`` is a port that is only to be taken away.
     """
 
     port: str
     target: Target | None
     interface: str = DEFAULT_INTERFACE
-    mode: str | None = None
-    tag: int | None = None
-    trunks: tuple[int, ...] = ()
+    vlans: Vlans | None = None
     external_ids: tuple[tuple[str, str], ...] | None = None
     tunnel: Tunnel | None = None
 
@@ -116,31 +114,8 @@ def _port(options: Mapping[str, Any], place: str, absent: bool) -> VlanPort:
     port = names.interface_name(f"{place}port", options["port"]) if given == ["port"] else ""
     target = parse_target(options, place) if not port else None
     interface = names.interface_name(f"{place}interface", options.get("interface") or DEFAULT_INTERFACE)
-    mode, tag, trunks = (None, None, ()) if absent else _vlans(options, place)
-    return VlanPort(port, target, interface, mode, tag, trunks, _external_ids(options.get("external_ids"), place), _tunnel(options.get("vxlan"), port, place))
-
-
-def _vlans(options: Mapping[str, Any], place: str) -> tuple[str, int | None, tuple[int, ...]]:
-    mode = options.get("mode")
-    tag = limits.vlan(f"{place}tag", options.get("tag"))
-    given = options.get("trunks")
-    trunks = vlan_set(f"{place}trunks", given) if given is not None else ()
-    if mode is None:
-        if tag is not None and trunks:
-            advice = "stands beside tag, and no mode says what the tag is; give mode native-tagged or native-untagged, or leave one of the two out"
-            raise InvalidOption(f"{place}trunks", given, advice)
-        if tag is None and not trunks:
-            raise InvalidOption(f"{place}mode", None, "is not given, and neither is tag nor trunks; give tag for an access port, or mode trunk for all VLANs")
-        mode = ACCESS if tag is not None else TRUNK
-    if mode not in MODES:
-        raise InvalidOption(f"{place}mode", mode, f"is not a VLAN mode; give one of {', '.join(MODES)}")
-    if mode == TRUNK and tag is not None:
-        raise InvalidOption(f"{place}tag", tag, "stands beside mode trunk, which has none; leave it out, or give mode native-tagged or native-untagged")
-    if mode != TRUNK and tag is None:
-        raise InvalidOption(f"{place}mode", mode, "needs a VLAN of its own; give tag")
-    if mode in (ACCESS, DOT1Q_TUNNEL) and trunks:
-        raise InvalidOption(f"{place}trunks", given, f"stands beside mode {mode}, which carries the VLAN of tag only; leave it out, or give another mode")
-    return mode, tag, trunks
+    vlans = None if absent else needed(options, place)
+    return VlanPort(port, target, interface, vlans, _external_ids(options.get("external_ids"), place), _tunnel(options.get("vxlan"), port, place))
 
 
 def _tunnel(given: Mapping[str, Any] | None, port: str, place: str) -> Tunnel | None:

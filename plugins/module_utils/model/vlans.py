@@ -5,11 +5,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from ..errors import InvalidOption
+from . import limits
 from .limits import VLAN
+
+ACCESS, TRUNK = "access", "trunk"
+NATIVE_TAGGED, NATIVE_UNTAGGED = "native-tagged", "native-untagged"
+DOT1Q_TUNNEL = "dot1q-tunnel"
+MODES = (ACCESS, TRUNK, NATIVE_TAGGED, NATIVE_UNTAGGED, DOT1Q_TUNNEL)
+"""Values of Port.vlan_mode (ovs-vswitchd.conf.db(5))."""
 
 _PART = re.compile(r"([0-9]{1,9})(?:-([0-9]{1,9}))?")
 _UNTAGGED = 0
@@ -49,3 +57,58 @@ def ranges(vlans: Iterable[int]) -> str:
         else:
             parts.append([vlan, vlan])
     return ",".join(str(first) if first == last else f"{first}-{last}" for first, last in parts)
+
+
+@dataclass(frozen=True)
+class Vlans:
+    """What a port is wanted to carry: ``mode`` is one of ``model.ovs.MODES``, ``tag`` its own VLAN, ``trunks`` those that are tagged (none: all)."""
+
+    mode: str
+    tag: int | None = None
+    trunks: tuple[int, ...] = ()
+
+    def __str__(self) -> str:
+        tag = f" {self.tag}" if self.tag is not None else ""
+        return f"{self.mode}{tag}{' and' if tag and self.trunks else ''}{f' {ranges(self.trunks)}' if self.trunks else ''}"
+
+
+def wanted(options: Mapping[str, Any], place: str, mode_option: str = "mode", tag_option: str = "tag") -> Vlans | None:
+    """Return the VLANs that options ask for, ``None`` where none of them is given.
+
+    :raises InvalidOption: naming ``place`` and the option: out of range, or VLANs that contradict the mode.
+    """
+    mode, given = options.get(mode_option), options.get("trunks")
+    tag = limits.vlan(f"{place}{tag_option}", options.get(tag_option))
+    trunks = vlan_set(f"{place}trunks", given) if given is not None else ()
+    if mode is None:
+        if tag is not None and trunks:
+            advice = (
+                f"stands beside {tag_option}, and no {mode_option} says what that is; give {mode_option} {NATIVE_TAGGED} or {NATIVE_UNTAGGED},"
+                " or leave one of the two out"
+            )
+            raise InvalidOption(f"{place}trunks", given, advice)
+        if tag is None and not trunks:
+            return None
+        mode = ACCESS if tag is not None else TRUNK
+    if mode not in MODES:
+        raise InvalidOption(f"{place}{mode_option}", mode, f"is not a VLAN mode; give one of {', '.join(MODES)}")
+    if mode == TRUNK and tag is not None:
+        advice = f"stands beside {mode_option} trunk, which has none; leave it out, or give {mode_option} {NATIVE_TAGGED} or {NATIVE_UNTAGGED}"
+        raise InvalidOption(f"{place}{tag_option}", tag, advice)
+    if mode != TRUNK and tag is None:
+        raise InvalidOption(f"{place}{mode_option}", mode, f"needs a VLAN of its own; give {tag_option}")
+    if mode in (ACCESS, DOT1Q_TUNNEL) and trunks:
+        advice = f"stands beside {mode_option} {mode}, which carries the VLAN of {tag_option} only; leave it out, or give another {mode_option}"
+        raise InvalidOption(f"{place}trunks", given, advice)
+    return Vlans(mode, tag, trunks)
+
+
+def needed(options: Mapping[str, Any], place: str) -> Vlans:
+    """As ``wanted``, where the VLANs are what is asked for.
+
+    :raises InvalidOption: also if none is given.
+    """
+    vlans = wanted(options, place)
+    if vlans is None:
+        raise InvalidOption(f"{place}mode", None, "is not given, and neither is tag nor trunks; give tag for an access port, or mode trunk for all VLANs")
+    return vlans

@@ -116,8 +116,10 @@ def _stale_deletion(name: str, place: str) -> DeleteLink:
 
 def _joined(one: Found, new: dict[str, Any]) -> SetLink:
     if one.bridge.kind == LINUX:
-        new = {"master": one.want.bridge, **({"isolated": True} if one.bridge.isolated else {}), **new}
-    return SetLink(HOST, one.host_interface, new, {key: "" if key == "master" else False for key in new})
+        vlans = one.port_vlans
+        new = {"master": one.want.bridge, **({"isolated": True} if one.bridge.isolated else {}), **({"vlans": vlans} if vlans else {}), **new}
+    undone = {"master": "", "vlans": None}
+    return SetLink(HOST, one.host_interface, new, {key: undone.get(key, False) for key in new})
 
 
 def _ipv6_operations(one: Found, shown: str | None) -> list[Operation]:
@@ -199,12 +201,17 @@ def _outer_port(one: Found, outer: Link, wiring: Wiring, ovs: OvsChanges) -> lis
             new["master"] = one.want.bridge
         if one.bridge.isolated and (joins or not outer.isolated):
             new["isolated"] = True
+        if one.bridge.vlan_filtering and (joins or outer.vlans != one.port_vlans):
+            new["vlans"] = one.port_vlans
     elif master is not None and master.kind == "bridge":
         new["master"] = ""
     # A port that is to be isolated joins down.
-    if not outer.up or {"master", "isolated"} <= new.keys():
+    if not outer.up or ("master" in new and not new.keys().isdisjoint(("isolated", "vlans"))):
         new["up"] = True
-    old = {"master": master.name if master is not None and master.kind == "bridge" else "", "up": outer.up, "isolated": outer.isolated}
+    former = master.name if master is not None and master.kind == "bridge" else ""
+    if former and "master" in new and outer.vlans:
+        new.setdefault("vlans", None)  # they are to come back with the former bridge
+    old = {"master": former, "up": outer.up, "isolated": outer.isolated, "vlans": outer.vlans if former else None}
     return [SetLink(HOST, one.host_interface, new, {key: old[key] for key in new})] if new else []
 
 
@@ -216,7 +223,7 @@ def _to_announce(one: Found, operations: list[Operation], ovs: OvsChanges) -> bo
     for operation in operations:
         if isinstance(operation, AddAddress):
             return True
-        if isinstance(operation, SetLink) and {"mac", "master", "up"} & operation.new.keys():
+        if isinstance(operation, SetLink) and {"mac", "master", "up", "vlans"} & operation.new.keys():
             return True
     return False
 
@@ -291,6 +298,8 @@ def _deletion(outer: Link, end: End | None, wiring: Wiring) -> DeleteLink:
             new["master"] = master.name
             if outer.isolated:
                 new["isolated"] = True
+            if outer.vlans:
+                new["vlans"] = outer.vlans
         restore.append(SetLink(HOST, outer.name, new, {}))
     return DeleteLink(HOST, outer.name, what, tuple(restore))
 

@@ -7,8 +7,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ..errors import Refused
+from ..errors import MissingFeature, Refused
+from ..model import bridge_vlans
 from ..model.attachment import Attachment
+from ..model.bridge_vlans import NO_VLAN_FILTERING, PortVlans
 from ..model.host import Link
 from .wiring import LINUX, BridgeSeen, End, Label, Wiring, label, read_label
 
@@ -34,6 +36,11 @@ class Found:
     @property
     def mtu(self) -> int:
         return self.want.mtu or self.bridge.mtu
+
+    @property
+    def port_vlans(self) -> PortVlans:
+        """What the port of a Linux bridge that filters VLANs is to have."""
+        return bridge_vlans.of_port(self.want.vlans) if self.want.vlans is not None else self.bridge.default_vlans
 
     @property
     def label(self) -> Label:
@@ -82,8 +89,8 @@ def find(want: Attachment, end: End, wiring: Wiring) -> Found:
     :raises Refused: the bridge is not there, or the name is taken in the container.
     """
     bridge = find_bridge(want.bridge, wiring)
-    if want.vlan is not None and bridge.kind == LINUX:
-        raise Refused(f"vlan: {want.vlan} was asked for on {want.bridge}, which is a Linux bridge; a VLAN tag needs an Open vSwitch bridge")
+    if want.vlans is not None and bridge.kind == LINUX:
+        _check_filtering(want, bridge)
     inner = end.namespace.links.get(want.interface)
     if inner is None:
         return Found(want, end, bridge, *(renamed(want, end, wiring) or (None, None)))
@@ -93,6 +100,17 @@ def find(want: Attachment, end: End, wiring: Wiring) -> Found:
         raise Refused(f"interface: {want.interface!r} is taken in {end.place} by {what} that this collection did not make; choose another interface")
     refuse_mistaken(want, end, outer, wiring)
     return Found(want, end, bridge, inner, outer)
+
+
+def _check_filtering(want: Attachment, bridge: BridgeSeen) -> None:
+    option = f"vlan: {want.vlans} was asked for on {want.bridge}, a Linux bridge"
+    if bridge.vlan_filtering is None:
+        raise MissingFeature(f"{option}, and {NO_VLAN_FILTERING}; use an Open vSwitch bridge, or a kernel that has it")
+    if not bridge.vlan_filtering:
+        raise Refused(f"{option} that does not filter VLANs; set vlan_filtering on it (container_bridge), or use an Open vSwitch bridge")
+    problem = bridge_vlans.unable(want.vlans) if want.vlans is not None else ""
+    if problem:
+        raise Refused(f"{option}: {problem}")
 
 
 def made_by_us(outer: Link, want: Attachment, end: End) -> bool:

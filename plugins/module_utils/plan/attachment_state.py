@@ -7,17 +7,17 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
-from ..model import addresses
+from ..model import addresses, bridge_vlans
 from ..model.addresses import is_link_local
-from ..model.attachment import Attachment
+from ..model.attachment import VLAN_OPTIONS, Attachment
 from ..model.host import Link
-from ..model.ovs import ACCESS
 from ..model.route import DEFAULT_METRIC, PROTOCOL, Route
+from ..model.vlans import ACCESS, TRUNK, Vlans, ranges
 from . import vlan_record
 from .attachment_found import Found, find_all, renamed
 from .attachment_routes import leads_to, plan_routes, taken_by_others, wanted_routes, within_reach
 from .operations import DeleteLink, Operation, SetRoute
-from .wiring import OVS, End, Wiring, read_label
+from .wiring import LINUX, End, Wiring, read_label
 
 Ends = Sequence[tuple[Attachment, "End | None"]]
 
@@ -48,10 +48,31 @@ def describe_one(kind: str, value: str, end: End, inner: Link, outer: Link, wiri
         "mac": inner.mac,
         "mtu": inner.mtu,
     }
-    port = wiring.ovs_ports.get(outer.name)
-    if port is not None and port.mode == ACCESS:
-        described["vlan"] = port.tag
+    vlans = _vlans_of(outer, wiring)
+    if vlans is not None:
+        described.update(_vlans_described(vlans))
     described.update(_routes_described([entry for entry in end.namespace.routes if entry.link == inner.name]))
+    return described
+
+
+def _vlans_of(outer: Link, wiring: Wiring) -> Vlans | None:
+    """Return the VLANs of a port, ``None`` for those that a port has without being asked."""
+    port = wiring.ovs_ports.get(outer.name)
+    if port is not None:
+        return port.vlans if port.vlans != Vlans(TRUNK) else None
+    master = wiring.by_index.get(outer.master)
+    if master is None or not master.bridge.get("vlan_filtering") or outer.vlans == bridge_vlans.default(master.bridge.get("vlan_default_pvid", 0)):
+        return None
+    return bridge_vlans.as_wanted(outer.vlans)
+
+
+def _vlans_described(vlans: Vlans) -> dict[str, Any]:
+    """Return VLANs as the options of an attachment."""
+    described: dict[str, Any] = {"vlan": vlans.tag} if vlans.tag is not None else {}
+    if vlans.mode != ACCESS:
+        described["vlan_mode"] = vlans.mode
+    if vlans.trunks:
+        described["trunks"] = ranges(vlans.trunks)
     return described
 
 
@@ -72,10 +93,12 @@ def _predict(one: Found, taken: Collection[tuple[str, int]], shown: dict[str, An
     entry.update(bridge=want.bridge, interface=want.interface, host_interface=one.host_interface, mtu=one.mtu)
     if want.addresses is not None or shown is None:
         entry["addresses"] = sorted(address for address in want.addresses or () if not is_link_local(address))
-    if not _set_by_vlan_port(one, wiring):
-        entry.pop("vlan", None)
-    if one.bridge.kind == OVS and want.vlan is not None:
-        entry["vlan"] = want.vlan
+    if want.vlans is not None or not _set_by_vlan_port(one, wiring):
+        for option in VLAN_OPTIONS:
+            entry.pop(option, None)
+    as_unasked = one.port_vlans == one.bridge.default_vlans if one.bridge.kind == LINUX else want.vlans == Vlans(TRUNK)
+    if want.vlans is not None and not as_unasked:
+        entry.update(_vlans_described(want.vlans))
     for option in ("gateway", "gateway6", "routes"):
         entry.pop(option, None)
     entry.update(_routes_described(_certain_routes(one, taken)))

@@ -7,16 +7,17 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from ..errors import MissingFeature, Refused
-from ..model import addresses
+from ..errors import Refused
+from ..model import addresses, bridge_vlans
 from ..model.bridge import Bridge
 from ..model.firewall import AcceptedBridge
 from ..model.host import HOST, Link, Namespace
 from ..model.masquerade import Masquerade
 from ..model.publication import PublicationRules
+from ..model.vlans import Vlans, ranges
 from . import firewall, forwarding, link_addresses
 from .bridge_have import LEAST_FORWARD_DELAY, BridgeHave, addresses_of, joining, links_of, routes_of, staying
-from .bridge_refusals import bridge_link, check_forward_delay, check_forwarding, check_members, check_mtu, check_overlaps, check_prefixes
+from .bridge_refusals import bridge_link, check_forward_delay, check_forwarding, check_members, check_mtu, check_overlaps, check_prefixes, check_vlans
 from .icc_operations import ChangeIccRules
 from .operations import (
     AddAddress,
@@ -26,6 +27,7 @@ from .operations import (
     DeleteLink,
     Operation,
     Remember,
+    SetBridgeVlans,
     SetLink,
     SetRoute,
     SetSysctl,
@@ -33,7 +35,7 @@ from .operations import (
 )
 from .publication_operations import ChangePublications
 
-_ATTRIBUTES = ("stp", "forward_delay", "ageing_time", "multicast_snooping", "vlan_filtering")
+_ATTRIBUTES = ("stp", "forward_delay", "ageing_time", "multicast_snooping", "vlan_default_pvid", "vlan_filtering")
 
 _TIMES = ("forward_delay", "ageing_time")
 
@@ -42,14 +44,10 @@ def present(want: Bridge, have: BridgeHave) -> list[Operation]:
     """Return what makes the host's bridge as wanted.
 
     :raises Refused: it would take what is another's, or overlap a route.
-    :raises MissingFeature: the kernel has no VLAN filtering.
+    :raises MissingFeature: VLANs are asked for, and the kernel has no VLAN filtering.
     """
     existing = bridge_link(want.name, have)
-    if want.vlan_filtering and not have.vlan_filtering:
-        raise MissingFeature(
-            f"bridge {want.name}: vlan_filtering was asked for, and this kernel has no bridge VLAN filtering "
-            "(CONFIG_BRIDGE_VLAN_FILTERING); leave it out or run a kernel that has it"
-        )
+    check_vlans(want, have, existing)
     wanted_addresses = addresses_of(want, have)
     check_members(want, have, existing)
     check_forwarding(want, have)
@@ -62,6 +60,7 @@ def present(want: Bridge, have: BridgeHave) -> list[Operation]:
     if operations and existing is not None:
         operations.insert(0, Remember(HOST, want.name, have.addresses(want.name), routes_of(want.name, have)))
     operations += _member_operations(want, have, existing)
+    operations += _vlan_operations(want, have, existing)
     if existing is not None and existing.mtu == want.mtu and any(have.namespace.links[name].mtu != want.mtu for name in joining(want, have)):
         # The kernel doesn't say whether it was set or is that of the smallest port so far.
         operations.append(SetLink(HOST, want.name, {"mtu": want.mtu}, {"mtu": want.mtu}))
@@ -167,7 +166,21 @@ def describe(name: str, have: BridgeHave) -> dict[str, Any] | None:
     }
     if "vlan_filtering" in link.bridge:
         described["vlan_filtering"] = bool(link.bridge["vlan_filtering"])
+    if described.get("vlan_filtering"):
+        described["vlan_default_pvid"] = link.bridge.get("vlan_default_pvid", 0)
+        ports = [link, *(port for port in have.namespace.ports(name) if not port.ours)]
+        shown = {port.name: bridge_vlans.as_wanted(port.vlans) for port in ports if port.vlans != _default_vlans(link)}
+        described["port_vlans"] = [_port_vlans(port, vlans) for port, vlans in sorted(shown.items()) if vlans is not None]
     return described
+
+
+def _port_vlans(port: str, vlans: Vlans) -> dict[str, Any]:
+    entry: dict[str, Any] = {"port": port, "mode": vlans.mode}
+    if vlans.tag is not None:
+        entry["tag"] = vlans.tag
+    if vlans.trunks:
+        entry["trunks"] = ranges(vlans.trunks)
+    return entry
 
 
 def predict(want: Bridge, have: BridgeHave) -> dict[str, Any]:
@@ -181,10 +194,11 @@ def predict(want: Bridge, have: BridgeHave) -> dict[str, Any]:
         # A bridge follows its ports in what was not set expressly.
         described.pop("mtu", None)
         described.pop("mac", None)
-    for option in ("mtu", "mac", "multicast_snooping", "vlan_filtering", "ip_forward", "up"):
+    for option in ("mtu", "mac", "multicast_snooping", "ip_forward", "up"):
         value = getattr(want, option)
-        if value is not None and not (option == "vlan_filtering" and not have.vlan_filtering):
+        if value is not None:
             described[option] = value
+    _predict_vlans(want, have, described)
     for option, number in _wanted_attributes(want, have, existing).items():
         if option in ("forward_delay", "ageing_time"):
             described[option] = number / 100
@@ -197,6 +211,27 @@ def predict(want: Bridge, have: BridgeHave) -> dict[str, Any]:
         others = [name for name in want.members if not have.namespace.links[name].ours]
         described["members"] = sorted({*described.get("members", ()), *others})
     return described
+
+
+def _predict_vlans(want: Bridge, have: BridgeHave, described: dict[str, Any]) -> None:
+    if want.vlan_filtering is not None and have.vlan_filtering:
+        described["vlan_filtering"] = want.vlan_filtering
+    if not described.get("vlan_filtering"):
+        for option in ("vlan_default_pvid", "port_vlans"):
+            described.pop(option, None)
+        return
+    if want.vlan_default_pvid is not None:
+        described["vlan_default_pvid"] = want.vlan_default_pvid
+    if want.port_vlans is not None:
+        default = bridge_vlans.default(described.get("vlan_default_pvid", 0))
+        entries = {entry["port"]: entry for entry in described.get("port_vlans", ())}
+        for name, vlans in want.port_vlans:
+            goal = bridge_vlans.of_port(vlans)
+            shown = bridge_vlans.as_wanted(goal)
+            entries.pop(name, None)
+            if goal != default and shown is not None:
+                entries[name] = _port_vlans(name, shown)
+        described["port_vlans"] = [entries[name] for name in sorted(entries)]
 
 
 def _predicted_addresses(want: Bridge, have: BridgeHave, wanted: tuple[str, ...] | None) -> set[str]:
@@ -212,7 +247,8 @@ def _predicted_addresses(want: Bridge, have: BridgeHave, wanted: tuple[str, ...]
 def _wanted_attributes(want: Bridge, have: BridgeHave, existing: Link | None) -> dict[str, int]:
     wanted = {name: int(value) for name in _ATTRIBUTES if (value := getattr(want, name)) is not None}
     if not have.vlan_filtering:
-        wanted.pop("vlan_filtering", None)  # asked to be off on a kernel that hasn't it
+        for name in ("vlan_filtering", "vlan_default_pvid"):
+            wanted.pop(name, None)  # asked to be off on a kernel that hasn't it
     if want.stp and existing is not None and not existing.bridge.get("stp"):
         # br_stp_start() would raise it without a word.
         delay = wanted.get("forward_delay", existing.bridge.get("forward_delay", LEAST_FORWARD_DELAY))
@@ -247,6 +283,8 @@ def _link_operations(want: Bridge, have: BridgeHave, existing: Link | None) -> l
             operations.append(SetLink(HOST, want.name, {"mtu": want.mtu}, {"mtu": 1500}))
         return operations
     changed = {name: value for name, value in wanted.items() if not _same_setting(name, existing.bridge.get(name), value)}
+    if want.vlan_filtering:
+        changed.pop("vlan_filtering", None)  # once its ports are in their VLANs
     operations += _bridge_changes(changed, existing)
     new: dict[str, Any] = {}
     if want.mac is not None and existing.mac != want.mac:
@@ -282,15 +320,43 @@ def _member_operations(want: Bridge, have: BridgeHave, existing: Link | None) ->
         isolated = want.name in have.icc.off or have.namespace.all_isolated(want.name)
         if joins:
             new["master"] = want.name
+            vlans = dict(want.port_vlans or ()).get(name)
+            if vlans is not None:
+                new["vlans"] = bridge_vlans.of_port(vlans)
         if isolated and (joins or not link.isolated):
             new["isolated"] = True
-        # A port that is to be isolated joins down.
-        if not link.up or (joins and isolated):
+        # A port that is to be isolated or in certain VLANs joins down.
+        if not link.up or (joins and (isolated or "vlans" in new)):
             new["up"] = True
         if new:
-            old = {"master": "", "up": link.up, "isolated": False}
+            old = {"master": "", "up": link.up, "isolated": False, "vlans": None}
             operations.append(SetLink(HOST, name, new, {key: old[key] for key in new}))
     return operations
+
+
+def _vlan_operations(want: Bridge, have: BridgeHave, existing: Link | None) -> list[Operation]:
+    """Set the VLANs of ports that are there, and only then let the bridge filter: so nothing is cut off in between."""
+    operations: list[Operation] = []
+    shown = existing.bridge if existing is not None else {}
+    moves = want.vlan_default_pvid not in (None, shown.get("vlan_default_pvid"))
+    before = _default_vlans(existing) if existing is not None else ()
+    for name, vlans in want.port_vlans or ():
+        goal = bridge_vlans.of_port(vlans)
+        link = have.link(name)
+        old = link.vlans if link is not None and link.vlans else before
+        if name == want.name:
+            # A change of the default PVID takes along what is in it.
+            if moves or existing is None or goal != old:
+                operations.append(SetBridgeVlans(HOST, name, goal, old))
+        elif name not in joining(want, have) and (moves or goal != old):
+            operations.append(SetLink(HOST, name, {"vlans": goal}, {"vlans": old}))
+    if existing is not None and want.vlan_filtering and not shown.get("vlan_filtering"):
+        operations.append(ChangeBridge(HOST, want.name, {"vlan_filtering": 1}, {"vlan_filtering": 0}))
+    return operations
+
+
+def _default_vlans(link: Link) -> bridge_vlans.PortVlans:
+    return bridge_vlans.default(link.bridge.get("vlan_default_pvid", 0))
 
 
 def _forwarding_operations(want: Bridge, have: BridgeHave, wanted: tuple[str, ...] | None) -> list[Operation]:
@@ -340,9 +406,20 @@ def _restore(link: Link, have: BridgeHave) -> tuple[Operation, ...]:
     if not link.ours:
         operations.append(SetLink(HOST, link.name, {"alias": link.alias}, {}))
     ports = sorted((port for port in have.namespace.links.values() if port.master == link.index), key=lambda port: port.name)
-    operations += [SetLink(HOST, port.name, {"master": link.name, **({"isolated": True, "up": port.up} if port.isolated else {})}, {}) for port in ports]
+    operations += [SetLink(HOST, port.name, _as_port(port, link.name), {}) for port in ports]
+    if link.vlans and link.vlans != _default_vlans(link):
+        operations.append(SetBridgeVlans(HOST, link.name, link.vlans, ()))
     operations.append(SetLink(HOST, link.name, {"mtu": link.mtu, "up": link.up}, {}))
     operations += [SetSysctl(HOST, name, value, value) for name, value in sorted(have.sysctls.items()) if f"/{link.name}/" in name]
     operations += [AddAddress(HOST, link.name, address) for address in have.addresses(link.name)]
     operations += [SetRoute(HOST, route, None) for route in on_link_first(routes_of(link.name, have))]
     return tuple(operations)
+
+
+def _as_port(port: Link, bridge: str) -> dict[str, Any]:
+    new: dict[str, Any] = {"master": bridge}
+    if port.isolated:
+        new["isolated"] = True
+    if port.vlans:
+        new["vlans"] = port.vlans
+    return {**new, "up": port.up} if len(new) > 1 else new

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from ..errors import PipefitterError
 from ..model import addresses
-from ..model.ovs import ACCESS, DOT1Q_TUNNEL, NO_BRIDGES, TRUNK, OvsBridgeChange
+from ..model.bridge_vlans import PortVlans, described
+from ..model.ovs import NO_BRIDGES, OvsBridgeChange
 from ..model.route import Route
-from ..model.vlans import ranges
+from ..model.vlans import ACCESS, DOT1Q_TUNNEL, TRUNK, ranges
 
 if TYPE_CHECKING:
     from ..model.firewall import AcceptedBridge
@@ -164,6 +165,24 @@ class ChangeBridge(Operation):
 
 
 @dataclass(frozen=True)
+class SetBridgeVlans(Operation):
+    """VLANs that the host takes part in by a bridge's own interface."""
+
+    name: str
+    new: PortVlans
+    old: PortVlans
+
+    def what(self) -> str:
+        return f"set bridge {self.name} itself VLANs {described(self.new)}"
+
+    def do(self, host: Host) -> None:
+        host.namespace(self.place).set_bridge_vlans(self.name, self.new)
+
+    def undo(self, host: Host) -> None:
+        host.namespace(self.place).set_bridge_vlans(self.name, self.old)
+
+
+@dataclass(frozen=True)
 class AddVeth(Operation):
     """The peer is born in ``peer_place`` as ``peer``."""
 
@@ -228,14 +247,14 @@ class DeleteLink(Operation):
 
 @dataclass(frozen=True)
 class SetLink(Operation):
-    """``new`` and ``old`` have the same keys: up, mtu, mac, master ('' for none), alias, isolated."""
+    """``new`` and ``old`` have the same keys: up, mtu, mac, master ('' for none), alias, isolated, vlans (``None``: not told)."""
 
     name: str
     new: Mapping[str, Any]
     old: Mapping[str, Any]
 
     def what(self) -> str:
-        return f"set {self.name} " + ", ".join(_setting(key, value) for key, value in sorted(self.new.items()))
+        return f"set {self.name} " + ", ".join(_setting(key, value) for key, value in sorted(self.new.items()) if value is not None)
 
     def do(self, host: Host) -> None:
         host.namespace(self.place).set_link(self.name, **self.new)
@@ -251,6 +270,8 @@ def _setting(key: str, value: Any) -> str:
         return "isolated" if value else "not isolated"
     if key == "master" and not value:
         return "nomaster"
+    if key == "vlans":
+        return f"VLANs {described(value)}"
     return f"{key} {value}"
 
 
@@ -467,7 +488,7 @@ def _tunnel(port: OvsPort) -> str:
 
 def _vlans(port: OvsPort) -> str:
     """Say what VLANs a port is in; a trunk of all, which is Open vSwitch's default, goes without saying."""
-    mode, tag, trunks = port.vlans
+    mode, tag, trunks = port.mode, port.tag, port.trunks
     if mode == ACCESS:
         return f", VLAN {tag}"
     carried = f" of VLANs {ranges(trunks)}" if trunks else " of all VLANs"

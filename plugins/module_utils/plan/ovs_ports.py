@@ -9,6 +9,7 @@ from dataclasses import replace
 from ..model.attachment import Target
 from ..model.host import HOST
 from ..model.ovs import NO_BRIDGES, OvsBridge, OvsBridgeChange, OvsPort, with_vlans
+from ..model.vlans import Vlans
 from . import vlan_record
 from .attachment_found import Found
 from .operations import ChangeOvsPorts, Operation
@@ -34,15 +35,15 @@ class OvsChanges:
         self.drop(name)
         self._cleared.add(name)
 
-    def want(self, port: OvsPort) -> None:
+    def want(self, port: OvsPort, vlans: Vlans | None) -> None:
         """Ask for an attachment's port. External ids of others stay, and VLANs that ovs_vlan_port set, unless the attachment names its own."""
         shown = self._shown.get(port.name)
         if shown is not None and port.name not in self.left and shown.bridge == port.bridge:
             ids = {**dict(shown.external_ids), **dict(port.external_ids)}
-            if port.tag is None and vlan_record.KEY in ids:
-                port = with_vlans(port, *shown.vlans)
+            if vlans is None and vlan_record.KEY in ids:
+                vlans = shown.vlans
             port = replace(port, external_ids=tuple(sorted(ids.items())))
-        self.put(port)
+        self.put(with_vlans(port, vlans) if vlans is not None else port)
 
     def put(self, port: OvsPort) -> None:
         """Ask for a port to be exactly so."""
@@ -84,7 +85,7 @@ def connect(one: Found, ovs: OvsChanges) -> None:
     """Ask for the port of an attachment, if it goes to an Open vSwitch bridge."""
     if one.bridge.kind == OVS:
         ids = ((EXTERNAL_ID, one.label.external_id()),)
-        ovs.want(OvsPort(one.host_interface, one.want.bridge, one.want.vlan, (), None, ids))
+        ovs.want(OvsPort(one.host_interface, one.want.bridge, external_ids=ids), one.want.vlans)
 
 
 def ports_of(target: Target, interface: str, wiring: Wiring) -> list[OvsPort]:

@@ -211,8 +211,7 @@ def _put(one: VlanPort, name: str, bridge: str, have: VlanHave, ports: OvsChange
     base, record = _base(one, name, bridge, have)
     if one.tunnel is not None:
         base = replace(base, tunnel=one.tunnel)
-    asked_vlans = (one.mode or base.mode, one.tag, one.trunks)
-    wanted = base if base.vlans == asked_vlans else with_vlans(base, *asked_vlans)
+    wanted = base if one.vlans in (None, base.vlans) else with_vlans(base, one.vlans)
     # A port that was in the wanted VLANs all the time was not set by us, and is not given back.
     if record.vlans is None and not record.added and wanted.vlans != base.vlans:
         record = replace(record, vlans=(base.tag, base.trunks, base.vlan_mode))

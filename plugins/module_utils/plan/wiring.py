@@ -10,6 +10,7 @@ from functools import cached_property
 
 from ..model import names
 from ..model.attachment import Target
+from ..model.bridge_vlans import PortVlans
 from ..model.host import MARK, Link, Namespace
 from ..model.ovs import OvsPort
 
@@ -26,7 +27,9 @@ class BridgeSeen:
     """A bridge that attachments go to: its ``kind`` (LINUX or OVS), MTU, and whether its datapath runs in userspace.
 
     ``isolated`` is one whose ports are to be isolated from each other (icc
-    off), ``assumed`` one that isn't there, in check mode.
+    off), ``assumed`` one that isn't there, in check mode. ``vlan_filtering``
+    is ``None`` where the kernel can't; ``default_vlans`` are what a port has
+    that joins a Linux bridge which filters VLANs.
     """
 
     kind: str
@@ -34,6 +37,8 @@ class BridgeSeen:
     userspace: bool = False
     isolated: bool = False
     assumed: bool = False
+    vlan_filtering: bool | None = False
+    default_vlans: PortVlans = ()
 
 
 @dataclass(frozen=True)

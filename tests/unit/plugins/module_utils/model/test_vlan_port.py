@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 from ansible_collections.pipefitter.container_network.plugins.module_utils.errors import InvalidOption
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.vlan_port import parse
-from ansible_collections.pipefitter.container_network.plugins.module_utils.model.vlans import ranges, vlan_set
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.vlans import Vlans, ranges, vlan_set
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -32,7 +32,7 @@ ONE = {"bridge": "ovs0", "port": "eth1"}
 )
 def test_vlans(options, mode, tag, trunks):
     (port,) = parse({**ONE, **options}).ports
-    assert (port.mode, port.tag, port.trunks) == (mode, tag, trunks)
+    assert port.vlans == Vlans(mode, tag, trunks)
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_refused(options, option, found, words):
 
 def test_an_absent_port_needs_no_vlans():
     want = parse({"bridge": "ovs0", "state": "absent", "ports": [{"port": "eth1"}, {"container": "web1", "tag": 100}]})
-    assert [port.mode for port in want.ports] == [None, None]
+    assert [port.vlans for port in want.ports] == [None, None]
 
 
 def test_texts_are_as_open_vswitch_writes_them():

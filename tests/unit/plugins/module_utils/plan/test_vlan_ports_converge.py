@@ -13,8 +13,9 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.kinds
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model import vlan_port
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.attachment import Target
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.host import MARK
-from ansible_collections.pipefitter.container_network.plugins.module_utils.model.ovs import MODES, OvsBridge, OvsPort
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.ovs import OvsBridge, OvsPort
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.vlan_port import VlanPorts
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.vlans import MODES, Vlans
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import vlan_port as plan
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import vlan_port_state as state
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import vlan_record
@@ -142,7 +143,7 @@ def test_a_second_run_finds_nothing_to_do(host, want):
     assert state.describe(want, predicted, names) == state.describe(want, shown, names)
     assert {name: port for name, port in host.ovs_ports.items() if port.bridge != want.bridge} == others
     for one, entry in zip(want.ports, state.values(want, shown)):
-        assert (entry["mode"], entry.get("tag")) == (one.mode, one.tag)
+        assert (entry["mode"], entry.get("tag")) == (one.vlans.mode, one.vlans.tag)
         if one.external_ids is not None:
             assert {*one.external_ids} <= {*entry["external_ids"].items()}
     # What it returns gives it back.
@@ -209,11 +210,11 @@ def test_an_attachment_keeps_the_vlans_that_it_does_not_name(host, want):
         if port is None or vlan_record.KEY not in dict(port.external_ids):
             continue
         changes = OvsChanges(Wiring(observe(host, want).wiring.host, {}, dict(host.ovs_ports)))
-        changes.want(OvsPort(port.name, port.bridge, None, (), None, ((EXTERNAL_ID, f"eth1 container {name} docker:{name}"),)))
+        changes.want(OvsPort(port.name, port.bridge, external_ids=((EXTERNAL_ID, f"eth1 container {name} docker:{name}"),)), None)
         assert not lines(changes.join())
         # One that names a VLAN takes it.
-        changes.want(OvsPort(port.name, port.bridge, 7, (), None, ((EXTERNAL_ID, f"eth1 container {name} docker:{name}"),)))
-        assert changes.join() and changes.join()[0].change[0].vlans == ("access", 7, ())
+        changes.want(OvsPort(port.name, port.bridge, external_ids=((EXTERNAL_ID, f"eth1 container {name} docker:{name}"),)), Vlans("access", 7))
+        assert changes.join() and changes.join()[0].change[0].vlans == Vlans("access", 7)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"former": 5}', '{"former": {"tag": 1}}', '{"former_external_ids": 7}', "7"])
