@@ -90,8 +90,24 @@ options:
     type: int
   vlan:
     description:
-      - VLAN of the port, 1 to 4094, where the bridge is an Open vSwitch bridge (access port).
-      - Without it the port carries all VLANs (trunk); a tag that the port of an attachment has is taken off, unless
-        M(pipefitter.container_network.ovs_vlan_port) set it.
+      - VLAN of the container's port, 1 to 4094, on an Open vSwitch bridge or on a Linux bridge that filters VLANs
+        (O(pipefitter.container_network.container_bridge#module:vlan_filtering)).
+      - Without O(vlan), O(vlan_mode) and O(trunks) a port of Open vSwitch carries all VLANs (trunk), unless
+        M(pipefitter.container_network.ovs_vlan_port) set it, and one of a Linux bridge the bridge's default VLAN. VLANs that it has had from
+        these options are taken off.
     type: int
+  vlan_mode:
+    description:
+      - V(access) carries the VLAN of O(vlan), without a tag. V(trunk) carries those of O(trunks) with their tags, for a container that has
+        VLAN interfaces of its own.
+      - V(native-tagged) and V(native-untagged) carry O(trunks) with tags, and put frames that the container sends without a tag into the
+        VLAN of O(vlan), which come to it with a tag or without. V(dot1q-tunnel) is for Open vSwitch only.
+      - Without this option, O(vlan) makes an access port and O(trunks) a trunk.
+    type: str
+    choices: [access, trunk, native-tagged, native-untagged, dot1q-tunnel]
+  trunks:
+    description:
+      - VLANs that the port carries with tags, as a list or a text, with ranges (V(100,200-210)). 1 to 4094; on Open vSwitch also V(0), for
+        frames without a tag. Without it, V(trunk), V(native-tagged) and V(native-untagged) carry all.
+    type: raw
 """

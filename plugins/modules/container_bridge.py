@@ -85,8 +85,45 @@ options:
     type: bool
   vlan_filtering:
     description:
-      - Whether the bridge is VLAN-aware. Needs a kernel with bridge VLAN filtering.
+      - Whether the bridge is VLAN-aware, so that each of its ports carries its own VLANs only. Needs a kernel with bridge VLAN filtering.
+      - Containers get theirs by O(pipefitter.container_network.veth_attach#module:vlan), other ports by O(port_vlans). A port that nobody
+        gives VLANs is in the one of O(vlan_default_pvid), without a tag. Where it is switched on for a bridge with ports, their VLANs are
+        set before.
     type: bool
+  vlan_default_pvid:
+    description:
+      - VLAN, 1 to 4094, of ports that join without VLANs of their own, and of the host itself by the bridge's own interface. With V(0) they
+        are in none, and reach nobody. The kernel's own choice for a new bridge is 1.
+      - Ports in the former one go to the new one; those that were given VLANs stay in them.
+    type: int
+  port_vlans:
+    description:
+      - VLANs of ports that are O(members) or were before, and of the bridge itself; needs O(vlan_filtering). Ports that are not in the list
+        are left as they are. An attachment's VLANs are given to M(pipefitter.container_network.veth_attach).
+    type: list
+    elements: dict
+    suboptions:
+      port:
+        description:
+          - Name of the port. The bridge's own name stands for the VLANs in which the host itself takes part; a bridge with addresses is
+            best an access port there.
+        type: str
+        required: true
+      mode:
+        description:
+          - V(access) carries the VLAN of C(tag), without a tag on the wire. V(trunk) carries those of C(trunks) with their tags.
+          - V(native-tagged) and V(native-untagged) carry C(trunks) with tags, and put frames that come without a tag into the VLAN of C(tag),
+            which leaves the port with a tag or without.
+          - Without this option, C(tag) makes an access port and C(trunks) a trunk.
+        type: str
+        choices: [access, trunk, native-tagged, native-untagged]
+      tag:
+        description: VLAN of the port, 1 to 4094. Needed by all modes but V(trunk), which has none.
+        type: int
+      trunks:
+        description:
+          - VLANs that a trunk carries, as a list or a text, with ranges (V(100,200-210)), 1 to 4094. Without it, all.
+        type: raw
   members:
     description:
       - Interfaces of the host that are to be ports of the bridge. Ports that are not in the list are left alone.
@@ -139,6 +176,18 @@ EXAMPLES = r"""
     mtu: 9000
     multicast_snooping: false
 
+# On a kernel with bridge VLAN filtering.
+- name: A bridge with VLANs, a trunk to the switch, and the host's address in VLAN 100
+  pipefitter.container_network.container_bridge:
+    name: br3
+    addresses: [192.168.100.1/24]
+    vlan_filtering: true
+    vlan_default_pvid: 0
+    members: [eth2]
+    port_vlans:
+      - {port: eth2, mode: trunk, trunks: "100,200-210"}
+      - {port: br3, tag: 100}
+
 - name: Take a bridge away, and its source NAT
   pipefitter.container_network.container_bridge:
     name: br2
@@ -175,6 +224,10 @@ bridge:
     ip_forward: true
     masquerade: true
     up: true
+    vlan_filtering: true
+    vlan_default_pvid: 1
+    port_vlans:
+      - {port: eth2, mode: trunk, trunks: "100,200-210"}
 """
 
 from ansible_collections.pipefitter.container_network.plugins.module_utils import ansible_face
@@ -191,6 +244,17 @@ ARGUMENT_SPEC = {
     "ageing_time": {"type": "float"},
     "multicast_snooping": {"type": "bool"},
     "vlan_filtering": {"type": "bool"},
+    "vlan_default_pvid": {"type": "int"},
+    "port_vlans": {
+        "type": "list",
+        "elements": "dict",
+        "options": {
+            "port": {"type": "str", "required": True},
+            "mode": {"type": "str", "choices": ["access", "trunk", "native-tagged", "native-untagged"]},
+            "tag": {"type": "int"},
+            "trunks": {"type": "raw"},
+        },
+    },
     "members": {"type": "list", "elements": "str"},
     "ip_forward": {"type": "bool"},
     "masquerade": {"type": "bool"},

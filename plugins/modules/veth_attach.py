@@ -28,8 +28,8 @@ options:
   attachments:
     description:
       - Attachments to make or take away, each with the options of a single one.
-      - What an entry leaves out of O(bridge), O(runtime), O(interface), O(gateway), O(gateway6), O(routes), O(mtu) and O(vlan) is
-        taken from the module's own option of that name.
+      - What an entry leaves out of O(bridge), O(runtime), O(interface), O(gateway), O(gateway6), O(routes) and O(mtu) is taken from the
+        module's own option of that name; so are O(vlan), O(vlan_mode) and O(trunks) for an entry that has none of the three.
       - O(gateway) and O(gateway6) are for entries that have addresses of their family or leave O(addresses) out.
     type: list
     elements: dict
@@ -93,6 +93,13 @@ options:
       vlan:
         description: See O(vlan).
         type: int
+      vlan_mode:
+        description: See O(vlan_mode).
+        type: str
+        choices: [access, trunk, native-tagged, native-untagged, dot1q-tunnel]
+      trunks:
+        description: See O(trunks).
+        type: raw
   state:
     description:
       - Whether the attachments are to be there.
@@ -160,6 +167,13 @@ EXAMPLES = r"""
     container: web5
     addresses: [192.168.100.15/24]
     vlan: 100
+
+- name: A firewall with VLAN interfaces of its own, on the same bridge
+  pipefitter.container_network.veth_attach:
+    bridge: ovs0
+    container: web5
+    interface: eth2
+    trunks: "100,200-210"
 
 - name: Take one attachment away
   pipefitter.container_network.veth_attach:
@@ -233,6 +247,8 @@ ATTACHMENT = {
     "mac_seed": {"type": "str", "no_log": False},
     "mtu": {"type": "int"},
     "vlan": {"type": "int"},
+    "vlan_mode": {"type": "str", "choices": ["access", "trunk", "native-tagged", "native-untagged", "dot1q-tunnel"]},
+    "trunks": {"type": "raw"},
 }
 
 ARGUMENT_SPEC = {

@@ -77,9 +77,9 @@ class NetworkNamespace:
         self._indexes = {link.name: link.index for link in found.values()}
         return found
 
-    def with_vlans(self, links: Mapping[str, Link]) -> dict[str, Link]:
-        """Return the links with the VLANs of bridges and of their ports, where any of them is a bridge that filters VLANs. One dump."""
-        if not any(link.bridge.get("vlan_filtering") for link in links.values()):
+    def with_vlans(self, links: Mapping[str, Link], always: bool = False) -> dict[str, Link]:
+        """Return the links with the VLANs of bridges and of their ports, where any of them is a bridge that filters VLANs, or ``always``. One dump."""
+        if not always and not any(link.bridge.get("vlan_filtering") for link in links.values()):
             return dict(links)
         vlans = bridge_vlans.shown(self._socket)
         return {name: replace(link, vlans=vlans[link.index]) if link.index in vlans else link for name, link in links.items()}

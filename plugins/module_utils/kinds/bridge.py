@@ -62,7 +62,7 @@ def _observe_all(machine: Machine, want: bridge.Bridge) -> BridgeHave:
 def observe(machine: Machine, want: bridge.Bridge) -> BridgeHave:
     """Read what the host shows of a bridge, in one dump a table."""
     netlink = machine.namespace(HOST)
-    links = netlink.with_vlans(netlink.links())
+    links = netlink.with_vlans(netlink.links(), _speaks_of_vlans(want))
     by_index = {link.index: link.name for link in links.values()}
     routes = netlink.routes(by_index, connected=True)
     host = Namespace(links, netlink.addresses(links.values()), routes)

@@ -56,7 +56,7 @@ def gather(options: Mapping[str, Any], _check: bool) -> Result:
 
 def _observe_host(machine: Machine, tables: Mapping[str, Listing]) -> BridgeHave:
     netlink = machine.namespace(HOST)
-    links = netlink.links()
+    links = netlink.with_vlans(netlink.links())
     routes = netlink.routes({link.index: link.name for link in links.values()}, connected=True)
     forwarding = [f"net/ipv4/conf/{link.name}/forwarding" for link in links.values() if link.kind == "bridge"]
     return BridgeHave(

@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 
 from ..errors import MissingFeature
 from ..host.machine import Machine
-from ..model import addresses, bridge_vlans
+from ..model import addresses
 from ..model.attachment import Attachment
 from ..model.host import HOST, Link, Namespace
 from ..model.ovs import OvsBridge, OvsPort, missing_device
@@ -58,8 +58,7 @@ def _unmastered(links: Collection[Link]) -> bool:
 
 def _linux_bridge(link: Link, isolated: bool) -> BridgeSeen:
     filters = bool(link.bridge["vlan_filtering"]) if "vlan_filtering" in link.bridge else None
-    default = bridge_vlans.default(link.bridge.get("vlan_default_pvid", 0)) if filters else ()
-    return BridgeSeen(LINUX, link.mtu, isolated=isolated, vlan_filtering=filters, default_vlans=default)
+    return BridgeSeen(LINUX, link.mtu, isolated=isolated, vlan_filtering=filters, default_vlans=link.default_vlans if filters else ())
 
 
 def _ovs_bridge(bridge: OvsBridge, links: dict[str, Link]) -> BridgeSeen:

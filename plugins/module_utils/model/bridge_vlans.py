@@ -10,6 +10,9 @@ from dataclasses import dataclass, replace
 from .limits import VLAN
 from .vlans import ACCESS, NATIVE_TAGGED, NATIVE_UNTAGGED, TRUNK, Vlans, ranges
 
+DEFAULT_PVID = 1
+"""The VLAN that the kernel gives a new bridge for frames without a tag (br_vlan_init() in net/bridge/br_vlan.c)."""
+
 NO_VLAN_FILTERING = "this kernel has no bridge VLAN filtering (CONFIG_BRIDGE_VLAN_FILTERING)"
 
 

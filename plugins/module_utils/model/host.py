@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from . import bridge_vlans
 from .bridge_vlans import PortVlans
 from .route import Route
 
@@ -49,6 +50,11 @@ class Link:
     def leads_elsewhere(self) -> bool:
         """Whether it may lead, as a bridge's port, to others than a container: it is neither ours nor a veth of another network namespace."""
         return not self.ours and (self.kind != "veth" or self.peer_namespace is None)
+
+    @property
+    def default_vlans(self) -> PortVlans:
+        """What a port has that joins this bridge."""
+        return bridge_vlans.default(self.bridge.get("vlan_default_pvid", 0))
 
     @property
     def ours(self) -> bool:

@@ -67,10 +67,6 @@ class Vlans:
     tag: int | None = None
     trunks: tuple[int, ...] = ()
 
-    def __str__(self) -> str:
-        tag = f" {self.tag}" if self.tag is not None else ""
-        return f"{self.mode}{tag}{' and' if tag and self.trunks else ''}{f' {ranges(self.trunks)}' if self.trunks else ''}"
-
 
 def wanted(options: Mapping[str, Any], place: str, mode_option: str = "mode", tag_option: str = "tag") -> Vlans | None:
     """Return the VLANs that options ask for, ``None`` where none of them is given.

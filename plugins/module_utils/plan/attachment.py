@@ -116,8 +116,8 @@ def _stale_deletion(name: str, place: str) -> DeleteLink:
 
 def _joined(one: Found, new: dict[str, Any]) -> SetLink:
     if one.bridge.kind == LINUX:
-        vlans = one.port_vlans
-        new = {"master": one.want.bridge, **({"isolated": True} if one.bridge.isolated else {}), **({"vlans": vlans} if vlans else {}), **new}
+        vlans = {"vlans": one.port_vlans} if one.port_vlans != one.bridge.default_vlans else {}
+        new = {"master": one.want.bridge, **({"isolated": True} if one.bridge.isolated else {}), **vlans, **new}
     undone = {"master": "", "vlans": None}
     return SetLink(HOST, one.host_interface, new, {key: undone.get(key, False) for key in new})
 
@@ -201,7 +201,7 @@ def _outer_port(one: Found, outer: Link, wiring: Wiring, ovs: OvsChanges) -> lis
             new["master"] = one.want.bridge
         if one.bridge.isolated and (joins or not outer.isolated):
             new["isolated"] = True
-        if one.bridge.vlan_filtering and (joins or outer.vlans != one.port_vlans):
+        if one.bridge.vlan_filtering and one.port_vlans != (one.bridge.default_vlans if joins else outer.vlans):
             new["vlans"] = one.port_vlans
     elif master is not None and master.kind == "bridge":
         new["master"] = ""
@@ -209,9 +209,10 @@ def _outer_port(one: Found, outer: Link, wiring: Wiring, ovs: OvsChanges) -> lis
     if not outer.up or ("master" in new and not new.keys().isdisjoint(("isolated", "vlans"))):
         new["up"] = True
     former = master.name if master is not None and master.kind == "bridge" else ""
-    if former and "master" in new and outer.vlans:
-        new.setdefault("vlans", None)  # they are to come back with the former bridge
-    old = {"master": former, "up": outer.up, "isolated": outer.isolated, "vlans": outer.vlans if former else None}
+    had_vlans = master is not None and bool(master.bridge.get("vlan_filtering"))
+    if had_vlans and "master" in new:
+        new.setdefault("vlans", None)  # those it had are to come back with the former bridge
+    old = {"master": former, "up": outer.up, "isolated": outer.isolated, "vlans": outer.vlans if had_vlans else None}
     return [SetLink(HOST, one.host_interface, new, {key: old[key] for key in new})] if new else []
 
 
@@ -298,7 +299,7 @@ def _deletion(outer: Link, end: End | None, wiring: Wiring) -> DeleteLink:
             new["master"] = master.name
             if outer.isolated:
                 new["isolated"] = True
-            if outer.vlans:
+            if master.bridge.get("vlan_filtering") and outer.vlans != master.default_vlans:
                 new["vlans"] = outer.vlans
         restore.append(SetLink(HOST, outer.name, new, {}))
     return DeleteLink(HOST, outer.name, what, tuple(restore))

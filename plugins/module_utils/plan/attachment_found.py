@@ -12,6 +12,7 @@ from ..model import bridge_vlans
 from ..model.attachment import Attachment
 from ..model.bridge_vlans import NO_VLAN_FILTERING, PortVlans
 from ..model.host import Link
+from ..model.vlans import Vlans
 from .wiring import LINUX, BridgeSeen, End, Label, Wiring, label, read_label
 
 
@@ -90,7 +91,7 @@ def find(want: Attachment, end: End, wiring: Wiring) -> Found:
     """
     bridge = find_bridge(want.bridge, wiring)
     if want.vlans is not None and bridge.kind == LINUX:
-        _check_filtering(want, bridge)
+        _check_filtering(want, want.vlans, bridge)
     inner = end.namespace.links.get(want.interface)
     if inner is None:
         return Found(want, end, bridge, *(renamed(want, end, wiring) or (None, None)))
@@ -102,13 +103,14 @@ def find(want: Attachment, end: End, wiring: Wiring) -> Found:
     return Found(want, end, bridge, inner, outer)
 
 
-def _check_filtering(want: Attachment, bridge: BridgeSeen) -> None:
-    option = f"vlan: {want.vlans} was asked for on {want.bridge}, a Linux bridge"
+def _check_filtering(want: Attachment, vlans: Vlans, bridge: BridgeSeen) -> None:
+    asked = f"vlan_mode: {vlans.mode}" if vlans.tag is None else f"vlan: {vlans.tag}"
+    option = f"{asked} was asked for on {want.bridge}, a Linux bridge"
     if bridge.vlan_filtering is None:
         raise MissingFeature(f"{option}, and {NO_VLAN_FILTERING}; use an Open vSwitch bridge, or a kernel that has it")
     if not bridge.vlan_filtering:
         raise Refused(f"{option} that does not filter VLANs; set vlan_filtering on it (container_bridge), or use an Open vSwitch bridge")
-    problem = bridge_vlans.unable(want.vlans) if want.vlans is not None else ""
+    problem = bridge_vlans.unable(vlans)
     if problem:
         raise Refused(f"{option}: {problem}")
 

@@ -61,7 +61,7 @@ def _vlans_of(outer: Link, wiring: Wiring) -> Vlans | None:
     if port is not None:
         return port.vlans if port.vlans != Vlans(TRUNK) else None
     master = wiring.by_index.get(outer.master)
-    if master is None or not master.bridge.get("vlan_filtering") or outer.vlans == bridge_vlans.default(master.bridge.get("vlan_default_pvid", 0)):
+    if master is None or not master.bridge.get("vlan_filtering") or outer.vlans == master.default_vlans:
         return None
     return bridge_vlans.as_wanted(outer.vlans)
 

@@ -23,6 +23,7 @@ from .operations import (
     AddAddress,
     AddBridge,
     ChangeBridge,
+    ChangeDefaultPvid,
     ChangeMasquerades,
     DeleteLink,
     Operation,
@@ -169,7 +170,7 @@ def describe(name: str, have: BridgeHave) -> dict[str, Any] | None:
     if described.get("vlan_filtering"):
         described["vlan_default_pvid"] = link.bridge.get("vlan_default_pvid", 0)
         ports = [link, *(port for port in have.namespace.ports(name) if not port.ours)]
-        shown = {port.name: bridge_vlans.as_wanted(port.vlans) for port in ports if port.vlans != _default_vlans(link)}
+        shown = {port.name: bridge_vlans.as_wanted(port.vlans) for port in ports if port.vlans != link.default_vlans}
         described["port_vlans"] = [_port_vlans(port, vlans) for port, vlans in sorted(shown.items()) if vlans is not None]
     return described
 
@@ -285,6 +286,11 @@ def _link_operations(want: Bridge, have: BridgeHave, existing: Link | None) -> l
     changed = {name: value for name, value in wanted.items() if not _same_setting(name, existing.bridge.get(name), value)}
     if want.vlan_filtering:
         changed.pop("vlan_filtering", None)  # once its ports are in their VLANs
+    pvid = changed.pop("vlan_default_pvid", None)
+    if pvid is not None:
+        others = [link for link in (existing, *have.namespace.ports(want.name)) if link.vlans != existing.default_vlans]
+        kept = tuple((link.name, link.vlans) for link in others)
+        operations.append(ChangeDefaultPvid(HOST, want.name, pvid, existing.bridge.get("vlan_default_pvid", 0), kept))
     operations += _bridge_changes(changed, existing)
     new: dict[str, Any] = {}
     if want.mac is not None and existing.mac != want.mac:
@@ -337,26 +343,25 @@ def _member_operations(want: Bridge, have: BridgeHave, existing: Link | None) ->
 def _vlan_operations(want: Bridge, have: BridgeHave, existing: Link | None) -> list[Operation]:
     """Set the VLANs of ports that are there, and only then let the bridge filter: so nothing is cut off in between."""
     operations: list[Operation] = []
-    shown = existing.bridge if existing is not None else {}
-    moves = want.vlan_default_pvid not in (None, shown.get("vlan_default_pvid"))
-    before = _default_vlans(existing) if existing is not None else ()
+    before, after = _default_vlans(want, existing)
     for name, vlans in want.port_vlans or ():
         goal = bridge_vlans.of_port(vlans)
         link = have.link(name)
-        old = link.vlans if link is not None and link.vlans else before
-        if name == want.name:
-            # A change of the default PVID takes along what is in it.
-            if moves or existing is None or goal != old:
-                operations.append(SetBridgeVlans(HOST, name, goal, old))
-        elif name not in joining(want, have) and (moves or goal != old):
-            operations.append(SetLink(HOST, name, {"vlans": goal}, {"vlans": old}))
-    if existing is not None and want.vlan_filtering and not shown.get("vlan_filtering"):
+        # A change of the default PVID takes along what is in it.
+        shown = link.vlans if link is not None and link.vlans != before else after
+        if name == want.name and goal != shown:
+            operations.append(SetBridgeVlans(HOST, name, goal, shown))
+        elif name != want.name and name not in joining(want, have) and goal != shown:
+            operations.append(SetLink(HOST, name, {"vlans": goal}, {"vlans": shown}))
+    if existing is not None and want.vlan_filtering and not existing.bridge.get("vlan_filtering"):
         operations.append(ChangeBridge(HOST, want.name, {"vlan_filtering": 1}, {"vlan_filtering": 0}))
     return operations
 
 
-def _default_vlans(link: Link) -> bridge_vlans.PortVlans:
-    return bridge_vlans.default(link.bridge.get("vlan_default_pvid", 0))
+def _default_vlans(want: Bridge, existing: Link | None) -> tuple[bridge_vlans.PortVlans, bridge_vlans.PortVlans]:
+    """Return what a port has that joins, as long as the bridge is as it is and once it is as wanted."""
+    before = existing.default_vlans if existing is not None else bridge_vlans.default(bridge_vlans.DEFAULT_PVID)
+    return before, before if want.vlan_default_pvid is None else bridge_vlans.default(want.vlan_default_pvid)
 
 
 def _forwarding_operations(want: Bridge, have: BridgeHave, wanted: tuple[str, ...] | None) -> list[Operation]:
@@ -406,9 +411,9 @@ def _restore(link: Link, have: BridgeHave) -> tuple[Operation, ...]:
     if not link.ours:
         operations.append(SetLink(HOST, link.name, {"alias": link.alias}, {}))
     ports = sorted((port for port in have.namespace.links.values() if port.master == link.index), key=lambda port: port.name)
-    operations += [SetLink(HOST, port.name, _as_port(port, link.name), {}) for port in ports]
-    if link.vlans and link.vlans != _default_vlans(link):
-        operations.append(SetBridgeVlans(HOST, link.name, link.vlans, ()))
+    operations += [SetLink(HOST, port.name, _as_port(port, link), {}) for port in ports]
+    if link.bridge.get("vlan_filtering") and link.vlans != link.default_vlans:
+        operations.append(SetBridgeVlans(HOST, link.name, link.vlans, link.default_vlans))
     operations.append(SetLink(HOST, link.name, {"mtu": link.mtu, "up": link.up}, {}))
     operations += [SetSysctl(HOST, name, value, value) for name, value in sorted(have.sysctls.items()) if f"/{link.name}/" in name]
     operations += [AddAddress(HOST, link.name, address) for address in have.addresses(link.name)]
@@ -416,10 +421,10 @@ def _restore(link: Link, have: BridgeHave) -> tuple[Operation, ...]:
     return tuple(operations)
 
 
-def _as_port(port: Link, bridge: str) -> dict[str, Any]:
-    new: dict[str, Any] = {"master": bridge}
+def _as_port(port: Link, bridge: Link) -> dict[str, Any]:
+    new: dict[str, Any] = {"master": bridge.name}
     if port.isolated:
         new["isolated"] = True
-    if port.vlans:
+    if bridge.bridge.get("vlan_filtering") and port.vlans != bridge.default_vlans:
         new["vlans"] = port.vlans
     return {**new, "up": port.up} if len(new) > 1 else new

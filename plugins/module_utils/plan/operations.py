@@ -165,6 +165,35 @@ class ChangeBridge(Operation):
 
 
 @dataclass(frozen=True)
+class ChangeDefaultPvid(Operation):
+    """The kernel moves what is in the old one along, and from 0 every port (__br_vlan_set_default_pvid() in
+    net/bridge/br_vlan.c): ``kept`` are the VLANs of the bridge itself and of ports that were set, and stay."""
+
+    name: str
+    new: int
+    old: int
+    kept: tuple[tuple[str, PortVlans], ...]
+
+    def what(self) -> str:
+        return f"change bridge {self.name}: vlan_default_pvid {self.old} to {self.new}"
+
+    def do(self, host: Host) -> None:
+        self._change(host, self.new)
+
+    def undo(self, host: Host) -> None:
+        self._change(host, self.old)
+
+    def _change(self, host: Host, pvid: int) -> None:
+        namespace = host.namespace(self.place)
+        namespace.change_bridge(self.name, {"vlan_default_pvid": pvid})
+        for name, vlans in self.kept:
+            if name == self.name:
+                namespace.set_bridge_vlans(name, vlans)
+            else:
+                namespace.set_link(name, vlans=vlans)
+
+
+@dataclass(frozen=True)
 class SetBridgeVlans(Operation):
     """VLANs that the host takes part in by a bridge's own interface."""
 

@@ -28,6 +28,17 @@ INTERFACES = ("eth1", "eth2")
 Seen = tuple[list[tuple[Attachment, Optional[End]]], Wiring]
 
 
+VLANS: list[dict[str, Any]] = [
+    {},
+    {"vlan": 5},
+    {"vlan": 6},
+    {"vlan_mode": "trunk"},
+    {"trunks": "5-7"},
+    {"vlan": 5, "vlan_mode": "native-untagged", "trunks": [6]},
+    {"vlan": 5, "vlan_mode": "native-tagged"},
+]
+
+
 def target(place: str) -> dict[str, str]:
     return {"netns": place} if place.startswith("/") else {"container": place}
 
@@ -70,7 +81,7 @@ def options(draw: st.DrawFn, number: int, place: str, interface: str) -> dict[st
         "routes": maybe(st.lists(st.sampled_from(routes), unique_by=str, max_size=3)),
         "mac": maybe(st.just(f"02:00:00:00:01:{number:02x}")),
         "mtu": maybe(st.sampled_from([1500, 1400, 9000, 1000])),
-        "vlan": maybe(st.sampled_from([5, 6])) if bridge.startswith("ovs") else None,
+        **(draw(st.sampled_from(VLANS)) if bridge != "br0" else {}),
     }
 
 
@@ -103,6 +114,7 @@ class Scene:
         for name, mac in (("docker0", "02:42:00:00:00:01"), ("br0", "02:00:00:00:0b:00"), ("br1", None)):
             ns.new_link(name, "bridge", mac, alias="" if name == "docker0" else MARK)
             ns.set(name, up=True)
+        ns.change_bridge("br1", {"vlan_filtering": 1})
         for name, datapath in (("ovs0", "system"), ("ovs1", "netdev")):
             ns.new_link(name, "tun" if datapath == "netdev" else "openvswitch", "0a:00:00:00:00:0a")
             ns.new_link(f"ovs-{datapath}", "tun" if datapath == "netdev" else "openvswitch")
@@ -157,7 +169,7 @@ def drift(draw: st.DrawFn, scene: Scene, link: SimLink) -> None:
     assert inner is not None and inner.namespace is not None
     ns, host = inner.namespace, scene.kernel.host
     kinds = ["down", "outer down", "mac", "mtu", "outer mtu", "master", "rename", "outer rename", "address", "no address", "route", "own route"]
-    kind = draw(st.sampled_from([*kinds, "no route", "no mark", "tag", "no port", "delete", "checksum", "no ipv6"]))
+    kind = draw(st.sampled_from([*kinds, "no route", "no mark", "tag", "no port", "vlans", "delete", "checksum", "no ipv6"]))
     if kind == "down":
         ns.set(inner.name, up=False)
     elif kind == "outer down":
@@ -201,6 +213,9 @@ def drift(draw: st.DrawFn, scene: Scene, link: SimLink) -> None:
     elif kind == "tag" and outer.name in scene.host.ovs_ports:
         port = scene.host.ovs_ports[outer.name]
         scene.host.ovs_ports[outer.name] = OvsPort(port.name, port.bridge, draw(st.sampled_from([None, 8])), draw(st.sampled_from([(), (3, 4)])), None, ())
+    elif kind == "vlans" and outer.master is not None and outer.master.name == "br1":
+        host.delete_vlans(outer.name, draw(st.sampled_from([{}, {5: ()}])))
+        host.add_vlans(outer.name, {draw(st.sampled_from([1, 5])): (draw(st.booleans()), draw(st.booleans()))})
     elif kind == "no port":
         scene.host.ovs_ports.pop(outer.name, None)
     elif kind == "delete":
@@ -239,6 +254,7 @@ def scenes(draw: st.DrawFn) -> Scene:
         if restarted:
             scene.host.stop(restarted, lives_on=draw(st.booleans()))
             scene.start(restarted)
+    kernel.host.change_bridge("br1", {"vlan_default_pvid": draw(st.sampled_from([1, 1, 0, 5]))})
     if draw(st.booleans()):
         kernel.host.set("br0", mtu=draw(st.sampled_from([1400, 9000, 1000])))
     return scene

@@ -13,6 +13,7 @@ from unittest import mock
 from ansible_collections.pipefitter.container_network.plugins.module_utils.errors import PipefitterError
 from ansible_collections.pipefitter.container_network.plugins.module_utils.host.rtnetlink import KernelError
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model import names
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.bridge_vlans import PortVlans, VlanRange, merged
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.firewall import AcceptedBridge, Firewall
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.host import HOST, MARK, Link
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.icc_rules import IccRules
@@ -198,7 +199,7 @@ class SimulatedHost:
 
 def _link_picture(link: SimLink) -> dict[str, object]:
     # The MAC of a host's end is a random one, and that of a bridge one of its ports' unless somebody set it.
-    random = link.alias.startswith(MARK + " ") or (link.kind == "bridge" and not link.mac_is_set)
+    random = link.alias.startswith(MARK + " ") or link.name.startswith("pf") or (link.kind == "bridge" and not link.mac_is_set)
     return {
         "kind": link.kind,
         "mac": mock.ANY if random else link.mac,
@@ -211,9 +212,14 @@ def _link_picture(link: SimLink) -> dict[str, object]:
         "sysctls": dict(link.sysctls),
         "tx_checksum": link.tx_checksum,
         "isolated": link.isolated,
+        "vlans": dict(link.vlans),
         "proxies": set(link.proxies),
         "alternative_names": set(link.alternative_names),
     }
+
+
+def _vlans(link: SimLink) -> PortVlans:
+    return merged(VlanRange(vlan, vlan, pvid, untagged) for vlan, (pvid, untagged) in link.vlans.items())
 
 
 class SimulatedNetlink:
@@ -247,6 +253,11 @@ class SimulatedNetlink:
             isolated=link.isolated,
         )
 
+    def with_vlans(self, links: Mapping[str, Link], always: bool = False) -> dict[str, Link]:
+        if not self._ns.kernel.vlan_filtering or not (always or any(link.bridge.get("vlan_filtering") for link in links.values())):
+            return dict(links)
+        return {name: replace(link, vlans=_vlans(self._ns.links[name])) for name, link in links.items()}
+
     def addresses(self, links: Iterable[Link], leased: bool = False) -> dict[str, tuple[str, ...]]:
         return {link.name: tuple(self._ns.links[link.name].addresses) for link in links}
 
@@ -272,6 +283,12 @@ class SimulatedNetlink:
         except KernelError:
             self.delete_link(birth_name)
             raise
+
+    def set_bridge_vlans(self, name: str, vlans: PortVlans) -> None:
+        wanted = {vlan: (entry.pvid, entry.untagged) for entry in vlans for vlan in range(entry.first, entry.last + 1)}
+        if wanted:
+            self._ns.add_vlans(name, wanted)
+        self._ns.delete_vlans(name, wanted)
 
     def change_bridge(self, name: str, attributes: Mapping[str, int]) -> None:
         self._ns.change_bridge(name, dict(attributes))
@@ -301,15 +318,19 @@ class SimulatedNetlink:
         master: str | None = None,
         alias: str | None = None,
         isolated: bool | None = None,
+        vlans: PortVlans | None = None,
     ) -> None:
-        if master and isolated:
+        joins_down = bool(master) and (bool(isolated) or vlans is not None)
+        if joins_down:
             self._ns.set(name, up=False)
             self._ns.set(name, master=master)
         if isolated is not None:
             self._ns.isolate(name, isolated)
+        if vlans is not None:
+            self.set_bridge_vlans(name, vlans)
         if mtu is not None and self._ns.find(f"change {name}", name).mtu == mtu:
             self._ns.set(name, mtu=mtu + 1 if mtu < 65535 else mtu - 1)
-        self._ns.set(name, up, mtu, mac, None if isolated else master, alias)
+        self._ns.set(name, up, mtu, mac, None if joins_down else master, alias)
 
     def neighbours(self) -> frozenset[tuple[str, str, str]]:
         return frozenset((link.name, *entry) for link in self._ns.links.values() for entry in link.neighbours.items())

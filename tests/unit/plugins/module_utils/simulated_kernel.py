@@ -23,7 +23,7 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.model
 KERNEL = 2  # RTPROT_KERNEL
 NO_MAC = "00:00:00:00:00:00"
 
-BRIDGE_DEFAULTS = {"stp": 0, "forward_delay": 1500, "ageing_time": 30000, "multicast_snooping": 1, "vlan_filtering": 0}
+BRIDGE_DEFAULTS = {"stp": 0, "forward_delay": 1500, "ageing_time": 30000, "multicast_snooping": 1, "vlan_filtering": 0, "vlan_default_pvid": 1}
 BRIDGE_MTU = 1500
 LEAST_FORWARD_DELAY, MOST_FORWARD_DELAY = 200, 3000
 
@@ -69,6 +69,7 @@ class SimLink:
     sysctls: dict[str, str] = field(default_factory=dict)
     tx_checksum: bool = True
     isolated: bool = False
+    vlans: dict[int, tuple[bool, bool]] = field(default_factory=dict)  # pvid, untagged
     proxies: set[str] = field(default_factory=set)
     neighbours: dict[str, str] = field(default_factory=dict)
 
@@ -142,7 +143,8 @@ class SimNamespace:
         if kind == "bridge":
             link.bridge = dict(BRIDGE_DEFAULTS)
             if not self.kernel.vlan_filtering:
-                del link.bridge["vlan_filtering"]
+                del link.bridge["vlan_filtering"], link.bridge["vlan_default_pvid"]
+            link.vlans = self._default_vlans(link)
         link.sysctls = dict(self.defaults)
         self.links[name] = link
         return link
@@ -161,6 +163,7 @@ class SimNamespace:
             for port in [port for port in here.links.values() if port.master is one]:
                 port.master = None
                 port.isolated = False
+                port.vlans = {}
             if here.links.get(one.name) is one:
                 del here.links[one.name]
             one.namespace = None
@@ -185,6 +188,8 @@ class SimNamespace:
         """br_changelink(): the forward delay is set before STP is switched, whatever order was asked for."""
         self.kernel.request()
         settings = self.find(f"change bridge {name}", name).bridge
+        if "vlan_default_pvid" in settings:
+            self._change_default_pvid(self.links[name], attributes.get("vlan_default_pvid", settings["vlan_default_pvid"]))
         delay = attributes.get("forward_delay")
         if delay is not None:
             if settings["stp"] and not LEAST_FORWARD_DELAY <= delay <= MOST_FORWARD_DELAY:
@@ -230,6 +235,40 @@ class SimNamespace:
             raise KernelError(f"isolate {name}", errno.EOPNOTSUPP, "")
         link.isolated = isolated
 
+    @staticmethod
+    def _default_vlans(bridge: SimLink) -> dict[int, tuple[bool, bool]]:
+        pvid = bridge.bridge.get("vlan_default_pvid", 0)
+        return {pvid: (True, True)} if pvid else {}
+
+    def _change_default_pvid(self, bridge: SimLink, pvid: int) -> None:
+        """__br_vlan_set_default_pvid(): what has the old one moves along, and from 0 everything."""
+        old = bridge.bridge["vlan_default_pvid"]
+        for link in [bridge, *(port for port in self.links.values() if port.master is bridge)]:
+            if pvid != old and (not old or link.vlans.get(old) == (True, True)) and (not pvid or pvid not in link.vlans):
+                link.vlans.pop(old, None)
+                if pvid:
+                    self._add_vlan(link, pvid, (True, True))
+
+    @staticmethod
+    def _add_vlan(link: SimLink, vlan: int, flags: tuple[bool, bool]) -> None:
+        if flags[0]:
+            link.vlans = {other: (False, untagged) for other, (_pvid, untagged) in link.vlans.items()}
+        link.vlans[vlan] = flags
+
+    def add_vlans(self, name: str, vlans: dict[int, tuple[bool, bool]]) -> None:
+        """br_vlan_info() for RTM_SETLINK: only a bridge and its ports have VLANs."""
+        self.kernel.request()
+        link = self.find(f"set VLANs of {name}", name)
+        if not self.kernel.vlan_filtering or (link.kind != "bridge" and (link.master is None or link.master.kind != "bridge")):
+            raise KernelError(f"set VLANs of {name}", errno.EOPNOTSUPP, "")
+        for vlan, flags in vlans.items():
+            self._add_vlan(link, vlan, flags)
+
+    def delete_vlans(self, name: str, kept: dict[int, tuple[bool, bool]]) -> None:
+        self.kernel.request()
+        link = self.find(f"delete VLANs of {name}", name)
+        link.vlans = {vlan: flags for vlan, flags in link.vlans.items() if vlan in kept}
+
     def _set_mtu(self, link: SimLink, mtu: int) -> None:
         if not 68 <= mtu <= 65535:
             raise KernelError(f"change {link.name}", errno.EINVAL, "mtu out of range")
@@ -248,6 +287,7 @@ class SimNamespace:
                 raise KernelError(f"change {link.name}", errno.EBUSY, "Device is already a port of Open vSwitch")
         if master is not former:
             link.isolated = False
+            link.vlans = self._default_vlans(master) if master is not None else {}
         link.master = master
         for bridge in (former, master):
             if bridge is not None:

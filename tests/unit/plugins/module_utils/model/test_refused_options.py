@@ -10,6 +10,7 @@ import pytest
 from ansible_collections.pipefitter.container_network.plugins.module_utils.errors import InvalidOption
 from ansible_collections.pipefitter.container_network.plugins.module_utils.kinds import attachment as kind
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model import attachment, bridge
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.vlans import Vlans
 
 ONE = {"container": "web1", "bridge": "br0"}
 
@@ -262,7 +263,7 @@ def test_limits_belong_to_what_is_allowed():
     for mtu in (68, 65535):
         assert bridge.parse({"name": "br0", "mtu": mtu}).mtu == mtu
     for vlan in (1, 4094):
-        assert attachment.parse({**ONE, "vlan": vlan}).vlan == vlan
+        assert attachment.parse({**ONE, "vlan": vlan}).vlans == Vlans("access", vlan)
     assert bridge.parse({"name": "br0", "mtu": 1280, "addresses": ["fd00::1/64"]}).mtu == 1280
     assert bridge.parse({"name": "br0", "forward_delay": 0, "stp": False}).forward_delay == 0
     assert bridge.parse({"name": "br0", "forward_delay": 2, "stp": True}).forward_delay == 200

@@ -14,6 +14,7 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.model
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.attachment import ANY_BRIDGE, Attachment
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.host import MARK
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.route import DEFAULT
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.vlans import Vlans
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan.attachment_state import describe, predict, unsettled
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan.wiring import EXTERNAL_ID
 from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.attachment_scenes import BRIDGES, Scene, scenes, wanted
@@ -27,6 +28,16 @@ from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_
 from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.simulated_kernel import SimKernel
 from hypothesis import given
 from hypothesis import strategies as st
+
+# By VLAN whether it is the PVID, and whether it leaves untagged; of VLANs below 10.
+_KERNEL_VLANS = {
+    Vlans("access", 5): {5: (True, True)},
+    Vlans("access", 6): {6: (True, True)},
+    Vlans("trunk"): dict.fromkeys(range(1, 10), (False, False)),
+    Vlans("trunk", None, (5, 6, 7)): dict.fromkeys((5, 6, 7), (False, False)),
+    Vlans("native-untagged", 5, (6,)): {5: (True, True), 6: (False, False)},
+    Vlans("native-tagged", 5): {**dict.fromkeys(range(1, 10), (False, False)), 5: (True, False)},
+}
 
 
 def made(scene: Scene, wants: Sequence[Attachment], purge: str | None = None) -> Errand:
@@ -76,10 +87,13 @@ def test_what_was_asked_for_is_there(scene, wants):
         assert link.up and outer.up and outer.alias.startswith(f"{MARK} {want.interface} {want.target.kind} ")
         if want.bridge.startswith("ovs"):
             port = scene.host.ovs_ports[outer.name]
-            assert (port.bridge, port.tag, outer.master) == (want.bridge, want.vlan, None)
+            assert (port.bridge, port.vlans, outer.master) == (want.bridge, want.vlans or Vlans("trunk"), None)
             assert link.tx_checksum is False or want.bridge != "ovs1"
         else:
             assert outer.master.name == want.bridge and outer.name not in scene.host.ovs_ports
+            shown = {vlan: flags for vlan, flags in outer.vlans.items() if vlan < 10}
+            default = outer.master.bridge["vlan_default_pvid"]
+            assert shown == (_KERNEL_VLANS[want.vlans] if want.vlans else {default: (True, True)} if default else {})
         if want.addresses is not None:
             assert {a for a in link.addresses if not a.startswith("fe80")} == {a for a in want.addresses if not a.startswith("fe80")}
         assert link.mtu == outer.mtu == (want.mtu or link.mtu) and (want.mac or link.mac) == link.mac
@@ -206,6 +220,9 @@ def test_absent_that_was_killed_is_made_good_by_the_next(scene, wants, patience)
 
 @given(scenes(), wanted(6), st.integers(0, 20))
 def test_absent_that_fails_brings_the_attachments_back(scene, wants, place):
+    for ns in scene.host.places.values():
+        for link in ns.links.values():
+            link.sysctls["ipv4/promote_secondaries"] = ns.defaults["ipv4/promote_secondaries"]  # what a correction switched on is not looked at
     assert takes_back(removed(scene, wants), place) == []
 
 

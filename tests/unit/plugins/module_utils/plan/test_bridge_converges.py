@@ -49,6 +49,16 @@ ROUTES = [
     Route("10.202.0.0/16", "192.0.2.99", NAME, 0, 4),
     Route("fd00:200::/48", "fd00:5::fe", NAME, 1024, 4),
 ]
+DEFAULT_VLANS = [{}, *({pvid: (True, True)} for pvid in (1, 7))]
+PORT_VLANS = [
+    {"port": "nic1", "tag": 7},
+    {"port": "nic1", "mode": "trunk", "trunks": "1,7-9"},
+    {"port": "nic2", "mode": "trunk"},
+    {"port": "tap0", "mode": "native-untagged", "tag": 1, "trunks": [7]},
+    {"port": "tap0", "mode": "native-tagged", "tag": 8},
+    {"port": NAME, "tag": 7},
+    {"port": NAME, "mode": "trunk", "trunks": [1]},
+]
 OWN_SYSCTLS = ("net/ipv4/conf/br0/forwarding", "net/ipv6/conf/br0/forwarding", "net/ipv6/conf/br0/disable_ipv6")
 
 booleans = st.booleans()
@@ -70,6 +80,8 @@ def wanted(draw: st.DrawFn) -> bridge.Bridge:
         "ageing_time": maybe(st.sampled_from([0, 300, 12.34])),
         "multicast_snooping": maybe(booleans),
         "vlan_filtering": maybe(booleans),
+        "vlan_default_pvid": maybe(st.sampled_from([0, 1, 7])),
+        "port_vlans": maybe(st.lists(st.sampled_from(PORT_VLANS), unique_by=lambda entry: entry["port"], max_size=3)),
         "members": maybe(st.lists(st.sampled_from(["nic1", "nic2", "tap0"]), unique=True)),
         "ip_forward": maybe(booleans),
         "masquerade": maybe(booleans),
@@ -137,6 +149,8 @@ def _bridge(draw: st.DrawFn, ns: SimNamespace, alias: str) -> None:
             ns.new_veth("ours1", "eth1", SimNamespace(ns.kernel, "elsewhere"), 1450)
             ns.set("ours1", alias=f"{MARK} eth1 netns /run/netns/elsewhere", up=True)
         ns.set(port, master=NAME)
+    if ns.kernel.vlan_filtering:
+        _vlans(draw, ns)
     if draw(st.sampled_from([True, True, False])):
         ns.set(NAME, up=True)
     for address in draw(some_addresses):
@@ -146,6 +160,15 @@ def _bridge(draw: st.DrawFn, ns: SimNamespace, alias: str) -> None:
     for route in ROUTES:
         if link.up and draw(booleans) and (route.gateway is None or ns.reaches(route.gateway, link)):
             ns.set_route(route)
+
+
+def _vlans(draw: st.DrawFn, ns: SimNamespace) -> None:
+    ns.change_bridge(NAME, {"vlan_filtering": draw(st.sampled_from([0, 1, 1])), "vlan_default_pvid": draw(st.sampled_from([1, 1, 0, 7]))})
+    for link in [ns.links[NAME], *(port for port in ns.links.values() if port.master is ns.links[NAME])]:
+        for vlan in draw(st.sets(st.sampled_from([1, 7, 8]))):
+            ns.add_vlans(link.name, {vlan: (draw(booleans), draw(booleans))})
+        if draw(st.sampled_from([False, False, True])):
+            ns.delete_vlans(link.name, draw(st.sampled_from([{}, {7: ()}])))
 
 
 def observe(host: SimulatedHost, want: bridge.Bridge) -> plan.BridgeHave:
@@ -169,10 +192,15 @@ def of_others(host: SimulatedHost, want: bridge.Bridge | None) -> Any:
     members = want.members or () if want else ()
     here["routes"] = {route for route in here["routes"] if route.link not in (NAME, *members)}
     for name in members:
-        here["links"][name].update(master=None, up=None)
+        here["links"][name].update(master=None, up=None, vlans=None)
+    for name in dict(want.port_vlans or ()) if want else ():
+        here["links"].get(name, {}).update(vlans=None)
+    for link in here["links"].values():
+        if want and want.vlan_default_pvid is not None and link["vlans"] in DEFAULT_VLANS:
+            link["vlans"] = None
     for link in here["links"].values():
         if want is None and link["master"] == NAME:
-            link["master"] = ""
+            link.update(master="", vlans={})
         del link["sysctls"]  # the host's switch reaches all: tested by itself
     for name in ("sysctls", "defaults"):
         del here[name]

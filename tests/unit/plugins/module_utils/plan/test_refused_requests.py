@@ -153,9 +153,24 @@ def test_a_purge_of_a_bridge_that_is_not_there(scene):
             scene.present(wants, "br7")()
 
 
-def test_a_vlan_on_a_linux_bridge(scene):
-    said = refusal(scene, {"container": "web2", "vlan": 7})
-    assert said == "vlan: 7 was asked for on br0, which is a Linux bridge; a VLAN tag needs an Open vSwitch bridge"
+def test_vlans_that_a_linux_bridge_can_not_carry(scene):
+    advice = "that does not filter VLANs; set vlan_filtering on it (container_bridge), or use an Open vSwitch bridge"
+    for options, asked in (({"vlan": 7}, "vlan: 7"), ({"trunks": "7,8"}, "vlan_mode: trunk")):
+        assert refusal(scene, {"container": "web2", **options}) == f"{asked} was asked for on br0, a Linux bridge {advice}"
+    said = refusal(scene, {"container": "web2", "bridge": "br1", "vlan_mode": "dot1q-tunnel", "vlan": 7})
+    assert said == "vlan: 7 was asked for on br1, a Linux bridge: mode dot1q-tunnel is one of Open vSwitch; use such a bridge, or give another mode"
+    said = refusal(scene, {"container": "web2", "bridge": "br1", "trunks": [0, 7]})
+    assert said.endswith("0 is no VLAN of a Linux bridge; for frames without a tag, give mode native-untagged and their VLAN as tag")
+
+
+def test_vlans_where_the_kernel_has_no_filtering():
+    scene = Scene(SimKernel(vlan_filtering=False))
+    with pytest.raises(MissingFeature) as raised:
+        attach(scene, {"container": "web2", "vlan": 7})
+    assert str(raised.value) == (
+        "vlan: 7 was asked for on br0, a Linux bridge, and this kernel has no bridge VLAN filtering (CONFIG_BRIDGE_VLAN_FILTERING); "
+        "use an Open vSwitch bridge, or a kernel that has it"
+    )
 
 
 def test_an_interface_of_dockers(scene):

@@ -1,0 +1,252 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""VLANs of Linux bridges, against a kernel that has them."""
+
+from __future__ import annotations
+
+import pytest
+from lab_hosts import ModuleFailed
+from other_kernel import OtherKernel
+from test_container_bridge import bridge_thoroughly
+from wiring import attach, attach_thoroughly, everything, link, make_namespaces, ping, refused
+
+NAMES = ("web1", "web2", "db1", "db2")
+TRUNK = {"port": "up0", "mode": "trunk", "trunks": "100,200-210"}
+
+
+@pytest.fixture(scope="module", name="kernel")
+def fixture_kernel(python_path, tmp_path_factory):
+    kernel = OtherKernel(python_path, tmp_path_factory.mktemp("kernel"))
+    yield kernel
+    kernel.stop()
+
+
+@pytest.fixture(name="host")
+def fixture_host(kernel):
+    yield kernel
+    kernel.run("sh", "-c", "ip -all netns delete; for one in $(ls /sys/class/net); do ip link delete $one 2>/dev/null; done; ls /sys/class/net")
+
+
+def shown(host, port):
+    """Return a port's VLANs as iproute2 shows them: ``100 PVID Egress Untagged``."""
+    entries = next((entry["vlans"] for entry in host.ip_bridge("-compressvlans", "vlan", "show", "dev", port)), [])
+    return [" ".join([f"{entry['vlan']}{'-' + str(entry['vlanEnd']) if 'vlanEnd' in entry else ''}", *entry.get("flags", [])]) for entry in entries]
+
+
+def access(vlan):
+    return [f"{vlan} PVID Egress Untagged"]
+
+
+def containers(host, *vlans, bridge="br0", **options):
+    make_namespaces(host, *NAMES[: len(vlans)])
+    entries = [{"netns": name, "addresses": [f"192.168.5.{number}/24", f"fd00:5::{number}/64"], **vlan} for number, (name, vlan) in enumerate(zip(NAMES, vlans), 1)]
+    return {"bridge": bridge, "attachments": entries, **options}
+
+
+def reached(host, source, count=4):
+    """Return the numbers of the containers that answer; each is in the same subnet."""
+    return {number for number in range(1, count + 1) if NAMES[number - 1] != source and ping(host, source, f"192.168.5.{number}")}
+
+
+def outer(done, place=0):
+    return done["attachments"][place]["host_interface"]
+
+
+def test_four_containers_in_two_vlans_of_one_bridge(host):
+    bridge_thoroughly(host, vlan_filtering=True)
+    done = attach_thoroughly(host, **containers(host, {"vlan": 100}, {"vlan": 200}, {"vlan": 100}, {"vlan": 200}))
+
+    assert [shown(host, outer(done, place)) for place in range(4)] == [access(100), access(200)] * 2
+    assert [entry["vlan"] for entry in done["attachments"]] == [100, 200, 100, 200]
+    assert [reached(host, name) for name in NAMES] == [{3}, {4}, {1}, {2}]
+    assert ping(host, "web1", "fd00:5::3") and not ping(host, "web1", "fd00:5::2")
+
+
+def test_another_vlan_comes_in_place(host):
+    host.module("container_bridge", name="br0", vlan_filtering=True)
+    wanted = containers(host, {"vlan": 100}, {"vlan": 200})
+    done = attach(host, **wanted)
+    index = link(host, outer(done))["ifindex"]
+    assert reached(host, "web1", 2) == set()
+    wanted["attachments"][0]["vlan"] = 200
+
+    changed = attach_thoroughly(host, **wanted)
+    assert changed["operations"] == [f"set {outer(done)} VLANs 200 untagged (PVID)", "announce 192.168.5.1, fd00:5::1 from eth1 in /run/netns/web1"]
+    assert (link(host, outer(done))["ifindex"], shown(host, outer(done))) == (index, access(200))
+    assert reached(host, "web1", 2) == {2}
+
+    # What somebody changed by hand, and VLANs that are no longer asked for.
+    host.run("bridge", "vlan", "add", "vid", "300", "dev", outer(done))
+    attach_thoroughly(host, **wanted)
+    assert shown(host, outer(done)) == access(200)
+    del wanted["attachments"][0]["vlan"]
+    attach_thoroughly(host, **wanted)
+    assert shown(host, outer(done)) == access(1)
+
+
+@pytest.mark.parametrize(
+    ("options", "kept"),
+    [
+        ({"vlan_mode": "trunk"}, ["1-4094"]),
+        ({"trunks": [100, "200-202"]}, ["100", "200-202"]),
+        ({"vlan": 100, "vlan_mode": "native-untagged", "trunks": "200"}, [*access(100), "200"]),
+        ({"vlan": 100, "vlan_mode": "native-tagged", "trunks": "200"}, ["100 PVID", "200"]),
+        ({"vlan": 1}, access(1)),
+        ({"vlan": 4094}, access(4094)),
+    ],
+)
+def test_every_mode_in_place_and_back(host, options, kept):
+    host.module("container_bridge", name="br0", vlan_filtering=True)
+    make_namespaces(host, "web1")
+    done = attach_thoroughly(host, bridge="br0", netns="web1", **options)
+    assert shown(host, outer(done)) == kept
+    # As it is shown it can be given back.
+    told = {name: done["attachments"][0][name] for name in ("vlan", "vlan_mode", "trunks") if name in done["attachments"][0]}
+    assert attach(host, bridge="br0", netns="web1", **told)["operations"] == []
+    attach_thoroughly(host, bridge="br0", netns="web1", vlan=7)
+    attach_thoroughly(host, bridge="br0", netns="web1", **options)
+    assert shown(host, outer(done)) == kept
+    attach_thoroughly(host, bridge="br0", netns="web1")
+    assert shown(host, outer(done)) == access(1)
+
+
+def test_a_trunk_carries_tags_and_no_other_vlan(host):
+    """Two bridges joined by a veth that is a trunk of both: what is on the wire has its tag, and VLAN 300 does not pass."""
+    make_namespaces(host, *NAMES)
+    host.run("sh", "-c", "ip link add up0 type veth peer name up1")
+    for name, uplink in (("br0", "up0"), ("br1", "up1")):
+        bridge_thoroughly(host, name, vlan_filtering=True, members=[uplink], port_vlans=[{**TRUNK, "port": uplink}])
+    for number, (name, bridge, vlan) in enumerate([("web1", "br0", 100), ("web2", "br0", 300), ("db1", "br1", 100), ("db2", "br1", 300)], 1):
+        attach(host, bridge=bridge, netns=name, addresses=[f"192.168.5.{number}/24"], vlan=vlan)
+    assert shown(host, "up0") == ["100", "200-210"]
+
+    host.run("sh", "-c", "timeout 20 tcpdump -n -e -i up1 -w /run/seen 2>/dev/null & sleep 1")
+    assert reached(host, "web1") == {3} and reached(host, "web2") == set()
+    frames = host.run("sh", "-c", "sleep 1; kill $(pidof tcpdump); sleep 1; tcpdump -n -e -r /run/seen 2>/dev/null").stdout.splitlines()
+    carried = [line for line in frames if "192.168.5." in line]
+    assert carried and all("vlan 100" in line for line in carried), carried
+
+
+def test_a_container_with_vlan_interfaces_of_its_own(host):
+    host.module("container_bridge", name="br0", vlan_filtering=True)
+    attach(host, **containers(host, {"vlan_mode": "native-untagged", "vlan": 200, "trunks": "100"}, {"vlan": 200}, {"vlan": 100}))
+    host.run("sh", "-c", "ip -n web1 link add link eth1 name eth1.100 up type vlan id 100 && ip -n web1 addr add 192.168.6.1/24 dev eth1.100")
+    host.run("ip", "-n", "db1", "addr", "add", "192.168.6.3/24", "dev", "eth1")
+    assert ping(host, "web1", "192.168.6.3") and reached(host, "web1", 3) == {2}
+
+
+def test_the_host_is_in_the_vlan_of_the_bridge_itself(host):
+    bridge_thoroughly(host, vlan_filtering=True, addresses=["192.168.5.9/24"], port_vlans=[{"port": "br0", "tag": 100}])
+    assert shown(host, "br0") == access(100)
+    attach(host, **containers(host, {"vlan": 100}, {"vlan": 200}, {}))
+    assert [ping(host, name, "192.168.5.9") for name in NAMES[:3]] == [True, False, False]
+    done = bridge_thoroughly(host, port_vlans=[{"port": "br0", "tag": 200}])
+    assert done["operations"] == ["set bridge br0 itself VLANs 200 untagged (PVID)"]
+    assert [ping(host, name, "192.168.5.9") for name in NAMES[:3]] == [False, True, False]
+
+
+def test_filtering_comes_last_and_the_default_moves_nobody_who_was_put_somewhere(host):
+    host.run("sh", "-c", "for one in 0 1; do ip link add up$one up type veth peer name far$one; done")
+    bridge_thoroughly(host, members=["up0"])
+    done = bridge_thoroughly(host, members=["up0", "up1"], vlan_filtering=True, port_vlans=[TRUNK, {"port": "up1", "tag": 7}])
+    assert done["operations"][-1] == "change bridge br0: vlan_filtering 0 to 1"
+    assert done["bridge"]["port_vlans"] == [{**TRUNK, "port": "up0"}, {"port": "up1", "mode": "access", "tag": 7}]
+    make_namespaces(host, "web1", "web2")
+    first = attach(host, bridge="br0", attachments=[{"netns": "web1"}, {"netns": "web2", "vlan": 5}])
+
+    for pvid in (0, 5, 7, 1):
+        done = bridge_thoroughly(host, vlan_default_pvid=pvid)
+        assert done["bridge"]["vlan_default_pvid"] == pvid
+        default = access(pvid) if pvid else []
+        kept = {"br0": default, outer(first): default, outer(first, 1): access(5), "up0": ["100", "200-210"], "up1": access(7)}
+        assert {port: shown(host, port) for port in kept} == kept
+
+
+def test_a_failing_run_takes_vlans_back(host):
+    host.run("sh", "-c", "ip link add up0 up type veth peer name far0")
+    host.module("container_bridge", name="br0", members=["up0"], vlan_filtering=True, port_vlans=[{"port": "up0", "tag": 7}])
+    wanted = containers(host, {"vlan": 100}, {})
+    attach(host, **wanted)
+    before = everything(host)
+    other = {"vlan_default_pvid": 9, "port_vlans": [TRUNK, {"port": "br0", "tag": 5}], "addresses": ["192.168.9.1/24"]}
+    planned = len(host.module("container_bridge", name="br0", check_mode=True, **other)["operations"])
+    assert planned > 3
+    for number in range(planned):
+        with pytest.raises(ModuleFailed):
+            host.module("container_bridge", name="br0", fail_after=number, **other)
+        assert everything(host)["vlans"] == before["vlans"], number
+    wanted["attachments"][0]["vlan"] = 200
+    wanted["attachments"][1]["trunks"] = "7"
+    for number in range(1, 4):
+        with pytest.raises(ModuleFailed):
+            attach(host, fail_after=number, **wanted)
+        assert everything(host)["vlans"] == before["vlans"], number
+    with pytest.raises(ModuleFailed):
+        host.module("container_bridge", name="br0", state="absent", fail_after=1)
+    with pytest.raises(ModuleFailed):
+        host.module("veth_attach", attachments=[{"netns": "web1"}, {"netns": "web2"}], state="absent", fail_after=2)
+    again = host.module("veth_attach", bridge="br0", attachments=containers_again(wanted))
+    assert not [line for line in again["operations"] if "VLANs" in line], again["operations"]
+
+
+def containers_again(wanted):
+    """Return the attachments as they were before the failing changes."""
+    (one, two) = ({**entry} for entry in wanted["attachments"])
+    one["vlan"] = 100
+    del two["trunks"]
+    return [one, two]
+
+
+def test_an_attachment_moves_between_bridges_with_its_vlan(host):
+    host.module("container_bridge", name="br0", vlan_filtering=True)
+    host.module("container_bridge", name="br1", vlan_filtering=True)
+    host.module("container_bridge", name="br2")
+    wanted = containers(host, {"vlan": 100})
+    attach(host, **wanted)
+    for bridge, vlan, kept in (("br1", {"vlan": 100}, access(100)), ("br2", {}, []), ("br0", {}, access(1)), ("br1", {"vlan": 5}, access(5))):
+        entry = {name: value for name, value in wanted["attachments"][0].items() if name != "vlan"}
+        done = attach_thoroughly(host, bridge=bridge, attachments=[{**entry, **vlan}])
+        assert shown(host, outer(done)) == kept or bridge == "br2"
+        assert "UP" in link(host, outer(done))["flags"]
+
+
+def test_refusals(host):
+    host.module("container_bridge", name="br0")
+    host.run("sh", "-c", "ip link add up0 up type veth peer name far0")
+    make_namespaces(host, "web1")
+    said = refused(host, bridge="br0", netns="web1", vlan=100)
+    assert said == (
+        "vlan: 100 was asked for on br0, a Linux bridge that does not filter VLANs; set vlan_filtering on it (container_bridge), or use an Open vSwitch bridge"
+    )
+    for options, words in (
+        ({"port_vlans": [TRUNK]}, "port_vlans: br0 does not filter VLANs"),
+        ({"port_vlans": [TRUNK], "vlan_filtering": False}, "stands beside vlan_filtering false"),
+        ({"port_vlans": [TRUNK], "vlan_filtering": True}, "port_vlans[0].port: 'up0' is no port of br0; put it into members too"),
+        ({"port_vlans": [{"port": "br0", "tag": 4095}], "vlan_filtering": True}, "port_vlans[0].tag: 4095 is out of range; give 1 to 4094"),
+        ({"port_vlans": [{"port": "br0", "trunks": "0,5"}], "vlan_filtering": True}, "0 is no VLAN of a Linux bridge"),
+        ({"port_vlans": [{"port": "br0"}], "vlan_filtering": True}, "port_vlans[0].mode: None is not given, and neither is tag nor trunks"),
+        ({"port_vlans": [TRUNK, TRUNK], "members": ["up0"], "vlan_filtering": True}, "port_vlans[1].port: 'up0' is in the list twice"),
+        ({"vlan_default_pvid": 4095}, "vlan_default_pvid: 4095 is out of range"),
+    ):
+        assert words in refused(host, "container_bridge", name="br0", **options), options
+    done = attach(host, bridge="br0", netns="web1")
+    said = refused(host, "container_bridge", name="br0", vlan_filtering=True, port_vlans=[{"port": outer(done), "tag": 5}])
+    assert "is an attachment of this collection; give its VLANs to veth_attach" in said
+
+
+def test_what_info_shows_can_be_given_back(host):
+    host.run("sh", "-c", "ip link add up0 up type veth peer name far0")
+    host.module("container_bridge", name="br0", members=["up0"], vlan_filtering=True, vlan_default_pvid=0, port_vlans=[TRUNK, {"port": "br0", "tag": 100}])
+    attach(host, **containers(host, {"vlan": 100}, {"trunks": "200"}, {}))
+    info = host.module("container_network_info")
+    assert info["bridges"][0]["port_vlans"] == [{"port": "br0", "mode": "access", "tag": 100}, TRUNK]
+    told = {entry["netns"].rpartition("/")[2]: (entry.get("vlan"), entry.get("trunks")) for entry in info["attachments"]}
+    assert told == {"web1": (100, None), "web2": (None, "200"), "db1": (None, None)}
+    (bridge,) = info["bridges"]
+    assert host.module("container_bridge", **bridge)["operations"] == []
+    assert host.module("veth_attach", attachments=info["attachments"])["operations"] == []
+    host.module("veth_attach", state="absent", attachments=[{"netns": entry["netns"], "interface": "eth1"} for entry in info["attachments"]])
+    host.module("container_bridge", name="br0", state="absent")
+    host.module("container_bridge", **bridge)
+    host.module("veth_attach", attachments=info["attachments"])
+    assert host.module("container_network_info")["attachments"] == info["attachments"]
