@@ -94,7 +94,7 @@ options:
     description:
       - VLAN, 1 to 4094, of ports that join without VLANs of their own, and of the host itself by the bridge's own interface. With V(0) they
         are in none, and reach nobody. The kernel's own choice for a new bridge is 1.
-      - Ports in the former one go to the new one; those that were given VLANs stay in them.
+      - Ports in the former one go to the new one, whether or not they were put there; those in other VLANs stay.
     type: int
   port_vlans:
     description:

@@ -36,8 +36,8 @@ class OtherKernel(LabHost):
         with (folder / "console").open("wb") as console:
             self._process = subprocess.Popen(
                 [
-                    PROGRAM, "rootfstype=hostfs", "rootflags=/", "ro", "mem=512M", f"uml_dir={folder}", "con=null", f"ssl0=fd:{requests},fd:{answers}",
-                    "quiet", "init=/usr/bin/python3", "--", "-I", str(_INIT), str(folder),
+                    PROGRAM, "rootfstype=hostfs", "rootflags=/", "ro", "mem=512M", f"uml_dir={folder}",
+                    "con=null", "con0=null,fd:2", f"ssl0=fd:{requests},fd:{answers}", "init=/usr/bin/python3", "--", "-I", str(_INIT), str(folder), python_path,
                 ],
                 stdin=subprocess.DEVNULL, stdout=console, stderr=console, pass_fds=(requests, answers),
             )  # fmt: skip
@@ -59,6 +59,9 @@ class OtherKernel(LabHost):
         done = subprocess.CompletedProcess(argv, answer["status"], answer["out"], answer["err"])
         assert not check or done.returncode == 0, f"{argv} in {self.name}: {done.stdout}{done.stderr}"
         return done
+
+    def _module_argv(self, name):
+        return ["module", name]
 
     def ip_bridge(self, *words: str):
         """Return what iproute2's bridge shows, as JSON."""

@@ -22,10 +22,10 @@ show() {
 }
 show host ""
 for name in $(ip netns list | cut -d' ' -f1); do show "$name" "ip netns exec $name"; done
-for pid in $(docker ps -q | xargs -r docker inspect -f '{{.State.Pid}}'); do show "pid $pid" "nsenter -n -t $pid"; done
+[ -S /run/docker.sock ] && for pid in $(docker ps -q | xargs -r docker inspect -f '{{.State.Pid}}'); do show "pid $pid" "nsenter -n -t $pid"; done
 echo "== vlans"; bridge -j -compressvlans vlan show
 echo "== nft"; nft -j -s list ruleset
-echo "== ovs"; [ -S /var/run/openvswitch/db.sock ] || exit 0
+echo "== ovs"; [ -S /run/openvswitch/db.sock ] || exit 0
 ovs-vsctl --format=json --columns=name,ports,external_ids,datapath_type list Bridge
 ovs-vsctl --format=json --columns=name,tag,trunks,vlan_mode,external_ids,interfaces list Port
 """
