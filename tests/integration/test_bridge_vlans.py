@@ -4,12 +4,17 @@
 
 from __future__ import annotations
 
+import importlib
+import pathlib
+
 import pytest
+import yaml
 from lab_hosts import ModuleFailed
 from other_kernel import OtherKernel
 from test_container_bridge import bridge_thoroughly
 from wiring import attach, attach_thoroughly, everything, link, make_namespaces, ping, pings, refused
 
+README = pathlib.Path(__file__).resolve().parents[2] / "README.md"
 NAMES = ("web1", "web2", "db1", "db2")
 TRUNK = {"port": "up0", "mode": "trunk", "trunks": "100,200-210"}
 
@@ -251,3 +256,26 @@ def test_what_info_shows_can_be_given_back(host):
     host.module("container_bridge", **bridge)
     host.module("veth_attach", attachments=info["attachments"])
     assert host.module("container_network_info")["attachments"] == info["attachments"]
+
+
+def test_the_example_with_vlans_runs_and_settles(host):
+    module = importlib.import_module("ansible_collections.pipefitter.container_network.plugins.modules.container_bridge")
+    (options,) = [task["pipefitter.container_network.container_bridge"] for task in yaml.safe_load(module.EXAMPLES) if "vlan" in str(task)]
+    host.run("sh", "-c", "ip link add eth2 type veth peer name far2")
+    bridge_thoroughly(host, **options)
+    assert (shown(host, "eth2"), shown(host, "br3")) == (["100", "200-210"], access(100))
+
+
+def test_the_play_of_the_readme_runs_and_settles(host):
+    section = README.read_text(encoding="utf-8").partition("### VLANs without Open vSwitch")[2].partition("\n### ")[0]
+    lines = [line.removeprefix("    ") for line in section.splitlines() if line.startswith("    ")]
+    (play,) = yaml.safe_load("\n".join(lines))
+    bridge, attachments = play["tasks"]
+    host.run("sh", "-c", "ip link add eth1 type veth peer name far1")
+    make_namespaces(host, "web1", "firewall")
+    bridge_thoroughly(host, **bridge["pipefitter.container_network.container_bridge"])
+    options = attachments["pipefitter.container_network.veth_attach"]
+    for entry in options["attachments"]:
+        entry["netns"] = entry.pop("container")  # no engine runs here
+    done = attach_thoroughly(host, **options)
+    assert [shown(host, port) for port in ("eth1", outer(done), outer(done, 1))] == [["100", "200-210"], access(100), ["1-4094"]]

@@ -54,7 +54,8 @@ def _play(tasks, lab_name, host, folder):
 
 @pytest.mark.parametrize("module", ["veth_attach", "container_bridge", "port_publish", "ovs_vlan_port"])
 def test_examples_run_and_settle(module, hosta, lab_name, tmp_path):
-    tasks = _examples(module)
+    # Bridges with VLANs are for test_bridge_vlans.py: this kernel has none.
+    tasks = [task for task in _examples(module) if not task[f"pipefitter.container_network.{module}"].get("vlan_filtering")]
     if module == "veth_attach":
         make_bridge(hosta, address="192.168.5.1/24")
         make_ovs_bridge(hosta)

@@ -15,14 +15,14 @@ BUSYBOX = "pipefitter/busybox:latest"
 # those that Docker made have no name in /run/netns.
 _DUMP = r"""
 show() {
-    echo "== $1 link"; $2 ip -j -d link show
-    echo "== $1 addr"; $2 ip -j -d addr show
-    echo "== $1 route4"; $2 ip -j -d route show table all
-    echo "== $1 route6"; $2 ip -j -d -6 route show table all
+    echo "== $1 link"; $2 -j -d link show
+    echo "== $1 addr"; $2 -j -d addr show
+    echo "== $1 route4"; $2 -j -d route show table all
+    echo "== $1 route6"; $2 -j -d -6 route show table all
 }
-show host ""
-for name in $(ip netns list | cut -d' ' -f1); do show "$name" "ip netns exec $name"; done
-[ -S /run/docker.sock ] && for pid in $(docker ps -q | xargs -r docker inspect -f '{{.State.Pid}}'); do show "pid $pid" "nsenter -n -t $pid"; done
+show host ip
+for name in $(ip netns list | cut -d' ' -f1); do show "$name" "ip -n $name"; done
+[ -S /run/docker.sock ] && for pid in $(docker ps -q | xargs -r docker inspect -f '{{.State.Pid}}'); do show "pid $pid" "nsenter -n -t $pid ip"; done
 echo "== vlans"; bridge -j -compressvlans vlan show
 echo "== nft"; nft -j -s list ruleset
 echo "== ovs"; [ -S /run/openvswitch/db.sock ] || exit 0
