@@ -14,16 +14,16 @@ from __future__ import annotations
 
 import socket
 from dataclasses import dataclass
-from typing import Any, Iterable, Sequence
+from typing import Any, Iterable, Mapping, Sequence
 
 from ..errors import PipefitterError, Refused
 from ..model.ovs import NO_BRIDGES, VXLAN, OvsBridge, OvsBridgeChange, OvsPort, Tunnel
 from . import ovsdb_bridges as bridge_rows
-from .ovsdb_bridges import pairs, row_ids, values
+from .ovsdb_columns import NOTHING, overtaken, pairs, row_ids, unchanged, values, writing
 from .ovsdb_session import DATABASE, Operation, Row, Session
 
 SOCKET = "/var/run/openvswitch/db.sock"
-_NOTHING: list[Any] = ["set", []]
+_VLANS = ("tag", "trunks", "vlan_mode")
 
 # What ovs-vswitchd reports in an Interface; everything else in the row was
 # configured, and comes back when a removed port is put back.
@@ -80,11 +80,13 @@ class Ovsdb:
         remove: Sequence[OvsPort] = (),
         bridges: OvsBridgeChange = NO_BRIDGES,
         timeout: float | None = None,
+        former: Sequence[OvsPort] = (),
     ) -> None:
         """Add, change and remove ports and bridges in one transaction and wait until ovs-vswitchd has done it.
 
-        A port is changed in its tag, trunks, VLAN mode and external ids; the
-        port ``remove`` names is removed if it is on that bridge. A port may be
+        A port is changed in its tag, trunks, VLAN mode and external ids, as far as
+        it differs from its namesake in ``former``; all else of it stays as it is
+        by now. A bridge likewise. The port ``remove`` names is removed if it is on that bridge. A port may be
         in ``remove`` and, for another bridge, in ``add``. Removing what is gone
         is no error. The local port of a bridge that is added may be in ``add``,
         to have VLANs.
@@ -92,7 +94,8 @@ class Ovsdb:
         ``timeout`` is for how many seconds ovs-vswitchd is waited for; without
         it, the timeout of all else.
 
-        Raises ``Refused`` where a bridge or port is not as the request supposes
+        Raises ``Refused`` where a bridge or port is not as the request supposes,
+        or has another value than in ``former`` where one is to be written
         (nothing is changed then), and ``PipefitterError`` where ovs-vswitchd
         doesn't confirm in time (the timeout, and 50 ms more a port) or can't
         open an added port or make the device of a bridge; all of it is undone
@@ -101,7 +104,7 @@ class Ovsdb:
         if not (add or change or remove or bridges != NO_BRIDGES):
             return
         with Session(self.path, self.timeout) as session:
-            done = _commit(session, add, change, remove, bridges)
+            done = _commit(session, add, change, remove, bridges, former)
             seconds = self.timeout if timeout is None else timeout
             problem = _confirm(session, done, seconds + _PER_PORT * len([*add, *change, *remove]))
             if problem is None:
@@ -179,8 +182,14 @@ class _Committed:
 
 
 def _commit(
-    session: Session, add: Sequence[OvsPort], change: Sequence[OvsPort], remove: Sequence[OvsPort], bridges: OvsBridgeChange
+    session: Session,
+    add: Sequence[OvsPort],
+    change: Sequence[OvsPort],
+    remove: Sequence[OvsPort],
+    bridges: OvsBridgeChange,
+    former: Sequence[OvsPort] = (),
 ) -> _Committed:
+    supposed = {port.name: port for port in former}
     new_bridges = {bridge.name for bridge in bridges.add}
     # The local port comes with its bridge.
     local = {port.name: port for port in add if port.name == port.bridge and port.name in new_bridges}
@@ -189,6 +198,9 @@ def _commit(
         rows = _Rows(*session.transact(_selects()))
         gone = [port for port in remove if rows.bridge_of.get(port.name) == port.bridge]
         _refuse_unlike(rows, add, change, {port.name for port in gone}, new_bridges)
+        shown_ports = rows.ports() if change else {}
+        changing = [(supposed.get(port.name, shown_ports[port.name]), port) for port in change]
+        _refuse_overtaken(changing, shown_ports)
         going = bridge_rows.refuse_unlike(rows.bridge_rows, rows.bridge_of, bridges, {port.name for port in gone})
         whole = _whole_rows(session, rows, gone)
         whole_bridges = bridge_rows.whole(session, rows.bridge_rows, rows.port_rows, going)
@@ -196,9 +208,9 @@ def _commit(
             continue
         operations = [
             *bridge_rows.additions(bridges.add, {name: _columns(port) for name, port in local.items()}),
-            *bridge_rows.changes(rows.bridge_rows, bridges.change),
+            *bridge_rows.changes(rows.bridge_rows, bridges),
             *_removals(rows, gone),
-            *_changes(rows, change),
+            *_changes(rows, changing),
             *_additions(rows, add),
             *bridge_rows.removals(rows.bridge_rows, rows.port_rows, going),
         ]
@@ -214,9 +226,9 @@ def _commit(
         undo = [
             *bridge_rows.put_back(whole_bridges),
             *_take_back(rows, add, created),
-            *_change_back(rows, change),
+            *_change_back(rows, changing),
             *_put_back(rows, gone, whole),
-            *bridge_rows.change_back(rows.bridge_rows, bridges.change),
+            *bridge_rows.change_back(rows.bridge_rows, bridges),
             *bridge_rows.take_back(made),
         ]
         shown = tuple(bridge.name for bridge in (*bridges.add, *bridges.change))
@@ -260,6 +272,15 @@ def _refuse_unlike(
             )
 
 
+def _refuse_overtaken(changing: Sequence[tuple[OvsPort, OvsPort]], shown: Mapping[str, OvsPort]) -> None:
+    for old, new in changing:
+        other = overtaken(_columns(old), _columns(new), _columns(shown[new.name]), _VLANS)
+        if other:
+            raise Refused(
+                f"port {new.name} of Open vSwitch bridge {new.bridge} can't be changed: somebody else changed its {other} meanwhile; run this again"
+            )
+
+
 def _whole_rows(session: Session, rows: _Rows, gone: Sequence[OvsPort]) -> list[tuple[Row, list[Row]]] | None:
     """All columns of ports about to be removed and of their interfaces, for putting them back.
 
@@ -292,23 +313,15 @@ def _removals(rows: _Rows, gone: Sequence[OvsPort]) -> list[Operation]:
     ]
 
 
-def _changes(rows: _Rows, change: Sequence[OvsPort]) -> list[Operation]:
+def _changes(rows: _Rows, changing: Sequence[tuple[OvsPort, OvsPort]]) -> list[Operation]:
     operations = []
-    for port in change:
-        row = rows.port_rows[port.name]
+    for old, new in changing:
+        row = rows.port_rows[new.name]
         operations += [
-            _still_on(port.bridge, row["_uuid"]),
-            {
-                # The inverse must give back what the port had at this moment.
-                "op": "wait",
-                "table": "Port",
-                "where": _is(row["_uuid"]),
-                "columns": list(_columns(port)),
-                "until": "==",
-                "rows": [_former(row, port)],
-                "timeout": 0,
-            },
-            {"op": "update", "table": "Port", "where": _is(row["_uuid"]), "row": _columns(port)},
+            _still_on(new.bridge, row["_uuid"]),
+            # What was compared with the caller's view must still be so, and is what the inverse gives back.
+            unchanged("Port", row, list(_columns(new))),
+            *writing("Port", row["_uuid"], _columns(old), _columns(new)),
         ]
     return operations
 
@@ -343,11 +356,9 @@ def _take_back(rows: _Rows, add: Sequence[OvsPort], created: Sequence[Any]) -> l
     return [_membership(bridge, "delete", [uuids[port.name] for port in ports]) for bridge, ports in _by_bridge(add)]
 
 
-def _change_back(rows: _Rows, change: Sequence[OvsPort]) -> list[Operation]:
-    former = [(rows.port_rows[port.name], port) for port in change]
-    return [
-        {"op": "update", "table": "Port", "where": _is(row["_uuid"]), "row": _former(row, port)} for row, port in former
-    ]
+def _change_back(rows: _Rows, changing: Sequence[tuple[OvsPort, OvsPort]]) -> list[Operation]:
+    back = [writing("Port", rows.port_rows[new.name]["_uuid"], _columns(new), _columns(old)) for old, new in changing]
+    return [operation for operations in back for operation in operations]
 
 
 def _put_back(rows: _Rows, gone: Sequence[OvsPort], whole: Sequence[tuple[Row, list[Row]]]) -> list[Operation]:
@@ -493,15 +504,11 @@ def _membership(bridge: str, mutator: str, ports: list[Any]) -> Operation:
 
 def _columns(port: OvsPort) -> Row:
     return {
-        "tag": _NOTHING if port.tag is None else port.tag,
+        "tag": NOTHING if port.tag is None else port.tag,
         "trunks": ["set", list(port.trunks)],
-        "vlan_mode": _NOTHING if port.vlan_mode is None else port.vlan_mode,
+        "vlan_mode": NOTHING if port.vlan_mode is None else port.vlan_mode,
         "external_ids": ["map", [list(pair) for pair in port.external_ids]],
     }
-
-
-def _former(row: Row, port: OvsPort) -> Row:
-    return {column: row[column] for column in _columns(port)}
 
 
 def _configured(row: Row, reported: Iterable[str]) -> Row:

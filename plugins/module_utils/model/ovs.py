@@ -96,11 +96,15 @@ class OvsBridge:
 
 @dataclass(frozen=True)
 class OvsBridgeChange:
-    """Bridges of one transaction: made, set to other values, and taken away with their local port."""
+    """Bridges of one transaction: made, set to other values, and taken away with their local port.
+
+    ``former`` are those of ``change`` as they were when that was decided.
+    """
 
     add: tuple[OvsBridge, ...] = ()
     change: tuple[OvsBridge, ...] = ()
     remove: tuple[OvsBridge, ...] = ()
+    former: tuple[OvsBridge, ...] = ()
 
 
 NO_BRIDGES = OvsBridgeChange()

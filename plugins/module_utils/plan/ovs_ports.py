@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from ..model.attachment import Target
 from ..model.host import HOST
-from ..model.ovs import NO_BRIDGES, OvsBridge, OvsBridgeChange, OvsPort, with_vlans
+from ..model.ovs import NO_BRIDGES, OvsBridgeChange, OvsPort, with_vlans
 from ..model.vlans import Vlans
 from . import vlan_record
 from .attachment_found import Found
@@ -66,13 +66,13 @@ class OvsChanges:
             return []
         return [ChangeOvsPorts(HOST, tuple(self.joined.values()), tuple(self._changed.values()), (), self._former())]
 
-    def at_once(self, bridges: OvsBridgeChange, old_bridges: tuple[OvsBridge, ...], timeout: float) -> list[Operation]:
+    def at_once(self, bridges: OvsBridgeChange, timeout: float) -> list[Operation]:
         """Return all of it as one transaction, bridges too."""
         ports = tuple(self.left[name] for name in sorted(self.left))
         if not (ports or self.joined or self._changed or bridges != NO_BRIDGES):
             return []
         old = (*self._former(), *self._restorable(ports))
-        return [ChangeOvsPorts(HOST, tuple(self.joined.values()), tuple(self._changed.values()), ports, old, bridges, old_bridges, timeout)]
+        return [ChangeOvsPorts(HOST, tuple(self.joined.values()), tuple(self._changed.values()), ports, old, bridges, timeout)]
 
     def _former(self) -> tuple[OvsPort, ...]:
         return tuple(self._shown[name] for name in self._changed)

@@ -46,7 +46,7 @@ def present(want: VlanPorts, have: VlanHave, timeout: float = 10.0) -> list[Oper
     :raises Refused: a bridge, port or attachment that is not there, or is of another bridge.
     :raises MissingFeature: the bridge has no datapath.
     """
-    bridges, old_bridges = _bridge_changes(want, have)
+    bridges = _bridge_changes(want, have)
     ports = OvsChanges(have.wiring)
     names = port_names(want, have)
     for one, name in zip(want.ports or (), names):
@@ -57,7 +57,7 @@ def present(want: VlanPorts, have: VlanHave, timeout: float = 10.0) -> list[Oper
             ports.clear(port.name)
         elif want.purge:
             _give_back(port, have, ports)
-    return [*ports.at_once(bridges, old_bridges, timeout), *_devices(want, have, bridges, names)]
+    return [*ports.at_once(bridges, timeout), *_devices(want, have, bridges, names)]
 
 
 def absent(want: VlanPorts, have: VlanHave, timeout: float = 10.0) -> list[Operation]:
@@ -69,7 +69,7 @@ def absent(want: VlanPorts, have: VlanHave, timeout: float = 10.0) -> list[Opera
     gone: tuple[OvsBridge, ...] = ()
     if bridge is not None and want.create_bridge and _ours(bridge) and not left_on(bridge, ports.left):
         gone = (bridge,)
-    return ports.at_once(OvsBridgeChange(remove=gone), (), timeout)
+    return ports.at_once(OvsBridgeChange(remove=gone), timeout)
 
 
 def warnings(want: VlanPorts, have: VlanHave, absent_state: bool) -> list[str]:
@@ -127,10 +127,10 @@ def _attached(target: Target, interface: str, have: VlanHave) -> str:
 # ---- the bridge
 
 
-def _bridge_changes(want: VlanPorts, have: VlanHave) -> tuple[OvsBridgeChange, tuple[OvsBridge, ...]]:
+def _bridge_changes(want: VlanPorts, have: VlanHave) -> OvsBridgeChange:
     bridge = have.bridges.get(want.bridge)
     if bridge is None:
-        return _new_bridge(want, have), ()
+        return _new_bridge(want, have)
     changed = _set(bridge, want.settings)
     if changed.datapath_type == bridge.datapath_type:
         problem = missing_device(bridge, have.wiring.host.links)
@@ -138,7 +138,7 @@ def _bridge_changes(want: VlanPorts, have: VlanHave) -> tuple[OvsBridgeChange, t
             raise MissingFeature(problem)
     if (changed.stp and changed.rstp) and not (bridge.stp and bridge.rstp):
         raise Refused(f"bridge_options: {want.bridge} would run both stp and rstp; switch one of the two off")
-    return (OvsBridgeChange(change=(changed,)), (bridge,)) if changed != bridge else (NO_BRIDGES, ())
+    return OvsBridgeChange(change=(changed,), former=(bridge,)) if changed != bridge else NO_BRIDGES
 
 
 def _new_bridge(want: VlanPorts, have: VlanHave) -> OvsBridgeChange:
