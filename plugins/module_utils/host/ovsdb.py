@@ -106,7 +106,7 @@ class Ovsdb:
         with Session(self.path, self.timeout) as session:
             done = _commit(session, add, change, remove, bridges, former)
             seconds = self.timeout if timeout is None else timeout
-            problem = _confirm(session, done, seconds + _PER_PORT * len([*add, *change, *remove]))
+            problem = _problem(session, done, seconds + _PER_PORT * len([*add, *change, *remove]), self.timeout)
             if problem is None:
                 return
             try:
@@ -376,20 +376,25 @@ def _put_back(rows: _Rows, gone: Sequence[OvsPort], whole: Sequence[tuple[Row, l
     return operations + [_membership(bridge, "insert", ports) for bridge, ports in members.items()]
 
 
-def _confirm(session: Session, done: _Committed, timeout: float) -> str | None:
-    """Wait for ovs-vswitchd; return what went wrong, or ``None``."""
-    session.renew(timeout)
+def _problem(session: Session, done: _Committed, timeout: float, answer_timeout: float) -> str | None:
+    """Wait for ovs-vswitchd; return what went wrong, or ``None``. Not to be able to tell is a problem too."""
     try:
-        confirmed = session.wait_for_config(done.config)
+        return _confirm(session, done, timeout, answer_timeout)
     except PipefitterError as error:
         return str(error)
-    if not confirmed:
+
+
+def _confirm(session: Session, done: _Committed, timeout: float, answer_timeout: float) -> str | None:
+    session.renew(timeout)
+    if not session.wait_for_config(done.config):
         return (
             f"ovs-vswitchd did not confirm the change within {timeout:g} s; see that it runs"
             " (`systemctl status openvswitch-switch`) and what its log says"
         )
     if not done.added and not done.bridges:
         return None
+    # The confirmation may have come with the last millisecond.
+    session.renew(answer_timeout)
     rows = _Rows(*session.transact(_selects()))
     for bridge in done.bridges:
         reason = _failure_of_bridge(rows, bridge)
