@@ -21,6 +21,7 @@ description:
     such option keeps the VLANs that this module gave it; one that has it must have the same O(tag) here, or the two tasks undo each other.
   - What a port was before is recorded in its C(external_ids). With O(state=absent) it becomes that again; a port that this module added to the bridge
     is taken out of it. A port that was as wanted all the time stays as it is, and so does any that this module never set.
+    An attachment stays in VLANs that M(pipefitter.container_network.veth_attach) gave it since.
   - Open vSwitch keeps its configuration over a restart of the host.
 requirements:
   - pyroute2 >= 0.6.4 (on the host)

@@ -13,6 +13,7 @@ from ..model.vlans import Vlans
 from . import vlan_record
 from .attachment_found import Found
 from .operations import ChangeOvsPorts, Operation
+from .vlan_record import VlanRecord
 from .wiring import EXTERNAL_ID, OVS, Wiring, read_label
 
 
@@ -42,6 +43,8 @@ class OvsChanges:
             ids = {**dict(shown.external_ids), **dict(port.external_ids)}
             if vlans is None and vlan_record.KEY in ids:
                 vlans = shown.vlans
+            elif vlan_record.KEY in ids:
+                ids = _settled(shown, ids)
             port = replace(port, external_ids=tuple(sorted(ids.items())))
         self.put(with_vlans(port, vlans) if vlans is not None else port)
 
@@ -79,6 +82,13 @@ class OvsChanges:
 
     def _restorable(self, ports: tuple[OvsPort, ...]) -> tuple[OvsPort, ...]:
         return tuple(port for port in ports if port.name not in self._cleared)
+
+
+def _settled(port: OvsPort, ids: dict[str, str]) -> dict[str, str]:
+    """Return external ids for a port whose attachment names its VLANs: whatever it had before is not to come back."""
+    record = replace(vlan_record.read(port) or VlanRecord(), vlans=None)
+    kept = {key: value for key, value in ids.items() if key != vlan_record.KEY}
+    return kept if record.empty else {**kept, vlan_record.KEY: record.text()}
 
 
 def connect(one: Found, ovs: OvsChanges) -> None:

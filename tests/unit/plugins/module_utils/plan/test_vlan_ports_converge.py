@@ -217,6 +217,34 @@ def test_an_attachment_keeps_the_vlans_that_it_does_not_name(host, want):
         assert changes.join() and changes.join()[0].change[0].vlans == Vlans("access", 7)
 
 
+@pytest.mark.parametrize("first", [None, Vlans("access", 100)])
+@pytest.mark.parametrize("named", [Vlans("access", 400), Vlans("access", 200)])
+def test_an_attachment_that_names_its_vlan_is_not_given_back_an_older_one(first, named):
+    """veth_attach (perhaps with a VLAN), ovs_vlan_port, veth_attach with a VLAN: absent leaves that."""
+    host = SimulatedSwitch()
+    host.make_ovs_bridge(OvsBridge(BRIDGE, "netdev", (BRIDGE,)), up=True, tx_checksum=False)
+    for name in CONTAINERS:
+        host.start(name)
+    host.kernel.host.new_veth("pfweb1", "eth1", host.places["web1"], 1500)
+    label = ((EXTERNAL_ID, "eth1 container web1 docker:web1"),)
+    host.kernel.host.set("pfweb1", alias=f"{MARK} {label[0][1]}", up=True)
+    want = vlan_port.parse({"bridge": BRIDGE, "container": "web1", "tag": 200, "external_ids": {"a": "1"}})
+
+    def attach(vlans):
+        changes = OvsChanges(Wiring(observe(host, want).wiring.host, {}, dict(host.ovs_ports)))
+        changes.want(OvsPort("pfweb1", BRIDGE, external_ids=label), vlans)
+        engine.apply(changes.join(), host)
+        changes = OvsChanges(Wiring(observe(host, want).wiring.host, {}, dict(host.ovs_ports)))
+        changes.want(OvsPort("pfweb1", BRIDGE, external_ids=label), vlans)
+        assert not changes.join()
+
+    attach(first)
+    engine.apply(plan.present(want, observe(host, want)), host)
+    attach(named)
+    engine.apply(plan.absent(want, observe(host, want)), host)
+    assert host.ovs_ports["pfweb1"] == OvsPort("pfweb1", BRIDGE, named.tag, external_ids=label)
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"former": 5}', '{"former": {"tag": 1}}', '{"former_external_ids": 7}', "7"])
 def test_a_record_that_somebody_made_unreadable_counts_as_empty(text):
     port = OvsPort("eth1", BRIDGE, 5, external_ids=((vlan_record.KEY, text),))
