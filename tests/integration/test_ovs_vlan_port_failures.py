@@ -184,6 +184,24 @@ def test_undoing_keeps_what_somebody_else_wrote_beside_it(hosta):
     assert ovs_ports(hosta) == {"set0"}
 
 
+def test_undoing_a_purge_brings_back_what_others_configured(hosta):
+    make_veth(hosta, "up1", "up2")
+    hosta.module("ovs_vlan_port", bridge="ovs0", create_bridge=True, bridge_options=NETDEV, ports=[{"port": "up1", "tag": 5}, {"port": "up2", "tag": 6}])
+    others = "other_config:priority-tags=always -- set interface up2 ingress_policing_rate=1000 external_ids:vm=x"
+    hosta.run("sh", "-c", f"ovs-vsctl set port up2 {others} -- --id=@q create qos type=linux-htb other-config:max-rate=1000000 -- set port up2 qos=@q")
+    hosta.run("ip", "link", "set", "up1", "down")
+
+    def shown():
+        interface = columns(hosta, "interface", "up2", "ingress_policing_rate", "external_ids")
+        return columns(hosta, "port", "up2", "tag", "external_ids", "other_config", "qos"), interface
+
+    before = shown()
+    with pytest.raises(ModuleFailed, match="a fault that the test injected while trying to set up1 up"):
+        hosta.module("ovs_vlan_port", bridge="ovs0", ports=[{"port": "up1", "tag": 7}], purge=True, fail_after=1)
+    assert shown() == before
+    assert vlans(hosta, "up1") == ["[]", "5", "[]"]
+
+
 def test_several_runs_at_once(hosta):
     make_veth(hosta, *(f"up{number}" for number in range(8)))
     ports = [{"port": f"up{number}", "tag": 100 + number} for number in range(8)]

@@ -182,8 +182,9 @@ class Machine:
         bridges: OvsBridgeChange = NO_BRIDGES,
         timeout: float | None = None,
         former: Sequence[OvsPort] = (),
+        restore: bool = False,
     ) -> None:
-        self.ovsdb.apply(add, change, remove, bridges, timeout, former)
+        self.ovsdb.apply(add, change, remove, bridges, timeout, former, restore)
 
     def announce(self, place: str, link: str, addresses: Sequence[str]) -> None:
         if self._announcer is None:

@@ -14,12 +14,13 @@ from __future__ import annotations
 
 import socket
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Iterable, Mapping, Sequence
 
 from ..errors import PipefitterError, Refused
 from ..model.ovs import NO_BRIDGES, VXLAN, OvsBridge, OvsBridgeChange, OvsPort, Tunnel
 from . import ovsdb_bridges as bridge_rows
-from .ovsdb_columns import NOTHING, overtaken, pairs, row_ids, unchanged, values, writing
+from .ovsdb_columns import NOTHING, configured, overtaken, pairs, row_ids, unchanged, values, writing
 from .ovsdb_session import DATABASE, Operation, Row, Session
 
 SOCKET = "/var/run/openvswitch/db.sock"
@@ -41,6 +42,10 @@ _ATTEMPTS = 3
 _PER_PORT = 0.05
 
 
+# All columns of a Port, and of its Interfaces.
+WholePort = tuple[Row, list[Row]]
+
+
 class Ovsdb:
     """The database at ``path``, connected to for the length of each call.
 
@@ -51,6 +56,7 @@ class Ovsdb:
     def __init__(self, path: str | None = None, timeout: float = 10.0) -> None:
         self.path = path or SOCKET
         self.timeout = timeout
+        self._removed: dict[str, WholePort] = {}
 
     def available(self) -> bool:
         """Whether a server listens; one that crashed leaves its socket behind."""
@@ -81,6 +87,7 @@ class Ovsdb:
         bridges: OvsBridgeChange = NO_BRIDGES,
         timeout: float | None = None,
         former: Sequence[OvsPort] = (),
+        restore: bool = False,
     ) -> None:
         """Add, change and remove ports and bridges in one transaction and wait until ovs-vswitchd has done it.
 
@@ -89,7 +96,8 @@ class Ovsdb:
         by now. A bridge likewise. The port ``remove`` names is removed if it is on that bridge. A port may be
         in ``remove`` and, for another bridge, in ``add``. Removing what is gone
         is no error. The local port of a bridge that is added may be in ``add``,
-        to have VLANs.
+        to have VLANs. With ``restore``, ports in ``add`` that an earlier call
+        removed come back with all that others had configured of them.
 
         ``timeout`` is for how many seconds ovs-vswitchd is waited for; without
         it, the timeout of all else.
@@ -104,10 +112,11 @@ class Ovsdb:
         if not (add or change or remove or bridges != NO_BRIDGES):
             return
         with Session(self.path, self.timeout) as session:
-            done = _commit(session, add, change, remove, bridges, former)
+            done = _commit(session, add, change, remove, bridges, former, self._removed if restore else {})
             seconds = self.timeout if timeout is None else timeout
             problem = _problem(session, done, seconds + _PER_PORT * len([*add, *change, *remove]), self.timeout)
             if problem is None:
+                self._removed.update(done.removed)
                 return
             try:
                 session.renew(self.timeout)
@@ -173,12 +182,13 @@ class _Rows:
 
 @dataclass(frozen=True)
 class _Committed:
-    """A transaction that went through, and what takes it back."""
+    """A transaction that went through, what takes it back, and the ports that it removed."""
 
     config: int
     undo: list[Operation]
     added: tuple[OvsPort, ...]
-    bridges: tuple[str, ...] = ()
+    bridges: tuple[str, ...]
+    removed: Mapping[str, WholePort]
 
 
 def _commit(
@@ -188,6 +198,7 @@ def _commit(
     remove: Sequence[OvsPort],
     bridges: OvsBridgeChange,
     former: Sequence[OvsPort] = (),
+    restorable: Mapping[str, WholePort] = MappingProxyType({}),
 ) -> _Committed:
     supposed = {port.name: port for port in former}
     new_bridges = {bridge.name for bridge in bridges.add}
@@ -203,15 +214,16 @@ def _commit(
         _refuse_overtaken(changing, shown_ports)
         going = bridge_rows.refuse_unlike(rows.bridge_rows, rows.bridge_of, bridges, {port.name for port in gone})
         whole = _whole_rows(session, rows, gone)
-        whole_bridges = bridge_rows.whole(session, rows.bridge_rows, rows.port_rows, going)
-        if whole is None or whole_bridges is None:
+        whole_bridges = bridge_rows.whole(session, rows.bridge_rows, going)
+        whole_locals = _whole_rows(session, rows, [OvsPort(bridge.name, bridge.name) for bridge in going])
+        if whole is None or whole_bridges is None or whole_locals is None:
             continue
         operations = [
             *bridge_rows.additions(bridges.add, {name: _columns(port) for name, port in local.items()}),
             *bridge_rows.changes(rows.bridge_rows, bridges),
             *_removals(rows, gone),
             *_changes(rows, changing),
-            *_additions(rows, add),
+            *_additions(rows, add, restorable),
             *bridge_rows.removals(rows.bridge_rows, rows.port_rows, going),
         ]
         counter: list[Operation] = [
@@ -221,18 +233,21 @@ def _commit(
         results = session.attempt([*operations, *counter])
         if results is None:
             continue
-        created = [result["uuid"] for result in results if "uuid" in result]
-        made, created = created[: len(bridges.add) * bridge_rows.ROWS], created[len(bridges.add) * bridge_rows.ROWS :]
+        created = {
+            (operation["table"], operation["row"]["name"]): result["uuid"]
+            for operation, result in zip(operations, results)
+            if operation["op"] == "insert"
+        }
         undo = [
-            *bridge_rows.put_back(whole_bridges),
-            *_take_back(rows, add, created),
+            *_put_locals_back(whole_bridges, whole_locals),
+            *_take_back(add, created),
             *_change_back(rows, changing),
-            *_put_back(rows, gone, whole),
+            *_put_back(gone, whole),
             *bridge_rows.change_back(rows.bridge_rows, bridges),
-            *bridge_rows.take_back(made),
+            *bridge_rows.take_back([created["Bridge", bridge.name] for bridge in bridges.add]),
         ]
         shown = tuple(bridge.name for bridge in (*bridges.add, *bridges.change))
-        return _Committed(results[-1]["rows"][0]["next_cfg"], undo, tuple(add), shown)
+        return _Committed(results[-1]["rows"][0]["next_cfg"], undo, tuple(add), shown, {port.name: port_rows for port, port_rows in zip(gone, whole)})
     raise Refused(
         "the Open vSwitch ports asked for were changed by somebody else at the same time, again and again;"
         " see what else configures Open vSwitch on this host and run this again"
@@ -281,7 +296,7 @@ def _refuse_overtaken(changing: Sequence[tuple[OvsPort, OvsPort]], shown: Mappin
             )
 
 
-def _whole_rows(session: Session, rows: _Rows, gone: Sequence[OvsPort]) -> list[tuple[Row, list[Row]]] | None:
+def _whole_rows(session: Session, rows: _Rows, gone: Sequence[OvsPort]) -> list[WholePort] | None:
     """All columns of ports about to be removed and of their interfaces, for putting them back.
 
     ``None`` where one of them is gone by now.
@@ -326,23 +341,19 @@ def _changes(rows: _Rows, changing: Sequence[tuple[OvsPort, OvsPort]]) -> list[O
     return operations
 
 
-def _additions(rows: _Rows, add: Sequence[OvsPort]) -> list[Operation]:
+def _additions(rows: _Rows, add: Sequence[OvsPort], restorable: Mapping[str, WholePort]) -> list[Operation]:
     operations: list[Operation] = []
     members: dict[str, list[Any]] = {}
     for number, port in enumerate(add):
-        interface, name = f"interface{number}", f"port{number}"
+        row: Row = {"name": port.name, **_columns(port), **_protection(port)}
+        interfaces: list[Row] = [{"name": port.name, **_tunnel_columns(port)}]
+        if port.name in restorable:
+            whole_row, interfaces = restorable[port.name]
+            row = {**whole_row, **row}
         # The names are unique indexes in the schema: a port that somebody else
         # adds in between makes the whole transaction fail.
-        operations += [
-            {"op": "insert", "table": "Interface", "uuid-name": interface, "row": {"name": port.name, **_tunnel_columns(port)}},
-            {
-                "op": "insert",
-                "table": "Port",
-                "uuid-name": name,
-                "row": {"name": port.name, "interfaces": ["named-uuid", interface], **_columns(port), **_protection(port)},
-            },
-        ]
-        members.setdefault(port.bridge, []).append(["named-uuid", name])
+        operations += _inserts(f"port{number}", row, interfaces)
+        members.setdefault(port.bridge, []).append(["named-uuid", f"port{number}"])
     for bridge, ports in members.items():
         if bridge in rows.bridge_rows:
             operations.append(_still_there(rows, bridge))
@@ -350,10 +361,8 @@ def _additions(rows: _Rows, add: Sequence[OvsPort]) -> list[Operation]:
     return operations
 
 
-def _take_back(rows: _Rows, add: Sequence[OvsPort], created: Sequence[Any]) -> list[Operation]:
-    # Each port made two rows, the second of which is the Port.
-    uuids = {port.name: uuid for port, uuid in zip(add, created[1::2])}
-    return [_membership(bridge, "delete", [uuids[port.name] for port in ports]) for bridge, ports in _by_bridge(add)]
+def _take_back(add: Sequence[OvsPort], created: Mapping[tuple[str, str], Any]) -> list[Operation]:
+    return [_membership(bridge, "delete", [created["Port", port.name] for port in ports]) for bridge, ports in _by_bridge(add)]
 
 
 def _change_back(rows: _Rows, changing: Sequence[tuple[OvsPort, OvsPort]]) -> list[Operation]:
@@ -361,19 +370,30 @@ def _change_back(rows: _Rows, changing: Sequence[tuple[OvsPort, OvsPort]]) -> li
     return [operation for operations in back for operation in operations]
 
 
-def _put_back(rows: _Rows, gone: Sequence[OvsPort], whole: Sequence[tuple[Row, list[Row]]]) -> list[Operation]:
+def _put_back(gone: Sequence[OvsPort], whole: Sequence[WholePort]) -> list[Operation]:
     operations: list[Operation] = []
     members: dict[str, list[Any]] = {}
     for number, (port, (row, interfaces)) in enumerate(zip(gone, whole)):
-        names = [f"former{number}_{position}" for position in range(len(interfaces))]
-        for name, interface in zip(names, interfaces):
-            configured = _configured(interface, _REPORTED)
-            operations.append({"op": "insert", "table": "Interface", "uuid-name": name, "row": configured})
-        configured = _configured(row, _REPORTED_OF_PORT)
-        configured["interfaces"] = ["set", [["named-uuid", name] for name in names]]
-        operations.append({"op": "insert", "table": "Port", "uuid-name": f"former{number}", "row": configured})
+        operations += _inserts(f"former{number}", row, interfaces)
         members.setdefault(port.bridge, []).append(["named-uuid", f"former{number}"])
     return operations + [_membership(bridge, "insert", ports) for bridge, ports in members.items()]
+
+
+def _put_locals_back(bridges: Sequence[Row], local: Sequence[WholePort]) -> list[Operation]:
+    """Bridges come back with their local ports, as a Port without a bridge does not stay."""
+    names = [f"local{number}" for number in range(len(local))]
+    inserts = [_inserts(name, row, interfaces) for name, (row, interfaces) in zip(names, local)]
+    return [*(operation for operations in inserts for operation in operations), *bridge_rows.put_back(zip(bridges, names))]
+
+
+def _inserts(name: str, row: Row, interfaces: Sequence[Row]) -> list[Operation]:
+    """What makes a Port that the same transaction can refer to by ``name``, without what ovs-vswitchd reports."""
+    names = [f"{name}_{position}" for position in range(len(interfaces))]
+    operations: list[Operation] = [
+        {"op": "insert", "table": "Interface", "uuid-name": each, "row": configured(interface, _REPORTED)} for each, interface in zip(names, interfaces)
+    ]
+    columns = {**configured(row, _REPORTED_OF_PORT), "interfaces": ["set", [["named-uuid", each] for each in names]]}
+    return [*operations, {"op": "insert", "table": "Port", "uuid-name": name, "row": columns}]
 
 
 def _problem(session: Session, done: _Committed, timeout: float, answer_timeout: float) -> str | None:
@@ -514,10 +534,6 @@ def _columns(port: OvsPort) -> Row:
         "vlan_mode": NOTHING if port.vlan_mode is None else port.vlan_mode,
         "external_ids": ["map", [list(pair) for pair in port.external_ids]],
     }
-
-
-def _configured(row: Row, reported: Iterable[str]) -> Row:
-    return {column: value for column, value in row.items() if column not in reported and not column.startswith("_")}
 
 
 def _by_bridge(ports: Sequence[OvsPort]) -> Iterable[tuple[str, list[OvsPort]]]:

@@ -12,14 +12,13 @@ from typing import Any
 
 from ..errors import Refused
 from ..model.ovs import NETDEV, SYSTEM, OvsBridge, OvsBridgeChange
-from .ovsdb_columns import NOTHING, overtaken, pairs, unchanged, values, writing
+from .ovsdb_columns import NOTHING, configured, overtaken, pairs, unchanged, values, writing
 from .ovsdb_session import DATABASE, Operation, Row, Session
 
 COLUMNS = ("datapath_type", "fail_mode", "stp_enable", "rstp_enable", "mcast_snooping_enable", "other_config", "external_ids")
 """What of a bridge is read and written."""
 
-ROWS = 3
-"""How many rows a new bridge makes: its local port's interface, that port, and itself."""
+_REPORTED = ("datapath_id", "datapath_version", "ports", "rstp_status", "status")
 
 # Rows of other tables that live as long as a bridge refers to them (ovs-vswitchd.conf.db(5)): no copy of the
 # bridge's own row brings them back.
@@ -77,10 +76,9 @@ def additions(bridges: Sequence[OvsBridge], local_columns: Mapping[str, Row]) ->
     return operations
 
 
-def take_back(created: Sequence[Any]) -> list[Operation]:
-    """``created`` are the ids of the rows that ``additions`` made, in its order."""
-    bridges = list(created[ROWS - 1 :: ROWS])
-    return [_listed("delete", bridges)] if bridges else []
+def take_back(created: list[Any]) -> list[Operation]:
+    """``created`` are the ids of the bridges that ``additions`` made."""
+    return [_listed("delete", created)] if created else []
 
 
 def changes(rows: Mapping[str, Row], change: OvsBridgeChange) -> list[Operation]:
@@ -109,8 +107,8 @@ def removals(rows: Mapping[str, Row], ports: Mapping[str, Row], bridges: Sequenc
     return [*(_only_local(rows[bridge.name], ports[bridge.name]) for bridge in bridges), _listed("delete", [rows[bridge.name]["_uuid"] for bridge in bridges])]
 
 
-def whole(session: Session, rows: Mapping[str, Row], ports: Mapping[str, Row], bridges: Sequence[OvsBridge]) -> list[tuple[Row, Row]] | None:
-    """Return the bridges about to be removed with their local ports; ``None`` where one is gone by now.
+def whole(session: Session, rows: Mapping[str, Row], bridges: Sequence[OvsBridge]) -> list[Row] | None:
+    """Return all columns of the bridges about to be removed; ``None`` where one is gone by now.
 
     :raises Refused: a bridge has what could not be brought back.
     """
@@ -128,22 +126,17 @@ def whole(session: Session, rows: Mapping[str, Row], ports: Mapping[str, Row], b
                 f"Open vSwitch bridge {bridge.name} is not deleted: somebody else gave it {owned[0]}; take that off,"
                 f" or delete it by `ovs-vsctl del-br {bridge.name}`"
             )
-        found.append((row, ports[bridge.name]))
+        found.append(row)
     return found
 
 
-def put_back(found: Iterable[tuple[Row, Row]]) -> list[Operation]:
+def put_back(found: Iterable[tuple[Row, str]]) -> list[Operation]:
+    """``found`` are bridges that were deleted, each with the name by which the transaction knows its local port."""
     operations: list[Operation] = []
-    for number, (row, port) in enumerate(found):
-        interface, local, named = (f"{what}_put_back{number}" for what in ("interface", "port", "row"))
-        kept = {column: row[column] for column in COLUMNS}
-        of_port = {column: port[column] for column in ("tag", "trunks", "vlan_mode", "external_ids")}
-        operations += [
-            _insert("Interface", interface, {"name": row["name"], "type": "internal"}),
-            _insert("Port", local, {"name": row["name"], "interfaces": ["named-uuid", interface], **of_port}),
-            _insert("Bridge", named, {"name": row["name"], "ports": ["named-uuid", local], **kept}),
-            _listed("insert", [["named-uuid", named]]),
-        ]
+    for number, (row, local) in enumerate(found):
+        named = f"bridge_put_back{number}"
+        operations.append(_insert("Bridge", named, {**configured(row, _REPORTED), "ports": ["named-uuid", local]}))
+        operations.append(_listed("insert", [["named-uuid", named]]))
     return operations
 
 

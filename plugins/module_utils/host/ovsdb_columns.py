@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from .ovsdb_session import Operation, Row
@@ -77,6 +78,11 @@ def unchanged(table: str, row: Row, columns: list[str]) -> Operation:
     expected = {column: row[column] for column in columns}
     where = [["_uuid", "==", row["_uuid"]]]
     return {"op": "wait", "table": table, "where": where, "columns": columns, "until": "==", "rows": [expected], "timeout": 0}
+
+
+def configured(row: Row, reported: Collection[str]) -> Row:
+    """Return the row without its own id and without what is ``reported`` in it: what a copy of it is made from."""
+    return {column: value for column, value in row.items() if column not in reported and not column.startswith("_")}
 
 
 def _is_map(value: Any) -> bool:

@@ -71,10 +71,12 @@ class Host(Protocol):
         bridges: OvsBridgeChange = NO_BRIDGES,
         timeout: float | None = None,
         former: Sequence[OvsPort] = (),
+        restore: bool = False,
     ) -> None:
         """Change ports and bridges of Open vSwitch in one transaction and wait (seconds) until they are in effect.
 
-        ``former`` are the ports of ``change`` as they are supposed to be until then.
+        ``former`` are the ports of ``change`` as they are supposed to be until then. With ``restore``, ports of ``add`` that this host had
+        removed come back with all that others had configured of them.
         """
 
     def set_tx_checksum_offload(self, place: str, link: str, on: bool) -> None:
@@ -482,6 +484,7 @@ class ChangeOvsPorts(Operation):
             OvsBridgeChange(self.bridges.remove, self.bridges.former, self.bridges.add, self.bridges.change),
             self.timeout,
             self.change,
+            restore=True,
         )
 
 

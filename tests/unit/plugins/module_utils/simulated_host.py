@@ -109,6 +109,7 @@ class SimulatedHost:
         bridges: OvsBridgeChange = NO_BRIDGES,
         timeout: float | None = None,
         former: Sequence[OvsPort] = (),
+        restore: bool = False,
     ) -> None:
         self.kernel.request()
         assert bridges == NO_BRIDGES, "attachments make no bridges"

@@ -38,6 +38,7 @@ class SimulatedSwitch(SimulatedHost):
         bridges: OvsBridgeChange = NO_BRIDGES,
         timeout: float | None = None,
         former: Sequence[OvsPort] = (),
+        restore: bool = False,
     ) -> None:
         """All of it or nothing, as one transaction."""
         self.kernel.request()
