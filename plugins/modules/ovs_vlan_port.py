@@ -39,7 +39,8 @@ options:
   create_bridge:
     description:
       - Make the bridge if it is not there. It is brought up, and with a datapath in userspace its device computes its own checksums.
-      - With O(state=absent), delete the bridge, if this module made it and no port but those of this module is on it.
+      - With O(state=absent), delete the bridge, if this module made it, no port but those of this module is on it,
+        and its device has no addresses or routes of the host.
     type: bool
     default: false
   bridge_options:

@@ -28,7 +28,8 @@ class VlanHave:
     ``ends`` has the containers that ports are named by, ``None`` for one that
     is gone; ``unfit`` interfaces that must not become ports, each with the
     reason; ``tx_checksum`` whether the bridge's own device leaves checksums
-    to hardware. ``assume``: in check mode, what isn't there counts as made
+    to hardware; ``held`` what addresses and routes of the host that device has
+    (read for state absent only). ``assume``: in check mode, what isn't there counts as made
     by an earlier task.
     """
 
@@ -37,6 +38,7 @@ class VlanHave:
     ends: Mapping[Target, End | None] = field(default_factory=dict)
     unfit: Mapping[str, str] = field(default_factory=dict)
     tx_checksum: bool = False
+    held: Sequence[str] = ()
     assume: bool = False
 
 
@@ -67,7 +69,7 @@ def absent(want: VlanPorts, have: VlanHave, timeout: float = 10.0) -> list[Opera
         _give_back(port, have, ports)
     bridge = have.bridges.get(want.bridge)
     gone: tuple[OvsBridge, ...] = ()
-    if bridge is not None and want.create_bridge and _ours(bridge) and not left_on(bridge, ports.left):
+    if bridge is not None and want.create_bridge and _ours(bridge) and not left_on(bridge, ports.left) and not have.held:
         gone = (bridge,)
     return ports.at_once(OvsBridgeChange(remove=gone), timeout)
 
@@ -94,6 +96,8 @@ def warnings(want: VlanPorts, have: VlanHave, absent_state: bool) -> list[str]:
             told.append(f"Open vSwitch bridge {bridge.name} was not made by this collection and stays")
         elif left:
             told.append(f"Open vSwitch bridge {bridge.name} stays, as it has ports that this module did not add: {', '.join(left)}")
+        elif have.held:
+            told.append(f"Open vSwitch bridge {bridge.name} stays, as its device has addresses or routes of this host: {', '.join(have.held)}")
     return told
 
 

@@ -264,6 +264,17 @@ def test_two_names_of_one_port_are_refused():
         plan.present(want, kind.observe(host, want, {Target("container", "web1"): ("web1", "docker:web1")}, False))
 
 
+def test_a_bridge_that_has_an_address_stays():
+    host = SimulatedSwitch()
+    host.make_ovs_bridge(OvsBridge(BRIDGE, "netdev", (BRIDGE,), ((EXTERNAL_ID, "bridge"),)), up=True)
+    want = vlan_port.parse({"bridge": BRIDGE, "create_bridge": True, "state": "absent"})
+    for address, operations in (("10.0.0.1/24", []), ("fe80::1/64", ["delete Open vSwitch bridge ovs0"])):
+        host.kernel.host.links[BRIDGE].addresses[:] = [address]
+        have = kind.observe(host, want, {}, False, is_absent=True)  # type: ignore[arg-type]
+        assert lines(plan.absent(want, have)) == operations
+        assert [address in text for text in plan.warnings(want, have, True)] == [True] * (not operations)
+
+
 def test_a_bridge_that_gets_no_device_is_undone():
     host = SimulatedSwitch(kernel_datapath=False)
     for name in CONTAINERS:
