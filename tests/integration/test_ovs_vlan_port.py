@@ -88,7 +88,11 @@ def test_makes_a_bridge_and_its_ports_at_once(host):
 @pytest.mark.parametrize(
     ("given", "taken", "held"),
     [
-        ("ip addr add 10.44.0.1/24 dev ovs0; ip route add 10.45.0.0/24 via 10.44.0.2", "ip addr flush dev ovs0", "10.44.0.1/24, 10.45.0.0/24 via 10.44.0.2 dev ovs0"),
+        (
+            "ip addr add 10.44.0.1/24 dev ovs0; ip route add 10.45.0.0/24 via 10.44.0.2",
+            "ip addr flush dev ovs0",
+            "10.44.0.1/24, 10.45.0.0/24 via 10.44.0.2 dev ovs0",
+        ),
         ("ip route add 10.46.0.0/24 dev ovs0", "ip route flush dev ovs0", "10.46.0.0/24 dev ovs0"),
         ("ip -6 addr add fd00:44::1/64 dev ovs0 nodad", "ip -6 addr flush dev ovs0", "fd00:44::1/64"),
     ],

@@ -245,12 +245,50 @@ def test_an_attachment_that_names_its_vlan_is_not_given_back_an_older_one(first,
     assert host.ovs_ports["pfweb1"] == OvsPort("pfweb1", BRIDGE, named.tag, external_ids=label)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"former": 5}', '{"former": {"tag": 1}}', '{"former_external_ids": 7}', "7"])
+UNREADABLE = [
+    "",
+    "{",
+    "[]",
+    "null",
+    "7",
+    "[1]",
+    '{"former": 5}',
+    '{"former": [1]}',
+    '{"former": {"tag": 1}}',
+    '{"former": {"tag": "x", "trunks": [], "vlan_mode": null}}',
+    '{"former": {"tag": true, "trunks": [], "vlan_mode": null}}',
+    '{"former": {"tag": 1.5, "trunks": [], "vlan_mode": null}}',
+    '{"former": {"tag": 4096, "trunks": [], "vlan_mode": null}}',
+    '{"former": {"tag": -1, "trunks": [], "vlan_mode": null}}',
+    '{"former": {"tag": 1, "trunks": ["z"], "vlan_mode": null}}',
+    '{"former": {"tag": 1, "trunks": [5000], "vlan_mode": null}}',
+    '{"former": {"tag": 1, "trunks": "12", "vlan_mode": null}}',
+    '{"former": {"tag": 1, "trunks": [], "vlan_mode": "boo"}}',
+    '{"former": {"tag": 1, "trunks": [], "vlan_mode": ["trunk"]}}',
+    '{"former_external_ids": 7}',
+    '{"former_external_ids": {"a": 5}}',
+    '{"former_external_ids": {"a": {}}}',
+    '{"former_external_ids": {"a": "nul\\u0000"}}',
+    '{"former_external_ids": {"a": "\\udc80"}}',
+    '{"former_external_ids": [["a"]]}',
+    '{"former_external_ids": {"pipefitter": "eth1 container web1"}}',
+    '{"former_external_ids": {"pipefitter-vlan": "{}"}}',
+    "[" * 100000,
+]
+
+
+@pytest.mark.parametrize("text", UNREADABLE, ids=range(len(UNREADABLE)))
 def test_a_record_that_somebody_made_unreadable_counts_as_empty(text):
     port = OvsPort("eth1", BRIDGE, 5, external_ids=((vlan_record.KEY, text),))
     record = vlan_record.read(port)
     assert record is not None and record.empty
     assert vlan_record.former(port, record) == OvsPort("eth1", BRIDGE, 5)
+
+
+def test_trunks_of_a_record_are_a_set():
+    text = '{"former": {"tag": null, "trunks": [7, 3, 7], "vlan_mode": null}}'
+    port = OvsPort("eth1", BRIDGE, 5, external_ids=((vlan_record.KEY, text),))
+    assert vlan_record.former(port, vlan_record.read(port)) == OvsPort("eth1", BRIDGE, trunks=(3, 7))
 
 
 def test_two_names_of_one_port_are_refused():
