@@ -178,7 +178,7 @@ options:
     type: raw
   external_ids:
     description:
-      - Keys and values for the port's C(external_ids). Values may hold any character. Keys that others set stay; those that this option set before
+      - Keys and values for the port's C(external_ids). Values may hold any character but NUL. Keys that others set stay; those that this option set before
         and no longer names get their former value. Without this option, all stay.
     type: dict
   vxlan:
