@@ -202,6 +202,20 @@ def test_undoing_a_purge_brings_back_what_others_configured(hosta):
     assert vlans(hosta, "up1") == ["[]", "5", "[]"]
 
 
+def test_a_bridge_without_a_device_while_the_switch_does_not_run(hosta):
+    """Nothing says then what its datapath would need."""
+    make_veth(hosta, "up1")
+    switch = hosta.run("cat", "/run/openvswitch/ovs-vswitchd.pid").stdout.strip()
+    command = hosta.run("sh", "-c", f"tr '\\0' ' ' < /proc/{switch}/cmdline").stdout.split()
+    hosta.run("sh", "-c", f"kill {switch}; while test -d /proc/{switch}; do sleep 0.05; done")
+    try:
+        hosta.run("ovs-vsctl", "--no-wait", "add-br", "ovs0")
+        said = refused(hosta, "ovs_vlan_port", bridge="ovs0", port="up1", tag=5)
+    finally:
+        hosta.run(*command)
+    assert "Open vSwitch bridge ovs0 has no network device, as ovs-vswitchd does not run; start it with `systemctl start openvswitch-switch`" in said
+
+
 def test_several_runs_at_once(hosta):
     make_veth(hosta, *(f"up{number}" for number in range(8)))
     ports = [{"port": f"up{number}", "tag": 100 + number} for number in range(8)]

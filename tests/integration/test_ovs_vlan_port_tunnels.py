@@ -67,6 +67,25 @@ def test_tunnels_that_are_not_asked_for_go_with_purge(hosta):
     assert [(port["name"], port["kind"], port["managed"]) for port in shown] == [("foreign", "vxlan", False), ("vx100c", "vxlan", True)]
 
 
+def test_a_tunnel_that_another_bridge_has(hosta):
+    for bridge in ("ovs0", "ovs1"):
+        make_ovs_bridge(hosta, bridge)
+    put(hosta, TUNNEL)
+    before = everything(hosta)
+    for check_mode in (True, False):
+        with pytest.raises(ModuleFailed) as failure:
+            hosta.module("ovs_vlan_port", bridge="ovs1", check_mode=check_mode, **{**TUNNEL, "port": "vx100c"})
+        sentence = "port: 'vx100c' can't be a tunnel to 10.77.0.12 with VNI 4711: port vx100b of Open vSwitch bridge ovs0 is that already; choose another vni"
+        assert sentence in failure.value.result["msg"]
+    assert_same(before, everything(hosta))
+    # One from another address of this host is another tunnel; and one that is gone has made room for its like.
+    other = {**TUNNEL, "port": "vx100c", "vxlan": {**TUNNEL["vxlan"], "local": "10.77.0.11"}}
+    hosta.module("ovs_vlan_port", bridge="ovs1", **other)
+    put(hosta, purge=True)
+    hosta.module("ovs_vlan_port", bridge="ovs1", **{**TUNNEL, "port": "vx100d"})
+    assert ovs_ports(hosta) == set() and ovs_ports(hosta, "ovs1") == {"vx100c", "vx100d"}
+
+
 @pytest.mark.parametrize(
     ("port", "sentence"),
     [

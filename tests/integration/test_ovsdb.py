@@ -321,7 +321,11 @@ def test_where_it_does_not_run_it_says_what_to_start():
     with pytest.raises(MissingFeature, match="systemctl start openvswitch-switch"):
         Ovsdb().read()
     with database() as server:
-        assert Ovsdb().available()
+        assert Ovsdb().available() and not Ovsdb().switch_runs()
+        with vswitchd():
+            vsctl("set", "open_vswitch", ".", "external_ids:woken=yes")
+            assert Ovsdb().switch_runs() and Ovsdb().switch_runs()
+            vsctl("set", "open_vswitch", ".", "external_ids:woken=still")
         os.kill(server, signal.SIGSTOP)
         with pytest.raises(PipefitterError, match="did not answer .* within 0.2 s"):
             Ovsdb(timeout=0.2).read()

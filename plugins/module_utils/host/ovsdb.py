@@ -73,6 +73,11 @@ class Ovsdb:
             rows = _Rows(*session.transact(_selects()))
         return rows.bridges(), rows.ports()
 
+    def switch_runs(self) -> bool:
+        """Whether an ovs-vswitchd works for this database: it holds a lock there, so that there is but one."""
+        with Session(self.path, self.timeout) as session:
+            return session.is_locked("ovs_vswitchd")
+
     def port_errors(self) -> dict[str, str]:
         """Return, by port, why Open vSwitch could not put an interface to work."""
         with Session(self.path, self.timeout) as session:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from ..errors import MissingFeature, Refused
 from ..model.attachment import Target
 from ..model.host import HOST, MARK
-from ..model.ovs import NETDEV, NO_BRIDGES, SYSTEM, OvsBridge, OvsBridgeChange, OvsPort, missing_device, with_vlans
+from ..model.ovs import NETDEV, NO_BRIDGES, SYSTEM, OvsBridge, OvsBridgeChange, OvsPort, Tunnel, missing_device, with_vlans
 from ..model.vlan_port import BridgeSettings, VlanPort, VlanPorts
 from . import vlan_record
 from .operations import Operation, SetLink, SetTxChecksumOffload
@@ -29,7 +29,8 @@ class VlanHave:
     is gone; ``unfit`` interfaces that must not become ports, each with the
     reason; ``tx_checksum`` whether the bridge's own device leaves checksums
     to hardware; ``held`` what addresses and routes of the host that device has
-    (read for state absent only). ``assume``: in check mode, what isn't there counts as made
+    (read for state absent only); ``switch_runs`` whether ovs-vswitchd does, of
+    interest where a bridge has no device. ``assume``: in check mode, what isn't there counts as made
     by an earlier task.
     """
 
@@ -39,6 +40,7 @@ class VlanHave:
     unfit: Mapping[str, str] = field(default_factory=dict)
     tx_checksum: bool = False
     held: Sequence[str] = ()
+    switch_runs: bool = True
     assume: bool = False
 
 
@@ -59,6 +61,7 @@ def present(want: VlanPorts, have: VlanHave, timeout: float = 10.0) -> list[Oper
             ports.clear(port.name)
         elif want.purge:
             _give_back(port, have, ports)
+    _refuse_same_tunnels(have, ports)
     return [*ports.at_once(bridges, timeout), *_devices(want, have, bridges, names)]
 
 
@@ -137,7 +140,7 @@ def _bridge_changes(want: VlanPorts, have: VlanHave) -> OvsBridgeChange:
         return _new_bridge(want, have)
     changed = _set(bridge, want.settings)
     if changed.datapath_type == bridge.datapath_type:
-        problem = missing_device(bridge, have.wiring.host.links)
+        problem = missing_device(bridge, have.wiring.host.links, have.switch_runs)
         if problem:
             raise MissingFeature(problem)
     if (changed.stp and changed.rstp) and not (bridge.stp and bridge.rstp):
@@ -261,6 +264,26 @@ def _refuse_unfit(one: VlanPort, name: str, bridge: str, have: VlanHave) -> None
         raise Refused(f"port: {name!r} {have.unfit[name]}")
     if link.kind == "bridge":
         raise Refused(f"port: {name!r} is a bridge itself; join two bridges by a veth pair")
+
+
+def _refuse_same_tunnels(have: VlanHave, ports: OvsChanges) -> None:
+    """The datapath tells tunnels by their ends and VNI, whichever bridge they are on."""
+    staying = [port for port in have.wiring.ovs_ports.values() if port.tunnel is not None and port.name not in ports.left]
+    taken = {_ends(port.tunnel): port for port in staying if port.tunnel is not None}
+    for port in ports.joined.values():
+        if port.tunnel is None:
+            continue
+        other = taken.setdefault(_ends(port.tunnel), port)
+        if other is not port:
+            source = f" from {port.tunnel.local}" if port.tunnel.local else ""
+            raise Refused(
+                f"port: {port.name!r} can't be a tunnel to {port.tunnel.remote}{source} with VNI {port.tunnel.vni}:"
+                f" port {other.name} of Open vSwitch bridge {other.bridge} is that already; choose another vni"
+            )
+
+
+def _ends(tunnel: Tunnel) -> tuple[str, int, str]:
+    return tunnel.remote, tunnel.vni, tunnel.local
 
 
 def _asked_for(want: VlanPorts, have: VlanHave) -> list[OvsPort]:

@@ -22,7 +22,7 @@ class SimulatedSwitch(SimulatedHost):
         super().__init__(SimKernel())
         self.kernel_datapath = kernel_datapath
         self.switch: dict[str, OvsBridge] = {}
-        self.ovsdb = SimpleNamespace(available=lambda: True, read=lambda: (self._bridges(), dict(self.ovs_ports)))
+        self.ovsdb = SimpleNamespace(available=lambda: True, switch_runs=lambda: True, read=lambda: (self._bridges(), dict(self.ovs_ports)))
 
     def make_ovs_bridge(self, bridge: OvsBridge, up: bool = False, tx_checksum: bool = True) -> None:
         """Make a bridge as somebody else may have done."""

@@ -264,7 +264,7 @@ def test_no_socket(tmp_path):
     ("datapath_type", "links", "sentence"),
     [
         ("system", {"br0"}, None),
-        ("system", {"lo"}, "datapath_type=netdev"),
+        ("system", {"lo"}, "datapath_type is system, which needs the kernel module openvswitch; load that module, or give the bridge datapath_type=netdev"),
         ("netdev", {"lo"}, "log of ovs-vswitchd"),
     ],
 )

@@ -73,7 +73,7 @@ def test_vlans(options, mode, tag, trunks):
         ({"tag": 5, "external_ids": {"pipefitter": "x"}}, "external_ids", "pipefitter", "is a key by which this collection tells its own ports"),
         ({"tag": 5, "external_ids": {"pipefitter-vlan": "x"}}, "external_ids", "pipefitter-vlan", "choose another"),
         ({"tag": 5, "external_ids": {"a": [1]}}, "external_ids", {"a": [1]}, "is not a text"),
-        ({"tag": 5, "external_ids": {"a": "nul\0x"}}, "external_ids", {"a": "nul\0x"}, "holds the character NUL, which Open vSwitch does not take; leave it out"),
+        ({"tag": 5, "external_ids": {"a": "nul\0x"}}, "external_ids", {"a": "nul\0x"}, "holds the character NUL, which Open vSwitch does not take"),
         ({"tag": 5, "external_ids": {"\0": "x"}}, "external_ids", {"\0": "x"}, "holds the character NUL"),
         ({"tag": 5, "external_ids": {"a": "\udc80"}}, "external_ids", {"a": "\udc80"}, "is not UTF-8"),
         ({"tag": 5, "bridge_options": {"other_config": {"a": "\0"}}}, "bridge_options.other_config", {"a": "\0"}, "holds the character NUL"),
