@@ -43,6 +43,9 @@ def test_a_tunnel_is_made_and_taken_away(hosta):
     [
         ("set", "interface", "vx100b", "options:remote_ip=10.77.0.99"),
         ("set", "interface", "vx100b", "options:key=5"),
+        ("set", "interface", "vx100b", "options:dst_port=8472"),
+        ("set", "interface", "vx100b", "options:in_key=5"),
+        ("set", "interface", "vx100b", "options:exts=gbp"),
         ("set", "port", "vx100b", "protected=false"),
         ("set", "port", "vx100b", "tag=7"),
     ],
@@ -51,8 +54,16 @@ def test_a_tunnel_that_was_changed_is_put_right(hosta, drift):
     make_ovs_bridge(hosta)
     put(hosta, TUNNEL)
     hosta.run("ovs-vsctl", *drift)
-    assert put(hosta, TUNNEL)["changed"]
+    done = put(hosta, TUNNEL, diff=True)
+    assert done["changed"] and done["diff"]["before"] != done["diff"]["after"]
     assert interface(hosta) == ("vxlan", {"remote_ip": "10.77.0.12", "key": "4711"})
+    assert put(hosta, TUNNEL)["operations"] == []
+
+
+def test_options_that_change_no_frame_of_a_tunnel_stay(hosta):
+    make_ovs_bridge(hosta)
+    put(hosta, TUNNEL)
+    hosta.run("ovs-vsctl", "set", "interface", "vx100b", "options:tos=inherit", "options:dst_port=4789")
     assert put(hosta, TUNNEL)["operations"] == []
 
 

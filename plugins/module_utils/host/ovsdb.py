@@ -455,6 +455,10 @@ def _failure(rows: _Rows, port: OvsPort) -> str | None:
 # Tunnels: what an Interface is, and whether its Port is protected.
 
 
+# Options of a tunnel that change what is on the wire, with what they are by default (ovs-vswitchd.conf.db(5), Interface).
+_ALTERING = {"dst_port": "4789", "exts": "", "in_key": "", "out_key": "", "packet_type": "legacy_l2"}
+
+
 def _tunnel(port: Row, interfaces: Sequence[Row]) -> Tunnel | None:
     if len(interfaces) != 1 or interfaces[0]["type"] != VXLAN:
         return None
@@ -462,13 +466,14 @@ def _tunnel(port: Row, interfaces: Sequence[Row]) -> Tunnel | None:
     vni = options.get("key", "0")
     # A key that flows choose, or a remote, is no tunnel that could be wanted here: it differs from each of them.
     number = int(vni) if vni.isascii() and vni.isdigit() else 0
-    return Tunnel(options.get("remote_ip", ""), number, options.get("local_ip", ""), port["protected"])
+    altered = tuple((name, options[name]) for name in _ALTERING if options.get(name) not in (None, _ALTERING[name]))
+    return Tunnel(options.get("remote_ip", ""), number, options.get("local_ip", ""), port["protected"], altered)
 
 
 def _tunnel_columns(port: OvsPort) -> Row:
     if port.tunnel is None:
         return {}
-    options = [["remote_ip", port.tunnel.remote], ["key", str(port.tunnel.vni)]]
+    options = [["remote_ip", port.tunnel.remote], ["key", str(port.tunnel.vni)], *map(list, port.tunnel.altered)]
     if port.tunnel.local:
         options.append(["local_ip", port.tunnel.local])
     return {"type": VXLAN, "options": ["map", options]}

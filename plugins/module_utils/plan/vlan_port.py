@@ -282,8 +282,8 @@ def _refuse_same_tunnels(have: VlanHave, ports: OvsChanges) -> None:
             )
 
 
-def _ends(tunnel: Tunnel) -> tuple[str, int, str]:
-    return tunnel.remote, tunnel.vni, tunnel.local
+def _ends(tunnel: Tunnel) -> Tunnel:
+    return replace(tunnel, protected=True)
 
 
 def _asked_for(want: VlanPorts, have: VlanHave) -> list[OvsPort]:
