@@ -21,6 +21,7 @@ description:
     such option keeps the VLANs that this module gave it; one that has it must have the same O(tag) here, or the two tasks undo each other.
   - What a port was before is recorded in its C(external_ids). With O(state=absent) it becomes that again; a port that this module added to the bridge
     is taken out of it. A port that was as wanted all the time stays as it is, and so does any that this module never set.
+    An attachment stays in VLANs that M(pipefitter.container_network.veth_attach) gave it since.
   - Open vSwitch keeps its configuration over a restart of the host.
 requirements:
   - pyroute2 >= 0.6.4 (on the host)
@@ -38,7 +39,8 @@ options:
   create_bridge:
     description:
       - Make the bridge if it is not there. It is brought up, and with a datapath in userspace its device computes its own checksums.
-      - With O(state=absent), delete the bridge, if this module made it and no port but those of this module is on it.
+      - With O(state=absent), delete the bridge, if this module made it, no port but those of this module is on it,
+        and its device has no addresses or routes of the host.
     type: bool
     default: false
   bridge_options:
@@ -176,7 +178,7 @@ options:
     type: raw
   external_ids:
     description:
-      - Keys and values for the port's C(external_ids). Values may hold any character. Keys that others set stay; those that this option set before
+      - Keys and values for the port's C(external_ids). Values may hold any character but NUL. Keys that others set stay; those that this option set before
         and no longer names get their former value. Without this option, all stay.
     type: dict
   vxlan:

@@ -86,6 +86,30 @@ def test_makes_a_bridge_and_its_ports_at_once(host):
 
 
 @pytest.mark.parametrize(
+    ("given", "taken", "held"),
+    [
+        (
+            "ip addr add 10.44.0.1/24 dev ovs0; ip route add 10.45.0.0/24 via 10.44.0.2",
+            "ip addr flush dev ovs0",
+            "10.44.0.1/24, 10.45.0.0/24 via 10.44.0.2 dev ovs0",
+        ),
+        ("ip route add 10.46.0.0/24 dev ovs0", "ip route flush dev ovs0", "10.46.0.0/24 dev ovs0"),
+        ("ip -6 addr add fd00:44::1/64 dev ovs0 nodad", "ip -6 addr flush dev ovs0", "fd00:44::1/64"),
+    ],
+)
+def test_a_bridge_that_the_host_uses_itself_stays(hosta, given, taken, held):
+    make_veth(hosta, "up1")
+    hosta.module("ovs_vlan_port", bridge="ovs0", create_bridge=True, bridge_options=NETDEV, port="up1", tag=5)
+    hosta.run("sh", "-c", given)
+    kept = hosta.module("ovs_vlan_port", bridge="ovs0", create_bridge=True, state="absent")
+    assert kept["operations"] == ["remove port up1 from Open vSwitch bridge ovs0"]
+    assert warned(kept) == [f"Open vSwitch bridge ovs0 stays, as its device has addresses or routes of this host: {held}"]
+    assert hosta.run("ovs-vsctl", "list-br").stdout == "ovs0\n"
+    hosta.run("sh", "-c", taken)
+    assert thoroughly(hosta, bridge="ovs0", create_bridge=True, state="absent")["operations"] == ["delete Open vSwitch bridge ovs0"]
+
+
+@pytest.mark.parametrize(
     ("asked", "shown"),
     [
         ({"tag": 100}, ["[]", "100", "[]"]),

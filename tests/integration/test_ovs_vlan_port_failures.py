@@ -8,8 +8,8 @@ import json
 
 import pytest
 from lab_hosts import ModuleFailed
-from test_ovs_vlan_port import NETDEV, make_veth, thoroughly, vlans
-from wiring import assert_same, everything, make_ovs_bridge, refused
+from test_ovs_vlan_port import NETDEV, columns, ids, make_veth, thoroughly, vlans
+from wiring import assert_same, everything, make_ovs_bridge, ovs_ports, refused
 
 
 def configuration(host):
@@ -129,6 +129,91 @@ def test_somebody_else_comes_between(hosta, meanwhile, sentence):
     assert sentence in failure.value.result["msg"] and "nothing had been changed before it" in failure.value.result["msg"]
     shown = {row[0]: row[2] for row in configuration(hosta)["port"]}
     assert 5 not in shown.values() and 6 not in shown.values()
+
+
+@pytest.mark.parametrize(
+    ("meanwhile", "sentence"),
+    [
+        ("port set0 tag=77", "port set0 of Open vSwitch bridge ovs0 can't be changed: somebody else changed its tag meanwhile; run this again"),
+        ("port set0 trunks=7,8", "port set0 of Open vSwitch bridge ovs0 can't be changed: somebody else changed its trunks meanwhile; run this again"),
+        ("port set0 external_ids:whose=them", "somebody else changed its external_ids:whose meanwhile; run this again"),
+        ("bridge ovs0 stp_enable=true", "Open vSwitch bridge ovs0 can't be changed: somebody else changed its stp_enable meanwhile; run this again"),
+        ("bridge ovs0 other_config:a=2", "somebody else changed its other_config:a meanwhile; run this again"),
+    ],
+)
+def test_what_somebody_else_wrote_in_between_is_not_overwritten(hosta, meanwhile, sentence):
+    make_ovs_bridge(hosta)
+    make_veth(hosta, "set0")
+    hosta.run("ovs-vsctl", "add-port", "ovs0", "set0", "tag=4", "--", "set", "bridge", "ovs0", "rstp_enable=true")
+    options = {"bridge": "ovs0", "bridge_options": {"stp": True, "rstp": False, "other_config": {"a": 1}}}
+    options["ports"] = [{"port": "set0", "tag": 5, "external_ids": {"whose": "ours"}}]
+    hosta.run("sh", "-c", f"ovs-vsctl set {meanwhile}")
+    overtaken = configuration(hosta)
+    hosta.run("sh", "-c", "ovs-vsctl set port set0 tag=4 trunks=[] external_ids={} -- set bridge ovs0 stp_enable=false other_config={}")
+    with pytest.raises(ModuleFailed) as failure:
+        hosta.module("ovs_vlan_port", meanwhile=(0, f"ovs-vsctl set {meanwhile}"), **options)
+    assert sentence in failure.value.result["msg"]
+    assert configuration(hosta) == overtaken
+
+
+def test_what_somebody_else_wrote_beside_it_stays(hosta):
+    make_ovs_bridge(hosta)
+    make_veth(hosta, "set0")
+    hosta.run("ovs-vsctl", "add-port", "ovs0", "set0", "tag=4")
+    theirs = "set port set0 external_ids:iface-owner=neutron -- set bridge ovs0 fail_mode=secure other_config:mac-table-size=4096 external_ids:owner=x"
+    hosta.module(
+        "ovs_vlan_port", bridge="ovs0", bridge_options={"stp": True, "other_config": {"a": 1}}, port="set0", tag=5, meanwhile=(0, f"ovs-vsctl {theirs}")
+    )
+    assert vlans(hosta, "set0") == ["[]", "5", "[]"] and ids(hosta, "set0")["iface-owner"] == "neutron"
+    shown = columns(hosta, "bridge", "ovs0", "stp_enable", "fail_mode", "other_config", "external_ids")
+    assert shown == [True, "secure", {"mac-table-size": "4096", "a": "1"}, {"owner": "x"}]
+    hosta.module("ovs_vlan_port", bridge="ovs0", port="set0", state="absent", meanwhile=(0, "ovs-vsctl set port set0 external_ids:more=y"))
+    assert vlans(hosta, "set0") == ["[]", "4", "[]"] and ids(hosta, "set0") == {"iface-owner": "neutron", "more": "y"}
+
+
+def test_undoing_keeps_what_somebody_else_wrote_beside_it(hosta):
+    make_ovs_bridge(hosta)
+    make_veth(hosta, "set0", "new0")
+    hosta.run("ovs-vsctl", "add-port", "ovs0", "set0", "tag=4")
+    theirs = "ovs-vsctl set port set0 external_ids:iface-owner=neutron -- set bridge ovs0 fail_mode=secure other_config:mac-table-size=4096"
+    ports = [{"port": "set0", "tag": 5}, {"port": "new0", "tag": 5}]
+    with pytest.raises(ModuleFailed, match="a fault that the test injected"):
+        hosta.module("ovs_vlan_port", bridge="ovs0", bridge_options={"stp": True}, ports=ports, fail_after=1, meanwhile=(1, theirs))
+    assert vlans(hosta, "set0") == ["[]", "4", "[]"] and ids(hosta, "set0") == {"iface-owner": "neutron"}
+    assert columns(hosta, "bridge", "ovs0", "stp_enable", "fail_mode", "other_config") == [False, "secure", {"mac-table-size": "4096"}]
+    assert ovs_ports(hosta) == {"set0"}
+
+
+def test_undoing_a_purge_brings_back_what_others_configured(hosta):
+    make_veth(hosta, "up1", "up2")
+    hosta.module("ovs_vlan_port", bridge="ovs0", create_bridge=True, bridge_options=NETDEV, ports=[{"port": "up1", "tag": 5}, {"port": "up2", "tag": 6}])
+    others = "other_config:priority-tags=always -- set interface up2 ingress_policing_rate=1000 external_ids:vm=x"
+    hosta.run("sh", "-c", f"ovs-vsctl set port up2 {others} -- --id=@q create qos type=linux-htb other-config:max-rate=1000000 -- set port up2 qos=@q")
+    hosta.run("ip", "link", "set", "up1", "down")
+
+    def shown():
+        interface = columns(hosta, "interface", "up2", "ingress_policing_rate", "external_ids")
+        return columns(hosta, "port", "up2", "tag", "external_ids", "other_config", "qos"), interface
+
+    before = shown()
+    with pytest.raises(ModuleFailed, match="a fault that the test injected while trying to set up1 up"):
+        hosta.module("ovs_vlan_port", bridge="ovs0", ports=[{"port": "up1", "tag": 7}], purge=True, fail_after=1)
+    assert shown() == before
+    assert vlans(hosta, "up1") == ["[]", "5", "[]"]
+
+
+def test_a_bridge_without_a_device_while_the_switch_does_not_run(hosta):
+    """Nothing says then what its datapath would need."""
+    make_veth(hosta, "up1")
+    switch = hosta.run("cat", "/run/openvswitch/ovs-vswitchd.pid").stdout.strip()
+    command = hosta.run("sh", "-c", f"tr '\\0' ' ' < /proc/{switch}/cmdline").stdout.split()
+    hosta.run("sh", "-c", f"kill {switch}; while test -d /proc/{switch}; do sleep 0.05; done")
+    try:
+        hosta.run("ovs-vsctl", "--no-wait", "add-br", "ovs0")
+        said = refused(hosta, "ovs_vlan_port", bridge="ovs0", port="up1", tag=5)
+    finally:
+        hosta.run(*command)
+    assert "Open vSwitch bridge ovs0 has no network device, as ovs-vswitchd does not run; start it with `systemctl start openvswitch-switch`" in said
 
 
 def test_several_runs_at_once(hosta):

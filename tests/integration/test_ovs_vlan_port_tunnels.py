@@ -43,6 +43,9 @@ def test_a_tunnel_is_made_and_taken_away(hosta):
     [
         ("set", "interface", "vx100b", "options:remote_ip=10.77.0.99"),
         ("set", "interface", "vx100b", "options:key=5"),
+        ("set", "interface", "vx100b", "options:dst_port=8472"),
+        ("set", "interface", "vx100b", "options:in_key=5"),
+        ("set", "interface", "vx100b", "options:exts=gbp"),
         ("set", "port", "vx100b", "protected=false"),
         ("set", "port", "vx100b", "tag=7"),
     ],
@@ -51,8 +54,16 @@ def test_a_tunnel_that_was_changed_is_put_right(hosta, drift):
     make_ovs_bridge(hosta)
     put(hosta, TUNNEL)
     hosta.run("ovs-vsctl", *drift)
-    assert put(hosta, TUNNEL)["changed"]
+    done = put(hosta, TUNNEL, diff=True)
+    assert done["changed"] and done["diff"]["before"] != done["diff"]["after"]
     assert interface(hosta) == ("vxlan", {"remote_ip": "10.77.0.12", "key": "4711"})
+    assert put(hosta, TUNNEL)["operations"] == []
+
+
+def test_options_that_change_no_frame_of_a_tunnel_stay(hosta):
+    make_ovs_bridge(hosta)
+    put(hosta, TUNNEL)
+    hosta.run("ovs-vsctl", "set", "interface", "vx100b", "options:tos=inherit", "options:dst_port=4789")
     assert put(hosta, TUNNEL)["operations"] == []
 
 
@@ -65,6 +76,25 @@ def test_tunnels_that_are_not_asked_for_go_with_purge(hosta):
     assert ovs_ports(hosta) == {"vx100c", "foreign"}
     shown = hosta.module("container_network_info", bridge="ovs0")["ports"]
     assert [(port["name"], port["kind"], port["managed"]) for port in shown] == [("foreign", "vxlan", False), ("vx100c", "vxlan", True)]
+
+
+def test_a_tunnel_that_another_bridge_has(hosta):
+    for bridge in ("ovs0", "ovs1"):
+        make_ovs_bridge(hosta, bridge)
+    put(hosta, TUNNEL)
+    before = everything(hosta)
+    for check_mode in (True, False):
+        with pytest.raises(ModuleFailed) as failure:
+            hosta.module("ovs_vlan_port", bridge="ovs1", check_mode=check_mode, **{**TUNNEL, "port": "vx100c"})
+        sentence = "port: 'vx100c' can't be a tunnel to 10.77.0.12 with VNI 4711: port vx100b of Open vSwitch bridge ovs0 is that already; choose another vni"
+        assert sentence in failure.value.result["msg"]
+    assert_same(before, everything(hosta))
+    # One from another address of this host is another tunnel; and one that is gone has made room for its like.
+    other = {**TUNNEL, "port": "vx100c", "vxlan": {**TUNNEL["vxlan"], "local": "10.77.0.11"}}
+    hosta.module("ovs_vlan_port", bridge="ovs1", **other)
+    put(hosta, purge=True)
+    hosta.module("ovs_vlan_port", bridge="ovs1", **{**TUNNEL, "port": "vx100d"})
+    assert ovs_ports(hosta) == set() and ovs_ports(hosta, "ovs1") == {"vx100c", "vx100d"}
 
 
 @pytest.mark.parametrize(

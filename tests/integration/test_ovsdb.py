@@ -189,6 +189,24 @@ def test_without_vswitchd_everything_is_undone_also_what_we_never_configure():
 
 
 @in_own_namespaces
+def test_a_bridge_that_is_put_back_has_what_others_configured():
+    with open_vswitch("br0") as (_server, switch):
+        theirs = "protocols=[OpenFlow13,OpenFlow15] flood_vlans=7 mcast_snooping_enable=true -- set interface br0 mtu_request=1400 external_ids:vm=x"
+        vsctl("set", "bridge", "br0", *theirs.split(), "--", "set", "port", "br0", "tag=5", "other_config:a=b")
+        bridge = Ovsdb().read()[0]["br0"]
+
+        def shown():
+            of_bridge = vsctl("--format=json", "--columns=name,protocols,flood_vlans,mcast_snooping_enable,other_config", "list", "Bridge")
+            return json.loads(of_bridge)["data"], configuration()
+
+        before = shown()
+        os.kill(switch, signal.SIGSTOP)
+        with pytest.raises(PipefitterError, match="did not confirm .*; nothing of this change was kept"):
+            Ovsdb(timeout=0.2).apply(bridges=OvsBridgeChange(remove=(bridge,)))
+        assert shown() == before
+
+
+@in_own_namespaces
 def test_what_is_not_as_supposed_is_refused_and_nothing_done():
     with open_vswitch("br0", "br1"):
         links("v1", "v2", "v3", "b1", "b2")
@@ -303,7 +321,11 @@ def test_where_it_does_not_run_it_says_what_to_start():
     with pytest.raises(MissingFeature, match="systemctl start openvswitch-switch"):
         Ovsdb().read()
     with database() as server:
-        assert Ovsdb().available()
+        assert Ovsdb().available() and not Ovsdb().switch_runs()
+        with vswitchd():
+            vsctl("set", "open_vswitch", ".", "external_ids:woken=yes")
+            assert Ovsdb().switch_runs() and Ovsdb().switch_runs()
+            vsctl("set", "open_vswitch", ".", "external_ids:woken=still")
         os.kill(server, signal.SIGSTOP)
         with pytest.raises(PipefitterError, match="did not answer .* within 0.2 s"):
             Ovsdb(timeout=0.2).read()

@@ -181,8 +181,10 @@ class Machine:
         remove: Sequence[OvsPort],
         bridges: OvsBridgeChange = NO_BRIDGES,
         timeout: float | None = None,
+        former: Sequence[OvsPort] = (),
+        restore: bool = False,
     ) -> None:
-        self.ovsdb.apply(add, change, remove, bridges, timeout)
+        self.ovsdb.apply(add, change, remove, bridges, timeout, former, restore)
 
     def announce(self, place: str, link: str, addresses: Sequence[str]) -> None:
         if self._announcer is None:

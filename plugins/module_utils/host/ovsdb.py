@@ -14,16 +14,17 @@ from __future__ import annotations
 
 import socket
 from dataclasses import dataclass
-from typing import Any, Iterable, Sequence
+from types import MappingProxyType
+from typing import Any, Iterable, Mapping, Sequence
 
 from ..errors import PipefitterError, Refused
 from ..model.ovs import NO_BRIDGES, VXLAN, OvsBridge, OvsBridgeChange, OvsPort, Tunnel
 from . import ovsdb_bridges as bridge_rows
-from .ovsdb_bridges import pairs, row_ids, values
+from .ovsdb_columns import NOTHING, configured, overtaken, pairs, row_ids, unchanged, values, writing
 from .ovsdb_session import DATABASE, Operation, Row, Session
 
 SOCKET = "/var/run/openvswitch/db.sock"
-_NOTHING: list[Any] = ["set", []]
+_VLANS = ("tag", "trunks", "vlan_mode")
 
 # What ovs-vswitchd reports in an Interface; everything else in the row was
 # configured, and comes back when a removed port is put back.
@@ -41,6 +42,10 @@ _ATTEMPTS = 3
 _PER_PORT = 0.05
 
 
+# All columns of a Port, and of its Interfaces.
+WholePort = tuple[Row, list[Row]]
+
+
 class Ovsdb:
     """The database at ``path``, connected to for the length of each call.
 
@@ -51,6 +56,7 @@ class Ovsdb:
     def __init__(self, path: str | None = None, timeout: float = 10.0) -> None:
         self.path = path or SOCKET
         self.timeout = timeout
+        self._removed: dict[str, WholePort] = {}
 
     def available(self) -> bool:
         """Whether a server listens; one that crashed leaves its socket behind."""
@@ -67,6 +73,11 @@ class Ovsdb:
             rows = _Rows(*session.transact(_selects()))
         return rows.bridges(), rows.ports()
 
+    def switch_runs(self) -> bool:
+        """Whether an ovs-vswitchd works for this database: it holds a lock there, so that there is but one."""
+        with Session(self.path, self.timeout) as session:
+            return session.is_locked("ovs_vswitchd")
+
     def port_errors(self) -> dict[str, str]:
         """Return, by port, why Open vSwitch could not put an interface to work."""
         with Session(self.path, self.timeout) as session:
@@ -80,19 +91,24 @@ class Ovsdb:
         remove: Sequence[OvsPort] = (),
         bridges: OvsBridgeChange = NO_BRIDGES,
         timeout: float | None = None,
+        former: Sequence[OvsPort] = (),
+        restore: bool = False,
     ) -> None:
         """Add, change and remove ports and bridges in one transaction and wait until ovs-vswitchd has done it.
 
-        A port is changed in its tag, trunks, VLAN mode and external ids; the
-        port ``remove`` names is removed if it is on that bridge. A port may be
+        A port is changed in its tag, trunks, VLAN mode and external ids, as far as
+        it differs from its namesake in ``former``; all else of it stays as it is
+        by now. A bridge likewise. The port ``remove`` names is removed if it is on that bridge. A port may be
         in ``remove`` and, for another bridge, in ``add``. Removing what is gone
         is no error. The local port of a bridge that is added may be in ``add``,
-        to have VLANs.
+        to have VLANs. With ``restore``, ports in ``add`` that an earlier call
+        removed come back with all that others had configured of them.
 
         ``timeout`` is for how many seconds ovs-vswitchd is waited for; without
         it, the timeout of all else.
 
-        Raises ``Refused`` where a bridge or port is not as the request supposes
+        Raises ``Refused`` where a bridge or port is not as the request supposes,
+        or has another value than in ``former`` where one is to be written
         (nothing is changed then), and ``PipefitterError`` where ovs-vswitchd
         doesn't confirm in time (the timeout, and 50 ms more a port) or can't
         open an added port or make the device of a bridge; all of it is undone
@@ -101,10 +117,11 @@ class Ovsdb:
         if not (add or change or remove or bridges != NO_BRIDGES):
             return
         with Session(self.path, self.timeout) as session:
-            done = _commit(session, add, change, remove, bridges)
+            done = _commit(session, add, change, remove, bridges, former, self._removed if restore else {})
             seconds = self.timeout if timeout is None else timeout
-            problem = _confirm(session, done, seconds + _PER_PORT * len([*add, *change, *remove]))
+            problem = _problem(session, done, seconds + _PER_PORT * len([*add, *change, *remove]), self.timeout)
             if problem is None:
+                self._removed.update(done.removed)
                 return
             try:
                 session.renew(self.timeout)
@@ -170,17 +187,25 @@ class _Rows:
 
 @dataclass(frozen=True)
 class _Committed:
-    """A transaction that went through, and what takes it back."""
+    """A transaction that went through, what takes it back, and the ports that it removed."""
 
     config: int
     undo: list[Operation]
     added: tuple[OvsPort, ...]
-    bridges: tuple[str, ...] = ()
+    bridges: tuple[str, ...]
+    removed: Mapping[str, WholePort]
 
 
 def _commit(
-    session: Session, add: Sequence[OvsPort], change: Sequence[OvsPort], remove: Sequence[OvsPort], bridges: OvsBridgeChange
+    session: Session,
+    add: Sequence[OvsPort],
+    change: Sequence[OvsPort],
+    remove: Sequence[OvsPort],
+    bridges: OvsBridgeChange,
+    former: Sequence[OvsPort] = (),
+    restorable: Mapping[str, WholePort] = MappingProxyType({}),
 ) -> _Committed:
+    supposed = {port.name: port for port in former}
     new_bridges = {bridge.name for bridge in bridges.add}
     # The local port comes with its bridge.
     local = {port.name: port for port in add if port.name == port.bridge and port.name in new_bridges}
@@ -189,17 +214,21 @@ def _commit(
         rows = _Rows(*session.transact(_selects()))
         gone = [port for port in remove if rows.bridge_of.get(port.name) == port.bridge]
         _refuse_unlike(rows, add, change, {port.name for port in gone}, new_bridges)
+        shown_ports = rows.ports() if change else {}
+        changing = [(supposed.get(port.name, shown_ports[port.name]), port) for port in change]
+        _refuse_overtaken(changing, shown_ports)
         going = bridge_rows.refuse_unlike(rows.bridge_rows, rows.bridge_of, bridges, {port.name for port in gone})
         whole = _whole_rows(session, rows, gone)
-        whole_bridges = bridge_rows.whole(session, rows.bridge_rows, rows.port_rows, going)
-        if whole is None or whole_bridges is None:
+        whole_bridges = bridge_rows.whole(session, rows.bridge_rows, going)
+        whole_locals = _whole_rows(session, rows, [OvsPort(bridge.name, bridge.name) for bridge in going])
+        if whole is None or whole_bridges is None or whole_locals is None:
             continue
         operations = [
             *bridge_rows.additions(bridges.add, {name: _columns(port) for name, port in local.items()}),
-            *bridge_rows.changes(rows.bridge_rows, bridges.change),
+            *bridge_rows.changes(rows.bridge_rows, bridges),
             *_removals(rows, gone),
-            *_changes(rows, change),
-            *_additions(rows, add),
+            *_changes(rows, changing),
+            *_additions(rows, add, restorable),
             *bridge_rows.removals(rows.bridge_rows, rows.port_rows, going),
         ]
         counter: list[Operation] = [
@@ -209,18 +238,21 @@ def _commit(
         results = session.attempt([*operations, *counter])
         if results is None:
             continue
-        created = [result["uuid"] for result in results if "uuid" in result]
-        made, created = created[: len(bridges.add) * bridge_rows.ROWS], created[len(bridges.add) * bridge_rows.ROWS :]
+        created = {
+            (operation["table"], operation["row"]["name"]): result["uuid"]
+            for operation, result in zip(operations, results)
+            if operation["op"] == "insert"
+        }
         undo = [
-            *bridge_rows.put_back(whole_bridges),
-            *_take_back(rows, add, created),
-            *_change_back(rows, change),
-            *_put_back(rows, gone, whole),
-            *bridge_rows.change_back(rows.bridge_rows, bridges.change),
-            *bridge_rows.take_back(made),
+            *_put_locals_back(whole_bridges, whole_locals),
+            *_take_back(add, created),
+            *_change_back(rows, changing),
+            *_put_back(gone, whole),
+            *bridge_rows.change_back(rows.bridge_rows, bridges),
+            *bridge_rows.take_back([created["Bridge", bridge.name] for bridge in bridges.add]),
         ]
         shown = tuple(bridge.name for bridge in (*bridges.add, *bridges.change))
-        return _Committed(results[-1]["rows"][0]["next_cfg"], undo, tuple(add), shown)
+        return _Committed(results[-1]["rows"][0]["next_cfg"], undo, tuple(add), shown, {port.name: port_rows for port, port_rows in zip(gone, whole)})
     raise Refused(
         "the Open vSwitch ports asked for were changed by somebody else at the same time, again and again;"
         " see what else configures Open vSwitch on this host and run this again"
@@ -260,7 +292,16 @@ def _refuse_unlike(
             )
 
 
-def _whole_rows(session: Session, rows: _Rows, gone: Sequence[OvsPort]) -> list[tuple[Row, list[Row]]] | None:
+def _refuse_overtaken(changing: Sequence[tuple[OvsPort, OvsPort]], shown: Mapping[str, OvsPort]) -> None:
+    for old, new in changing:
+        other = overtaken(_columns(old), _columns(new), _columns(shown[new.name]), _VLANS)
+        if other:
+            raise Refused(
+                f"port {new.name} of Open vSwitch bridge {new.bridge} can't be changed: somebody else changed its {other} meanwhile; run this again"
+            )
+
+
+def _whole_rows(session: Session, rows: _Rows, gone: Sequence[OvsPort]) -> list[WholePort] | None:
     """All columns of ports about to be removed and of their interfaces, for putting them back.
 
     ``None`` where one of them is gone by now.
@@ -292,44 +333,32 @@ def _removals(rows: _Rows, gone: Sequence[OvsPort]) -> list[Operation]:
     ]
 
 
-def _changes(rows: _Rows, change: Sequence[OvsPort]) -> list[Operation]:
+def _changes(rows: _Rows, changing: Sequence[tuple[OvsPort, OvsPort]]) -> list[Operation]:
     operations = []
-    for port in change:
-        row = rows.port_rows[port.name]
+    for old, new in changing:
+        row = rows.port_rows[new.name]
         operations += [
-            _still_on(port.bridge, row["_uuid"]),
-            {
-                # The inverse must give back what the port had at this moment.
-                "op": "wait",
-                "table": "Port",
-                "where": _is(row["_uuid"]),
-                "columns": list(_columns(port)),
-                "until": "==",
-                "rows": [_former(row, port)],
-                "timeout": 0,
-            },
-            {"op": "update", "table": "Port", "where": _is(row["_uuid"]), "row": _columns(port)},
+            _still_on(new.bridge, row["_uuid"]),
+            # What was compared with the caller's view must still be so, and is what the inverse gives back.
+            unchanged("Port", row, list(_columns(new))),
+            *writing("Port", row["_uuid"], _columns(old), _columns(new)),
         ]
     return operations
 
 
-def _additions(rows: _Rows, add: Sequence[OvsPort]) -> list[Operation]:
+def _additions(rows: _Rows, add: Sequence[OvsPort], restorable: Mapping[str, WholePort]) -> list[Operation]:
     operations: list[Operation] = []
     members: dict[str, list[Any]] = {}
     for number, port in enumerate(add):
-        interface, name = f"interface{number}", f"port{number}"
+        row: Row = {"name": port.name, **_columns(port), **_protection(port)}
+        interfaces: list[Row] = [{"name": port.name, **_tunnel_columns(port)}]
+        if port.name in restorable:
+            whole_row, interfaces = restorable[port.name]
+            row = {**whole_row, **row}
         # The names are unique indexes in the schema: a port that somebody else
         # adds in between makes the whole transaction fail.
-        operations += [
-            {"op": "insert", "table": "Interface", "uuid-name": interface, "row": {"name": port.name, **_tunnel_columns(port)}},
-            {
-                "op": "insert",
-                "table": "Port",
-                "uuid-name": name,
-                "row": {"name": port.name, "interfaces": ["named-uuid", interface], **_columns(port), **_protection(port)},
-            },
-        ]
-        members.setdefault(port.bridge, []).append(["named-uuid", name])
+        operations += _inserts(f"port{number}", row, interfaces)
+        members.setdefault(port.bridge, []).append(["named-uuid", f"port{number}"])
     for bridge, ports in members.items():
         if bridge in rows.bridge_rows:
             operations.append(_still_there(rows, bridge))
@@ -337,48 +366,60 @@ def _additions(rows: _Rows, add: Sequence[OvsPort]) -> list[Operation]:
     return operations
 
 
-def _take_back(rows: _Rows, add: Sequence[OvsPort], created: Sequence[Any]) -> list[Operation]:
-    # Each port made two rows, the second of which is the Port.
-    uuids = {port.name: uuid for port, uuid in zip(add, created[1::2])}
-    return [_membership(bridge, "delete", [uuids[port.name] for port in ports]) for bridge, ports in _by_bridge(add)]
+def _take_back(add: Sequence[OvsPort], created: Mapping[tuple[str, str], Any]) -> list[Operation]:
+    return [_membership(bridge, "delete", [created["Port", port.name] for port in ports]) for bridge, ports in _by_bridge(add)]
 
 
-def _change_back(rows: _Rows, change: Sequence[OvsPort]) -> list[Operation]:
-    former = [(rows.port_rows[port.name], port) for port in change]
-    return [
-        {"op": "update", "table": "Port", "where": _is(row["_uuid"]), "row": _former(row, port)} for row, port in former
-    ]
+def _change_back(rows: _Rows, changing: Sequence[tuple[OvsPort, OvsPort]]) -> list[Operation]:
+    back = [writing("Port", rows.port_rows[new.name]["_uuid"], _columns(new), _columns(old)) for old, new in changing]
+    return [operation for operations in back for operation in operations]
 
 
-def _put_back(rows: _Rows, gone: Sequence[OvsPort], whole: Sequence[tuple[Row, list[Row]]]) -> list[Operation]:
+def _put_back(gone: Sequence[OvsPort], whole: Sequence[WholePort]) -> list[Operation]:
     operations: list[Operation] = []
     members: dict[str, list[Any]] = {}
     for number, (port, (row, interfaces)) in enumerate(zip(gone, whole)):
-        names = [f"former{number}_{position}" for position in range(len(interfaces))]
-        for name, interface in zip(names, interfaces):
-            configured = _configured(interface, _REPORTED)
-            operations.append({"op": "insert", "table": "Interface", "uuid-name": name, "row": configured})
-        configured = _configured(row, _REPORTED_OF_PORT)
-        configured["interfaces"] = ["set", [["named-uuid", name] for name in names]]
-        operations.append({"op": "insert", "table": "Port", "uuid-name": f"former{number}", "row": configured})
+        operations += _inserts(f"former{number}", row, interfaces)
         members.setdefault(port.bridge, []).append(["named-uuid", f"former{number}"])
     return operations + [_membership(bridge, "insert", ports) for bridge, ports in members.items()]
 
 
-def _confirm(session: Session, done: _Committed, timeout: float) -> str | None:
-    """Wait for ovs-vswitchd; return what went wrong, or ``None``."""
-    session.renew(timeout)
+def _put_locals_back(bridges: Sequence[Row], local: Sequence[WholePort]) -> list[Operation]:
+    """Bridges come back with their local ports, as a Port without a bridge does not stay."""
+    names = [f"local{number}" for number in range(len(local))]
+    inserts = [_inserts(name, row, interfaces) for name, (row, interfaces) in zip(names, local)]
+    return [*(operation for operations in inserts for operation in operations), *bridge_rows.put_back(zip(bridges, names))]
+
+
+def _inserts(name: str, row: Row, interfaces: Sequence[Row]) -> list[Operation]:
+    """What makes a Port that the same transaction can refer to by ``name``, without what ovs-vswitchd reports."""
+    names = [f"{name}_{position}" for position in range(len(interfaces))]
+    operations: list[Operation] = [
+        {"op": "insert", "table": "Interface", "uuid-name": each, "row": configured(interface, _REPORTED)} for each, interface in zip(names, interfaces)
+    ]
+    columns = {**configured(row, _REPORTED_OF_PORT), "interfaces": ["set", [["named-uuid", each] for each in names]]}
+    return [*operations, {"op": "insert", "table": "Port", "uuid-name": name, "row": columns}]
+
+
+def _problem(session: Session, done: _Committed, timeout: float, answer_timeout: float) -> str | None:
+    """Wait for ovs-vswitchd; return what went wrong, or ``None``. Not to be able to tell is a problem too."""
     try:
-        confirmed = session.wait_for_config(done.config)
+        return _confirm(session, done, timeout, answer_timeout)
     except PipefitterError as error:
         return str(error)
-    if not confirmed:
+
+
+def _confirm(session: Session, done: _Committed, timeout: float, answer_timeout: float) -> str | None:
+    session.renew(timeout)
+    if not session.wait_for_config(done.config):
         return (
             f"ovs-vswitchd did not confirm the change within {timeout:g} s; see that it runs"
             " (`systemctl status openvswitch-switch`) and what its log says"
         )
     if not done.added and not done.bridges:
         return None
+    # The confirmation may have come with the last millisecond.
+    session.renew(answer_timeout)
     rows = _Rows(*session.transact(_selects()))
     for bridge in done.bridges:
         reason = _failure_of_bridge(rows, bridge)
@@ -414,6 +455,10 @@ def _failure(rows: _Rows, port: OvsPort) -> str | None:
 # Tunnels: what an Interface is, and whether its Port is protected.
 
 
+# Options of a tunnel that change what is on the wire, with what they are by default (ovs-vswitchd.conf.db(5), Interface).
+_ALTERING = {"dst_port": "4789", "exts": "", "in_key": "", "out_key": "", "packet_type": "legacy_l2"}
+
+
 def _tunnel(port: Row, interfaces: Sequence[Row]) -> Tunnel | None:
     if len(interfaces) != 1 or interfaces[0]["type"] != VXLAN:
         return None
@@ -421,13 +466,14 @@ def _tunnel(port: Row, interfaces: Sequence[Row]) -> Tunnel | None:
     vni = options.get("key", "0")
     # A key that flows choose, or a remote, is no tunnel that could be wanted here: it differs from each of them.
     number = int(vni) if vni.isascii() and vni.isdigit() else 0
-    return Tunnel(options.get("remote_ip", ""), number, options.get("local_ip", ""), port["protected"])
+    altered = tuple((name, options[name]) for name in _ALTERING if options.get(name) not in (None, _ALTERING[name]))
+    return Tunnel(options.get("remote_ip", ""), number, options.get("local_ip", ""), port["protected"], altered)
 
 
 def _tunnel_columns(port: OvsPort) -> Row:
     if port.tunnel is None:
         return {}
-    options = [["remote_ip", port.tunnel.remote], ["key", str(port.tunnel.vni)]]
+    options = [["remote_ip", port.tunnel.remote], ["key", str(port.tunnel.vni)], *map(list, port.tunnel.altered)]
     if port.tunnel.local:
         options.append(["local_ip", port.tunnel.local])
     return {"type": VXLAN, "options": ["map", options]}
@@ -493,19 +539,11 @@ def _membership(bridge: str, mutator: str, ports: list[Any]) -> Operation:
 
 def _columns(port: OvsPort) -> Row:
     return {
-        "tag": _NOTHING if port.tag is None else port.tag,
+        "tag": NOTHING if port.tag is None else port.tag,
         "trunks": ["set", list(port.trunks)],
-        "vlan_mode": _NOTHING if port.vlan_mode is None else port.vlan_mode,
+        "vlan_mode": NOTHING if port.vlan_mode is None else port.vlan_mode,
         "external_ids": ["map", [list(pair) for pair in port.external_ids]],
     }
-
-
-def _former(row: Row, port: OvsPort) -> Row:
-    return {column: row[column] for column in _columns(port)}
-
-
-def _configured(row: Row, reported: Iterable[str]) -> Row:
-    return {column: value for column, value in row.items() if column not in reported and not column.startswith("_")}
 
 
 def _by_bridge(ports: Sequence[OvsPort]) -> Iterable[tuple[str, list[OvsPort]]]:

@@ -12,13 +12,13 @@ from typing import Any
 
 from ..errors import Refused
 from ..model.ovs import NETDEV, SYSTEM, OvsBridge, OvsBridgeChange
+from .ovsdb_columns import NOTHING, configured, overtaken, pairs, unchanged, values, writing
 from .ovsdb_session import DATABASE, Operation, Row, Session
 
 COLUMNS = ("datapath_type", "fail_mode", "stp_enable", "rstp_enable", "mcast_snooping_enable", "other_config", "external_ids")
 """What of a bridge is read and written."""
 
-ROWS = 3
-"""How many rows a new bridge makes: its local port's interface, that port, and itself."""
+_REPORTED = ("datapath_id", "datapath_version", "ports", "rstp_status", "status")
 
 # Rows of other tables that live as long as a bridge refers to them (ovs-vswitchd.conf.db(5)): no copy of the
 # bridge's own row brings them back.
@@ -51,6 +51,10 @@ def refuse_unlike(rows: Mapping[str, Row], bridge_of: Mapping[str, str], change:
     for bridge in change.change:
         if bridge.name not in rows:
             raise Refused(f"Open vSwitch bridge {bridge.name} can't be changed: it is gone; run this again to see the difference")
+        row = rows[bridge.name]
+        other = overtaken(_old(row, change), _columns(bridge), _columns(read(row, ())))
+        if other:
+            raise Refused(f"Open vSwitch bridge {bridge.name} can't be changed: somebody else changed its {other} meanwhile; run this again")
     going = [bridge for bridge in change.remove if bridge.name in rows]
     for bridge in going:
         left = sorted(name for name, where in bridge_of.items() if where == bridge.name and name not in gone and name != bridge.name)
@@ -72,25 +76,28 @@ def additions(bridges: Sequence[OvsBridge], local_columns: Mapping[str, Row]) ->
     return operations
 
 
-def take_back(created: Sequence[Any]) -> list[Operation]:
-    """``created`` are the ids of the rows that ``additions`` made, in its order."""
-    bridges = list(created[ROWS - 1 :: ROWS])
-    return [_listed("delete", bridges)] if bridges else []
+def take_back(created: list[Any]) -> list[Operation]:
+    """``created`` are the ids of the bridges that ``additions`` made."""
+    return [_listed("delete", created)] if created else []
 
 
-def changes(rows: Mapping[str, Row], bridges: Sequence[OvsBridge]) -> list[Operation]:
+def changes(rows: Mapping[str, Row], change: OvsBridgeChange) -> list[Operation]:
     operations: list[Operation] = []
-    for bridge in bridges:
+    for bridge in change.change:
         row = rows[bridge.name]
-        # The inverse must give back what the bridge had at this moment.
-        operations += [_unchanged(row, COLUMNS), {"op": "update", "table": "Bridge", "where": _is(row), "row": _columns(bridge)}]
+        # What was compared with the caller's view must still be so, and is what the inverse gives back.
+        operations += [unchanged("Bridge", row, list(COLUMNS)), *writing("Bridge", row["_uuid"], _old(row, change), _columns(bridge))]
     return operations
 
 
-def change_back(rows: Mapping[str, Row], bridges: Sequence[OvsBridge]) -> list[Operation]:
-    return [
-        {"op": "update", "table": "Bridge", "where": _is(rows[bridge.name]), "row": {name: rows[bridge.name][name] for name in COLUMNS}} for bridge in bridges
-    ]
+def change_back(rows: Mapping[str, Row], change: OvsBridgeChange) -> list[Operation]:
+    back = [(rows[bridge.name], bridge) for bridge in change.change]
+    return [operation for row, bridge in back for operation in writing("Bridge", row["_uuid"], _columns(bridge), _old(row, change))]
+
+
+def _old(row: Row, change: OvsBridgeChange) -> Row:
+    former = next((bridge for bridge in change.former if bridge.name == row["name"]), None)
+    return _columns(former or read(row, ()))
 
 
 def removals(rows: Mapping[str, Row], ports: Mapping[str, Row], bridges: Sequence[OvsBridge]) -> list[Operation]:
@@ -100,8 +107,8 @@ def removals(rows: Mapping[str, Row], ports: Mapping[str, Row], bridges: Sequenc
     return [*(_only_local(rows[bridge.name], ports[bridge.name]) for bridge in bridges), _listed("delete", [rows[bridge.name]["_uuid"] for bridge in bridges])]
 
 
-def whole(session: Session, rows: Mapping[str, Row], ports: Mapping[str, Row], bridges: Sequence[OvsBridge]) -> list[tuple[Row, Row]] | None:
-    """Return the bridges about to be removed with their local ports; ``None`` where one is gone by now.
+def whole(session: Session, rows: Mapping[str, Row], bridges: Sequence[OvsBridge]) -> list[Row] | None:
+    """Return all columns of the bridges about to be removed; ``None`` where one is gone by now.
 
     :raises Refused: a bridge has what could not be brought back.
     """
@@ -113,28 +120,23 @@ def whole(session: Session, rows: Mapping[str, Row], ports: Mapping[str, Row], b
         if not result["rows"]:
             return None
         row = result["rows"][0]
-        owned = [column for column in _OWNED if row.get(column) not in (None, ["set", []], ["map", []])]
+        owned = [column for column in _OWNED if row.get(column) not in (None, NOTHING, ["map", []])]
         if owned:
             raise Refused(
                 f"Open vSwitch bridge {bridge.name} is not deleted: somebody else gave it {owned[0]}; take that off,"
                 f" or delete it by `ovs-vsctl del-br {bridge.name}`"
             )
-        found.append((row, ports[bridge.name]))
+        found.append(row)
     return found
 
 
-def put_back(found: Iterable[tuple[Row, Row]]) -> list[Operation]:
+def put_back(found: Iterable[tuple[Row, str]]) -> list[Operation]:
+    """``found`` are bridges that were deleted, each with the name by which the transaction knows its local port."""
     operations: list[Operation] = []
-    for number, (row, port) in enumerate(found):
-        interface, local, named = (f"{what}_put_back{number}" for what in ("interface", "port", "row"))
-        kept = {column: row[column] for column in COLUMNS}
-        of_port = {column: port[column] for column in ("tag", "trunks", "vlan_mode", "external_ids")}
-        operations += [
-            _insert("Interface", interface, {"name": row["name"], "type": "internal"}),
-            _insert("Port", local, {"name": row["name"], "interfaces": ["named-uuid", interface], **of_port}),
-            _insert("Bridge", named, {"name": row["name"], "ports": ["named-uuid", local], **kept}),
-            _listed("insert", [["named-uuid", named]]),
-        ]
+    for number, (row, local) in enumerate(found):
+        named = f"bridge_put_back{number}"
+        operations.append(_insert("Bridge", named, {**configured(row, _REPORTED), "ports": ["named-uuid", local]}))
+        operations.append(_listed("insert", [["named-uuid", named]]))
     return operations
 
 
@@ -150,7 +152,7 @@ def without_device(bridge: str, datapath_type: str, reason: str) -> str:
 def _columns(bridge: OvsBridge) -> Row:
     return {
         "datapath_type": "" if bridge.datapath_type == SYSTEM else bridge.datapath_type,
-        "fail_mode": ["set", []] if bridge.fail_mode is None else bridge.fail_mode,
+        "fail_mode": NOTHING if bridge.fail_mode is None else bridge.fail_mode,
         "stp_enable": bridge.stp,
         "rstp_enable": bridge.rstp,
         "mcast_snooping_enable": bridge.mcast_snooping,
@@ -167,33 +169,9 @@ def _listed(mutator: str, bridges: list[Any]) -> Operation:
     return {"op": "mutate", "table": DATABASE, "where": [], "mutations": [["bridges", mutator, ["set", bridges]]]}
 
 
-def _unchanged(row: Row, columns: Sequence[str]) -> Operation:
-    expected = {column: row[column] for column in columns}
-    return {"op": "wait", "table": "Bridge", "where": _is(row), "columns": list(columns), "until": "==", "rows": [expected], "timeout": 0}
-
-
 def _only_local(row: Row, local: Row) -> Operation:
-    expected = {"ports": local["_uuid"]}
-    return {"op": "wait", "table": "Bridge", "where": _is(row), "columns": ["ports"], "until": "==", "rows": [expected], "timeout": 0}
+    return unchanged("Bridge", {"_uuid": row["_uuid"], "ports": local["_uuid"]}, ["ports"])
 
 
 def _is(row: Row) -> list[Any]:
     return [["_uuid", "==", row["_uuid"]]]
-
-
-# Values of columns, RFC 7047 section 5.1.
-
-
-def values(value: Any) -> list[Any]:
-    """The members of a column that holds a set; a set of one is sent as the bare value."""
-    if isinstance(value, list) and value[0] == "set":
-        return list(value[1])
-    return [value]
-
-
-def row_ids(value: Any) -> list[str]:
-    return [uuid for _tag, uuid in values(value)]
-
-
-def pairs(value: Any) -> tuple[tuple[str, str], ...]:
-    return tuple(sorted((key, item) for key, item in value[1]))

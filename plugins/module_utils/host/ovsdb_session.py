@@ -81,6 +81,10 @@ class Session:
                 update = message["params"][1]
         return True
 
+    def is_locked(self, lock: str) -> bool:
+        """Return whether a client holds the lock (RFC 7047 section 4.1.8). Asked for on a connection that is closed soon, which gives the lock up again."""
+        return not self._call("lock", [lock])["locked"]
+
     def _call(self, method: str, params: list[Any]) -> Any:
         self._calls += 1
         self._send({"method": method, "params": params, "id": self._calls})

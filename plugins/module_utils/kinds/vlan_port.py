@@ -11,8 +11,9 @@ from .. import engine
 from ..host import lock, management
 from ..host.machine import Machine
 from ..model import vlan_port
+from ..model.addresses import is_link_local
 from ..model.attachment import Target
-from ..model.host import HOST, Namespace
+from ..model.host import HOST, Link, Namespace
 from ..model.ovs import NETDEV
 from ..model.vlan_port import VlanPorts
 from ..plan import vlan_port as plan
@@ -41,7 +42,7 @@ def converge(options: Mapping[str, Any], check: bool) -> Result:
         def plan_of(have: VlanHave) -> list[Any]:
             return plan.absent(want, have, timeout) if is_absent else plan.present(want, have, timeout)
 
-        outcome = engine.converge(machine, lambda: observe(machine, want, places, check), plan_of, check)
+        outcome = engine.converge(machine, lambda: observe(machine, want, places, check, is_absent), plan_of, check)
         shown = state.after(outcome.before, outcome.operations) if check else outcome.after
         names = state.touched(outcome.operations) | (set() if is_absent else set(plan.port_names(want, outcome.before)))
         return Result(
@@ -57,7 +58,7 @@ def converge(options: Mapping[str, Any], check: bool) -> Result:
         )
 
 
-def observe(machine: Machine, want: VlanPorts, places: Mapping[Target, tuple[str | None, str]], check: bool) -> VlanHave:
+def observe(machine: Machine, want: VlanPorts, places: Mapping[Target, tuple[str | None, str]], check: bool, is_absent: bool = False) -> VlanHave:
     """Read Open vSwitch's database once, and the host's links in one dump."""
     bridges, ports = machine.ovsdb.read()
     netlink = machine.namespace(HOST)
@@ -75,8 +76,18 @@ def observe(machine: Machine, want: VlanPorts, places: Mapping[Target, tuple[str
         ends=ends,
         unfit=_unfit(machine, want, links, set(ports)),
         tx_checksum=machine.tx_checksum_offload(HOST, [device])[want.bridge] if userspace and device is not None else False,
+        switch_runs=bridge is None or device is not None or machine.ovsdb.switch_runs(),
+        held=_held(machine, device, links) if device is not None and is_absent and want.create_bridge else (),
         assume=check,
     )
+
+
+def _held(machine: Machine, device: Link, links: Mapping[str, Link]) -> tuple[str, ...]:
+    netlink = machine.namespace(HOST)
+    addresses = netlink.addresses([device], leased=True)[device.name]
+    routes = netlink.routes({link.index: link.name for link in links.values()})
+    # A link-local address the kernel gives to any interface that is up.
+    return (*(one for one in addresses if not is_link_local(one)), *(str(route) for route in routes if route.link == device.name))
 
 
 def _unfit(machine: Machine, want: VlanPorts, links: Mapping[str, Any], ports: set[str]) -> dict[str, str]:

@@ -47,7 +47,7 @@ def observe(machine: Machine, bridges: Collection[str], leftovers: bool = False)
         ovs_bridges, ports = machine.ovsdb.read() if runs else ({}, {})
         for name in others:
             if name in ovs_bridges:
-                seen[name] = _ovs_bridge(ovs_bridges[name], links)
+                seen[name] = _ovs_bridge(ovs_bridges[name], links, machine)
     return Wiring(host, seen, ports, runs)
 
 
@@ -61,8 +61,8 @@ def _linux_bridge(link: Link, isolated: bool) -> BridgeSeen:
     return BridgeSeen(LINUX, link.mtu, isolated=isolated, vlan_filtering=filters, default_vlans=link.default_vlans if filters else ())
 
 
-def _ovs_bridge(bridge: OvsBridge, links: dict[str, Link]) -> BridgeSeen:
-    problem = missing_device(bridge, links)
+def _ovs_bridge(bridge: OvsBridge, links: dict[str, Link], machine: Machine) -> BridgeSeen:
+    problem = missing_device(bridge, links, bridge.name in links or machine.ovsdb.switch_runs())
     if problem:
         raise MissingFeature(problem)
     return BridgeSeen(OVS, links[bridge.name].mtu, bridge.datapath_type == _USERSPACE)

@@ -25,13 +25,15 @@ class Tunnel:
     """A VXLAN tunnel (RFC 7348) that is a port: to the address ``remote``, with the network identifier ``vni`` (1 to 16777215).
 
     ``local`` is the address that it comes from, '' for the one that the route takes.
-    A ``protected`` port passes nothing on to other protected ports.
+    A ``protected`` port passes nothing on to other protected ports. ``altered``
+    are further options by which it would not understand the other end.
     """
 
     remote: str
     vni: int
     local: str = ""
     protected: bool = True
+    altered: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -96,25 +98,35 @@ class OvsBridge:
 
 @dataclass(frozen=True)
 class OvsBridgeChange:
-    """Bridges of one transaction: made, set to other values, and taken away with their local port."""
+    """Bridges of one transaction: made, set to other values, and taken away with their local port.
+
+    ``former`` are those of ``change`` as they were when that was decided.
+    """
 
     add: tuple[OvsBridge, ...] = ()
     change: tuple[OvsBridge, ...] = ()
     remove: tuple[OvsBridge, ...] = ()
+    former: tuple[OvsBridge, ...] = ()
 
 
 NO_BRIDGES = OvsBridgeChange()
 
 
-def missing_device(bridge: OvsBridge, links: Container[str]) -> str | None:
+def missing_device(bridge: OvsBridge, links: Container[str], switch_runs: bool = True) -> str | None:
     """Say why ``bridge`` is in the database and yet carries nothing, or ``None``.
 
     ``links`` are the names of the links of the namespace that ovs-vswitchd runs
     in. Creating a bridge succeeds in the database whether or not a datapath
-    comes to be, so its local port is the witness.
+    comes to be, so its local port is the witness. While ovs-vswitchd does not
+    run, nothing tells what the datapath would need.
     """
     if bridge.name in links:
         return None
+    if not switch_runs:
+        return (
+            f"Open vSwitch bridge {bridge.name} has no network device, as ovs-vswitchd does not run;"
+            " start it with `systemctl start openvswitch-switch` (`openvswitch` on RHEL)"
+        )
     if bridge.datapath_type == SYSTEM:
         return (
             f"Open vSwitch bridge {bridge.name} is in the database but has no network device: its"

@@ -159,8 +159,21 @@ def _texts(given: Mapping[str, Any], option: str) -> tuple[tuple[str, str], ...]
         if isinstance(value, (Mapping, list, tuple)) or value is None or not str(key):
             raise InvalidOption(option, {key: value}, "is not a text; give a key and a text, a number or a boolean")
         # Open vSwitch's own booleans are spelled in lower case.
-        texts[str(key)] = str(value).lower() if isinstance(value, bool) else str(value)
+        text = str(value).lower() if isinstance(value, bool) else str(value)
+        if "\0" in f"{key}{text}":
+            raise InvalidOption(option, {key: value}, "holds the character NUL, which Open vSwitch does not take; leave it out")
+        if not _encodable(f"{key}{text}"):
+            raise InvalidOption(option, {key: value}, "is not UTF-8, which is all that Open vSwitch takes; spell it otherwise")
+        texts[str(key)] = text
     return tuple(sorted(texts.items()))
+
+
+def _encodable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _check_duplicates(ports: Iterable[VlanPort]) -> None:

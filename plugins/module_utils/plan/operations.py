@@ -70,8 +70,14 @@ class Host(Protocol):
         remove: Sequence[OvsPort],
         bridges: OvsBridgeChange = NO_BRIDGES,
         timeout: float | None = None,
+        former: Sequence[OvsPort] = (),
+        restore: bool = False,
     ) -> None:
-        """Change ports and bridges of Open vSwitch in one transaction and wait (seconds) until they are in effect."""
+        """Change ports and bridges of Open vSwitch in one transaction and wait (seconds) until they are in effect.
+
+        ``former`` are the ports of ``change`` as they are supposed to be until then. With ``restore``, ports of ``add`` that this host had
+        removed come back with all that others had configured of them.
+        """
 
     def set_tx_checksum_offload(self, place: str, link: str, on: bool) -> None:
         """Switch the transmit checksum offload of a link."""
@@ -440,7 +446,7 @@ class ChangeMasquerades(Operation):
 
 @dataclass(frozen=True)
 class ChangeOvsPorts(Operation):
-    """``old`` holds the ports of ``change`` and ``remove`` as they were, ``old_bridges`` the bridges that change.
+    """``old`` holds the ports of ``change`` and ``remove`` as they were.
 
     ``timeout`` is for how many seconds Open vSwitch is waited for.
     """
@@ -450,12 +456,11 @@ class ChangeOvsPorts(Operation):
     remove: tuple[OvsPort, ...]
     old: tuple[OvsPort, ...]
     bridges: OvsBridgeChange = NO_BRIDGES
-    old_bridges: tuple[OvsBridge, ...] = ()
     timeout: float | None = None
 
     def lines(self) -> list[str]:
         before = {port.name: port for port in self.old}
-        bridges_before = {bridge.name: bridge for bridge in self.old_bridges}
+        bridges_before = {bridge.name: bridge for bridge in self.bridges.former}
         return (
             [f"create Open vSwitch bridge {bridge.name}{_settings(bridge)}" for bridge in self.bridges.add]
             + [line for bridge in self.bridges.change for line in _bridge_changes(bridges_before[bridge.name], bridge)]
@@ -467,7 +472,7 @@ class ChangeOvsPorts(Operation):
         )
 
     def do(self, host: Host) -> None:
-        host.change_ovs_ports(self.add, self.change, self.remove, self.bridges, self.timeout)
+        host.change_ovs_ports(self.add, self.change, self.remove, self.bridges, self.timeout, self.old)
 
     def undo(self, host: Host) -> None:
         before = {port.name: port for port in self.old}
@@ -476,8 +481,10 @@ class ChangeOvsPorts(Operation):
             [before[port.name] for port in self.remove if port.name in before],
             [before[port.name] for port in self.change if port.name in before],
             [port for port in self.add if port.name not in made],
-            OvsBridgeChange(self.bridges.remove, self.old_bridges, self.bridges.add),
+            OvsBridgeChange(self.bridges.remove, self.bridges.former, self.bridges.add, self.bridges.change),
             self.timeout,
+            self.change,
+            restore=True,
         )
 
 

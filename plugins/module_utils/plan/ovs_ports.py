@@ -8,11 +8,12 @@ from dataclasses import replace
 
 from ..model.attachment import Target
 from ..model.host import HOST
-from ..model.ovs import NO_BRIDGES, OvsBridge, OvsBridgeChange, OvsPort, with_vlans
+from ..model.ovs import NO_BRIDGES, OvsBridgeChange, OvsPort, with_vlans
 from ..model.vlans import Vlans
 from . import vlan_record
 from .attachment_found import Found
 from .operations import ChangeOvsPorts, Operation
+from .vlan_record import VlanRecord
 from .wiring import EXTERNAL_ID, OVS, Wiring, read_label
 
 
@@ -42,6 +43,8 @@ class OvsChanges:
             ids = {**dict(shown.external_ids), **dict(port.external_ids)}
             if vlans is None and vlan_record.KEY in ids:
                 vlans = shown.vlans
+            elif vlan_record.KEY in ids:
+                ids = _settled(shown, ids)
             port = replace(port, external_ids=tuple(sorted(ids.items())))
         self.put(with_vlans(port, vlans) if vlans is not None else port)
 
@@ -66,19 +69,26 @@ class OvsChanges:
             return []
         return [ChangeOvsPorts(HOST, tuple(self.joined.values()), tuple(self._changed.values()), (), self._former())]
 
-    def at_once(self, bridges: OvsBridgeChange, old_bridges: tuple[OvsBridge, ...], timeout: float) -> list[Operation]:
+    def at_once(self, bridges: OvsBridgeChange, timeout: float) -> list[Operation]:
         """Return all of it as one transaction, bridges too."""
         ports = tuple(self.left[name] for name in sorted(self.left))
         if not (ports or self.joined or self._changed or bridges != NO_BRIDGES):
             return []
         old = (*self._former(), *self._restorable(ports))
-        return [ChangeOvsPorts(HOST, tuple(self.joined.values()), tuple(self._changed.values()), ports, old, bridges, old_bridges, timeout)]
+        return [ChangeOvsPorts(HOST, tuple(self.joined.values()), tuple(self._changed.values()), ports, old, bridges, timeout)]
 
     def _former(self) -> tuple[OvsPort, ...]:
         return tuple(self._shown[name] for name in self._changed)
 
     def _restorable(self, ports: tuple[OvsPort, ...]) -> tuple[OvsPort, ...]:
         return tuple(port for port in ports if port.name not in self._cleared)
+
+
+def _settled(port: OvsPort, ids: dict[str, str]) -> dict[str, str]:
+    """Return external ids for a port whose attachment names its VLANs: whatever it had before is not to come back."""
+    record = replace(vlan_record.read(port) or VlanRecord(), vlans=None)
+    kept = {key: value for key, value in ids.items() if key != vlan_record.KEY}
+    return kept if record.empty else {**kept, vlan_record.KEY: record.text()}
 
 
 def connect(one: Found, ovs: OvsChanges) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from ..errors import MissingFeature, Refused
 from ..model.attachment import Target
 from ..model.host import HOST, MARK
-from ..model.ovs import NETDEV, NO_BRIDGES, SYSTEM, OvsBridge, OvsBridgeChange, OvsPort, missing_device, with_vlans
+from ..model.ovs import NETDEV, NO_BRIDGES, SYSTEM, OvsBridge, OvsBridgeChange, OvsPort, Tunnel, missing_device, with_vlans
 from ..model.vlan_port import BridgeSettings, VlanPort, VlanPorts
 from . import vlan_record
 from .operations import Operation, SetLink, SetTxChecksumOffload
@@ -28,7 +28,9 @@ class VlanHave:
     ``ends`` has the containers that ports are named by, ``None`` for one that
     is gone; ``unfit`` interfaces that must not become ports, each with the
     reason; ``tx_checksum`` whether the bridge's own device leaves checksums
-    to hardware. ``assume``: in check mode, what isn't there counts as made
+    to hardware; ``held`` what addresses and routes of the host that device has
+    (read for state absent only); ``switch_runs`` whether ovs-vswitchd does, of
+    interest where a bridge has no device. ``assume``: in check mode, what isn't there counts as made
     by an earlier task.
     """
 
@@ -37,6 +39,8 @@ class VlanHave:
     ends: Mapping[Target, End | None] = field(default_factory=dict)
     unfit: Mapping[str, str] = field(default_factory=dict)
     tx_checksum: bool = False
+    held: Sequence[str] = ()
+    switch_runs: bool = True
     assume: bool = False
 
 
@@ -46,7 +50,7 @@ def present(want: VlanPorts, have: VlanHave, timeout: float = 10.0) -> list[Oper
     :raises Refused: a bridge, port or attachment that is not there, or is of another bridge.
     :raises MissingFeature: the bridge has no datapath.
     """
-    bridges, old_bridges = _bridge_changes(want, have)
+    bridges = _bridge_changes(want, have)
     ports = OvsChanges(have.wiring)
     names = port_names(want, have)
     for one, name in zip(want.ports or (), names):
@@ -57,7 +61,8 @@ def present(want: VlanPorts, have: VlanHave, timeout: float = 10.0) -> list[Oper
             ports.clear(port.name)
         elif want.purge:
             _give_back(port, have, ports)
-    return [*ports.at_once(bridges, old_bridges, timeout), *_devices(want, have, bridges, names)]
+    _refuse_same_tunnels(have, ports)
+    return [*ports.at_once(bridges, timeout), *_devices(want, have, bridges, names)]
 
 
 def absent(want: VlanPorts, have: VlanHave, timeout: float = 10.0) -> list[Operation]:
@@ -67,9 +72,9 @@ def absent(want: VlanPorts, have: VlanHave, timeout: float = 10.0) -> list[Opera
         _give_back(port, have, ports)
     bridge = have.bridges.get(want.bridge)
     gone: tuple[OvsBridge, ...] = ()
-    if bridge is not None and want.create_bridge and _ours(bridge) and not left_on(bridge, ports.left):
+    if bridge is not None and want.create_bridge and _ours(bridge) and not left_on(bridge, ports.left) and not have.held:
         gone = (bridge,)
-    return ports.at_once(OvsBridgeChange(remove=gone), (), timeout)
+    return ports.at_once(OvsBridgeChange(remove=gone), timeout)
 
 
 def warnings(want: VlanPorts, have: VlanHave, absent_state: bool) -> list[str]:
@@ -94,6 +99,8 @@ def warnings(want: VlanPorts, have: VlanHave, absent_state: bool) -> list[str]:
             told.append(f"Open vSwitch bridge {bridge.name} was not made by this collection and stays")
         elif left:
             told.append(f"Open vSwitch bridge {bridge.name} stays, as it has ports that this module did not add: {', '.join(left)}")
+        elif have.held:
+            told.append(f"Open vSwitch bridge {bridge.name} stays, as its device has addresses or routes of this host: {', '.join(have.held)}")
     return told
 
 
@@ -127,18 +134,18 @@ def _attached(target: Target, interface: str, have: VlanHave) -> str:
 # ---- the bridge
 
 
-def _bridge_changes(want: VlanPorts, have: VlanHave) -> tuple[OvsBridgeChange, tuple[OvsBridge, ...]]:
+def _bridge_changes(want: VlanPorts, have: VlanHave) -> OvsBridgeChange:
     bridge = have.bridges.get(want.bridge)
     if bridge is None:
-        return _new_bridge(want, have), ()
+        return _new_bridge(want, have)
     changed = _set(bridge, want.settings)
     if changed.datapath_type == bridge.datapath_type:
-        problem = missing_device(bridge, have.wiring.host.links)
+        problem = missing_device(bridge, have.wiring.host.links, have.switch_runs)
         if problem:
             raise MissingFeature(problem)
     if (changed.stp and changed.rstp) and not (bridge.stp and bridge.rstp):
         raise Refused(f"bridge_options: {want.bridge} would run both stp and rstp; switch one of the two off")
-    return (OvsBridgeChange(change=(changed,)), (bridge,)) if changed != bridge else (NO_BRIDGES, ())
+    return OvsBridgeChange(change=(changed,), former=(bridge,)) if changed != bridge else NO_BRIDGES
 
 
 def _new_bridge(want: VlanPorts, have: VlanHave) -> OvsBridgeChange:
@@ -257,6 +264,26 @@ def _refuse_unfit(one: VlanPort, name: str, bridge: str, have: VlanHave) -> None
         raise Refused(f"port: {name!r} {have.unfit[name]}")
     if link.kind == "bridge":
         raise Refused(f"port: {name!r} is a bridge itself; join two bridges by a veth pair")
+
+
+def _refuse_same_tunnels(have: VlanHave, ports: OvsChanges) -> None:
+    """The datapath tells tunnels by their ends and VNI, whichever bridge they are on."""
+    staying = [port for port in have.wiring.ovs_ports.values() if port.tunnel is not None and port.name not in ports.left]
+    taken = {_ends(port.tunnel): port for port in staying if port.tunnel is not None}
+    for port in ports.joined.values():
+        if port.tunnel is None:
+            continue
+        other = taken.setdefault(_ends(port.tunnel), port)
+        if other is not port:
+            source = f" from {port.tunnel.local}" if port.tunnel.local else ""
+            raise Refused(
+                f"port: {port.name!r} can't be a tunnel to {port.tunnel.remote}{source} with VNI {port.tunnel.vni}:"
+                f" port {other.name} of Open vSwitch bridge {other.bridge} is that already; choose another vni"
+            )
+
+
+def _ends(tunnel: Tunnel) -> Tunnel:
+    return replace(tunnel, protected=True)
 
 
 def _asked_for(want: VlanPorts, have: VlanHave) -> list[OvsPort]:

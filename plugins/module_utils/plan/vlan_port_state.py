@@ -39,8 +39,16 @@ def touched(operations: Iterable[Operation]) -> set[str]:
 def describe(want: VlanPorts, have: VlanHave, names: Collection[str]) -> dict[str, Any]:
     """Return the bridge and its ports among ``names``, the two sides of a diff."""
     shown = have.wiring.ovs_ports
-    described = [describe_port(shown[name]) for name in sorted(names) if name in shown and shown[name].bridge == want.bridge]
+    described = [_described(shown[name]) for name in sorted(names) if name in shown and shown[name].bridge == want.bridge]
     return {"bridge": describe_bridge(have.bridges.get(want.bridge)), "ports": described}
+
+
+def _described(port: OvsPort) -> dict[str, Any]:
+    """As an option, and with what no option can ask for but a difference may lie in."""
+    entry = describe_port(port)
+    if port.tunnel is not None:
+        entry["vxlan"].update(port.tunnel.altered)
+    return entry
 
 
 def values(want: VlanPorts, have: VlanHave) -> list[dict[str, Any]]:

@@ -7,11 +7,16 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from ..model.ovs import OvsPort
+from ..model.vlan_port import RESERVED_IDS
+from ..model.vlans import MODES
 
 KEY = "pipefitter-vlan"
 """Key of a port's external_ids; its value is JSON."""
+
+_HIGHEST = 4095  # of tag and trunks in the schema; others may have set 0 and 4095, which this collection never does
 
 
 @dataclass(frozen=True)
@@ -47,10 +52,27 @@ def read(port: OvsPort) -> VlanRecord | None:
     try:
         said = json.loads(text)
         former = said.get("former")
-        vlans = (former["tag"], tuple(former["trunks"]), former["vlan_mode"]) if former else None
-        return VlanRecord(bool(said.get("added")), vlans, dict(said.get("former_external_ids", {})))
-    except (AttributeError, KeyError, TypeError, ValueError):
+        return VlanRecord(bool(said.get("added")), _vlans(former) if former else None, _external_ids(said.get("former_external_ids", {})))
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError):
         return VlanRecord()
+
+
+def _vlans(said: Any) -> tuple[int | None, tuple[int, ...], str | None]:
+    tag, trunks, vlan_mode = said["tag"], said["trunks"], said["vlan_mode"]
+    if not isinstance(trunks, list) or not all(type(vlan) is int and 0 <= vlan <= _HIGHEST for vlan in ([] if tag is None else [tag]) + trunks):
+        raise ValueError("VLANs that Open vSwitch does not take")
+    if vlan_mode is not None and vlan_mode not in MODES:
+        raise ValueError("no VLAN mode")
+    return tag, tuple(sorted(set(trunks))), vlan_mode
+
+
+def _external_ids(said: Any) -> dict[str, str | None]:
+    for text in (*said, *said.values()):
+        # Lone surrogates, which JSON can spell, fail to encode.
+        if text is not None and b"\0" in text.encode():
+            raise ValueError("a text that Open vSwitch does not take")
+    # These say whose the port is, and are no user's to be given back.
+    return {key: value for key, value in said.items() if key not in RESERVED_IDS}
 
 
 def former(port: OvsPort, record: VlanRecord) -> OvsPort:

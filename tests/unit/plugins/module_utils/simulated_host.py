@@ -108,6 +108,8 @@ class SimulatedHost:
         remove: Sequence[OvsPort],
         bridges: OvsBridgeChange = NO_BRIDGES,
         timeout: float | None = None,
+        former: Sequence[OvsPort] = (),
+        restore: bool = False,
     ) -> None:
         self.kernel.request()
         assert bridges == NO_BRIDGES, "attachments make no bridges"

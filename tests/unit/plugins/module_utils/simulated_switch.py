@@ -22,7 +22,7 @@ class SimulatedSwitch(SimulatedHost):
         super().__init__(SimKernel())
         self.kernel_datapath = kernel_datapath
         self.switch: dict[str, OvsBridge] = {}
-        self.ovsdb = SimpleNamespace(available=lambda: True, read=lambda: (self._bridges(), dict(self.ovs_ports)))
+        self.ovsdb = SimpleNamespace(available=lambda: True, switch_runs=lambda: True, read=lambda: (self._bridges(), dict(self.ovs_ports)))
 
     def make_ovs_bridge(self, bridge: OvsBridge, up: bool = False, tx_checksum: bool = True) -> None:
         """Make a bridge as somebody else may have done."""
@@ -37,6 +37,8 @@ class SimulatedSwitch(SimulatedHost):
         remove: Sequence[OvsPort],
         bridges: OvsBridgeChange = NO_BRIDGES,
         timeout: float | None = None,
+        former: Sequence[OvsPort] = (),
+        restore: bool = False,
     ) -> None:
         """All of it or nothing, as one transaction."""
         self.kernel.request()
@@ -48,8 +50,8 @@ class SimulatedSwitch(SimulatedHost):
             assert bridge.name not in switch and bridge.name not in links, "a plan knows what is there"
             switch[bridge.name] = bridge
             ports[bridge.name] = next((port for port in add if port.name == bridge.name), OvsPort(bridge.name, bridge.name))
-        for bridge in bridges.change:
-            assert bridge.name in switch
+        for former_bridge, bridge in zip(bridges.former, bridges.change):
+            assert replace(former_bridge, ports=()) == replace(switch[bridge.name], ports=()), "a plan knows what is there"
             switch[bridge.name] = bridge
         for port in remove:
             assert ports[port.name].bridge == port.bridge and port.name != port.bridge
@@ -61,8 +63,9 @@ class SimulatedSwitch(SimulatedHost):
             if port.name not in links or links[port.name].master is not None or port.bridge not in switch:
                 raise PipefitterError(f"port {port.name} was given no port number")
             ports[port.name] = port
+        supposed = {port.name: port for port in former}
         for port in change:
-            assert ports[port.name].bridge == port.bridge, "a plan knows what is there"
+            assert ports[port.name].bridge == port.bridge and ports[port.name] == supposed[port.name], "a plan knows what is there"
             ports[port.name] = port
         for bridge in bridges.remove:
             assert [port.name for port in ports.values() if port.bridge == bridge.name] == [bridge.name], "a bridge with ports stays"

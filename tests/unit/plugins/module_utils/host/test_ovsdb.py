@@ -8,6 +8,7 @@ import contextlib
 import json
 import socket
 import threading
+import time
 
 import pytest
 from ansible_collections.pipefitter.container_network.plugins.module_utils.errors import (
@@ -177,6 +178,27 @@ def test_a_vswitchd_that_never_confirms_is_named_and_the_change_taken_back(serve
     assert undo["mutations"] == [["ports", "delete", ["set", [uuid("port-v1")]]]]
 
 
+def test_a_change_that_can_not_be_read_after_its_confirmation_is_taken_back(serve):
+    server, database = serve(rows(), added(3), config(3), silence, [{"count": 1}], timeout=0.2)
+    with pytest.raises(PipefitterError, match="ovsdb-server did not answer .*; nothing of this change was kept"):
+        database.apply(add=[OvsPort("v1", "br0")])
+    _database, undo = server.requests[-1]["params"]
+    assert undo["mutations"] == [["ports", "delete", ["set", [uuid("port-v1")]]]]
+
+
+def test_a_late_confirmation_leaves_time_to_read(serve):
+    def late(result):
+        def answer(connection, request):
+            time.sleep(0.7)
+            connection.sendall(json.dumps({"id": request["id"], "result": result, "error": None}).encode())
+
+        return answer
+
+    server, database = serve(rows(), added(3), late(config(3)), late(rows(("br0", "v1"))), timeout=1.0)
+    database.apply(add=[OvsPort("v1", "br0")])
+    assert len(server.requests) == 4
+
+
 def test_an_undoing_that_fails_is_told_with_the_reason_for_it(serve):
     _server, database = serve(rows(), added(3), config(2), hang_up, timeout=0.1)
     with pytest.raises(PipefitterError, match="did not confirm.*undoing the change failed too: ovsdb-server closed"):
@@ -242,7 +264,7 @@ def test_no_socket(tmp_path):
     ("datapath_type", "links", "sentence"),
     [
         ("system", {"br0"}, None),
-        ("system", {"lo"}, "datapath_type=netdev"),
+        ("system", {"lo"}, "datapath_type is system, which needs the kernel module openvswitch; load that module, or give the bridge datapath_type=netdev"),
         ("netdev", {"lo"}, "log of ovs-vswitchd"),
     ],
 )

@@ -217,12 +217,78 @@ def test_an_attachment_keeps_the_vlans_that_it_does_not_name(host, want):
         assert changes.join() and changes.join()[0].change[0].vlans == Vlans("access", 7)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"former": 5}', '{"former": {"tag": 1}}', '{"former_external_ids": 7}', "7"])
+@pytest.mark.parametrize("first", [None, Vlans("access", 100)])
+@pytest.mark.parametrize("named", [Vlans("access", 400), Vlans("access", 200)])
+def test_an_attachment_that_names_its_vlan_is_not_given_back_an_older_one(first, named):
+    """veth_attach (perhaps with a VLAN), ovs_vlan_port, veth_attach with a VLAN: absent leaves that."""
+    host = SimulatedSwitch()
+    host.make_ovs_bridge(OvsBridge(BRIDGE, "netdev", (BRIDGE,)), up=True, tx_checksum=False)
+    for name in CONTAINERS:
+        host.start(name)
+    host.kernel.host.new_veth("pfweb1", "eth1", host.places["web1"], 1500)
+    label = ((EXTERNAL_ID, "eth1 container web1 docker:web1"),)
+    host.kernel.host.set("pfweb1", alias=f"{MARK} {label[0][1]}", up=True)
+    want = vlan_port.parse({"bridge": BRIDGE, "container": "web1", "tag": 200, "external_ids": {"a": "1"}})
+
+    def attach(vlans):
+        changes = OvsChanges(Wiring(observe(host, want).wiring.host, {}, dict(host.ovs_ports)))
+        changes.want(OvsPort("pfweb1", BRIDGE, external_ids=label), vlans)
+        engine.apply(changes.join(), host)
+        changes = OvsChanges(Wiring(observe(host, want).wiring.host, {}, dict(host.ovs_ports)))
+        changes.want(OvsPort("pfweb1", BRIDGE, external_ids=label), vlans)
+        assert not changes.join()
+
+    attach(first)
+    engine.apply(plan.present(want, observe(host, want)), host)
+    attach(named)
+    engine.apply(plan.absent(want, observe(host, want)), host)
+    assert host.ovs_ports["pfweb1"] == OvsPort("pfweb1", BRIDGE, named.tag, external_ids=label)
+
+
+UNREADABLE = [
+    "",
+    "{",
+    "[]",
+    "null",
+    "7",
+    "[1]",
+    '{"former": 5}',
+    '{"former": [1]}',
+    '{"former": {"tag": 1}}',
+    '{"former": {"tag": "x", "trunks": [], "vlan_mode": null}}',
+    '{"former": {"tag": true, "trunks": [], "vlan_mode": null}}',
+    '{"former": {"tag": 1.5, "trunks": [], "vlan_mode": null}}',
+    '{"former": {"tag": 4096, "trunks": [], "vlan_mode": null}}',
+    '{"former": {"tag": -1, "trunks": [], "vlan_mode": null}}',
+    '{"former": {"tag": 1, "trunks": ["z"], "vlan_mode": null}}',
+    '{"former": {"tag": 1, "trunks": [5000], "vlan_mode": null}}',
+    '{"former": {"tag": 1, "trunks": "12", "vlan_mode": null}}',
+    '{"former": {"tag": 1, "trunks": [], "vlan_mode": "boo"}}',
+    '{"former": {"tag": 1, "trunks": [], "vlan_mode": ["trunk"]}}',
+    '{"former_external_ids": 7}',
+    '{"former_external_ids": {"a": 5}}',
+    '{"former_external_ids": {"a": {}}}',
+    '{"former_external_ids": {"a": "nul\\u0000"}}',
+    '{"former_external_ids": {"a": "\\udc80"}}',
+    '{"former_external_ids": [["a"]]}',
+    '{"former_external_ids": {"pipefitter": "eth1 container web1"}}',
+    '{"former_external_ids": {"pipefitter-vlan": "{}"}}',
+    "[" * 100000,
+]
+
+
+@pytest.mark.parametrize("text", UNREADABLE, ids=range(len(UNREADABLE)))
 def test_a_record_that_somebody_made_unreadable_counts_as_empty(text):
     port = OvsPort("eth1", BRIDGE, 5, external_ids=((vlan_record.KEY, text),))
     record = vlan_record.read(port)
     assert record is not None and record.empty
     assert vlan_record.former(port, record) == OvsPort("eth1", BRIDGE, 5)
+
+
+def test_trunks_of_a_record_are_a_set():
+    text = '{"former": {"tag": null, "trunks": [7, 3, 7], "vlan_mode": null}}'
+    port = OvsPort("eth1", BRIDGE, 5, external_ids=((vlan_record.KEY, text),))
+    assert vlan_record.former(port, vlan_record.read(port)) == OvsPort("eth1", BRIDGE, trunks=(3, 7))
 
 
 def test_two_names_of_one_port_are_refused():
@@ -234,6 +300,17 @@ def test_two_names_of_one_port_are_refused():
     want = vlan_port.parse({"bridge": BRIDGE, "ports": [{"port": "pfweb1", "tag": 5}, {"container": "web1", "tag": 6}]})
     with pytest.raises(Refused, match="ports: port pfweb1 and eth1 of container web1 are the same port pfweb1; name it once"):
         plan.present(want, kind.observe(host, want, {Target("container", "web1"): ("web1", "docker:web1")}, False))
+
+
+def test_a_bridge_that_has_an_address_stays():
+    host = SimulatedSwitch()
+    host.make_ovs_bridge(OvsBridge(BRIDGE, "netdev", (BRIDGE,), ((EXTERNAL_ID, "bridge"),)), up=True)
+    want = vlan_port.parse({"bridge": BRIDGE, "create_bridge": True, "state": "absent"})
+    for address, operations in (("10.0.0.1/24", []), ("fe80::1/64", ["delete Open vSwitch bridge ovs0"])):
+        host.kernel.host.links[BRIDGE].addresses[:] = [address]
+        have = kind.observe(host, want, {}, False, is_absent=True)  # type: ignore[arg-type]
+        assert lines(plan.absent(want, have)) == operations
+        assert [address in text for text in plan.warnings(want, have, True)] == [True] * (not operations)
 
 
 def test_a_bridge_that_gets_no_device_is_undone():
