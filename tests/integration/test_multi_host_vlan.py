@@ -216,10 +216,26 @@ def test_what_is_added_changes_just_that(hosts, fleet):
     assert len(ovs_ports(hosts["hosta"])) == 2
 
 
+def test_a_chosen_address_is_kept_however_the_container_is_named(hosts, fleet):
+    make_containers(hosts["hosta"], "c1", "c2")
+    make_namespaces(hosts["hostb"], "b1")
+    first_id, second_id = hosts["hosta"].run("docker", "inspect", "-f", "{{.Id}}", "c1", "c2").stdout.split()
+    fleet.by_host["hosta"]["multi_host_vlan_containers"] = [{"container": first_id[:8], "vlan": "web"}, {"container": "c2", "vlan": "web"}]
+    fleet.by_host["hostb"]["multi_host_vlan_containers"] = [{"netns": "/var/run/netns/b1", "vlan": "web"}]
+    fleet.play("multi_host_vlan").ok()
+    first = _addresses(hosts)
+    assert fleet.play("multi_host_vlan").ok().changed == {"hosta": 0, "hostb": 0}
+    # The same three by other names: the address goes with the container.
+    fleet.by_host["hosta"]["multi_host_vlan_containers"] = [{"container": "c1", "vlan": "web"}, {"container": second_id, "vlan": "web"}]
+    fleet.by_host["hostb"]["multi_host_vlan_containers"] = [{"netns": "b1", "vlan": "web"}]
+    fleet.play("multi_host_vlan").ok()
+    assert _addresses(hosts) == first
+
+
 def _addresses(hosts):
     """By host and namespace, the address in a VLAN and the VLAN."""
     shown = {name: host.module("container_network_info", bridge="ovs0")["attachments"] for name, host in hosts.items()}
-    return {f"{name}/{entry['netns']}": (entry["vlan"], *entry["addresses"]) for name, entries in shown.items() for entry in entries}
+    return {f"{name}/{entry.get('netns') or entry['container']}": (entry["vlan"], *entry["addresses"]) for name, entries in shown.items() for entry in entries}
 
 
 def test_a_host_that_is_down_harms_no_other_and_is_completed_later(hosts, fleet):

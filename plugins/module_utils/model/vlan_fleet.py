@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Union
 
+from .attachment import netns_path
 from .limits import VLAN, VNI
 from .names import derived_name
 
@@ -37,8 +38,8 @@ _OVERHEAD = {4: 50, 6: 70}
 _ETHERNET_MTU = 1500
 
 _DEFAULT_INTERFACE = "eth1"
-_NAMED = "/run/netns/"
-_CONTAINER_ID = re.compile(r"[0-9a-f]{12,64}")
+_WHOLE_ID = 64
+_CONTAINER_ID = re.compile(r"[0-9a-f]+")
 
 Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
 Address = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
@@ -85,6 +86,17 @@ class Member:
 
 
 @dataclass(frozen=True)
+class Holder:
+    """An interface in our bridge that a host shows. ``targets`` are its container's names, as in ``Member.key``; ``vlan`` is the VLAN's id."""
+
+    host: str
+    targets: tuple[str, ...]
+    interface: str
+    vlan: int | None
+    addresses: tuple[Address, ...]
+
+
+@dataclass(frozen=True)
 class Fleet:
     """``members`` have their addresses where ``problems`` is empty; each problem is one sentence for the user."""
 
@@ -113,7 +125,7 @@ def read(variables: Mapping[str, Mapping[str, Any]], shown: Mapping[str, Mapping
         _check_underlay(host, variables, problems)
         _check_uplink(host, variables[host], shown.get(host), len(variables), problems)
     if not problems:
-        members = _with_addresses(members, vlans, _held(variables, shown, vlans), problems)
+        members = _with_addresses(members, vlans, _held(members, _holders(variables, shown), vlans), problems)
     return Fleet(vlans, tuple(members), tuple(problems))
 
 
@@ -325,14 +337,16 @@ def _member(host: str, where: str, entry: Any, vlans: Mapping[str, Vlan], proble
         problems.append(f"{where}.vlan: {_shown(given.get('vlan'))} is not a VLAN of {PREFIX}vlans; known are {known}")
         return None
     value = str(given[selected[0]])
-    if selected[0] == "netns" and "/" not in value:
-        value = _NAMED + value  # as container_network_info shows it
+    if selected[0] == "netns":
+        value = netns_path(value)
     passed_on = {name: given[name] for name in _PASSED_ON if name in given}
     member = Member(host, (selected[0], value), str(given.get("interface", _DEFAULT_INTERFACE)), vlan.name, where, passed_on=passed_on)
     if "address" in given:
         return _placed(member, str(given["address"]), vlan, problems)
-    if vlan.subnet is not None and selected[0] == "container" and _CONTAINER_ID.fullmatch(value):
-        problems.append(f"{where}.container: {value!r} is an id, and an address that is left out is kept by name; give the container's name, or address")
+    if vlan.subnet is not None and selected[0] == "pid":
+        problems.append(
+            f"{where}.pid: an address is left out, which could not be kept, as {value} is another process some day; give address, or container or netns"
+        )
         return None
     return member
 
@@ -422,20 +436,45 @@ def _check_uplink(host: str, given: Mapping[str, Any], shown: Mapping[str, Any] 
 # -- Addresses that are left out
 
 
-def _held(variables: Mapping[str, Mapping[str, Any]], shown: Mapping[str, Mapping[str, Any]], vlans: Mapping[str, Vlan]) -> dict[Key, dict[str, list[Address]]]:
-    """Return the addresses that interfaces in our VLANs have, by interface and VLAN."""
-    by_id = {vlan.id: name for name, vlan in vlans.items()}
-    held: dict[Key, dict[str, list[Address]]] = {}
+def _holders(variables: Mapping[str, Mapping[str, Any]], shown: Mapping[str, Mapping[str, Any]]) -> Iterator[Holder]:
     for host in sorted(shown):
         bridge = variables.get(host, {}).get("bridge")
+        all_names = shown[host].get("targets") or {}
         for entry in shown[host].get("attachments") or ():
-            vlan = by_id.get(entry.get("vlan"))
-            selector = next((name for name in SELECTORS if entry.get(name) is not None), None)
-            if vlan is None or selector is None or (bridge and entry.get("bridge") != bridge):
+            if bridge and entry.get("bridge") != bridge:
                 continue
-            key = (host, f"{selector}={entry[selector]}", entry["interface"])
+            named = [*all_names.get(entry.get("host_interface"), ()), entry]
+            targets = [f"{selector}={one[selector]}" for one in named for selector in SELECTORS if one.get(selector) is not None]
             found = [_address(text.partition("/")[0]) for text in entry.get("addresses") or ()]
-            held.setdefault(key, {}).setdefault(vlan, []).extend(address for address in found if address is not None)
+            addresses = tuple(address for address in found if address is not None)
+            yield Holder(host, tuple(dict.fromkeys(targets)), entry["interface"], entry.get("vlan"), addresses)
+
+
+def _owner(holder: Holder, by_key: Mapping[Key, Member]) -> Member | None:
+    """Return whose interface it is: named as the host shows it, in another way, or by the start of its id."""
+    for target in holder.targets:
+        member = by_key.get((holder.host, target, holder.interface))
+        if member is not None:
+            return member
+    for target in holder.targets:
+        selector, _is, value = target.partition("=")
+        if selector == "container" and len(value) == _WHOLE_ID and _CONTAINER_ID.fullmatch(value):
+            keys = ((holder.host, target[:length], holder.interface) for length in range(len("container=") + 1, len(target)))
+            return next((by_key[key] for key in keys if key in by_key), None)
+    return None
+
+
+def _held(members: Iterable[Member], holders: Iterable[Holder], vlans: Mapping[str, Vlan]) -> dict[Key, dict[str, list[Address]]]:
+    """Return the addresses that interfaces in our VLANs have, by interface and VLAN."""
+    by_id = {vlan.id: name for name, vlan in vlans.items()}
+    by_key = {member.key: member for member in members}
+    held: dict[Key, dict[str, list[Address]]] = {}
+    for holder in holders:
+        vlan = by_id.get(holder.vlan) if holder.vlan is not None else None
+        if vlan is not None and holder.targets:
+            owner = _owner(holder, by_key)
+            key = owner.key if owner is not None else (holder.host, holder.targets[0], holder.interface)
+            held.setdefault(key, {}).setdefault(vlan, []).extend(holder.addresses)
     return held
 
 

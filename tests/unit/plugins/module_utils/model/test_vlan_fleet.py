@@ -102,7 +102,7 @@ def test_a_vlan_without_a_subnet_gives_no_address():
         ({"container": "a", "vlan": "web", "address": "192.168.0"}, "address: '192.168.0' is not an address; write it like 192.168.0.1/24"),
         ({"container": "a", "vlan": "web", "address": "192.168.0.1/x"}, "is not an address"),
         ({"container": "a", "vlan": "web", "adress": "192.168.0.1"}, "has adress, which no entry has; the keys are container"),
-        ({"container": "0123456789ab", "vlan": "web"}, "container: '0123456789ab' is an id, and an address that is left out is kept by name; give"),
+        ({"pid": 71, "vlan": "web"}, "[0].pid: an address is left out, which could not be kept, as 71 is another process some day; give address, or"),
         ("a", "hosta: multi_host_vlan_containers[0]: 'a' is not a mapping"),
     ],
 )
@@ -267,6 +267,34 @@ def test_an_address_that_is_asked_for_goes_before_one_that_is_in_use():
     seen = shown(hosta=[("a", 100, "192.168.0.7")])
     found = addresses(fleet(seen, hosta=[{"container": "a", "vlan": "web"}, {"container": "b", "vlan": "web", "address": "192.168.0.7"}]))
     assert found["hosta/b"] == "192.168.0.7" != found["hosta/a"]
+
+
+@pytest.mark.parametrize(
+    "named",
+    [{"container": "web1"}, {"container": "c0ffee"}, {"container": "c0ffee" + "0" * 58}, {"netns": "sandbox"}, {"netns": "/var/run/netns/sandbox"}],
+    ids=["name", "start of the id", "id", "netns", "path"],
+)
+def test_an_address_is_kept_however_the_container_is_named(named):
+    seen = shown(hosta=[("web1", 100, "192.168.0.7")])
+    seen["hosta"]["attachments"][0]["host_interface"] = "pf1"
+    seen["hosta"]["targets"] = {"pf1": [{"container": "web1"}, {"container": "c0ffee" + "0" * 58}, {"netns": "/run/netns/sandbox"}]}
+    (address,) = addresses(fleet(seen, hosta=[{**named, "vlan": "web"}])).values()
+    assert address == "192.168.0.7"
+
+
+def test_another_container_keeps_no_address_of_one_with_a_similar_id():
+    seen = shown(hosta=[("web1", 100, "192.168.0.7")])
+    seen["hosta"]["attachments"][0]["host_interface"] = "pf1"
+    seen["hosta"]["targets"] = {"pf1": [{"container": "web1"}, {"container": "c0ffee" + "0" * 58}]}
+    for other in ("c0ffef", "web", "c0ffee1"):
+        assert addresses(fleet(seen, hosta=[{"container": other, "vlan": "web"}])) != {f"hosta/{other}": "192.168.0.7"}
+    # One that is called so goes before one whose id begins so.
+    both = addresses(fleet(seen, hosta=[{"container": "web1", "vlan": "web"}, {"container": "c0ffee", "vlan": "web"}]))
+    assert both["hosta/web1"] == "192.168.0.7" != both["hosta/c0ffee"]
+
+
+def test_a_namespace_and_its_path_are_one():
+    assert "eth1 of a is in the list twice" in problem(hosta=[{"netns": "a", "vlan": "web"}, {"netns": "/var/run/netns/a", "vlan": "web"}])
 
 
 def test_an_address_of_another_vlan_is_not_kept():
