@@ -13,6 +13,8 @@ author:
 description:
   - Reads the variables of the role R(multi_host_vlan,ansible_collections.pipefitter.container_network.multi_host_vlan_role) of all hosts, finds
     what contradicts itself, gives addresses to containers that name none, and says what each host is to be given.
+  - An address that is asked for is refused while another container has it, which C(multi_host_vlan_shown) of its host tells, unless the variables take
+    it from that one in this run.
   - A container that names no address keeps the one that its interface has, where C(multi_host_vlan_shown) of its host tells. Otherwise it gets
     one that follows from the names of host, container and interface, and that nobody else in the VLAN has.
   - Nothing is changed or asked for on a host.
@@ -34,6 +36,12 @@ options:
       - What a host has whose variables don't say, without the prefix C(multi_host_vlan_).
     type: dict
     default: {}
+  running:
+    description:
+      - The hosts that this run changes. Usually C(ansible_play_hosts). What containers of other hosts have, they keep.
+      - All of O(hosts) if it is left out.
+    type: list
+    elements: str
 """
 
 EXAMPLES = r"""
@@ -98,12 +106,12 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model import vlan_fleet, vlan_variables
 
 
-def work_out(hostvars, hosts, defaults=None):
+def work_out(hostvars, hosts, defaults=None, running=None):
     try:
         variables, shown = vlan_variables.of_hosts(hostvars, hosts, defaults or {})
     except (AttributeError, TypeError) as error:
         raise AnsibleFilterError(f"vlan_fleet takes the variables of hosts by host, such as hostvars, and a list of hosts: {error}") from error
-    fleet = vlan_fleet.read(variables, shown)
+    fleet = vlan_fleet.read(variables, shown, running)
     wired = [] if fleet.problems else hosts
     return {
         "problems": list(fleet.problems),

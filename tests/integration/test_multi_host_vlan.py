@@ -232,6 +232,34 @@ def test_a_chosen_address_is_kept_however_the_container_is_named(hosts, fleet):
     assert _addresses(hosts) == first
 
 
+def test_an_address_that_a_container_of_another_host_has_is_refused(hosts, fleet):
+    wanted = {"hosta": [], "hostb": [{"netns": "b1", "vlan": "web"}]}
+    namespaces(hosts, fleet, **wanted)
+    make_namespaces(hosts["hosta"], "a1")
+    fleet.common["multi_host_vlan_hosts"] = "{{ groups['lab'] }}"
+    fleet.play("multi_host_vlan").ok()
+    ((_vlan, held),) = _addresses(hosts).values()
+    bare = held.partition("/")[0]
+    wanted["hosta"].append({"netns": "a1", "vlan": "web", "address": bare})
+
+    def refused(*words):
+        run = fleet.play("multi_host_vlan", *words)
+        assert run.status == 2 and sum(run.changed.values()) == 0 and f"{bare} is what b1 of hostb has in VLAN web (100)" in run.said
+        return run.said
+
+    for words in ((), ("--limit", "hosta"), ("-e", "pipefitter_serial=1")):
+        assert "whose entry leaves its address out" in refused(*words)
+    wanted["hostb"][0]["address"] = "192.168.0.250"
+    assert "this run leaves hostb as it is" in refused("--limit", "hosta")
+    entry = wanted["hostb"].pop()
+    assert "which is in no variable" in refused()
+
+    wanted["hostb"].append(entry)
+    assert fleet.play("multi_host_vlan").ok().changed == {"hosta": 1, "hostb": 1}
+    assert _addresses(hosts) == {"hosta//run/netns/a1": (100, held), "hostb//run/netns/b1": (100, "192.168.0.250/24")}
+    fleet.play("check_connectivity").ok()
+
+
 def _addresses(hosts):
     """By host and namespace, the address in a VLAN and the VLAN."""
     shown = {name: host.module("container_network_info", bridge="ovs0")["attachments"] for name, host in hosts.items()}

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Union
 
@@ -78,22 +78,36 @@ class Member:
 
     @property
     def label(self) -> str:
-        name = self.target[1].rpartition("/")[2] if self.target[0] == "netns" else self.target[1]
-        return name if self.interface == _DEFAULT_INTERFACE else f"{name}:{self.interface}"
+        return _label(*self.target, self.interface)
 
     def __str__(self) -> str:
         return f"{self.label} of {self.host}"
 
 
+def _label(selector: str, value: str, interface: str) -> str:
+    name = value.rpartition("/")[2] if selector == "netns" else value
+    return name if interface == _DEFAULT_INTERFACE else f"{name}:{interface}"
+
+
 @dataclass(frozen=True)
 class Holder:
-    """An interface in our bridge that a host shows. ``targets`` are its container's names, as in ``Member.key``; ``vlan`` is the VLAN's id."""
+    """An interface in our bridge that a host shows. ``targets`` are its container's names, as in ``Member.key``; the ``owner`` asks for it."""
 
     host: str
     targets: tuple[str, ...]
     interface: str
-    vlan: int | None
+    vlan_id: int | None
     addresses: tuple[Address, ...]
+    vlan: str = ""
+    owner: Member | None = None
+
+    @property
+    def key(self) -> Key:
+        return self.owner.key if self.owner is not None else (self.host, self.targets[0], self.interface)
+
+    def __str__(self) -> str:
+        selector, _is, value = self.targets[0].partition("=")
+        return f"{_label(selector, value, self.interface)} of {self.host}"
 
 
 @dataclass(frozen=True)
@@ -108,12 +122,15 @@ class Fleet:
         return [member for member in self.members if member.host == host]
 
 
-def read(variables: Mapping[str, Mapping[str, Any]], shown: Mapping[str, Mapping[str, Any]]) -> Fleet:
+def read(
+    variables: Mapping[str, Mapping[str, Any]], shown: Mapping[str, Mapping[str, Any]], running: Collection[str] | None = None
+) -> Fleet:
     """Return what the hosts' variables ask for, and all that is wrong with it.
 
     ``variables`` holds by host the role's variables without their prefix
     (``vlans``, ``containers``, ``bridge``, ``uplink``); ``shown`` what
-    container_network_info returned for the hosts that could be asked.
+    container_network_info returned for the hosts that could be asked, and
+    ``running`` the hosts that this run changes, all if it is ``None``.
     Addresses that are left out are chosen: the one that the interface has, or
     one that follows from the names of host, container and interface.
     """
@@ -125,7 +142,11 @@ def read(variables: Mapping[str, Mapping[str, Any]], shown: Mapping[str, Mapping
         _check_underlay(host, variables, problems)
         _check_uplink(host, variables[host], shown.get(host), len(variables), problems)
     if not problems:
-        members = _with_addresses(members, vlans, _held(members, _holders(variables, shown), vlans), problems)
+        running = variables if running is None else running
+        holders = _with_owners(members, variables, shown, vlans)
+        _refuse_held(members, holders, variables, running, problems)
+        if not problems:
+            members = _with_addresses(members, vlans, holders, running, problems)
     return Fleet(vlans, tuple(members), tuple(problems))
 
 
@@ -440,7 +461,8 @@ def _holders(variables: Mapping[str, Mapping[str, Any]], shown: Mapping[str, Map
     for host in sorted(shown):
         bridge = variables.get(host, {}).get("bridge")
         all_names = shown[host].get("targets") or {}
-        for entry in shown[host].get("attachments") or ():
+        # What a tool of others attached is in the VLAN as well.
+        for entry in (*(shown[host].get("attachments") or ()), *(shown[host].get("foreign_attachments") or ())):
             if bridge and entry.get("bridge") != bridge:
                 continue
             named = [*all_names.get(entry.get("host_interface"), ()), entry]
@@ -464,22 +486,68 @@ def _owner(holder: Holder, by_key: Mapping[Key, Member]) -> Member | None:
     return None
 
 
-def _held(members: Iterable[Member], holders: Iterable[Holder], vlans: Mapping[str, Vlan]) -> dict[Key, dict[str, list[Address]]]:
-    """Return the addresses that interfaces in our VLANs have, by interface and VLAN."""
+def _with_owners(
+    members: Iterable[Member], variables: Mapping[str, Mapping[str, Any]], shown: Mapping[str, Mapping[str, Any]], vlans: Mapping[str, Vlan]
+) -> list[Holder]:
+    """Return all interfaces that hosts show in our VLANs, each with the member that asks for it."""
     by_id = {vlan.id: name for name, vlan in vlans.items()}
     by_key = {member.key: member for member in members}
-    held: dict[Key, dict[str, list[Address]]] = {}
-    for holder in holders:
-        vlan = by_id.get(holder.vlan) if holder.vlan is not None else None
+    found = []
+    for holder in _holders(variables, shown):
+        vlan = by_id.get(holder.vlan_id) if holder.vlan_id is not None else None
         if vlan is not None and holder.targets:
-            owner = _owner(holder, by_key)
-            key = owner.key if owner is not None else (holder.host, holder.targets[0], holder.interface)
-            held.setdefault(key, {}).setdefault(vlan, []).extend(holder.addresses)
-    return held
+            found.append(replace(holder, vlan=vlan, owner=_owner(holder, by_key)))
+    return found
+
+
+def _gives_up(holder: Holder, variables: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Tell whether the variables take its address from an interface: they name another for it, or detach it."""
+    if holder.owner is not None:
+        return holder.owner.vlan != holder.vlan or holder.owner.address is not None
+    given = variables[holder.host]
+    return given.get("state") == "absent" or _is_true(given.get("purge"))
+
+
+def _refuse_held(
+    members: Iterable[Member], holders: Iterable[Holder], variables: Mapping[str, Mapping[str, Any]], running: Collection[str], problems: list[str]
+) -> None:
+    """Refuse addresses that are asked for while another has them and this run does not take them from it."""
+    having: dict[tuple[str, Address], list[Holder]] = {}
+    known = set()
+    for holder in holders:
+        for address in holder.addresses:
+            having.setdefault((holder.vlan, address), []).append(holder)
+        if holder.owner is not None:
+            known.add(holder.owner.key)
+    for member in members:
+        if member.address is None:
+            continue
+        found = having.get((member.vlan, member.address), [])
+        others = [holder for holder in found if holder.owner is not member]
+        for holder in others:
+            gives_up = _gives_up(holder, variables)
+            if gives_up and holder.host in running:
+                continue
+            if len(others) < len(found) and holder.owner is not None:
+                continue  # both have it: of the two, the one that leaves it out moves
+            if member.target[0] == "pid" and member.key not in known and (holder.host, holder.interface) == (member.host, member.interface):
+                continue  # most likely its own, attached by another name: what a process id means only the host knows
+            if gives_up:
+                why = f"and this run leaves {holder.host} as it is; run it for {holder.host}, too, or give another"
+            elif holder.owner is not None:
+                why = "whose entry leaves its address out and so keeps it; give one of them another"
+            else:
+                why = f"which is in no variable; detach it there ({PREFIX}purge does), or give another"
+            problems.append(f"{member.where}.address: {member.address} is what {holder} has in VLAN {member.vlan} ({holder.vlan_id}), {why}")
+
+
+def _is_true(value: Any) -> bool:
+    """Tell whether a variable of a host means true, as Ansible's filter bool does."""
+    return value is True or str(value).lower() in ("true", "yes", "on", "1")
 
 
 def _with_addresses(
-    members: Sequence[Member], vlans: Mapping[str, Vlan], held: Mapping[Key, Mapping[str, list[Address]]], problems: list[str]
+    members: Sequence[Member], vlans: Mapping[str, Vlan], holders: Iterable[Holder], running: Collection[str], problems: list[str]
 ) -> list[Member]:
     """Give each member that has none an address of its VLAN's subnet.
 
@@ -489,6 +557,9 @@ def _with_addresses(
     batch of a play chooses the same.
     """
     taken: dict[str, dict[int, Key]] = {name: {} for name in vlans}
+    held: dict[Key, list[Holder]] = {}
+    for holder in holders:
+        held.setdefault(holder.key, []).append(holder)
     for member in members:
         if member.address is not None:
             taken[member.vlan][int(member.address)] = member.key
@@ -500,17 +571,16 @@ def _with_addresses(
         if member.address is None and vlan.subnet is not None
     ]
     for member, vlan, subnet in waiting:
-        for address in held.get(member.key, {}).get(vlan.name, []):
+        for address in (address for holder in held.get(member.key, []) if holder.vlan == vlan.name for address in holder.addresses):
             if _may_keep(address, vlan, subnet) and int(address) not in taken[vlan.name]:
                 taken[vlan.name][int(address)] = member.key
                 placed[member.key] = replace(member, address=address, prefix=subnet.prefixlen)
                 break
-    for key, by_vlan in held.items():
-        asked = placed.get(key)
-        for name, addresses in by_vlan.items():
-            if asked is None or asked.vlan != name:  # of nobody in the variables, and in use all the same
-                for address in addresses:
-                    taken[name].setdefault(int(address), key)
+    for holder in (holder for each in held.values() for holder in each):
+        # In use, and to stay so for all that the variables say, or as they say nothing to this run.
+        if holder.owner is None or holder.owner.vlan != holder.vlan or holder.host not in running:
+            for address in holder.addresses:
+                taken[holder.vlan].setdefault(int(address), holder.key)
     for member, vlan, subnet in waiting:
         if placed[member.key].address is not None:
             continue

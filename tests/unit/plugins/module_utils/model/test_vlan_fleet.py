@@ -17,13 +17,16 @@ from hypothesis import strategies as st
 VLANS = {"web": {"id": 100, "subnet": "192.168.0.0/24"}, "db": {"id": 200, "subnet": "192.168.0.0/24"}}
 
 
-def fleet(shown=None, vlans=None, **containers):
-    variables = {host: {"bridge": "ovs0", "uplink": "eth1", "vlans": vlans or VLANS, "containers": entries} for host, entries in containers.items()}
-    return vlan_fleet.read(variables, shown or {})
+def fleet(shown=None, vlans=None, running=None, more=None, **containers):
+    variables = {
+        host: {"bridge": "ovs0", "uplink": "eth1", "vlans": vlans or VLANS, "containers": entries, **(more or {}).get(host, {})}
+        for host, entries in containers.items()
+    }
+    return vlan_fleet.read(variables, shown or {}, running)
 
 
-def problem(**containers):
-    found = fleet(**containers).problems
+def problem(*words, **containers):
+    found = fleet(*words, **containers).problems
     assert len(found) == 1, found
     return found[0]
 
@@ -263,10 +266,61 @@ def test_of_two_that_show_the_same_address_one_keeps_it():
     assert found["hosta/a"] == "192.168.0.7" != found["hostb/b"]
 
 
-def test_an_address_that_is_asked_for_goes_before_one_that_is_in_use():
-    seen = shown(hosta=[("a", 100, "192.168.0.7")])
-    found = addresses(fleet(seen, hosta=[{"container": "a", "vlan": "web"}, {"container": "b", "vlan": "web", "address": "192.168.0.7"}]))
-    assert found["hosta/b"] == "192.168.0.7" != found["hosta/a"]
+SEVEN = {"container": "n", "vlan": "web", "address": "192.168.0.7"}
+
+
+def test_an_address_that_another_keeps_is_refused():
+    seen = shown(hosta=[], hostb=[("m", 100, "192.168.0.7")])
+    for host, entries in (("hostb", {"hosta": [SEVEN], "hostb": [{"container": "m", "vlan": "web"}]}), ("hosta", {"hosta": [SEVEN], "hostb": []})):
+        found = problem(seen, **entries)
+        assert found.startswith("hosta: multi_host_vlan_containers[0].address: 192.168.0.7 is what m of hostb has in VLAN web (100), ")
+        assert ("whose entry leaves its address out and so keeps it; give one of them another" in found) is (host == "hostb")
+        assert ("which is in no variable; detach it there (multi_host_vlan_purge does), or give another" in found) is (host == "hosta")
+    # The interface of somebody else, which a tool of its own put there, is in use as well.
+    seen["hostb"]["foreign_attachments"] = seen["hostb"].pop("attachments")
+    assert "192.168.0.7 is what m of hostb has" in problem(seen, hosta=[SEVEN], hostb=[])
+    # So is one on the same host, by another interface of the same container.
+    seen = shown(hosta=[("n", 100, "192.168.0.7")])
+    assert "192.168.0.7 is what n of hosta has" in problem(seen, hosta=[{**SEVEN, "interface": "eth2"}])
+
+
+def test_an_address_that_another_gives_up_in_this_run_can_be_given():
+    seen = shown(hosta=[("n", 100, "192.168.0.8")], hostb=[("m", 100, "192.168.0.7")])
+    eight = {"container": "m", "vlan": "web", "address": "192.168.0.8"}
+    elsewhere = {"container": "m", "vlan": "db"}
+    for entries, more in (([eight], {}), ([elsewhere], {}), ([], {"purge": True}), ([], {"purge": "yes"}), ([], {"state": "absent"})):
+        found = fleet(seen, more={"hostb": more}, hosta=[SEVEN], hostb=entries)
+        assert addresses(found)["hosta/n"] == "192.168.0.7"
+        # Not if nobody goes to that host: it keeps what it has.
+        refused = fleet(seen, more={"hostb": more}, running=["hosta"], hosta=[SEVEN], hostb=entries).problems
+        assert refused == (
+            "hosta: multi_host_vlan_containers[0].address: 192.168.0.7 is what m of hostb has in VLAN web (100), "
+            "and this run leaves hostb as it is; run it for hostb, too, or give another",
+        )
+
+
+def test_an_address_that_one_has_already_is_no_problem():
+    seen = shown(hosta=[("n", 100, "192.168.0.7")], hostb=[("m", 100, "192.168.0.7")])
+    # Both have it, since one host was down when the other's was given: the one that leaves it out moves.
+    found = addresses(fleet(seen, hosta=[SEVEN], hostb=[{"container": "m", "vlan": "web"}]))
+    assert found["hosta/n"] == "192.168.0.7" != found["hostb/m"]
+    assert "192.168.0.7 is what m of hostb has" in problem(seen, hosta=[SEVEN], hostb=[])
+    assert addresses(fleet(seen, hosta=[{**SEVEN, "vlan": "db"}], hostb=[])) == {"hosta/n": "192.168.0.7"}
+
+
+def test_a_process_whose_interface_is_shown_by_another_name_may_have_it():
+    seen = shown(hosta=[("n", 100, "192.168.0.7")])
+    by_pid = {"pid": 71, "vlan": "web", "address": "192.168.0.7"}
+    assert addresses(fleet(seen, hosta=[by_pid])) == {"hosta/71": "192.168.0.7"}
+    assert "192.168.0.7 is what n of hosta has" in problem(seen, hosta=[{**by_pid, "interface": "eth2"}])
+
+
+def test_an_address_that_is_given_up_on_a_host_that_is_left_out_stays_in_use():
+    vlans = {"web": {"id": 100, "subnet": "10.0.0.0/30"}}
+    seen = shown(hosta=[], hostb=[("m", 100, "10.0.0.1")])
+    entries = {"hosta": [{"container": "n", "vlan": "web"}], "hostb": [{"container": "m", "vlan": "web", "address": "10.0.0.2"}]}
+    assert addresses(fleet(seen, vlans, **entries))["hosta/n"] == "10.0.0.1"
+    assert "no address of VLAN web is left for n of hosta" in problem(seen, vlans, ["hosta"], **entries)
 
 
 @pytest.mark.parametrize(
