@@ -77,6 +77,11 @@ _value:
       type: list
       elements: str
       sample: ["hostb: multi_host_vlan_containers[0].vlan: 'wbe' is not a VLAN of multi_host_vlan_vlans; known are db, web"]
+    warnings:
+      description: A sentence for each host that could not be asked, though addresses that its containers have would count.
+      type: list
+      elements: str
+      sample: ["hostb: could not be asked which addresses its containers have; ..."]
     unseen:
       description: Hosts that were not asked for what is wired on them, without C(multi_host_vlan_shown).
       type: list
@@ -115,6 +120,7 @@ def work_out(hostvars, hosts, defaults=None, running=None):
     wired = [] if fleet.problems else hosts
     return {
         "problems": list(fleet.problems),
+        "warnings": list(fleet.warnings),
         "unseen": vlan_variables.unseen(hostvars, hosts),
         "hosts": {host: _wiring(fleet, host, variables) for host in wired},
         "addresses": sorted({str(member.address) for member in fleet.members if member.address}),

@@ -273,6 +273,7 @@ def test_a_host_that_is_down_harms_no_other_and_is_completed_later(hosts, fleet)
     fleet.by_host["hosta"]["ansible_host"] = "10.77.0.250"
     down = fleet.play("multi_host_vlan")
     assert down.status == 4 and down.changed == {"hosta": 0, "hostb": 2}
+    assert "hosta: could not be asked which addresses its containers have" in down.said
     kept = _addresses(hosts)
     assert len(kept) == 4
     checked = fleet.play("check_connectivity")

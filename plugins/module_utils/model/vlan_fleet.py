@@ -12,8 +12,9 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any, Union
 
 from .attachment import netns_path
@@ -36,6 +37,9 @@ _VLAN = ("id", "subnet", "gateway", "pool", "vni")
 # What VXLAN puts before a frame, by the family of the underlay (RFC 7348, section 5), and what a NIC usually takes.
 _OVERHEAD = {4: 50, 6: 70}
 _ETHERNET_MTU = 1500
+
+# How many places a container of a host that is down may have moved on by, as another had the first ones when it came, are kept free.
+_DISPLACED = 4
 
 _DEFAULT_INTERFACE = "eth1"
 _WHOLE_ID = 64
@@ -112,11 +116,12 @@ class Holder:
 
 @dataclass(frozen=True)
 class Fleet:
-    """``members`` have their addresses where ``problems`` is empty; each problem is one sentence for the user."""
+    """``members`` have their addresses where ``problems`` is empty; each problem is one sentence for the user, and each warning."""
 
     vlans: Mapping[str, Vlan]
     members: tuple[Member, ...]
     problems: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
 
     def of(self, host: str) -> list[Member]:
         return [member for member in self.members if member.host == host]
@@ -135,6 +140,7 @@ def read(
     one that follows from the names of host, container and interface.
     """
     problems: list[str] = []
+    warnings: list[str] = []
     vlans = _vlans(variables, problems)
     members = [member for host in sorted(variables) for member in _members(host, variables[host].get("containers"), vlans, problems)]
     _refuse_duplicates(members, vlans, problems)
@@ -146,8 +152,10 @@ def read(
         holders = _with_owners(members, variables, shown, vlans)
         _refuse_held(members, holders, variables, running, problems)
         if not problems:
-            members = _with_addresses(members, vlans, holders, running, problems)
-    return Fleet(vlans, tuple(members), tuple(problems))
+            unread = [host for host in variables if host not in shown]
+            warnings = _unread_warnings(members, vlans, unread)
+            members = _with_addresses(members, vlans, holders, running, unread, problems)
+    return Fleet(vlans, tuple(members), tuple(problems), tuple(warnings))
 
 
 def ports(fleet: Fleet, host: str, variables: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -546,13 +554,29 @@ def _is_true(value: Any) -> bool:
     return value is True or str(value).lower() in ("true", "yes", "on", "1")
 
 
+def _unread_warnings(members: Sequence[Member], vlans: Mapping[str, Vlan], unread: Sequence[str]) -> list[str]:
+    waiting = {member.host for member in members if member.address is None and vlans[member.vlan].subnet is not None}
+    return [
+        f"{host}: could not be asked which addresses its containers have; those that its entries leave out are reckoned from the names, "
+        "and if one was given to another meanwhile, it changes when the host is back"
+        for host in sorted(unread)
+        if host in waiting
+    ]
+
+
 def _with_addresses(
-    members: Sequence[Member], vlans: Mapping[str, Vlan], holders: Iterable[Holder], running: Collection[str], problems: list[str]
+    members: Sequence[Member],
+    vlans: Mapping[str, Vlan],
+    holders: Iterable[Holder],
+    running: Collection[str],
+    unread: Collection[str],
+    problems: list[str],
 ) -> list[Member]:
     """Give each member that has none an address of its VLAN's subnet.
 
-    Those asked for come first, then those that are in use, then new ones. Each
-    of these starts to look at a place that only its own names decide, so that
+    Those asked for come first, then those that are in use, then what members
+    of hosts that could not be read most likely have, then new ones. Each of
+    these starts to look at a place that only its own names decide, so that
     members that come or go move no other; in sorted order, so that every
     batch of a play chooses the same.
     """
@@ -581,10 +605,19 @@ def _with_addresses(
         if holder.owner is None or holder.owner.vlan != holder.vlan or holder.host not in running:
             for address in holder.addresses:
                 taken[holder.vlan].setdefault(int(address), holder.key)
-    for member, vlan, subnet in waiting:
+    doubtful: dict[str, set[int]] = {name: set() for name in vlans}
+    for member, vlan, _subnet in waiting:
+        if member.host in unread:
+            doubtful[vlan.name].update(islice(_places(member, vlan), _DISPLACED))
+    # Those that nobody could see go first, as if no new one were there: so it was when they got what they have.
+    for member, vlan, subnet in sorted(waiting, key=lambda one: one[0].host not in unread):
         if placed[member.key].address is not None:
             continue
-        number = _free(member, vlan, taken[vlan.name])
+        number = None
+        if member.host not in unread:
+            number = _free(member, vlan, taken[vlan.name], doubtful[vlan.name])
+        if number is None:
+            number = _free(member, vlan, taken[vlan.name])
         if number is None:
             which = "subnet" if (vlan.first, vlan.last) == _hosts_of(subnet) else "pool"
             problems.append(
@@ -601,17 +634,23 @@ def _may_keep(address: Address, vlan: Vlan, subnet: Network) -> bool:
     return not _not_usable(address, subnet) and address != vlan.gateway and vlan.first <= int(address) <= vlan.last
 
 
-def _free(member: Member, vlan: Vlan, taken: Mapping[int, Key]) -> int | None:
+def _places(member: Member, vlan: Vlan) -> Iterator[int]:
+    """Yield the numbers of a VLAN's addresses in the order in which a member tries them."""
     size = vlan.last - vlan.first + 1
     digest = hashlib.sha256("\0".join((*member.key, vlan.name)).encode()).digest()
     start = int.from_bytes(digest[:16], "big") % size
     gateway = int(vlan.gateway) if vlan.gateway is not None else None
-    # One more than is taken, with the gateway, is enough: one of so many in a row is free.
-    for step in range(min(size, len(taken) + 2)):
+    # A range may be longer than what len() can tell (IPv6).
+    step = 0
+    while step < size:
         number = vlan.first + (start + step) % size
-        if number not in taken and number != gateway:
-            return number
-    return None
+        if number != gateway:
+            yield number
+        step += 1
+
+
+def _free(member: Member, vlan: Vlan, taken: Container[int], avoided: Container[int] = ()) -> int | None:
+    return next((number for number in _places(member, vlan) if number not in taken and number not in avoided), None)
 
 
 # -- Addresses and numbers

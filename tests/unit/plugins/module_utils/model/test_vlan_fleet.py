@@ -239,7 +239,7 @@ def held(found):
 def test_addresses_are_chosen_without_collision_and_kept(first, second):
     before = fleet(vlans=SMALL, **entries(first))
     chosen = addresses(before)
-    assert fleet(held(before), vlans=SMALL, **entries(first)) == before
+    assert fleet(held(before), vlans=SMALL, **entries(first)).members == before.members
 
     merged = {host: {**dict(second.get(host, [])), **dict(first.get(host, []))}.items() for host in {**first, **second}}
     after = fleet(held(before), vlans=SMALL, **entries(merged))
@@ -349,6 +349,53 @@ def test_another_container_keeps_no_address_of_one_with_a_similar_id():
 
 def test_a_namespace_and_its_path_are_one():
     assert "eth1 of a is in the list twice" in problem(hosta=[{"netns": "a", "vlan": "web"}, {"netns": "/var/run/netns/a", "vlan": "web"}])
+
+
+def place(host, container):
+    """The last byte of the address that a container gets in an empty VLAN."""
+    (address,) = addresses(fleet(**{host: [{"container": container, "vlan": "web"}]})).values()
+    return int(address.rpartition(".")[2])
+
+
+def colliding():
+    """Two containers of hostb that want the same place, which is their key in the first dictionary, and one of hosta that wants the next."""
+    by_place = {}
+    for number in range(400):
+        by_place.setdefault(place("hostb", f"b{number}"), []).append(f"b{number}")
+    at, names = next((at, names) for at, names in sorted(by_place.items()) if len(names) > 1 and at < 200)
+    return at, names[0], names[1], next(name for name in (f"a{number}" for number in range(9999)) if place("hosta", name) == at + 1)
+
+
+def test_what_a_host_that_is_down_may_have_is_given_to_nobody_else():
+    at, first, second, newcomer = colliding()
+    both = [{"container": name, "vlan": "web"} for name in sorted([first, second])]
+    before = addresses(fleet(hosta=[], hostb=both))
+    assert set(before.values()) == {f"192.168.0.{at}", f"192.168.0.{at + 1}"}
+    up = shown(hosta=[])
+    found = fleet(up, hosta=[{"container": newcomer, "vlan": "web"}], hostb=both)
+    assert addresses(found).pop(f"hosta/{newcomer}") not in before.values() and {**addresses(found), **before} == addresses(found)
+    assert len(found.warnings) == 1 and found.warnings[0].startswith("hostb: could not be asked which addresses its containers have")
+
+    # The one that came second keeps its address when the first is gone, which only its host could tell.
+    found = fleet(up, hosta=[{"container": newcomer, "vlan": "web"}], hostb=[{"container": before_last(before), "vlan": "web"}])
+    assert addresses(found)[f"hosta/{newcomer}"] not in before.values()
+    # What is asked for goes first, and one that is alone in knowing takes what is left.
+    small = {"web": {"id": 100, "subnet": "10.0.0.0/30"}}
+    found = addresses(fleet(up, small, hosta=[{"container": "a", "vlan": "web"}], hostb=[{"container": "b", "vlan": "web"}]))
+    assert set(found.values()) == {"10.0.0.1", "10.0.0.2"}
+
+
+def before_last(before):
+    """Who has the higher of two addresses."""
+    return max(before, key=lambda name: ipaddress.ip_address(before[name])).partition("/")[2]
+
+
+def test_hosts_that_could_be_asked_need_no_warning():
+    one = {"container": "a", "vlan": "web"}
+    assert fleet(shown(hosta=[], hostb=[]), hosta=[one], hostb=[{**one, "container": "b"}]).warnings == ()
+    # Nobody was asked yet, or the other has nothing of which one could not know.
+    assert fleet(shown(hosta=[]), hosta=[one], hostb=[]).warnings == ()
+    assert fleet(shown(hosta=[]), hosta=[one], hostb=[{**one, "container": "b", "address": "192.168.0.9"}]).warnings == ()
 
 
 def test_an_address_of_another_vlan_is_not_kept():
