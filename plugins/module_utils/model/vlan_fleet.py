@@ -502,9 +502,13 @@ def _with_owners(
     by_key = {member.key: member for member in members}
     found = []
     for holder in _holders(variables, shown):
-        vlan = by_id.get(holder.vlan_id) if holder.vlan_id is not None else None
-        if vlan is not None and holder.targets:
-            found.append(replace(holder, vlan=vlan, owner=_owner(holder, by_key)))
+        if not holder.targets or holder.vlan_id is None:
+            continue
+        owner, vlan = _owner(holder, by_key), by_id.get(holder.vlan_id)
+        if vlan is None and owner is not None:
+            vlan = owner.vlan  # which had another id when this was attached
+        if vlan is not None:
+            found.append(replace(holder, vlan=vlan, owner=owner))
     return found
 
 
@@ -595,11 +599,11 @@ def _with_addresses(
         if member.address is None and vlan.subnet is not None
     ]
     for member, vlan, subnet in waiting:
-        for address in (address for holder in held.get(member.key, []) if holder.vlan == vlan.name for address in holder.addresses):
-            if _may_keep(address, vlan, subnet) and int(address) not in taken[vlan.name]:
-                taken[vlan.name][int(address)] = member.key
-                placed[member.key] = replace(member, address=address, prefix=subnet.prefixlen)
-                break
+        _keep(member, vlan, subnet, [holder for holder in held.get(member.key, []) if holder.vlan_id == vlan.id], taken, placed)
+    # VLANs may have got other ids. Who was in the VLAN before goes first.
+    for member, vlan, subnet in waiting:
+        if placed[member.key].address is None:
+            _keep(member, vlan, subnet, held.get(member.key, []), taken, placed)
     for holder in (holder for each in held.values() for holder in each):
         # In use, and to stay so for all that the variables say, or as they say nothing to this run.
         if holder.owner is None or holder.owner.vlan != holder.vlan or holder.host not in running:
@@ -628,6 +632,17 @@ def _with_addresses(
         taken[vlan.name][number] = member.key
         placed[member.key] = replace(member, address=_from_number(subnet, number), prefix=subnet.prefixlen)
     return [placed[member.key] for member in members]
+
+
+def _keep(
+    member: Member, vlan: Vlan, subnet: Network, holders: Iterable[Holder], taken: dict[str, dict[int, Key]], placed: dict[Key, Member]
+) -> None:
+    """Let a member keep an address that it has, unless somebody else was given it."""
+    for address in (address for holder in holders for address in holder.addresses):
+        if _may_keep(address, vlan, subnet) and int(address) not in taken[vlan.name]:
+            taken[vlan.name][int(address)] = member.key
+            placed[member.key] = replace(member, address=address, prefix=subnet.prefixlen)
+            return
 
 
 def _may_keep(address: Address, vlan: Vlan, subnet: Network) -> bool:

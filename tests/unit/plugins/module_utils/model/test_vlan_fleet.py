@@ -398,6 +398,24 @@ def test_hosts_that_could_be_asked_need_no_warning():
     assert fleet(shown(hosta=[]), hosta=[one], hostb=[{**one, "container": "b", "address": "192.168.0.9"}]).warnings == ()
 
 
+def test_addresses_are_kept_when_a_vlan_gets_another_id_or_name():
+    seen = shown(hosta=[("a", 100, "192.168.0.7"), ("b", 100, "192.168.0.8")], hostb=[("c", 200, "192.168.0.7")])
+    asked = {"hosta": [{"container": "a", "vlan": "web"}, {"container": "b", "vlan": "web"}], "hostb": [{"container": "c", "vlan": "db"}]}
+    kept = {"hosta/a": "192.168.0.7", "hosta/b": "192.168.0.8", "hostb/c": "192.168.0.7"}
+    for web, db in ((150, 200), (200, 100)):  # another id, and the id of another VLAN, which gets this one's
+        vlans = {"web": {"id": web, "subnet": "192.168.0.0/24"}, "db": {"id": db, "subnet": "192.168.0.0/24"}}
+        assert addresses(fleet(seen, vlans, **asked)) == kept
+    # An address that is asked for would move the one that keeps it here as well.
+    vlans = {"web": {"id": 150, "subnet": "192.168.0.0/24"}}
+    assert "192.168.0.7 is what a of hosta has in VLAN web (100)" in problem(seen, vlans, hosta=[asked["hosta"][0]], hostb=[SEVEN])
+
+
+def test_of_two_vlans_that_become_one_the_containers_that_were_there_keep_their_addresses():
+    seen = shown(hosta=[("a", 200, "192.168.0.7")], hostb=[("b", 100, "192.168.0.7")])
+    found = addresses(fleet(seen, hosta=[{"container": "a", "vlan": "web"}], hostb=[{"container": "b", "vlan": "web"}]))
+    assert found["hostb/b"] == "192.168.0.7" != found["hosta/a"]
+
+
 def test_an_address_of_another_vlan_is_not_kept():
     vlans = {"web": {"id": 100, "subnet": "10.0.0.0/24"}, "db": {"id": 200, "subnet": "10.0.1.0/24"}}
     found = addresses(fleet(shown(hosta=[("a", 200, "10.0.1.7")]), vlans, hosta=[{"container": "a", "vlan": "web"}]))
