@@ -16,7 +16,8 @@ description:
   - An address that is asked for is refused while another container has it, which C(multi_host_vlan_shown) of its host tells, unless the variables take
     it from that one in this run.
   - A container that names no address keeps the one that its interface has, where C(multi_host_vlan_shown) of its host tells. Otherwise it gets
-    one that follows from the names of host, container and interface, and that nobody else in the VLAN has.
+    one that follows from the names of host, container and interface, and that nobody else in the VLAN has. So it is for IPv4 and IPv6 each,
+    where the VLAN has subnets of both.
   - Nothing is changed or asked for on a host.
 positional: _input, hosts
 options:
@@ -123,7 +124,7 @@ def work_out(hostvars, hosts, defaults=None, running=None):
         "warnings": list(fleet.warnings),
         "unseen": vlan_variables.unseen(hostvars, hosts),
         "hosts": {host: _wiring(fleet, host, variables) for host in wired},
-        "addresses": sorted({str(member.address) for member in fleet.members if member.address}),
+        "addresses": sorted({str(address.ip) for member in fleet.members for address in member.addresses}),
     }
 
 

@@ -297,6 +297,41 @@ def test_batches_choose_the_same_addresses_as_one_run(hosts, fleet):
     fleet.play("check_connectivity").ok()
 
 
+def test_both_families_pass_inside_a_vlan_and_not_across(hosts, fleet):
+    fleet.common["multi_host_vlan_vlans"] = {
+        "web": {"id": 100, "subnet": ["192.168.0.0/24", "fd00:5::/64"], "gateway": ["192.168.0.254", "fd00:5::fe"]},
+        "db": {"id": 200, "subnet": ["192.168.0.0/24", "fd00:5::/64"]},
+    }
+    wanted = {
+        name: [
+            {"netns": f"w{number}", "vlan": "web", "address": [f"192.168.0.{number}", f"fd00:5::{number}"]},
+            {"netns": f"d{number}", "vlan": "db", "address": [f"192.168.0.1{number}/24", f"fd00:5::1{number}/64"]},
+            {"netns": f"x{number}", "vlan": "web", "address": f"192.168.0.10{number}"},  # its IPv6 address is chosen
+        ]
+        for number, name in enumerate(hosts, 1)
+    }
+    namespaces(hosts, fleet, **wanted)
+    assert fleet.play("multi_host_vlan").ok().changed == {"hosta": 2, "hostb": 2}
+    assert fleet.play("multi_host_vlan").ok().changed == {"hosta": 0, "hostb": 0}
+    assert all(len(of_one) == 3 for of_one in _addresses(hosts).values())  # the VLAN, and an address of each family
+
+    everyone = [address for entries in wanted.values() for entry in entries[:2] for address in entry["address"]]
+    script = 'for address; do (ping -n -c 1 -W 2 "${address%/*}" >/dev/null && echo "${address%/*}") & done; wait'
+
+    def reached(host, name):
+        return set(host.run("ip", "netns", "exec", name, "sh", "-c", script, "sh", *everyone).stdout.split())
+
+    assert reached(hosts["hosta"], "w1") == {"192.168.0.1", "fd00:5::1", "192.168.0.2", "fd00:5::2"}
+    assert reached(hosts["hostb"], "d2") == {"192.168.0.11", "fd00:5::11", "192.168.0.12", "fd00:5::12"}
+    routes = [hosts["hosta"].run("ip", "netns", "exec", "w1", "ip", family, "route").stdout for family in ("-4", "-6")]
+    assert "default via 192.168.0.254" in routes[0] and "default via fd00:5::fe" in routes[1]
+
+    assert "30 pairs, 0 not as they should be" in fleet.play("check_connectivity").ok().said
+    hosts["hostb"].run("ip", "netns", "exec", "w2", "ip", "address", "delete", "fd00:5::2/64", "dev", "eth1")
+    found = fleet.play("check_connectivity")
+    assert found.status == 2 and "does not reach w2 of hostb (web, fd00:5::2)" in found.said
+
+
 def test_four_containers_of_one_host_in_two_vlans(hosts, fleet):
     host = hosts["hosta"]
     names = [f"test{number}" for number in range(1, 5)]

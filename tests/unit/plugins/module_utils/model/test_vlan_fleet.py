@@ -33,7 +33,7 @@ def problem(*words, **containers):
 
 def addresses(found):
     assert found.problems == ()
-    return {f"{member.host}/{member.label}": str(member.address) for member in found.members}
+    return {f"{member.host}/{member.label}": ",".join(str(address.ip) for address in member.addresses) for member in found.members}
 
 
 def shown(**by_host):
@@ -104,6 +104,7 @@ def test_a_vlan_without_a_subnet_gives_no_address():
         ({"container": "a", "vlan": "web", "address": "fd00::1/64"}, "'fd00::1/64' is not in 192.168.0.0/24"),
         ({"container": "a", "vlan": "web", "address": "192.168.0"}, "address: '192.168.0' is not an address; write it like 192.168.0.1/24"),
         ({"container": "a", "vlan": "web", "address": "192.168.0.1/x"}, "is not an address"),
+        ({"container": "a", "vlan": "web", "address": ["192.168.0.1", "192.168.0.2"]}, "'192.168.0.2' is the second of IPv4; give one IPv4 and one IPv6"),
         ({"container": "a", "vlan": "web", "adress": "192.168.0.1"}, "has adress, which no entry has; the keys are container"),
         ({"pid": 71, "vlan": "web"}, "[0].pid: an address is left out, which could not be kept, as 71 is another process some day; give address, or"),
         ("a", "hosta: multi_host_vlan_containers[0]: 'a' is not a mapping"),
@@ -127,6 +128,9 @@ def test_an_entry_that_can_not_be_right(entry, sentence):
         ({"id": 1, "subnet": "10.0.0.0/8", "gateway": "11.0.0.1"}, "gateway: '11.0.0.1' is not in 10.0.0.0/8; give an address of a host in 10.0.0.0/8"),
         ({"id": 1, "gateway": "11.0.0.1"}, "gateway: '11.0.0.1' is given and no subnet that it could lie in"),
         ({"id": 1, "subnet": "10.0.0.0/8", "pool": "10.0.0.9-10.0.0.8"}, "pool: '10.0.0.9-10.0.0.8' is not a range of host addresses in 10.0.0.0/8"),
+        ({"id": 1, "subnet": ["10.0.0.0/8", "11.0.0.0/8"]}, "subnet: '11.0.0.0/8' is the second of IPv4; a VLAN has one IPv4 and one IPv6 subnet at most"),
+        ({"id": 1, "subnet": ["10.0.0.0/8", "fd00::/64"], "gateway": ["10.0.0.1", "10.0.0.2"]}, "gateway: '10.0.0.2' is the second in 10.0.0.0/8"),
+        ({"id": 1, "subnet": ["10.0.0.0/8", "fd00::/64"], "pool": "fd01::1-fd01::9"}, "'fd01::1-fd01::9' is not a range of host addresses in fd00::/64"),
         ({"id": 1, "vni": 1 << 24}, "vni: 16777216 is not a VXLAN network identifier; give a number from 1 to 16777215"),
         ({"id": 1, "tag": 5}, "has tag, which no VLAN has; the keys are id, subnet"),
         (100, "multi_host_vlan_vlans.x: 100 is not a mapping"),
@@ -215,7 +219,10 @@ fleets = st.dictionaries(
     st.sampled_from(["hosta", "hostb", "hostc"]),
     st.lists(st.tuples(names, st.sampled_from(["web", "db"])), max_size=12, unique_by=lambda entry: entry[0]),
 )
-SMALL = {"web": {"id": 1, "subnet": "10.0.0.0/25", "gateway": "10.0.0.5"}, "db": {"id": 2, "subnet": "fd00::/120", "pool": "fd00::10-fd00::80"}}
+SMALL = {
+    "web": {"id": 1, "subnet": ["fd00:1::/121", "10.0.0.0/25"], "gateway": "10.0.0.5"},
+    "db": {"id": 2, "subnet": "fd00::/120", "pool": "fd00::10-fd00::80"},
+}
 
 
 def entries(asked):
@@ -227,7 +234,7 @@ def held(found):
     return {
         host: {
             "attachments": [
-                {"container": one.label, "bridge": "ovs0", "interface": "eth1", "vlan": found.vlans[one.vlan].id, "addresses": [f"{one.address}/{one.prefix}"]}
+                {"container": one.label, "bridge": "ovs0", "interface": "eth1", "vlan": found.vlans[one.vlan].id, "addresses": list(map(str, one.addresses))}
                 for one in found.of(host)
             ]
         }
@@ -246,9 +253,9 @@ def test_addresses_are_chosen_without_collision_and_kept(first, second):
     found = addresses(after)
     assert {name: found[name] for name in chosen} == chosen
     for name, vlan in after.vlans.items():
-        used = [member.address for member in after.members if member.vlan == name]
-        assert len(used) == len(set(used)) and vlan.gateway not in used
-        assert all(vlan.first <= int(address) <= vlan.last for address in used)
+        used = [address.ip for member in after.members if member.vlan == name for address in member.addresses]
+        assert len(used) == len(set(used)) == len(vlan.subnets) * sum(member.vlan == name for member in after.members)
+        assert all(any(subnet.chooses(address) for subnet in vlan.subnets) for address in used)
 
 
 def test_what_is_in_use_is_given_to_nobody_else():
@@ -414,6 +421,41 @@ def test_of_two_vlans_that_become_one_the_containers_that_were_there_keep_their_
     seen = shown(hosta=[("a", 200, "192.168.0.7")], hostb=[("b", 100, "192.168.0.7")])
     found = addresses(fleet(seen, hosta=[{"container": "a", "vlan": "web"}], hostb=[{"container": "b", "vlan": "web"}]))
     assert found["hostb/b"] == "192.168.0.7" != found["hosta/a"]
+
+
+BOTH = {"web": {"id": 100, "subnet": ["192.168.0.0/24", "fd00:1::/64"], "gateway": ["fd00:1::1", "192.168.0.1"], "pool": "fd00:1::10-fd00:1::1f"}}
+
+
+def test_a_vlan_of_both_families_gives_addresses_of_both():
+    asked = [
+        {"container": "a", "vlan": "web", "address": ["fd00:1::7", "192.168.0.7/24"]},
+        {"container": "b", "vlan": "web", "address": "192.168.0.8"},
+        {"container": "c", "vlan": "web"},
+    ]
+    found = fleet(vlans=BOTH, hosta=asked)
+    chosen = {name: text.split(",") for name, text in addresses(found).items()}
+    assert chosen["hosta/a"] == ["192.168.0.7", "fd00:1::7"] and chosen["hosta/b"][0] == "192.168.0.8"
+    six = [ipaddress.ip_address(chosen[name][1]) for name in ("hosta/b", "hosta/c")]
+    assert len(set(six)) == 2 and all(ipaddress.ip_address("fd00:1::10") <= one <= ipaddress.ip_address("fd00:1::1f") for one in six)
+    entry = vlan_fleet.attachments(found, "hosta", {})[0]
+    assert entry["addresses"] == ["192.168.0.7/24", "fd00:1::7/64"]
+    assert (entry["gateway"], entry["gateway6"]) == ("192.168.0.1", "fd00:1::1")
+    # Each family is kept for itself: one that the VLAN gets later moves no address of the other.
+    seen = shown(hosta=[("c", 100, "192.168.0.9")])
+    assert addresses(fleet(seen, BOTH, hosta=asked[2:]))["hosta/c"].split(",")[0] == "192.168.0.9"
+
+
+def test_duplicates_in_either_family():
+    one = {"container": "a", "vlan": "web", "address": ["192.168.0.7", "fd00:1::7"]}
+    assert "fd00:1::7 is the address of a of hosta in VLAN web (100) already" in problem(
+        vlans=BOTH, hosta=[one], hostb=[{"container": "b", "vlan": "web", "address": "fd00:1:0::7"}]
+    )
+    seen = shown(hosta=[], hostb=[("m", 100, "192.168.0.9")])
+    seen["hostb"]["attachments"][0]["addresses"].append("fd00:1::7/64")
+    # That m is given another IPv4 address takes no IPv6 address from it.
+    other = {"container": "m", "vlan": "web", "address": "192.168.0.10"}
+    assert "fd00:1::7 is what m of hostb has in VLAN web (100), whose entry leaves" in problem(seen, BOTH, hosta=[one], hostb=[other])
+    assert "pid: an address is left out" in problem(vlans=BOTH, hosta=[{"pid": 7, "vlan": "web", "address": "fd00:1::7"}])
 
 
 def test_an_address_of_another_vlan_is_not_kept():
