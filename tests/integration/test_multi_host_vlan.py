@@ -99,6 +99,7 @@ def test_the_playbook_checks_wires_and_settles(hosts, four):
         assert {link["ifname"] for link in host.ip("link", "show")} == {link["ifname"] for link in before[name]["host link"][0]}
         assert host.run("ovs-vsctl", "list-br").stdout == ""
     assert four.play("multi_host_vlan").ok().changed == {"hosta": 0, "hostb": 0}
+    assert "nothing was checked: it takes two containers with addresses, and the variables of the hosts hold 0" in four.play("check_connectivity").ok().said
 
 
 def test_containers_of_one_vlan_reach_each_other_and_no_others(hosts, four):

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any, Union
 
+from .addresses import seeded_mac
 from .attachment import netns_path
 from .limits import VLAN, VNI
 from .names import derived_name
@@ -40,6 +41,9 @@ _ETHERNET_MTU = 1500
 
 # How many places a container of a host that is down may have moved on by, as another had the first ones when it came, are kept free.
 _DISPLACED = 4
+
+# "This host on this network" (RFC 1122, section 3.2.1.3); in IPv6 there is one such address.
+_THIS_NETWORK = ipaddress.ip_network("0.0.0.0/8")
 
 _DEFAULT_INTERFACE = "eth1"
 _WHOLE_ID = 64
@@ -369,6 +373,10 @@ def _network(where: str, text: Any, problems: list[str]) -> Network | None:
     if str(network.network_address) != str(_address(str(text).partition("/")[0])):
         problems.append(f"{where}.subnet: {text!r} has bits set below its prefix length; write {network}")
         return None
+    kind = _no_host(network[1]) or _no_host(network[0])
+    if kind:
+        problems.append(f"{where}.subnet: {text!r} holds {kind} addresses, which no container can be given; choose another")
+        return None
     return network
 
 
@@ -452,6 +460,9 @@ def _placed(member: Member, text: str, vlan: Vlan, problems: list[str]) -> Membe
         problems.append(f"{where}: {text!r} is the second of IPv{address.version}; give one IPv4 and one IPv6 address at most")
         return None
     if not vlan.subnets:
+        if _no_host(address):
+            problems.append(f"{where}: {text!r} is a {_no_host(address)} address, which no container can be given; choose another")
+            return None
         if not slash:
             problems.append(f"{where}: {text!r} has no prefix length, and VLAN {vlan.name} no subnet to take it from; write it like {bare}/24")
             return None
@@ -474,15 +485,21 @@ def _placed(member: Member, text: str, vlan: Vlan, problems: list[str]) -> Membe
 def _refuse_duplicates(members: Iterable[Member], vlans: Mapping[str, Vlan], problems: list[str]) -> None:
     interfaces: dict[Key, Member] = {}
     addresses: dict[tuple[str, Address], Member] = {}
+    macs: dict[tuple[str, str], Member] = {}
     for member in members:
         other = interfaces.setdefault(member.key, member)
         if other is not member:
             problems.append(f"{member.where}: {member.interface} of {member.label} is in the list twice; name it once, or give another interface")
             continue
+        vlan = f"VLAN {member.vlan} ({vlans[member.vlan].id})"
+        for option in ("mac", "mac_seed"):
+            given = str(member.passed_on.get(option, ""))
+            mac = seeded_mac(given) if option == "mac_seed" else given.strip().lower().replace("-", ":")
+            if given and (other := macs.setdefault((member.vlan, mac), member)) is not member:
+                problems.append(f"{member.where}.{option}: {given!r} gives the MAC {mac}, which is that of {other} in {vlan} already; give one of them another")
         for address in member.addresses:
             other = addresses.setdefault((member.vlan, address.ip), member)
             if other is not member:
-                vlan = f"VLAN {member.vlan} ({vlans[member.vlan].id})"
                 problems.append(f"{member.where}.address: {address.ip} is the address of {other} in {vlan} already; give one of them another")
 
 
@@ -743,6 +760,17 @@ def _hosts_of(subnet: Network) -> tuple[int, int]:
     if subnet.num_addresses == 2:
         return first, last
     return first + 1, last if subnet.version == 6 else last - 1
+
+
+def _no_host(address: Address) -> str:
+    """Say what kind of address it is if no interface can be given it, '' otherwise. IPv6 link-local ones each interface makes for itself."""
+    kinds = {
+        "multicast": address.is_multicast,
+        "loopback": address.is_loopback,
+        "unspecified": address in _THIS_NETWORK,
+        "link-local": address.version == 6 and address.is_link_local,
+    }
+    return next((kind for kind, true in kinds.items() if true), "")
 
 
 def _not_usable(address: Address, subnet: Network) -> str:

@@ -32,11 +32,12 @@ _MOST_TOLD = 20
 
 @dataclass(frozen=True)
 class Matrix:
-    """``lines`` is the matrix for a person, ``wrong`` a sentence for each cell that is not as it should be."""
+    """``lines`` is the matrix for a person, ``wrong`` a sentence for each cell that is not as it should be, ``warnings`` what else is to be told."""
 
     lines: tuple[str, ...]
     wrong: tuple[str, ...]
     cells: int
+    warnings: tuple[str, ...] = ()
 
 
 def matrix(fleet: Fleet, seen: Mapping[str, Mapping[str, Any]]) -> Matrix:
@@ -53,7 +54,10 @@ def matrix(fleet: Fleet, seen: Mapping[str, Mapping[str, Any]]) -> Matrix:
         for target, (cell, at) in zip(members, row)
         if cell in _WRONG
     ]
-    return Matrix(tuple(_lines(fleet, members, grid, len(wrong))), tuple(wrong), sum(cell != SELF for row in grid for cell, _at in row))
+    pairs = sum(cell != SELF for row in grid for cell, _at in row)
+    # Nothing wrong where nothing was looked at is no news, and most likely a variable that is missing.
+    none = f"nothing was checked: it takes two containers with addresses, and the variables of the hosts hold {len(members)}"
+    return Matrix(tuple(_lines(fleet, members, grid, len(wrong))), tuple(wrong), pairs, () if pairs else (none,))
 
 
 def told(wrong: Sequence[str]) -> str:

@@ -149,6 +149,30 @@ def test_duplicates_over_the_fleet():
     assert "the gateway of VLAN web" in problem(vlans={"web": {**VLANS["web"], "gateway": "192.168.0.9"}}, hosta=[taken])
 
 
+def test_one_mac_address_twice_in_a_vlan():
+    one = {"container": "a", "vlan": "web"}
+    for first, second in (
+        ({"mac": "02:00:00:00:00:0A"}, {"mac": "02-00-00-00-00-0a"}),
+        ({"mac_seed": "x"}, {"mac_seed": "x"}),
+    ):
+        said = problem(hosta=[{**one, **first}], hostb=[{**one, "container": "b", **second}])
+        assert said.startswith(f"hostb: multi_host_vlan_containers[0].{next(iter(second))}: ")
+        assert said.endswith(" is that of a of hosta in VLAN web (100) already; give one of them another")
+        assert fleet(hosta=[{**one, **first}], hostb=[{**one, "vlan": "db", **second}]).problems == ()
+
+
+@pytest.mark.parametrize(
+    ("subnet", "kind"),
+    [("224.1.0.0/24", "multicast"), ("ff05::/64", "multicast"), ("127.5.0.0/24", "loopback"), ("0.0.0.0/24", "unspecified"), ("fe80::/64", "link-local")],
+)
+def test_addresses_that_no_container_can_have(subnet, kind):
+    said = problem(vlans={"x": {"id": 1, "subnet": subnet}}, hosta=[], hostb=[])
+    assert f"vlans.x.subnet: '{subnet}' holds {kind} addresses, which no container can be given; choose another" in said
+    address = f"{ipaddress.ip_network(subnet)[1]}/24"
+    if kind != "unspecified":
+        assert f"is a {kind} address" in problem(vlans={"x": {"id": 1}}, hosta=[{"container": "a", "vlan": "x", "address": address}])
+
+
 def test_vlans_that_differ_between_hosts():
     one = {"bridge": "ovs0", "uplink": "eth1", "containers": [], "vlans": {"web": {"id": 100}}}
     found = vlan_fleet.read({"hosta": one, "hostb": {**one, "vlans": {"web": {"id": 101}}}}, {})

@@ -114,3 +114,11 @@ def test_both_families_of_a_vlan_are_asked_for():
         "a of hosta (web, 10.0.0.1 and fd00::1) does not reach c of hostb (web, fd00::3)",
     )
     assert answering(**{**well, "d": {"fd00::1": "a"}}).wrong == ("d of hostb (db, 10.0.0.4) reaches a of hosta (web, fd00::1)",)
+
+
+def test_a_matrix_without_a_pair_says_that_nothing_was_checked():
+    alone = {"hosta": {"uplink": "eth1", "vlans": {"web": {"id": 100}}, "containers": [{"container": "a", "vlan": "web"}]}}
+    found = vlan_matrix.matrix(vlan_fleet.read(alone, {}), {})
+    assert found.wrong == () and found.lines[-1].startswith("0 pairs")
+    assert found.warnings == ("nothing was checked: it takes two containers with addresses, and the variables of the hosts hold 0",)
+    assert vlan_matrix.matrix(fleet(), seen(GOOD)).warnings == ()
