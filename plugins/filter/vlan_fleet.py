@@ -13,8 +13,11 @@ author:
 description:
   - Reads the variables of the role R(multi_host_vlan,ansible_collections.pipefitter.container_network.multi_host_vlan_role) of all hosts, finds
     what contradicts itself, gives addresses to containers that name none, and says what each host is to be given.
+  - An address that is asked for is refused while another container has it, which C(multi_host_vlan_shown) of its host tells, unless the variables take
+    it from that one in this run.
   - A container that names no address keeps the one that its interface has, where C(multi_host_vlan_shown) of its host tells. Otherwise it gets
-    one that follows from the names of host, container and interface, and that nobody else in the VLAN has.
+    one that follows from the names of host, container and interface, and that nobody else in the VLAN has. So it is for IPv4 and IPv6 each,
+    where the VLAN has subnets of both.
   - Nothing is changed or asked for on a host.
 positional: _input, hosts
 options:
@@ -34,6 +37,12 @@ options:
       - What a host has whose variables don't say, without the prefix C(multi_host_vlan_).
     type: dict
     default: {}
+  running:
+    description:
+      - The hosts that this run changes. Usually C(ansible_play_hosts). What containers of other hosts have, they keep.
+      - All of O(hosts) if it is left out.
+    type: list
+    elements: str
 """
 
 EXAMPLES = r"""
@@ -69,6 +78,11 @@ _value:
       type: list
       elements: str
       sample: ["hostb: multi_host_vlan_containers[0].vlan: 'wbe' is not a VLAN of multi_host_vlan_vlans; known are db, web"]
+    warnings:
+      description: A sentence for each host that could not be asked, though addresses that its containers have would count.
+      type: list
+      elements: str
+      sample: ["hostb: could not be asked which addresses its containers have; ..."]
     unseen:
       description: Hosts that were not asked for what is wired on them, without C(multi_host_vlan_shown).
       type: list
@@ -98,18 +112,19 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model import vlan_fleet, vlan_variables
 
 
-def work_out(hostvars, hosts, defaults=None):
+def work_out(hostvars, hosts, defaults=None, running=None):
     try:
         variables, shown = vlan_variables.of_hosts(hostvars, hosts, defaults or {})
     except (AttributeError, TypeError) as error:
         raise AnsibleFilterError(f"vlan_fleet takes the variables of hosts by host, such as hostvars, and a list of hosts: {error}") from error
-    fleet = vlan_fleet.read(variables, shown)
+    fleet = vlan_fleet.read(variables, shown, running)
     wired = [] if fleet.problems else hosts
     return {
         "problems": list(fleet.problems),
+        "warnings": list(fleet.warnings),
         "unseen": vlan_variables.unseen(hostvars, hosts),
         "hosts": {host: _wiring(fleet, host, variables) for host in wired},
-        "addresses": sorted({str(member.address) for member in fleet.members if member.address}),
+        "addresses": sorted({str(address.ip) for member in fleet.members for address in member.addresses}),
     }
 
 

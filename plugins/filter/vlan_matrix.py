@@ -12,6 +12,7 @@ author:
   - pipefitter contributors (@pipefitter)
 description:
   - Makes the matrix of all containers of a fleet that have an address. Those of one VLAN are to reach each other, and no others.
+  - Warns if there is no pair, so that nothing was compared.
   - Reads the variables of the role R(multi_host_vlan,ansible_collections.pipefitter.container_network.multi_host_vlan_role), and what
     M(pipefitter.container_network.container_neighbours_info) returned for each host, in C(multi_host_vlan_probed).
 positional: _input, hosts
@@ -90,6 +91,7 @@ _value:
 """
 
 from ansible.errors import AnsibleFilterError
+from ansible.utils.display import Display
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model import vlan_fleet, vlan_matrix, vlan_variables
 
 
@@ -103,6 +105,8 @@ def compare(hostvars, hosts, defaults=None):
     if fleet.problems:
         raise AnsibleFilterError("; ".join(fleet.problems))
     found = vlan_matrix.matrix(fleet, probed)
+    for sentence in found.warnings:
+        Display().warning(f"vlan_matrix: {sentence}")
     return {"lines": list(found.lines), "wrong": list(found.wrong), "told": vlan_matrix.told(found.wrong), "pairs": found.cells}
 
 

@@ -143,6 +143,17 @@ foreign_attachments:
       gateway: 172.17.0.1
       mac: 02:42:ac:11:00:02
       mtu: 1500
+targets:
+  description:
+    - By host interface of RV(attachments), RV(unplugged_attachments) and RV(foreign_attachments), each name by which
+      M(pipefitter.container_network.veth_attach) finds the same container; the first is the one that is shown there.
+    - A process id is among them if an attachment was made with it.
+  returned: success
+  type: dict
+  sample:
+    pf6f0b2a1c9d1:
+      - container: web1
+      - container: 5f8d3a1b0c2e4f60718293a4b5c6d7e8f90a1b2c3d4e5f60718293a4b5c6d7e8
 ports:
   description:
     - Every port of every bridge; RV(ports[].managed) tells those that this collection made.

@@ -63,6 +63,9 @@ def test_shows_ours_and_others_apart(host):
         "routes": [{"destination": "10.20.0.0/16", "gateway": "192.168.5.1", "metric": 5}],
     }
     assert [(entry["container"], entry["bridge"], entry["interface"]) for entry in shown["foreign_attachments"]] == [("docked", "docker0", "eth0")]
+    identity = host.run("docker", "inspect", "-f", "{{.Id}}", "web1").stdout.strip()
+    assert shown["targets"][by_interface["eth1"]["host_interface"]] == [{"container": "web1"}, {"container": identity}]
+    assert shown["targets"]["probe0"] == [{"netns": "/run/netns/probe"}] and len(shown["targets"]) == 3
     managed = {port["name"]: port["managed"] for port in shown["ports"]}
     assert managed["probe0"] is True and False in managed.values()
 

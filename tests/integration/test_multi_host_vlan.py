@@ -99,6 +99,7 @@ def test_the_playbook_checks_wires_and_settles(hosts, four):
         assert {link["ifname"] for link in host.ip("link", "show")} == {link["ifname"] for link in before[name]["host link"][0]}
         assert host.run("ovs-vsctl", "list-br").stdout == ""
     assert four.play("multi_host_vlan").ok().changed == {"hosta": 0, "hostb": 0}
+    assert "nothing was checked: it takes two containers with addresses, and the variables of the hosts hold 0" in four.play("check_connectivity").ok().said
 
 
 def test_containers_of_one_vlan_reach_each_other_and_no_others(hosts, four):
@@ -216,10 +217,54 @@ def test_what_is_added_changes_just_that(hosts, fleet):
     assert len(ovs_ports(hosts["hosta"])) == 2
 
 
+def test_a_chosen_address_is_kept_however_the_container_is_named(hosts, fleet):
+    make_containers(hosts["hosta"], "c1", "c2")
+    make_namespaces(hosts["hostb"], "b1")
+    first_id, second_id = hosts["hosta"].run("docker", "inspect", "-f", "{{.Id}}", "c1", "c2").stdout.split()
+    fleet.by_host["hosta"]["multi_host_vlan_containers"] = [{"container": first_id[:8], "vlan": "web"}, {"container": "c2", "vlan": "web"}]
+    fleet.by_host["hostb"]["multi_host_vlan_containers"] = [{"netns": "/var/run/netns/b1", "vlan": "web"}]
+    fleet.play("multi_host_vlan").ok()
+    first = _addresses(hosts)
+    assert fleet.play("multi_host_vlan").ok().changed == {"hosta": 0, "hostb": 0}
+    # The same three by other names: the address goes with the container.
+    fleet.by_host["hosta"]["multi_host_vlan_containers"] = [{"container": "c1", "vlan": "web"}, {"container": second_id, "vlan": "web"}]
+    fleet.by_host["hostb"]["multi_host_vlan_containers"] = [{"netns": "b1", "vlan": "web"}]
+    fleet.play("multi_host_vlan").ok()
+    assert _addresses(hosts) == first
+
+
+def test_an_address_that_a_container_of_another_host_has_is_refused(hosts, fleet):
+    wanted = {"hosta": [], "hostb": [{"netns": "b1", "vlan": "web"}]}
+    namespaces(hosts, fleet, **wanted)
+    make_namespaces(hosts["hosta"], "a1")
+    fleet.common["multi_host_vlan_hosts"] = "{{ groups['lab'] }}"
+    fleet.play("multi_host_vlan").ok()
+    ((_vlan, held),) = _addresses(hosts).values()
+    bare = held.partition("/")[0]
+    wanted["hosta"].append({"netns": "a1", "vlan": "web", "address": bare})
+
+    def refused(*words):
+        run = fleet.play("multi_host_vlan", *words)
+        assert run.status == 2 and sum(run.changed.values()) == 0 and f"{bare} is what b1 of hostb has in VLAN web (100)" in run.said
+        return run.said
+
+    for words in ((), ("--limit", "hosta"), ("-e", "pipefitter_serial=1")):
+        assert "whose entry leaves its address out" in refused(*words)
+    wanted["hostb"][0]["address"] = "192.168.0.250"
+    assert "this run leaves hostb as it is" in refused("--limit", "hosta")
+    entry = wanted["hostb"].pop()
+    assert "which is in no variable" in refused()
+
+    wanted["hostb"].append(entry)
+    assert fleet.play("multi_host_vlan").ok().changed == {"hosta": 1, "hostb": 1}
+    assert _addresses(hosts) == {"hosta//run/netns/a1": (100, held), "hostb//run/netns/b1": (100, "192.168.0.250/24")}
+    fleet.play("check_connectivity").ok()
+
+
 def _addresses(hosts):
     """By host and namespace, the address in a VLAN and the VLAN."""
     shown = {name: host.module("container_network_info", bridge="ovs0")["attachments"] for name, host in hosts.items()}
-    return {f"{name}/{entry['netns']}": (entry["vlan"], *entry["addresses"]) for name, entries in shown.items() for entry in entries}
+    return {f"{name}/{entry.get('netns') or entry['container']}": (entry["vlan"], *entry["addresses"]) for name, entries in shown.items() for entry in entries}
 
 
 def test_a_host_that_is_down_harms_no_other_and_is_completed_later(hosts, fleet):
@@ -229,6 +274,7 @@ def test_a_host_that_is_down_harms_no_other_and_is_completed_later(hosts, fleet)
     fleet.by_host["hosta"]["ansible_host"] = "10.77.0.250"
     down = fleet.play("multi_host_vlan")
     assert down.status == 4 and down.changed == {"hosta": 0, "hostb": 2}
+    assert "hosta: could not be asked which addresses its containers have" in down.said
     kept = _addresses(hosts)
     assert len(kept) == 4
     checked = fleet.play("check_connectivity")
@@ -250,6 +296,41 @@ def test_batches_choose_the_same_addresses_as_one_run(hosts, fleet):
     assert len(set(_addresses(hosts).values())) == 12
     assert fleet.play("multi_host_vlan").ok().changed == {"hosta": 0, "hostb": 0}
     fleet.play("check_connectivity").ok()
+
+
+def test_both_families_pass_inside_a_vlan_and_not_across(hosts, fleet):
+    fleet.common["multi_host_vlan_vlans"] = {
+        "web": {"id": 100, "subnet": ["192.168.0.0/24", "fd00:5::/64"], "gateway": ["192.168.0.254", "fd00:5::fe"]},
+        "db": {"id": 200, "subnet": ["192.168.0.0/24", "fd00:5::/64"]},
+    }
+    wanted = {
+        name: [
+            {"netns": f"w{number}", "vlan": "web", "address": [f"192.168.0.{number}", f"fd00:5::{number}"]},
+            {"netns": f"d{number}", "vlan": "db", "address": [f"192.168.0.1{number}/24", f"fd00:5::1{number}/64"]},
+            {"netns": f"x{number}", "vlan": "web", "address": f"192.168.0.10{number}"},  # its IPv6 address is chosen
+        ]
+        for number, name in enumerate(hosts, 1)
+    }
+    namespaces(hosts, fleet, **wanted)
+    assert fleet.play("multi_host_vlan").ok().changed == {"hosta": 2, "hostb": 2}
+    assert fleet.play("multi_host_vlan").ok().changed == {"hosta": 0, "hostb": 0}
+    assert all(len(of_one) == 3 for of_one in _addresses(hosts).values())  # the VLAN, and an address of each family
+
+    everyone = [address for entries in wanted.values() for entry in entries[:2] for address in entry["address"]]
+    script = 'for address; do (ping -n -c 1 -W 2 "${address%/*}" >/dev/null && echo "${address%/*}") & done; wait'
+
+    def reached(host, name):
+        return set(host.run("ip", "netns", "exec", name, "sh", "-c", script, "sh", *everyone).stdout.split())
+
+    assert reached(hosts["hosta"], "w1") == {"192.168.0.1", "fd00:5::1", "192.168.0.2", "fd00:5::2"}
+    assert reached(hosts["hostb"], "d2") == {"192.168.0.11", "fd00:5::11", "192.168.0.12", "fd00:5::12"}
+    routes = [hosts["hosta"].run("ip", "netns", "exec", "w1", "ip", family, "route").stdout for family in ("-4", "-6")]
+    assert "default via 192.168.0.254" in routes[0] and "default via fd00:5::fe" in routes[1]
+
+    assert "30 pairs, 0 not as they should be" in fleet.play("check_connectivity").ok().said
+    hosts["hostb"].run("ip", "netns", "exec", "w2", "ip", "address", "delete", "fd00:5::2/64", "dev", "eth1")
+    found = fleet.play("check_connectivity")
+    assert found.status == 2 and "does not reach w2 of hostb (web, fd00:5::2)" in found.said
 
 
 def test_four_containers_of_one_host_in_two_vlans(hosts, fleet):

@@ -37,7 +37,8 @@ def gather(options: Mapping[str, Any], _check: bool) -> Result:
         have = _observe_host(machine, tables)
         ovs_bridges, ovs_ports = machine.ovsdb.read() if machine.ovsdb.available() else ({}, {})
         wiring = Wiring(have.namespace, {}, ovs_ports)
-        attachments = [entry for entry in _attachments(machine, wiring) if only in (None, entry[1]["bridge"])]
+        every, targets = _attachments(machine, wiring)
+        attachments = [entry for entry in every if only in (None, entry[1]["bridge"])]
         bridges = [link for link in have.namespace.links.values() if link.kind == "bridge" and only in (None, link.name)]
         values = {
             "bridges": [plan_bridge.describe(link.name, have) for link in bridges if link.ours],
@@ -46,6 +47,7 @@ def gather(options: Mapping[str, Any], _check: bool) -> Result:
             "attachments": [entry for ours, entry in attachments if ours and entry["bridge"] is not None],
             "unplugged_attachments": [entry for ours, entry in attachments if ours and entry["bridge"] is None],
             "foreign_attachments": [entry for ours, entry in attachments if not ours],
+            "targets": {entry["host_interface"]: targets[entry["host_interface"]] for _ours, entry in attachments},
             "ports": [port for port in _ports(wiring) if only in (None, port["bridge"])],
             "publications": [entry for entry in _publications(machine, tables) if only in (None, entry["bridge"])],
             "policies": [entry for entry in _policies(machine, tables) if only in (None, entry["bridge"])],
@@ -66,18 +68,29 @@ def _observe_host(machine: Machine, tables: Mapping[str, Listing]) -> BridgeHave
     )
 
 
-def _attachments(machine: Machine, wiring: Wiring) -> list[tuple[bool, dict[str, Any]]]:
-    """Return every veth from this host into a namespace that has a name, each with whether it is ours."""
+def _attachments(machine: Machine, wiring: Wiring) -> tuple[list[tuple[bool, dict[str, Any]]], dict[str, list[dict[str, Any]]]]:
+    """Return every veth from this host into a namespace that has a name, each with whether it is ours, and by host interface all names of it."""
     found: list[tuple[bool, dict[str, Any]]] = []
-    seen: set[int] = set()
+    names_of: dict[int, list[dict[str, Any]]] = {}
+    targets: dict[str, list[dict[str, Any]]] = {}
     for label, pinned in _namespaces(wiring):
-        if pinned.inode in seen:
+        seen = pinned.inode in names_of
+        known = names_of.setdefault(pinned.inode, [])
+        known += _targets(label)
+        if seen:
             pinned.close()
             continue
-        seen.add(pinned.inode)
         machine.pin(pinned.origin, pinned)
-        found += _attachments_of(machine, pinned.origin, label, wiring)
-    return sorted(found, key=lambda entry: (str(entry[1]["bridge"]), entry[1]["host_interface"]))
+        here = _attachments_of(machine, pinned.origin, label, wiring)
+        targets.update((entry["host_interface"], known) for _ours, entry in here)
+        found += here
+    return sorted(found, key=lambda entry: (str(entry[1]["bridge"]), entry[1]["host_interface"])), targets
+
+
+def _targets(label: Label) -> list[dict[str, Any]]:
+    """Return how a container can be named in ``attachments``: one by its name and its id."""
+    named = [{label.kind: int(label.value) if label.kind == "pid" else label.value}]
+    return [*named, {"container": label.identity.partition(":")[2]}] if label.identity else named
 
 
 def _attachments_of(machine: Machine, place: str, label: Label, wiring: Wiring) -> list[tuple[bool, dict[str, Any]]]:

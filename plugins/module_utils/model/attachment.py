@@ -153,12 +153,22 @@ def parse_target(options: Mapping[str, Any], place: str) -> Target:
 
 
 def _netns(option: str, value: str) -> str:
-    # A name and its path are the same namespace: one canonical form, so that duplicates are found.
     if value.startswith("/"):
-        return value
+        return netns_path(value)
     if "/" in value or value in (".", ".."):
         raise InvalidOption(option, value, "is neither a name nor an absolute path; write probe or /run/netns/probe")
-    return f"/run/netns/{value}"
+    return netns_path(value)
+
+
+def netns_path(value: str) -> str:
+    """Return the path of a network namespace of which the name or a path is given.
+
+    A name and its paths are the same namespace: one canonical form, so that
+    duplicates are found. /var/run has been a link to /run since FHS 3.0.
+    """
+    if value.startswith("/var/run/netns/"):
+        return value[len("/var") :]
+    return value if "/" in value else f"/run/netns/{value}"
 
 
 def _gateway(options: Mapping[str, Any], option: str, version: int) -> str | None:

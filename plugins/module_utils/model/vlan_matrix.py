@@ -8,7 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .vlan_fleet import Fleet, Member
+from .vlan_fleet import Fleet, Interface, Member
+
+Addresses = tuple[Interface, ...]
 
 # What a cell can be.
 SELF, REACHED, APART, LEAK, SILENT, TWICE, UNKNOWN = "=", "+", ".", "X", "!", "2", "?"
@@ -30,11 +32,12 @@ _MOST_TOLD = 20
 
 @dataclass(frozen=True)
 class Matrix:
-    """``lines`` is the matrix for a person, ``wrong`` a sentence for each cell that is not as it should be."""
+    """``lines`` is the matrix for a person, ``wrong`` a sentence for each cell that is not as it should be, ``warnings`` what else is to be told."""
 
     lines: tuple[str, ...]
     wrong: tuple[str, ...]
     cells: int
+    warnings: tuple[str, ...] = ()
 
 
 def matrix(fleet: Fleet, seen: Mapping[str, Mapping[str, Any]]) -> Matrix:
@@ -42,13 +45,19 @@ def matrix(fleet: Fleet, seen: Mapping[str, Mapping[str, Any]]) -> Matrix:
 
     ``seen`` holds by host what container_neighbours_info returned; a host that could not be asked is missing.
     """
-    members = sorted((member for member in fleet.members if member.address), key=lambda one: (fleet.vlans[one.vlan].id, one.key))
+    members = sorted((member for member in fleet.members if member.addresses), key=lambda one: (fleet.vlans[one.vlan].id, one.key))
     found = {member.key: shown for member in members if (shown := _shown(member, seen)) is not None}
     grid = [[_cell(fleet, source, target, found) for target in members] for source in members]
     wrong = [
-        f"{_name(source)} {_WRONG[cell]} {_name(target)}" for source, row in zip(members, grid) for target, cell in zip(members, row) if cell in _WRONG
+        f"{_name(source, source.addresses)} {_WRONG[cell]} {_name(target, at)}"
+        for source, row in zip(members, grid)
+        for target, (cell, at) in zip(members, row)
+        if cell in _WRONG
     ]
-    return Matrix(tuple(_lines(fleet, members, grid, len(wrong))), tuple(wrong), sum(cell != SELF for row in grid for cell in row))
+    pairs = sum(cell != SELF for row in grid for cell, _at in row)
+    # Nothing wrong where nothing was looked at is no news, and most likely a variable that is missing.
+    none = f"nothing was checked: it takes two containers with addresses, and the variables of the hosts hold {len(members)}"
+    return Matrix(tuple(_lines(fleet, members, grid, len(wrong))), tuple(wrong), pairs, () if pairs else (none,))
 
 
 def told(wrong: Sequence[str]) -> str:
@@ -66,13 +75,20 @@ def _shown(member: Member, seen: Mapping[str, Mapping[str, Any]]) -> Mapping[str
     return None
 
 
-def _cell(fleet: Fleet, source: Member, target: Member, found: Mapping[tuple[str, str, str], Mapping[str, Any]]) -> str:
+def _cell(fleet: Fleet, source: Member, target: Member, found: Mapping[tuple[str, str, str], Mapping[str, Any]]) -> tuple[str, Addresses]:
+    """Return what a cell is, and at which of the target's addresses. One address that is not as it should be is enough."""
     if source is target:
-        return SELF
+        return SELF, target.addresses
     if source.key not in found or target.key not in found:
-        return UNKNOWN
+        return UNKNOWN, target.addresses
+    states = [_state(fleet, source, target, address, found) for address in target.addresses]
+    worst = next((state for state in (LEAK, SILENT, TWICE) if state in states), states[0])
+    return worst, tuple(address for address, state in zip(target.addresses, states) if state == worst)
+
+
+def _state(fleet: Fleet, source: Member, target: Member, address: Interface, found: Mapping[tuple[str, str, str], Mapping[str, Any]]) -> str:
     wanted = fleet.vlans[source.vlan].id == fleet.vlans[target.vlan].id
-    answered = list(found[source.key]["neighbours"].get(str(target.address)) or ())
+    answered = list(found[source.key]["neighbours"].get(str(address.ip)) or ())
     # Two VLANs may have the same addresses: only the MAC tells who it was that answered.
     reached = found[target.key]["mac"] in answered
     if wanted and reached and len(answered) > 1:
@@ -82,20 +98,24 @@ def _cell(fleet: Fleet, source: Member, target: Member, found: Mapping[tuple[str
     return LEAK if reached else APART
 
 
-def _name(member: Member) -> str:
-    return f"{member.label} of {member.host} ({member.vlan}, {member.address})"
+def _name(member: Member, addresses: Addresses) -> str:
+    return f"{member.label} of {member.host} ({member.vlan}, {_words(addresses)})"
 
 
-def _lines(fleet: Fleet, members: Sequence[Member], grid: Sequence[Sequence[str]], wrong: int) -> list[str]:
+def _words(addresses: Addresses) -> str:
+    return " and ".join(str(address.ip) for address in addresses)
+
+
+def _lines(fleet: Fleet, members: Sequence[Member], grid: Sequence[Sequence[tuple[str, Addresses]]], wrong: int) -> list[str]:
     width = max(2, len(str(len(members))))
     heads = [f"{number:>{width}}" for number in range(1, len(members) + 1)]
     table = [
-        (head, f"{fleet.vlans[member.vlan].name} ({fleet.vlans[member.vlan].id})", member.host, member.label, str(member.address))
+        (head, f"{member.vlan} ({fleet.vlans[member.vlan].id})", member.host, member.label, ",".join(str(address.ip) for address in member.addresses))
         for head, member in zip(heads, members)
     ]
     widths = [max((len(row[column]) for row in table), default=0) for column in range(5)]
     lines = [" ".join(["".ljust(sum(widths) + 4), *heads])] if members else []
     for words, cells in zip(table, grid):
-        lines.append(" ".join([*(text.ljust(size) for text, size in zip(words, widths)), *(cell.rjust(width) for cell in cells)]).rstrip())
-    pairs = sum(cell != SELF for row in grid for cell in row)
+        lines.append(" ".join([*(text.ljust(size) for text, size in zip(words, widths)), *(cell.rjust(width) for cell, _at in cells)]).rstrip())
+    pairs = sum(cell != SELF for row in grid for cell, _at in row)
     return [*lines, f"{pairs} pairs, {wrong} not as they should be ({_LEGEND})"]

@@ -9,7 +9,7 @@ from typing import Any
 
 from .vlan_fleet import PREFIX
 
-_READ = ("bridge", "state", "transport", "uplink", "vlans", "containers", "mtu", "underlay_address")
+_READ = ("bridge", "state", "transport", "uplink", "vlans", "containers", "mtu", "underlay_address", "purge")
 
 Variables = dict[str, dict[str, Any]]
 Shown = dict[str, Mapping[str, Any]]

@@ -17,20 +17,23 @@ from hypothesis import strategies as st
 VLANS = {"web": {"id": 100, "subnet": "192.168.0.0/24"}, "db": {"id": 200, "subnet": "192.168.0.0/24"}}
 
 
-def fleet(shown=None, vlans=None, **containers):
-    variables = {host: {"bridge": "ovs0", "uplink": "eth1", "vlans": vlans or VLANS, "containers": entries} for host, entries in containers.items()}
-    return vlan_fleet.read(variables, shown or {})
+def fleet(shown=None, vlans=None, running=None, more=None, **containers):
+    variables = {
+        host: {"bridge": "ovs0", "uplink": "eth1", "vlans": vlans or VLANS, "containers": entries, **(more or {}).get(host, {})}
+        for host, entries in containers.items()
+    }
+    return vlan_fleet.read(variables, shown or {}, running)
 
 
-def problem(**containers):
-    found = fleet(**containers).problems
+def problem(*words, **containers):
+    found = fleet(*words, **containers).problems
     assert len(found) == 1, found
     return found[0]
 
 
 def addresses(found):
     assert found.problems == ()
-    return {f"{member.host}/{member.label}": str(member.address) for member in found.members}
+    return {f"{member.host}/{member.label}": ",".join(str(address.ip) for address in member.addresses) for member in found.members}
 
 
 def shown(**by_host):
@@ -101,8 +104,9 @@ def test_a_vlan_without_a_subnet_gives_no_address():
         ({"container": "a", "vlan": "web", "address": "fd00::1/64"}, "'fd00::1/64' is not in 192.168.0.0/24"),
         ({"container": "a", "vlan": "web", "address": "192.168.0"}, "address: '192.168.0' is not an address; write it like 192.168.0.1/24"),
         ({"container": "a", "vlan": "web", "address": "192.168.0.1/x"}, "is not an address"),
+        ({"container": "a", "vlan": "web", "address": ["192.168.0.1", "192.168.0.2"]}, "'192.168.0.2' is the second of IPv4; give one IPv4 and one IPv6"),
         ({"container": "a", "vlan": "web", "adress": "192.168.0.1"}, "has adress, which no entry has; the keys are container"),
-        ({"container": "0123456789ab", "vlan": "web"}, "container: '0123456789ab' is an id, and an address that is left out is kept by name; give"),
+        ({"pid": 71, "vlan": "web"}, "[0].pid: an address is left out, which could not be kept, as 71 is another process some day; give address, or"),
         ("a", "hosta: multi_host_vlan_containers[0]: 'a' is not a mapping"),
     ],
 )
@@ -124,6 +128,9 @@ def test_an_entry_that_can_not_be_right(entry, sentence):
         ({"id": 1, "subnet": "10.0.0.0/8", "gateway": "11.0.0.1"}, "gateway: '11.0.0.1' is not in 10.0.0.0/8; give an address of a host in 10.0.0.0/8"),
         ({"id": 1, "gateway": "11.0.0.1"}, "gateway: '11.0.0.1' is given and no subnet that it could lie in"),
         ({"id": 1, "subnet": "10.0.0.0/8", "pool": "10.0.0.9-10.0.0.8"}, "pool: '10.0.0.9-10.0.0.8' is not a range of host addresses in 10.0.0.0/8"),
+        ({"id": 1, "subnet": ["10.0.0.0/8", "11.0.0.0/8"]}, "subnet: '11.0.0.0/8' is the second of IPv4; a VLAN has one IPv4 and one IPv6 subnet at most"),
+        ({"id": 1, "subnet": ["10.0.0.0/8", "fd00::/64"], "gateway": ["10.0.0.1", "10.0.0.2"]}, "gateway: '10.0.0.2' is the second in 10.0.0.0/8"),
+        ({"id": 1, "subnet": ["10.0.0.0/8", "fd00::/64"], "pool": "fd01::1-fd01::9"}, "'fd01::1-fd01::9' is not a range of host addresses in fd00::/64"),
         ({"id": 1, "vni": 1 << 24}, "vni: 16777216 is not a VXLAN network identifier; give a number from 1 to 16777215"),
         ({"id": 1, "tag": 5}, "has tag, which no VLAN has; the keys are id, subnet"),
         (100, "multi_host_vlan_vlans.x: 100 is not a mapping"),
@@ -140,6 +147,30 @@ def test_duplicates_over_the_fleet():
     )
     assert "eth1 of a is in the list twice" in problem(hosta=[taken, {"container": "a", "vlan": "db", "address": "192.168.0.7"}])
     assert "the gateway of VLAN web" in problem(vlans={"web": {**VLANS["web"], "gateway": "192.168.0.9"}}, hosta=[taken])
+
+
+def test_one_mac_address_twice_in_a_vlan():
+    one = {"container": "a", "vlan": "web"}
+    for first, second in (
+        ({"mac": "02:00:00:00:00:0A"}, {"mac": "02-00-00-00-00-0a"}),
+        ({"mac_seed": "x"}, {"mac_seed": "x"}),
+    ):
+        said = problem(hosta=[{**one, **first}], hostb=[{**one, "container": "b", **second}])
+        assert said.startswith(f"hostb: multi_host_vlan_containers[0].{next(iter(second))}: ")
+        assert said.endswith(" is that of a of hosta in VLAN web (100) already; give one of them another")
+        assert fleet(hosta=[{**one, **first}], hostb=[{**one, "vlan": "db", **second}]).problems == ()
+
+
+@pytest.mark.parametrize(
+    ("subnet", "kind"),
+    [("224.1.0.0/24", "multicast"), ("ff05::/64", "multicast"), ("127.5.0.0/24", "loopback"), ("0.0.0.0/24", "unspecified"), ("fe80::/64", "link-local")],
+)
+def test_addresses_that_no_container_can_have(subnet, kind):
+    said = problem(vlans={"x": {"id": 1, "subnet": subnet}}, hosta=[], hostb=[])
+    assert f"vlans.x.subnet: '{subnet}' holds {kind} addresses, which no container can be given; choose another" in said
+    address = f"{ipaddress.ip_network(subnet)[1]}/24"
+    if kind != "unspecified":
+        assert f"is a {kind} address" in problem(vlans={"x": {"id": 1}}, hosta=[{"container": "a", "vlan": "x", "address": address}])
 
 
 def test_vlans_that_differ_between_hosts():
@@ -212,7 +243,10 @@ fleets = st.dictionaries(
     st.sampled_from(["hosta", "hostb", "hostc"]),
     st.lists(st.tuples(names, st.sampled_from(["web", "db"])), max_size=12, unique_by=lambda entry: entry[0]),
 )
-SMALL = {"web": {"id": 1, "subnet": "10.0.0.0/25", "gateway": "10.0.0.5"}, "db": {"id": 2, "subnet": "fd00::/120", "pool": "fd00::10-fd00::80"}}
+SMALL = {
+    "web": {"id": 1, "subnet": ["fd00:1::/121", "10.0.0.0/25"], "gateway": "10.0.0.5"},
+    "db": {"id": 2, "subnet": "fd00::/120", "pool": "fd00::10-fd00::80"},
+}
 
 
 def entries(asked):
@@ -224,7 +258,7 @@ def held(found):
     return {
         host: {
             "attachments": [
-                {"container": one.label, "bridge": "ovs0", "interface": "eth1", "vlan": found.vlans[one.vlan].id, "addresses": [f"{one.address}/{one.prefix}"]}
+                {"container": one.label, "bridge": "ovs0", "interface": "eth1", "vlan": found.vlans[one.vlan].id, "addresses": list(map(str, one.addresses))}
                 for one in found.of(host)
             ]
         }
@@ -236,16 +270,16 @@ def held(found):
 def test_addresses_are_chosen_without_collision_and_kept(first, second):
     before = fleet(vlans=SMALL, **entries(first))
     chosen = addresses(before)
-    assert fleet(held(before), vlans=SMALL, **entries(first)) == before
+    assert fleet(held(before), vlans=SMALL, **entries(first)).members == before.members
 
     merged = {host: {**dict(second.get(host, [])), **dict(first.get(host, []))}.items() for host in {**first, **second}}
     after = fleet(held(before), vlans=SMALL, **entries(merged))
     found = addresses(after)
     assert {name: found[name] for name in chosen} == chosen
     for name, vlan in after.vlans.items():
-        used = [member.address for member in after.members if member.vlan == name]
-        assert len(used) == len(set(used)) and vlan.gateway not in used
-        assert all(vlan.first <= int(address) <= vlan.last for address in used)
+        used = [address.ip for member in after.members if member.vlan == name for address in member.addresses]
+        assert len(used) == len(set(used)) == len(vlan.subnets) * sum(member.vlan == name for member in after.members)
+        assert all(any(subnet.chooses(address) for subnet in vlan.subnets) for address in used)
 
 
 def test_what_is_in_use_is_given_to_nobody_else():
@@ -263,10 +297,189 @@ def test_of_two_that_show_the_same_address_one_keeps_it():
     assert found["hosta/a"] == "192.168.0.7" != found["hostb/b"]
 
 
-def test_an_address_that_is_asked_for_goes_before_one_that_is_in_use():
-    seen = shown(hosta=[("a", 100, "192.168.0.7")])
-    found = addresses(fleet(seen, hosta=[{"container": "a", "vlan": "web"}, {"container": "b", "vlan": "web", "address": "192.168.0.7"}]))
-    assert found["hosta/b"] == "192.168.0.7" != found["hosta/a"]
+SEVEN = {"container": "n", "vlan": "web", "address": "192.168.0.7"}
+
+
+def test_an_address_that_another_keeps_is_refused():
+    seen = shown(hosta=[], hostb=[("m", 100, "192.168.0.7")])
+    for host, entries in (("hostb", {"hosta": [SEVEN], "hostb": [{"container": "m", "vlan": "web"}]}), ("hosta", {"hosta": [SEVEN], "hostb": []})):
+        found = problem(seen, **entries)
+        assert found.startswith("hosta: multi_host_vlan_containers[0].address: 192.168.0.7 is what m of hostb has in VLAN web (100), ")
+        assert ("whose entry leaves its address out and so keeps it; give one of them another" in found) is (host == "hostb")
+        assert ("which is in no variable; detach it there (multi_host_vlan_purge does), or give another" in found) is (host == "hosta")
+    # The interface of somebody else, which a tool of its own put there, is in use as well.
+    seen["hostb"]["foreign_attachments"] = seen["hostb"].pop("attachments")
+    assert "192.168.0.7 is what m of hostb has" in problem(seen, hosta=[SEVEN], hostb=[])
+    # So is one on the same host, by another interface of the same container.
+    seen = shown(hosta=[("n", 100, "192.168.0.7")])
+    assert "192.168.0.7 is what n of hosta has" in problem(seen, hosta=[{**SEVEN, "interface": "eth2"}])
+
+
+def test_an_address_that_another_gives_up_in_this_run_can_be_given():
+    seen = shown(hosta=[("n", 100, "192.168.0.8")], hostb=[("m", 100, "192.168.0.7")])
+    eight = {"container": "m", "vlan": "web", "address": "192.168.0.8"}
+    elsewhere = {"container": "m", "vlan": "db"}
+    for entries, more in (([eight], {}), ([elsewhere], {}), ([], {"purge": True}), ([], {"purge": "yes"}), ([], {"state": "absent"})):
+        found = fleet(seen, more={"hostb": more}, hosta=[SEVEN], hostb=entries)
+        assert addresses(found)["hosta/n"] == "192.168.0.7"
+        # Not if nobody goes to that host: it keeps what it has.
+        refused = fleet(seen, more={"hostb": more}, running=["hosta"], hosta=[SEVEN], hostb=entries).problems
+        assert refused == (
+            "hosta: multi_host_vlan_containers[0].address: 192.168.0.7 is what m of hostb has in VLAN web (100), "
+            "and this run leaves hostb as it is; run it for hostb, too, or give another",
+        )
+
+
+def test_an_address_that_one_has_already_is_no_problem():
+    seen = shown(hosta=[("n", 100, "192.168.0.7")], hostb=[("m", 100, "192.168.0.7")])
+    # Both have it, since one host was down when the other's was given: the one that leaves it out moves.
+    found = addresses(fleet(seen, hosta=[SEVEN], hostb=[{"container": "m", "vlan": "web"}]))
+    assert found["hosta/n"] == "192.168.0.7" != found["hostb/m"]
+    assert "192.168.0.7 is what m of hostb has" in problem(seen, hosta=[SEVEN], hostb=[])
+    assert addresses(fleet(seen, hosta=[{**SEVEN, "vlan": "db"}], hostb=[])) == {"hosta/n": "192.168.0.7"}
+
+
+def test_a_process_whose_interface_is_shown_by_another_name_may_have_it():
+    seen = shown(hosta=[("n", 100, "192.168.0.7")])
+    by_pid = {"pid": 71, "vlan": "web", "address": "192.168.0.7"}
+    assert addresses(fleet(seen, hosta=[by_pid])) == {"hosta/71": "192.168.0.7"}
+    assert "192.168.0.7 is what n of hosta has" in problem(seen, hosta=[{**by_pid, "interface": "eth2"}])
+
+
+def test_an_address_that_is_given_up_on_a_host_that_is_left_out_stays_in_use():
+    vlans = {"web": {"id": 100, "subnet": "10.0.0.0/30"}}
+    seen = shown(hosta=[], hostb=[("m", 100, "10.0.0.1")])
+    entries = {"hosta": [{"container": "n", "vlan": "web"}], "hostb": [{"container": "m", "vlan": "web", "address": "10.0.0.2"}]}
+    assert addresses(fleet(seen, vlans, **entries))["hosta/n"] == "10.0.0.1"
+    assert "no address of VLAN web is left for n of hosta" in problem(seen, vlans, ["hosta"], **entries)
+
+
+@pytest.mark.parametrize(
+    "named",
+    [{"container": "web1"}, {"container": "c0ffee"}, {"container": "c0ffee" + "0" * 58}, {"netns": "sandbox"}, {"netns": "/var/run/netns/sandbox"}],
+    ids=["name", "start of the id", "id", "netns", "path"],
+)
+def test_an_address_is_kept_however_the_container_is_named(named):
+    seen = shown(hosta=[("web1", 100, "192.168.0.7")])
+    seen["hosta"]["attachments"][0]["host_interface"] = "pf1"
+    seen["hosta"]["targets"] = {"pf1": [{"container": "web1"}, {"container": "c0ffee" + "0" * 58}, {"netns": "/run/netns/sandbox"}]}
+    (address,) = addresses(fleet(seen, hosta=[{**named, "vlan": "web"}])).values()
+    assert address == "192.168.0.7"
+
+
+def test_another_container_keeps_no_address_of_one_with_a_similar_id():
+    seen = shown(hosta=[("web1", 100, "192.168.0.7")])
+    seen["hosta"]["attachments"][0]["host_interface"] = "pf1"
+    seen["hosta"]["targets"] = {"pf1": [{"container": "web1"}, {"container": "c0ffee" + "0" * 58}]}
+    for other in ("c0ffef", "web", "c0ffee1"):
+        assert addresses(fleet(seen, hosta=[{"container": other, "vlan": "web"}])) != {f"hosta/{other}": "192.168.0.7"}
+    # One that is called so goes before one whose id begins so.
+    both = addresses(fleet(seen, hosta=[{"container": "web1", "vlan": "web"}, {"container": "c0ffee", "vlan": "web"}]))
+    assert both["hosta/web1"] == "192.168.0.7" != both["hosta/c0ffee"]
+
+
+def test_a_namespace_and_its_path_are_one():
+    assert "eth1 of a is in the list twice" in problem(hosta=[{"netns": "a", "vlan": "web"}, {"netns": "/var/run/netns/a", "vlan": "web"}])
+
+
+def place(host, container):
+    """The last byte of the address that a container gets in an empty VLAN."""
+    (address,) = addresses(fleet(**{host: [{"container": container, "vlan": "web"}]})).values()
+    return int(address.rpartition(".")[2])
+
+
+def colliding():
+    """Two containers of hostb that want the same place, which is their key in the first dictionary, and one of hosta that wants the next."""
+    by_place = {}
+    for number in range(400):
+        by_place.setdefault(place("hostb", f"b{number}"), []).append(f"b{number}")
+    at, names = next((at, names) for at, names in sorted(by_place.items()) if len(names) > 1 and at < 200)
+    return at, names[0], names[1], next(name for name in (f"a{number}" for number in range(9999)) if place("hosta", name) == at + 1)
+
+
+def test_what_a_host_that_is_down_may_have_is_given_to_nobody_else():
+    at, first, second, newcomer = colliding()
+    both = [{"container": name, "vlan": "web"} for name in sorted([first, second])]
+    before = addresses(fleet(hosta=[], hostb=both))
+    assert set(before.values()) == {f"192.168.0.{at}", f"192.168.0.{at + 1}"}
+    up = shown(hosta=[])
+    found = fleet(up, hosta=[{"container": newcomer, "vlan": "web"}], hostb=both)
+    assert addresses(found).pop(f"hosta/{newcomer}") not in before.values() and {**addresses(found), **before} == addresses(found)
+    assert len(found.warnings) == 1 and found.warnings[0].startswith("hostb: could not be asked which addresses its containers have")
+
+    # The one that came second keeps its address when the first is gone, which only its host could tell.
+    found = fleet(up, hosta=[{"container": newcomer, "vlan": "web"}], hostb=[{"container": before_last(before), "vlan": "web"}])
+    assert addresses(found)[f"hosta/{newcomer}"] not in before.values()
+    # What is asked for goes first, and one that is alone in knowing takes what is left.
+    small = {"web": {"id": 100, "subnet": "10.0.0.0/30"}}
+    found = addresses(fleet(up, small, hosta=[{"container": "a", "vlan": "web"}], hostb=[{"container": "b", "vlan": "web"}]))
+    assert set(found.values()) == {"10.0.0.1", "10.0.0.2"}
+
+
+def before_last(before):
+    """Who has the higher of two addresses."""
+    return max(before, key=lambda name: ipaddress.ip_address(before[name])).partition("/")[2]
+
+
+def test_hosts_that_could_be_asked_need_no_warning():
+    one = {"container": "a", "vlan": "web"}
+    assert fleet(shown(hosta=[], hostb=[]), hosta=[one], hostb=[{**one, "container": "b"}]).warnings == ()
+    # Nobody was asked yet, or the other has nothing of which one could not know.
+    assert fleet(shown(hosta=[]), hosta=[one], hostb=[]).warnings == ()
+    assert fleet(shown(hosta=[]), hosta=[one], hostb=[{**one, "container": "b", "address": "192.168.0.9"}]).warnings == ()
+
+
+def test_addresses_are_kept_when_a_vlan_gets_another_id_or_name():
+    seen = shown(hosta=[("a", 100, "192.168.0.7"), ("b", 100, "192.168.0.8")], hostb=[("c", 200, "192.168.0.7")])
+    asked = {"hosta": [{"container": "a", "vlan": "web"}, {"container": "b", "vlan": "web"}], "hostb": [{"container": "c", "vlan": "db"}]}
+    kept = {"hosta/a": "192.168.0.7", "hosta/b": "192.168.0.8", "hostb/c": "192.168.0.7"}
+    for web, db in ((150, 200), (200, 100)):  # another id, and the id of another VLAN, which gets this one's
+        vlans = {"web": {"id": web, "subnet": "192.168.0.0/24"}, "db": {"id": db, "subnet": "192.168.0.0/24"}}
+        assert addresses(fleet(seen, vlans, **asked)) == kept
+    # An address that is asked for would move the one that keeps it here as well.
+    vlans = {"web": {"id": 150, "subnet": "192.168.0.0/24"}}
+    assert "192.168.0.7 is what a of hosta has in VLAN web (100)" in problem(seen, vlans, hosta=[asked["hosta"][0]], hostb=[SEVEN])
+
+
+def test_of_two_vlans_that_become_one_the_containers_that_were_there_keep_their_addresses():
+    seen = shown(hosta=[("a", 200, "192.168.0.7")], hostb=[("b", 100, "192.168.0.7")])
+    found = addresses(fleet(seen, hosta=[{"container": "a", "vlan": "web"}], hostb=[{"container": "b", "vlan": "web"}]))
+    assert found["hostb/b"] == "192.168.0.7" != found["hosta/a"]
+
+
+BOTH = {"web": {"id": 100, "subnet": ["192.168.0.0/24", "fd00:1::/64"], "gateway": ["fd00:1::1", "192.168.0.1"], "pool": "fd00:1::10-fd00:1::1f"}}
+
+
+def test_a_vlan_of_both_families_gives_addresses_of_both():
+    asked = [
+        {"container": "a", "vlan": "web", "address": ["fd00:1::7", "192.168.0.7/24"]},
+        {"container": "b", "vlan": "web", "address": "192.168.0.8"},
+        {"container": "c", "vlan": "web"},
+    ]
+    found = fleet(vlans=BOTH, hosta=asked)
+    chosen = {name: text.split(",") for name, text in addresses(found).items()}
+    assert chosen["hosta/a"] == ["192.168.0.7", "fd00:1::7"] and chosen["hosta/b"][0] == "192.168.0.8"
+    six = [ipaddress.ip_address(chosen[name][1]) for name in ("hosta/b", "hosta/c")]
+    assert len(set(six)) == 2 and all(ipaddress.ip_address("fd00:1::10") <= one <= ipaddress.ip_address("fd00:1::1f") for one in six)
+    entry = vlan_fleet.attachments(found, "hosta", {})[0]
+    assert entry["addresses"] == ["192.168.0.7/24", "fd00:1::7/64"]
+    assert (entry["gateway"], entry["gateway6"]) == ("192.168.0.1", "fd00:1::1")
+    # Each family is kept for itself: one that the VLAN gets later moves no address of the other.
+    seen = shown(hosta=[("c", 100, "192.168.0.9")])
+    assert addresses(fleet(seen, BOTH, hosta=asked[2:]))["hosta/c"].split(",")[0] == "192.168.0.9"
+
+
+def test_duplicates_in_either_family():
+    one = {"container": "a", "vlan": "web", "address": ["192.168.0.7", "fd00:1::7"]}
+    assert "fd00:1::7 is the address of a of hosta in VLAN web (100) already" in problem(
+        vlans=BOTH, hosta=[one], hostb=[{"container": "b", "vlan": "web", "address": "fd00:1:0::7"}]
+    )
+    seen = shown(hosta=[], hostb=[("m", 100, "192.168.0.9")])
+    seen["hostb"]["attachments"][0]["addresses"].append("fd00:1::7/64")
+    # That m is given another IPv4 address takes no IPv6 address from it.
+    other = {"container": "m", "vlan": "web", "address": "192.168.0.10"}
+    assert "fd00:1::7 is what m of hostb has in VLAN web (100), whose entry leaves" in problem(seen, BOTH, hosta=[one], hostb=[other])
+    assert "pid: an address is left out" in problem(vlans=BOTH, hosta=[{"pid": 7, "vlan": "web", "address": "fd00:1::7"}])
 
 
 def test_an_address_of_another_vlan_is_not_kept():

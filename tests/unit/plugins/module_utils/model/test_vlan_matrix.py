@@ -83,3 +83,42 @@ def test_a_host_that_was_not_asked_leaves_its_cells_open():
 
 def test_many_wrong_cells_stay_readable():
     assert vlan_matrix.told([str(number) for number in range(23)]).endswith("; 19; and 3 more")
+
+
+def test_both_families_of_a_vlan_are_asked_for():
+    variables = {
+        host: {"uplink": "eth1", "vlans": {"web": {"id": 100, "subnet": ["10.0.0.0/24", "fd00::/64"]}, "db": {"id": 200, "subnet": "10.0.0.0/24"}}}
+        for host in ("hosta", "hostb")
+    }
+    variables["hosta"]["containers"] = [{"container": "a", "vlan": "web", "address": ["10.0.0.1", "fd00::1"]}]
+    variables["hostb"]["containers"] = [
+        {"container": "c", "vlan": "web", "address": ["10.0.0.3", "fd00::3"]},
+        {"container": "d", "vlan": "db", "address": "10.0.0.4"},
+    ]
+    both = vlan_fleet.read(variables, {})
+    assert both.problems == ()
+    hosts = {"a": "hosta", "c": "hostb", "d": "hostb"}
+
+    def answering(**answers):
+        shown = {"hosta": {"probes": []}, "hostb": {"probes": []}}
+        for name, host in hosts.items():
+            neighbours = {address: [MACS[who]] for address, who in answers.get(name, {}).items()}
+            shown[host]["probes"].append({"container": name, "interface": "eth1", "mac": MACS[name], "neighbours": neighbours})
+        return vlan_matrix.matrix(both, shown)
+
+    well = {"a": {"10.0.0.3": "c", "fd00::3": "c"}, "c": {"10.0.0.1": "a", "fd00::1": "a"}}
+    found = answering(**well)
+    assert found.wrong == () and found.cells == 6
+    assert found.lines[1].split()[5] == "10.0.0.1,fd00::1"
+    assert answering(**{**well, "a": {"10.0.0.3": "c"}}).wrong == (
+        "a of hosta (web, 10.0.0.1 and fd00::1) does not reach c of hostb (web, fd00::3)",
+    )
+    assert answering(**{**well, "d": {"fd00::1": "a"}}).wrong == ("d of hostb (db, 10.0.0.4) reaches a of hosta (web, fd00::1)",)
+
+
+def test_a_matrix_without_a_pair_says_that_nothing_was_checked():
+    alone = {"hosta": {"uplink": "eth1", "vlans": {"web": {"id": 100}}, "containers": [{"container": "a", "vlan": "web"}]}}
+    found = vlan_matrix.matrix(vlan_fleet.read(alone, {}), {})
+    assert found.wrong == () and found.lines[-1].startswith("0 pairs")
+    assert found.warnings == ("nothing was checked: it takes two containers with addresses, and the variables of the hosts hold 0",)
+    assert vlan_matrix.matrix(fleet(), seen(GOOD)).warnings == ()
