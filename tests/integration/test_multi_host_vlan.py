@@ -192,6 +192,43 @@ def test_what_contradicts_itself_is_found_before_anything_changes(hosts, four, c
         assert_same(before[name], everything(host))
 
 
+# The lab's NICs are veths, of which only the default route tells that they are no container's.
+REACHED = "ip link set {0} up; ip addr add 10.99.0.2/24 dev {0}; ip route add default via 10.99.0.1 dev {0} metric 999"
+
+
+@pytest.mark.parametrize(
+    ("making", "named", "sentence"),
+    [
+        ("ovs-vsctl add-br ovm -- set bridge ovm datapath_type=netdev -- add-port ovm eth1", "ovm", "is a port of Open vSwitch bridge ovm, where ovm"),
+        ("ovs-vsctl add-br ovm -- set bridge ovm datapath_type=netdev -- add-port ovm eth1", "ovs0", "is a port of Open vSwitch bridge ovm, where ovm"),
+        ("ip link add ovm type bridge; ip link set eth1 master ovm", "ovs0", "is a port of Linux bridge ovm, which"),
+    ],
+    ids=["same bridge", "other bridge", "linux bridge"],
+)
+def test_a_nic_whose_bridge_the_host_is_reached_by_is_no_uplink(hosts, fleet, making, named, sentence):
+    namespaces(hosts, fleet, hosta=[{"netns": "a1", "vlan": "web"}], hostb=[{"netns": "b1", "vlan": "web"}])
+    hosts["hostb"].run("sh", "-e", "-c", f"{making}; {REACHED.format('ovm')}")
+    fleet.by_host["hostb"]["multi_host_vlan_bridge"] = named
+    before = {name: everything(host) for name, host in hosts.items()}
+    refused = fleet.play("multi_host_vlan")
+    assert refused.status == 2 and f"hostb: multi_host_vlan_uplink: 'eth1' {sentence} carries this host's default route" in refused.said
+    assert sum(refused.changed.values()) == 0
+    for name, host in hosts.items():
+        assert_same(before[name], everything(host))
+
+
+def test_a_bridge_with_an_address_in_a_vlan_takes_another_vlan(hosts, fleet):
+    namespaces(hosts, fleet, hosta=[{"netns": "a1", "vlan": "web"}], hostb=[{"netns": "b1", "vlan": "web"}])
+    fleet.play("multi_host_vlan").ok()
+    hosts["hosta"].module("ovs_vlan_port", bridge="ovs0", port="ovs0", tag=100)
+    hosts["hosta"].run("sh", "-e", "-c", REACHED.format("ovs0"))
+    (eth1,) = (one for one in hosts["hosta"].module("container_network_info")["interfaces"] if one["name"] == "eth1")
+    assert (eth1["bridge"], eth1["management_vlans"]) == ("ovs0", [100]) and "is a port of Open vSwitch bridge ovs0" in eth1["management"]
+    assert fleet.play("multi_host_vlan").ok().changed == {"hosta": 0, "hostb": 0}
+    fleet.common["multi_host_vlan_vlans"] = {**VLANS, "log": {"id": 300}}
+    assert fleet.play("multi_host_vlan").ok().changed == {"hosta": 1, "hostb": 1}
+
+
 def test_what_is_added_changes_just_that(hosts, fleet):
     wanted = {"hosta": [{"netns": "a1", "vlan": "web"}, {"netns": "a2", "vlan": "db"}], "hostb": [{"netns": "b1", "vlan": "web"}]}
     namespaces(hosts, fleet, **wanted)

@@ -12,8 +12,8 @@ from ..host import lock, management
 from ..host.machine import Machine
 from ..model import vlan_port
 from ..model.attachment import Target
-from ..model.host import HOST, Namespace
-from ..model.ovs import NETDEV
+from ..model.host import HOST, Link, Namespace
+from ..model.ovs import NETDEV, OvsPort
 from ..model.vlan_port import VlanPorts
 from ..plan import vlan_port as plan
 from ..plan import vlan_port_state as state
@@ -73,16 +73,17 @@ def observe(machine: Machine, want: VlanPorts, places: Mapping[Target, tuple[str
         wiring=Wiring(Namespace(links), {}, ports),
         bridges=bridges,
         ends=ends,
-        unfit=_unfit(machine, want, links, set(ports)),
+        **_management(machine, want, links, ports),
         tx_checksum=machine.tx_checksum_offload(HOST, [device])[want.bridge] if userspace and device is not None else False,
         assume=check,
     )
 
 
-def _unfit(machine: Machine, want: VlanPorts, links: Mapping[str, Any], ports: set[str]) -> dict[str, str]:
-    joining = [links[one.port] for one in want.ports or () if one.port in links and one.port not in ports]
-    if not joining:
+def _management(machine: Machine, want: VlanPorts, links: Mapping[str, Link], ports: Mapping[str, OvsPort]) -> dict[str, Any]:
+    """Read by which interfaces the host is reached, where ports are wanted by which it may be."""
+    if not any(one.port in links and not links[one.port].ours for one in want.ports or ()):
         return {}
     netlink = machine.namespace(HOST)
-    routes = netlink.routes({link.index: link.name for link in links.values()})
-    return management.interfaces(Namespace(links, {}, routes), netlink.addresses(joining, leased=True))
+    host = Namespace(links, {}, netlink.routes({link.index: link.name for link in links.values()}))
+    held = netlink.addresses(links.values(), leased=True)
+    return {"unfit": management.interfaces(host, held, ports), "ways_in": management.vlans(host, held, ports)}

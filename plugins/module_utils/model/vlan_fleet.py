@@ -111,7 +111,7 @@ def read(variables: Mapping[str, Mapping[str, Any]], shown: Mapping[str, Mapping
     _refuse_duplicates(members, vlans, problems)
     for host in sorted(variables):
         _check_underlay(host, variables, problems)
-        _check_uplink(host, variables[host], shown.get(host), len(variables), problems)
+        _check_uplink(host, variables[host], shown.get(host), len(variables), vlans, problems)
     if not problems:
         members = _with_addresses(members, vlans, _held(variables, shown, vlans), problems)
     return Fleet(vlans, tuple(members), tuple(problems))
@@ -394,7 +394,9 @@ def _check_underlay(host: str, variables: Mapping[str, Mapping[str, Any]], probl
         problems.append(f"{host}: {PREFIX}underlay_address: {here} is the address of {same} too; tunnels need one of each host")
 
 
-def _check_uplink(host: str, given: Mapping[str, Any], shown: Mapping[str, Any] | None, hosts: int, problems: list[str]) -> None:
+def _check_uplink(
+    host: str, given: Mapping[str, Any], shown: Mapping[str, Any] | None, hosts: int, vlans: Mapping[str, Vlan], problems: list[str]
+) -> None:
     uplink = given.get("uplink")
     where = f"{host}: {PREFIX}uplink: {uplink!r}"
     if given.get("state") == "absent":
@@ -415,8 +417,16 @@ def _check_uplink(host: str, given: Mapping[str, Any], shown: Mapping[str, Any] 
     interfaces = {interface["name"]: interface for interface in shown["interfaces"]}
     if uplink not in interfaces:
         problems.append(f"{where} is not an interface of this host; it has {', '.join(sorted(interfaces)) or 'none'}")
-    elif interfaces[uplink]["management"]:
-        problems.append(f"{where} {interfaces[uplink]['management']}")
+        return
+    found = interfaces[uplink]
+    bridge = found.get("bridge")
+    tags = found.get("management_vlans") if bridge == given.get("bridge") else None
+    # On its bridge already, and the trunk leaves what the host itself is reached by as it is.
+    stays = tags and {vlan.id for vlan in vlans.values()}.issuperset(tags)
+    if found["management"] and not stays:
+        problems.append(f"{where} {found['management']}")
+    elif bridge not in (None, given.get("bridge")):
+        problems.append(f"{where} is a port of bridge {bridge} already; take it out there first, or give another interface")
 
 
 # -- Addresses that are left out

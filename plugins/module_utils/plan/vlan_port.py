@@ -12,6 +12,7 @@ from ..model.attachment import Target
 from ..model.host import HOST, MARK
 from ..model.ovs import NETDEV, NO_BRIDGES, SYSTEM, OvsBridge, OvsBridgeChange, OvsPort, missing_device, with_vlans
 from ..model.vlan_port import BridgeSettings, VlanPort, VlanPorts
+from ..model.vlans import TRUNK, ranges
 from . import vlan_record
 from .operations import Operation, SetLink, SetTxChecksumOffload
 from .ovs_ports import OvsChanges, ports_of
@@ -27,7 +28,8 @@ class VlanHave:
 
     ``ends`` has the containers that ports are named by, ``None`` for one that
     is gone; ``unfit`` interfaces that must not become ports, each with the
-    reason; ``tx_checksum`` whether the bridge's own device leaves checksums
+    reason; ``ways_in`` ports by which this host is reached, each with the VLANs
+    in which it is, and the reason; ``tx_checksum`` whether the bridge's own device leaves checksums
     to hardware. ``assume``: in check mode, what isn't there counts as made
     by an earlier task.
     """
@@ -36,6 +38,7 @@ class VlanHave:
     bridges: Mapping[str, OvsBridge]
     ends: Mapping[Target, End | None] = field(default_factory=dict)
     unfit: Mapping[str, str] = field(default_factory=dict)
+    ways_in: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
     tx_checksum: bool = False
     assume: bool = False
 
@@ -201,6 +204,8 @@ def _devices(want: VlanPorts, have: VlanHave, bridges: OvsBridgeChange, names: S
 def _put(one: VlanPort, name: str, bridge: str, have: VlanHave, ports: OvsChanges) -> None:
     shown = have.wiring.ovs_ports.get(name)
     if shown is not None and shown.bridge != bridge:
+        if name in have.unfit and name != shown.bridge:
+            raise Refused(f"port: {name!r} {have.unfit[name]}")
         raise Refused(f"port: {name!r} is a port of Open vSwitch bridge {shown.bridge} already; take it out there first, or name that bridge")
     if shown is None and one.tunnel is None:
         _refuse_unfit(one, name, bridge, have)
@@ -212,6 +217,8 @@ def _put(one: VlanPort, name: str, bridge: str, have: VlanHave, ports: OvsChange
     if one.tunnel is not None:
         base = replace(base, tunnel=one.tunnel)
     wanted = base if one.vlans in (None, base.vlans) else with_vlans(base, one.vlans)
+    if shown is not None:
+        _refuse_lockout(shown, wanted, have.ways_in.get(name, {}))
     # A port that was in the wanted VLANs all the time was not set by us, and is not given back.
     if record.vlans is None and not record.added and wanted.vlans != base.vlans:
         record = replace(record, vlans=(base.tag, base.trunks, base.vlan_mode))
@@ -242,6 +249,23 @@ def _base(one: VlanPort, name: str, bridge: str, have: VlanHave) -> tuple[OvsPor
     return bare, VlanRecord(added=True) if one.target is None else VlanRecord()
 
 
+def _refuse_lockout(shown: OvsPort, wanted: OvsPort, reached: Mapping[int, str]) -> None:
+    for vlan, why in reached.items():
+        before, after = (port.vlans.on_the_wire(vlan) for port in (shown, wanted))
+        if before is not None and after != before:
+            frames = f"frames with tag {before}" if before else "frames without a tag"
+            keep = ", or leave VLAN 0 in trunks" if wanted.mode == TRUNK and not vlan else ""
+            raise Refused(
+                f"port: {shown.name!r} carries {frames} on bridge {shown.bridge}, where {why}; as {_described(wanted)} it would not, "
+                f"and lock you out, so give another port{keep}"
+            )
+
+
+def _described(port: OvsPort) -> str:
+    own = f" of VLAN {port.tag}" if port.tag is not None else ""
+    return f"{port.mode} port{own}" + (f" with trunks {ranges(port.trunks)}" if port.trunks else "")
+
+
 def _refuse_unfit(one: VlanPort, name: str, bridge: str, have: VlanHave) -> None:
     link = have.wiring.host.links.get(name)
     if name == bridge:
@@ -250,11 +274,11 @@ def _refuse_unfit(one: VlanPort, name: str, bridge: str, have: VlanHave) -> None
         if have.assume:
             return
         raise Refused(f"port: {name!r} is neither a port of bridge {bridge} nor an interface of this host; create it first or take it off the list")
+    if name in have.unfit:
+        raise Refused(f"port: {name!r} {have.unfit[name]}")
     master = have.wiring.by_index.get(link.master)
     if master is not None and master.kind == "bridge":
         raise Refused(f"port: {name!r}{'' if one.port else f' ({one})'} is a port of Linux bridge {master.name}; take it out there first")
-    if name in have.unfit:
-        raise Refused(f"port: {name!r} {have.unfit[name]}")
     if link.kind == "bridge":
         raise Refused(f"port: {name!r} is a bridge itself; join two bridges by a veth pair")
 

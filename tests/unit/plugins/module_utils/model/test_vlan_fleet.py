@@ -172,6 +172,25 @@ def test_the_management_interface_is_no_uplink():
     assert found(uplink="eth9") == ("hosta: multi_host_vlan_uplink: 'eth9' is not an interface of this host; it has eth0, eth1",)
 
 
+def test_an_uplink_that_is_a_port_already():
+    def found(**said):
+        uplink = {"name": "eth1", "management": None, "bridge": None, "management_vlans": None, **said}
+        seen = {"hosta": {"attachments": [], "interfaces": [uplink]}}
+        return vlan_fleet.read({"hosta": {"bridge": "ovs0", "vlans": VLANS, "containers": [], "uplink": "eth1"}}, seen).problems
+
+    assert found(bridge="ovs0") == ()
+    assert found(bridge="br0") == (
+        "hosta: multi_host_vlan_uplink: 'eth1' is a port of bridge br0 already; take it out there first, or give another interface",
+    )
+    assert found(bridge="br0", management="is a port of Linux bridge br0, which") == (
+        "hosta: multi_host_vlan_uplink: 'eth1' is a port of Linux bridge br0, which",
+    )
+    # The bridge has an address in VLAN 100, which the trunk carries as it always did; one without a tag it would not.
+    assert found(bridge="ovs0", management="leads to it", management_vlans=[100]) == ()
+    for vlans in ([0], [0, 100], [300]):
+        assert found(bridge="ovs0", management="leads to it", management_vlans=vlans) == ("hosta: multi_host_vlan_uplink: 'eth1' leads to it",)
+
+
 def test_hosts_on_a_trunk_need_an_uplink():
     one = {"vlans": VLANS, "containers": []}
     found = vlan_fleet.read({"hosta": {**one, "uplink": "eth1"}, "hostb": one}, {}).problems
