@@ -213,8 +213,14 @@ options:
   purge:
     description:
       - Do to all ports of O(bridge) that this module set and O(ports) does not name what O(state=absent) does to them.
+      - It is the same transaction that adds the others, so that no frame finds the old and the new way at once. See O(owner), too.
     type: bool
     default: false
+  owner:
+    description:
+      - A word that is noted on the ports, for what sets them. With it, O(purge) is about ports with this word only, so that several tasks or roles
+        can each have ports of their own on a bridge.
+    type: str
   prune:
     description:
       - Remove ports of attachments of this collection from O(bridge) whose container is gone, and their interface with it.
@@ -265,6 +271,14 @@ EXAMPLES = r"""
     bridge: ovs0
     purge: true
     prune: true
+    ports:
+      - {port: eth1, mode: trunk}
+
+- name: Only this uplink of those that this play set; ports that others set stay
+  pipefitter.container_network.ovs_vlan_port:
+    bridge: ovs0
+    owner: uplinks
+    purge: true
     ports:
       - {port: eth1, mode: trunk}
 
@@ -369,6 +383,7 @@ ARGUMENT_SPEC = {
     "ports": {"type": "list", "elements": "dict", "options": PORT},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "purge": {"type": "bool", "default": False},
+    "owner": {"type": "str"},
     "prune": {"type": "bool", "default": False},
     "wait_timeout": {"type": "int", "default": 10},
 }

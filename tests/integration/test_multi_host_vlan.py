@@ -229,6 +229,45 @@ def test_a_bridge_with_an_address_in_a_vlan_takes_another_vlan(hosts, fleet):
     assert fleet.play("multi_host_vlan").ok().changed == {"hosta": 1, "hostb": 1}
 
 
+def test_two_ways_between_hosts_are_never_there_at_once(hosts, fleet):
+    """A trunk beside tunnels is a loop; so is a second uplink. Purge is about containers."""
+    namespaces(hosts, fleet, hosta=[{"netns": "a1", "vlan": "web"}], hostb=[{"netns": "b1", "vlan": "web"}])
+    fleet.play("multi_host_vlan").ok()
+    for host in hosts.values():
+        host.run("ip", "link", "add", "other0", "type", "veth", "peer", "name", "other1")
+        host.module("ovs_vlan_port", bridge="ovs0", port="other0", tag=100)
+    kept = {name: ovs_ports(host) - {"eth1"} for name, host in hosts.items()}
+
+    def leading_out():
+        return {name: ovs_ports(host) - kept[name] for name, host in hosts.items()}
+
+    del fleet.common["multi_host_vlan_uplink"]
+    fleet.common["multi_host_vlan_transport"] = "vxlan"
+    # One transaction: no time in which there are both.
+    assert fleet.play("multi_host_vlan", "-e", "multi_host_vlan_mtu=1500").ok().changed == {"hosta": 1, "hostb": 1}
+    tunnels = leading_out()
+    assert all(len(names) == 2 and all(name.startswith("vx") for name in names) for names in tunnels.values())
+
+    fleet.by_host["hostb"]["multi_host_vlan_underlay_address"] = "fd00:10:77::12"
+    fleet.by_host["hosta"]["multi_host_vlan_underlay_address"] = "fd00:10:77::11"
+    assert fleet.play("multi_host_vlan", "-e", "multi_host_vlan_mtu=1500").ok().changed == {"hosta": 1, "hostb": 1}
+    assert all(len(names) == 2 and not names & tunnels[name] for name, names in leading_out().items())
+
+    for given in fleet.by_host.values():
+        del given["multi_host_vlan_underlay_address"]
+    fleet.common.update(multi_host_vlan_transport="trunk", multi_host_vlan_uplink="eth1")
+    assert fleet.play("multi_host_vlan").ok().changed == {"hosta": 1, "hostb": 1}
+    assert leading_out() == {"hosta": {"eth1"}, "hostb": {"eth1"}}
+
+    for host in hosts.values():
+        host.run("ip", "link", "add", "second0", "type", "veth", "peer", "name", "second1")
+    fleet.common["multi_host_vlan_uplink"] = "second0"
+    assert fleet.play("multi_host_vlan").ok().changed == {"hosta": 1, "hostb": 1}
+    assert leading_out() == {"hosta": {"second0"}, "hostb": {"second0"}}
+    fleet.common["multi_host_vlan_purge"] = True
+    assert fleet.play("multi_host_vlan").ok().changed == {"hosta": 0, "hostb": 0}
+
+
 def test_what_is_added_changes_just_that(hosts, fleet):
     wanted = {"hosta": [{"netns": "a1", "vlan": "web"}, {"netns": "a2", "vlan": "db"}], "hostb": [{"netns": "b1", "vlan": "web"}]}
     namespaces(hosts, fleet, **wanted)

@@ -53,12 +53,12 @@ def present(want: VlanPorts, have: VlanHave, timeout: float = 10.0) -> list[Oper
     ports = OvsChanges(have.wiring)
     names = port_names(want, have)
     for one, name in zip(want.ports or (), names):
-        _put(one, name, want.bridge, have, ports)
+        _put(one, name, want, have, ports)
     on_bridge = [port for port in have.wiring.ovs_ports.values() if port.bridge == want.bridge and port.name not in names]
     for port in on_bridge:
         if want.prune and _dead(port, have):
             ports.clear(port.name)
-        elif want.purge:
+        elif want.purge and _meant(port, want):
             _give_back(port, have, ports)
     return [*ports.at_once(bridges, old_bridges, timeout), *_devices(want, have, bridges, names)]
 
@@ -201,7 +201,8 @@ def _devices(want: VlanPorts, have: VlanHave, bridges: OvsBridgeChange, names: S
 # ---- ports
 
 
-def _put(one: VlanPort, name: str, bridge: str, have: VlanHave, ports: OvsChanges) -> None:
+def _put(one: VlanPort, name: str, want: VlanPorts, have: VlanHave, ports: OvsChanges) -> None:
+    bridge = want.bridge
     shown = have.wiring.ovs_ports.get(name)
     if shown is not None and shown.bridge != bridge:
         if name in have.unfit and name != shown.bridge:
@@ -230,6 +231,8 @@ def _put(one: VlanPort, name: str, bridge: str, have: VlanHave, ports: OvsChange
         kept = {key: value for key, value in former.items() if key in record.external_ids or value != asked[key]}
         ids.update(asked)
         record = replace(record, external_ids=kept)
+    if want.owner:
+        record = replace(record, owner=want.owner)
     ids[vlan_record.KEY] = None if record.empty else record.text()
     ports.put(replace(wanted, external_ids=tuple(sorted((key, value) for key, value in ids.items() if value is not None))))
 
@@ -306,6 +309,12 @@ def _give_back(port: OvsPort, have: VlanHave, ports: OvsChanges) -> None:
         (ports.drop if port.tunnel is not None or port.name in have.wiring.host.links else ports.clear)(port.name)
     else:
         ports.put(vlan_record.former(port, record))
+
+
+def _meant(port: OvsPort, want: VlanPorts) -> bool:
+    """Tell whether a purge is about that port: with an owner, about ports that bear its name."""
+    record = vlan_record.read(port)
+    return record is not None and want.owner in ("", record.owner)
 
 
 def _dead(port: OvsPort, have: VlanHave) -> bool:
