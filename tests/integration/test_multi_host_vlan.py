@@ -248,6 +248,12 @@ def test_two_ways_between_hosts_are_never_there_at_once(hosts, fleet):
     tunnels = leading_out()
     assert all(len(names) == 2 and all(name.startswith("vx") for name in names) for names in tunnels.values())
 
+    refused = fleet.play("multi_host_vlan", "--limit", "hosta", "-e", "multi_host_vlan_purge=true")
+    assert refused.status == 2 and "--limit leaves hosts out, and 2 of this host's tunnels lead to none of the others" in refused.said
+    everybody = """{"multi_host_vlan_hosts": "{{ groups['lab'] }}", "multi_host_vlan_purge": true, "multi_host_vlan_mtu": 1500}"""
+    assert fleet.play("multi_host_vlan", "--limit", "hosta", "-e", everybody).ok().changed == {"hosta": 0}
+    assert leading_out() == tunnels
+
     fleet.by_host["hostb"]["multi_host_vlan_underlay_address"] = "fd00:10:77::12"
     fleet.by_host["hosta"]["multi_host_vlan_underlay_address"] = "fd00:10:77::11"
     assert fleet.play("multi_host_vlan", "-e", "multi_host_vlan_mtu=1500").ok().changed == {"hosta": 1, "hostb": 1}

@@ -37,6 +37,7 @@ _OVERHEAD = {4: 50, 6: 70}
 _ETHERNET_MTU = 1500
 
 _DEFAULT_INTERFACE = "eth1"
+_TUNNEL = "vx"  # what the names of our tunnels begin with
 _NAMED = "/run/netns/"
 _CONTAINER_ID = re.compile(r"[0-9a-f]{12,64}")
 
@@ -114,7 +115,10 @@ def read(variables: Mapping[str, Mapping[str, Any]], shown: Mapping[str, Mapping
         _check_uplink(host, variables[host], shown.get(host), len(variables), vlans, problems)
     if not problems:
         members = _with_addresses(members, vlans, _held(variables, shown, vlans), problems)
-    return Fleet(vlans, tuple(members), tuple(problems))
+    fleet = Fleet(vlans, tuple(members), ())
+    for host in sorted(variables):
+        _check_limit(fleet, host, variables, shown.get(host), problems)
+    return replace(fleet, problems=tuple(problems))
 
 
 def ports(fleet: Fleet, host: str, variables: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -133,7 +137,7 @@ def ports(fleet: Fleet, host: str, variables: Mapping[str, Mapping[str, Any]]) -
 def _tunnel(vlan: Vlan, given: Mapping[str, Any], remote: str) -> dict[str, Any]:
     vni = vlan.vni or vlan.id
     # A name says where a tunnel leads: one that is to lead elsewhere is another port.
-    tunnel: dict[str, Any] = {"port": derived_name("vx", str(given.get("bridge")), remote, str(vni)), "tag": vlan.id, "vxlan": {"remote": remote, "vni": vni}}
+    tunnel: dict[str, Any] = {"port": derived_name(_TUNNEL, str(given.get("bridge")), remote, str(vni)), "tag": vlan.id, "vxlan": {"remote": remote, "vni": vni}}
     if given.get("underlay_address"):
         tunnel["vxlan"]["local"] = str(underlay(given))
     return tunnel
@@ -392,6 +396,23 @@ def _check_underlay(host: str, variables: Mapping[str, Mapping[str, Any]], probl
     same = next((other for other in sorted(variables) if other < host and underlay(variables[other]) == here), None)
     if same is not None:
         problems.append(f"{host}: {PREFIX}underlay_address: {here} is the address of {same} too; tunnels need one of each host")
+
+
+def _check_limit(
+    fleet: Fleet, host: str, variables: Mapping[str, Mapping[str, Any]], shown: Mapping[str, Any] | None, problems: list[str]
+) -> None:
+    """Keep a run that sees only some of the hosts from taking away the tunnels to the others."""
+    given = variables[host]
+    if problems or shown is None or not given.get("limited") or given.get("transport") != VXLAN or given.get("state") == "absent":
+        return
+    wanted = {port["port"] for port in ports(fleet, host, variables)}
+    there = [port["name"] for port in shown.get("ports") or () if port.get("bridge") == given.get("bridge") and port.get("kind") == VXLAN]
+    lost = [name for name in there if name.startswith(_TUNNEL) and name not in wanted]
+    if lost:
+        problems.append(
+            f"{host}: --limit leaves hosts out, and {len(lost)} of this host's tunnels lead to none of the others ({', '.join(lost)}); "
+            f"set {PREFIX}hosts to all hosts that share the VLANs, such as groups['fleet'], or run without --limit"
+        )
 
 
 def _check_uplink(

@@ -299,3 +299,20 @@ def test_a_subnet_that_is_full():
     assert "[2]: no address of VLAN web is left for c of hosta, all 2 of its subnet are taken; make it larger" in problem(
         vlans=vlans, hosta=[{"container": name, "vlan": "web"} for name in "abc"]
     )
+
+
+def test_a_limited_run_takes_no_tunnel_away():
+    common = {"hosta": {"ansible_host": "10.77.0.11"}, "hostb": {"ansible_host": "10.77.0.12"}}
+    both = tunnelled(**common)
+    there = [{"name": port["port"], "bridge": "ovs0", "kind": "vxlan"} for port in vlan_fleet.ports(vlan_fleet.read(both, {}), "hosta", both)]
+    seen = {"hosta": {"attachments": [], "ports": there}}
+
+    def problems(**more):
+        return vlan_fleet.read(tunnelled(hosta={**common["hosta"], **more}), seen).problems
+
+    assert problems() == problems(limited=False) == problems(limited=True, bridge="ovs1") == problems(limited=True, transport="trunk", uplink="eth1") == ()
+    (said,) = problems(limited=True)
+    assert said.startswith("hosta: --limit leaves hosts out, and 2 of this host's tunnels lead to none of the others (vx")
+    assert said.endswith("set multi_host_vlan_hosts to all hosts that share the VLANs, such as groups['fleet'], or run without --limit")
+    complete = {host: {**given, "limited": True} for host, given in both.items()}
+    assert vlan_fleet.read(complete, seen).problems == ()
