@@ -310,7 +310,8 @@ def test_a_host_that_is_down_harms_no_other_and_is_completed_later(hosts, fleet)
     fleet.common["multi_host_vlan_vlans"] = {"web": {"id": 100, "subnet": "192.168.0.0/28"}}
     fleet.by_host["hosta"]["ansible_host"] = "10.77.0.250"
     down = fleet.play("multi_host_vlan")
-    assert down.status == 4 and down.changed == {"hosta": 0, "hostb": 2}
+    assert down.status == 2 and down.changed == {"hosta": 0, "hostb": 2}
+    assert "hosta was not done: " in down.said and "Not done in this run: hosta. The next run completes them." in down.said
     kept = _addresses(hosts)
     assert len(kept) == 4
     checked = fleet.play("check_connectivity")
@@ -322,6 +323,36 @@ def test_a_host_that_is_down_harms_no_other_and_is_completed_later(hosts, fleet)
     assert {name: found[name] for name in kept} == kept
     assert len(set(found.values())) == len(found) == 8
     fleet.play("check_connectivity").ok()
+
+
+@pytest.mark.parametrize("playbook", ["multi_host_vlan", "single_host_vlan"])
+def test_a_batch_that_fails_keeps_no_other_from_its_turn(hosts, fleet, playbook):
+    namespaces(hosts, fleet, hosta=[{"netns": "a1", "vlan": "web"}], hostb=[{"netns": "b1", "vlan": "web"}])
+    if playbook == "single_host_vlan":
+        del fleet.common["multi_host_vlan_uplink"]
+    serial = ("-e", "pipefitter_serial=1")
+    # Its sshd does not answer any more; connections that are open would go on.
+    fleet.by_host["hosta"]["ansible_ssh_args"] = "-o ControlPath=none"
+    server = int(hosts["hosta"].run("sh", "-c", "ss -Hltnp 'sport = :22' | sed -n 's/.*pid=\\([0-9]*\\).*/\\1/p' | head -n 1").stdout)
+    hosts["hosta"].run("kill", "-STOP", str(server))
+    try:
+        down = fleet.play(playbook, *serial)
+    finally:
+        hosts["hosta"].run("kill", "-CONT", str(server))
+    del fleet.by_host["hosta"]["ansible_ssh_args"]
+    assert down.status == 2 and down.changed == {"hosta": 0, "hostb": 2}
+    assert "Not done in this run: hosta. The next run completes them." in down.said
+
+    fleet.by_host["hosta"]["multi_host_vlan_containers"] = [{"netns": "nosuch", "vlan": "web"}]
+    make_namespaces(hosts["hostb"], "b2")
+    fleet.by_host["hostb"]["multi_host_vlan_containers"].append({"netns": "b2", "vlan": "web"})
+    missing = fleet.play(playbook, *serial)
+    assert missing.status == 2 and missing.changed["hostb"] == 1
+    assert "hosta was not done: " in missing.said and "nosuch" in missing.said and "Not done in this run: hosta. The" in missing.said
+
+    fleet.by_host["hosta"]["multi_host_vlan_containers"] = [{"netns": "a1", "vlan": "web"}]
+    assert fleet.play(playbook, *serial).ok().changed == {"hosta": 1, "hostb": 0}
+    assert fleet.play(playbook).ok().changed == {"hosta": 0, "hostb": 0}
 
 
 def test_batches_choose_the_same_addresses_as_one_run(hosts, fleet):
