@@ -87,11 +87,15 @@ class Member:
 
 @dataclass(frozen=True)
 class Fleet:
-    """``members`` have their addresses where ``problems`` is empty; each problem is one sentence for the user."""
+    """``members`` have their addresses where ``problems`` is empty; each problem is one sentence for the user.
+
+    ``underlay_mtu`` is the least of the links that tunnels leave by.
+    """
 
     vlans: Mapping[str, Vlan]
     members: tuple[Member, ...]
     problems: tuple[str, ...]
+    underlay_mtu: int = _ETHERNET_MTU
 
     def of(self, host: str) -> list[Member]:
         return [member for member in self.members if member.host == host]
@@ -115,7 +119,7 @@ def read(variables: Mapping[str, Mapping[str, Any]], shown: Mapping[str, Mapping
         _check_uplink(host, variables[host], shown.get(host), len(variables), vlans, problems)
     if not problems:
         members = _with_addresses(members, vlans, _held(variables, shown, vlans), problems)
-    fleet = Fleet(vlans, tuple(members), ())
+    fleet = Fleet(vlans, tuple(members), (), _underlay_mtu(variables, shown))
     for host in sorted(variables):
         _check_limit(fleet, host, variables, shown.get(host), problems)
     return replace(fleet, problems=tuple(problems))
@@ -148,12 +152,24 @@ def underlay(given: Mapping[str, Any]) -> Address | None:
     return _address(given.get("underlay_address") or given.get("ansible_host"))
 
 
+def _underlay_mtu(variables: Mapping[str, Mapping[str, Any]], shown: Mapping[str, Mapping[str, Any]]) -> int:
+    """Return what fits through the links of all hosts that were asked: in one network, all must take the frames of all."""
+    found = []
+    for host, seen in shown.items():
+        here = underlay(variables[host]) if host in variables and variables[host].get("state") != "absent" else None
+        for interface in seen.get("interfaces") or ():
+            held = [_address(text.partition("/")[0]) for text in interface.get("addresses") or ()]
+            if here is not None and here in held and interface.get("mtu"):
+                found.append(int(interface["mtu"]))
+    return min(found, default=_ETHERNET_MTU)
+
+
 def attachments(fleet: Fleet, host: str, given: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the entries for veth_attach on a host with the variables ``given``."""
     mtu = given.get("mtu")
     if not mtu and given.get("transport") == VXLAN:
         here = underlay(given)
-        mtu = _ETHERNET_MTU - _OVERHEAD[6 if here is not None and here.version == 6 else 4]
+        mtu = fleet.underlay_mtu - _OVERHEAD[6 if here is not None and here.version == 6 else 4]
     return [_attachment(member, fleet.vlans[member.vlan], mtu) for member in fleet.of(host)]
 
 

@@ -316,3 +316,26 @@ def test_a_limited_run_takes_no_tunnel_away():
     assert said.endswith("set multi_host_vlan_hosts to all hosts that share the VLANs, such as groups['fleet'], or run without --limit")
     complete = {host: {**given, "limited": True} for host, given in both.items()}
     assert vlan_fleet.read(complete, seen).problems == ()
+
+
+def test_the_mtu_of_containers_leaves_room_for_the_tunnels_of_all_hosts():
+    common = {"hosta": {"ansible_host": "10.77.0.11"}, "hostb": {"underlay_address": "10.9.0.2", "ansible_host": "10.77.0.12"}}
+
+    def seen(**mtu):
+        links = {"hosta": ["10.77.0.11/24", "fd00::11/64"], "hostb": ["10.9.0.2/24", "fd00::12/64"]}
+        return {
+            host: {"attachments": [], "interfaces": [{"name": "x", "addresses": ["192.0.2.1/24"], "mtu": 600}, {"name": "u", "addresses": links[host], "mtu": size}]}
+            for host, size in mtu.items()
+        }
+
+    def mtu(shown, **hosts):
+        variables = tunnelled(**(hosts or common))
+        fleet = vlan_fleet.read(variables, shown)
+        assert fleet.problems == ()
+        (found,) = {vlan_fleet.attachments(fleet, host, variables[host])[0]["mtu"] for host in variables}
+        return found
+
+    assert mtu({}) == 1450
+    assert mtu(seen(hosta=1400)) == mtu(seen(hosta=1400, hostb=1500)) == mtu(seen(hosta=9000, hostb=1400)) == 1350
+    assert mtu(seen(hosta=9000, hostb=9000)) == 8950
+    assert mtu(seen(hosta=1400, hostb=1400), hosta={"ansible_host": "fd00::11"}, hostb={"ansible_host": "fd00:0::12"}) == 1330
