@@ -115,6 +115,7 @@ def read(variables: Mapping[str, Mapping[str, Any]], shown: Mapping[str, Mapping
     members = [member for host in sorted(variables) for member in _members(host, variables[host].get("containers"), vlans, problems)]
     _refuse_duplicates(members, vlans, problems)
     for host in sorted(variables):
+        _check_transport(host, variables, problems)
         _check_underlay(host, variables, problems)
         _check_uplink(host, variables[host], shown.get(host), len(variables), vlans, problems)
     if not problems:
@@ -397,6 +398,22 @@ def _refuse_duplicates(members: Iterable[Member], vlans: Mapping[str, Vlan], pro
                 problems.append(f"{member.where}.address: {member.address} is the address of {other} in {vlan} already; give one of them another")
 
 
+def _check_transport(host: str, variables: Mapping[str, Mapping[str, Any]], problems: list[str]) -> None:
+    transport, first = variables[host].get("transport", TRUNK), _first(variables)
+    if first is None or variables[host].get("state") == "absent":
+        return
+    other = variables[first].get("transport", TRUNK)
+    if transport != other:
+        problems.append(
+            f"{host}: {PREFIX}transport: {transport!r} is given here and {other!r} on {first}; hosts that share VLANs are joined in one way, "
+            f"so make them equal, or say in {PREFIX}hosts who shares them"
+        )
+
+
+def _first(variables: Mapping[str, Mapping[str, Any]]) -> str | None:
+    return next((host for host in sorted(variables) if variables[host].get("state") != "absent"), None)
+
+
 def _check_underlay(host: str, variables: Mapping[str, Mapping[str, Any]], problems: list[str]) -> None:
     given = variables[host]
     if given.get("transport") != VXLAN or given.get("state") == "absent":
@@ -408,6 +425,16 @@ def _check_underlay(host: str, variables: Mapping[str, Mapping[str, Any]], probl
             f"{host}: {PREFIX}underlay_address: {_shown(found)} is not an address that tunnels of other hosts could lead to; "
             "give the host's address in the network that joins them"
         )
+        return
+    where = f"{host}: {PREFIX}underlay_address: {str(here)!r}"
+    wrong = _not_reachable(here)
+    if wrong:
+        problems.append(f"{where} is {wrong}, to which no tunnel of another host leads; give the host's address in the network that joins them")
+        return
+    first = _first(variables)
+    theirs = underlay(variables[first]) if first is not None else None
+    if theirs is not None and theirs.version != here.version:
+        problems.append(f"{where} is an IPv{here.version} address, and {theirs} of {first} an IPv{theirs.version} one; tunnels need one family at both ends")
         return
     same = next((other for other in sorted(variables) if other < host and underlay(variables[other]) == here), None)
     if same is not None:
@@ -582,6 +609,19 @@ def _not_usable(address: Address, subnet: Network) -> str:
     if int(address) < first:
         return f"is the network address of {subnet}"
     return f"is the broadcast address of {subnet}" if int(address) > last else ""
+
+
+def _not_reachable(address: Address) -> str:
+    """Say what an address is that other hosts can't send to, '' if they can."""
+    kinds = (
+        (address.is_unspecified, "the unspecified address"),
+        (address.is_loopback, "a loopback address"),
+        (address.is_multicast, "a multicast address"),
+        # It means another link on each host, and a tunnel names none. IPv4 has a route that says which.
+        (address.version == 6 and address.is_link_local, "a link-local address"),
+        (address.version == 4 and address.is_reserved, "a reserved address"),
+    )
+    return next((kind for found, kind in kinds if found), "")
 
 
 def _whole_number(value: Any) -> int | None:

@@ -339,3 +339,45 @@ def test_the_mtu_of_containers_leaves_room_for_the_tunnels_of_all_hosts():
     assert mtu(seen(hosta=1400)) == mtu(seen(hosta=1400, hostb=1500)) == mtu(seen(hosta=9000, hostb=1400)) == 1350
     assert mtu(seen(hosta=9000, hostb=9000)) == 8950
     assert mtu(seen(hosta=1400, hostb=1400), hosta={"ansible_host": "fd00::11"}, hostb={"ansible_host": "fd00:0::12"}) == 1330
+
+
+@pytest.mark.parametrize(
+    ("address", "kind"),
+    [
+        ("127.0.0.1", "a loopback address"),
+        ("0.0.0.0", "the unspecified address"),
+        ("224.0.0.5", "a multicast address"),
+        ("255.255.255.255", "a reserved address"),
+        ("::1", "a loopback address"),
+        ("::", "the unspecified address"),
+        ("ff02::1", "a multicast address"),
+        ("fe80::1", "a link-local address"),
+        ("fe80::1%eth0", "a link-local address"),
+    ],
+)
+def test_an_underlay_address_that_no_tunnel_leads_to(address, kind):
+    given = tunnelled(hosta={"underlay_address": "10.77.0.11"}, hostb={"underlay_address": address, "ansible_host": "10.77.0.12"})
+    assert vlan_fleet.read(given, {}).problems == (
+        f"hostb: multi_host_vlan_underlay_address: {address!r} is {kind}, to which no tunnel of another host leads; "
+        "give the host's address in the network that joins them",
+    )
+
+
+def test_tunnels_of_one_family_and_hosts_of_one_transport():
+    hosta = {"ansible_host": "10.77.0.11"}
+    assert vlan_fleet.read(tunnelled(hosta=hosta, hostb={"ansible_host": "fd00::12"}), {}).problems == (
+        "hostb: multi_host_vlan_underlay_address: 'fd00::12' is an IPv6 address, and 10.77.0.11 of hosta an IPv4 one; tunnels need one family at both ends",
+    )
+    # One whose name is no address, and that is in no tunnel.
+    for transport, more in (("trunk", {"uplink": "eth1"}), ("none", {})):
+        mixed = tunnelled(hosta=hosta, hostb={"ansible_host": "b.example", "transport": transport, **more})
+        assert vlan_fleet.read(mixed, {}).problems == (
+            f"hostb: multi_host_vlan_transport: {transport!r} is given here and 'vxlan' on hosta; hosts that share VLANs are joined in one way, "
+            "so make them equal, or say in multi_host_vlan_hosts who shares them",
+        )
+    gone = tunnelled(hosta={**hosta, "state": "absent", "transport": "trunk"}, hostb={"ansible_host": "fd00::12"}, hostc={"ansible_host": "fd00::13"})
+    assert vlan_fleet.read(gone, {}).problems == ()
+    twice = tunnelled(hosta=hosta, hostb=hosta)
+    assert vlan_fleet.read(twice, {}).problems == (
+        "hostb: multi_host_vlan_underlay_address: 10.77.0.11 is the address of hosta too; tunnels need one of each host",
+    )
