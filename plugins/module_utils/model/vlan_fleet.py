@@ -142,7 +142,8 @@ def ports(fleet: Fleet, host: str, variables: Mapping[str, Mapping[str, Any]]) -
 def _tunnel(vlan: Vlan, given: Mapping[str, Any], remote: str) -> dict[str, Any]:
     vni = vlan.vni or vlan.id
     # A name says where a tunnel leads: one that is to lead elsewhere is another port.
-    tunnel: dict[str, Any] = {"port": derived_name(_TUNNEL, str(given.get("bridge")), remote, str(vni)), "tag": vlan.id, "vxlan": {"remote": remote, "vni": vni}}
+    name = derived_name(_TUNNEL, str(given.get("bridge")), remote, str(vni))
+    tunnel: dict[str, Any] = {"port": name, "tag": vlan.id, "vxlan": {"remote": remote, "vni": vni}}
     if given.get("underlay_address"):
         tunnel["vxlan"]["local"] = str(underlay(given))
     return tunnel

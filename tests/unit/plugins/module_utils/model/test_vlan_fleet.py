@@ -323,10 +323,8 @@ def test_the_mtu_of_containers_leaves_room_for_the_tunnels_of_all_hosts():
 
     def seen(**mtu):
         links = {"hosta": ["10.77.0.11/24", "fd00::11/64"], "hostb": ["10.9.0.2/24", "fd00::12/64"]}
-        return {
-            host: {"attachments": [], "interfaces": [{"name": "x", "addresses": ["192.0.2.1/24"], "mtu": 600}, {"name": "u", "addresses": links[host], "mtu": size}]}
-            for host, size in mtu.items()
-        }
+        other = {"name": "x", "addresses": ["192.0.2.1/24"], "mtu": 600}
+        return {host: {"attachments": [], "interfaces": [other, {"name": "u", "addresses": links[host], "mtu": size}]} for host, size in mtu.items()}
 
     def mtu(shown, **hosts):
         variables = tunnelled(**(hosts or common))
