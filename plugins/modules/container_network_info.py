@@ -239,24 +239,44 @@ interfaces:
     up:
       description: Whether it is up.
       type: bool
+    mtu:
+      description: Largest frame payload in bytes.
+      type: int
     addresses:
       description: Its addresses, leased ones too.
       type: list
       elements: str
-    management:
-      description: Why it must not become a port of a bridge, as the host may be reached by it; V(null) if nothing speaks against it.
+    bridge:
+      description: The Linux or Open vSwitch bridge that it is a port of; V(null) if it is none.
       type: str
+    management:
+      description:
+        - Why it must not become a port of a bridge, as the host may be reached by it, or by the bridge that it is a port of; V(null) if nothing
+          speaks against it.
+      type: str
+    management_vlans:
+      description:
+        - Where it is a port of an Open vSwitch bridge whose own devices have addresses, the tags of frames that lead to them through it, V(0) for
+          frames without a tag. A trunk in its place must carry these. V(null) where it is none.
+      type: list
+      elements: int
   sample:
     - name: eth0
       kind: null
       up: true
+      mtu: 1500
       addresses: [192.0.2.11/24]
+      bridge: null
       management: holds 192.0.2.11/24; as a port it would lose its addresses and lock you out, so give another interface
+      management_vlans: null
     - name: eth1
       kind: null
       up: true
+      mtu: 1500
       addresses: []
+      bridge: null
       management: null
+      management_vlans: null
 """
 
 from ansible_collections.pipefitter.container_network.plugins.module_utils import ansible_face

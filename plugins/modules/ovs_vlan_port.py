@@ -132,6 +132,8 @@ options:
     description:
       - Name of a port of the bridge, also the bridge's own, or of an interface of the host that is to become one.
       - An interface that becomes a port is brought up. One that holds addresses or the default route is refused, as it would lose them.
+      - Where the host has addresses on a device of the bridge, its own one or another, a port that leads out of the host keeps carrying their VLAN as
+        it does, or the task is refused. So is one that moves that device into another VLAN.
       - On a bridge with a datapath in userspace, what sends into the port must compute its own checksums (C(ethtool -K eth1 tx off) at the sender,
         if it is virtual). M(pipefitter.container_network.veth_attach) sees to that for containers.
     type: str
@@ -213,8 +215,14 @@ options:
   purge:
     description:
       - Do to all ports of O(bridge) that this module set and O(ports) does not name what O(state=absent) does to them.
+      - It is the same transaction that adds the others, so that no frame finds the old and the new way at once. See O(owner), too.
     type: bool
     default: false
+  owner:
+    description:
+      - A word that is noted on the ports, for what sets them. With it, O(purge) is about ports with this word only, so that several tasks or roles
+        can each have ports of their own on a bridge.
+    type: str
   prune:
     description:
       - Remove ports of attachments of this collection from O(bridge) whose container is gone, and their interface with it.
@@ -265,6 +273,14 @@ EXAMPLES = r"""
     bridge: ovs0
     purge: true
     prune: true
+    ports:
+      - {port: eth1, mode: trunk}
+
+- name: Only this uplink of those that this play set; ports that others set stay
+  pipefitter.container_network.ovs_vlan_port:
+    bridge: ovs0
+    owner: uplinks
+    purge: true
     ports:
       - {port: eth1, mode: trunk}
 
@@ -369,6 +385,7 @@ ARGUMENT_SPEC = {
     "ports": {"type": "list", "elements": "dict", "options": PORT},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "purge": {"type": "bool", "default": False},
+    "owner": {"type": "str"},
     "prune": {"type": "bool", "default": False},
     "wait_timeout": {"type": "int", "default": 10},
 }

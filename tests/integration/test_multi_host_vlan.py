@@ -193,6 +193,88 @@ def test_what_contradicts_itself_is_found_before_anything_changes(hosts, four, c
         assert_same(before[name], everything(host))
 
 
+# The lab's NICs are veths, of which only the default route tells that they are no container's.
+REACHED = "ip link set {0} up; ip addr add 10.99.0.2/24 dev {0}; ip route add default via 10.99.0.1 dev {0} metric 999"
+
+
+@pytest.mark.parametrize(
+    ("making", "named", "sentence"),
+    [
+        ("ovs-vsctl add-br ovm -- set bridge ovm datapath_type=netdev -- add-port ovm eth1", "ovm", "is a port of Open vSwitch bridge ovm, where ovm"),
+        ("ovs-vsctl add-br ovm -- set bridge ovm datapath_type=netdev -- add-port ovm eth1", "ovs0", "is a port of Open vSwitch bridge ovm, where ovm"),
+        ("ip link add ovm type bridge; ip link set eth1 master ovm", "ovs0", "is a port of Linux bridge ovm, which"),
+    ],
+    ids=["same bridge", "other bridge", "linux bridge"],
+)
+def test_a_nic_whose_bridge_the_host_is_reached_by_is_no_uplink(hosts, fleet, making, named, sentence):
+    namespaces(hosts, fleet, hosta=[{"netns": "a1", "vlan": "web"}], hostb=[{"netns": "b1", "vlan": "web"}])
+    hosts["hostb"].run("sh", "-e", "-c", f"{making}; {REACHED.format('ovm')}")
+    fleet.by_host["hostb"]["multi_host_vlan_bridge"] = named
+    before = {name: everything(host) for name, host in hosts.items()}
+    refused = fleet.play("multi_host_vlan")
+    assert refused.status == 2 and f"hostb: multi_host_vlan_uplink: 'eth1' {sentence} carries this host's default route" in refused.said
+    assert sum(refused.changed.values()) == 0
+    for name, host in hosts.items():
+        assert_same(before[name], everything(host))
+
+
+def test_a_bridge_with_an_address_in_a_vlan_takes_another_vlan(hosts, fleet):
+    namespaces(hosts, fleet, hosta=[{"netns": "a1", "vlan": "web"}], hostb=[{"netns": "b1", "vlan": "web"}])
+    fleet.play("multi_host_vlan").ok()
+    hosts["hosta"].module("ovs_vlan_port", bridge="ovs0", port="ovs0", tag=100)
+    hosts["hosta"].run("sh", "-e", "-c", REACHED.format("ovs0"))
+    (eth1,) = (one for one in hosts["hosta"].module("container_network_info")["interfaces"] if one["name"] == "eth1")
+    assert (eth1["bridge"], eth1["management_vlans"]) == ("ovs0", [100]) and "is a port of Open vSwitch bridge ovs0" in eth1["management"]
+    assert fleet.play("multi_host_vlan").ok().changed == {"hosta": 0, "hostb": 0}
+    fleet.common["multi_host_vlan_vlans"] = {**VLANS, "log": {"id": 300}}
+    assert fleet.play("multi_host_vlan").ok().changed == {"hosta": 1, "hostb": 1}
+
+
+def test_two_ways_between_hosts_are_never_there_at_once(hosts, fleet):
+    """A trunk beside tunnels is a loop; so is a second uplink. Purge is about containers."""
+    namespaces(hosts, fleet, hosta=[{"netns": "a1", "vlan": "web"}], hostb=[{"netns": "b1", "vlan": "web"}])
+    fleet.play("multi_host_vlan").ok()
+    for host in hosts.values():
+        host.run("ip", "link", "add", "other0", "type", "veth", "peer", "name", "other1")
+        host.module("ovs_vlan_port", bridge="ovs0", port="other0", tag=100)
+    kept = {name: ovs_ports(host) - {"eth1"} for name, host in hosts.items()}
+
+    def leading_out():
+        return {name: ovs_ports(host) - kept[name] for name, host in hosts.items()}
+
+    del fleet.common["multi_host_vlan_uplink"]
+    fleet.common["multi_host_vlan_transport"] = "vxlan"
+    # One transaction: no time in which there are both.
+    assert fleet.play("multi_host_vlan", "-e", "multi_host_vlan_mtu=1500").ok().changed == {"hosta": 1, "hostb": 1}
+    tunnels = leading_out()
+    assert all(len(names) == 2 and all(name.startswith("vx") for name in names) for names in tunnels.values())
+
+    refused = fleet.play("multi_host_vlan", "--limit", "hosta", "-e", "multi_host_vlan_purge=true")
+    assert refused.status == 2 and "--limit leaves hosts out, and 2 of this host's tunnels lead to none of the others" in refused.said
+    everybody = """{"multi_host_vlan_hosts": "{{ groups['lab'] }}", "multi_host_vlan_purge": true, "multi_host_vlan_mtu": 1500}"""
+    assert fleet.play("multi_host_vlan", "--limit", "hosta", "-e", everybody).ok().changed == {"hosta": 0}
+    assert leading_out() == tunnels
+
+    fleet.by_host["hostb"]["multi_host_vlan_underlay_address"] = "fd00:10:77::12"
+    fleet.by_host["hosta"]["multi_host_vlan_underlay_address"] = "fd00:10:77::11"
+    assert fleet.play("multi_host_vlan", "-e", "multi_host_vlan_mtu=1500").ok().changed == {"hosta": 1, "hostb": 1}
+    assert all(len(names) == 2 and not names & tunnels[name] for name, names in leading_out().items())
+
+    for given in fleet.by_host.values():
+        del given["multi_host_vlan_underlay_address"]
+    fleet.common.update(multi_host_vlan_transport="trunk", multi_host_vlan_uplink="eth1")
+    assert fleet.play("multi_host_vlan").ok().changed == {"hosta": 1, "hostb": 1}
+    assert leading_out() == {"hosta": {"eth1"}, "hostb": {"eth1"}}
+
+    for host in hosts.values():
+        host.run("ip", "link", "add", "second0", "type", "veth", "peer", "name", "second1")
+    fleet.common["multi_host_vlan_uplink"] = "second0"
+    assert fleet.play("multi_host_vlan").ok().changed == {"hosta": 1, "hostb": 1}
+    assert leading_out() == {"hosta": {"second0"}, "hostb": {"second0"}}
+    fleet.common["multi_host_vlan_purge"] = True
+    assert fleet.play("multi_host_vlan").ok().changed == {"hosta": 0, "hostb": 0}
+
+
 def test_what_is_added_changes_just_that(hosts, fleet):
     wanted = {"hosta": [{"netns": "a1", "vlan": "web"}, {"netns": "a2", "vlan": "db"}], "hostb": [{"netns": "b1", "vlan": "web"}]}
     namespaces(hosts, fleet, **wanted)
@@ -273,7 +355,8 @@ def test_a_host_that_is_down_harms_no_other_and_is_completed_later(hosts, fleet)
     fleet.common["multi_host_vlan_vlans"] = {"web": {"id": 100, "subnet": "192.168.0.0/28"}}
     fleet.by_host["hosta"]["ansible_host"] = "10.77.0.250"
     down = fleet.play("multi_host_vlan")
-    assert down.status == 4 and down.changed == {"hosta": 0, "hostb": 2}
+    assert down.status == 2 and down.changed == {"hosta": 0, "hostb": 2}
+    assert "hosta was not done: " in down.said and "Not done in this run: hosta. The next run completes them." in down.said
     assert "hosta: could not be asked which addresses its containers have" in down.said
     kept = _addresses(hosts)
     assert len(kept) == 4
@@ -286,6 +369,36 @@ def test_a_host_that_is_down_harms_no_other_and_is_completed_later(hosts, fleet)
     assert {name: found[name] for name in kept} == kept
     assert len(set(found.values())) == len(found) == 8
     fleet.play("check_connectivity").ok()
+
+
+@pytest.mark.parametrize("playbook", ["multi_host_vlan", "single_host_vlan"])
+def test_a_batch_that_fails_keeps_no_other_from_its_turn(hosts, fleet, playbook):
+    namespaces(hosts, fleet, hosta=[{"netns": "a1", "vlan": "web"}], hostb=[{"netns": "b1", "vlan": "web"}])
+    if playbook == "single_host_vlan":
+        del fleet.common["multi_host_vlan_uplink"]
+    serial = ("-e", "pipefitter_serial=1")
+    # Its sshd does not answer any more; connections that are open would go on.
+    fleet.by_host["hosta"]["ansible_ssh_args"] = "-o ControlPath=none"
+    server = int(hosts["hosta"].run("sh", "-c", "ss -Hltnp 'sport = :22' | sed -n 's/.*pid=\\([0-9]*\\).*/\\1/p' | head -n 1").stdout)
+    hosts["hosta"].run("kill", "-STOP", str(server))
+    try:
+        down = fleet.play(playbook, *serial)
+    finally:
+        hosts["hosta"].run("kill", "-CONT", str(server))
+    del fleet.by_host["hosta"]["ansible_ssh_args"]
+    assert down.status == 2 and down.changed == {"hosta": 0, "hostb": 2}
+    assert "Not done in this run: hosta. The next run completes them." in down.said
+
+    fleet.by_host["hosta"]["multi_host_vlan_containers"] = [{"netns": "nosuch", "vlan": "web"}]
+    make_namespaces(hosts["hostb"], "b2")
+    fleet.by_host["hostb"]["multi_host_vlan_containers"].append({"netns": "b2", "vlan": "web"})
+    missing = fleet.play(playbook, *serial)
+    assert missing.status == 2 and missing.changed["hostb"] == 1
+    assert "hosta was not done: " in missing.said and "nosuch" in missing.said and "Not done in this run: hosta. The" in missing.said
+
+    fleet.by_host["hosta"]["multi_host_vlan_containers"] = [{"netns": "a1", "vlan": "web"}]
+    assert fleet.play(playbook, *serial).ok().changed == {"hosta": 1, "hostb": 0}
+    assert fleet.play(playbook).ok().changed == {"hosta": 0, "hostb": 0}
 
 
 def test_batches_choose_the_same_addresses_as_one_run(hosts, fleet):

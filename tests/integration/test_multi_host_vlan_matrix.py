@@ -106,6 +106,13 @@ def test_vlans_in_tunnels(three_hosts, tmp_path):
         (f"10.99.0.{number}", vni) for number in (2, 3) for vni in ("100", "200")
     ]
 
+    # One host's link takes less: the frames of all become as small, and whole ones pass.
+    three_hosts["hostb"].run("ip", "link", "set", "underlay", "mtu", "1400")
+    assert fleet.play("multi_host_vlan").ok().changed == dict.fromkeys(HOSTS, 1)
+    assert {host.ip("link", "show", "dev", "eth1", netns="w1")[0]["mtu"] for host in three_hosts.values()} == {1350}
+    whole = ("ip", "netns", "exec", "w1", "ping", "-n", "-c", "1", "-W", "2", "-M", "do", "-s", str(1350 - 28), "192.168.0.2")
+    assert three_hosts["hosta"].run(*whole, check=False).returncode == 0
+
     # A host that leaves takes its tunnels along, and no other's.
     by_host["hostc"]["multi_host_vlan_state"] = "absent"
     fleet.common["multi_host_vlan_purge"] = True

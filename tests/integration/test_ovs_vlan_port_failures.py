@@ -258,3 +258,24 @@ def test_a_run_that_was_killed_is_completed_by_the_next(hosta, after):
 def test_what_can_not_be_right_on_any_host(hosta, options, sentence):
     make_ovs_bridge(hosta)
     assert sentence in refused(hosta, "ovs_vlan_port", bridge="ovs0", **options)
+
+
+def test_what_the_host_is_reached_by_keeps_its_vlan(hosta):
+    make_ovs_bridge(hosta)
+    make_veth(hosta, "up1")
+    hosta.module("ovs_vlan_port", bridge="ovs0", port="up1", mode="trunk")
+    hosta.run("ip", "addr", "add", "10.99.0.2/24", "dev", "ovs0")
+    before = everything(hosta)
+    said = refused(hosta, "ovs_vlan_port", bridge="ovs0", port="up1", mode="trunk", trunks=[100, 200])
+    assert said == (
+        "port: 'up1' carries frames without a tag on bridge ovs0, where ovs0 holds 10.99.0.2/24; as trunk port with trunks 100,200 it would not, "
+        "and lock you out, so give another port, or leave VLAN 0 in trunks"
+    )
+    said = refused(hosta, "ovs_vlan_port", bridge="ovs0", port="ovs0", tag=100)
+    assert "port: 'ovs0' carries frames without a tag on bridge ovs0, where ovs0 holds 10.99.0.2/24; as access port of VLAN 100 it would not" in said
+    make_ovs_bridge(hosta, "ovs1")
+    said = refused(hosta, "ovs_vlan_port", bridge="ovs1", port="up1", tag=100)
+    assert said.startswith("port: 'up1' is a port of Open vSwitch bridge ovs0, where ovs0 holds 10.99.0.2/24; you would be locked out")
+    hosta.run("ovs-vsctl", "del-br", "ovs1")
+    assert_same(before, everything(hosta))
+    thoroughly(hosta, bridge="ovs0", port="up1", mode="trunk", trunks=[0, 100, 200])

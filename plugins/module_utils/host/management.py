@@ -4,19 +4,112 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from ..model.addresses import is_link_local
-from ..model.host import Namespace
+from ..model.host import Link, Namespace
+from ..model.ovs import OvsPort
+
+# Devices of Open vSwitch's own: of a userspace datapath, and of the kernel's.
+_DEVICES = ("tun", "openvswitch")
+# What leads out of a machine: a NIC has no kind.
+_CARDS = ("", "bond", "team", "vlan")
+
+NO_PORTS: Mapping[str, OvsPort] = {}
 
 
-def interfaces(host: Namespace, held: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
+def interfaces(host: Namespace, held: Mapping[str, tuple[str, ...]], ports: Mapping[str, OvsPort] = NO_PORTS) -> dict[str, str]:
     """Return the interfaces by which this host may be reached, each with the reason to keep it out of a bridge.
 
-    ``held`` are the addresses of the interfaces in question, leased ones too.
+    ``held`` are the addresses of the interfaces in question, leased ones too;
+    ``ports`` those of Open vSwitch, whose bridge a link doesn't show.
     Any address counts: sudo hides by which one an SSH session came in, and
-    routes may stand in any table.
+    routes may stand in any table. One that is a port leads to the addresses of
+    its bridge.
     """
+    own = _holding(host, held)
+    found = {link: f"{why}; as a port it would lose its addresses and lock you out, so give another interface" for link, why in own.items()}
+    through = {**_through_masters(host, own), **_through_ovs(host, held, ports)}
+    advice = "; you would be locked out, so give another interface"
+    return {**{link: why + advice for link, why in through.items()}, **found}
+
+
+def vlans(host: Namespace, held: Mapping[str, tuple[str, ...]], ports: Mapping[str, OvsPort]) -> dict[str, dict[int, str]]:
+    """Return the ports of Open vSwitch that lead to this host's addresses, each with the VLANs in which these are, and whose they are.
+
+    VLAN 0 is that of frames without a tag. A device that has addresses is
+    among the ports, too.
+    """
+    own = _holding(host, held)
+    routed = {entry.link for entry in host.routes if entry.is_default}
+    by_bridge: dict[str, list[OvsPort]] = {}
+    for port in ports.values():
+        by_bridge.setdefault(port.bridge, []).append(port)
+    found: dict[str, dict[int, str]] = {}
+    for members in by_bridge.values():
+        devices = [port for port in members if port.name in own and (port.name == port.bridge or host.links[port.name].kind in _DEVICES)]
+        reached: dict[int, str] = {}
+        for port in devices:
+            vlan = port.vlans.untagged
+            if vlan is not None:
+                reached[vlan] = f"{port.name} {own[port.name]}"
+                found[port.name] = {vlan: reached[vlan]}
+        joined = [host.links[port.name] for port in members if port.name in host.links and port not in devices and port.name != port.bridge]
+        if reached:
+            found.update({link.name: dict(reached) for link in _leading_out(joined, any(port.name in routed for port in devices))})
+    return found
+
+
+def carried(port: OvsPort, reached: Mapping[int, str]) -> dict[int, str]:
+    """Return what of ``reached`` comes through a port, by the tag on its wire; 0 is none."""
+    return {tag: why for vlan, why in reached.items() if (tag := port.vlans.on_the_wire(vlan)) is not None}
+
+
+def _holding(host: Namespace, held: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
     found = {link: f"holds {', '.join(lasting)}" for link, shown in held.items() if (lasting := [one for one in shown if not is_link_local(one)])}
     found.update({entry.link: "carries this host's default route" for entry in host.routes if entry.is_default})
-    return {link: f"{why}; as a port it would lose its addresses and lock you out, so give another interface" for link, why in found.items()}
+    return {link: why for link, why in found.items() if link in host.links}
+
+
+def _through_masters(host: Namespace, own: Mapping[str, str]) -> dict[str, str]:
+    """Return the ports of Linux bridges and the like that have addresses; of those that are ports themselves, theirs too."""
+    routed = {entry.link for entry in host.routes if entry.is_default}
+    joined: dict[int, list[Link]] = {}
+    for link in host.links.values():
+        if link.master:
+            joined.setdefault(link.master, []).append(link)
+    found: dict[str, str] = {}
+    by_index = {link.index: link for link in host.links.values()}
+    waiting = [(by_index[index], links) for index, links in joined.items() if index in by_index]
+    for _level in range(len(waiting)):
+        for master, links in waiting:
+            why = own.get(master.name) or found.get(master.name)
+            if why is not None:
+                what = "Linux bridge " if master.kind == "bridge" else ""
+                found.update({link.name: f"is a port of {what}{master.name}, which {why}" for link in _leading_out(links, master.name in routed)})
+    return found
+
+
+def _through_ovs(host: Namespace, held: Mapping[str, tuple[str, ...]], ports: Mapping[str, OvsPort]) -> dict[str, str]:
+    found = {}
+    for name, reached in vlans(host, held, ports).items():
+        port = ports[name]
+        said = sorted(set(carried(port, reached).values()))
+        if said and name != port.bridge:
+            found[name] = f"is a port of Open vSwitch bridge {port.bridge}, where {' and '.join(said)}"
+    return found
+
+
+def _leading_out(ports: Iterable[Link], routed: bool) -> list[Link]:
+    """Return the ports by which other machines may come in.
+
+    Neither a container's nor a virtual machine's do. A veth into another
+    network namespace is most often a container's; where the host is one
+    itself its NICs are such veths, so they count if nothing else can be what
+    the default route (``routed``) leads through.
+    """
+    candidates = [link for link in ports if not link.ours and link.kind not in _DEVICES]
+    sure = [link for link in candidates if link.leads_elsewhere]
+    if routed and not any(link.kind in _CARDS for link in sure):
+        return candidates
+    return sure

@@ -14,7 +14,7 @@ from ..model import vlan_port
 from ..model.addresses import is_link_local
 from ..model.attachment import Target
 from ..model.host import HOST, Link, Namespace
-from ..model.ovs import NETDEV
+from ..model.ovs import NETDEV, OvsPort
 from ..model.vlan_port import VlanPorts
 from ..plan import vlan_port as plan
 from ..plan import vlan_port_state as state
@@ -74,7 +74,7 @@ def observe(machine: Machine, want: VlanPorts, places: Mapping[Target, tuple[str
         wiring=Wiring(Namespace(links), {}, ports),
         bridges=bridges,
         ends=ends,
-        unfit=_unfit(machine, want, links, set(ports)),
+        **_management(machine, want, links, ports),
         tx_checksum=machine.tx_checksum_offload(HOST, [device])[want.bridge] if userspace and device is not None else False,
         switch_runs=bridge is None or device is not None or machine.ovsdb.switch_runs(),
         held=_held(machine, device, links) if device is not None and is_absent and want.create_bridge else (),
@@ -90,10 +90,11 @@ def _held(machine: Machine, device: Link, links: Mapping[str, Link]) -> tuple[st
     return (*(one for one in addresses if not is_link_local(one)), *(str(route) for route in routes if route.link == device.name))
 
 
-def _unfit(machine: Machine, want: VlanPorts, links: Mapping[str, Any], ports: set[str]) -> dict[str, str]:
-    joining = [links[one.port] for one in want.ports or () if one.port in links and one.port not in ports]
-    if not joining:
+def _management(machine: Machine, want: VlanPorts, links: Mapping[str, Link], ports: Mapping[str, OvsPort]) -> dict[str, Any]:
+    """Read by which interfaces the host is reached, where ports are wanted by which it may be."""
+    if not any(one.port in links and not links[one.port].ours for one in want.ports or ()):
         return {}
     netlink = machine.namespace(HOST)
-    routes = netlink.routes({link.index: link.name for link in links.values()})
-    return management.interfaces(Namespace(links, {}, routes), netlink.addresses(joining, leased=True))
+    host = Namespace(links, {}, netlink.routes({link.index: link.name for link in links.values()}))
+    held = netlink.addresses(links.values(), leased=True)
+    return {"unfit": management.interfaces(host, held, ports), "ways_in": management.vlans(host, held, ports)}

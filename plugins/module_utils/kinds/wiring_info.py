@@ -14,6 +14,7 @@ from ..host.machine import Machine
 from ..host.namespace import NAMED, PinnedNamespace
 from ..host.nftables import Listing
 from ..model import names
+from ..model.addresses import is_link_local
 from ..model.host import HOST, Link, Namespace
 from ..model.ovs import VXLAN, OvsBridge
 from ..plan import bridge as plan_bridge
@@ -51,7 +52,7 @@ def gather(options: Mapping[str, Any], _check: bool) -> Result:
             "ports": [port for port in _ports(wiring) if only in (None, port["bridge"])],
             "publications": [entry for entry in _publications(machine, tables) if only in (None, entry["bridge"])],
             "policies": [entry for entry in _policies(machine, tables) if only in (None, entry["bridge"])],
-            "interfaces": _interfaces(machine, have.namespace),
+            "interfaces": _interfaces(machine, wiring),
         }
     return Result([], {}, {}, values)
 
@@ -167,15 +168,34 @@ def _policies(machine: Machine, tables: Mapping[str, Listing]) -> list[dict[str,
     return [plan_icc_policy.describe(bridge, rules) for bridge in sorted(rules.off | rules.egress_denied | rules.host_denied)]
 
 
-def _interfaces(machine: Machine, host: Namespace) -> list[dict[str, Any]]:
+def _interfaces(machine: Machine, wiring: Wiring) -> list[dict[str, Any]]:
     """Return the host's own interfaces: neither the loopback nor ends of our attachments."""
-    own = [link for link in host.links.values() if not link.ours and link.name != "lo"]
-    held = machine.namespace(HOST).addresses(own, leased=True)
-    reached_by = management.interfaces(host, held)
-    return [
-        {"name": link.name, "kind": link.kind or None, "up": link.up, "addresses": list(held[link.name]), "management": reached_by.get(link.name)}
-        for link in sorted(own, key=lambda link: link.name)
-    ]
+    host, ports = wiring.host, wiring.ovs_ports
+    held = machine.namespace(HOST).addresses(host.links.values(), leased=True)
+    held = {name: shown for name, shown in held.items() if name != "lo"}
+    reached_by = management.interfaces(host, held, ports)
+    ways_in = management.vlans(host, held, ports)
+    entries = []
+    for name, link in sorted(host.links.items()):
+        if link.ours or name == "lo":
+            continue
+        bridge = wiring.bridge_of(link)
+        port = ports.get(name)
+        own = any(not is_link_local(address) for address in held[name])
+        tags = None if port is None or own else sorted(management.carried(port, ways_in.get(name, {})))
+        entries.append(
+            {
+                "name": name,
+                "kind": link.kind or None,
+                "up": link.up,
+                "mtu": link.mtu,
+                "addresses": list(held[name]),
+                "bridge": bridge if bridge != name else None,
+                "management": reached_by.get(name),
+                "management_vlans": tags or None,
+            }
+        )
+    return entries
 
 
 def _port(link: Link, bridge: str) -> dict[str, Any]:

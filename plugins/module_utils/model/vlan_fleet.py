@@ -48,6 +48,7 @@ _THIS_NETWORK = ipaddress.ip_network("0.0.0.0/8")
 _DEFAULT_INTERFACE = "eth1"
 _WHOLE_ID = 64
 _CONTAINER_ID = re.compile(r"[0-9a-f]+")
+_TUNNEL = "vx"  # what the names of our tunnels begin with
 
 Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
 Address = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
@@ -142,12 +143,16 @@ class Holder:
 
 @dataclass(frozen=True)
 class Fleet:
-    """``members`` have their addresses where ``problems`` is empty; each problem is one sentence for the user, and each warning."""
+    """``members`` have their addresses where ``problems`` is empty; each problem is one sentence for the user, and each warning.
+
+    ``underlay_mtu`` is the least of the links that tunnels leave by.
+    """
 
     vlans: Mapping[str, Vlan]
     members: tuple[Member, ...]
     problems: tuple[str, ...]
     warnings: tuple[str, ...] = ()
+    underlay_mtu: int = _ETHERNET_MTU
 
     def of(self, host: str) -> list[Member]:
         return [member for member in self.members if member.host == host]
@@ -171,8 +176,9 @@ def read(
     members = [member for host in sorted(variables) for member in _members(host, variables[host].get("containers"), vlans, problems)]
     _refuse_duplicates(members, vlans, problems)
     for host in sorted(variables):
+        _check_transport(host, variables, problems)
         _check_underlay(host, variables, problems)
-        _check_uplink(host, variables[host], shown.get(host), len(variables), problems)
+        _check_uplink(host, variables[host], shown.get(host), len(variables), vlans, problems)
     if not problems:
         running = variables if running is None else running
         holders = _with_owners(members, variables, shown, vlans)
@@ -181,7 +187,10 @@ def read(
             unread = [host for host in variables if host not in shown]
             warnings = _unread_warnings(members, vlans, unread)
             members = _with_addresses(members, vlans, holders, running, unread, problems)
-    return Fleet(vlans, tuple(members), tuple(problems), tuple(warnings))
+    fleet = Fleet(vlans, tuple(members), (), tuple(warnings), _underlay_mtu(variables, shown))
+    for host in sorted(variables):
+        _check_limit(fleet, host, variables, shown.get(host), problems)
+    return replace(fleet, problems=tuple(problems))
 
 
 def ports(fleet: Fleet, host: str, variables: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -200,7 +209,8 @@ def ports(fleet: Fleet, host: str, variables: Mapping[str, Mapping[str, Any]]) -
 def _tunnel(vlan: Vlan, given: Mapping[str, Any], remote: str) -> dict[str, Any]:
     vni = vlan.vni or vlan.id
     # A name says where a tunnel leads: one that is to lead elsewhere is another port.
-    tunnel: dict[str, Any] = {"port": derived_name("vx", str(given.get("bridge")), remote, str(vni)), "tag": vlan.id, "vxlan": {"remote": remote, "vni": vni}}
+    name = derived_name(_TUNNEL, str(given.get("bridge")), remote, str(vni))
+    tunnel: dict[str, Any] = {"port": name, "tag": vlan.id, "vxlan": {"remote": remote, "vni": vni}}
     if given.get("underlay_address"):
         tunnel["vxlan"]["local"] = str(underlay(given))
     return tunnel
@@ -211,12 +221,24 @@ def underlay(given: Mapping[str, Any]) -> Address | None:
     return _address(given.get("underlay_address") or given.get("ansible_host"))
 
 
+def _underlay_mtu(variables: Mapping[str, Mapping[str, Any]], shown: Mapping[str, Mapping[str, Any]]) -> int:
+    """Return what fits through the links of all hosts that were asked: in one network, all must take the frames of all."""
+    found = []
+    for host, seen in shown.items():
+        here = underlay(variables[host]) if host in variables and variables[host].get("state") != "absent" else None
+        for interface in seen.get("interfaces") or ():
+            held = [_address(text.partition("/")[0]) for text in interface.get("addresses") or ()]
+            if here is not None and here in held and interface.get("mtu"):
+                found.append(int(interface["mtu"]))
+    return min(found, default=_ETHERNET_MTU)
+
+
 def attachments(fleet: Fleet, host: str, given: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the entries for veth_attach on a host with the variables ``given``."""
     mtu = given.get("mtu")
     if not mtu and given.get("transport") == VXLAN:
         here = underlay(given)
-        mtu = _ETHERNET_MTU - _OVERHEAD[6 if here is not None and here.version == 6 else 4]
+        mtu = fleet.underlay_mtu - _OVERHEAD[6 if here is not None and here.version == 6 else 4]
     return [_attachment(member, fleet.vlans[member.vlan], mtu) for member in fleet.of(host)]
 
 
@@ -503,6 +525,22 @@ def _refuse_duplicates(members: Iterable[Member], vlans: Mapping[str, Vlan], pro
                 problems.append(f"{member.where}.address: {address.ip} is the address of {other} in {vlan} already; give one of them another")
 
 
+def _check_transport(host: str, variables: Mapping[str, Mapping[str, Any]], problems: list[str]) -> None:
+    transport, first = variables[host].get("transport", TRUNK), _first(variables)
+    if first is None or variables[host].get("state") == "absent":
+        return
+    other = variables[first].get("transport", TRUNK)
+    if transport != other:
+        problems.append(
+            f"{host}: {PREFIX}transport: {transport!r} is given here and {other!r} on {first}; hosts that share VLANs are joined in one way, "
+            f"so make them equal, or say in {PREFIX}hosts who shares them"
+        )
+
+
+def _first(variables: Mapping[str, Mapping[str, Any]]) -> str | None:
+    return next((host for host in sorted(variables) if variables[host].get("state") != "absent"), None)
+
+
 def _check_underlay(host: str, variables: Mapping[str, Mapping[str, Any]], problems: list[str]) -> None:
     given = variables[host]
     if given.get("transport") != VXLAN or given.get("state") == "absent":
@@ -515,12 +553,41 @@ def _check_underlay(host: str, variables: Mapping[str, Mapping[str, Any]], probl
             "give the host's address in the network that joins them"
         )
         return
+    where = f"{host}: {PREFIX}underlay_address: {str(here)!r}"
+    wrong = _not_reachable(here)
+    if wrong:
+        problems.append(f"{where} is {wrong}, to which no tunnel of another host leads; give the host's address in the network that joins them")
+        return
+    first = _first(variables)
+    theirs = underlay(variables[first]) if first is not None else None
+    if theirs is not None and theirs.version != here.version:
+        problems.append(f"{where} is an IPv{here.version} address, and {theirs} of {first} an IPv{theirs.version} one; tunnels need one family at both ends")
+        return
     same = next((other for other in sorted(variables) if other < host and underlay(variables[other]) == here), None)
     if same is not None:
         problems.append(f"{host}: {PREFIX}underlay_address: {here} is the address of {same} too; tunnels need one of each host")
 
 
-def _check_uplink(host: str, given: Mapping[str, Any], shown: Mapping[str, Any] | None, hosts: int, problems: list[str]) -> None:
+def _check_limit(
+    fleet: Fleet, host: str, variables: Mapping[str, Mapping[str, Any]], shown: Mapping[str, Any] | None, problems: list[str]
+) -> None:
+    """Keep a run that sees only some of the hosts from taking away the tunnels to the others."""
+    given = variables[host]
+    if problems or shown is None or not given.get("limited") or given.get("transport") != VXLAN or given.get("state") == "absent":
+        return
+    wanted = {port["port"] for port in ports(fleet, host, variables)}
+    there = [port["name"] for port in shown.get("ports") or () if port.get("bridge") == given.get("bridge") and port.get("kind") == VXLAN]
+    lost = [name for name in there if name.startswith(_TUNNEL) and name not in wanted]
+    if lost:
+        problems.append(
+            f"{host}: --limit leaves hosts out, and {len(lost)} of this host's tunnels lead to none of the others ({', '.join(lost)}); "
+            f"set {PREFIX}hosts to all hosts that share the VLANs, such as groups['fleet'], or run without --limit"
+        )
+
+
+def _check_uplink(
+    host: str, given: Mapping[str, Any], shown: Mapping[str, Any] | None, hosts: int, vlans: Mapping[str, Vlan], problems: list[str]
+) -> None:
     uplink = given.get("uplink")
     where = f"{host}: {PREFIX}uplink: {uplink!r}"
     if given.get("state") == "absent":
@@ -541,8 +608,16 @@ def _check_uplink(host: str, given: Mapping[str, Any], shown: Mapping[str, Any] 
     interfaces = {interface["name"]: interface for interface in shown["interfaces"]}
     if uplink not in interfaces:
         problems.append(f"{where} is not an interface of this host; it has {', '.join(sorted(interfaces)) or 'none'}")
-    elif interfaces[uplink]["management"]:
-        problems.append(f"{where} {interfaces[uplink]['management']}")
+        return
+    found = interfaces[uplink]
+    bridge = found.get("bridge")
+    tags = found.get("management_vlans") if bridge == given.get("bridge") else None
+    # On its bridge already, and the trunk leaves what the host itself is reached by as it is.
+    stays = tags and {vlan.id for vlan in vlans.values()}.issuperset(tags)
+    if found["management"] and not stays:
+        problems.append(f"{where} {found['management']}")
+    elif bridge not in (None, given.get("bridge")):
+        problems.append(f"{where} is a port of bridge {bridge} already; take it out there first, or give another interface")
 
 
 # -- Addresses that are left out
@@ -781,6 +856,19 @@ def _not_usable(address: Address, subnet: Network) -> str:
     if int(address) < first:
         return f"is the network address of {subnet}"
     return f"is the broadcast address of {subnet}" if int(address) > last else ""
+
+
+def _not_reachable(address: Address) -> str:
+    """Say what an address is that other hosts can't send to, '' if they can."""
+    kinds = (
+        (address.is_unspecified, "the unspecified address"),
+        (address.is_loopback, "a loopback address"),
+        (address.is_multicast, "a multicast address"),
+        # It means another link on each host, and a tunnel names none. IPv4 has a route that says which.
+        (address.version == 6 and address.is_link_local, "a link-local address"),
+        (address.version == 4 and address.is_reserved, "a reserved address"),
+    )
+    return next((kind for found, kind in kinds if found), "")
 
 
 def _whole_number(value: Any) -> int | None:

@@ -54,7 +54,7 @@ class BridgeSettings:
 
 @dataclass(frozen=True)
 class VlanPorts:
-    """All that is wanted of one bridge; ``ports`` of ``None`` speaks of no port."""
+    """All that is wanted of one bridge; ``ports`` of ``None`` speaks of no port. ``owner`` is noted on them, and ``purge`` goes by it."""
 
     bridge: str
     ports: tuple[VlanPort, ...] | None
@@ -62,6 +62,7 @@ class VlanPorts:
     settings: BridgeSettings = BridgeSettings()
     purge: bool = False
     prune: bool = False
+    owner: str = ""
 
 
 def parse(options: Mapping[str, Any]) -> VlanPorts:
@@ -76,6 +77,11 @@ def parse(options: Mapping[str, Any]) -> VlanPorts:
     timeout = options.get("wait_timeout")
     if timeout is not None and timeout < 1:
         raise InvalidOption("wait_timeout", timeout, "is below 1; give a number of seconds")
+    owner = options.get("owner")
+    if owner is not None and not owner.strip():
+        raise InvalidOption("owner", owner, "is empty; give a word, or leave it out")
+    if owner is not None and absent:
+        raise InvalidOption("owner", owner, "stands beside state absent, which is about the ports that are named; leave it out")
     for name, given in (("purge", purge), ("prune", prune)):
         if absent and given:
             raise InvalidOption(name, True, "stands beside state absent; give it with state present, where what is not asked for goes")
@@ -83,7 +89,7 @@ def parse(options: Mapping[str, Any]) -> VlanPorts:
         raise InvalidOption("purge", True, "has no ports beside it; to leave no port of this module on the bridge, give ports: []")
     if ports is None and not (create or (not absent and (prune or settings != BridgeSettings()))):
         raise InvalidOption("ports", None, "is not given, and there is no port, container, netns or pid either; say which port is meant")
-    return VlanPorts(names.interface_name("bridge", options["bridge"]), ports, create, settings, purge, prune)
+    return VlanPorts(names.interface_name("bridge", options["bridge"]), ports, create, settings, purge, prune, owner or "")
 
 
 def _ports(options: Mapping[str, Any], absent: bool) -> tuple[VlanPort, ...] | None:

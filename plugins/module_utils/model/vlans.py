@@ -67,6 +67,22 @@ class Vlans:
     tag: int | None = None
     trunks: tuple[int, ...] = ()
 
+    @property
+    def untagged(self) -> int | None:
+        """The VLAN of frames that come without a tag: 0 is one of its own, ``None`` where they are dropped."""
+        if self.mode != TRUNK:
+            return self.tag
+        return _UNTAGGED if not self.trunks or _UNTAGGED in self.trunks else None
+
+    def on_the_wire(self, vlan: int) -> int | None:
+        """Return the tag that frames of a VLAN have on the wire: 0 for none, ``None`` where the VLAN is not carried."""
+        if self.mode == NATIVE_TAGGED and vlan == self.tag:
+            return vlan
+        if self.untagged == vlan:
+            return _UNTAGGED
+        tagged = self.mode in (TRUNK, NATIVE_TAGGED, NATIVE_UNTAGGED) and vlan != _UNTAGGED
+        return vlan if tagged and (not self.trunks or vlan in self.trunks) else None
+
 
 def wanted(options: Mapping[str, Any], place: str, mode_option: str = "mode", tag_option: str = "tag") -> Vlans | None:
     """Return the VLANs that options ask for, ``None`` where none of them is given.

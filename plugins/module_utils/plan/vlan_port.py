@@ -12,6 +12,7 @@ from ..model.attachment import Target
 from ..model.host import HOST, MARK
 from ..model.ovs import NETDEV, NO_BRIDGES, SYSTEM, OvsBridge, OvsBridgeChange, OvsPort, Tunnel, missing_device, with_vlans
 from ..model.vlan_port import BridgeSettings, VlanPort, VlanPorts
+from ..model.vlans import TRUNK, ranges
 from . import vlan_record
 from .operations import Operation, SetLink, SetTxChecksumOffload
 from .ovs_ports import OvsChanges, ports_of
@@ -27,10 +28,12 @@ class VlanHave:
 
     ``ends`` has the containers that ports are named by, ``None`` for one that
     is gone; ``unfit`` interfaces that must not become ports, each with the
-    reason; ``tx_checksum`` whether the bridge's own device leaves checksums
-    to hardware; ``held`` what addresses and routes of the host that device has
-    (read for state absent only); ``switch_runs`` whether ovs-vswitchd does, of
-    interest where a bridge has no device. ``assume``: in check mode, what isn't there counts as made
+    reason; ``ways_in`` ports by which this host is reached, each with the VLANs
+    in which it is, and the reason; ``tx_checksum`` whether the bridge's own
+    device leaves checksums to hardware; ``held`` what addresses and routes of
+    the host that device has (read for state absent only); ``switch_runs``
+    whether ovs-vswitchd does, of interest where a bridge has no device.
+    ``assume``: in check mode, what isn't there counts as made
     by an earlier task.
     """
 
@@ -38,6 +41,7 @@ class VlanHave:
     bridges: Mapping[str, OvsBridge]
     ends: Mapping[Target, End | None] = field(default_factory=dict)
     unfit: Mapping[str, str] = field(default_factory=dict)
+    ways_in: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
     tx_checksum: bool = False
     held: Sequence[str] = ()
     switch_runs: bool = True
@@ -54,12 +58,12 @@ def present(want: VlanPorts, have: VlanHave, timeout: float = 10.0) -> list[Oper
     ports = OvsChanges(have.wiring)
     names = port_names(want, have)
     for one, name in zip(want.ports or (), names):
-        _put(one, name, want.bridge, have, ports)
+        _put(one, name, want, have, ports)
     on_bridge = [port for port in have.wiring.ovs_ports.values() if port.bridge == want.bridge and port.name not in names]
     for port in on_bridge:
         if want.prune and _dead(port, have):
             ports.clear(port.name)
-        elif want.purge:
+        elif want.purge and _meant(port, want):
             _give_back(port, have, ports)
     _refuse_same_tunnels(have, ports)
     return [*ports.at_once(bridges, timeout), *_devices(want, have, bridges, names)]
@@ -205,9 +209,12 @@ def _devices(want: VlanPorts, have: VlanHave, bridges: OvsBridgeChange, names: S
 # ---- ports
 
 
-def _put(one: VlanPort, name: str, bridge: str, have: VlanHave, ports: OvsChanges) -> None:
+def _put(one: VlanPort, name: str, want: VlanPorts, have: VlanHave, ports: OvsChanges) -> None:
+    bridge = want.bridge
     shown = have.wiring.ovs_ports.get(name)
     if shown is not None and shown.bridge != bridge:
+        if name in have.unfit and name != shown.bridge:
+            raise Refused(f"port: {name!r} {have.unfit[name]}")
         raise Refused(f"port: {name!r} is a port of Open vSwitch bridge {shown.bridge} already; take it out there first, or name that bridge")
     if shown is None and one.tunnel is None:
         _refuse_unfit(one, name, bridge, have)
@@ -219,6 +226,8 @@ def _put(one: VlanPort, name: str, bridge: str, have: VlanHave, ports: OvsChange
     if one.tunnel is not None:
         base = replace(base, tunnel=one.tunnel)
     wanted = base if one.vlans in (None, base.vlans) else with_vlans(base, one.vlans)
+    if shown is not None:
+        _refuse_lockout(shown, wanted, have.ways_in.get(name, {}))
     # A port that was in the wanted VLANs all the time was not set by us, and is not given back.
     if record.vlans is None and not record.added and wanted.vlans != base.vlans:
         record = replace(record, vlans=(base.tag, base.trunks, base.vlan_mode))
@@ -230,6 +239,8 @@ def _put(one: VlanPort, name: str, bridge: str, have: VlanHave, ports: OvsChange
         kept = {key: value for key, value in former.items() if key in record.external_ids or value != asked[key]}
         ids.update(asked)
         record = replace(record, external_ids=kept)
+    if want.owner:
+        record = replace(record, owner=want.owner)
     ids[vlan_record.KEY] = None if record.empty else record.text()
     ports.put(replace(wanted, external_ids=tuple(sorted((key, value) for key, value in ids.items() if value is not None))))
 
@@ -249,6 +260,23 @@ def _base(one: VlanPort, name: str, bridge: str, have: VlanHave) -> tuple[OvsPor
     return bare, VlanRecord(added=True) if one.target is None else VlanRecord()
 
 
+def _refuse_lockout(shown: OvsPort, wanted: OvsPort, reached: Mapping[int, str]) -> None:
+    for vlan, why in reached.items():
+        before, after = (port.vlans.on_the_wire(vlan) for port in (shown, wanted))
+        if before is not None and after != before:
+            frames = f"frames with tag {before}" if before else "frames without a tag"
+            keep = ", or leave VLAN 0 in trunks" if wanted.mode == TRUNK and not vlan else ""
+            raise Refused(
+                f"port: {shown.name!r} carries {frames} on bridge {shown.bridge}, where {why}; as {_described(wanted)} it would not, "
+                f"and lock you out, so give another port{keep}"
+            )
+
+
+def _described(port: OvsPort) -> str:
+    own = f" of VLAN {port.tag}" if port.tag is not None else ""
+    return f"{port.mode} port{own}" + (f" with trunks {ranges(port.trunks)}" if port.trunks else "")
+
+
 def _refuse_unfit(one: VlanPort, name: str, bridge: str, have: VlanHave) -> None:
     link = have.wiring.host.links.get(name)
     if name == bridge:
@@ -257,11 +285,11 @@ def _refuse_unfit(one: VlanPort, name: str, bridge: str, have: VlanHave) -> None
         if have.assume:
             return
         raise Refused(f"port: {name!r} is neither a port of bridge {bridge} nor an interface of this host; create it first or take it off the list")
+    if name in have.unfit:
+        raise Refused(f"port: {name!r} {have.unfit[name]}")
     master = have.wiring.by_index.get(link.master)
     if master is not None and master.kind == "bridge":
         raise Refused(f"port: {name!r}{'' if one.port else f' ({one})'} is a port of Linux bridge {master.name}; take it out there first")
-    if name in have.unfit:
-        raise Refused(f"port: {name!r} {have.unfit[name]}")
     if link.kind == "bridge":
         raise Refused(f"port: {name!r} is a bridge itself; join two bridges by a veth pair")
 
@@ -309,6 +337,12 @@ def _give_back(port: OvsPort, have: VlanHave, ports: OvsChanges) -> None:
         (ports.drop if port.tunnel is not None or port.name in have.wiring.host.links else ports.clear)(port.name)
     else:
         ports.put(vlan_record.former(port, record))
+
+
+def _meant(port: OvsPort, want: VlanPorts) -> bool:
+    """Tell whether a purge is about that port: with an owner, about ports that bear its name."""
+    record = vlan_record.read(port)
+    return record is not None and want.owner in ("", record.owner)
 
 
 def _dead(port: OvsPort, have: VlanHave) -> bool:

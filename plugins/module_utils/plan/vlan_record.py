@@ -22,15 +22,16 @@ _HIGHEST = 4095  # of tag and trunks in the schema; others may have set 0 and 40
 @dataclass(frozen=True)
 class VlanRecord:
     """``added``: the port was on no bridge. ``vlans`` are its former tag, trunks and vlan_mode, ``None`` where they were not
-    changed; ``external_ids`` the former values (``None``: none) of the keys that were."""
+    changed; ``external_ids`` the former values (``None``: none) of the keys that were; ``owner`` says for what the port was set."""
 
     added: bool = False
     vlans: tuple[int | None, tuple[int, ...], str | None] | None = None
     external_ids: Mapping[str, str | None] = field(default_factory=dict)
+    owner: str = ""
 
     @property
     def empty(self) -> bool:
-        return not (self.added or self.vlans or self.external_ids)
+        return not (self.added or self.vlans or self.external_ids or self.owner)
 
     def text(self) -> str:
         said: dict[str, object] = {}
@@ -41,6 +42,8 @@ class VlanRecord:
             said["former"] = {"tag": tag, "trunks": list(trunks), "vlan_mode": vlan_mode}
         if self.external_ids:
             said["former_external_ids"] = dict(self.external_ids)
+        if self.owner:
+            said["owner"] = self.owner
         return json.dumps(said, sort_keys=True)
 
 
@@ -52,7 +55,8 @@ def read(port: OvsPort) -> VlanRecord | None:
     try:
         said = json.loads(text)
         former = said.get("former")
-        return VlanRecord(bool(said.get("added")), _vlans(former) if former else None, _external_ids(said.get("former_external_ids", {})))
+        vlans = _vlans(former) if former else None
+        return VlanRecord(bool(said.get("added")), vlans, _external_ids(said.get("former_external_ids", {})), str(said.get("owner", "")))
     except (AttributeError, KeyError, TypeError, ValueError, RecursionError):
         return VlanRecord()
 

@@ -203,6 +203,25 @@ def test_the_management_interface_is_no_uplink():
     assert found(uplink="eth9") == ("hosta: multi_host_vlan_uplink: 'eth9' is not an interface of this host; it has eth0, eth1",)
 
 
+def test_an_uplink_that_is_a_port_already():
+    def found(**said):
+        uplink = {"name": "eth1", "management": None, "bridge": None, "management_vlans": None, **said}
+        seen = {"hosta": {"attachments": [], "interfaces": [uplink]}}
+        return vlan_fleet.read({"hosta": {"bridge": "ovs0", "vlans": VLANS, "containers": [], "uplink": "eth1"}}, seen).problems
+
+    assert found(bridge="ovs0") == ()
+    assert found(bridge="br0") == (
+        "hosta: multi_host_vlan_uplink: 'eth1' is a port of bridge br0 already; take it out there first, or give another interface",
+    )
+    assert found(bridge="br0", management="is a port of Linux bridge br0, which") == (
+        "hosta: multi_host_vlan_uplink: 'eth1' is a port of Linux bridge br0, which",
+    )
+    # The bridge has an address in VLAN 100, which the trunk carries as it always did; one without a tag it would not.
+    assert found(bridge="ovs0", management="leads to it", management_vlans=[100]) == ()
+    for vlans in ([0], [0, 100], [300]):
+        assert found(bridge="ovs0", management="leads to it", management_vlans=vlans) == ("hosta: multi_host_vlan_uplink: 'eth1' leads to it",)
+
+
 def test_hosts_on_a_trunk_need_an_uplink():
     one = {"vlans": VLANS, "containers": []}
     found = vlan_fleet.read({"hosta": {**one, "uplink": "eth1"}, "hostb": one}, {}).problems
@@ -492,4 +511,84 @@ def test_a_subnet_that_is_full():
     vlans = {"web": {"id": 100, "subnet": "10.0.0.0/30"}}
     assert "[2]: no address of VLAN web is left for c of hosta, all 2 of its subnet are taken; make it larger" in problem(
         vlans=vlans, hosta=[{"container": name, "vlan": "web"} for name in "abc"]
+    )
+
+
+def test_a_limited_run_takes_no_tunnel_away():
+    common = {"hosta": {"ansible_host": "10.77.0.11"}, "hostb": {"ansible_host": "10.77.0.12"}}
+    both = tunnelled(**common)
+    there = [{"name": port["port"], "bridge": "ovs0", "kind": "vxlan"} for port in vlan_fleet.ports(vlan_fleet.read(both, {}), "hosta", both)]
+    seen = {"hosta": {"attachments": [], "ports": there}}
+
+    def problems(**more):
+        return vlan_fleet.read(tunnelled(hosta={**common["hosta"], **more}), seen).problems
+
+    assert problems() == problems(limited=False) == problems(limited=True, bridge="ovs1") == problems(limited=True, transport="trunk", uplink="eth1") == ()
+    (said,) = problems(limited=True)
+    assert said.startswith("hosta: --limit leaves hosts out, and 2 of this host's tunnels lead to none of the others (vx")
+    assert said.endswith("set multi_host_vlan_hosts to all hosts that share the VLANs, such as groups['fleet'], or run without --limit")
+    complete = {host: {**given, "limited": True} for host, given in both.items()}
+    assert vlan_fleet.read(complete, seen).problems == ()
+
+
+def test_the_mtu_of_containers_leaves_room_for_the_tunnels_of_all_hosts():
+    common = {"hosta": {"ansible_host": "10.77.0.11"}, "hostb": {"underlay_address": "10.9.0.2", "ansible_host": "10.77.0.12"}}
+
+    def seen(**mtu):
+        links = {"hosta": ["10.77.0.11/24", "fd00::11/64"], "hostb": ["10.9.0.2/24", "fd00::12/64"]}
+        other = {"name": "x", "addresses": ["192.0.2.1/24"], "mtu": 600}
+        return {host: {"attachments": [], "interfaces": [other, {"name": "u", "addresses": links[host], "mtu": size}]} for host, size in mtu.items()}
+
+    def mtu(shown, **hosts):
+        variables = tunnelled(**(hosts or common))
+        fleet = vlan_fleet.read(variables, shown)
+        assert fleet.problems == ()
+        (found,) = {vlan_fleet.attachments(fleet, host, variables[host])[0]["mtu"] for host in variables}
+        return found
+
+    assert mtu({}) == 1450
+    assert mtu(seen(hosta=1400)) == mtu(seen(hosta=1400, hostb=1500)) == mtu(seen(hosta=9000, hostb=1400)) == 1350
+    assert mtu(seen(hosta=9000, hostb=9000)) == 8950
+    assert mtu(seen(hosta=1400, hostb=1400), hosta={"ansible_host": "fd00::11"}, hostb={"ansible_host": "fd00:0::12"}) == 1330
+
+
+@pytest.mark.parametrize(
+    ("address", "kind"),
+    [
+        ("127.0.0.1", "a loopback address"),
+        ("0.0.0.0", "the unspecified address"),
+        ("224.0.0.5", "a multicast address"),
+        ("255.255.255.255", "a reserved address"),
+        ("::1", "a loopback address"),
+        ("::", "the unspecified address"),
+        ("ff02::1", "a multicast address"),
+        ("fe80::1", "a link-local address"),
+        ("fe80::1%eth0", "a link-local address"),
+    ],
+)
+def test_an_underlay_address_that_no_tunnel_leads_to(address, kind):
+    given = tunnelled(hosta={"underlay_address": "10.77.0.11"}, hostb={"underlay_address": address, "ansible_host": "10.77.0.12"})
+    assert vlan_fleet.read(given, {}).problems == (
+        f"hostb: multi_host_vlan_underlay_address: {address!r} is {kind}, to which no tunnel of another host leads; "
+        "give the host's address in the network that joins them",
+    )
+
+
+def test_tunnels_of_one_family_and_hosts_of_one_transport():
+    hosta = {"ansible_host": "10.77.0.11"}
+    assert vlan_fleet.read(tunnelled(hosta=hosta, hostb={"ansible_host": "fd00::12"}), {}).problems == (
+        "hostb: multi_host_vlan_underlay_address: 'fd00::12' is an IPv6 address, and 10.77.0.11 of hosta an IPv4 one; tunnels need one family at both ends",
+    )
+    # One whose name is no address, and that is in no tunnel.
+    for transport, more in (("trunk", {"uplink": "eth1"}), ("none", {})):
+        mixed = tunnelled(hosta=hosta, hostb={"ansible_host": "b.example", "transport": transport, **more})
+        assert vlan_fleet.read(mixed, {}).problems == (
+            f"hostb: multi_host_vlan_transport: {transport!r} is given here and 'vxlan' on hosta; hosts that share VLANs are joined in one way, "
+            "so make them equal, or say in multi_host_vlan_hosts who shares them",
+        )
+    gone = tunnelled(hosta={**hosta, "state": "absent", "transport": "trunk"}, hostb={"ansible_host": "fd00::12"}, hostc={"ansible_host": "fd00::13"})
+    assert vlan_fleet.read(gone, {}).problems == ()
+    twice = tunnelled(hosta=hosta, hostb=hosta)
+    assert vlan_fleet.read(twice, {}).problems == (
+        "hostb: multi_host_vlan_underlay_address: 10.77.0.11 is the address of hosta too; tunnels need one of each host",
     )

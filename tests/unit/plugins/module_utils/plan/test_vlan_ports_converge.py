@@ -74,7 +74,7 @@ def wanted(draw: st.DrawFn, name: str = BRIDGE) -> VlanPorts:
         )
     )
     options = {"bridge": name, "ports": ports, "create_bridge": draw(booleans), "bridge_options": settings, "purge": draw(booleans), "prune": draw(booleans)}
-    return vlan_port.parse(options)
+    return vlan_port.parse({**options, "owner": draw(st.none() | st.just("uplinks"))})
 
 
 @st.composite
@@ -198,6 +198,36 @@ def test_no_port_without_a_record_goes_but_what_is_pruned(host, want):
     gone = {port.name for operation in operations or () if hasattr(operation, "remove") for port in operation.remove}
     for name in gone:
         assert vlan_record.read(host.ovs_ports[name]) or (want.prune and name.startswith("pf") and name not in host.kernel.host.links)
+
+
+def test_a_purge_of_an_owner_leaves_the_ports_of_others():
+    host = SimulatedSwitch()
+    host.make_ovs_bridge(OvsBridge(BRIDGE, "netdev", (BRIDGE,)), up=True, tx_checksum=False)
+    for name in CONTAINERS:
+        host.start(name)
+    for name in NICS:
+        host.kernel.host.new_link(name, "")
+
+    def run(*ports, **options):
+        want = vlan_port.parse({"bridge": BRIDGE, "ports": [{"port": port, "tag": 5} for port in ports], **options})
+        operations = plan.present(want, observe(host, want))
+        engine.apply(operations, host)
+        assert not plan.present(want, observe(host, want))
+        return [operation for operation in operations if hasattr(operation, "remove")]
+
+    run("eth1")
+    run("eth2", owner="uplinks", purge=True)
+    assert set(host.ovs_ports) == {BRIDGE, "eth1", "eth2"}
+    (change,) = run("eth3", owner="uplinks", purge=True)
+    assert [port.name for port in change.add] == ["eth3"] and [port.name for port in change.remove] == ["eth2"]
+    run(owner="others", purge=True)
+    assert set(host.ovs_ports) == {BRIDGE, "eth1", "eth3"}
+    # One that another set already is taken over; without an owner, all go.
+    run("eth1", owner="others")
+    run(owner="others", purge=True)
+    assert set(host.ovs_ports) == {BRIDGE, "eth3"}
+    run(purge=True)
+    assert set(host.ovs_ports) == {BRIDGE}
 
 
 @given(hosts(), wanted())
