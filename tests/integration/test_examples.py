@@ -15,7 +15,7 @@ import ansible_collections.pipefitter.container_network as collection
 import pytest
 import yaml
 from lab_hosts import LAB
-from wiring import make_bridge, make_containers, make_namespaces, make_ovs_bridge
+from wiring import BUSYBOX, make_bridge, make_containers, make_namespaces, make_ovs_bridge
 
 _ANSIBLE_PLAYBOOK = pathlib.Path(sys.executable).with_name("ansible-playbook")
 
@@ -52,7 +52,7 @@ def _play(tasks, lab_name, host, folder):
     return done.stdout
 
 
-@pytest.mark.parametrize("module", ["veth_attach", "container_bridge", "port_publish", "ovs_vlan_port"])
+@pytest.mark.parametrize("module", ["veth_attach", "container_bridge", "port_publish", "icc_policy", "ovs_vlan_port"])
 def test_examples_run_and_settle(module, hosta, lab_name, tmp_path):
     # Bridges with VLANs are for test_bridge_vlans.py: this kernel has none.
     tasks = [task for task in _examples(module) if not task[f"pipefitter.container_network.{module}"].get("vlan_filtering")]
@@ -65,6 +65,13 @@ def test_examples_run_and_settle(module, hosta, lab_name, tmp_path):
         make_ovs_bridge(hosta)
         make_containers(hosta, "test1")
         hosta.module("veth_attach", bridge="ovs0", container="test1")
+    if module == "icc_policy":
+        make_bridge(hosta, address="192.168.5.1/24")
+        make_containers(hosta, "web1")
+        for name, *words in (("db1", "--expose", "5432"), ("cache1", "--label", "role=cache")):
+            hosta.run("docker", "run", "-d", "--network", "none", "--name", name, *words, BUSYBOX, "sleep", "1000")
+        attachments = [{"container": name, "addresses": [f"192.168.5.1{number}/24"]} for number, name in enumerate(("web1", "db1", "cache1"))]
+        hosta.module("veth_attach", bridge="br0", attachments=attachments)
     if module == "port_publish":
         make_bridge(hosta, address="192.168.5.1/24")
         make_containers(hosta, "web1", "web2")
