@@ -95,6 +95,17 @@ def as_wanted(vlans: PortVlans) -> Vlans | None:
     return Vlans(NATIVE_UNTAGGED if own.untagged else NATIVE_TAGGED, own.first, () if carries_all else tagged or (own.first,))
 
 
+def on_the_wire(port: PortVlans, own: PortVlans) -> str:
+    """Say how frames of the bridge's own interface leave by a port: ``untagged``, ``in VLAN 5``, or '' where they do not."""
+    vlan = next((entry.first for entry in own if entry.pvid and entry.untagged), None)
+    carrying = next((entry for entry in port if vlan is not None and entry.first <= vlan <= entry.last), None)
+    if carrying is None:
+        return ""
+    if not carrying.untagged:
+        return f"in VLAN {vlan}"
+    return "untagged" if carrying.pvid else ""
+
+
 def described(vlans: PortVlans) -> str:
     """Return ``100 untagged (PVID), 200-210 tagged``."""
     own = [f"{entry.first} {'untagged' if entry.untagged else 'tagged'} (PVID)" for entry in vlans if entry.pvid]

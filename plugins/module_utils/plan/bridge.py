@@ -49,6 +49,7 @@ def present(want: Bridge, have: BridgeHave) -> list[Operation]:
     """
     existing = bridge_link(want.name, have)
     check_vlans(want, have, existing)
+    _check_way_in(want, have, existing)
     wanted_addresses = addresses_of(want, have)
     check_members(want, have, existing)
     check_forwarding(want, have)
@@ -338,6 +339,28 @@ def _member_operations(want: Bridge, have: BridgeHave, existing: Link | None) ->
             old = {"master": "", "up": link.up, "isolated": False, "vlans": None}
             operations.append(SetLink(HOST, name, new, {key: old[key] for key in new}))
     return operations
+
+
+def _check_way_in(want: Bridge, have: BridgeHave, existing: Link | None) -> None:
+    """Refuse to cut off the host from what it is reached by: a bridge with the default route, or with addresses that others gave it."""
+    if existing is None or not (is_way_out(want.name, have.namespace) or (not existing.ours and have.addresses(want.name))):
+        return
+    before, after = _default_vlans(want, existing)
+    filters = bool(existing.bridge.get("vlan_filtering"))
+    will_filter = filters if want.vlan_filtering is None else want.vlan_filtering
+    goals = {name: bridge_vlans.of_port(vlans) for name, vlans in want.port_vlans or ()}
+
+    def later(link: Link) -> bridge_vlans.PortVlans:
+        return goals.get(link.name, after if link.vlans == before else link.vlans)
+
+    for port in have.namespace.ports(want.name):
+        now = bridge_vlans.on_the_wire(port.vlans, existing.vlans) if filters else "untagged"
+        then = bridge_vlans.on_the_wire(later(port), later(existing)) if will_filter else "untagged"
+        if port.leads_elsewhere and now not in ("", then):
+            raise Refused(
+                f"port_vlans: this host is reached by {want.name}, which {port.name} connects {now}, and it would {f'do so {then}' if then else 'no longer'}; "
+                f"give VLANs with which it goes on, to {port.name} and to {want.name} itself, or use another bridge"
+            )
 
 
 def _vlan_operations(want: Bridge, have: BridgeHave, existing: Link | None) -> list[Operation]:

@@ -218,3 +218,34 @@ def test_one_link_for_two_attachments(scene):
     scene.host.places["web2"].rename("eth1", "eth2")
     said = refusal(scene, {"container": "web2"}, {"container": "web2", "interface": "eth2"})
     assert said == "interface: 'eth2' and 'eth1' are the same link eth2 in web2; it was renamed, so rename it back first"
+
+
+def test_vlans_that_would_cut_the_host_off():
+    host = SimulatedHost(SimKernel())
+    ns = host.kernel.host
+    ns.new_link("lan0", "bridge", "02:00:00:00:00:05")
+    ns.new_link("eth0", "", "02:00:00:00:00:06")
+    ns.set("eth0", up=True, master="lan0")
+    ns.set("lan0", up=True)
+    ns.add_address("lan0", "203.0.113.9/24")
+
+    def asked(port_vlans, **options):
+        return {"name": "lan0", "vlan_filtering": True, "port_vlans": port_vlans, **options}
+
+    trunk = {"port": "eth0", "mode": "trunk", "trunks": "100,200"}
+    for options, then in (
+        (asked([trunk]), "no longer"),
+        (asked([trunk, {"port": "lan0", "tag": 100}]), "do so in VLAN 100"),
+        (asked([{"port": "lan0", "tag": 100}]), "no longer"),
+        (asked([{"port": "eth0", "tag": 100}]), "no longer"),
+        (asked([trunk], vlan_default_pvid=0), "no longer"),
+    ):
+        with pytest.raises(Refused) as raised:
+            plans(host, bridge.parse(options))
+        assert str(raised.value) == (
+            f"port_vlans: this host is reached by lan0, which eth0 connects untagged, and it would {then}; "
+            "give VLANs with which it goes on, to eth0 and to lan0 itself, or use another bridge"
+        ), options
+    native = {"port": "eth0", "mode": "native-untagged", "trunks": "100"}
+    for port_vlans in ([], [{**native, "tag": 1}], [{**native, "tag": 7}, {"port": "lan0", "tag": 7}]):
+        assert plans(host, bridge.parse(asked(port_vlans)))
