@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .vlan_fleet import Fleet, Interface, Member
+from .vlan_fleet import Fleet
+from .vlan_members import Interface, Member
 
 Addresses = tuple[Interface, ...]
 

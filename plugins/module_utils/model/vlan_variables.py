@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .vlan_fleet import PREFIX
+from .vlan_members import PREFIX
 
 _READ = ("bridge", "state", "transport", "uplink", "vlans", "containers", "mtu", "underlay_address", "purge")
 
