@@ -17,6 +17,7 @@ import pathlib
 import select
 import subprocess
 
+import pytest
 from lab_hosts import LabHost
 
 PROGRAM = "/usr/bin/linux.uml"
@@ -47,7 +48,12 @@ class OtherKernel(LabHost):
             self._next(_BOOT)
         except AssertionError:
             self._process.kill()
-            raise AssertionError((folder / "console").read_text(encoding="utf-8", errors="replace")) from None
+            self._process.wait(10)
+            said = (folder / "console").read_text(encoding="utf-8", errors="replace")
+            if "Linux version" not in said:
+                # It traces processes and maps memory of /dev/shm, which not every machine lets it.
+                pytest.skip(f"User Mode Linux does not start here: {said.strip()[-200:]}")
+            raise AssertionError(said) from None
 
     def run(self, *argv: str, check: bool = True, text: str | None = None, timeout: float = 30) -> subprocess.CompletedProcess:
         request = self._folder / f"request-{self._number}"
