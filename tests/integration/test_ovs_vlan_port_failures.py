@@ -9,7 +9,7 @@ import json
 import pytest
 from lab_hosts import ModuleFailed
 from test_ovs_vlan_port import NETDEV, columns, ids, make_veth, thoroughly, vlans
-from wiring import assert_same, everything, make_ovs_bridge, ovs_ports, refused
+from wiring import assert_same, everything, make_namespaces, make_ovs_bridge, ovs_ports, refused
 
 
 def configuration(host):
@@ -202,18 +202,26 @@ def test_undoing_a_purge_brings_back_what_others_configured(hosta):
     assert vlans(hosta, "up1") == ["[]", "5", "[]"]
 
 
-def test_a_bridge_without_a_device_while_the_switch_does_not_run(hosta):
-    """Nothing says then what its datapath would need."""
+@pytest.mark.parametrize("there_before", [True, False])
+def test_a_bridge_while_the_switch_does_not_run(hosta, there_before):
+    """It carries nothing then, even if all in the database is as wanted."""
     make_veth(hosta, "up1")
+    make_namespaces(hosta, "probe")
+    wanted = {"bridge": "ovs0", "port": "up1", "tag": 5}
+    if there_before:
+        hosta.module("ovs_vlan_port", create_bridge=True, bridge_options=NETDEV, **wanted)
+        hosta.module("veth_attach", bridge="ovs0", netns="probe")
     switch = hosta.run("cat", "/run/openvswitch/ovs-vswitchd.pid").stdout.strip()
     command = hosta.run("sh", "-c", f"tr '\\0' ' ' < /proc/{switch}/cmdline").stdout.split()
     hosta.run("sh", "-c", f"kill {switch}; while test -d /proc/{switch}; do sleep 0.05; done")
     try:
-        hosta.run("ovs-vsctl", "--no-wait", "add-br", "ovs0")
-        said = refused(hosta, "ovs_vlan_port", bridge="ovs0", port="up1", tag=5)
+        if not there_before:
+            hosta.run("ovs-vsctl", "--no-wait", "add-br", "ovs0")
+        said = [refused(hosta, "ovs_vlan_port", **wanted), refused(hosta, "veth_attach", bridge="ovs0", netns="probe")]
     finally:
         hosta.run(*command)
-    assert "Open vSwitch bridge ovs0 has no network device, as ovs-vswitchd does not run; start it with `systemctl start openvswitch-switch`" in said
+    for sentence in said:
+        assert "Open vSwitch bridge ovs0 carries nothing, as ovs-vswitchd does not run; start it with `systemctl start openvswitch-switch`" in sentence
 
 
 def test_several_runs_at_once(hosta):

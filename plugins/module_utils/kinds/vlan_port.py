@@ -76,7 +76,7 @@ def observe(machine: Machine, want: VlanPorts, places: Mapping[Target, tuple[str
         ends=ends,
         **_management(machine, want, links, ports),
         tx_checksum=machine.tx_checksum_offload(HOST, [device])[want.bridge] if userspace and device is not None else False,
-        switch_runs=bridge is None or device is not None or machine.ovsdb.switch_runs(),
+        switch_runs=bridge is None or machine.ovsdb.switch_runs(),
         held=_held(machine, device, links) if device is not None and is_absent and want.create_bridge else (),
         assume=check,
     )

@@ -62,7 +62,7 @@ def _linux_bridge(link: Link, isolated: bool) -> BridgeSeen:
 
 
 def _ovs_bridge(bridge: OvsBridge, links: dict[str, Link], machine: Machine) -> BridgeSeen:
-    problem = missing_device(bridge, links, bridge.name in links or machine.ovsdb.switch_runs())
+    problem = missing_device(bridge, links, machine.ovsdb.switch_runs())
     if problem:
         raise MissingFeature(problem)
     return BridgeSeen(OVS, links[bridge.name].mtu, bridge.datapath_type == _USERSPACE)

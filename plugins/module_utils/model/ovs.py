@@ -117,16 +117,16 @@ def missing_device(bridge: OvsBridge, links: Container[str], switch_runs: bool =
 
     ``links`` are the names of the links of the namespace that ovs-vswitchd runs
     in. Creating a bridge succeeds in the database whether or not a datapath
-    comes to be, so its local port is the witness. While ovs-vswitchd does not
-    run, nothing tells what the datapath would need.
+    comes to be, so its local port is the witness. That may outlive an
+    ovs-vswitchd which does not run any more, in the kernel's datapath.
     """
-    if bridge.name in links:
-        return None
     if not switch_runs:
         return (
-            f"Open vSwitch bridge {bridge.name} has no network device, as ovs-vswitchd does not run;"
+            f"Open vSwitch bridge {bridge.name} carries nothing, as ovs-vswitchd does not run;"
             " start it with `systemctl start openvswitch-switch` (`openvswitch` on RHEL)"
         )
+    if bridge.name in links:
+        return None
     if bridge.datapath_type == SYSTEM:
         return (
             f"Open vSwitch bridge {bridge.name} is in the database but has no network device: its"

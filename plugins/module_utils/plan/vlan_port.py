@@ -32,7 +32,7 @@ class VlanHave:
     in which it is, and the reason; ``tx_checksum`` whether the bridge's own
     device leaves checksums to hardware; ``held`` what addresses and routes of
     the host that device has (read for state absent only); ``switch_runs``
-    whether ovs-vswitchd does, of interest where a bridge has no device.
+    whether ovs-vswitchd does, asked where the bridge is there.
     ``assume``: in check mode, what isn't there counts as made
     by an earlier task.
     """

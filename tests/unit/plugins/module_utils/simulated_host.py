@@ -42,7 +42,9 @@ class SimulatedHost:
         self.publications = SimpleNamespace(read=lambda needed=True: (PublicationRules(), True))
         self.icc = SimpleNamespace(isolated_bridges=lambda: self.icc_rules.off, read=lambda: self.icc_rules)
         self.read_firewall = lambda: self.firewall
-        self.ovsdb = SimpleNamespace(available=lambda: bool(self.ovs_bridges), read=lambda: (self._shown_ovs_bridges(), dict(self.ovs_ports)))
+        self.ovsdb = SimpleNamespace(
+            available=lambda: bool(self.ovs_bridges), switch_runs=lambda: True, read=lambda: (self._shown_ovs_bridges(), dict(self.ovs_ports))
+        )
 
     def start(self, place: str) -> SimNamespace:
         """Give a container a namespace of its own."""
