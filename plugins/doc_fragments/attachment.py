@@ -86,7 +86,9 @@ options:
     type: str
   mtu:
     description:
-      - Largest frame payload in bytes, 68 to 65535, at least 1280 with IPv6 addresses. Without it, the bridge's.
+      - Largest frame payload in bytes, 68 to 65535, at least 1280 with IPv6 addresses.
+      - Without it, that of a Linux bridge. On an Open vSwitch bridge, what its own interface was set to (C(mtu_request)), otherwise the least of
+        its ports that are no attachments, such as the uplink, otherwise 1500. The MTU of one attachment is no other's there.
     type: int
   vlan:
     description:

@@ -50,6 +50,31 @@ def test_separates_vlans_and_carries_tcp(host):
     assert tcp_answer(host, "red1", "red2", "192.168.5.11") == "hello"
 
 
+def test_the_mtu_of_one_attachment_is_no_others(hosta):
+    """The bridge's own interface follows the smallest port."""
+    make_ovs_bridge(hosta)
+    make_namespaces(hosta, "small", "other", "third")
+    small = {"netns": "small", "mtu": 1400}
+
+    def mtus():
+        return [link(hosta, "eth1", name)["mtu"] for name in ("small", "other", "third")]
+
+    attach_thoroughly(hosta, bridge="ovs0", **small)
+    attach_thoroughly(hosta, bridge="ovs0", netns="other")
+    attach_thoroughly(hosta, bridge="ovs0", attachments=[small, {"netns": "third"}])
+    assert mtus() == [1400, 1500, 1500]
+
+    everyone = {"bridge": "ovs0", "attachments": [small, {"netns": "other"}, {"netns": "third"}]}
+    assert not attach(hosta, **everyone)["changed"]
+    hosta.run("ip", "link", "add", "up1", "mtu", "9000", "type", "veth", "peer", "name", "up1x")
+    hosta.run("ovs-vsctl", "add-port", "ovs0", "up1", "--", "add-port", "ovs0", "own1", "--", "set", "interface", "own1", "type=internal")
+    attach_thoroughly(hosta, **everyone)
+    assert mtus() == [1400, 9000, 9000]
+    hosta.run("ovs-vsctl", "set", "interface", "ovs0", "mtu_request=1450")
+    attach_thoroughly(hosta, **everyone)
+    assert mtus() == [1400, 1450, 1450]
+
+
 def test_corrects_a_port_in_place(hosta):
     make_ovs_bridge(hosta)
     make_ovs_bridge(hosta, "ovs1")

@@ -13,7 +13,7 @@ well by ``ofport`` and ``error`` of each interface.
 from __future__ import annotations
 
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, Iterable, Mapping, Sequence
 
@@ -25,6 +25,7 @@ from .ovsdb_session import DATABASE, Operation, Row, Session
 
 SOCKET = "/var/run/openvswitch/db.sock"
 _VLANS = ("tag", "trunks", "vlan_mode")
+_DEVICES = ("", "system", "tap")  # values of Interface.type
 
 # What ovs-vswitchd reports in an Interface; everything else in the row was
 # configured, and comes back when a removed port is put back.
@@ -150,10 +151,17 @@ class _Rows:
         }
 
     def bridges(self) -> dict[str, OvsBridge]:
-        return {
-            name: bridge_rows.read(row, tuple(sorted(self._names[uuid] for uuid in row_ids(row["ports"]))))
-            for name, row in self.bridge_rows.items()
-        }
+        return {name: self._bridge(name, row) for name, row in self.bridge_rows.items()}
+
+    def _bridge(self, name: str, row: Row) -> OvsBridge:
+        ports = sorted(self._names[uuid] for uuid in row_ids(row["ports"]))
+        interfaces = [interface for port in ports for interface in self.interfaces_of(port)]
+        own = next((interface["mtu_request"] for interface in interfaces if interface["name"] == name), NOTHING)
+        return replace(
+            bridge_rows.read(row, tuple(ports)),
+            devices=tuple(interface["name"] for interface in interfaces if interface["type"] in _DEVICES),
+            mtu_request=next(iter(values(own)), None),
+        )
 
     def ports(self) -> dict[str, OvsPort]:
         return {
@@ -490,7 +498,7 @@ def _selects() -> list[Operation]:
     columns = {
         "Bridge": ["_uuid", "name", "ports", *bridge_rows.COLUMNS],
         "Port": ["_uuid", "name", "interfaces", "tag", "trunks", "vlan_mode", "external_ids", "protected"],
-        "Interface": ["_uuid", "name", "ofport", "error", "type", "options"],
+        "Interface": ["_uuid", "name", "ofport", "error", "type", "options", "mtu_request"],
     }
     return [{"op": "select", "table": table, "where": [], "columns": names} for table, names in columns.items()]
 

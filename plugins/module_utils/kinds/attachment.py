@@ -13,6 +13,7 @@ from ..host import lock
 from ..host.machine import Machine
 from ..model import attachment, names
 from ..model.attachment import Attachment
+from ..model.limits import USUAL_MTU
 from ..plan import attachment as plan
 from ..plan.attachment_state import describe, predict, removed, taken_default_routes, unsettled
 from ..plan.wiring import LINUX, OVS, BridgeSeen, End, Wiring
@@ -23,7 +24,6 @@ from .result import Result
 # What is read for a plan: each attachment with its container's side, and the host's side of all.
 Seen = tuple[Sequence[tuple[Attachment, Optional[End]]], Wiring]
 
-_USUAL_MTU = 1500  # of a bridge that is made without one
 
 # Options of one attachment that may also stand beside the list, for all that leave them out.
 _COMMON = ("bridge", "runtime", "interface", "gateway", "gateway6", "routes", "mtu", *attachment.VLAN_OPTIONS)
@@ -118,7 +118,7 @@ def _observe(machine: Machine, pinned: Sequence[Pinned], check: bool, purge: str
     if check:
         # A play is checked as a whole: an earlier task would have made the bridge.
         tagged = {want.bridge for want in wants if want.vlans is not None}
-        missing = {name: BridgeSeen(OVS if name in tagged else LINUX, _USUAL_MTU, assumed=True) for name in bridges if name not in wiring.bridges}
+        missing = {name: BridgeSeen(OVS if name in tagged else LINUX, USUAL_MTU, assumed=True) for name in bridges if name not in wiring.bridges}
         wiring = Wiring(wiring.host, {**wiring.bridges, **missing}, wiring.ovs_ports)
     places: dict[str, list[Attachment]] = {}
     for one in pinned:
@@ -131,4 +131,4 @@ def _observe(machine: Machine, pinned: Sequence[Pinned], check: bool, purge: str
 
 def _warnings(wiring: Wiring) -> list[str]:
     missing = sorted((name, "a Linux" if bridge.kind == LINUX else "an Open vSwitch") for name, bridge in wiring.bridges.items() if bridge.assumed)
-    return [f"bridge {name} is not there; checked as if an earlier task made it, as {kind} bridge with MTU {_USUAL_MTU}" for name, kind in missing]
+    return [f"bridge {name} is not there; checked as if an earlier task made it, as {kind} bridge with MTU {USUAL_MTU}" for name, kind in missing]

@@ -11,6 +11,7 @@ from ..host.machine import Machine
 from ..model import addresses
 from ..model.attachment import Attachment
 from ..model.host import HOST, Link, Namespace
+from ..model.limits import USUAL_MTU
 from ..model.ovs import OvsBridge, OvsPort, missing_device
 from ..plan import link_addresses
 from ..plan.wiring import LINUX, OVS, BridgeSeen, End, Wiring
@@ -65,7 +66,9 @@ def _ovs_bridge(bridge: OvsBridge, links: dict[str, Link], machine: Machine) -> 
     problem = missing_device(bridge, links, machine.ovsdb.switch_runs())
     if problem:
         raise MissingFeature(problem)
-    return BridgeSeen(OVS, links[bridge.name].mtu, bridge.datapath_type == _USERSPACE)
+    # The MTU of the bridge's own device follows the least of its ports, so one attachment's would become everybody's, and stay.
+    others = (links[name].mtu for name in bridge.devices if name in links and not links[name].ours)
+    return BridgeSeen(OVS, bridge.mtu_request or min(others, default=USUAL_MTU), bridge.datapath_type == _USERSPACE)
 
 
 def observe_end(machine: Machine, place: str, identity: str, wants: Sequence[Attachment], wiring: Wiring) -> End:

@@ -9,6 +9,9 @@ from ..errors import InvalidOption
 MTU = (68, 65535)
 """ETH_MIN_MTU and ETH_MAX_MTU of linux/if_ether.h, in bytes."""
 
+USUAL_MTU = 1500
+"""ETH_DATA_LEN of linux/if_ether.h: what the kernel gives an interface of which nothing says another."""
+
 IPV6_MTU = 1280
 """Bytes below which the kernel takes IPv6 off an interface (RFC 8200)."""
 

@@ -83,6 +83,8 @@ class OvsBridge:
     ``datapath_type`` is ``system`` or ``netdev``; the database keeps ``system``
     as an empty string. ``fail_mode`` is ``standalone``, ``secure`` or ``None``
     (as standalone). ``other_config`` and ``external_ids`` are sorted.
+    ``devices`` are interfaces of its ports that Open vSwitch takes as they are,
+    ``mtu_request`` the MTU that was set for its own one (68 to 65535).
     """
 
     name: str
@@ -94,6 +96,8 @@ class OvsBridge:
     rstp: bool = False
     mcast_snooping: bool = False
     other_config: tuple[tuple[str, str], ...] = ()
+    devices: tuple[str, ...] = ()
+    mtu_request: int | None = None
 
 
 @dataclass(frozen=True)

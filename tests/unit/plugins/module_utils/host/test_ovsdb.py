@@ -36,7 +36,7 @@ def port_row(name, **columns):
 
 
 def interface_row(name, **columns):
-    return {"_uuid": uuid(f"if-{name}"), "name": name, "ofport": 1, "error": NONE, "type": "", "options": ["map", []], **columns}
+    return {"_uuid": uuid(f"if-{name}"), "name": name, "ofport": 1, "error": NONE, "type": "", "options": ["map", []], "mtu_request": NONE, **columns}
 
 
 def rows(ports=("br0",), **columns):
@@ -125,9 +125,10 @@ def hang_up(connection, _request):
 def test_sets_of_none_one_and_many_are_read(serve):
     answers = rows(("br0", "v1"))
     answers[1]["rows"][1].update(tag=5, trunks=["set", [30, 10]], vlan_mode="trunk", external_ids=["map", [["b", "2"], ["a", "1"]]])
+    answers[2]["rows"][0].update(type="internal", mtu_request=1400)
     _server, database = serve(answers)
     bridges, ports = database.read()
-    assert bridges == {"br0": OvsBridge("br0", "system", ("br0", "v1"))}
+    assert bridges == {"br0": OvsBridge("br0", "system", ("br0", "v1"), devices=("v1",), mtu_request=1400)}
     assert ports["br0"] == OvsPort("br0", "br0")
     assert ports["v1"] == OvsPort("v1", "br0", 5, (10, 30), "trunk", (("a", "1"), ("b", "2")))
 
