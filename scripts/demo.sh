@@ -66,15 +66,14 @@ set_up_ansible() {
     for variable in "${!ANSIBLE_@}"; do unset "$variable"; done
     mkdir -p "$work/ansible_collections/pipefitter"
     ln -sfn "$root" "$work/ansible_collections/pipefitter/container_network"
-    # Only what changes is shown, and the recap.
     cat >"$work/ansible.cfg" <<CONFIG
 [defaults]
 collections_path = $work
-display_ok_hosts = false
 display_skipped_hosts = false
 nocolor = true
 CONFIG
-    export ANSIBLE_CONFIG=$work/ansible.cfg
+    # Only what changes is shown here, and the recap. Not in the file: a person who goes on with that wants to see the matrix.
+    export ANSIBLE_CONFIG=$work/ansible.cfg ANSIBLE_DISPLAY_OK_HOSTS=false
     "$lab" inventory --name "$name" >"$work/lab.yml"
 }
 

@@ -79,7 +79,7 @@ _value:
       elements: str
       sample: ["hostb: multi_host_vlan_containers[0].vlan: 'wbe' is not a VLAN of multi_host_vlan_vlans; known are db, web"]
     warnings:
-      description: A sentence for each host that could not be asked, though addresses that its containers have would count.
+      description: A sentence for each host that could not be asked, though addresses that its containers have would count, and for C(--limit).
       type: list
       elements: str
       sample: ["hostb: could not be asked which addresses its containers have; ..."]

@@ -18,11 +18,12 @@ class InvalidOption(PipefitterError):
     """An option whose value can't be right on any host.
 
     ``option`` is the option's name as the user wrote it, with its place in a
-    list where it has one (``attachments[2].mac``).
+    list where it has one (``attachments[2].mac``), ``found`` ``None`` where it
+    was left out.
     """
 
     def __init__(self, option: str, found: object, advice: str) -> None:
-        super().__init__(f"{option}: {found!r} {advice}")
+        super().__init__(f"{option}: {found!r} {advice}" if found is not None else f"{option}: {advice}")
         self.option = option
         self.found = found
 

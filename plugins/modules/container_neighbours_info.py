@@ -94,16 +94,21 @@ probes:
     neighbours:
       description: Addresses that answered, each with the MAC addresses that it answered from. More than one is a conflict.
       type: dict
+    problem:
+      description: Why it could not ask; V(null) if it could.
+      type: str
   sample:
     - container: web1
       interface: eth1
       mac: 9a:4c:0d:a5:33:5b
       neighbours:
         192.168.5.11: ["5e:0b:8c:11:2f:d0"]
+      problem: null
     - container: web2
       interface: eth2
       mac: null
       neighbours: {}
+      problem: it has no interface eth2
 """
 
 from ansible_collections.pipefitter.container_network.plugins.module_utils import ansible_face

@@ -230,7 +230,7 @@ def test_refusals(host):
         ({"port_vlans": [TRUNK], "vlan_filtering": True}, "port_vlans[0].port: 'up0' is no port of br0; put it into members too"),
         ({"port_vlans": [{"port": "br0", "tag": 4095}], "vlan_filtering": True}, "port_vlans[0].tag: 4095 is out of range; give 1 to 4094"),
         ({"port_vlans": [{"port": "br0", "trunks": "0,5"}], "vlan_filtering": True}, "0 is no VLAN of a Linux bridge"),
-        ({"port_vlans": [{"port": "br0"}], "vlan_filtering": True}, "port_vlans[0].mode: None is not given, and neither is tag nor trunks"),
+        ({"port_vlans": [{"port": "br0"}], "vlan_filtering": True}, "port_vlans[0].mode: is not given, and neither is tag nor trunks"),
         ({"port_vlans": [TRUNK, TRUNK], "members": ["up0"], "vlan_filtering": True}, "port_vlans[1].port: 'up0' is in the list twice"),
         ({"vlan_default_pvid": 4095}, "vlan_default_pvid: 4095 is out of range"),
     ):

@@ -66,6 +66,7 @@ def test_what_can_not_ask_has_no_mac_and_hinders_nobody(hosta):
     make_containers(hosta, "web1")
     found = ask(hosta, {"netns": "gone"}, {"netns": "a", "interface": "eth7"}, {"container": "web1"}, {"container": "nobody"}, {"netns": "a"})
     assert [entry["mac"] for entry in found] == [None, None, None, None, macs["a"]]
+    assert [entry["problem"] for entry in found] == ["it is not there", "it has no interface eth7", "it has no interface eth1", "it does not run", None]
     assert found[1]["interface"] == "eth7" and found[3]["container"] == "nobody"
     assert set(found[4]["neighbours"]) == {"192.168.5.2", "fd00:5::2"}
 

@@ -341,6 +341,9 @@ def test_an_address_that_a_container_of_another_host_has_is_refused(hosts, fleet
     assert fleet.play("multi_host_vlan").ok().changed == {"hosta": 1, "hostb": 1}
     assert _addresses(hosts) == {"hosta//run/netns/a1": (100, held), "hostb//run/netns/b1": (100, "192.168.0.250/24")}
     fleet.play("check_connectivity").ok()
+    del fleet.common["multi_host_vlan_hosts"]
+    limited = fleet.play("multi_host_vlan", "--limit", "hosta").ok()
+    assert limited.changed == {"hosta": 0} and "--limit leaves out hostb, and addresses of containers there are not looked at" in limited.said
 
 
 def _addresses(hosts):
@@ -361,7 +364,7 @@ def test_a_host_that_is_down_harms_no_other_and_is_completed_later(hosts, fleet)
     kept = _addresses(hosts)
     assert len(kept) == 4
     checked = fleet.play("check_connectivity")
-    assert checked.status != 0 and "b0 of hostb (web, " in checked.said and "could not be checked towards a0 of hosta" in checked.said
+    assert checked.status != 0 and "a0 of hosta (web, " in checked.said and ") could not be checked: hosta was not asked" in checked.said
 
     del fleet.by_host["hosta"]["ansible_host"]
     assert fleet.play("multi_host_vlan", "-e", "pipefitter_serial=1").ok().changed == {"hosta": 2, "hostb": 0}

@@ -9,7 +9,7 @@ import time
 
 import pytest
 from lab_hosts import ModuleFailed
-from wiring import assert_same, attach, everything, link, make_containers, make_namespaces, make_ovs_bridge, ovs_ports, ping, refused, tcp_answer
+from wiring import assert_same, attach, everything, link, make_containers, make_namespaces, make_ovs_bridge, ovs_ports, ping, refused, tcp_answer, warned
 
 NETDEV = {"datapath_type": "netdev"}
 
@@ -25,11 +25,6 @@ def columns(host, table, name, *wanted):
 
 def ids(host, port):
     return columns(host, "port", port, "external_ids")[0]
-
-
-def warned(result):
-    """ansible-core before 2.19 returns texts."""
-    return [warning["event"]["msg"] if isinstance(warning, dict) else warning for warning in result["warnings"]]
 
 
 def make_veth(host, *names):
@@ -252,7 +247,7 @@ def test_a_bridge_of_others_or_with_others_on_it_stays(hosta):
     hosta.run("ovs-vsctl", "add-port", "ovs1", "theirs0")
     stays = hosta.module("ovs_vlan_port", bridge="ovs1", create_bridge=True, state="absent")
     assert stays["operations"] == ["remove port mine0 from Open vSwitch bridge ovs1"]
-    assert warned(stays) == ["Open vSwitch bridge ovs1 stays, as it has ports that this module did not add: theirs0"]
+    assert warned(stays) == ["Open vSwitch bridge ovs1 stays, as it has ports that ovs_vlan_port did not add: theirs0"]
     hosta.run("ovs-vsctl", "del-port", "theirs0", "--", "set-controller", "ovs1", "tcp:127.0.0.1:6633")
     sentence = "Open vSwitch bridge ovs1 is not deleted: somebody else gave it controller"
     with pytest.raises(ModuleFailed, match=sentence):

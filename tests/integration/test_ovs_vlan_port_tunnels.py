@@ -8,7 +8,7 @@ import json
 
 import pytest
 from lab_hosts import ModuleFailed
-from wiring import assert_same, everything, make_ovs_bridge, ovs_ports
+from wiring import assert_same, everything, make_ovs_bridge, ovs_ports, warned
 
 TUNNEL = {"port": "vx100b", "tag": 100, "vxlan": {"remote": "10.77.0.12", "vni": 4711}}
 
@@ -36,6 +36,20 @@ def test_a_tunnel_is_made_and_taken_away(hosta):
     assert put(hosta, TUNNEL)["operations"] == []
     put(hosta, {"port": "vx100b"}, state="absent")
     assert ovs_ports(hosta) == set()
+
+
+def test_tunnels_that_have_no_way_out_are_warned_of(hosta):
+    """The datapath in userspace knows the interfaces of its own bridges only."""
+    make_ovs_bridge(hosta)
+    own = {**TUNNEL, "vxlan": {**TUNNEL["vxlan"], "local": "10.99.0.1"}}
+    begin = "tunnels of bridge ovs0 carry nothing: with datapath_type netdev they leave by an Open vSwitch bridge of that type, and "
+    (said,) = warned(put(hosta, TUNNEL))
+    assert said.startswith(f"{begin}the device of none has an address; make one with the NIC as its port")
+    (said,) = warned(put(hosta, own))
+    assert said.startswith(f"{begin}10.99.0.1 is not on the device of one")
+    make_ovs_bridge(hosta, "underlay")
+    hosta.run("ip", "address", "add", "10.99.0.1/24", "dev", "underlay")
+    assert warned(put(hosta, TUNNEL)) == warned(put(hosta, own)) == []
 
 
 @pytest.mark.parametrize(

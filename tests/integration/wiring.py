@@ -178,6 +178,11 @@ def attach_thoroughly(host, **options) -> dict:
     return done
 
 
+def warned(result):
+    """ansible-core before 2.19 returns texts."""
+    return [warning["event"]["msg"] if isinstance(warning, dict) else warning for warning in result.get("warnings", ())]
+
+
 def refused(host, module: str = "veth_attach", **options) -> str:
     """Run a module that must fail and change nothing, in check mode neither; return its sentence."""
     before = everything(host)

@@ -40,7 +40,7 @@ def gather(options: Mapping[str, Any], _check: bool) -> Result:
             for probe in probes:
                 if probe is not None:
                     probe.close()
-    return Result([], {}, {}, {"probes": [_described(*one, probe) for one, probe in zip(wanted, probes)]})
+    return Result([], {}, {}, {"probes": [_described(*one, places[one[0]][0] is not None, probe) for one, probe in zip(wanted, probes)]})
 
 
 def _address(option: str, text: str) -> str:
@@ -60,11 +60,13 @@ def _open(machine: Machine, place: str | None, interface: str, families: set[int
         return neighbour_probe.open_probe(interface, families)
 
 
-def _described(target: Target, interface: str, probe: Probe | None) -> dict[str, Any]:
+def _described(target: Target, interface: str, runs: bool, probe: Probe | None) -> dict[str, Any]:
+    problem = f"it has no interface {interface}" if runs else "it does not run" if target.kind == "container" else "it is not there"
     found = {address: sorted(macs) for address, macs in sorted(probe.found.items())} if probe is not None else {}
     return {
         target.kind: int(target.value) if target.kind == "pid" else target.value,
         "interface": interface,
         "mac": probe.mac.hex(":") if probe is not None else None,
         "neighbours": found,
+        "problem": problem if probe is None else None,
     }

@@ -14,7 +14,7 @@ from ..model import vlan_port
 from ..model.addresses import is_link_local
 from ..model.attachment import Target
 from ..model.host import HOST, Link, Namespace
-from ..model.ovs import NETDEV, OvsPort
+from ..model.ovs import NETDEV, OvsBridge, OvsPort
 from ..model.vlan_port import VlanPorts
 from ..plan import vlan_port as plan
 from ..plan import vlan_port_state as state
@@ -70,6 +70,8 @@ def observe(machine: Machine, want: VlanPorts, places: Mapping[Target, tuple[str
     device = links.get(want.bridge)
     bridge = bridges.get(want.bridge)
     userspace = bridge is not None and bridge.datapath_type == NETDEV and device is not None
+    to_be_userspace = (want.settings.datapath_type or (bridge.datapath_type if bridge is not None else "")) == NETDEV
+    has_tunnels = not is_absent and any(one.tunnel is not None for one in want.ports or ())
     return VlanHave(
         wiring=Wiring(Namespace(links), {}, ports),
         bridges=bridges,
@@ -77,9 +79,17 @@ def observe(machine: Machine, want: VlanPorts, places: Mapping[Target, tuple[str
         **_management(machine, want, links, ports),
         tx_checksum=machine.tx_checksum_offload(HOST, [device])[want.bridge] if userspace and device is not None else False,
         switch_runs=bridge is None or machine.ovsdb.switch_runs(),
+        underlays=_underlays(machine, bridges, links) if to_be_userspace and has_tunnels else None,
         held=_held(machine, device, links) if device is not None and is_absent and want.create_bridge else (),
         assume=check,
     )
+
+
+def _underlays(machine: Machine, bridges: Mapping[str, OvsBridge], links: Mapping[str, Link]) -> frozenset[str]:
+    devices = [links[bridge.name] for bridge in bridges.values() if bridge.datapath_type == NETDEV and bridge.name in links]
+    held = machine.namespace(HOST).addresses(devices, leased=True)
+    # No tunnel comes from a link-local address without saying of which link.
+    return frozenset(one.partition("/")[0] for shown in held.values() for one in shown if not is_link_local(one))
 
 
 def _held(machine: Machine, device: Link, links: Mapping[str, Link]) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from .limits import USUAL_MTU
 from .names import derived_name
 from .vlan_addresses import refuse_held, unread_warnings, with_addresses, with_owners
 from .vlan_members import PREFIX, Address, Member, Vlan, parse_members, parse_vlans, parsed_address, quoted, refuse_duplicates
@@ -19,9 +20,8 @@ from .vlan_members import PREFIX, Address, Member, Vlan, parse_members, parse_vl
 TRUNK, VXLAN, ALONE = "trunk", "vxlan", "none"
 """How the VLANs of one host get to the next: tagged through the uplink, in tunnels, or not at all."""
 
-# What VXLAN puts before a frame, by the family of the underlay (RFC 7348, section 5), and what a NIC usually takes.
+# What VXLAN puts before a frame, by the family of the underlay (RFC 7348, section 5).
 _OVERHEAD = {4: 50, 6: 70}
-_ETHERNET_MTU = 1500
 
 _TUNNEL = "vx"  # what the names of our tunnels begin with
 
@@ -30,14 +30,14 @@ _TUNNEL = "vx"  # what the names of our tunnels begin with
 class Fleet:
     """``members`` have their addresses where ``problems`` is empty; each problem is one sentence for the user, and each warning.
 
-    ``underlay_mtu`` is the least of the links that tunnels leave by.
+    ``link_mtu`` is the least of the uplinks, or of the links that tunnels leave by; ``None`` where no host showed one.
     """
 
     vlans: Mapping[str, Vlan]
     members: tuple[Member, ...]
     problems: tuple[str, ...]
     warnings: tuple[str, ...] = ()
-    underlay_mtu: int = _ETHERNET_MTU
+    link_mtu: int | None = None
 
     def of(self, host: str) -> list[Member]:
         return [member for member in self.members if member.host == host]
@@ -57,8 +57,8 @@ def read(
     """
     problems: list[str] = []
     warnings: list[str] = []
-    vlans = parse_vlans(variables, problems)
-    members = [member for host in sorted(variables) for member in parse_members(host, variables[host].get("containers"), vlans, problems)]
+    vlans, refused = parse_vlans(variables, problems)
+    members = [member for host in sorted(variables) for member in parse_members(host, variables[host].get("containers"), vlans, refused, problems)]
     refuse_duplicates(members, vlans, problems)
     for host in sorted(variables):
         _check_transport(host, variables, problems)
@@ -70,9 +70,9 @@ def read(
         refuse_held(members, holders, variables, running, problems)
         if not problems:
             unread = [host for host in variables if host not in shown]
-            warnings = unread_warnings(members, vlans, unread)
+            warnings = [*unread_warnings(members, vlans, unread), *_limit_warnings(variables)]
             members = with_addresses(members, vlans, holders, running, unread, problems)
-    fleet = Fleet(vlans, tuple(members), (), tuple(warnings), _underlay_mtu(variables, shown))
+    fleet = Fleet(vlans, tuple(members), (), tuple(warnings), _link_mtu(variables, shown))
     for host in sorted(variables):
         _check_limit(fleet, host, variables, shown.get(host), problems)
     return replace(fleet, problems=tuple(problems))
@@ -106,24 +106,30 @@ def underlay(given: Mapping[str, Any]) -> Address | None:
     return parsed_address(given.get("underlay_address") or given.get("ansible_host"))
 
 
-def _underlay_mtu(variables: Mapping[str, Mapping[str, Any]], shown: Mapping[str, Mapping[str, Any]]) -> int:
+def _link_mtu(variables: Mapping[str, Mapping[str, Any]], shown: Mapping[str, Mapping[str, Any]]) -> int | None:
     """Return what fits through the links of all hosts that were asked: in one network, all must take the frames of all."""
     found = []
     for host, seen in shown.items():
-        here = underlay(variables[host]) if host in variables and variables[host].get("state") != "absent" else None
-        for interface in seen.get("interfaces") or ():
-            held = [parsed_address(text.partition("/")[0]) for text in interface.get("addresses") or ()]
-            if here is not None and here in held and interface.get("mtu"):
-                found.append(int(interface["mtu"]))
-    return min(found, default=_ETHERNET_MTU)
+        given = variables.get(host)
+        if given is not None and given.get("state") != "absent":
+            found += [int(interface["mtu"]) for interface in seen.get("interfaces") or () if interface.get("mtu") and _joins(interface, given)]
+    return min(found, default=None)
+
+
+def _joins(interface: Mapping[str, Any], given: Mapping[str, Any]) -> bool:
+    """Tell whether an interface of a host leads to the other hosts."""
+    if given.get("transport") != VXLAN:
+        return bool(given.get("uplink")) and interface.get("name") == given["uplink"]
+    here = underlay(given)
+    return here is not None and here in [parsed_address(text.partition("/")[0]) for text in interface.get("addresses") or ()]
 
 
 def attachments(fleet: Fleet, host: str, given: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the entries for veth_attach on a host with the variables ``given``."""
-    mtu = given.get("mtu")
-    if not mtu and given.get("transport") == VXLAN:
+    mtu = given.get("mtu") or fleet.link_mtu
+    if not given.get("mtu") and given.get("transport") == VXLAN:
         here = underlay(given)
-        mtu = fleet.underlay_mtu - _OVERHEAD[6 if here is not None and here.version == 6 else 4]
+        mtu = (mtu or USUAL_MTU) - _OVERHEAD[6 if here is not None and here.version == 6 else 4]
     return [_attachment(member, fleet.vlans[member.vlan], mtu) for member in fleet.of(host)]
 
 
@@ -212,6 +218,16 @@ def _check_limit(
             f"{host}: --limit leaves hosts out, and {len(lost)} of this host's tunnels lead to none of the others ({', '.join(lost)}); "
             f"set {PREFIX}hosts to all hosts that share the VLANs, such as groups['fleet'], or run without --limit"
         )
+
+
+def _limit_warnings(variables: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    left_out = sorted({host for given in variables.values() if given.get("limited") for host in given.get("left_out") or ()})
+    if not left_out:
+        return []
+    return [
+        f"--limit leaves out {', '.join(left_out)}, and addresses of containers there are not looked at; "
+        f"set {PREFIX}hosts to all hosts that share the VLANs, such as groups['fleet']"
+    ]
 
 
 def _check_uplink(

@@ -20,7 +20,6 @@ _WRONG = {
     LEAK: "reaches",
     SILENT: "does not reach",
     TWICE: "finds more than one interface at the address of",
-    UNKNOWN: "could not be checked towards",
 }
 
 _LEGEND = (
@@ -33,7 +32,11 @@ _MOST_TOLD = 20
 
 @dataclass(frozen=True)
 class Matrix:
-    """``lines`` is the matrix for a person, ``wrong`` a sentence for each cell that is not as it should be, ``warnings`` what else is to be told."""
+    """``lines`` is the matrix for a person, ``warnings`` what else is to be told.
+
+    ``wrong`` has a sentence for each cell that is not as it should be, but one
+    only for all cells that are open for the same reason.
+    """
 
     lines: tuple[str, ...]
     wrong: tuple[str, ...]
@@ -49,16 +52,23 @@ def matrix(fleet: Fleet, seen: Mapping[str, Mapping[str, Any]]) -> Matrix:
     members = sorted((member for member in fleet.members if member.addresses), key=lambda one: (fleet.vlans[one.vlan].id, one.key))
     found = {member.key: shown for member in members if (shown := _shown(member, seen)) is not None}
     grid = [[_cell(fleet, source, target, found) for target in members] for source in members]
-    wrong = [
+    wrong = [f"{_name(member, member.addresses)} could not be checked: {_problem(member, seen)}" for member in members if member.key not in found]
+    wrong += [
         f"{_name(source, source.addresses)} {_WRONG[cell]} {_name(target, at)}"
         for source, row in zip(members, grid)
         for target, (cell, at) in zip(members, row)
         if cell in _WRONG
     ]
-    pairs = sum(cell != SELF for row in grid for cell, _at in row)
+    cells = [cell for row in grid for cell, _at in row]
+    pairs = len(cells) - cells.count(SELF)
     # Nothing wrong where nothing was looked at is no news, and most likely a variable that is missing.
     none = f"nothing was checked: it takes two containers with addresses, and the variables of the hosts hold {len(members)}"
-    return Matrix(tuple(_lines(fleet, members, grid, len(wrong))), tuple(wrong), pairs, () if pairs else (none,))
+    lines = _lines(fleet, members, grid)
+    lines.append(f"{pairs} pairs, {sum(cell in _WRONG or cell == UNKNOWN for cell in cells)} not as they should be ({_LEGEND})")
+    bare = [f"{member} ({member.vlan})" for member in fleet.members if not member.addresses]
+    if bare:
+        lines.append(f"Left out, as neither an entry nor a subnet gives them an address: {', '.join(bare)}")
+    return Matrix(tuple(lines), tuple(wrong), pairs, () if pairs else (none,))
 
 
 def told(wrong: Sequence[str]) -> str:
@@ -67,13 +77,20 @@ def told(wrong: Sequence[str]) -> str:
     return "; ".join(wrong[:_MOST_TOLD]) + more
 
 
+def _problem(member: Member, seen: Mapping[str, Mapping[str, Any]]) -> str:
+    if member.host not in seen:
+        return f"{member.host} was not asked"
+    return next((shown["problem"] for shown in _probes(member, seen) if shown.get("problem")), f"{member.host} said nothing of it")
+
+
 def _shown(member: Member, seen: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    return next((shown for shown in _probes(member, seen) if shown.get("mac")), None)
+
+
+def _probes(member: Member, seen: Mapping[str, Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     selector, value = member.target
-    for shown in seen.get(member.host, {}).get("probes") or ():
-        if str(shown.get(selector)) == value and shown["interface"] == member.interface and shown.get("mac"):
-            found: Mapping[str, Any] = shown
-            return found
-    return None
+    probes = seen.get(member.host, {}).get("probes") or ()
+    return [shown for shown in probes if str(shown.get(selector)) == value and shown["interface"] == member.interface]
 
 
 def _cell(fleet: Fleet, source: Member, target: Member, found: Mapping[tuple[str, str, str], Mapping[str, Any]]) -> tuple[str, Addresses]:
@@ -107,7 +124,7 @@ def _words(addresses: Addresses) -> str:
     return " and ".join(str(address.ip) for address in addresses)
 
 
-def _lines(fleet: Fleet, members: Sequence[Member], grid: Sequence[Sequence[tuple[str, Addresses]]], wrong: int) -> list[str]:
+def _lines(fleet: Fleet, members: Sequence[Member], grid: Sequence[Sequence[tuple[str, Addresses]]]) -> list[str]:
     width = max(2, len(str(len(members))))
     heads = [f"{number:>{width}}" for number in range(1, len(members) + 1)]
     table = [
@@ -118,5 +135,4 @@ def _lines(fleet: Fleet, members: Sequence[Member], grid: Sequence[Sequence[tupl
     lines = [" ".join(["".ljust(sum(widths) + 4), *heads])] if members else []
     for words, cells in zip(table, grid):
         lines.append(" ".join([*(text.ljust(size) for text, size in zip(words, widths)), *(cell.rjust(width) for cell, _at in cells)]).rstrip())
-    pairs = sum(cell != SELF for row in grid for cell, _at in row)
-    return [*lines, f"{pairs} pairs, {wrong} not as they should be ({_LEGEND})"]
+    return lines

@@ -8,7 +8,7 @@ Addresses go through ``ipaddress`` here, as a controller need not have netaddr.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Union
 
@@ -101,8 +101,8 @@ def interface_label(selector: str, value: str, interface: str) -> str:
     return name if interface == _DEFAULT_INTERFACE else f"{name}:{interface}"
 
 
-def parse_vlans(variables: Mapping[str, Mapping[str, Any]], problems: list[str]) -> dict[str, Vlan]:
-    """Return the VLANs of all hosts by name; most often all hosts have the same ones."""
+def parse_vlans(variables: Mapping[str, Mapping[str, Any]], problems: list[str]) -> tuple[dict[str, Vlan], set[str]]:
+    """Return the VLANs of all hosts by name, and the names of those that can't be; most often all hosts have the same ones."""
     found: dict[str, tuple[str, Vlan]] = {}
     by_id: dict[int, tuple[str, str]] = {}
     by_vni: dict[int, tuple[str, str]] = {}
@@ -139,7 +139,7 @@ def parse_vlans(variables: Mapping[str, Mapping[str, Any]], problems: list[str])
                 where = "" if same_host == host else f" on {same_host}"
                 problems.append(f"{host}: {PREFIX}vlans.{name}.id: {vlan.id} is the id of VLAN {same}{where} already; give each VLAN an id of its own")
                 refused.append((name, given[name]))
-    return {name: vlan for name, (_host, vlan) in found.items()}
+    return {name: vlan for name, (_host, vlan) in found.items()}, {str(name) for name, _given in refused}
 
 
 def _described(vlan: Vlan) -> str:
@@ -249,19 +249,20 @@ def _with_pool(where: str, subnet: Subnet, text: Any, problems: list[str]) -> Su
     return replace(subnet, first=int(first), last=int(last))
 
 
-def parse_members(host: str, entries: Any, vlans: Mapping[str, Vlan], problems: list[str]) -> Iterator[Member]:
+def parse_members(host: str, entries: Any, vlans: Mapping[str, Vlan], refused: Container[str], problems: list[str]) -> Iterator[Member]:
+    """Yield what the entries of a host ask for; of the VLANs ``refused``, all has been said."""
     if entries is None:
         return
     if isinstance(entries, (str, Mapping)) or not isinstance(entries, Sequence):
         problems.append(f"{host}: {PREFIX}containers: {entries!r} is not a list; write it like [{{container: web1, vlan: web}}]")
         return
     for place, entry in enumerate(entries):
-        member = _member(host, f"{host}: {PREFIX}containers[{place}]", entry, vlans, problems)
+        member = _member(host, f"{host}: {PREFIX}containers[{place}]", entry, vlans, refused, problems)
         if member is not None:
             yield member
 
 
-def _member(host: str, where: str, entry: Any, vlans: Mapping[str, Vlan], problems: list[str]) -> Member | None:
+def _member(host: str, where: str, entry: Any, vlans: Mapping[str, Vlan], refused: Container[str], problems: list[str]) -> Member | None:
     if not isinstance(entry, Mapping):
         problems.append(f"{where}: {entry!r} is not a mapping; write it like {{container: web1, vlan: web}}")
         return None
@@ -275,6 +276,8 @@ def _member(host: str, where: str, entry: Any, vlans: Mapping[str, Vlan], proble
         problems.append(f"{where}: names {' and '.join(selected) or 'no container'}; give exactly one of {', '.join(SELECTORS)}")
         return None
     vlan = vlans.get(str(given.get("vlan")))
+    if vlan is None and str(given.get("vlan")) in refused:
+        return None
     if vlan is None:
         known = ", ".join(sorted(vlans)) or "none"
         problems.append(f"{where}.vlan: {quoted(given.get('vlan'))} is not a VLAN of {PREFIX}vlans; known are {known}")

@@ -51,15 +51,15 @@ class Found:
 def find_all(wants: Sequence[tuple[Attachment, End]], wiring: Wiring) -> list[Found]:
     """Return what there is of each attachment of a list.
 
-    One without an MTU takes the bridge's, or the smallest that the list has
-    for that bridge: the bridge will follow it, unless its own was set
-    expressly, which the kernel doesn't tell.
+    One without an MTU takes the bridge's. A Linux bridge will follow the
+    smallest that the list has for it, unless its own was set expressly, which
+    the kernel doesn't tell; so that one is what they take.
 
     :raises Refused: as ``find``.
     """
     given: dict[str, int] = {}
     for want, _end in wants:
-        if want.mtu is not None:
+        if want.mtu is not None and want.bridge in wiring.bridges and wiring.bridges[want.bridge].kind == LINUX:
             given[want.bridge] = min(want.mtu, given.get(want.bridge, want.mtu))
     bridges = {name: replace(bridge, mtu=min(bridge.mtu, given.get(name, bridge.mtu))) for name, bridge in wiring.bridges.items()}
     wiring = replace(wiring, bridges=bridges)
@@ -79,7 +79,8 @@ def find_bridge(name: str, wiring: Wiring) -> BridgeSeen:
                 "create it first (container_bridge makes a Linux bridge), or start Open vSwitch"
             )
         raise Refused(
-            f"bridge: {name!r} is neither a Linux bridge nor an Open vSwitch bridge of this host; create it first (container_bridge makes a Linux bridge)"
+            f"bridge: {name!r} is neither a Linux bridge nor an Open vSwitch bridge of this host; "
+            "create it first (container_bridge makes a Linux bridge, ovs_vlan_port with create_bridge one of Open vSwitch)"
         )
     return bridge
 

@@ -16,7 +16,9 @@ def bridge_link(name: str, have: BridgeHave) -> Link | None:
     link = have.link(name)
     if link is not None and link.kind != "bridge":
         kind = f"a {link.kind} interface" if link.kind else "a physical interface"
-        raise Refused(f"name: {name!r} is {kind} of this host and not a Linux bridge; choose another name")
+        # What the own interface of an Open vSwitch bridge is, by its datapath.
+        of_ovs = ", or ovs_vlan_port if it is a bridge of Open vSwitch" if link.kind in ("openvswitch", "tun") else ""
+        raise Refused(f"name: {name!r} is {kind} of this host and not a Linux bridge; choose another name{of_ovs}")
     return link
 
 

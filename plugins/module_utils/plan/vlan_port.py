@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ..errors import MissingFeature, Refused
@@ -32,7 +32,9 @@ class VlanHave:
     in which it is, and the reason; ``tx_checksum`` whether the bridge's own
     device leaves checksums to hardware; ``held`` what addresses and routes of
     the host that device has (read for state absent only); ``switch_runs``
-    whether ovs-vswitchd does, asked where the bridge is there.
+    whether ovs-vswitchd does, asked where the bridge is there;
+    ``underlays`` addresses of the own devices of bridges with a datapath in
+    userspace, read where tunnels are to be on one, ``None`` otherwise.
     ``assume``: in check mode, what isn't there counts as made
     by an earlier task.
     """
@@ -45,6 +47,7 @@ class VlanHave:
     tx_checksum: bool = False
     held: Sequence[str] = ()
     switch_runs: bool = True
+    underlays: Collection[str] | None = None
     assume: bool = False
 
 
@@ -90,7 +93,7 @@ def warnings(want: VlanPorts, have: VlanHave, absent_state: bool) -> list[str]:
         for one, name in zip(want.ports or (), port_names(want, have)):
             if name != want.bridge and one.tunnel is None and name not in have.wiring.ovs_ports and name not in have.wiring.host.links:
                 told.append(f"{one} is not there; checked as if an earlier task made it")
-        return told
+        return told + _stuck_tunnels(want, have)
     ports = OvsChanges(have.wiring)
     for port in _asked_for(want, have):
         _give_back(port, have, ports)
@@ -102,10 +105,25 @@ def warnings(want: VlanPorts, have: VlanHave, absent_state: bool) -> list[str]:
         if not _ours(bridge):
             told.append(f"Open vSwitch bridge {bridge.name} was not made by this collection and stays")
         elif left:
-            told.append(f"Open vSwitch bridge {bridge.name} stays, as it has ports that this module did not add: {', '.join(left)}")
+            told.append(f"Open vSwitch bridge {bridge.name} stays, as it has ports that ovs_vlan_port did not add: {', '.join(left)}")
         elif have.held:
             told.append(f"Open vSwitch bridge {bridge.name} stays, as its device has addresses or routes of this host: {', '.join(have.held)}")
     return told
+
+
+def _stuck_tunnels(want: VlanPorts, have: VlanHave) -> list[str]:
+    """Say which tunnels have no way out: a datapath in userspace knows no interfaces but those of bridges of its own kind."""
+    if have.underlays is None:
+        return []
+    tunnels = [one.tunnel for one in want.ports or () if one.tunnel is not None]
+    missing = next((tunnel.local for tunnel in tunnels if (tunnel.local not in have.underlays if tunnel.local else not have.underlays)), None)
+    if missing is None:
+        return []
+    found = f"{missing} is not on the device of one" if missing else "the device of none has an address"
+    return [
+        f"tunnels of bridge {want.bridge} carry nothing: with datapath_type {NETDEV} they leave by an Open vSwitch bridge of that type, and {found}; "
+        "make one with the NIC as its port, and give its device the address"
+    ]
 
 
 def port_names(want: VlanPorts, have: VlanHave) -> list[str]:

@@ -76,7 +76,7 @@ def complaint(parse: Any, options: Any, option: str, found: object, words: str) 
     sentence = str(refused.value)
     assert refused.value.option == option
     assert refused.value.found == found
-    assert sentence.startswith(f"{option}: {found!r} ")
+    assert sentence.startswith(f"{option}: " if found is None else f"{option}: {found!r} ") and "None" not in sentence
     assert words in sentence
 
 

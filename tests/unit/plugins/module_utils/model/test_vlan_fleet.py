@@ -514,6 +514,19 @@ def test_a_subnet_that_is_full():
     )
 
 
+def test_a_limited_run_says_which_hosts_it_does_not_look_at():
+    given = {"uplink": "eth1", "vlans": VLANS, "containers": [], "limited": True}
+    assert vlan_fleet.read({"hosta": {**given, "left_out": []}}, {}).warnings == ()
+    (said,) = vlan_fleet.read({"hosta": {**given, "left_out": ["hostc"]}, "hostb": {**given, "left_out": ["hostc"]}}, {}).warnings
+    assert said.startswith("--limit leaves out hostc, and addresses of containers there are not looked at; set multi_host_vlan_hosts to all hosts")
+    assert vlan_fleet.read({"hosta": {**given, "limited": False, "left_out": ["hostc"]}}, {}).warnings == ()
+
+
+def test_of_a_vlan_that_is_refused_its_containers_say_nothing_more():
+    found = fleet(vlans={"web": {"id": 5000}}, hosta=[{"container": "a", "vlan": "web"}, {"container": "b", "vlan": "db"}])
+    assert [problem.split(":")[1] for problem in found.problems] == [" multi_host_vlan_vlans.web.id", " multi_host_vlan_containers[1].vlan"]
+
+
 def test_a_limited_run_takes_no_tunnel_away():
     common = {"hosta": {"ansible_host": "10.77.0.11"}, "hostb": {"ansible_host": "10.77.0.12"}}
     both = tunnelled(**common)
@@ -529,6 +542,23 @@ def test_a_limited_run_takes_no_tunnel_away():
     assert said.endswith("set multi_host_vlan_hosts to all hosts that share the VLANs, such as groups['fleet'], or run without --limit")
     complete = {host: {**given, "limited": True} for host, given in both.items()}
     assert vlan_fleet.read(complete, seen).problems == ()
+
+
+def test_the_mtu_of_containers_is_what_fits_through_the_uplinks_of_all_hosts():
+    both = {host: {"uplink": "eth1", "vlans": VLANS, "containers": [{"container": host, "vlan": "web"}]} for host in ("hosta", "hostb")}
+
+    def mtus(*sizes, **given):
+        variables = {host: {**variables, **(given if host == "hosta" else {})} for host, variables in both.items()}
+        links = [[{"name": name, "mtu": mtu, "management": "", "bridge": None} for name, mtu in (("eth1", size), ("eth0", 600))] for size in sizes]
+        found = vlan_fleet.read(variables, {host: {"attachments": [], "interfaces": shown} for host, shown in zip(both, links)})
+        assert found.problems == ()
+        return [vlan_fleet.attachments(found, host, variables[host])[0].get("mtu") for host in both]
+
+    assert mtus() == [None, None]
+    assert mtus(9000) == [9000, 9000]
+    assert mtus(9000, 1500) == [1500, 1500]
+    assert mtus(9000, 9000, mtu=1400) == [1400, 9000]
+    assert mtus(1400, 9000, state="absent") == [9000, 9000]
 
 
 def test_the_mtu_of_containers_leaves_room_for_the_tunnels_of_all_hosts():

@@ -41,7 +41,7 @@ GOOD = [("a", "c"), ("c", "a"), ("b", "d"), ("d", "b")]
 
 
 def rows(found):
-    return [line.split()[6:] for line in found.lines[1:-1]]
+    return [line.split()[6:] for line in found.lines[1:5]]
 
 
 def test_all_as_wanted():
@@ -78,7 +78,25 @@ def test_a_host_that_was_not_asked_leaves_its_cells_open():
     del shown["hostb"]
     found = vlan_matrix.matrix(fleet(), shown)
     assert rows(found) == [["=", "?", ".", "?"], ["?", "=", "?", "?"], [".", "?", "=", "?"], ["?", "?", "?", "="]]
-    assert len(found.wrong) == 10 and all("could not be checked" in sentence for sentence in found.wrong)
+    assert found.wrong == (
+        "c of hostb (web, 10.0.0.3) could not be checked: hostb was not asked",
+        "d of hostb (db, 10.0.0.1) could not be checked: hostb was not asked",
+    )
+    assert found.lines[-1].startswith("12 pairs, 10 not as they should be")
+
+
+def test_an_interface_that_could_not_ask_is_told_once_with_the_reason():
+    shown = seen(GOOD)
+    shown["hostb"]["probes"][0].update(mac=None, neighbours={}, problem="it does not run")
+    found = vlan_matrix.matrix(fleet(), shown)
+    assert found.wrong == ("c of hostb (web, 10.0.0.3) could not be checked: it does not run",)
+    assert found.lines[-1].startswith("12 pairs, 6 not as they should be")
+
+
+def test_what_has_no_address_is_named_and_not_checked():
+    bare = {"hosta": {"uplink": "eth1", "vlans": {"iso": {"id": 100}}, "containers": [{"container": "a", "vlan": "iso"}]}}
+    found = vlan_matrix.matrix(vlan_fleet.read(bare, {}), {})
+    assert found.lines[-1] == "Left out, as neither an entry nor a subnet gives them an address: a of hosta (iso)"
 
 
 def test_many_wrong_cells_stay_readable():
@@ -119,6 +137,6 @@ def test_both_families_of_a_vlan_are_asked_for():
 def test_a_matrix_without_a_pair_says_that_nothing_was_checked():
     alone = {"hosta": {"uplink": "eth1", "vlans": {"web": {"id": 100}}, "containers": [{"container": "a", "vlan": "web"}]}}
     found = vlan_matrix.matrix(vlan_fleet.read(alone, {}), {})
-    assert found.wrong == () and found.lines[-1].startswith("0 pairs")
+    assert found.wrong == () and found.lines[-2].startswith("0 pairs")
     assert found.warnings == ("nothing was checked: it takes two containers with addresses, and the variables of the hosts hold 0",)
     assert vlan_matrix.matrix(fleet(), seen(GOOD)).warnings == ()

@@ -46,7 +46,11 @@ def plans(host, want):
     ("options", "sentence"),
     [
         ({"name": "eth0"}, "name: 'eth0' is a physical interface of this host and not a Linux bridge; choose another name"),
-        ({"name": "tap1"}, "name: 'tap1' is a tun interface of this host and not a Linux bridge; choose another name"),
+        (
+            {"name": "tap1"},
+            "name: 'tap1' is a tun interface of this host and not a Linux bridge; "
+            "choose another name, or ovs_vlan_port if it is a bridge of Open vSwitch",
+        ),
         ({"members": ["eth7"]}, "members[0]: 'eth7' is not an interface of this host; create it first or take it off the list"),
         (
             {"members": ["eth0"]},
@@ -143,7 +147,10 @@ def refusal(scene, *items):
 
 def test_a_bridge_that_is_not_there(scene):
     said = refusal(scene, {"container": "web2", "bridge": "br7"})
-    assert said == "bridge: 'br7' is neither a Linux bridge nor an Open vSwitch bridge of this host; create it first (container_bridge makes a Linux bridge)"
+    assert said == (
+        "bridge: 'br7' is neither a Linux bridge nor an Open vSwitch bridge of this host; "
+        "create it first (container_bridge makes a Linux bridge, ovs_vlan_port with create_bridge one of Open vSwitch)"
+    )
 
 
 def test_a_purge_of_a_bridge_that_is_not_there(scene):
