@@ -240,6 +240,26 @@ def test_refusals(host):
     assert "is an attachment of this collection; give its VLANs to veth_attach" in said
 
 
+def test_what_would_cut_the_host_off_is_refused(host):
+    """By addresses of the bridge itself, and by an interface of a VLAN on it."""
+    host.run("sh", "-c", "ip link add up0 up type veth peer name far0 && ip link set far0 up && ip link add br0 up type bridge && ip link set up0 master br0")
+    trunk = {"port": "up0", "mode": "trunk", "trunks": "100,200"}
+    filters = {"name": "br0", "members": ["up0"], "vlan_filtering": True}
+
+    host.run("ip", "address", "add", "10.8.0.1/24", "dev", "br0")
+    said = refused(host, "container_bridge", **filters, port_vlans=[trunk])
+    assert "port_vlans: this host is reached by br0, which up0 connects untagged, and it would no longer; give VLANs" in said
+    host.run("ip", "address", "del", "10.8.0.1/24", "dev", "br0")
+
+    host.run("sh", "-c", "ip link add link br0 name br0.100 up type vlan id 100 && ip address add 10.9.0.1/24 dev br0.100")
+    for port_vlans in ([], [trunk], [{"port": "up0", "tag": 100}, {"port": "br0", "tag": 100}]):
+        said = refused(host, "container_bridge", **filters, port_vlans=port_vlans)
+        assert "port_vlans: this host is reached by br0.100, which up0 connects in VLAN 100, and it would no longer; give VLANs" in said
+    own = {"port": "br0", "mode": "native-untagged", "tag": 1, "trunks": "100"}
+    bridge_thoroughly(host, **filters, port_vlans=[trunk, own])
+    assert "would no longer" in refused(host, "container_bridge", **filters, port_vlans=[{**trunk, "trunks": "200"}])
+
+
 def test_what_info_shows_can_be_given_back(host):
     host.run("sh", "-c", "ip link add up0 up type veth peer name far0")
     host.module("container_bridge", name="br0", members=["up0"], vlan_filtering=True, vlan_default_pvid=0, port_vlans=[TRUNK, {"port": "br0", "tag": 100}])

@@ -42,21 +42,28 @@ def vlans(host: Namespace, held: Mapping[str, tuple[str, ...]], ports: Mapping[s
     """
     own = _holding(host, held)
     routed = {entry.link for entry in host.routes if entry.is_default}
+    tagged = _tagged(host, own)
     by_bridge: dict[str, list[OvsPort]] = {}
     for port in ports.values():
         by_bridge.setdefault(port.bridge, []).append(port)
     found: dict[str, dict[int, str]] = {}
     for members in by_bridge.values():
-        devices = [port for port in members if port.name in own and (port.name == port.bridge or host.links[port.name].kind in _DEVICES)]
+        there = [(port, host.links[port.name]) for port in members if port.name in host.links]
+        devices = [(port, link) for port, link in there if port.name == port.bridge or link.kind in _DEVICES]
         reached: dict[int, str] = {}
-        for port in devices:
-            vlan = port.vlans.untagged
-            if vlan is not None:
-                reached[vlan] = f"{port.name} {own[port.name]}"
-                found[port.name] = {vlan: reached[vlan]}
-        joined = [host.links[port.name] for port in members if port.name in host.links and port not in devices and port.name != port.bridge]
+        through: set[str] = set()
+        for port, link in devices:
+            untagged = port.vlans.untagged
+            ways = {untagged: link} if link.name in own and untagged is not None else {}
+            ways.update({vlan: child for vlan, child in tagged.get(link.index, {}).items() if port.vlans.on_the_wire(vlan) == vlan})
+            here = {vlan: f"{way.name} {own[way.name]}" for vlan, way in ways.items()}
+            through.update(way.name for way in ways.values())
+            reached.update(here)
+            if here:
+                found[port.name] = here
+        joined = [link for port, link in there if (port, link) not in devices]
         if reached:
-            found.update({link.name: dict(reached) for link in _leading_out(joined, any(port.name in routed for port in devices))})
+            found.update({link.name: dict(reached) for link in _leading_out(joined, not routed.isdisjoint(through))})
     return found
 
 
@@ -71,9 +78,20 @@ def _holding(host: Namespace, held: Mapping[str, tuple[str, ...]]) -> dict[str, 
     return {link: why for link, why in found.items() if link in host.links}
 
 
+def _tagged(host: Namespace, own: Mapping[str, str]) -> dict[int, dict[int, Link]]:
+    """Return by the index of an interface those on it that take the frames of one VLAN each, where they are among ``own``."""
+    found: dict[int, dict[int, Link]] = {}
+    for name in own:
+        link = host.links[name]
+        if link.vlan_id is not None and link.peer_namespace is None:
+            found.setdefault(link.peer, {})[link.vlan_id] = link
+    return found
+
+
 def _through_masters(host: Namespace, own: Mapping[str, str]) -> dict[str, str]:
     """Return the ports of Linux bridges and the like that have addresses; of those that are ports themselves, theirs too."""
     routed = {entry.link for entry in host.routes if entry.is_default}
+    tagged = _tagged(host, own)
     joined: dict[int, list[Link]] = {}
     for link in host.links.values():
         if link.master:
@@ -84,9 +102,12 @@ def _through_masters(host: Namespace, own: Mapping[str, str]) -> dict[str, str]:
     for _level in range(len(waiting)):
         for master, links in waiting:
             why = own.get(master.name) or found.get(master.name)
+            ways = [master.name, *(link.name for link in tagged.get(master.index, {}).values())]
+            if why is None and len(ways) > 1:
+                why = f"has {ways[1]}, which {own[ways[1]]}"
             if why is not None:
                 what = "Linux bridge " if master.kind == "bridge" else ""
-                found.update({link.name: f"is a port of {what}{master.name}, which {why}" for link in _leading_out(links, master.name in routed)})
+                found.update({link.name: f"is a port of {what}{master.name}, which {why}" for link in _leading_out(links, not routed.isdisjoint(ways))})
     return found
 
 

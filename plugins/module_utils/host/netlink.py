@@ -483,7 +483,14 @@ def _link(entry: Any) -> Link:
         peer_namespace=value("IFLA_LINK_NETNSID", None),
         bridge=_bridge(info) if kind == "bridge" else {},
         isolated=info is not None and info.get_attr("IFLA_INFO_SLAVE_KIND") == "bridge" and _is_isolated(info),
+        vlan_id=_vlan_id(info) if kind == "vlan" else None,
     )
+
+
+def _vlan_id(info: Any) -> int | None:
+    data = _nested(info, "IFLA_INFO_DATA")
+    found: int | None = data.get_attr("IFLA_VLAN_ID") if data is not None else None
+    return found
 
 
 def _is_isolated(info: Any) -> bool:

@@ -95,9 +95,15 @@ def as_wanted(vlans: PortVlans) -> Vlans | None:
     return Vlans(NATIVE_UNTAGGED if own.untagged else NATIVE_TAGGED, own.first, () if carries_all else tagged or (own.first,))
 
 
-def on_the_wire(port: PortVlans, own: PortVlans) -> str:
-    """Say how frames of the bridge's own interface leave by a port: ``untagged``, ``in VLAN 5``, or '' where they do not."""
-    vlan = next((entry.first for entry in own if entry.pvid and entry.untagged), None)
+def on_the_wire(port: PortVlans, own: PortVlans, tag: int | None = None) -> str:
+    """Say how frames of the bridge's own interface leave by a port: ``untagged``, ``in VLAN 5``, or '' where they do not.
+
+    ``tag`` is the one that they have there: of an interface of one VLAN on the bridge's own, ``None`` of that itself.
+    """
+    if tag is None:
+        vlan = next((entry.first for entry in own if entry.pvid and entry.untagged), None)
+    else:
+        vlan = next((tag for entry in own if entry.first <= tag <= entry.last and not entry.untagged), None)
     carrying = next((entry for entry in port if vlan is not None and entry.first <= vlan <= entry.last), None)
     if carrying is None:
         return ""

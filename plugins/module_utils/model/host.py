@@ -28,6 +28,7 @@ class Link:
     ``Bridge``; a feature the kernel lacks has no entry. ``isolated`` is a
     bridge's port that reaches no other isolated port (IFLA_BRPORT_ISOLATED).
     ``vlans`` are read for bridges that filter VLANs, and for their ports.
+    ``vlan_id`` is that of an interface (of kind ``vlan``) which takes the frames of one VLAN from its ``peer``.
     """
 
     index: int
@@ -45,6 +46,7 @@ class Link:
     bridge: Mapping[str, int] = field(default_factory=dict)
     isolated: bool = False
     vlans: PortVlans = ()
+    vlan_id: int | None = None
 
     @property
     def leads_elsewhere(self) -> bool:
@@ -79,6 +81,10 @@ class Namespace:
         master = self.links.get(bridge)
         found = [link for link in self.links.values() if master is not None and link.master == master.index]
         return sorted(found, key=lambda port: port.name)
+
+    def tagged(self, parent: Link) -> list[Link]:
+        """Return the interfaces that take the frames of one VLAN each from ``parent``."""
+        return [link for link in self.links.values() if link.vlan_id is not None and link.peer == parent.index and link.peer_namespace is None]
 
     def all_isolated(self, bridge: str) -> bool:
         """Tell whether a bridge has ports and each is isolated: so it was left, even if a flushed ruleset took what says so."""

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from typing import Any
 
@@ -342,8 +343,15 @@ def _member_operations(want: Bridge, have: BridgeHave, existing: Link | None) ->
 
 
 def _check_way_in(want: Bridge, have: BridgeHave, existing: Link | None) -> None:
-    """Refuse to cut off the host from what it is reached by: a bridge with the default route, or with addresses that others gave it."""
-    if existing is None or not (is_way_out(want.name, have.namespace) or (not existing.ours and have.addresses(want.name))):
+    """Refuse to cut off the host from what it is reached by: a bridge with the default route, or with addresses that others gave it.
+
+    Or an interface of a VLAN on it, which is never ours.
+    """
+    if existing is None:
+        return
+    interfaces = (existing, *have.namespace.tagged(existing))
+    ways_in = [link for link in interfaces if is_way_out(link.name, have.namespace) or (not link.ours and _is_reached(link.name, have))]
+    if not ways_in:
         return
     before, after = _default_vlans(want, existing)
     filters = bool(existing.bridge.get("vlan_filtering"))
@@ -353,14 +361,19 @@ def _check_way_in(want: Bridge, have: BridgeHave, existing: Link | None) -> None
     def later(link: Link) -> bridge_vlans.PortVlans:
         return goals.get(link.name, after if link.vlans == before else link.vlans)
 
-    for port in have.namespace.ports(want.name):
-        now = bridge_vlans.on_the_wire(port.vlans, existing.vlans) if filters else "untagged"
-        then = bridge_vlans.on_the_wire(later(port), later(existing)) if will_filter else "untagged"
+    for port, link in itertools.product(have.namespace.ports(want.name), ways_in):
+        as_it_is = f"in VLAN {link.vlan_id}" if link.vlan_id else "untagged"
+        now = bridge_vlans.on_the_wire(port.vlans, existing.vlans, link.vlan_id) if filters else as_it_is
+        then = bridge_vlans.on_the_wire(later(port), later(existing), link.vlan_id) if will_filter else as_it_is
         if port.leads_elsewhere and now not in ("", then):
             raise Refused(
-                f"port_vlans: this host is reached by {want.name}, which {port.name} connects {now}, and it would {f'do so {then}' if then else 'no longer'}; "
+                f"port_vlans: this host is reached by {link.name}, which {port.name} connects {now}, and it would {f'do so {then}' if then else 'no longer'}; "
                 f"give VLANs with which it goes on, to {port.name} and to {want.name} itself, or use another bridge"
             )
+
+
+def _is_reached(name: str, have: BridgeHave) -> bool:
+    return not all(addresses.is_link_local(address) for address in have.addresses(name))
 
 
 def _vlan_operations(want: Bridge, have: BridgeHave, existing: Link | None) -> list[Operation]:

@@ -42,6 +42,20 @@ def test_a_nic_leads_to_the_addresses_of_its_bridge():
     assert "eth0" not in management.interfaces(host(NIC, DEVICE), {"ovm": ("fe80::1/64",)}, ovm(OvsPort("eth0", "ovm")))
 
 
+def test_an_interface_of_a_vlan_on_a_bridge_is_a_way_in():
+    bridge, tagged = Link(3, "br0", "bridge"), Link(4, "br0.100", "vlan", peer=3, vlan_id=100)
+    found = management.interfaces(host(Link(2, "eth0", master=3), bridge, tagged), {"br0.100": ADDRESS, "eth0": ()})
+    assert found["eth0"].startswith("is a port of Linux bridge br0, which has br0.100, which holds 10.77.0.12/24; you would be locked out")
+    tagged = Link(4, "ovm.100", "vlan", peer=3, vlan_id=100)
+    seen = host(NIC, DEVICE, tagged)
+    assert "where ovm.100 holds 10.77.0.12/24" in management.interfaces(seen, {"ovm.100": ADDRESS}, ovm(OvsPort("eth0", "ovm")))["eth0"]
+    assert "eth0" not in management.interfaces(seen, {"ovm.100": ADDRESS}, ovm(OvsPort("eth0", "ovm", trunks=(200,))))
+    # An access port takes no frames that have a tag already.
+    assert management.vlans(seen, {"ovm.100": ADDRESS}, ovm(OvsPort("eth0", "ovm"), tag=5)) == {}
+    both = management.vlans(seen, {"ovm": ADDRESS, "ovm.100": ("10.8.0.1/24",)}, ovm(OvsPort("eth0", "ovm")))
+    assert both["ovm"] == both["eth0"] == {0: "ovm holds 10.77.0.12/24", 100: "ovm.100 holds 10.8.0.1/24"}
+
+
 def test_a_device_of_another_port_counts_as_the_bridge_s_own():
     inner = Link(5, "mgmt0", "tun")
     found = management.interfaces(host(NIC, DEVICE, inner), {"mgmt0": ADDRESS}, ovm(OvsPort("eth0", "ovm"), OvsPort("mgmt0", "ovm", tag=7)))
