@@ -87,7 +87,7 @@ def test_a_new_attachment_is_isolated_before_its_first_packet(host):
         ping(host, "db1", ADDRESSES["web1"][4])
     said = capture.said
     inside = host.ip("link", "show", "dev", "eth1", netns="db1")[0]["address"]
-    assert "packets captured" in said
+    assert "received by filter" in said
     assert ADDRESSES["db1"][4] not in said and inside not in said, said
 
     port = next(iter(done["attachments"]))["host_interface"]
