@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 from ..model.addresses import is_link_local
 from ..model.host import Link, Namespace
@@ -15,7 +16,7 @@ _DEVICES = ("tun", "openvswitch")
 # What leads out of a machine: a NIC has no kind.
 _CARDS = ("", "bond", "team", "vlan")
 
-NO_PORTS: Mapping[str, OvsPort] = {}
+NO_PORTS: Mapping[str, OvsPort] = MappingProxyType({})
 
 
 def interfaces(host: Namespace, held: Mapping[str, tuple[str, ...]], ports: Mapping[str, OvsPort] = NO_PORTS) -> dict[str, str]:

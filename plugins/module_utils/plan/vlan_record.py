@@ -63,11 +63,15 @@ def read(port: OvsPort) -> VlanRecord | None:
 
 def _vlans(said: Any) -> tuple[int | None, tuple[int, ...], str | None]:
     tag, trunks, vlan_mode = said["tag"], said["trunks"], said["vlan_mode"]
-    if not isinstance(trunks, list) or not all(type(vlan) is int and 0 <= vlan <= _HIGHEST for vlan in ([] if tag is None else [tag]) + trunks):
+    if not isinstance(trunks, list) or not all(map(_is_vlan, trunks if tag is None else [tag, *trunks])):
         raise ValueError("VLANs that Open vSwitch does not take")
     if vlan_mode is not None and vlan_mode not in MODES:
         raise ValueError("no VLAN mode")
     return tag, tuple(sorted(set(trunks))), vlan_mode
+
+
+def _is_vlan(said: Any) -> bool:
+    return isinstance(said, int) and not isinstance(said, bool) and 0 <= said <= _HIGHEST
 
 
 def _external_ids(said: Any) -> dict[str, str | None]:
