@@ -90,11 +90,13 @@ _value:
       sample: [hosta, hostb]
     hosts:
       description:
-        - By host, the entries for M(pipefitter.container_network.ovs_vlan_port), M(pipefitter.container_network.veth_attach) and
+        - By host, C(external_ids) for the bridge, which keep the addresses that were chosen.
+        - Beside them the entries for M(pipefitter.container_network.ovs_vlan_port), M(pipefitter.container_network.veth_attach) and
           M(pipefitter.container_network.container_neighbours_info). Empty where there is a problem.
       type: dict
       sample:
         hosta:
+          external_ids: {}
           ports:
             - {port: eth1, mode: trunk, trunks: [100, 200]}
           attachments:
@@ -123,13 +125,14 @@ def work_out(hostvars, hosts, defaults=None, running=None):
         "problems": list(fleet.problems),
         "warnings": list(fleet.warnings),
         "unseen": vlan_variables.unseen(hostvars, hosts),
-        "hosts": {host: _wiring(fleet, host, variables) for host in wired},
+        "hosts": {host: _wiring(fleet, host, variables, shown) for host in wired},
         "addresses": sorted({str(address.ip) for member in fleet.members for address in member.addresses}),
     }
 
 
-def _wiring(fleet, host, variables):
+def _wiring(fleet, host, variables, shown):
     return {
+        "external_ids": vlan_fleet.external_ids(fleet, host, variables, shown),
         "ports": vlan_fleet.ports(fleet, host, variables),
         "attachments": vlan_fleet.attachments(fleet, host, variables[host]),
         "probes": vlan_fleet.probes(fleet, host),

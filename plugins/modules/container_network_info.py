@@ -107,6 +107,7 @@ ovs_bridges:
     - name: ovs0
       datapath_type: system
       ports: [ovs0, pf6f0b2a1c9d1]
+      external_ids: {}
 attachments:
   description:
     - Attachments that this collection made, each in the shape of an entry of

@@ -71,6 +71,9 @@ options:
         description:
           - 'Further keys of the C(other_config) of the bridge with their values, such as C({hwaddr: "02:00:00:00:00:01"}). Other keys stay.'
         type: dict
+      external_ids:
+        description: Keys of the C(external_ids) of the bridge with their values, for other tools to read. Other keys stay.
+        type: dict
   ports:
     description:
       - The ports, each with the options of a single one. What an entry leaves out of O(runtime) and O(interface) is taken from the module's own.
@@ -322,6 +325,7 @@ bridge:
     rstp: false
     mcast_snooping: false
     other_config: {}
+    external_ids: {}
 ports:
   description: The ports in the shape and order of O(ports). Empty with O(state=absent).
   returned: success
@@ -375,6 +379,7 @@ BRIDGE_OPTIONS = {
     "rstp": {"type": "bool"},
     "mcast_snooping": {"type": "bool"},
     "other_config": {"type": "dict"},
+    "external_ids": {"type": "dict"},
 }
 
 ARGUMENT_SPEC = {

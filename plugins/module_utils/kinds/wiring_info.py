@@ -23,6 +23,7 @@ from ..plan import publication as plan_publication
 from ..plan import vlan_record
 from ..plan.attachment_state import describe_one
 from ..plan.bridge_have import BridgeHave
+from ..plan.vlan_port_state import of_others
 from ..plan.wiring import EXTERNAL_ID, End, Label, Wiring, read_label
 from .result import Result
 
@@ -142,7 +143,7 @@ def _named() -> list[str]:
 
 
 def _ovs_bridge(bridge: OvsBridge) -> dict[str, Any]:
-    return {"name": bridge.name, "datapath_type": bridge.datapath_type, "ports": sorted(bridge.ports)}
+    return {"name": bridge.name, "datapath_type": bridge.datapath_type, "ports": sorted(bridge.ports), "external_ids": of_others(bridge.external_ids)}
 
 
 def _ports(wiring: Wiring) -> list[dict[str, Any]]:

@@ -148,12 +148,14 @@ def with_addresses(
     holders: Iterable[Holder],
     running: Collection[str],
     unread: Collection[str],
+    kept: Mapping[Key, Sequence[Address]],
     problems: list[str],
 ) -> list[Member]:
     """Give each member an address of each subnet of its VLAN that it has none of.
 
-    Those asked for come first, then those that are in use, then what members
-    of hosts that could not be read most likely have, then new ones. Each of
+    Those asked for come first, then those that are in use, then those that
+    were chosen once (``kept``), then what members of hosts that could not be
+    read most likely have, then new ones. Each of
     these starts to look at a place that only its own names decide, so that
     members that come or go move no other; in sorted order, so that every
     batch of a play chooses the same.
@@ -177,8 +179,8 @@ def with_addresses(
         taken[member.vlan][address] = member.key
         placed[member.key] = placed[member.key].with_address(address, subnet.network.prefixlen)
 
-    def keep(member: Member, subnet: Subnet, holders: Iterable[Holder]) -> bool:
-        for address in (address for holder in holders for address in holder.addresses):
+    def keep(member: Member, subnet: Subnet, addresses: Iterable[Address]) -> bool:
+        for address in addresses:
             if subnet.chooses(address) and address not in taken[member.vlan]:
                 give(member, subnet, address)
                 return True
@@ -189,13 +191,14 @@ def with_addresses(
         waiting = [
             (member, vlan, subnet)
             for member, vlan, subnet in waiting
-            if not keep(member, subnet, [holder for holder in held.get(member.key, []) if not same_id or holder.vlan_id == vlan.id])
+            if not keep(member, subnet, [one for holder in held.get(member.key, []) if not same_id or holder.vlan_id == vlan.id for one in holder.addresses])
         ]
     for holder in (holder for each in held.values() for holder in each):
         # In use, and to stay so for all that the variables say, or as they say nothing to this run.
         if holder.owner is None or holder.owner.vlan != holder.vlan or holder.host not in running:
             for held_address in holder.addresses:
                 taken[holder.vlan].setdefault(held_address, holder.key)
+    waiting = [(member, vlan, subnet) for member, vlan, subnet in waiting if not keep(member, subnet, kept.get(member.key, ()))]
     doubtful: dict[str, set[Address]] = {name: set() for name in vlans}
     for member, vlan, subnet in waiting:
         if member.host in unread:

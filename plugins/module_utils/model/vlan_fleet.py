@@ -8,14 +8,15 @@ that what contradicts itself between two hosts is found before either changes.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from . import vlan_kept_addresses
 from .limits import USUAL_MTU
 from .names import derived_name
 from .vlan_addresses import refuse_held, unread_warnings, with_addresses, with_owners
-from .vlan_members import PREFIX, Address, Member, Vlan, parse_members, parse_vlans, parsed_address, quoted, refuse_duplicates
+from .vlan_members import PREFIX, Address, Key, Member, Vlan, parse_members, parse_vlans, parsed_address, quoted, refuse_duplicates
 
 TRUNK, VXLAN, ALONE = "trunk", "vxlan", "none"
 """How the VLANs of one host get to the next: tagged through the uplink, in tunnels, or not at all."""
@@ -31,6 +32,7 @@ class Fleet:
     """``members`` have their addresses where ``problems`` is empty; each problem is one sentence for the user, and each warning.
 
     ``link_mtu`` is the least of the uplinks, or of the links that tunnels leave by; ``None`` where no host showed one.
+    ``chosen`` are the addresses of members whose entries leave them out.
     """
 
     vlans: Mapping[str, Vlan]
@@ -38,6 +40,7 @@ class Fleet:
     problems: tuple[str, ...]
     warnings: tuple[str, ...] = ()
     link_mtu: int | None = None
+    chosen: Mapping[Key, Sequence[Address]] = field(default_factory=dict)
 
     def of(self, host: str) -> list[Member]:
         return [member for member in self.members if member.host == host]
@@ -57,6 +60,7 @@ def read(
     """
     problems: list[str] = []
     warnings: list[str] = []
+    chosen: dict[Key, list[Address]] = {}
     vlans, refused = parse_vlans(variables, problems)
     members = [member for host in sorted(variables) for member in parse_members(host, variables[host].get("containers"), vlans, refused, problems)]
     refuse_duplicates(members, vlans, problems)
@@ -71,8 +75,12 @@ def read(
         if not problems:
             unread = [host for host in variables if host not in shown]
             warnings = [*unread_warnings(members, vlans, unread), *_limit_warnings(variables)]
-            members = with_addresses(members, vlans, holders, running, unread, problems)
-    fleet = Fleet(vlans, tuple(members), (), tuple(warnings), _link_mtu(variables, shown))
+            kept = {key: found for host, seen in shown.items() for key, found in vlan_kept_addresses.of_bridge(host, _bridge(variables, host), seen).items()}
+            asked = {member.key: member.addresses for member in members}
+            members = with_addresses(members, vlans, holders, running, unread, kept, problems)
+            for member in members:
+                chosen[member.key] = [address.ip for address in member.addresses if address not in asked[member.key]]
+    fleet = Fleet(vlans, tuple(members), (), tuple(warnings), _link_mtu(variables, shown), chosen)
     for host in sorted(variables):
         _check_limit(fleet, host, variables, shown.get(host), problems)
     return replace(fleet, problems=tuple(problems))
@@ -89,6 +97,17 @@ def ports(fleet: Fleet, host: str, variables: Mapping[str, Mapping[str, Any]]) -
     uplink = given.get("uplink")
     # Without VLANs, a trunk would carry all there are.
     return [{"port": uplink, "mode": "trunk", "trunks": numbers}] if uplink and numbers else []
+
+
+def external_ids(fleet: Fleet, host: str, variables: Mapping[str, Mapping[str, Any]], shown: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Return what a host's bridge is to keep of what was chosen for its containers; nothing where nothing is, and nothing was."""
+    chosen = {key: addresses for key, addresses in fleet.chosen.items() if key[0] == host and addresses}
+    kept = vlan_kept_addresses.of_bridge(host, _bridge(variables, host), shown.get(host, {}))
+    return {vlan_kept_addresses.EXTERNAL_ID: vlan_kept_addresses.text(chosen)} if chosen or kept else {}
+
+
+def _bridge(variables: Mapping[str, Mapping[str, Any]], host: str) -> str:
+    return str(variables.get(host, {}).get("bridge"))
 
 
 def _tunnel(vlan: Vlan, given: Mapping[str, Any], remote: str) -> dict[str, Any]:

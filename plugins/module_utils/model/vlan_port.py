@@ -42,7 +42,7 @@ class VlanPort:
 
 @dataclass(frozen=True)
 class BridgeSettings:
-    """What of a bridge is wanted; ``None`` leaves what is there, and so do keys that ``other_config`` does not name."""
+    """What of a bridge is wanted; ``None`` leaves what is there, and so do keys that ``other_config`` and ``external_ids`` do not name."""
 
     datapath_type: str | None = None
     fail_mode: str | None = None
@@ -50,6 +50,7 @@ class BridgeSettings:
     rstp: bool | None = None
     mcast_snooping: bool | None = None
     other_config: tuple[tuple[str, str], ...] = ()
+    external_ids: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -148,7 +149,7 @@ def _external_ids(given: Mapping[str, Any] | None, place: str) -> tuple[tuple[st
         return None
     for key in RESERVED_IDS:
         if key in given:
-            raise InvalidOption(f"{place}external_ids", key, "is a key by which this collection tells its own ports; choose another")
+            raise InvalidOption(f"{place}external_ids", key, "is a key by which this collection tells what is its own; choose another")
     return _texts(given, f"{place}external_ids")
 
 
@@ -156,7 +157,8 @@ def _settings(options: Mapping[str, Any]) -> BridgeSettings:
     if options.get("stp") and options.get("rstp"):
         raise InvalidOption("bridge_options.rstp", True, "stands beside stp; a bridge runs one of the two")
     wanted = {name: options.get(name) for name in ("datapath_type", "fail_mode", "stp", "rstp", "mcast_snooping")}
-    return BridgeSettings(**wanted, other_config=_texts(options.get("other_config") or {}, "bridge_options.other_config"))
+    other_config = _texts(options.get("other_config") or {}, "bridge_options.other_config")
+    return BridgeSettings(**wanted, other_config=other_config, external_ids=_external_ids(options.get("external_ids") or {}, "bridge_options.") or ())
 
 
 def _texts(given: Mapping[str, Any], option: str) -> tuple[tuple[str, str], ...]:

@@ -502,7 +502,9 @@ def _bridge_changes(old: OvsBridge, new: OvsBridge) -> list[str]:
     told = [f"{name} {_said(getattr(old, name))} to {_said(getattr(new, name))}" for name in _BRIDGE_SETTINGS if getattr(old, name) != getattr(new, name)]
     before = dict(old.other_config)
     told += [f"other_config:{key} {before.get(key, 'unset')} to {value}" for key, value in new.other_config if before.get(key) != value]
-    return [f"{start}: {', '.join(told)}"] if told else [f"{start}: external_ids"]
+    # Others' values may be long, and mean nothing here.
+    told += [f"external_ids:{key}" for key in sorted({key for key, _value in {*old.external_ids} ^ {*new.external_ids}})]
+    return [f"{start}: {', '.join(told)}"]
 
 
 def _said(value: Any) -> str:

@@ -189,8 +189,9 @@ def _new_bridge(want: VlanPorts, have: VlanHave) -> OvsBridgeChange:
 
 def _set(bridge: OvsBridge, settings: BridgeSettings) -> OvsBridge:
     asked = {name: getattr(settings, name) for name in ("datapath_type", "fail_mode", "stp", "rstp", "mcast_snooping")}
-    other_config = tuple(sorted({**dict(bridge.other_config), **dict(settings.other_config)}.items()))
-    return replace(bridge, other_config=other_config, **{name: value for name, value in asked.items() if value is not None})
+    for name in ("other_config", "external_ids"):
+        asked[name] = tuple(sorted({**dict(getattr(bridge, name)), **dict(getattr(settings, name))}.items()))
+    return replace(bridge, **{name: value for name, value in asked.items() if value is not None})
 
 
 def _ours(bridge: OvsBridge) -> bool:

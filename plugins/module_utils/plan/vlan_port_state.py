@@ -76,6 +76,7 @@ def describe_bridge(bridge: OvsBridge | None) -> dict[str, Any] | None:
         "rstp": bridge.rstp,
         "mcast_snooping": bridge.mcast_snooping,
         "other_config": dict(bridge.other_config),
+        "external_ids": of_others(bridge.external_ids),
     }
 
 
@@ -87,5 +88,10 @@ def describe_port(port: OvsPort) -> dict[str, Any]:
         entry["trunks"] = ranges(port.trunks)
     if port.tunnel is not None:
         entry["vxlan"] = {"remote": port.tunnel.remote, "vni": port.tunnel.vni, "local": port.tunnel.local or None, "protected": port.tunnel.protected}
-    entry["external_ids"] = {key: value for key, value in port.external_ids if key not in RESERVED_IDS}
+    entry["external_ids"] = of_others(port.external_ids)
     return entry
+
+
+def of_others(external_ids: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Return external ids without those by which this collection tells what is its own."""
+    return {key: value for key, value in external_ids if key not in RESERVED_IDS}

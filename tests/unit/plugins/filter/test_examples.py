@@ -26,11 +26,13 @@ def test_vlan_fleet():
     assert found["problems"] == []
     assert found["unseen"] == ["hosta", "hostb"]
     assert found["hosts"]["hosta"] == {
+        "external_ids": {},
         "ports": [{"port": "eth1", "mode": "trunk", "trunks": [100, 200]}],
         "attachments": [{"container": "test1", "interface": "eth1", "vlan": 100, "addresses": ["192.168.0.1/24"]}],
         "probes": [{"container": "test1", "interface": "eth1"}],
     }
     (chosen,) = found["hosts"]["hostb"]["attachments"][0]["addresses"]
+    assert found["hosts"]["hostb"]["external_ids"] == {"multi_host_vlan_addresses": f'{{"container=test3 eth1":["{chosen.partition("/")[0]}"]}}'}
     assert chosen.startswith("192.168.0.") and chosen != "192.168.0.1/24"
     assert found["addresses"] == sorted(["192.168.0.1", chosen.partition("/")[0]])
 

@@ -70,6 +70,7 @@ def wanted(draw: st.DrawFn, name: str = BRIDGE) -> VlanPorts:
                 "stp": booleans,
                 "rstp": st.just(False),
                 "other_config": IDS,
+                "external_ids": IDS,
             },
         )
     )
