@@ -427,6 +427,28 @@ def test_a_batch_that_fails_keeps_no_other_from_its_turn(hosts, fleet, playbook)
     assert fleet.play(playbook).ok().changed == {"hosta": 0, "hostb": 0}
 
 
+@pytest.mark.parametrize("modules", [2, 4])
+def test_a_host_that_is_lost_in_its_batch_keeps_no_other_from_its_turn(hosts, fleet, modules):
+    """``modules`` are how many it still runs."""
+    namespaces(hosts, fleet, hosta=[{"netns": "a1", "vlan": "web"}], hostb=[{"netns": "b1", "vlan": "web"}])
+    hosta = hosts["hosta"]
+    server = hosta.run("sh", "-c", "ss -Hltnp 'sport = :22' | sed -n 's/.*pid=\\([0-9]*\\).*/\\1/p' | head -n 1").stdout.strip()
+    script = f'#!/bin/sh\necho >>/run/asked; [ "$(wc -l </run/asked)" -lt {modules} ] || kill -STOP {server}; exec /usr/bin/python3 "$@"\n'
+    hosta.run("sh", "-c", 'echo "$1" >/run/python3 && chmod 755 /run/python3', "sh", script)
+    lost = {"ansible_ssh_args": "-o ControlPath=none", "ansible_python_interpreter": "/run/python3"}
+    fleet.by_host["hosta"].update(lost)
+    try:
+        down = fleet.play("multi_host_vlan", "-e", "pipefitter_serial=1")
+    finally:
+        hosta.run("kill", "-CONT", server)
+    for name in lost:
+        del fleet.by_host["hosta"][name]
+    assert down.status == 2 and down.changed["hostb"] == 2
+    assert "hosta was not done: " in down.said and "Not done in this run: hosta. Once that" in down.said
+    assert sum(fleet.play("multi_host_vlan").ok().changed.values()) > 0
+    assert fleet.play("multi_host_vlan").ok().changed == {"hosta": 0, "hostb": 0}
+
+
 def test_batches_choose_the_same_addresses_as_one_run(hosts, fleet):
     wanted = {name: [{"netns": f"{name[-1]}{number}", "vlan": "web"} for number in range(6)] for name in hosts}
     namespaces(hosts, fleet, **wanted)
