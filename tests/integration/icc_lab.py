@@ -129,24 +129,6 @@ class Conversation:
         return self._process.stdout.readline().strip() == "True"
 
 
-class Capture:
-    """What tcpdump sees on a namespace's eth1 meanwhile, in ``said`` afterwards."""
-
-    # Ended by a line: a signal would reach the one who entered the host, not tcpdump.
-    _SCRIPT = 'tcpdump -nn -l -i eth1 "$@" 2>&1 & read line; sleep 0.5; kill -INT $!; wait'
-
-    def __init__(self, host, netns, *words):
-        self._process = host.start("ip", "netns", "exec", netns, "sh", "-c", self._SCRIPT, "sh", *words, stdin=-1, stdout=-1, text=True)
-        self.said = ""
-
-    def __enter__(self):
-        assert any("listening on" in line for line in self._process.stdout)
-        return self
-
-    def __exit__(self, *_failure):
-        self.said = self._process.communicate("\n", timeout=20)[0]
-
-
 def wire(host, *names, bridge="br0", **options):
     """Make a bridge of both families, and namespaces on it."""
     host.module("container_bridge", name=bridge, **{**BRIDGE, **options})

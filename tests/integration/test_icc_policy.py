@@ -8,7 +8,8 @@ import subprocess
 import time
 
 import pytest
-from icc_lab import ADDRESSES, Capture, Listeners, asks, attachment, icc, icc_thoroughly, reaches, reaches_each, shows, udp_refused, wire
+from capture import Capture
+from icc_lab import ADDRESSES, Listeners, asks, attachment, icc, icc_thoroughly, reaches, reaches_each, shows, udp_refused, wire
 from lab_hosts import LAB
 from wiring import assert_same, attach, make_bridge, make_containers, make_namespaces, name_namespace, ping, pings
 

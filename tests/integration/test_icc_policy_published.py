@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import pytest
-from icc_lab import Capture
+from capture import Capture
 from publishing import BRIDGE, HOST, LAN, Net, publish, publish_thoroughly, routed_on_lan
 from wiring import pings
 

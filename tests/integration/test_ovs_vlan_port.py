@@ -8,6 +8,7 @@ import json
 import time
 
 import pytest
+from capture import Capture
 from lab_hosts import ModuleFailed
 from wiring import assert_same, attach, everything, link, make_containers, make_namespaces, make_ovs_bridge, ovs_ports, ping, refused, tcp_answer, warned
 
@@ -102,6 +103,34 @@ def test_a_bridge_that_the_host_uses_itself_stays(hosta, given, taken, held):
     assert hosta.run("ovs-vsctl", "list-br").stdout == "ovs0\n"
     hosta.run("sh", "-c", taken)
     assert thoroughly(hosta, bridge="ovs0", create_bridge=True, state="absent")["operations"] == ["delete Open vSwitch bridge ovs0"]
+
+
+def test_frames_with_a_tag_go_through_a_vlan_of_their_own(hosta):
+    """QinQ: what comes to a port of mode dot1q-tunnel leaves the trunk with a tag before its own, and without that again."""
+    make_ovs_bridge(hosta)
+    make_namespaces(hosta, "customer", "carrier", "other")
+    hosta.run("ovs-vsctl", "set", "Open_vSwitch", ".", "other_config:vlan-limit=2")
+    for port, namespace in (("cust0", "customer"), ("far0", "other"), ("up0", "carrier")):
+        hosta.run("sh", "-c", f"ip link add {port} up type veth peer name eth1 netns {namespace} && ip -n {namespace} link set eth1 up")
+    tunnel = {"mode": "dot1q-tunnel", "tag": 100}
+    ports = [{"port": "cust0", **tunnel}, {"port": "far0", **tunnel}, {"port": "up0", "mode": "trunk", "trunks": "100"}]
+    thoroughly(hosta, bridge="ovs0", ports=ports)
+
+    with Capture(hosta, "carrier", "-e", "arp", "or", "vlan") as outside, Capture(hosta, "other", "-e", "vlan", "5") as inside:
+        hosta.run("ip", "netns", "exec", "customer", "python3", "-c", _TAGGED_QUESTION)
+    assert "ethertype 802.1Q-QinQ (0x88a8), length 64: vlan 100, p 0, ethertype 802.1Q (0x8100), vlan 5, p 0, ethertype ARP" in outside.said
+    assert "ethertype 802.1Q (0x8100), length 60: vlan 5, p 0, ethertype ARP" in inside.said and "vlan 100" not in inside.said
+
+
+# Who has 192.168.0.2, in VLAN 5, from a MAC address that nobody has.
+_TAGGED_QUESTION = """
+import socket
+source = bytes.fromhex("020000000005")
+question = bytes.fromhex("0001080006040001") + source + socket.inet_aton("192.168.0.1") + bytes(6) + socket.inet_aton("192.168.0.2")
+wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+wire.bind(("eth1", 0))
+wire.send((b"\\xff" * 6 + source + bytes.fromhex("81000005" "0806") + question).ljust(60, b"\\0"))
+"""
 
 
 @pytest.mark.parametrize(
