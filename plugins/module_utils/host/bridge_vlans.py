@@ -10,7 +10,7 @@ makes an object of each entry.
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from ..model.bridge_vlans import PortVlans, VlanRange, merged, outside
 from . import rtnetlink
@@ -32,15 +32,17 @@ def shown(route_socket: RouteSocket) -> Mapping[int, PortVlans]:
     """Return the VLANs of each bridge and of each port, by index; nothing where the kernel has no VLAN filtering. One dump."""
     found = {}
     for payload, _decode in route_socket.dump(rtnetlink.RTM_GETLINK, "ifinfmsg", {"family": _AF_BRIDGE}, _COMPRESSED):
-        entries = [value for kind, value in attributes(payload, _IFINFO.size) if kind == _IFLA_AF_SPEC]
-        if entries:
-            found[_IFINFO.unpack_from(payload)[2]] = _read(entries[0])
+        for specification in (value for kind, value in attributes(payload, _IFINFO.size) if kind == _IFLA_AF_SPEC):
+            entries = list(attributes(specification))
+            # A NIC with a switch of its own (ndo_bridge_getlink) sends a message, too, which says that it is about that.
+            if all(kind != _BRIDGE_FLAGS for kind, _value in entries):
+                found[_IFINFO.unpack_from(payload)[2]] = _read(entries)
     return found
 
 
-def _read(specification: bytes) -> PortVlans:
+def _read(entries: Iterable[tuple[int, bytes]]) -> PortVlans:
     ranges, begin = [], 0
-    for kind, value in attributes(specification):
+    for kind, value in entries:
         if kind == _VLAN_INFO:
             flags, vlan = _INFO.unpack_from(value)
             if flags & _RANGE_BEGIN:

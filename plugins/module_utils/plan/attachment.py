@@ -205,14 +205,18 @@ def _outer_port(one: Found, outer: Link, wiring: Wiring, ovs: OvsChanges) -> lis
             new["vlans"] = one.port_vlans
     elif master is not None and master.kind == "bridge":
         new["master"] = ""
-    # A port that is to be isolated joins down.
-    if not outer.up or ("master" in new and not new.keys().isdisjoint(("isolated", "vlans"))):
-        new["up"] = True
     former = master.name if master is not None and master.kind == "bridge" else ""
     had_vlans = master is not None and bool(master.bridge.get("vlan_filtering"))
-    if had_vlans and "master" in new:
-        new.setdefault("vlans", None)  # those it had are to come back with the former bridge
-    old = {"master": former, "up": outer.up, "isolated": outer.isolated, "vlans": outer.vlans if had_vlans else None}
+    if "master" in new:
+        # What it had is to come back with the former bridge.
+        if had_vlans:
+            new.setdefault("vlans", None)
+        if former and outer.isolated:
+            new.setdefault("isolated", None)
+    # A port that is to be isolated or in VLANs joins down.
+    if not outer.up or ("master" in new and not new.keys().isdisjoint(("isolated", "vlans"))):
+        new["up"] = True
+    old = {"master": former, "up": outer.up, "isolated": outer.isolated if former else None, "vlans": outer.vlans if had_vlans else None}
     return [SetLink(HOST, one.host_interface, new, {key: old[key] for key in new})] if new else []
 
 

@@ -282,7 +282,7 @@ class DeleteLink(Operation):
 
 @dataclass(frozen=True)
 class SetLink(Operation):
-    """``new`` and ``old`` have the same keys: up, mtu, mac, master ('' for none), alias, isolated, vlans (``None``: not told)."""
+    """``new`` and ``old`` have the same keys: up, mtu, mac, master ('' for none), alias, isolated, vlans (the last two ``None``: not told)."""
 
     name: str
     new: Mapping[str, Any]

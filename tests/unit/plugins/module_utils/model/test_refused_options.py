@@ -138,6 +138,8 @@ def test_interface_name(name, words):
         ({"mac": "0200.0000.0001"}, "mac", "0200.0000.0001", "is not a MAC address"),
         ({"mac": "02:00:00:00:00:01", "mac_seed": "web1"}, "mac_seed", "web1", "stands beside mac; give one of the two"),
         ({"mtu": 0}, "mtu", 0, "is out of range; give 68 to 65535 bytes"),
+        ({"mtu": True}, "mtu", True, "is no number; give 68 to 65535 bytes"),
+        ({"vlan": True}, "vlan", True, "is no number; give 1 to 4094"),
         ({"mtu": 67}, "mtu", 67, "give 68 to 65535 bytes"),
         ({"mtu": 70000}, "mtu", 70000, "give 68 to 65535 bytes"),
         ({"mtu": -1}, "mtu", -1, "give 68 to 65535 bytes"),

@@ -13,6 +13,7 @@ import pytest
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model import attachment, route
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.attachment import ANY_BRIDGE, Attachment
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.host import MARK
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.icc_rules import IccRules
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.route import DEFAULT
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.vlans import Vlans
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan.attachment_state import describe, predict, unsettled
@@ -187,6 +188,20 @@ def test_absent_from_the_bridge_that_an_attachment_has_left(first, second, stopp
     assert settles(Errand(scene.host, scene.absent(attachment.parse_list([{"container": "web1", "bridge": first}], {}))))
     same(before, scene.host.picture())
     assert scene.absent(attachment.parse_list([{"container": "web1", "bridge": second}], {}))()
+
+
+@pytest.mark.parametrize("isolated", [False, True])
+@pytest.mark.parametrize(("first", "second"), [("br1", "br0"), ("br1", "ovs0"), ("br0", "br1"), ("br0", "ovs1")])
+@pytest.mark.parametrize("place", range(6))
+def test_a_move_to_another_bridge_that_fails_gives_the_port_back_as_it_was(first, second, isolated, place):
+    scene = Scene(SimKernel())
+    if isolated:
+        scene.host.icc_rules = IccRules(off=frozenset({first}))
+    vlan = {"vlan": 5} if first == "br1" else {}
+    assert settles(made(scene, attachment.parse_list([{"container": "web1", "bridge": first, **vlan}], {})))
+    moved = made(scene, attachment.parse_list([{"container": "web1", "bridge": second}], {}))
+    assert takes_back(moved, place) == []
+    assert settles(moved)
 
 
 def test_absent_takes_away_what_is_on_no_bridge_any_more():
