@@ -74,7 +74,7 @@ nocolor = true
 CONFIG
     # Only what changes is shown here, and the recap. Not in the file: a person who goes on with that wants to see the matrix.
     export ANSIBLE_CONFIG=$work/ansible.cfg ANSIBLE_DISPLAY_OK_HOSTS=false
-    "$lab" inventory --name "$name" >"$work/lab.yml"
+    "$lab" inventory --name "$name" >"$work/$name.yml"
 }
 
 inventory=()
@@ -94,7 +94,6 @@ vlan_playbook() {
 show_vlans() {
     local again at=$root/
     name=$vlan_name
-    work=$work-vlan
     say "Start ${#hosts[@]} hosts with two containers each, without a network, and a LAN between their second NICs"
     "$lab" up --name "$name" --hosts "${#hosts[@]}"
     containers=(test1 test2)
@@ -104,7 +103,7 @@ show_vlans() {
 
     say "Run the playbook over SSH: ansible-playbook pipefitter.container_network.multi_host_vlan"
     set_up_ansible
-    inventory=(-i "$work/lab.yml" -i "$root/scripts/demo/vlans.yml")
+    inventory=(-i "$work/$name.yml" -i "$root/scripts/demo/vlans.yml")
     vlan_playbook multi_host_vlan || die "the playbook failed"
 
     say "Run it again: nothing is left to change"
@@ -172,7 +171,7 @@ for pid in "${pids[@]}"; do wait "$pid" || die "the containers could not be star
 
 say "Run the playbook over SSH: ansible-playbook pipefitter.container_network.bridge"
 set_up_ansible
-inventory=(-i "$work/lab.yml" -i "$root/scripts/demo/hosts.yml")
+inventory=(-i "$work/$name.yml" -i "$root/scripts/demo/hosts.yml")
 playbook || die "the playbook failed"
 
 say "Run it again: nothing is left to change"

@@ -400,8 +400,6 @@ def test_a_host_that_is_down_harms_no_other_and_is_completed_later(hosts, fleet)
 @pytest.mark.parametrize("playbook", ["multi_host_vlan", "single_host_vlan"])
 def test_a_batch_that_fails_keeps_no_other_from_its_turn(hosts, fleet, playbook):
     namespaces(hosts, fleet, hosta=[{"netns": "a1", "vlan": "web"}], hostb=[{"netns": "b1", "vlan": "web"}])
-    if playbook == "single_host_vlan":
-        del fleet.common["multi_host_vlan_uplink"]
     serial = ("-e", "pipefitter_serial=1")
     # Its sshd does not answer any more; connections that are open would go on.
     fleet.by_host["hosta"]["ansible_ssh_args"] = "-o ControlPath=none"

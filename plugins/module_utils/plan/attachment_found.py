@@ -12,7 +12,7 @@ from ..model import bridge_vlans
 from ..model.attachment import Attachment
 from ..model.bridge_vlans import NO_VLAN_FILTERING, PortVlans
 from ..model.host import Link
-from ..model.vlans import Vlans
+from ..model.vlans import Vlans, ranges
 from .wiring import LINUX, BridgeSeen, End, Label, Wiring, label, read_label
 
 
@@ -105,7 +105,8 @@ def find(want: Attachment, end: End, wiring: Wiring) -> Found:
 
 
 def _check_filtering(want: Attachment, vlans: Vlans, bridge: BridgeSeen) -> None:
-    asked = f"vlan_mode: {vlans.mode}" if vlans.tag is None else f"vlan: {vlans.tag}"
+    own = f"vlan: {vlans.tag}" if vlans.tag is not None else f"vlan_mode: {vlans.mode}"
+    asked = f"trunks: {ranges(vlans.trunks)}" if vlans.tag is None and vlans.trunks else own
     option = f"{asked} was asked for on {want.bridge}, a Linux bridge"
     if bridge.vlan_filtering is None:
         raise MissingFeature(f"{option}, and {NO_VLAN_FILTERING}; use an Open vSwitch bridge, or a kernel that has it")

@@ -162,7 +162,7 @@ def test_a_purge_of_a_bridge_that_is_not_there(scene):
 
 def test_vlans_that_a_linux_bridge_can_not_carry(scene):
     advice = "that does not filter VLANs; set vlan_filtering on it (container_bridge), or use an Open vSwitch bridge"
-    for options, asked in (({"vlan": 7}, "vlan: 7"), ({"trunks": "7,8"}, "vlan_mode: trunk")):
+    for options, asked in (({"vlan": 7}, "vlan: 7"), ({"trunks": "7,9"}, "trunks: 7,9"), ({"vlan_mode": "trunk"}, "vlan_mode: trunk")):
         assert refusal(scene, {"container": "web2", **options}) == f"{asked} was asked for on br0, a Linux bridge {advice}"
     said = refusal(scene, {"container": "web2", "bridge": "br1", "vlan_mode": "dot1q-tunnel", "vlan": 7})
     assert said == "vlan: 7 was asked for on br1, a Linux bridge: mode dot1q-tunnel is one of Open vSwitch; use such a bridge, or give another mode"
