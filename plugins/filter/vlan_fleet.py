@@ -79,7 +79,9 @@ _value:
       elements: str
       sample: ["hostb: multi_host_vlan_containers[0].vlan: 'wbe' is not a VLAN of multi_host_vlan_vlans; known are db, web"]
     warnings:
-      description: A sentence for each host that could not be asked, though addresses that its containers have would count, and for C(--limit).
+      description:
+        - A sentence for each host that could not be asked, though addresses that its containers have would count, for C(--limit), and for hosts
+          of which one had to know how large frames may be.
       type: list
       elements: str
       sample: ["hostb: could not be asked which addresses its containers have; ..."]
@@ -134,7 +136,7 @@ def _wiring(fleet, host, variables, shown):
     return {
         "external_ids": vlan_fleet.external_ids(fleet, host, variables, shown),
         "ports": vlan_fleet.ports(fleet, host, variables),
-        "attachments": vlan_fleet.attachments(fleet, host, variables[host]),
+        "attachments": vlan_fleet.attachments(fleet, host),
         "probes": vlan_fleet.probes(fleet, host),
     }
 

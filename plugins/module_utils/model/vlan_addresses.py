@@ -31,6 +31,7 @@ class Holder:
     addresses: tuple[Address, ...]
     vlan: str = ""
     owner: Member | None = None
+    mtu: int | None = None
 
     @property
     def key(self) -> Key:
@@ -53,7 +54,7 @@ def _holders(variables: Mapping[str, Mapping[str, Any]], shown: Mapping[str, Map
             targets = [f"{selector}={one[selector]}" for one in named for selector in SELECTORS if one.get(selector) is not None]
             found = [parsed_address(text.partition("/")[0]) for text in entry.get("addresses") or ()]
             addresses = tuple(address for address in found if address is not None)
-            yield Holder(host, tuple(dict.fromkeys(targets)), entry["interface"], entry.get("vlan"), addresses)
+            yield Holder(host, tuple(dict.fromkeys(targets)), entry["interface"], entry.get("vlan"), addresses, mtu=entry.get("mtu"))
 
 
 def _owner(holder: Holder, by_key: Mapping[Key, Member]) -> Member | None:

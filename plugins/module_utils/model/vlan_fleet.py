@@ -12,17 +12,24 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from . import vlan_kept_addresses
-from .limits import USUAL_MTU
+from . import vlan_kept_addresses, vlan_mtu
 from .names import derived_name
 from .vlan_addresses import refuse_held, unread_warnings, with_addresses, with_owners
-from .vlan_members import PREFIX, Address, Key, Member, Vlan, parse_members, parse_vlans, parsed_address, quoted, refuse_duplicates
-
-TRUNK, VXLAN, ALONE = "trunk", "vxlan", "none"
-"""How the VLANs of one host get to the next: tagged through the uplink, in tunnels, or not at all."""
-
-# What VXLAN puts before a frame, by the family of the underlay (RFC 7348, section 5).
-_OVERHEAD = {4: 50, 6: 70}
+from .vlan_members import (
+    ALONE,
+    PREFIX,
+    TRUNK,
+    VXLAN,
+    Address,
+    Key,
+    Member,
+    Vlan,
+    parse_members,
+    parse_vlans,
+    quoted,
+    refuse_duplicates,
+    underlay,
+)
 
 _TUNNEL = "vx"  # what the names of our tunnels begin with
 
@@ -31,15 +38,14 @@ _TUNNEL = "vx"  # what the names of our tunnels begin with
 class Fleet:
     """``members`` have their addresses where ``problems`` is empty; each problem is one sentence for the user, and each warning.
 
-    ``link_mtu`` is the least of the uplinks, or of the links that tunnels leave by; ``None`` where no host showed one.
-    ``chosen`` are the addresses of members whose entries leave them out.
+    ``mtus`` are in bytes, of members whose entries name none. ``chosen`` are the addresses of members whose entries leave them out.
     """
 
     vlans: Mapping[str, Vlan]
     members: tuple[Member, ...]
     problems: tuple[str, ...]
     warnings: tuple[str, ...] = ()
-    link_mtu: int | None = None
+    mtus: Mapping[Key, int] = field(default_factory=dict)
     chosen: Mapping[Key, Sequence[Address]] = field(default_factory=dict)
 
     def of(self, host: str) -> list[Member]:
@@ -61,26 +67,31 @@ def read(
     problems: list[str] = []
     warnings: list[str] = []
     chosen: dict[Key, list[Address]] = {}
+    mtus: dict[Key, int] = {}
     vlans, refused = parse_vlans(variables, problems)
     members = [member for host in sorted(variables) for member in parse_members(host, variables[host].get("containers"), vlans, refused, problems)]
     refuse_duplicates(members, vlans, problems)
     for host in sorted(variables):
         _check_transport(host, variables, problems)
         _check_underlay(host, variables, problems)
+        vlan_mtu.check(host, variables[host], problems)
         _check_uplink(host, variables[host], shown.get(host), len(variables), vlans, problems)
     if not problems:
         running = variables if running is None else running
         holders = with_owners(members, variables, shown, vlans)
         refuse_held(members, holders, variables, running, problems)
         if not problems:
-            unread = [host for host in variables if host not in shown]
-            warnings = [*unread_warnings(members, vlans, unread), *_limit_warnings(variables)]
+            unread, left_out = [host for host in variables if host not in shown], _left_out(variables)
+            warnings = [*unread_warnings(members, vlans, unread), *_limit_warnings(left_out)]
+            unknown = sorted({host for host in unread if variables[host].get("state") != "absent"} | left_out)
+            warnings += vlan_mtu.warnings(members, variables, shown, unknown)
+            mtus = vlan_mtu.of_members(members, variables, shown, holders, unknown)
             kept = {key: found for host, seen in shown.items() for key, found in vlan_kept_addresses.of_bridge(host, _bridge(variables, host), seen).items()}
             asked = {member.key: member.addresses for member in members}
             members = with_addresses(members, vlans, holders, running, unread, kept, problems)
             for member in members:
                 chosen[member.key] = [address.ip for address in member.addresses if address not in asked[member.key]]
-    fleet = Fleet(vlans, tuple(members), (), tuple(warnings), _link_mtu(variables, shown), chosen)
+    fleet = Fleet(vlans, tuple(members), (), tuple(warnings), mtus, chosen)
     for host in sorted(variables):
         _check_limit(fleet, host, variables, shown.get(host), problems)
     return replace(fleet, problems=tuple(problems))
@@ -120,36 +131,9 @@ def _tunnel(vlan: Vlan, given: Mapping[str, Any], remote: str) -> dict[str, Any]
     return tunnel
 
 
-def underlay(given: Mapping[str, Any]) -> Address | None:
-    """Return the address to which tunnels to a host lead; ``None`` where neither variable says one."""
-    return parsed_address(given.get("underlay_address") or given.get("ansible_host"))
-
-
-def _link_mtu(variables: Mapping[str, Mapping[str, Any]], shown: Mapping[str, Mapping[str, Any]]) -> int | None:
-    """Return what fits through the links of all hosts that were asked: in one network, all must take the frames of all."""
-    found = []
-    for host, seen in shown.items():
-        given = variables.get(host)
-        if given is not None and given.get("state") != "absent":
-            found += [int(interface["mtu"]) for interface in seen.get("interfaces") or () if interface.get("mtu") and _joins(interface, given)]
-    return min(found, default=None)
-
-
-def _joins(interface: Mapping[str, Any], given: Mapping[str, Any]) -> bool:
-    """Tell whether an interface of a host leads to the other hosts."""
-    if given.get("transport") != VXLAN:
-        return bool(given.get("uplink")) and interface.get("name") == given["uplink"]
-    here = underlay(given)
-    return here is not None and here in [parsed_address(text.partition("/")[0]) for text in interface.get("addresses") or ()]
-
-
-def attachments(fleet: Fleet, host: str, given: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the entries for veth_attach on a host with the variables ``given``."""
-    mtu = given.get("mtu") or fleet.link_mtu
-    if not given.get("mtu") and given.get("transport") == VXLAN:
-        here = underlay(given)
-        mtu = (mtu or USUAL_MTU) - _OVERHEAD[6 if here is not None and here.version == 6 else 4]
-    return [_attachment(member, fleet.vlans[member.vlan], mtu) for member in fleet.of(host)]
+def attachments(fleet: Fleet, host: str) -> list[dict[str, Any]]:
+    """Return the entries for veth_attach on a host."""
+    return [_attachment(member, fleet.vlans[member.vlan], fleet.mtus.get(member.key)) for member in fleet.of(host)]
 
 
 def _attachment(member: Member, vlan: Vlan, mtu: int | None) -> dict[str, Any]:
@@ -161,7 +145,7 @@ def _attachment(member: Member, vlan: Vlan, mtu: int | None) -> dict[str, Any]:
         if subnet.gateway is not None:
             entry.setdefault("gateway6" if subnet.gateway.version == 6 else "gateway", str(subnet.gateway))
     if mtu:
-        entry.setdefault("mtu", int(mtu))
+        entry.setdefault("mtu", mtu)
     return entry
 
 
@@ -239,12 +223,15 @@ def _check_limit(
         )
 
 
-def _limit_warnings(variables: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    left_out = sorted({host for given in variables.values() if given.get("limited") for host in given.get("left_out") or ()})
+def _left_out(variables: Mapping[str, Mapping[str, Any]]) -> set[str]:
+    return {host for given in variables.values() if given.get("limited") for host in given.get("left_out") or ()}
+
+
+def _limit_warnings(left_out: Collection[str]) -> list[str]:
     if not left_out:
         return []
     return [
-        f"--limit leaves out {', '.join(left_out)}, and addresses of containers there are not looked at; "
+        f"--limit leaves out {', '.join(sorted(left_out))}, and addresses of containers there are not looked at; "
         f"set {PREFIX}hosts to all hosts that share the VLANs, such as groups['fleet']"
     ]
 

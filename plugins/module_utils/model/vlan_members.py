@@ -19,6 +19,9 @@ from .limits import VLAN, VNI
 PREFIX = "multi_host_vlan_"
 """What the names of the role's variables begin with."""
 
+TRUNK, VXLAN, ALONE = "trunk", "vxlan", "none"
+"""How the VLANs of one host get to the next: tagged through the uplink, in tunnels, or not at all."""
+
 SELECTORS = ("container", "netns", "pid")
 
 # Of an entry of the containers, what goes to veth_attach as it is.
@@ -359,6 +362,11 @@ def parsed_address(text: Any) -> Address | None:
         return ipaddress.ip_address(str(text))
     except ValueError:
         return None
+
+
+def underlay(given: Mapping[str, Any]) -> Address | None:
+    """Return the address to which tunnels to a host lead; ``None`` where neither variable says one."""
+    return parsed_address(given.get("underlay_address") or given.get("ansible_host"))
 
 
 def from_number(subnet: Network, number: int) -> Address:

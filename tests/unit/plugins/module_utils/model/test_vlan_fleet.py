@@ -54,11 +54,11 @@ def test_the_wiring_of_the_headline_case():
         hostb=[{"container": "test3", "vlan": "web", "address": "192.168.0.3/24"}, {"container": "test4", "vlan": "db", "address": "192.168.0.4/24"}],
     )
     assert found.problems == ()
-    assert vlan_fleet.attachments(found, "hosta", {}) == [
+    assert vlan_fleet.attachments(found, "hosta") == [
         {"container": "test1", "interface": "eth1", "vlan": 100, "addresses": ["192.168.0.1/24"]},
         {"container": "test2", "interface": "eth1", "vlan": 200, "addresses": ["192.168.0.2/24"]},
     ]
-    assert [entry["container"] for entry in vlan_fleet.attachments(found, "hostb", {})] == ["test3", "test4"]
+    assert [entry["container"] for entry in vlan_fleet.attachments(found, "hostb")] == ["test3", "test4"]
 
 
 def test_an_address_takes_its_prefix_length_from_the_vlan_and_a_gateway_comes_along():
@@ -72,7 +72,7 @@ def test_an_address_takes_its_prefix_length_from_the_vlan_and_a_gateway_comes_al
         ],
     )
     assert found.problems == ()
-    assert vlan_fleet.attachments(found, "hosta", {}) == [
+    assert vlan_fleet.attachments(found, "hosta") == [
         {"container": "a", "interface": "eth1", "vlan": 100, "addresses": ["10.0.1.0/20"], "gateway": "10.0.0.1"},
         {"netns": "/run/netns/b", "interface": "eth3", "vlan": 6, "addresses": ["fd00:6::7/64"], "gateway6": "fd00:6::1", "mtu": 1400},
         {"pid": 71, "interface": "eth1", "vlan": 100, "addresses": ["10.0.1.255/20"], "gateway": "10.0.0.2"},
@@ -87,7 +87,7 @@ def test_the_same_address_in_two_vlans_is_no_duplicate():
 def test_a_vlan_without_a_subnet_gives_no_address():
     found = fleet(vlans={"dhcp": {"id": 7}}, hosta=[{"container": "a", "vlan": "dhcp"}, {"container": "b", "vlan": "dhcp", "address": "10.1.1.1/8"}])
     assert found.problems == ()
-    assert [entry.get("addresses") for entry in vlan_fleet.attachments(found, "hosta", {})] == [None, ["10.1.1.1/8"]]
+    assert [entry.get("addresses") for entry in vlan_fleet.attachments(found, "hosta")] == [None, ["10.1.1.1/8"]]
 
 
 @pytest.mark.parametrize(
@@ -244,9 +244,10 @@ def test_tunnels_lead_to_every_other_host_in_every_vlan():
     back = vlan_fleet.ports(fleet, "hostb", variables)
     assert [port["vxlan"] for port in back] == [{"remote": "10.77.0.11", "vni": vni, "local": "10.9.0.2"} for vni in (100, 5200)]
     assert len({port["port"] for port in ports}) == 2 and all(len(port["port"]) <= 15 for port in ports)
-    assert vlan_fleet.attachments(fleet, "hosta", variables["hosta"])[0]["mtu"] == 1450
-    assert vlan_fleet.attachments(fleet, "hosta", {**variables["hosta"], "ansible_host": "fd00::1"})[0]["mtu"] == 1430
-    assert vlan_fleet.attachments(fleet, "hosta", {**variables["hosta"], "mtu": 8950})[0]["mtu"] == 8950
+    assert vlan_fleet.attachments(fleet, "hosta")[0]["mtu"] == 1450
+    for more, mtu in (({"ansible_host": "fd00::1"}, 1430), ({"ansible_host": "10.77.0.11", "mtu": 8950}, 8950)):
+        alone = tunnelled(hosta={"containers": [{"container": "a", "vlan": "web"}], **more})
+        assert vlan_fleet.attachments(vlan_fleet.read(alone, {}), "hosta")[0]["mtu"] == mtu
 
 
 def test_tunnels_need_an_address_of_each_host_and_an_identifier_of_each_vlan():
@@ -480,7 +481,7 @@ def test_a_vlan_of_both_families_gives_addresses_of_both():
     assert chosen["hosta/a"] == ["192.168.0.7", "fd00:1::7"] and chosen["hosta/b"][0] == "192.168.0.8"
     six = [ipaddress.ip_address(chosen[name][1]) for name in ("hosta/b", "hosta/c")]
     assert len(set(six)) == 2 and all(ipaddress.ip_address("fd00:1::10") <= one <= ipaddress.ip_address("fd00:1::1f") for one in six)
-    entry = vlan_fleet.attachments(found, "hosta", {})[0]
+    entry = vlan_fleet.attachments(found, "hosta")[0]
     assert entry["addresses"] == ["192.168.0.7/24", "fd00:1::7/64"]
     assert (entry["gateway"], entry["gateway6"]) == ("192.168.0.1", "fd00:1::1")
     # Each family is kept for itself: one that the VLAN gets later moves no address of the other.
@@ -523,7 +524,7 @@ def test_what_was_chosen_is_chosen_again_after_all_containers_restarted():
         return [{"container": name, "vlan": "web"} for name in those]
 
     def given(found):
-        attachments = vlan_fleet.attachments(found, "hosta", {"bridge": "ovs0"})
+        attachments = vlan_fleet.attachments(found, "hosta")
         return {entry["container"]: entry["addresses"][0] for entry in attachments}
 
     def kept(found):
@@ -588,21 +589,68 @@ def test_a_limited_run_takes_no_tunnel_away():
     assert vlan_fleet.read(complete, seen).problems == ()
 
 
+def mtus(links, there=(), running=None, more=None):
+    """By container, what it gets where hosts have uplinks of these sizes and containers are attached with those; hosts without an uplink did not answer."""
+    entries = {"hosta": ["a1", "a2"], "hostb": ["b1"]}
+    wired = [{"container": name, "bridge": "ovs0", "interface": "eth1", "vlan": 100, "addresses": [], "mtu": mtu} for name, mtu in dict(there).items()]
+    shown = {
+        host: {
+            "attachments": [entry for entry in wired if entry["container"][0] == host[-1]],
+            "interfaces": [{"name": name, "mtu": mtu, "management": "", "bridge": None} for name, mtu in (("eth1", size), ("eth0", 600))],
+        }
+        for host, size in links.items()
+    }
+    found = fleet(shown, running=running, more=more, **{host: [{"container": name, "vlan": "web"} for name in names] for host, names in entries.items()})
+    assert found.problems == ()
+    given = {entry["container"]: entry.get("mtu") for host in entries for entry in vlan_fleet.attachments(found, host)}
+    return given, [warning for warning in found.warnings if "MTU" in warning]
+
+
 def test_the_mtu_of_containers_is_what_fits_through_the_uplinks_of_all_hosts():
-    both = {host: {"uplink": "eth1", "vlans": VLANS, "containers": [{"container": host, "vlan": "web"}]} for host in ("hosta", "hostb")}
+    def those(*sizes, **given):
+        found, warnings = mtus(dict(zip(("hosta", "hostb"), sizes)), more={"hosta": given})
+        return [found["a1"], found["b1"]], warnings
 
-    def mtus(*sizes, **given):
-        variables = {host: {**variables, **(given if host == "hosta" else {})} for host, variables in both.items()}
-        links = [[{"name": name, "mtu": mtu, "management": "", "bridge": None} for name, mtu in (("eth1", size), ("eth0", 600))] for size in sizes]
-        found = vlan_fleet.read(variables, {host: {"attachments": [], "interfaces": shown} for host, shown in zip(both, links)})
-        assert found.problems == ()
-        return [vlan_fleet.attachments(found, host, variables[host])[0].get("mtu") for host in both]
+    assert those() == ([None, None], [])
+    assert those(9000, 1500) == ([1500, 1500], [])
+    # What one host is told to give, the others can't go beyond.
+    assert those(9000, 9000, mtu=1400) == ([1400, 1400], [])
+    assert those(1400, 1500, mtu="9000") == ([9000, 1400], [])
+    assert those(1400, 9000, state="absent", mtu=1300)[0][1] == 9000
 
-    assert mtus() == [None, None]
-    assert mtus(9000) == [9000, 9000]
-    assert mtus(9000, 1500) == [1500, 1500]
-    assert mtus(9000, 9000, mtu=1400) == [1400, 9000]
-    assert mtus(1400, 9000, state="absent") == [9000, 9000]
+
+def test_no_container_gets_a_larger_mtu_while_a_host_does_not_say_what_fits():
+    low = {"a1": 1500, "a2": 1500, "b1": 1500}
+    assert mtus({"hosta": 9000, "hostb": 9000}, low) == ({"a1": 9000, "a2": 9000, "b1": 9000}, [])
+    given, (said,) = mtus({"hosta": 9000}, {"a1": 1500, "a2": 1600})
+    assert given == {"a1": 1500, "a2": 1600, "b1": 1500}
+    assert said.startswith("hostb: how large frames may be there is not known, ") and said.endswith("or set multi_host_vlan_mtu for all hosts")
+    # A new one gets no more than the others, and nothing keeps them from getting less.
+    assert mtus({"hosta": 9000}, {"a2": 1500})[0]["a1"] == 1500
+    assert mtus({"hosta": 1400}, {"a2": 1500})[0] == {"a1": 1400, "a2": 1400, "b1": 1400}
+    assert mtus({"hosta": 9000})[0]["a1"] == 9000
+    # So it is where --limit leaves a host out of the variables.
+    given, (said,) = mtus({"hosta": 9000, "hostb": 9000}, low, more={"hosta": {"limited": True, "left_out": ["hostc"]}})
+    assert given == low and said.startswith("hostc: how large")
+    # What needs no reckoning, and a host that shares nothing any more.
+    both = {host: {"mtu": 8000} for host in ("hosta", "hostb")}
+    assert mtus({"hosta": 9000}, {"a1": 1500}, more=both) == ({"a1": 8000, "a2": 8000, "b1": 8000}, [])
+    given, warnings = mtus({"hosta": 9000}, {"a1": 1500}, more={"hostb": {"state": "absent"}})
+    assert given["a1"] == 9000 and warnings == []
+
+
+def test_an_mtu_that_one_entry_asks_for_is_no_measure_for_others():
+    entries = [{"container": "a1", "vlan": "web", "mtu": 1300}, {"container": "a2", "vlan": "web"}]
+    seen = shown(hosta=[("a1", 100, "192.168.0.7")])
+    seen["hosta"]["attachments"][0]["mtu"] = 1300
+    seen["hosta"]["interfaces"] = [{"name": "eth1", "mtu": 9000, "management": "", "bridge": None}]
+    found = fleet(seen, hosta=entries, hostb=[])
+    assert [entry["mtu"] for entry in vlan_fleet.attachments(found, "hosta")] == [1300, 9000]
+
+
+@pytest.mark.parametrize("wrong", ["jumbo", 67, "65536", True, [1500]])
+def test_an_mtu_that_is_none(wrong):
+    assert problem(more={"hosta": {"mtu": wrong}}, hosta=[]) == f"hosta: multi_host_vlan_mtu: {wrong!r} is no MTU; give 68 to 65535 bytes"
 
 
 def test_the_mtu_of_containers_leaves_room_for_the_tunnels_of_all_hosts():
@@ -617,7 +665,7 @@ def test_the_mtu_of_containers_leaves_room_for_the_tunnels_of_all_hosts():
         variables = tunnelled(**(hosts or common))
         fleet = vlan_fleet.read(variables, shown)
         assert fleet.problems == ()
-        (found,) = {vlan_fleet.attachments(fleet, host, variables[host])[0]["mtu"] for host in variables}
+        (found,) = {vlan_fleet.attachments(fleet, host)[0]["mtu"] for host in variables}
         return found
 
     assert mtu({}) == 1450
