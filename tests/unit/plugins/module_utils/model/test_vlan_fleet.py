@@ -387,6 +387,21 @@ def test_an_address_is_kept_however_the_container_is_named(named):
     assert address == "192.168.0.7"
 
 
+def test_what_is_kept_goes_by_the_name_that_the_container_had_in_the_last_run():
+    """README.md says so: other names of a container are shown only while it is attached."""
+    by_id = {"container": "c0ffee" + "0" * 58, "vlan": "web"}
+    seen = shown(hosta=[("web1", 100, "192.168.0.7")])
+    seen["hosta"]["attachments"][0]["host_interface"] = "pf1"
+    seen["hosta"]["targets"] = {"pf1": [{"container": "web1"}, {"container": by_id["container"]}]}
+
+    def restarted(entry):
+        ids = vlan_fleet.external_ids(fleet(seen, hosta=[entry]), "hosta", {"hosta": {"bridge": "ovs0"}}, seen)
+        return {"hosta": {"attachments": [], "ovs_bridges": [{"name": "ovs0", "external_ids": ids}]}}
+
+    assert addresses(fleet(restarted(by_id), hosta=[by_id])) == {f"hosta/{by_id['container']}": "192.168.0.7"}
+    assert addresses(fleet(restarted({**by_id, "container": "web1"}), hosta=[by_id])) != {f"hosta/{by_id['container']}": "192.168.0.7"}
+
+
 def test_another_container_keeps_no_address_of_one_with_a_similar_id():
     seen = shown(hosta=[("web1", 100, "192.168.0.7")])
     seen["hosta"]["attachments"][0]["host_interface"] = "pf1"
