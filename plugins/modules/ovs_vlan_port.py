@@ -136,7 +136,8 @@ options:
       - Name of a port of the bridge, also the bridge's own, or of an interface of the host that is to become one.
       - An interface that becomes a port is brought up. One that holds addresses or the default route is refused, as it would lose them.
       - Where the host has addresses on a device of the bridge, its own one or another, a port that leads out of the host keeps carrying their VLAN as
-        it does, or the task is refused. So is one that moves that device into another VLAN.
+        it does, or the task is refused. So is one that moves that device into another VLAN. It stays on the bridge, too, whatever O(purge) or
+        O(state=absent) say, which are refused then.
       - On a bridge with a datapath in userspace, what sends into the port must compute its own checksums (C(ethtool -K eth1 tx off) at the sender,
         if it is virtual). M(pipefitter.container_network.veth_attach) sees to that for containers.
     type: str

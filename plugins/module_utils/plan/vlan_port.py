@@ -279,16 +279,19 @@ def _base(one: VlanPort, name: str, bridge: str, have: VlanHave) -> tuple[OvsPor
     return bare, VlanRecord(added=True) if one.target is None else VlanRecord()
 
 
-def _refuse_lockout(shown: OvsPort, wanted: OvsPort, reached: Mapping[int, str]) -> None:
+def _refuse_lockout(shown: OvsPort, wanted: OvsPort | None, reached: Mapping[int, str], given_back: bool = False) -> None:
+    """``wanted`` of ``None`` is a port that is taken out of the bridge."""
     for vlan, why in reached.items():
-        before, after = (port.vlans.on_the_wire(vlan) for port in (shown, wanted))
+        before = shown.vlans.on_the_wire(vlan)
+        after = wanted.vlans.on_the_wire(vlan) if wanted is not None else None
         if before is not None and after != before:
             frames = f"frames with tag {before}" if before else "frames without a tag"
-            keep = ", or leave VLAN 0 in trunks" if wanted.mode == TRUNK and not vlan else ""
-            raise Refused(
-                f"port: {shown.name!r} carries {frames} on bridge {shown.bridge}, where {why}; as {_described(wanted)} it would not, "
-                f"and lock you out, so give another port{keep}"
-            )
+            change = f"as {_described(wanted)}" if wanted is not None else "taken out of the bridge"
+            if given_back or wanted is None:
+                advice = "keep it as it is, or give what the host has there to another interface first"
+            else:
+                advice = "give another port" + (", or leave VLAN 0 in trunks" if wanted.mode == TRUNK and not vlan else "")
+            raise Refused(f"port: {shown.name!r} carries {frames} on bridge {shown.bridge}, where {why}; {change} it would not, and lock you out, so {advice}")
 
 
 def _described(port: OvsPort) -> str:
@@ -352,10 +355,12 @@ def _give_back(port: OvsPort, have: VlanHave, ports: OvsChanges) -> None:
     record = vlan_record.read(port)
     if record is None:
         return
-    if record.added:
+    former = None if record.added else vlan_record.former(port, record)
+    _refuse_lockout(port, former, have.ways_in.get(port.name, {}), given_back=True)
+    if former is None:
         (ports.drop if port.tunnel is not None or port.name in have.wiring.host.links else ports.clear)(port.name)
     else:
-        ports.put(vlan_record.former(port, record))
+        ports.put(former)
 
 
 def _meant(port: OvsPort, want: VlanPorts) -> bool:
