@@ -80,17 +80,20 @@ def observe(machine: Machine, want: VlanPorts, places: Mapping[Target, tuple[str
         **_management(machine, want, links, ports, is_absent),
         tx_checksum=machine.tx_checksum_offload(HOST, [device])[want.bridge] if userspace and device is not None else False,
         switch_runs=bridge is None or machine.ovsdb.switch_runs(),
-        underlays=_underlays(machine, bridges, links) if to_be_userspace and has_tunnels else None,
+        **(_ways_out(machine, bridges, links) if to_be_userspace and has_tunnels else {}),
         held=_held(machine, device, links) if device is not None and is_absent and want.create_bridge else (),
         assume=check,
     )
 
 
-def _underlays(machine: Machine, bridges: Mapping[str, OvsBridge], links: Mapping[str, Link]) -> frozenset[str]:
+def _ways_out(machine: Machine, bridges: Mapping[str, OvsBridge], links: Mapping[str, Link]) -> dict[str, Any]:
+    """Read what tunnels of a datapath in userspace may leave by, and which routes lead there."""
     devices = [links[bridge.name] for bridge in bridges.values() if bridge.datapath_type == NETDEV and bridge.name in links]
-    held = machine.namespace(HOST).addresses(devices, leased=True)
+    netlink = machine.namespace(HOST)
+    held = netlink.addresses(devices, leased=True)
     # No tunnel comes from a link-local address without saying of which link.
-    return frozenset(one.partition("/")[0] for shown in held.values() for one in shown if not is_link_local(one))
+    underlays = {link: [one.partition("/")[0] for one in shown if not is_link_local(one)] for link, shown in held.items()}
+    return {"underlays": underlays, "routes": netlink.routes({link.index: link.name for link in links.values()}, connected=True)}
 
 
 def _held(machine: Machine, device: Link, links: Mapping[str, Link]) -> tuple[str, ...]:

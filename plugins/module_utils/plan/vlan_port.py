@@ -4,13 +4,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ..errors import MissingFeature, Refused
+from ..model.addresses import bounds
 from ..model.attachment import Target
 from ..model.host import HOST, MARK
 from ..model.ovs import NETDEV, NO_BRIDGES, SYSTEM, OvsBridge, OvsBridgeChange, OvsPort, Tunnel, missing_device, with_vlans
+from ..model.route import Route
 from ..model.vlan_port import BridgeSettings, VlanPort, VlanPorts
 from ..model.vlans import TRUNK, ranges
 from . import vlan_record
@@ -34,7 +36,8 @@ class VlanHave:
     the host that device has (read for state absent only); ``switch_runs``
     whether ovs-vswitchd does, asked where the bridge is there;
     ``underlays`` addresses of the own devices of bridges with a datapath in
-    userspace, read where tunnels are to be on one, ``None`` otherwise.
+    userspace, by device, read where tunnels are to be on one, ``None`` otherwise;
+    ``routes`` all of the host's then, those that came with its addresses too.
     ``assume``: in check mode, what isn't there counts as made
     by an earlier task.
     """
@@ -47,7 +50,8 @@ class VlanHave:
     tx_checksum: bool = False
     held: Sequence[str] = ()
     switch_runs: bool = True
-    underlays: Collection[str] | None = None
+    underlays: Mapping[str, Collection[str]] | None = None
+    routes: Sequence[Route] = ()
     assume: bool = False
 
 
@@ -115,15 +119,35 @@ def _stuck_tunnels(want: VlanPorts, have: VlanHave) -> list[str]:
     """Say which tunnels have no way out: a datapath in userspace knows no interfaces but those of bridges of its own kind."""
     if have.underlays is None:
         return []
-    tunnels = [one.tunnel for one in want.ports or () if one.tunnel is not None]
-    missing = next((tunnel.local for tunnel in tunnels if (tunnel.local not in have.underlays if tunnel.local else not have.underlays)), None)
-    if missing is None:
-        return []
-    found = f"{missing} is not on the device of one" if missing else "the device of none has an address"
-    return [
-        f"tunnels of bridge {want.bridge} carry nothing: with datapath_type {NETDEV} they leave by an Open vSwitch bridge of that type, and {found}; "
-        "make one with the NIC as its port, and give its device the address"
-    ]
+    held = {address for addresses in have.underlays.values() for address in addresses}
+    leading = _ways(have.routes)
+    for one in want.ports or ():
+        if one.tunnel is None:
+            continue
+        if one.tunnel.local:
+            found = "" if one.tunnel.local in held else f"{one.tunnel.local} is not on the device of one"
+        else:
+            way = leading(one.tunnel.remote)
+            by = f"the route to {one.tunnel.remote} leads by {way}" if way else f"no route leads to {one.tunnel.remote}"
+            found = "" if have.underlays.get(way) else by
+        if found:
+            return [
+                f"tunnels of bridge {want.bridge} carry nothing: with datapath_type {NETDEV} they leave by an Open vSwitch bridge of that type, and {found}; "
+                "make one with the NIC as its port, and give its device the address"
+            ]
+    return []
+
+
+def _ways(routes: Iterable[Route]) -> Callable[[str], str]:
+    """Return what says by which link an address is reached, '' where there is no route: the longest prefix, then the least metric (RFC 1812, 5.2.4.3)."""
+    spans = [(*bounds(route.destination), route.metric, route.link) for route in routes]
+
+    def way(address: str) -> str:
+        version, number, _last = bounds(address)
+        found = [(last - first, metric, link) for family, first, last, metric, link in spans if family == version and first <= number <= last]
+        return min(found)[-1] if found else ""
+
+    return way
 
 
 def port_names(want: VlanPorts, have: VlanHave) -> list[str]:

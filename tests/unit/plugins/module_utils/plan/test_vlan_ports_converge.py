@@ -12,8 +12,9 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.error
 from ansible_collections.pipefitter.container_network.plugins.module_utils.kinds import vlan_port as kind
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model import vlan_port
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.attachment import Target
-from ansible_collections.pipefitter.container_network.plugins.module_utils.model.host import MARK
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.host import MARK, Namespace
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.ovs import OvsBridge, OvsPort
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.route import Route
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.vlan_port import VlanPorts
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.vlans import MODES, Vlans
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import vlan_port as plan
@@ -342,6 +343,28 @@ def test_a_bridge_that_has_an_address_stays():
         have = kind.observe(host, want, {}, False, is_absent=True)  # type: ignore[arg-type]
         assert lines(plan.absent(want, have)) == operations
         assert [address in text for text in plan.warnings(want, have, True)] == [True] * (not operations)
+
+
+@pytest.mark.parametrize(
+    ("routes", "found"),
+    [
+        ([], "no route leads to 192.0.2.9"),
+        ([("0.0.0.0/0", "eth0", 0)], "the route to 192.0.2.9 leads by eth0"),
+        ([("::/0", "ovs0", 0), ("192.0.3.0/24", "ovs0", 0)], "no route leads to 192.0.2.9"),
+        ([("0.0.0.0/0", "ovs0", 0), ("192.0.2.0/24", "eth0", 9)], "the route to 192.0.2.9 leads by eth0"),
+        ([("192.0.2.0/24", "ovs0", 9), ("192.0.2.0/24", "eth0", 5)], "the route to 192.0.2.9 leads by eth0"),
+        # Without an address on it, no tunnel comes from there.
+        ([("0.0.0.0/0", "bare0", 0)], "the route to 192.0.2.9 leads by bare0"),
+        ([("0.0.0.0/0", "eth0", 0), ("192.0.2.0/24", "ovs0", 9)], ""),
+        ([("192.0.2.0/24", "eth0", 9), ("192.0.2.0/24", "ovs0", 5)], ""),
+    ],
+)
+def test_the_closest_route_says_by_what_a_tunnel_leaves(routes, found):
+    want = vlan_port.parse({"bridge": BRIDGE, "port": "vx1", "tag": 5, "vxlan": {"remote": "192.0.2.9", "vni": 5}})
+    leading = tuple(Route(destination, None, link, metric) for destination, link, metric in routes)
+    have = plan.VlanHave(Wiring(Namespace({}), {}, {}), {}, underlays={BRIDGE: ["10.0.0.1"], "bare0": []}, routes=leading)
+    told = plan.warnings(want, replace(have, bridges={BRIDGE: OvsBridge(BRIDGE, "netdev", (BRIDGE,))}), False)
+    assert [f"of that type, and {found}; make one" in text for text in told] == [True] * bool(found)
 
 
 def test_a_bridge_that_gets_no_device_is_undone():
