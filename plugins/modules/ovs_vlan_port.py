@@ -45,7 +45,8 @@ options:
     default: false
   bridge_options:
     description:
-      - Settings of the bridge, new or not. What is left out stays as it is, and O(state=absent) does not put them back.
+      - Settings of the bridge, new or not. What is left out stays as it is, and O(state=absent) does not put them back. It only takes away keys of
+        O(bridge_options.other_config) and O(bridge_options.external_ids) whose value is null, where the bridge stays.
     type: dict
     suboptions:
       datapath_type:
@@ -70,9 +71,10 @@ options:
       other_config:
         description:
           - 'Further keys of the C(other_config) of the bridge with their values, such as C({hwaddr: "02:00:00:00:00:01"}). Other keys stay.'
+          - Null takes a key away.
         type: dict
       external_ids:
-        description: Keys of the C(external_ids) of the bridge with their values, for other tools to read. Other keys stay.
+        description: Keys of the C(external_ids) of the bridge with their values, for other tools to read. Other keys stay, and null takes one away.
         type: dict
   ports:
     description:

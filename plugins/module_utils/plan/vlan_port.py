@@ -77,15 +77,21 @@ def present(want: VlanPorts, have: VlanHave, timeout: float = 10.0) -> list[Oper
 
 
 def absent(want: VlanPorts, have: VlanHave, timeout: float = 10.0) -> list[Operation]:
-    """Return what puts ports back to what they were before ovs_vlan_port set them; with ``create_bridge``, deletes a bridge of ours that is empty then."""
+    """Return what puts ports back to what they were before ovs_vlan_port set them; with ``create_bridge``, deletes a bridge of ours that is empty then.
+
+    One that stays loses the keys that are to go.
+    """
     ports = OvsChanges(have.wiring)
     for port in _asked_for(want, have):
         _give_back(port, have, ports)
     bridge = have.bridges.get(want.bridge)
-    gone: tuple[OvsBridge, ...] = ()
-    if bridge is not None and want.create_bridge and _ours(bridge) and not left_on(bridge, ports.left) and not have.held:
-        gone = (bridge,)
-    return ports.at_once(OvsBridgeChange(remove=gone), timeout)
+    change = NO_BRIDGES
+    if bridge is not None:
+        if want.create_bridge and _ours(bridge) and not left_on(bridge, ports.left) and not have.held:
+            change = OvsBridgeChange(remove=(bridge,))
+        else:
+            change = _changed(bridge, _set(bridge, want.settings.removals))
+    return ports.at_once(change, timeout)
 
 
 def warnings(want: VlanPorts, have: VlanHave, absent_state: bool) -> list[str]:
@@ -191,7 +197,11 @@ def _bridge_changes(want: VlanPorts, have: VlanHave) -> OvsBridgeChange:
             raise MissingFeature(problem)
     if (changed.stp and changed.rstp) and not (bridge.stp and bridge.rstp):
         raise Refused(f"bridge_options: {want.bridge} would run both stp and rstp; switch one of the two off")
-    return OvsBridgeChange(change=(changed,), former=(bridge,)) if changed != bridge else NO_BRIDGES
+    return _changed(bridge, changed)
+
+
+def _changed(former: OvsBridge, bridge: OvsBridge) -> OvsBridgeChange:
+    return OvsBridgeChange(change=(bridge,), former=(former,)) if bridge != former else NO_BRIDGES
 
 
 def _new_bridge(want: VlanPorts, have: VlanHave) -> OvsBridgeChange:
@@ -214,7 +224,8 @@ def _new_bridge(want: VlanPorts, have: VlanHave) -> OvsBridgeChange:
 def _set(bridge: OvsBridge, settings: BridgeSettings) -> OvsBridge:
     asked = {name: getattr(settings, name) for name in ("datapath_type", "fail_mode", "stp", "rstp", "mcast_snooping")}
     for name in ("other_config", "external_ids"):
-        asked[name] = tuple(sorted({**dict(getattr(bridge, name)), **dict(getattr(settings, name))}.items()))
+        merged = {**dict(getattr(bridge, name)), **dict(getattr(settings, name))}
+        asked[name] = tuple(sorted((key, value) for key, value in merged.items() if value is not None))
     return replace(bridge, **{name: value for name, value in asked.items() if value is not None})
 
 

@@ -41,6 +41,8 @@ CONTAINERS = ("web1", "web2")
 NAMES = (*NICS, BRIDGE)
 TAGS = st.sampled_from([1, 100, 4094])
 IDS = st.dictionaries(st.sampled_from(["a", "b", "c"]), st.sampled_from(["1", "x,y", 'p"q=r s']), max_size=3)
+# Keys with None go.
+CHANGES = st.dictionaries(st.sampled_from(["a", "b", "c"]), st.sampled_from(["1", "x,y", None]), max_size=3)
 
 booleans = st.booleans()
 
@@ -70,8 +72,8 @@ def wanted(draw: st.DrawFn, name: str = BRIDGE) -> VlanPorts:
                 "fail_mode": st.sampled_from(["standalone", "secure"]),
                 "stp": booleans,
                 "rstp": st.just(False),
-                "other_config": IDS,
-                "external_ids": IDS,
+                "other_config": CHANGES,
+                "external_ids": CHANGES,
             },
         )
     )
@@ -99,7 +101,7 @@ def hosts(draw: st.DrawFn) -> SimulatedSwitch:
             ns.set(name, up=draw(booleans))
     for bridge in (BRIDGE, OTHER):
         if draw(st.sampled_from([True, True, False])):
-            made = OvsBridge(bridge, "netdev", (bridge,), draw(st.sampled_from([(), ((EXTERNAL_ID, "bridge"),)])), stp=draw(booleans))
+            made = OvsBridge(bridge, "netdev", (bridge,), draw(st.sampled_from([(), (("a", "1"), (EXTERNAL_ID, "bridge"))])), stp=draw(booleans))
             host.make_ovs_bridge(made, up=draw(booleans), tx_checksum=draw(booleans))
     there = sorted(host.switch)
     for name in NICS:
