@@ -45,7 +45,8 @@ options:
     default: false
   bridge_options:
     description:
-      - Settings of the bridge, new or not. What is left out stays as it is, and O(state=absent) does not put them back.
+      - Settings of the bridge, new or not. What is left out stays as it is, and O(state=absent) does not put them back. It only takes away keys of
+        O(bridge_options.other_config) and O(bridge_options.external_ids) whose value is null, where the bridge stays.
     type: dict
     suboptions:
       datapath_type:
@@ -70,9 +71,10 @@ options:
       other_config:
         description:
           - 'Further keys of the C(other_config) of the bridge with their values, such as C({hwaddr: "02:00:00:00:00:01"}). Other keys stay.'
+          - Null takes a key away.
         type: dict
       external_ids:
-        description: Keys of the C(external_ids) of the bridge with their values, for other tools to read. Other keys stay.
+        description: Keys of the C(external_ids) of the bridge with their values, for other tools to read. Other keys stay, and null takes one away.
         type: dict
   ports:
     description:
@@ -136,7 +138,8 @@ options:
       - Name of a port of the bridge, also the bridge's own, or of an interface of the host that is to become one.
       - An interface that becomes a port is brought up. One that holds addresses or the default route is refused, as it would lose them.
       - Where the host has addresses on a device of the bridge, its own one or another, a port that leads out of the host keeps carrying their VLAN as
-        it does, or the task is refused. So is one that moves that device into another VLAN.
+        it does, or the task is refused. So is one that moves that device into another VLAN. It stays on the bridge, too, whatever O(purge) or
+        O(state=absent) say, which are refused then.
       - On a bridge with a datapath in userspace, what sends into the port must compute its own checksums (C(ethtool -K eth1 tx off) at the sender,
         if it is virtual). M(pipefitter.container_network.veth_attach) sees to that for containers.
     type: str

@@ -11,7 +11,7 @@ import pytest
 from conftest import clean
 from fleet import COMMON, VLANS, Fleet, in_container, pings
 from lab_hosts import LAB
-from wiring import assert_same, container_pid, everything, make_containers, make_namespaces, ovs_ports
+from wiring import assert_same, container_pid, everything, make_containers, make_namespaces, make_ovs_bridge, ovs_ports
 
 CONTAINERS = {
     "hosta": [{"container": "test1", "vlan": "web", "address": "192.168.0.1/24"}, {"container": "test2", "vlan": "db", "address": "192.168.0.2/24"}],
@@ -228,6 +228,23 @@ def test_a_bridge_with_an_address_in_a_vlan_takes_another_vlan(hosts, fleet):
     assert fleet.play("multi_host_vlan").ok().changed == {"hosta": 0, "hostb": 0}
     fleet.common["multi_host_vlan_vlans"] = {**VLANS, "log": {"id": 300}}
     assert fleet.play("multi_host_vlan").ok().changed == {"hosta": 1, "hostb": 1}
+
+
+def test_a_bridge_of_others_keeps_nothing_of_the_role(hosts, fleet):
+    namespaces(hosts, fleet, hosta=[{"netns": "a1", "vlan": "web"}], hostb=[{"netns": "b1", "vlan": "web"}])
+    make_ovs_bridge(hosts["hosta"])
+    hosts["hosta"].run("ovs-vsctl", "set", "bridge", "ovs0", "external_ids:whose=theirs")
+
+    def ids():
+        return hosts["hosta"].run("ovs-vsctl", "get", "bridge", "ovs0", "external_ids").stdout
+
+    fleet.play("multi_host_vlan").ok()
+    assert "multi_host_vlan_addresses=" in ids()
+    fleet.common["multi_host_vlan_state"] = "absent"
+    fleet.play("multi_host_vlan").ok()
+    assert ids() == "{whose=theirs}\n"
+    assert hosts["hostb"].run("ovs-vsctl", "list-br").stdout == ""
+    assert fleet.play("multi_host_vlan").ok().changed == {"hosta": 0, "hostb": 0}
 
 
 def test_two_ways_between_hosts_are_never_there_at_once(hosts, fleet):

@@ -81,6 +81,24 @@ def test_makes_a_bridge_and_its_ports_at_once(host):
     assert link(host, "up1")["ifname"] == "up1"
 
 
+def test_keys_of_a_bridge_go_by_null(hosta):
+    make_ovs_bridge(hosta)
+    make_veth(hosta, "up1")
+    hosta.run("ovs-vsctl", "set", "bridge", "ovs0", "other_config:theirs=1", "external_ids:theirs=1")
+    nulls = {"other_config": {"a": None, "nosuch": None}, "external_ids": {"b": None, "nosuch": None}}
+    for state in ("present", "absent"):
+        # What absent would put back, ports and bridge alike, it does not do to settings; keys that are null go.
+        options = {"bridge_options": {**nulls, "rstp": state == "absent"}, "port": "up1", "state": state, **({"tag": 5} if state == "present" else {})}
+        hosta.module("ovs_vlan_port", bridge="ovs0", port="up1", tag=5, bridge_options={"other_config": {"a": 1}, "external_ids": {"b": 2}})
+        done = thoroughly(hosta, bridge="ovs0", **options)
+        assert done["operations"][0] == "change Open vSwitch bridge ovs0: other_config:a 1 to unset, external_ids:b"
+        assert columns(hosta, "bridge", "ovs0", "other_config", "external_ids", "rstp_enable") == [{"theirs": "1"}, {"theirs": "1"}, False]
+    # A bridge that goes needs none of that.
+    hosta.module("ovs_vlan_port", bridge="ovs1", create_bridge=True, bridge_options={**NETDEV, "external_ids": {"b": 2, "nosuch": None}})
+    gone = thoroughly(hosta, bridge="ovs1", create_bridge=True, bridge_options=nulls, state="absent")
+    assert gone["operations"] == ["delete Open vSwitch bridge ovs1"]
+
+
 @pytest.mark.parametrize(
     ("given", "taken", "held"),
     [

@@ -287,3 +287,40 @@ def test_what_the_host_is_reached_by_keeps_its_vlan(hosta):
     hosta.run("ovs-vsctl", "del-br", "ovs1")
     assert_same(before, everything(hosta))
     thoroughly(hosta, bridge="ovs0", port="up1", mode="trunk", trunks=[0, 100, 200])
+
+
+@pytest.mark.parametrize(
+    "taking",
+    [
+        {"ports": [], "purge": True},
+        {"ports": [{"port": "up2", "tag": 7}], "purge": True, "owner": "uplinks"},
+        {"port": "up1", "state": "absent"},
+        {"create_bridge": True, "state": "absent"},
+    ],
+    ids=["purge", "purge of an owner", "absent", "absent all"],
+)
+def test_what_the_host_is_reached_by_is_not_taken_away(hosta, taking):
+    make_ovs_bridge(hosta)
+    make_veth(hosta, "up1", "up2")
+    hosta.module("ovs_vlan_port", bridge="ovs0", port="up1", mode="trunk", owner="uplinks")
+    hosta.run("ip", "addr", "add", "10.99.0.2/24", "dev", "ovs0")
+    assert refused(hosta, "ovs_vlan_port", bridge="ovs0", **taking) == (
+        "port: 'up1' carries frames without a tag on bridge ovs0, where ovs0 holds 10.99.0.2/24; taken out of the bridge it would not, "
+        "and lock you out, so keep it as it is, or give what the host has there to another interface first"
+    )
+    # What carries other VLANs only leads to nothing of the host.
+    hosta.run("ovs-vsctl", "set", "port", "ovs0", "tag=100")
+    hosta.run("ovs-vsctl", "set", "port", "up1", "trunks=200")
+    done = thoroughly(hosta, bridge="ovs0", **taking)
+    assert "remove port up1 from Open vSwitch bridge ovs0" in done["operations"] and "up1" not in ovs_ports(hosta)
+
+
+def test_what_the_host_is_reached_by_is_not_given_back_vlans_without_it(hosta):
+    make_ovs_bridge(hosta)
+    make_veth(hosta, "up1")
+    hosta.run("ovs-vsctl", "add-port", "ovs0", "up1", "trunks=100")
+    hosta.module("ovs_vlan_port", bridge="ovs0", port="up1", mode="trunk")
+    hosta.run("ip", "addr", "add", "10.99.0.2/24", "dev", "ovs0")
+    for taking in ({"ports": [], "purge": True}, {"port": "up1", "state": "absent"}):
+        said = refused(hosta, "ovs_vlan_port", bridge="ovs0", **taking)
+        assert "as trunk port with trunks 100 it would not, and lock you out, so keep it as it is, or give what the host has there to" in said

@@ -38,18 +38,37 @@ def test_a_tunnel_is_made_and_taken_away(hosta):
     assert ovs_ports(hosta) == set()
 
 
+STUCK = "tunnels of bridge ovs0 carry nothing: with datapath_type netdev they leave by an Open vSwitch bridge of that type, and "
+
+
 def test_tunnels_that_have_no_way_out_are_warned_of(hosta):
     """The datapath in userspace knows the interfaces of its own bridges only."""
     make_ovs_bridge(hosta)
     own = {**TUNNEL, "vxlan": {**TUNNEL["vxlan"], "local": "10.99.0.1"}}
-    begin = "tunnels of bridge ovs0 carry nothing: with datapath_type netdev they leave by an Open vSwitch bridge of that type, and "
     (said,) = warned(put(hosta, TUNNEL))
-    assert said.startswith(f"{begin}the device of none has an address; make one with the NIC as its port")
+    assert said.startswith(f"{STUCK}the route to 10.77.0.12 leads by eth0; make one with the NIC as its port")
     (said,) = warned(put(hosta, own))
-    assert said.startswith(f"{begin}10.99.0.1 is not on the device of one")
+    assert said.startswith(f"{STUCK}10.99.0.1 is not on the device of one")
     make_ovs_bridge(hosta, "underlay")
-    hosta.run("ip", "address", "add", "10.99.0.1/24", "dev", "underlay")
+    hosta.run("sh", "-e", "-c", "ip address add 10.99.0.1/24 dev underlay; ip link set underlay up; ip route add 10.77.0.12/32 dev underlay")
     assert warned(put(hosta, TUNNEL)) == warned(put(hosta, own)) == []
+
+
+def test_a_way_out_is_one_that_leads_to_the_other_end(hosta):
+    """Not any bridge with an address: the closest of the host's routes says by what a tunnel without ``local`` leaves."""
+    make_ovs_bridge(hosta)
+    hosta.run("sh", "-e", "-c", "ip address add 10.5.5.1/24 dev ovs0; ip -6 address add fd00:5::1/64 dev ovs0 nodad; ip link set ovs0 up")
+    (said,) = warned(put(hosta, TUNNEL))
+    assert said.startswith(f"{STUCK}the route to 10.77.0.12 leads by eth0; make one")
+    for remote, told in (("10.5.5.9", False), ("fd00:5::9", False), ("fd00:6::9", True)):
+        shown = warned(put(hosta, {**TUNNEL, "vxlan": {"remote": remote, "vni": 7}}))
+        assert [f"the route to {remote} leads by eth0" in text for text in shown] == [True] * told
+    # The longest prefix wins, then the lowest metric.
+    hosta.run("sh", "-e", "-c", "ip route add 10.77.0.8/29 dev ovs0 metric 5; ip route add 10.77.0.8/29 dev eth0 metric 9")
+    assert warned(put(hosta, TUNNEL)) == []
+    hosta.run("ip", "route", "add", "10.77.0.8/29", "dev", "eth0", "metric", "2")
+    assert "leads by eth0" in warned(put(hosta, TUNNEL))[0]
+    hosta.run("sh", "-e", "-c", "ip route del 10.77.0.8/29 metric 2; ip route del 10.77.0.8/29 metric 9; ip route del 10.77.0.8/29 metric 5")
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,18 @@ def test_the_mtu_of_one_attachment_is_no_others(hosta):
     assert mtus() == [1400, 1450, 1450]
 
 
+def test_an_uplink_of_dpdk_says_its_mtu(hosta):
+    """It has no interface of the host. Without DPDK it carries nothing here, but its row is the same."""
+    make_ovs_bridge(hosta)
+    make_namespaces(hosta, "probe")
+    hosta.run("ovs-vsctl", "--no-wait", "add-port", "ovs0", "p0", "--", "set", "interface", "p0", "type=dpdk", "mtu_request=9000")
+    attach_thoroughly(hosta, bridge="ovs0", netns="probe")
+    assert link(hosta, "eth1", "probe")["mtu"] == 9000
+    hosta.run("sh", "-e", "-c", "ip link add up1 mtu 4000 type veth peer name up1x; ovs-vsctl --no-wait add-port ovs0 up1")
+    attach_thoroughly(hosta, bridge="ovs0", netns="probe")
+    assert link(hosta, "eth1", "probe")["mtu"] == 4000
+
+
 def test_corrects_a_port_in_place(hosta):
     make_ovs_bridge(hosta)
     make_ovs_bridge(hosta, "ovs1")

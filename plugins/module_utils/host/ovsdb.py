@@ -26,6 +26,7 @@ from .ovsdb_session import DATABASE, Operation, Row, Session
 SOCKET = "/var/run/openvswitch/db.sock"
 _VLANS = ("tag", "trunks", "vlan_mode")
 _DEVICES = ("", "system", "tap")  # values of Interface.type
+_DRIVEN = ("dpdk", "afxdp")  # how values begin of what Open vSwitch drives itself: dpdkvhostuserclient, afxdp-nonpmd
 
 # What ovs-vswitchd reports in an Interface; everything else in the row was
 # configured, and comes back when a removed port is put back.
@@ -161,6 +162,7 @@ class _Rows:
             bridge_rows.read(row, tuple(ports)),
             devices=tuple(interface["name"] for interface in interfaces if interface["type"] in _DEVICES),
             mtu_request=next(iter(values(own)), None),
+            driven_mtus=tuple(mtu for interface in interfaces if interface["type"].startswith(_DRIVEN) for mtu in _mtu(interface)),
         )
 
     def ports(self) -> dict[str, OvsPort]:
@@ -191,6 +193,11 @@ class _Rows:
             if number == -1:
                 return "it was given no port number"
         return None
+
+
+def _mtu(interface: Row) -> list[int]:
+    """Return the MTU in effect; before ovs-vswitchd reports one, what was asked for; [] where neither is known."""
+    return values(interface["mtu"]) or values(interface["mtu_request"])
 
 
 @dataclass(frozen=True)
@@ -498,7 +505,7 @@ def _selects() -> list[Operation]:
     columns = {
         "Bridge": ["_uuid", "name", "ports", *bridge_rows.COLUMNS],
         "Port": ["_uuid", "name", "interfaces", "tag", "trunks", "vlan_mode", "external_ids", "protected"],
-        "Interface": ["_uuid", "name", "ofport", "error", "type", "options", "mtu_request"],
+        "Interface": ["_uuid", "name", "ofport", "error", "type", "options", "mtu", "mtu_request"],
     }
     return [{"op": "select", "table": table, "where": [], "columns": names} for table, names in columns.items()]
 

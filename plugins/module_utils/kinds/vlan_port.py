@@ -18,6 +18,7 @@ from ..model.ovs import NETDEV, OvsBridge, OvsPort
 from ..model.vlan_port import VlanPorts
 from ..plan import vlan_port as plan
 from ..plan import vlan_port_state as state
+from ..plan import vlan_record
 from ..plan.vlan_port import VlanHave
 from ..plan.wiring import End, Wiring
 from .containers_pinned import pin_targets
@@ -76,20 +77,23 @@ def observe(machine: Machine, want: VlanPorts, places: Mapping[Target, tuple[str
         wiring=Wiring(Namespace(links), {}, ports),
         bridges=bridges,
         ends=ends,
-        **_management(machine, want, links, ports),
+        **_management(machine, want, links, ports, is_absent),
         tx_checksum=machine.tx_checksum_offload(HOST, [device])[want.bridge] if userspace and device is not None else False,
         switch_runs=bridge is None or machine.ovsdb.switch_runs(),
-        underlays=_underlays(machine, bridges, links) if to_be_userspace and has_tunnels else None,
+        **(_ways_out(machine, bridges, links) if to_be_userspace and has_tunnels else {}),
         held=_held(machine, device, links) if device is not None and is_absent and want.create_bridge else (),
         assume=check,
     )
 
 
-def _underlays(machine: Machine, bridges: Mapping[str, OvsBridge], links: Mapping[str, Link]) -> frozenset[str]:
+def _ways_out(machine: Machine, bridges: Mapping[str, OvsBridge], links: Mapping[str, Link]) -> dict[str, Any]:
+    """Read what tunnels of a datapath in userspace may leave by, and which routes lead there."""
     devices = [links[bridge.name] for bridge in bridges.values() if bridge.datapath_type == NETDEV and bridge.name in links]
-    held = machine.namespace(HOST).addresses(devices, leased=True)
+    netlink = machine.namespace(HOST)
+    held = netlink.addresses(devices, leased=True)
     # No tunnel comes from a link-local address without saying of which link.
-    return frozenset(one.partition("/")[0] for shown in held.values() for one in shown if not is_link_local(one))
+    underlays = {link: [one.partition("/")[0] for one in shown if not is_link_local(one)] for link, shown in held.items()}
+    return {"underlays": underlays, "routes": netlink.routes({link.index: link.name for link in links.values()}, connected=True)}
 
 
 def _held(machine: Machine, device: Link, links: Mapping[str, Link]) -> tuple[str, ...]:
@@ -100,9 +104,12 @@ def _held(machine: Machine, device: Link, links: Mapping[str, Link]) -> tuple[st
     return (*(one for one in addresses if not is_link_local(one)), *(str(route) for route in routes if route.link == device.name))
 
 
-def _management(machine: Machine, want: VlanPorts, links: Mapping[str, Link], ports: Mapping[str, OvsPort]) -> dict[str, Any]:
-    """Read by which interfaces the host is reached, where ports are wanted by which it may be."""
-    if not any(one.port in links and not links[one.port].ours for one in want.ports or ()):
+def _management(machine: Machine, want: VlanPorts, links: Mapping[str, Link], ports: Mapping[str, OvsPort], is_absent: bool) -> dict[str, Any]:
+    """Read by which interfaces the host is reached, where ports are wanted or may go by which it may be."""
+    names = [one.port for one in want.ports or ()]
+    if want.purge or (is_absent and want.ports is None):
+        names += [port.name for port in ports.values() if port.bridge == want.bridge and vlan_record.read(port) is not None]
+    if not any(name in links and not links[name].ours for name in names):
         return {}
     netlink = machine.namespace(HOST)
     host = Namespace(links, {}, netlink.routes({link.index: link.name for link in links.values()}))

@@ -67,8 +67,8 @@ def _ovs_bridge(bridge: OvsBridge, links: dict[str, Link], machine: Machine) -> 
     if problem:
         raise MissingFeature(problem)
     # The MTU of the bridge's own device follows the least of its ports, so one attachment's would become everybody's, and stay.
-    others = (links[name].mtu for name in bridge.devices if name in links and not links[name].ours)
-    return BridgeSeen(OVS, bridge.mtu_request or min(others, default=USUAL_MTU), bridge.datapath_type == _USERSPACE)
+    others = [links[name].mtu for name in bridge.devices if name in links and not links[name].ours]
+    return BridgeSeen(OVS, bridge.mtu_request or min([*others, *bridge.driven_mtus], default=USUAL_MTU), bridge.datapath_type == _USERSPACE)
 
 
 def observe_end(machine: Machine, place: str, identity: str, wants: Sequence[Attachment], wiring: Wiring) -> End:

@@ -84,7 +84,9 @@ class OvsBridge:
     as an empty string. ``fail_mode`` is ``standalone``, ``secure`` or ``None``
     (as standalone). ``other_config`` and ``external_ids`` are sorted.
     ``devices`` are interfaces of its ports that Open vSwitch takes as they are,
-    ``mtu_request`` the MTU that was set for its own one (68 to 65535).
+    ``driven_mtus`` the MTUs of those that it drives itself (DPDK, AF_XDP), as no
+    link of the host shows them, ``mtu_request`` the MTU that was set for its own
+    one (68 to 65535).
     """
 
     name: str
@@ -98,6 +100,7 @@ class OvsBridge:
     other_config: tuple[tuple[str, str], ...] = ()
     devices: tuple[str, ...] = ()
     mtu_request: int | None = None
+    driven_mtus: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

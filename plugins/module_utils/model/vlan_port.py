@@ -42,15 +42,24 @@ class VlanPort:
 
 @dataclass(frozen=True)
 class BridgeSettings:
-    """What of a bridge is wanted; ``None`` leaves what is there, and so do keys that ``other_config`` and ``external_ids`` do not name."""
+    """What of a bridge is wanted; ``None`` leaves what is there, and so do keys that ``other_config`` and ``external_ids`` do not name.
+
+    A key whose value is ``None`` is to go.
+    """
 
     datapath_type: str | None = None
     fail_mode: str | None = None
     stp: bool | None = None
     rstp: bool | None = None
     mcast_snooping: bool | None = None
-    other_config: tuple[tuple[str, str], ...] = ()
-    external_ids: tuple[tuple[str, str], ...] = ()
+    other_config: tuple[tuple[str, str | None], ...] = ()
+    external_ids: tuple[tuple[str, str | None], ...] = ()
+
+    @property
+    def removals(self) -> BridgeSettings:
+        """What of it takes keys away, and nothing else."""
+        other_config, external_ids = (tuple(pair for pair in pairs if pair[1] is None) for pairs in (self.other_config, self.external_ids))
+        return BridgeSettings(other_config=other_config, external_ids=external_ids)
 
 
 @dataclass(frozen=True)
@@ -147,18 +156,33 @@ def _unicast(option: str, text: str) -> str:
 def _external_ids(given: Mapping[str, Any] | None, place: str) -> tuple[tuple[str, str], ...] | None:
     if given is None:
         return None
+    _refuse_reserved(given, place)
+    return _texts(given, f"{place}external_ids")
+
+
+def _refuse_reserved(given: Mapping[str, Any], place: str) -> None:
     for key in RESERVED_IDS:
         if key in given:
             raise InvalidOption(f"{place}external_ids", key, "is a key by which this collection tells what is its own; choose another")
-    return _texts(given, f"{place}external_ids")
 
 
 def _settings(options: Mapping[str, Any]) -> BridgeSettings:
     if options.get("stp") and options.get("rstp"):
         raise InvalidOption("bridge_options.rstp", True, "stands beside stp; a bridge runs one of the two")
     wanted = {name: options.get(name) for name in ("datapath_type", "fail_mode", "stp", "rstp", "mcast_snooping")}
-    other_config = _texts(options.get("other_config") or {}, "bridge_options.other_config")
-    return BridgeSettings(**wanted, other_config=other_config, external_ids=_external_ids(options.get("external_ids") or {}, "bridge_options.") or ())
+    other_config, external_ids = (options.get(name) or {} for name in ("other_config", "external_ids"))
+    _refuse_reserved(external_ids, "bridge_options.")
+    return BridgeSettings(
+        **wanted, other_config=_changes(other_config, "bridge_options.other_config"), external_ids=_changes(external_ids, "bridge_options.external_ids")
+    )
+
+
+def _changes(given: Mapping[str, Any], option: str) -> tuple[tuple[str, str | None], ...]:
+    """Return texts, and ``None`` for keys that are to go."""
+    changes: dict[str, str | None] = dict(_texts({key: value for key, value in given.items() if value is not None}, option))
+    gone = _texts({key: "" for key, value in given.items() if value is None}, option)
+    changes.update((key, None) for key, _empty in gone)
+    return tuple(sorted(changes.items()))
 
 
 def _texts(given: Mapping[str, Any], option: str) -> tuple[tuple[str, str], ...]:

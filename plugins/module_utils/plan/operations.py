@@ -500,8 +500,9 @@ def _settings(bridge: OvsBridge) -> str:
 def _bridge_changes(old: OvsBridge, new: OvsBridge) -> list[str]:
     start = f"change Open vSwitch bridge {new.name}"
     told = [f"{name} {_said(getattr(old, name))} to {_said(getattr(new, name))}" for name in _BRIDGE_SETTINGS if getattr(old, name) != getattr(new, name)]
-    before = dict(old.other_config)
-    told += [f"other_config:{key} {before.get(key, 'unset')} to {value}" for key, value in new.other_config if before.get(key) != value]
+    before, after = dict(old.other_config), dict(new.other_config)
+    changed = sorted(key for key in {*before, *after} if before.get(key) != after.get(key))
+    told += [f"other_config:{key} {before.get(key, 'unset')} to {after.get(key, 'unset')}" for key in changed]
     # Others' values may be long, and mean nothing here.
     told += [f"external_ids:{key}" for key in sorted({key for key, _value in {*old.external_ids} ^ {*new.external_ids}})]
     return [f"{start}: {', '.join(told)}"]

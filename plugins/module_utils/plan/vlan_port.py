@@ -4,13 +4,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ..errors import MissingFeature, Refused
+from ..model.addresses import bounds
 from ..model.attachment import Target
 from ..model.host import HOST, MARK
 from ..model.ovs import NETDEV, NO_BRIDGES, SYSTEM, OvsBridge, OvsBridgeChange, OvsPort, Tunnel, missing_device, with_vlans
+from ..model.route import Route
 from ..model.vlan_port import BridgeSettings, VlanPort, VlanPorts
 from ..model.vlans import TRUNK, ranges
 from . import vlan_record
@@ -34,7 +36,8 @@ class VlanHave:
     the host that device has (read for state absent only); ``switch_runs``
     whether ovs-vswitchd does, asked where the bridge is there;
     ``underlays`` addresses of the own devices of bridges with a datapath in
-    userspace, read where tunnels are to be on one, ``None`` otherwise.
+    userspace, by device, read where tunnels are to be on one, ``None`` otherwise;
+    ``routes`` all of the host's then, those that came with its addresses too.
     ``assume``: in check mode, what isn't there counts as made
     by an earlier task.
     """
@@ -47,7 +50,8 @@ class VlanHave:
     tx_checksum: bool = False
     held: Sequence[str] = ()
     switch_runs: bool = True
-    underlays: Collection[str] | None = None
+    underlays: Mapping[str, Collection[str]] | None = None
+    routes: Sequence[Route] = ()
     assume: bool = False
 
 
@@ -73,15 +77,21 @@ def present(want: VlanPorts, have: VlanHave, timeout: float = 10.0) -> list[Oper
 
 
 def absent(want: VlanPorts, have: VlanHave, timeout: float = 10.0) -> list[Operation]:
-    """Return what puts ports back to what they were before ovs_vlan_port set them; with ``create_bridge``, deletes a bridge of ours that is empty then."""
+    """Return what puts ports back to what they were before ovs_vlan_port set them; with ``create_bridge``, deletes a bridge of ours that is empty then.
+
+    One that stays loses the keys that are to go.
+    """
     ports = OvsChanges(have.wiring)
     for port in _asked_for(want, have):
         _give_back(port, have, ports)
     bridge = have.bridges.get(want.bridge)
-    gone: tuple[OvsBridge, ...] = ()
-    if bridge is not None and want.create_bridge and _ours(bridge) and not left_on(bridge, ports.left) and not have.held:
-        gone = (bridge,)
-    return ports.at_once(OvsBridgeChange(remove=gone), timeout)
+    change = NO_BRIDGES
+    if bridge is not None:
+        if want.create_bridge and _ours(bridge) and not left_on(bridge, ports.left) and not have.held:
+            change = OvsBridgeChange(remove=(bridge,))
+        else:
+            change = _changed(bridge, _set(bridge, want.settings.removals))
+    return ports.at_once(change, timeout)
 
 
 def warnings(want: VlanPorts, have: VlanHave, absent_state: bool) -> list[str]:
@@ -115,15 +125,35 @@ def _stuck_tunnels(want: VlanPorts, have: VlanHave) -> list[str]:
     """Say which tunnels have no way out: a datapath in userspace knows no interfaces but those of bridges of its own kind."""
     if have.underlays is None:
         return []
-    tunnels = [one.tunnel for one in want.ports or () if one.tunnel is not None]
-    missing = next((tunnel.local for tunnel in tunnels if (tunnel.local not in have.underlays if tunnel.local else not have.underlays)), None)
-    if missing is None:
-        return []
-    found = f"{missing} is not on the device of one" if missing else "the device of none has an address"
-    return [
-        f"tunnels of bridge {want.bridge} carry nothing: with datapath_type {NETDEV} they leave by an Open vSwitch bridge of that type, and {found}; "
-        "make one with the NIC as its port, and give its device the address"
-    ]
+    held = {address for addresses in have.underlays.values() for address in addresses}
+    leading = _ways(have.routes)
+    for one in want.ports or ():
+        if one.tunnel is None:
+            continue
+        if one.tunnel.local:
+            found = "" if one.tunnel.local in held else f"{one.tunnel.local} is not on the device of one"
+        else:
+            way = leading(one.tunnel.remote)
+            by = f"the route to {one.tunnel.remote} leads by {way}" if way else f"no route leads to {one.tunnel.remote}"
+            found = "" if have.underlays.get(way) else by
+        if found:
+            return [
+                f"tunnels of bridge {want.bridge} carry nothing: with datapath_type {NETDEV} they leave by an Open vSwitch bridge of that type, and {found}; "
+                "make one with the NIC as its port, and give its device the address"
+            ]
+    return []
+
+
+def _ways(routes: Iterable[Route]) -> Callable[[str], str]:
+    """Return what says by which link an address is reached, '' where there is no route: the longest prefix, then the least metric (RFC 1812, 5.2.4.3)."""
+    spans = [(*bounds(route.destination), route.metric, route.link) for route in routes]
+
+    def way(address: str) -> str:
+        version, number, _last = bounds(address)
+        found = [(last - first, metric, link) for family, first, last, metric, link in spans if family == version and first <= number <= last]
+        return min(found)[-1] if found else ""
+
+    return way
 
 
 def port_names(want: VlanPorts, have: VlanHave) -> list[str]:
@@ -167,7 +197,11 @@ def _bridge_changes(want: VlanPorts, have: VlanHave) -> OvsBridgeChange:
             raise MissingFeature(problem)
     if (changed.stp and changed.rstp) and not (bridge.stp and bridge.rstp):
         raise Refused(f"bridge_options: {want.bridge} would run both stp and rstp; switch one of the two off")
-    return OvsBridgeChange(change=(changed,), former=(bridge,)) if changed != bridge else NO_BRIDGES
+    return _changed(bridge, changed)
+
+
+def _changed(former: OvsBridge, bridge: OvsBridge) -> OvsBridgeChange:
+    return OvsBridgeChange(change=(bridge,), former=(former,)) if bridge != former else NO_BRIDGES
 
 
 def _new_bridge(want: VlanPorts, have: VlanHave) -> OvsBridgeChange:
@@ -190,7 +224,8 @@ def _new_bridge(want: VlanPorts, have: VlanHave) -> OvsBridgeChange:
 def _set(bridge: OvsBridge, settings: BridgeSettings) -> OvsBridge:
     asked = {name: getattr(settings, name) for name in ("datapath_type", "fail_mode", "stp", "rstp", "mcast_snooping")}
     for name in ("other_config", "external_ids"):
-        asked[name] = tuple(sorted({**dict(getattr(bridge, name)), **dict(getattr(settings, name))}.items()))
+        merged = {**dict(getattr(bridge, name)), **dict(getattr(settings, name))}
+        asked[name] = tuple(sorted((key, value) for key, value in merged.items() if value is not None))
     return replace(bridge, **{name: value for name, value in asked.items() if value is not None})
 
 
@@ -279,16 +314,19 @@ def _base(one: VlanPort, name: str, bridge: str, have: VlanHave) -> tuple[OvsPor
     return bare, VlanRecord(added=True) if one.target is None else VlanRecord()
 
 
-def _refuse_lockout(shown: OvsPort, wanted: OvsPort, reached: Mapping[int, str]) -> None:
+def _refuse_lockout(shown: OvsPort, wanted: OvsPort | None, reached: Mapping[int, str], given_back: bool = False) -> None:
+    """``wanted`` of ``None`` is a port that is taken out of the bridge."""
     for vlan, why in reached.items():
-        before, after = (port.vlans.on_the_wire(vlan) for port in (shown, wanted))
+        before = shown.vlans.on_the_wire(vlan)
+        after = wanted.vlans.on_the_wire(vlan) if wanted is not None else None
         if before is not None and after != before:
             frames = f"frames with tag {before}" if before else "frames without a tag"
-            keep = ", or leave VLAN 0 in trunks" if wanted.mode == TRUNK and not vlan else ""
-            raise Refused(
-                f"port: {shown.name!r} carries {frames} on bridge {shown.bridge}, where {why}; as {_described(wanted)} it would not, "
-                f"and lock you out, so give another port{keep}"
-            )
+            change = f"as {_described(wanted)}" if wanted is not None else "taken out of the bridge"
+            if given_back or wanted is None:
+                advice = "keep it as it is, or give what the host has there to another interface first"
+            else:
+                advice = "give another port" + (", or leave VLAN 0 in trunks" if wanted.mode == TRUNK and not vlan else "")
+            raise Refused(f"port: {shown.name!r} carries {frames} on bridge {shown.bridge}, where {why}; {change} it would not, and lock you out, so {advice}")
 
 
 def _described(port: OvsPort) -> str:
@@ -352,10 +390,12 @@ def _give_back(port: OvsPort, have: VlanHave, ports: OvsChanges) -> None:
     record = vlan_record.read(port)
     if record is None:
         return
-    if record.added:
+    former = None if record.added else vlan_record.former(port, record)
+    _refuse_lockout(port, former, have.ways_in.get(port.name, {}), given_back=True)
+    if former is None:
         (ports.drop if port.tunnel is not None or port.name in have.wiring.host.links else ports.clear)(port.name)
     else:
-        ports.put(vlan_record.former(port, record))
+        ports.put(former)
 
 
 def _meant(port: OvsPort, want: VlanPorts) -> bool:

@@ -36,7 +36,8 @@ def port_row(name, **columns):
 
 
 def interface_row(name, **columns):
-    return {"_uuid": uuid(f"if-{name}"), "name": name, "ofport": 1, "error": NONE, "type": "", "options": ["map", []], "mtu_request": NONE, **columns}
+    row = {"ofport": 1, "error": NONE, "type": "", "options": ["map", []], "mtu_request": NONE, "mtu": NONE}
+    return {"_uuid": uuid(f"if-{name}"), "name": name, **row, **columns}
 
 
 def rows(ports=("br0",), **columns):
@@ -131,6 +132,25 @@ def test_sets_of_none_one_and_many_are_read(serve):
     assert bridges == {"br0": OvsBridge("br0", "system", ("br0", "v1"), devices=("v1",), mtu_request=1400)}
     assert ports["br0"] == OvsPort("br0", "br0")
     assert ports["v1"] == OvsPort("v1", "br0", 5, (10, 30), "trunk", (("a", "1"), ("b", "2")))
+
+
+@pytest.mark.parametrize(
+    ("columns", "found"),
+    [
+        ({"type": "dpdk", "mtu": 9000, "mtu_request": 9100}, (9000,)),
+        ({"type": "dpdk", "mtu_request": 9000}, (9000,)),
+        ({"type": "dpdk"}, ()),
+        ({"type": "dpdkvhostuserclient", "mtu": 1400}, (1400,)),
+        ({"type": "afxdp-nonpmd", "mtu": 3000}, (3000,)),
+        ({"type": "internal", "mtu": 1400}, ()),
+        ({"type": "patch", "mtu_request": 1400}, ()),
+        ({"type": "vxlan", "mtu": 1400}, ()),
+        ({"type": "", "mtu": 9000}, ()),
+    ],
+)
+def test_only_the_row_says_the_mtu_of_a_port_that_the_kernel_does_not_drive(serve, columns, found):
+    _server, database = serve(rows(("br0", "p0"), **columns))
+    assert database.read()[0]["br0"].driven_mtus == found
 
 
 def test_an_answer_in_many_pieces_with_a_probe_in_front(serve):

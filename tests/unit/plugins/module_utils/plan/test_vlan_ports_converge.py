@@ -12,8 +12,9 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.error
 from ansible_collections.pipefitter.container_network.plugins.module_utils.kinds import vlan_port as kind
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model import vlan_port
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.attachment import Target
-from ansible_collections.pipefitter.container_network.plugins.module_utils.model.host import MARK
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.host import MARK, Namespace
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.ovs import OvsBridge, OvsPort
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.route import Route
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.vlan_port import VlanPorts
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.vlans import MODES, Vlans
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import vlan_port as plan
@@ -40,6 +41,8 @@ CONTAINERS = ("web1", "web2")
 NAMES = (*NICS, BRIDGE)
 TAGS = st.sampled_from([1, 100, 4094])
 IDS = st.dictionaries(st.sampled_from(["a", "b", "c"]), st.sampled_from(["1", "x,y", 'p"q=r s']), max_size=3)
+# Keys with None go.
+CHANGES = st.dictionaries(st.sampled_from(["a", "b", "c"]), st.sampled_from(["1", "x,y", None]), max_size=3)
 
 booleans = st.booleans()
 
@@ -69,8 +72,8 @@ def wanted(draw: st.DrawFn, name: str = BRIDGE) -> VlanPorts:
                 "fail_mode": st.sampled_from(["standalone", "secure"]),
                 "stp": booleans,
                 "rstp": st.just(False),
-                "other_config": IDS,
-                "external_ids": IDS,
+                "other_config": CHANGES,
+                "external_ids": CHANGES,
             },
         )
     )
@@ -98,7 +101,7 @@ def hosts(draw: st.DrawFn) -> SimulatedSwitch:
             ns.set(name, up=draw(booleans))
     for bridge in (BRIDGE, OTHER):
         if draw(st.sampled_from([True, True, False])):
-            made = OvsBridge(bridge, "netdev", (bridge,), draw(st.sampled_from([(), ((EXTERNAL_ID, "bridge"),)])), stp=draw(booleans))
+            made = OvsBridge(bridge, "netdev", (bridge,), draw(st.sampled_from([(), (("a", "1"), (EXTERNAL_ID, "bridge"))])), stp=draw(booleans))
             host.make_ovs_bridge(made, up=draw(booleans), tx_checksum=draw(booleans))
     there = sorted(host.switch)
     for name in NICS:
@@ -342,6 +345,28 @@ def test_a_bridge_that_has_an_address_stays():
         have = kind.observe(host, want, {}, False, is_absent=True)  # type: ignore[arg-type]
         assert lines(plan.absent(want, have)) == operations
         assert [address in text for text in plan.warnings(want, have, True)] == [True] * (not operations)
+
+
+@pytest.mark.parametrize(
+    ("routes", "found"),
+    [
+        ([], "no route leads to 192.0.2.9"),
+        ([("0.0.0.0/0", "eth0", 0)], "the route to 192.0.2.9 leads by eth0"),
+        ([("::/0", "ovs0", 0), ("192.0.3.0/24", "ovs0", 0)], "no route leads to 192.0.2.9"),
+        ([("0.0.0.0/0", "ovs0", 0), ("192.0.2.0/24", "eth0", 9)], "the route to 192.0.2.9 leads by eth0"),
+        ([("192.0.2.0/24", "ovs0", 9), ("192.0.2.0/24", "eth0", 5)], "the route to 192.0.2.9 leads by eth0"),
+        # Without an address on it, no tunnel comes from there.
+        ([("0.0.0.0/0", "bare0", 0)], "the route to 192.0.2.9 leads by bare0"),
+        ([("0.0.0.0/0", "eth0", 0), ("192.0.2.0/24", "ovs0", 9)], ""),
+        ([("192.0.2.0/24", "eth0", 9), ("192.0.2.0/24", "ovs0", 5)], ""),
+    ],
+)
+def test_the_closest_route_says_by_what_a_tunnel_leaves(routes, found):
+    want = vlan_port.parse({"bridge": BRIDGE, "port": "vx1", "tag": 5, "vxlan": {"remote": "192.0.2.9", "vni": 5}})
+    leading = tuple(Route(destination, None, link, metric) for destination, link, metric in routes)
+    have = plan.VlanHave(Wiring(Namespace({}), {}, {}), {}, underlays={BRIDGE: ["10.0.0.1"], "bare0": []}, routes=leading)
+    told = plan.warnings(want, replace(have, bridges={BRIDGE: OvsBridge(BRIDGE, "netdev", (BRIDGE,))}), False)
+    assert [f"of that type, and {found}; make one" in text for text in told] == [True] * bool(found)
 
 
 def test_a_bridge_that_gets_no_device_is_undone():
