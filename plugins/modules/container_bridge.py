@@ -88,7 +88,9 @@ options:
       - Whether the bridge is VLAN-aware, so that each of its ports carries its own VLANs only. Needs a kernel with bridge VLAN filtering.
       - Containers get theirs by O(pipefitter.container_network.veth_attach#module:vlan), other ports by O(port_vlans). A port that nobody
         gives VLANs is in the one of O(vlan_default_pvid), without a tag. Where it is switched on for a bridge with ports, their VLANs are
-        set before. VLANs that would cut off the host from what it is reached by are refused.
+        set before.
+      - VLANs that would cut off the host from what it is reached by are refused. It is reached by each address of the bridge and of what
+        stands on it (V(br0.100), a macvlan), but for those of O(addresses) where the bridge was made by this collection.
     type: bool
   vlan_default_pvid:
     description:

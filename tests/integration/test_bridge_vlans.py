@@ -266,6 +266,23 @@ def test_what_would_cut_the_host_off_is_refused(host):
     assert "would no longer" in refused(host, "container_bridge", **filters, port_vlans=[{**trunk, "trunks": "200"}])
 
 
+def test_leased_addresses_and_a_nic_that_leads_into_another_namespace_are_ways_in(host):
+    """As where DHCP gave the address; and where the host is a container itself, so that its NIC is a veth."""
+    host.run("ip", "netns", "add", "outside")
+    host.run("sh", "-c", "ip link add br0 up type bridge forward_delay 0 && ip link add up0 up master br0 type veth peer name far0 && ip link set far0 up")
+    options = {"name": "br0", "vlan_filtering": True, "port_vlans": [{"port": "up0", "mode": "trunk", "trunks": "100,200"}]}
+    sentence = "port_vlans: this host is reached by br0, which up0 connects untagged, and it would no longer; give VLANs"
+    host.run("ip", "address", "add", "10.8.0.1/24", "dev", "br0", "valid_lft", "3600", "preferred_lft", "3600")
+    assert sentence in refused(host, "container_bridge", **options)
+
+    host.run("ip", "link", "set", "far0", "netns", "outside")
+    host.run("sh", "-c", "ip -n outside link set far0 up; until ip link show br0 | grep -q LOWER_UP; do sleep 0.1; done")
+    host.run("ip", "route", "add", "default", "via", "10.8.0.254")
+    assert sentence in refused(host, "container_bridge", **options)
+    host.run("ip", "route", "del", "default")
+    bridge_thoroughly(host, **options)
+
+
 def test_what_info_shows_can_be_given_back(host):
     host.run("sh", "-c", "ip link add up0 up type veth peer name far0")
     host.module("container_bridge", name="br0", members=["up0"], vlan_filtering=True, vlan_default_pvid=0, port_vlans=[TRUNK, {"port": "br0", "tag": 100}])

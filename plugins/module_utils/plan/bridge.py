@@ -5,11 +5,12 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
 from ..errors import Refused
-from ..model import addresses, bridge_vlans
+from ..model import addresses, bridge_vlans, ways_in
 from ..model.bridge import Bridge
 from ..model.firewall import AcceptedBridge
 from ..model.host import HOST, Link, Namespace
@@ -50,8 +51,8 @@ def present(want: Bridge, have: BridgeHave) -> list[Operation]:
     """
     existing = bridge_link(want.name, have)
     check_vlans(want, have, existing)
-    _check_way_in(want, have, existing)
     wanted_addresses = addresses_of(want, have)
+    _check_way_in(want, have, existing, wanted_addresses)
     check_members(want, have, existing)
     check_forwarding(want, have)
     check_overlaps(want, have, wanted_addresses)
@@ -342,16 +343,18 @@ def _member_operations(want: Bridge, have: BridgeHave, existing: Link | None) ->
     return operations
 
 
-def _check_way_in(want: Bridge, have: BridgeHave, existing: Link | None) -> None:
-    """Refuse to cut off the host from what it is reached by: a bridge with the default route, or with addresses that others gave it.
+def _check_way_in(want: Bridge, have: BridgeHave, existing: Link | None, wanted_addresses: tuple[str, ...] | None) -> None:
+    """Refuse to cut off the host from what it is reached by: a bridge, or an interface on it, with the default route or with addresses.
 
-    Or an interface of a VLAN on it, which is never ours.
+    What the options name as addresses of a bridge of ours are its containers' gateways.
     """
     if existing is None:
         return
-    interfaces = (existing, *have.namespace.tagged(existing))
-    ways_in = [link for link in interfaces if is_way_out(link.name, have.namespace) or (not link.ours and _is_reached(link.name, have))]
-    if not ways_in:
+    own = wanted_addresses or () if existing.ours else ()
+    standing = ways_in.standing_on(existing, have.namespace)
+    routed = any(is_way_out(link.name, have.namespace) for link, _tag in standing)
+    ways = [(link, tag) for link, tag in standing if is_way_out(link.name, have.namespace) or _is_reached(link.name, have, own if link is existing else ())]
+    if not ways:
         return
     before, after = _default_vlans(want, existing)
     filters = bool(existing.bridge.get("vlan_filtering"))
@@ -361,19 +364,21 @@ def _check_way_in(want: Bridge, have: BridgeHave, existing: Link | None) -> None
     def later(link: Link) -> bridge_vlans.PortVlans:
         return goals.get(link.name, after if link.vlans == before else link.vlans)
 
-    for port, link in itertools.product(have.namespace.ports(want.name), ways_in):
-        as_it_is = f"in VLAN {link.vlan_id}" if link.vlan_id else "untagged"
-        now = bridge_vlans.on_the_wire(port.vlans, existing.vlans, link.vlan_id) if filters else as_it_is
-        then = bridge_vlans.on_the_wire(later(port), later(existing), link.vlan_id) if will_filter else as_it_is
-        if port.leads_elsewhere and now not in ("", then):
+    for port, (link, tag) in itertools.product(ways_in.leading_out(have.namespace.ports(want.name), routed), ways):
+        as_it_is = f"in VLAN {tag}" if tag else "untagged"
+        now = bridge_vlans.on_the_wire(port.vlans, existing.vlans, tag) if filters else as_it_is
+        then = bridge_vlans.on_the_wire(later(port), later(existing), tag) if will_filter else as_it_is
+        if now not in ("", then):
+            gateway = existing.ours and link is existing and not is_way_out(link.name, have.namespace)
             raise Refused(
                 f"port_vlans: this host is reached by {link.name}, which {port.name} connects {now}, and it would {f'do so {then}' if then else 'no longer'}; "
                 f"give VLANs with which it goes on, to {port.name} and to {want.name} itself, or use another bridge"
+                f"{'; where only its containers need what it holds, name that in addresses' if gateway else ''}"
             )
 
 
-def _is_reached(name: str, have: BridgeHave) -> bool:
-    return not all(addresses.is_link_local(address) for address in have.addresses(name))
+def _is_reached(name: str, have: BridgeHave, own: Collection[str]) -> bool:
+    return not all(address in own or addresses.is_link_local(address) for address in have.held.get(name, ()))
 
 
 def _vlan_operations(want: Bridge, have: BridgeHave, existing: Link | None) -> list[Operation]:
