@@ -170,6 +170,18 @@ def test_filtering_comes_last_and_the_default_moves_nobody_who_was_put_somewhere
         assert {port: shown(host, port) for port in kept} == kept
 
 
+def test_check_mode_shows_the_vlans_that_the_run_leaves(host):
+    """Ports that are in the default VLAN are not shown, the kernel's own for a new bridge being 1."""
+    host.run("sh", "-c", "for one in 0 1; do ip link add up$one up type veth peer name far$one; done")
+    ports = [{"port": "up0", "tag": 9}, {"port": "up1", "tag": 1}]
+    done = bridge_thoroughly(host, members=["up0", "up1"], vlan_filtering=True, port_vlans=ports)
+    assert done["bridge"]["port_vlans"] == [{"port": "up0", "mode": "access", "tag": 9}]
+    done = bridge_thoroughly(host, vlan_default_pvid=9)
+    assert [(shown(host, "up0"), shown(host, "up1")), done["bridge"]["port_vlans"]] == [(access(9), access(9)), []]
+    bridge_thoroughly(host, "br1")
+    assert bridge_thoroughly(host, "br1", vlan_filtering=True)["bridge"]["port_vlans"] == []
+
+
 def test_a_failing_run_takes_vlans_back(host):
     host.run("sh", "-c", "ip link add up0 up type veth peer name far0")
     host.module("container_bridge", name="br0", members=["up0"], vlan_filtering=True, port_vlans=[{"port": "up0", "tag": 7}])

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -172,9 +172,8 @@ def describe(name: str, have: BridgeHave) -> dict[str, Any] | None:
         described["vlan_filtering"] = bool(link.bridge["vlan_filtering"])
     if described.get("vlan_filtering"):
         described["vlan_default_pvid"] = link.bridge.get("vlan_default_pvid", 0)
-        ports = [link, *(port for port in have.namespace.ports(name) if not port.ours)]
-        shown = {port.name: bridge_vlans.as_wanted(port.vlans) for port in ports if port.vlans != link.default_vlans}
-        described["port_vlans"] = [_port_vlans(port, vlans) for port, vlans in sorted(shown.items()) if vlans is not None]
+        vlans = {port.name: port.vlans for port in (link, *have.namespace.ports(name))}
+        described["port_vlans"] = _shown_vlans(name, vlans, link.default_vlans, have)
     return described
 
 
@@ -224,18 +223,21 @@ def _predict_vlans(want: Bridge, have: BridgeHave, described: dict[str, Any]) ->
         for option in ("vlan_default_pvid", "port_vlans"):
             described.pop(option, None)
         return
-    if want.vlan_default_pvid is not None:
-        described["vlan_default_pvid"] = want.vlan_default_pvid
-    if want.port_vlans is not None:
-        default = bridge_vlans.default(described.get("vlan_default_pvid", 0))
-        entries = {entry["port"]: entry for entry in described.get("port_vlans", ())}
-        for name, vlans in want.port_vlans:
-            goal = bridge_vlans.of_port(vlans)
-            shown = bridge_vlans.as_wanted(goal)
-            entries.pop(name, None)
-            if goal != default and shown is not None:
-                entries[name] = _port_vlans(name, shown)
-        described["port_vlans"] = [entries[name] for name in sorted(entries)]
+    existing = have.link(want.name)
+    before, after = _default_vlans(want, existing)
+    described["vlan_default_pvid"] = next((entry.first for entry in after), 0)
+    # A port that joins is in the default one, whatever it was in elsewhere.
+    vlans = {name: after for name in (want.name, *joining(want, have))}
+    vlans.update({link.name: after if link.vlans == before else link.vlans for link in (existing, *have.namespace.ports(want.name)) if link is not None})
+    vlans.update({name: bridge_vlans.of_port(wanted) for name, wanted in want.port_vlans or ()})
+    described["port_vlans"] = _shown_vlans(want.name, vlans, after, have)
+
+
+def _shown_vlans(bridge: str, vlans: Mapping[str, bridge_vlans.PortVlans], default: bridge_vlans.PortVlans, have: BridgeHave) -> list[dict[str, Any]]:
+    """Return what is in other VLANs than ``default``, as options; attachments are shown with those of their own."""
+    links = have.namespace.links
+    shown = {name: bridge_vlans.as_wanted(one) for name, one in vlans.items() if one != default and (name == bridge or not links[name].ours)}
+    return [_port_vlans(name, one) for name, one in sorted(shown.items()) if one is not None]
 
 
 def _predicted_addresses(want: Bridge, have: BridgeHave, wanted: tuple[str, ...] | None) -> set[str]:
