@@ -168,6 +168,12 @@ def test_filtering_comes_last_and_the_default_moves_nobody_who_was_put_somewhere
         default = access(pvid) if pvid else []
         kept = {"br0": default, outer(first): default, outer(first, 1): access(5), "up0": ["100", "200-210"], "up1": access(7)}
         assert {port: shown(host, port) for port in kept} == kept
+    # What is to stay in the former default stays all the time, so that the host is not cut off.
+    for pvid in (0, 9):
+        done = bridge_thoroughly(host, vlan_default_pvid=pvid, port_vlans=[{"port": "br0", "tag": 1}])
+        assert len(done["operations"]) == 1 and "vlan_default_pvid" in done["operations"][0]
+        kept.update({"br0": access(1), outer(first): access(pvid) if pvid else []})
+        assert {port: shown(host, port) for port in kept} == kept
 
 
 def test_check_mode_shows_the_vlans_that_the_run_leaves(host):

@@ -227,7 +227,7 @@ def _predict_vlans(want: Bridge, have: BridgeHave, described: dict[str, Any]) ->
     before, after = _default_vlans(want, existing)
     described["vlan_default_pvid"] = next((entry.first for entry in after), 0)
     # A port that joins is in the default one, whatever it was in elsewhere.
-    vlans = {name: after for name in (want.name, *joining(want, have))}
+    vlans = dict.fromkeys((want.name, *joining(want, have)), after)
     vlans.update({link.name: after if link.vlans == before else link.vlans for link in (existing, *have.namespace.ports(want.name)) if link is not None})
     vlans.update({name: bridge_vlans.of_port(wanted) for name, wanted in want.port_vlans or ()})
     described["port_vlans"] = _shown_vlans(want.name, vlans, after, have)
@@ -293,8 +293,8 @@ def _link_operations(want: Bridge, have: BridgeHave, existing: Link | None) -> l
         changed.pop("vlan_filtering", None)  # once its ports are in their VLANs
     pvid = changed.pop("vlan_default_pvid", None)
     if pvid is not None:
-        others = [link for link in (existing, *have.namespace.ports(want.name)) if link.vlans != existing.default_vlans]
-        kept = tuple((link.name, link.vlans) for link in others)
+        links = (existing, *have.namespace.ports(want.name))
+        kept = tuple((link.name, link.vlans) for link in links if not _moves_along(link, want, existing))
         operations.append(ChangeDefaultPvid(HOST, want.name, pvid, existing.bridge.get("vlan_default_pvid", 0), kept))
     operations += _bridge_changes(changed, existing)
     new: dict[str, Any] = {}
@@ -384,14 +384,16 @@ def _is_reached(name: str, have: BridgeHave, own: Collection[str]) -> bool:
 
 
 def _vlan_operations(want: Bridge, have: BridgeHave, existing: Link | None) -> list[Operation]:
-    """Set the VLANs of ports that are there, and only then let the bridge filter: so nothing is cut off in between."""
+    """Set the VLANs of ports that are there, and only then let the bridge filter: so nothing is cut off in between.
+
+    On a bridge that filters already, a port and the bridge itself that go to another VLAN are apart until both are there.
+    """
     operations: list[Operation] = []
-    before, after = _default_vlans(want, existing)
+    _before, after = _default_vlans(want, existing)
     for name, vlans in want.port_vlans or ():
         goal = bridge_vlans.of_port(vlans)
         link = have.link(name)
-        # A change of the default PVID takes along what is in it.
-        shown = link.vlans if link is not None and link.vlans != before else after
+        shown = after if link is None or _moves_along(link, want, existing) else link.vlans
         if name == want.name and goal != shown:
             operations.append(SetBridgeVlans(HOST, name, goal, shown))
         elif name != want.name and name not in joining(want, have) and goal != shown:
@@ -399,6 +401,13 @@ def _vlan_operations(want: Bridge, have: BridgeHave, existing: Link | None) -> l
     if existing is not None and want.vlan_filtering and not existing.bridge.get("vlan_filtering"):
         operations.append(ChangeBridge(HOST, want.name, {"vlan_filtering": 1}, {"vlan_filtering": 0}))
     return operations
+
+
+def _moves_along(link: Link, want: Bridge, existing: Link | None) -> bool:
+    """Tell whether a change of the default PVID is to take along a port, or the bridge itself: what is in it, and is not asked to have another PVID."""
+    before, after = _default_vlans(want, existing)
+    wanted = dict(want.port_vlans or ()).get(link.name)
+    return link.vlans == before and (wanted is None or bool(after) and set(after) <= set(bridge_vlans.of_port(wanted)))
 
 
 def _default_vlans(want: Bridge, existing: Link | None) -> tuple[bridge_vlans.PortVlans, bridge_vlans.PortVlans]:
