@@ -88,18 +88,24 @@ options:
       - Whether the bridge is VLAN-aware, so that each of its ports carries its own VLANs only. Needs a kernel with bridge VLAN filtering.
       - Containers get theirs by O(pipefitter.container_network.veth_attach#module:vlan), other ports by O(port_vlans). A port that nobody
         gives VLANs is in the one of O(vlan_default_pvid), without a tag. Where it is switched on for a bridge with ports, their VLANs are
-        set before. VLANs that would cut off the host from what it is reached by are refused.
+        set before.
+      - VLANs that would cut off the host from what it is reached by are refused. It is reached by each address of the bridge and of what
+        stands on it (V(br0.100), a macvlan), but for those of O(addresses) where the bridge was made by this collection.
     type: bool
   vlan_default_pvid:
     description:
       - VLAN, 1 to 4094, of ports that join without VLANs of their own, and of the host itself by the bridge's own interface. With V(0) they
         are in none, and reach nobody. The kernel's own choice for a new bridge is 1.
-      - Ports in the former one go to the new one, whether or not they were put there; those in other VLANs stay.
+      - Ports in the former one go to the new one, whether or not they were put there; those in other VLANs stay, and those that O(port_vlans)
+        puts into another than the new one. While it changes, what stays keeps its VLANs and carries one more for a moment, with its tag. That is
+        the new one, or with V(0) one that is unused.
     type: int
   port_vlans:
     description:
       - VLANs of ports that are O(members) or were before, and of the bridge itself; needs O(vlan_filtering). Ports that are not in the list
         are left as they are. An attachment's VLANs are given to M(pipefitter.container_network.veth_attach).
+      - On a bridge that filters already, ports are changed one after the other. The host is cut off between two of them where the bridge itself
+        and the port by which it is reached go to another VLAN together.
     type: list
     elements: dict
     suboptions:

@@ -168,6 +168,24 @@ def test_filtering_comes_last_and_the_default_moves_nobody_who_was_put_somewhere
         default = access(pvid) if pvid else []
         kept = {"br0": default, outer(first): default, outer(first, 1): access(5), "up0": ["100", "200-210"], "up1": access(7)}
         assert {port: shown(host, port) for port in kept} == kept
+    # What is to stay in the former default stays all the time, so that the host is not cut off.
+    for pvid in (0, 9):
+        done = bridge_thoroughly(host, vlan_default_pvid=pvid, port_vlans=[{"port": "br0", "tag": 1}])
+        assert len(done["operations"]) == 1 and "vlan_default_pvid" in done["operations"][0]
+        kept.update({"br0": access(1), outer(first): access(pvid) if pvid else []})
+        assert {port: shown(host, port) for port in kept} == kept
+
+
+def test_check_mode_shows_the_vlans_that_the_run_leaves(host):
+    """Ports that are in the default VLAN are not shown, the kernel's own for a new bridge being 1."""
+    host.run("sh", "-c", "for one in 0 1; do ip link add up$one up type veth peer name far$one; done")
+    ports = [{"port": "up0", "tag": 9}, {"port": "up1", "tag": 1}]
+    done = bridge_thoroughly(host, members=["up0", "up1"], vlan_filtering=True, port_vlans=ports)
+    assert done["bridge"]["port_vlans"] == [{"port": "up0", "mode": "access", "tag": 9}]
+    done = bridge_thoroughly(host, vlan_default_pvid=9)
+    assert [(shown(host, "up0"), shown(host, "up1")), done["bridge"]["port_vlans"]] == [(access(9), access(9)), []]
+    bridge_thoroughly(host, "br1")
+    assert bridge_thoroughly(host, "br1", vlan_filtering=True)["bridge"]["port_vlans"] == []
 
 
 def test_a_failing_run_takes_vlans_back(host):
@@ -264,6 +282,23 @@ def test_what_would_cut_the_host_off_is_refused(host):
     own = {"port": "br0", "mode": "native-untagged", "tag": 1, "trunks": "100"}
     bridge_thoroughly(host, **filters, port_vlans=[trunk, own])
     assert "would no longer" in refused(host, "container_bridge", **filters, port_vlans=[{**trunk, "trunks": "200"}])
+
+
+def test_leased_addresses_and_a_nic_that_leads_into_another_namespace_are_ways_in(host):
+    """As where DHCP gave the address; and where the host is a container itself, so that its NIC is a veth."""
+    host.run("ip", "netns", "add", "outside")
+    host.run("sh", "-c", "ip link add br0 up type bridge forward_delay 0 && ip link add up0 up master br0 type veth peer name far0 && ip link set far0 up")
+    options = {"name": "br0", "vlan_filtering": True, "port_vlans": [{"port": "up0", "mode": "trunk", "trunks": "100,200"}]}
+    sentence = "port_vlans: this host is reached by br0, which up0 connects untagged, and it would no longer; give VLANs"
+    host.run("ip", "address", "add", "10.8.0.1/24", "dev", "br0", "valid_lft", "3600", "preferred_lft", "3600")
+    assert sentence in refused(host, "container_bridge", **options)
+
+    host.run("ip", "link", "set", "far0", "netns", "outside")
+    host.run("sh", "-c", "ip -n outside link set far0 up; until ip link show br0 | grep -q LOWER_UP; do sleep 0.1; done")
+    host.run("ip", "route", "add", "default", "via", "10.8.0.254")
+    assert sentence in refused(host, "container_bridge", **options)
+    host.run("ip", "route", "del", "default")
+    bridge_thoroughly(host, **options)
 
 
 def test_what_info_shows_can_be_given_back(host):

@@ -4,17 +4,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 
 from ..model.addresses import is_link_local
 from ..model.host import Link, Namespace
 from ..model.ovs import OvsPort
-
-# Devices of Open vSwitch's own: of a userspace datapath, and of the kernel's.
-_DEVICES = ("tun", "openvswitch")
-# What leads out of a machine: a NIC has no kind.
-_CARDS = ("", "bond", "team", "vlan")
+from ..model.ways_in import DEVICES, leading_out
 
 NO_PORTS: Mapping[str, OvsPort] = MappingProxyType({})
 
@@ -50,7 +46,7 @@ def vlans(host: Namespace, held: Mapping[str, tuple[str, ...]], ports: Mapping[s
     found: dict[str, dict[int, str]] = {}
     for members in by_bridge.values():
         there = [(port, host.links[port.name]) for port in members if port.name in host.links]
-        devices = [(port, link) for port, link in there if port.name == port.bridge or link.kind in _DEVICES]
+        devices = [(port, link) for port, link in there if port.name == port.bridge or link.kind in DEVICES]
         reached: dict[int, str] = {}
         through: set[str] = set()
         for port, link in devices:
@@ -64,7 +60,7 @@ def vlans(host: Namespace, held: Mapping[str, tuple[str, ...]], ports: Mapping[s
                 found[port.name] = here
         joined = [link for port, link in there if (port, link) not in devices]
         if reached:
-            found.update({link.name: dict(reached) for link in _leading_out(joined, not routed.isdisjoint(through))})
+            found.update({link.name: dict(reached) for link in leading_out(joined, not routed.isdisjoint(through))})
     return found
 
 
@@ -108,7 +104,7 @@ def _through_masters(host: Namespace, own: Mapping[str, str]) -> dict[str, str]:
                 why = f"has {ways[1]}, which {own[ways[1]]}"
             if why is not None:
                 what = "Linux bridge " if master.kind == "bridge" else ""
-                found.update({link.name: f"is a port of {what}{master.name}, which {why}" for link in _leading_out(links, not routed.isdisjoint(ways))})
+                found.update({link.name: f"is a port of {what}{master.name}, which {why}" for link in leading_out(links, not routed.isdisjoint(ways))})
     return found
 
 
@@ -120,18 +116,3 @@ def _through_ovs(host: Namespace, held: Mapping[str, tuple[str, ...]], ports: Ma
         if said and name != port.bridge:
             found[name] = f"is a port of Open vSwitch bridge {port.bridge}, where {' and '.join(said)}"
     return found
-
-
-def _leading_out(ports: Iterable[Link], routed: bool) -> list[Link]:
-    """Return the ports by which other machines may come in.
-
-    Neither a container's nor a virtual machine's do. A veth into another
-    network namespace is most often a container's; where the host is one
-    itself its NICs are such veths, so they count if nothing else can be what
-    the default route (``routed``) leads through.
-    """
-    candidates = [link for link in ports if not link.ours and link.kind not in _DEVICES]
-    sure = [link for link in candidates if link.leads_elsewhere]
-    if routed and not any(link.kind in _CARDS for link in sure):
-        return candidates
-    return sure

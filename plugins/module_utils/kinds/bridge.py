@@ -68,21 +68,22 @@ def observe(machine: Machine, want: bridge.Bridge) -> BridgeHave:
     host = Namespace(links, netlink.addresses(links.values()), routes)
     birth_name = names.derived_name("pfb", want.name)
     existing = links.get(want.name)
+    held = netlink.addresses(links.values(), leased=True) if want.members or _speaks_of_vlans(want) else {}
     return BridgeHave(
         namespace=host,
         masquerades=machine.masquerades.in_effect(needed=bool(want.masquerade)),
         firewall=machine.read_firewall(),
         sysctls=_sysctls(machine, want, host),
-        unfit=_unfit(machine, want.members, host) if want.members else {},
+        unfit=_unfit(machine, want.members, host, held) if want.members else {},
         vlan_filtering=not _speaks_of_vlans(want) or (_shows_filtering(existing) if existing else supports_vlan_filtering()),
         birth_link=birth_name if birth_name in links else None,
         icc=machine.icc.read() if machine.icc.isolated_bridges() else IccRules(),
+        held=held,
     )
 
 
-def _unfit(machine: Machine, members: Collection[str], host: Namespace) -> dict[str, str]:
-    held = machine.namespace(HOST).addresses([host.links[name] for name in members if name in host.links], leased=True)
-    unfit = management.interfaces(host, held)
+def _unfit(machine: Machine, members: Collection[str], host: Namespace, held: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
+    unfit = management.interfaces(host, {name: held[name] for name in members if name in held})
     if machine.ovsdb.available():
         # A userspace datapath sets no master.
         _bridges, ports = machine.ovsdb.read()

@@ -82,10 +82,6 @@ class Namespace:
         found = [link for link in self.links.values() if master is not None and link.master == master.index]
         return sorted(found, key=lambda port: port.name)
 
-    def tagged(self, parent: Link) -> list[Link]:
-        """Return the interfaces that take the frames of one VLAN each from ``parent``."""
-        return [link for link in self.links.values() if link.vlan_id is not None and link.peer == parent.index and link.peer_namespace is None]
-
     def all_isolated(self, bridge: str) -> bool:
         """Tell whether a bridge has ports and each is isolated: so it was left, even if a flushed ruleset took what says so."""
         ports = self.ports(bridge)

@@ -5,11 +5,12 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
 from ..errors import Refused
-from ..model import addresses, bridge_vlans
+from ..model import addresses, bridge_vlans, ways_in
 from ..model.bridge import Bridge
 from ..model.firewall import AcceptedBridge
 from ..model.host import HOST, Link, Namespace
@@ -50,8 +51,8 @@ def present(want: Bridge, have: BridgeHave) -> list[Operation]:
     """
     existing = bridge_link(want.name, have)
     check_vlans(want, have, existing)
-    _check_way_in(want, have, existing)
     wanted_addresses = addresses_of(want, have)
+    _check_way_in(want, have, existing, wanted_addresses)
     check_members(want, have, existing)
     check_forwarding(want, have)
     check_overlaps(want, have, wanted_addresses)
@@ -171,9 +172,8 @@ def describe(name: str, have: BridgeHave) -> dict[str, Any] | None:
         described["vlan_filtering"] = bool(link.bridge["vlan_filtering"])
     if described.get("vlan_filtering"):
         described["vlan_default_pvid"] = link.bridge.get("vlan_default_pvid", 0)
-        ports = [link, *(port for port in have.namespace.ports(name) if not port.ours)]
-        shown = {port.name: bridge_vlans.as_wanted(port.vlans) for port in ports if port.vlans != link.default_vlans}
-        described["port_vlans"] = [_port_vlans(port, vlans) for port, vlans in sorted(shown.items()) if vlans is not None]
+        vlans = {port.name: port.vlans for port in (link, *have.namespace.ports(name))}
+        described["port_vlans"] = _shown_vlans(name, vlans, link.default_vlans, have)
     return described
 
 
@@ -223,18 +223,21 @@ def _predict_vlans(want: Bridge, have: BridgeHave, described: dict[str, Any]) ->
         for option in ("vlan_default_pvid", "port_vlans"):
             described.pop(option, None)
         return
-    if want.vlan_default_pvid is not None:
-        described["vlan_default_pvid"] = want.vlan_default_pvid
-    if want.port_vlans is not None:
-        default = bridge_vlans.default(described.get("vlan_default_pvid", 0))
-        entries = {entry["port"]: entry for entry in described.get("port_vlans", ())}
-        for name, vlans in want.port_vlans:
-            goal = bridge_vlans.of_port(vlans)
-            shown = bridge_vlans.as_wanted(goal)
-            entries.pop(name, None)
-            if goal != default and shown is not None:
-                entries[name] = _port_vlans(name, shown)
-        described["port_vlans"] = [entries[name] for name in sorted(entries)]
+    existing = have.link(want.name)
+    before, after = _default_vlans(want, existing)
+    described["vlan_default_pvid"] = next((entry.first for entry in after), 0)
+    # A port that joins is in the default one, whatever it was in elsewhere.
+    vlans = dict.fromkeys((want.name, *joining(want, have)), after)
+    vlans.update({link.name: after if link.vlans == before else link.vlans for link in (existing, *have.namespace.ports(want.name)) if link is not None})
+    vlans.update({name: bridge_vlans.of_port(wanted) for name, wanted in want.port_vlans or ()})
+    described["port_vlans"] = _shown_vlans(want.name, vlans, after, have)
+
+
+def _shown_vlans(bridge: str, vlans: Mapping[str, bridge_vlans.PortVlans], default: bridge_vlans.PortVlans, have: BridgeHave) -> list[dict[str, Any]]:
+    """Return what is in other VLANs than ``default``, as options; attachments are shown with those of their own."""
+    links = have.namespace.links
+    shown = {name: bridge_vlans.as_wanted(one) for name, one in vlans.items() if one != default and (name == bridge or not links[name].ours)}
+    return [_port_vlans(name, one) for name, one in sorted(shown.items()) if one is not None]
 
 
 def _predicted_addresses(want: Bridge, have: BridgeHave, wanted: tuple[str, ...] | None) -> set[str]:
@@ -290,8 +293,8 @@ def _link_operations(want: Bridge, have: BridgeHave, existing: Link | None) -> l
         changed.pop("vlan_filtering", None)  # once its ports are in their VLANs
     pvid = changed.pop("vlan_default_pvid", None)
     if pvid is not None:
-        others = [link for link in (existing, *have.namespace.ports(want.name)) if link.vlans != existing.default_vlans]
-        kept = tuple((link.name, link.vlans) for link in others)
+        links = (existing, *have.namespace.ports(want.name))
+        kept = tuple((link.name, link.vlans) for link in links if not _moves_along(link, want, existing))
         operations.append(ChangeDefaultPvid(HOST, want.name, pvid, existing.bridge.get("vlan_default_pvid", 0), kept))
     operations += _bridge_changes(changed, existing)
     new: dict[str, Any] = {}
@@ -342,16 +345,18 @@ def _member_operations(want: Bridge, have: BridgeHave, existing: Link | None) ->
     return operations
 
 
-def _check_way_in(want: Bridge, have: BridgeHave, existing: Link | None) -> None:
-    """Refuse to cut off the host from what it is reached by: a bridge with the default route, or with addresses that others gave it.
+def _check_way_in(want: Bridge, have: BridgeHave, existing: Link | None, wanted_addresses: tuple[str, ...] | None) -> None:
+    """Refuse to cut off the host from what it is reached by: a bridge, or an interface on it, with the default route or with addresses.
 
-    Or an interface of a VLAN on it, which is never ours.
+    What the options name as addresses of a bridge of ours are its containers' gateways.
     """
     if existing is None:
         return
-    interfaces = (existing, *have.namespace.tagged(existing))
-    ways_in = [link for link in interfaces if is_way_out(link.name, have.namespace) or (not link.ours and _is_reached(link.name, have))]
-    if not ways_in:
+    own = wanted_addresses or () if existing.ours else ()
+    standing = ways_in.standing_on(existing, have.namespace)
+    routed = any(is_way_out(link.name, have.namespace) for link, _tag in standing)
+    ways = [(link, tag) for link, tag in standing if is_way_out(link.name, have.namespace) or _is_reached(link.name, have, own if link is existing else ())]
+    if not ways:
         return
     before, after = _default_vlans(want, existing)
     filters = bool(existing.bridge.get("vlan_filtering"))
@@ -361,30 +366,34 @@ def _check_way_in(want: Bridge, have: BridgeHave, existing: Link | None) -> None
     def later(link: Link) -> bridge_vlans.PortVlans:
         return goals.get(link.name, after if link.vlans == before else link.vlans)
 
-    for port, link in itertools.product(have.namespace.ports(want.name), ways_in):
-        as_it_is = f"in VLAN {link.vlan_id}" if link.vlan_id else "untagged"
-        now = bridge_vlans.on_the_wire(port.vlans, existing.vlans, link.vlan_id) if filters else as_it_is
-        then = bridge_vlans.on_the_wire(later(port), later(existing), link.vlan_id) if will_filter else as_it_is
-        if port.leads_elsewhere and now not in ("", then):
+    for port, (link, tag) in itertools.product(ways_in.leading_out(have.namespace.ports(want.name), routed), ways):
+        as_it_is = f"in VLAN {tag}" if tag else "untagged"
+        now = bridge_vlans.on_the_wire(port.vlans, existing.vlans, tag) if filters else as_it_is
+        then = bridge_vlans.on_the_wire(later(port), later(existing), tag) if will_filter else as_it_is
+        if now not in ("", then):
+            gateway = existing.ours and link is existing and not is_way_out(link.name, have.namespace)
             raise Refused(
                 f"port_vlans: this host is reached by {link.name}, which {port.name} connects {now}, and it would {f'do so {then}' if then else 'no longer'}; "
                 f"give VLANs with which it goes on, to {port.name} and to {want.name} itself, or use another bridge"
+                f"{'; where only its containers need what it holds, name that in addresses' if gateway else ''}"
             )
 
 
-def _is_reached(name: str, have: BridgeHave) -> bool:
-    return not all(addresses.is_link_local(address) for address in have.addresses(name))
+def _is_reached(name: str, have: BridgeHave, own: Collection[str]) -> bool:
+    return not all(address in own or addresses.is_link_local(address) for address in have.held.get(name, ()))
 
 
 def _vlan_operations(want: Bridge, have: BridgeHave, existing: Link | None) -> list[Operation]:
-    """Set the VLANs of ports that are there, and only then let the bridge filter: so nothing is cut off in between."""
+    """Set the VLANs of ports that are there, and only then let the bridge filter: so nothing is cut off in between.
+
+    On a bridge that filters already, a port and the bridge itself that go to another VLAN are apart until both are there.
+    """
     operations: list[Operation] = []
-    before, after = _default_vlans(want, existing)
+    _before, after = _default_vlans(want, existing)
     for name, vlans in want.port_vlans or ():
         goal = bridge_vlans.of_port(vlans)
         link = have.link(name)
-        # A change of the default PVID takes along what is in it.
-        shown = link.vlans if link is not None and link.vlans != before else after
+        shown = after if link is None or _moves_along(link, want, existing) else link.vlans
         if name == want.name and goal != shown:
             operations.append(SetBridgeVlans(HOST, name, goal, shown))
         elif name != want.name and name not in joining(want, have) and goal != shown:
@@ -392,6 +401,13 @@ def _vlan_operations(want: Bridge, have: BridgeHave, existing: Link | None) -> l
     if existing is not None and want.vlan_filtering and not existing.bridge.get("vlan_filtering"):
         operations.append(ChangeBridge(HOST, want.name, {"vlan_filtering": 1}, {"vlan_filtering": 0}))
     return operations
+
+
+def _moves_along(link: Link, want: Bridge, existing: Link | None) -> bool:
+    """Tell whether a change of the default PVID is to take along a port, or the bridge itself: what is in it, and is not asked to have another PVID."""
+    before, after = _default_vlans(want, existing)
+    wanted = dict(want.port_vlans or ()).get(link.name)
+    return link.vlans == before and (wanted is None or bool(after) and set(after) <= set(bridge_vlans.of_port(wanted)))
 
 
 def _default_vlans(want: Bridge, existing: Link | None) -> tuple[bridge_vlans.PortVlans, bridge_vlans.PortVlans]:

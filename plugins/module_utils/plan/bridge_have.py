@@ -31,7 +31,8 @@ class BridgeHave:
     ``unfit`` maps links that must not become ports to the reason.
     ``firewall`` is what of forwarded traffic passes. ``publications`` are
     the published ports of the bridge, read where it is to go. ``icc`` is what
-    our tables say of isolated bridges.
+    our tables say of isolated bridges. ``held`` are the addresses of every
+    interface, leased ones too, read where VLANs are asked for.
     """
 
     namespace: Namespace
@@ -43,6 +44,7 @@ class BridgeHave:
     birth_link: str | None = None
     publications: PublicationRules = PublicationRules()
     icc: IccRules = IccRules()
+    held: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def link(self, name: str) -> Link | None:
         return self.namespace.links.get(name)

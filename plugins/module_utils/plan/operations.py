@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..errors import PipefitterError
-from ..model import addresses
-from ..model.bridge_vlans import PortVlans, described
+from ..model import addresses, limits
+from ..model.bridge_vlans import PortVlans, VlanRange, described, merged
 from ..model.ovs import NO_BRIDGES, OvsBridgeChange
 from ..model.route import Route
 from ..model.vlans import ACCESS, DOT1Q_TUNNEL, TRUNK, ranges
@@ -173,7 +173,11 @@ class ChangeBridge(Operation):
 @dataclass(frozen=True)
 class ChangeDefaultPvid(Operation):
     """The kernel moves what is in the old one along, and from 0 every port (__br_vlan_set_default_pvid() in
-    net/bridge/br_vlan.c): ``kept`` are the VLANs of the bridge itself and of ports that were set, and stay."""
+    net/bridge/br_vlan.c): ``kept`` are the VLANs of the bridge itself and of ports that stay.
+
+    The kernel leaves alone what has the new VLAN already. So what stays carries that, tagged, for the moment, and its
+    own all the time. To 0 the way leads by a VLAN that nobody has, as the kernel takes the old one away from all.
+    """
 
     name: str
     new: int
@@ -184,19 +188,39 @@ class ChangeDefaultPvid(Operation):
         return f"change bridge {self.name}: vlan_default_pvid {self.old} to {self.new}"
 
     def do(self, host: Host) -> None:
-        self._change(host, self.new)
+        self._change(host, self.old, self.new)
 
     def undo(self, host: Host) -> None:
-        self._change(host, self.old)
+        self._change(host, self.new, self.old)
 
-    def _change(self, host: Host, pvid: int) -> None:
+    def _change(self, host: Host, old: int, new: int) -> None:
         namespace = host.namespace(self.place)
-        namespace.change_bridge(self.name, {"vlan_default_pvid": pvid})
-        for name, vlans in self.kept:
-            if name == self.name:
-                namespace.set_bridge_vlans(name, vlans)
-            else:
-                namespace.set_link(name, vlans=vlans)
+        by_way_of = new or self._unused(old)
+        moving = [
+            (name, vlans)
+            for name, vlans in self.kept
+            if (not old or VlanRange(old, old, True, True) in vlans) and not any(entry.first <= by_way_of <= entry.last for entry in vlans)
+        ]
+        for name, vlans in moving:
+            self._set(namespace, name, merged([*vlans, VlanRange(by_way_of, by_way_of)]))
+        if moving and not new:
+            namespace.change_bridge(self.name, {"vlan_default_pvid": by_way_of})
+        namespace.change_bridge(self.name, {"vlan_default_pvid": new})
+        for name, vlans in moving:
+            self._set(namespace, name, vlans)
+
+    def _unused(self, old: int) -> int:
+        """Return a VLAN that is nobody's PVID, and where there is one no trunk's either."""
+        entries = [entry for _name, vlans in self.kept for entry in vlans]
+        pvids = {old, *(entry.first for entry in entries if entry.pvid)}
+        free = [vlan for vlan in range(limits.VLAN[1], limits.VLAN[0] - 1, -1) if vlan not in pvids]
+        return next((vlan for vlan in free if not any(entry.first <= vlan <= entry.last for entry in entries)), free[0])
+
+    def _set(self, namespace: Any, name: str, vlans: PortVlans) -> None:
+        if name == self.name:
+            namespace.set_bridge_vlans(name, vlans)
+        else:
+            namespace.set_link(name, vlans=vlans)
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,12 @@ import pytest
 from ansible_collections.pipefitter.container_network.plugins.module_utils import engine
 from ansible_collections.pipefitter.container_network.plugins.module_utils.errors import MissingFeature, Refused
 from ansible_collections.pipefitter.container_network.plugins.module_utils.kinds import bridge as kind
-from ansible_collections.pipefitter.container_network.plugins.module_utils.model import attachment, bridge
-from ansible_collections.pipefitter.container_network.plugins.module_utils.model.host import MARK
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model import attachment, bridge, bridge_vlans
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.host import MARK, Link, Namespace
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.ovs import OvsPort
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.route import Route
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import bridge as plan
+from ansible_collections.pipefitter.container_network.plugins.module_utils.plan.bridge_have import BridgeHave
 from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.attachment_scenes import Scene
 from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.simulated_host import SimulatedHost
 from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.simulated_kernel import SimKernel
@@ -256,3 +257,66 @@ def test_vlans_that_would_cut_the_host_off():
     native = {"port": "eth0", "mode": "native-untagged", "trunks": "100"}
     for port_vlans in ([], [{**native, "tag": 1}], [{**native, "tag": 7}, {"port": "lan0", "tag": 7}]):
         assert plans(host, bridge.parse(asked(port_vlans)))
+
+
+FILTERS = {"vlan_filtering": 1, "vlan_default_pvid": 1}
+FIRST = bridge_vlans.default(1)
+NIC, NESTED_NIC = Link(6, "up0", "", master=5, vlans=FIRST), Link(6, "up0", "veth", master=5, peer=2, peer_namespace=0, vlans=FIRST)
+TAP = Link(6, "up0", "tun", master=5, vlans=FIRST)
+TRUNK = {"port": "up0", "mode": "trunk", "trunks": "100,200"}
+HELD = {"br0": ("10.8.0.1/24",)}
+
+
+def asks_for_a_trunk(*links, held=None, default="", ours=False, **options):
+    """Plan a trunk on the only NIC of a bridge; return the VLANs by which the refusal says that the host is reached."""
+    own = Link(5, "br0", "bridge", bridge=FILTERS, vlans=FIRST, alias=MARK if ours else "")
+    routes = (Route("0.0.0.0/0", "10.8.0.254", default, 0),) if default else ()
+    have = BridgeHave(Namespace({link.name: link for link in (own, *links)}, {}, routes), held=held or {})
+    try:
+        assert plan.present(bridge.parse({"name": "br0", "port_vlans": [TRUNK], **options}), have)
+    except Refused as refused:
+        words = str(refused).partition("this host is reached by ")[2].partition(", and it would")[0]
+        assert words, refused
+        return words
+    return None
+
+
+def test_a_nic_that_is_a_veth_of_another_namespace_is_a_way_in_where_it_is_the_way_out():
+    assert asks_for_a_trunk(NESTED_NIC, held=HELD, default="br0") == "br0, which up0 connects untagged"
+    assert asks_for_a_trunk(NESTED_NIC, held=HELD) is None
+    assert asks_for_a_trunk(NESTED_NIC, Link(7, "eth0", master=5, vlans=FIRST), held=HELD, default="br0", port_vlans=[TRUNK]) is None
+    assert asks_for_a_trunk(TAP, held=HELD, default="br0") == "br0, which up0 connects untagged"
+    assert asks_for_a_trunk(TAP, held=HELD) is None
+
+
+def test_what_stands_on_a_bridge_is_a_way_in():
+    upper = Link(7, "mv0", "macvlan", peer=5)
+    assert asks_for_a_trunk(NIC, upper, held={"mv0": ("10.8.0.1/24",)}) == "mv0, which up0 connects untagged"
+    assert asks_for_a_trunk(NIC, upper, held={"mv0": ("fe80::1/64",)}) is None
+    assert asks_for_a_trunk(NIC, Link(7, "mv0", "macvlan", peer=5, peer_namespace=0), held={"mv0": ("10.8.0.1/24",)}) is None
+    # The other end of a veth has that as its peer, and stands on nothing.
+    assert asks_for_a_trunk(NIC, Link(7, "ve0", "veth", peer=5), held={"ve0": ("10.8.0.1/24",)}) is None
+
+    tagged = Link(7, "br0.5", "vlan", peer=5, vlan_id=5)
+    inner = Link(8, "br0.5.6", "vlan", peer=7, vlan_id=6)
+    both = [{"port": "up0", "mode": "native-untagged", "tag": 1, "trunks": "5,6"}, {"port": "br0", "mode": "native-untagged", "tag": 1, "trunks": "5,6"}]
+    carried = Link(6, "up0", master=5, vlans=(*FIRST, bridge_vlans.VlanRange(5, 5)))
+    assert asks_for_a_trunk(NIC, tagged, inner, held={"br0.5.6": ("10.8.0.1/24",)}, port_vlans=both) is None
+    seen = asks_for_a_trunk(carried, tagged, inner, held={"br0.5.6": ("10.8.0.1/24",)}, vlan_filtering=True)
+    assert seen is None  # the bridge itself does not carry it so far
+
+    on_top = Link(7, "br0q", "vlan", peer=5, vlan_id=100, master=8)
+    top, unfiltered = Link(8, "brm", "bridge"), {"vlan_filtering": 0, "vlan_default_pvid": 1}
+    own = Link(5, "br0", "bridge", bridge=unfiltered, vlans=FIRST)
+    said = asks_for_a_trunk(NIC, on_top, top, own, held={"brm": ("10.8.0.1/24",)}, default="brm", vlan_filtering=True)
+    assert said == "brm, which up0 connects in VLAN 100"
+    said = asks_for_a_trunk(NIC, tagged, inner, own, held={"br0.5.6": ("10.8.0.1/24",)}, vlan_filtering=True)
+    assert said == "br0.5.6, which up0 connects in VLAN 5"
+
+
+def test_an_address_on_a_bridge_of_ours_that_the_options_do_not_name_is_a_way_in():
+    assert asks_for_a_trunk(NIC, held=HELD, ours=True) == "br0, which up0 connects untagged"
+    assert asks_for_a_trunk(NIC, held=HELD, ours=True, addresses=["192.168.5.1/24"]) == "br0, which up0 connects untagged"
+    assert asks_for_a_trunk(NIC, held=HELD, ours=True, addresses=["10.8.0.1/24"]) is None
+    assert asks_for_a_trunk(NIC, held=HELD, addresses=["10.8.0.1/24"]) == "br0, which up0 connects untagged"
+    assert asks_for_a_trunk(NIC, held=HELD, ours=True, default="br0", addresses=["10.8.0.1/24"]) == "br0, which up0 connects untagged"
