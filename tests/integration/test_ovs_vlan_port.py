@@ -292,6 +292,8 @@ def test_a_bridge_of_others_or_with_others_on_it_stays(hosta):
     assert not stays["changed"] and warned(stays) == ["Open vSwitch bridge ovs0 was not made by this collection and stays"]
     hosta.module("ovs_vlan_port", bridge="ovs1", create_bridge=True, bridge_options=NETDEV, port="mine0", tag=5)
     hosta.run("ovs-vsctl", "add-port", "ovs1", "theirs0")
+    checked = hosta.module("ovs_vlan_port", bridge="ovs1", create_bridge=True, state="absent", check_mode=True)
+    assert warned(checked)[0].endswith("did not add: theirs0; it goes if an earlier task takes these away")
     stays = hosta.module("ovs_vlan_port", bridge="ovs1", create_bridge=True, state="absent")
     assert stays["operations"] == ["remove port mine0 from Open vSwitch bridge ovs1"]
     assert warned(stays) == ["Open vSwitch bridge ovs1 stays, as it has ports that ovs_vlan_port did not add: theirs0"]

@@ -84,7 +84,7 @@ def read(
             unread, left_out = [host for host in variables if host not in shown], _left_out(variables)
             warnings = [*unread_warnings(members, vlans, unread), *_limit_warnings(left_out)]
             unknown = sorted({host for host in unread if variables[host].get("state") != "absent"} | left_out)
-            warnings += vlan_mtu.warnings(members, variables, shown, unknown)
+            warnings += [*vlan_mtu.warnings(members, variables, shown, unknown), *vlan_mtu.too_large(members, variables, shown)]
             mtus = vlan_mtu.of_members(members, variables, shown, holders, unknown)
             kept = {key: found for host, seen in shown.items() for key, found in vlan_kept_addresses.of_bridge(host, _bridge(variables, host), seen).items()}
             asked = {member.key: member.addresses for member in members}
@@ -231,7 +231,7 @@ def _limit_warnings(left_out: Collection[str]) -> list[str]:
     if not left_out:
         return []
     return [
-        f"--limit leaves out {', '.join(sorted(left_out))}, and addresses of containers there are not looked at; "
+        f"--limit leaves out {', '.join(sorted(left_out))}: their VLANs stay as they are, and addresses of containers there are not looked at; "
         f"set {PREFIX}hosts to all hosts that share the VLANs, such as groups['fleet']"
     ]
 

@@ -57,6 +57,23 @@ def warnings(members: Iterable[Member], variables: Variables, shown: Mapping[str
     ]
 
 
+def too_large(members: Iterable[Member], variables: Variables, shown: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return a sentence for each MTU that is asked for and does not fit through the links of the hosts that were asked."""
+    link = min(_links(variables, shown), default=None)
+    if link is None:
+        return []
+    asked = [(f"{host}: {PREFIX}mtu", host, given["mtu"]) for host, given in variables.items() if given.get("mtu") and given.get("state") != "absent"]
+    asked += [(f"{member.where}.mtu", member.host, member.passed_on["mtu"]) for member in members if "mtu" in member.passed_on]
+    told = []
+    for where, host, wanted in asked:
+        given = variables[host]
+        fits = _payload(given, link)
+        if fits is not None and given.get("transport") != ALONE and str(wanted).isdecimal() and int(wanted) > fits:
+            through = "tunnels" if given.get("transport") == VXLAN else "uplinks"
+            told.append(f"{where}: {wanted} is more than the {fits} bytes that fit through the {through} of all hosts; larger packets to other hosts are lost")
+    return told
+
+
 def _payload(given: Mapping[str, Any], link: int | None) -> int | None:
     if given.get("transport") != VXLAN:
         return link

@@ -115,7 +115,8 @@ def warnings(want: VlanPorts, have: VlanHave, absent_state: bool) -> list[str]:
         if not _ours(bridge):
             told.append(f"Open vSwitch bridge {bridge.name} was not made by this collection and stays")
         elif left:
-            told.append(f"Open vSwitch bridge {bridge.name} stays, as it has ports that ovs_vlan_port did not add: {', '.join(left)}")
+            unless = "; it goes if an earlier task takes these away" if have.assume else ""
+            told.append(f"Open vSwitch bridge {bridge.name} stays, as it has ports that ovs_vlan_port did not add: {', '.join(left)}{unless}")
         elif have.held:
             told.append(f"Open vSwitch bridge {bridge.name} stays, as its device has addresses or routes of this host: {', '.join(have.held)}")
     return told

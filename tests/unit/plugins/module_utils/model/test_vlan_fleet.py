@@ -578,13 +578,26 @@ def test_a_limited_run_says_which_hosts_it_does_not_look_at():
     given = {"uplink": "eth1", "vlans": VLANS, "containers": [], "limited": True}
     assert vlan_fleet.read({"hosta": {**given, "left_out": []}}, {}).warnings == ()
     (said,) = vlan_fleet.read({"hosta": {**given, "left_out": ["hostc"]}, "hostb": {**given, "left_out": ["hostc"]}}, {}).warnings
-    assert said.startswith("--limit leaves out hostc, and addresses of containers there are not looked at; set multi_host_vlan_hosts to all hosts")
+    assert said.startswith("--limit leaves out hostc: their VLANs stay as they are, and addresses of containers there are not looked at; set multi_host_vlan_hosts")
     assert vlan_fleet.read({"hosta": {**given, "limited": False, "left_out": ["hostc"]}}, {}).warnings == ()
 
 
 def test_of_a_vlan_that_is_refused_its_containers_say_nothing_more():
     found = fleet(vlans={"web": {"id": 5000}}, hosta=[{"container": "a", "vlan": "web"}, {"container": "b", "vlan": "db"}])
     assert [problem.split(":")[1] for problem in found.problems] == [" multi_host_vlan_vlans.web.id", " multi_host_vlan_containers[1].vlan"]
+
+
+def test_an_mtu_that_does_not_fit_through_the_links_is_told():
+    def said(uplink=1500, entry=None, **given):
+        containers = [{"container": "a", "vlan": "web", **({"mtu": entry} if entry else {})}]
+        variables = {host: {"uplink": "eth1", "vlans": VLANS, "containers": containers if host == "hosta" else [], **given} for host in ("hosta", "hostb")}
+        link = {"name": "eth1", "mtu": uplink, "management": "", "bridge": None}
+        return vlan_fleet.read(variables, {host: {"attachments": [], "interfaces": [link]} for host in variables}).warnings
+
+    assert said() == said(mtu=1500) == said(entry=1500) == said(mtu=9000, uplink=9000) == ()
+    words = "9000 is more than the 1500 bytes that fit through the uplinks of all hosts; larger packets to other hosts are lost"
+    assert said(mtu=9000) == (f"hosta: multi_host_vlan_mtu: {words}", f"hostb: multi_host_vlan_mtu: {words}")
+    assert said(entry="9000") == (f"hosta: multi_host_vlan_containers[0].mtu: {words}",)
 
 
 def test_a_limited_run_takes_no_tunnel_away():
