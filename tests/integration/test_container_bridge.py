@@ -24,7 +24,7 @@ def bridge_thoroughly(host, name="br0", **options):
     again = bridge(host, name, diff=True, **options)
     assert (checked["operations"], checked["changed"], checked["diff"]) == (done["operations"], done["changed"], done["diff"])
     vlans = ("vlan_default_pvid", "port_vlans")
-    assert [checked["bridge"].get(name) for name in vlans] == [done["bridge"].get(name) for name in vlans]
+    assert [(checked["bridge"] or {}).get(name) for name in vlans] == [(done["bridge"] or {}).get(name) for name in vlans]
     assert (again["changed"], again["operations"]) == (False, [])
     assert again["diff"]["before"] == again["diff"]["after"]
     assert again["bridge"] == done["bridge"]
