@@ -46,9 +46,9 @@ def observe(machine: Machine, bridges: Collection[str], leftovers: bool = False)
     if leftovers or others or not _DATAPATHS.isdisjoint(links) or _unmastered(links.values()):
         runs = machine.ovsdb.available()
         ovs_bridges, ports = machine.ovsdb.read() if runs else ({}, {})
-        for name in others:
-            if name in ovs_bridges:
-                seen[name] = _ovs_bridge(ovs_bridges[name], links, machine)
+        asked = [ovs_bridges[name] for name in others if name in ovs_bridges]
+        switch_runs = not asked or machine.ovsdb.switch_runs()
+        seen.update((bridge.name, _ovs_bridge(bridge, links, switch_runs)) for bridge in asked)
     return Wiring(host, seen, ports, runs)
 
 
@@ -62,8 +62,8 @@ def _linux_bridge(link: Link, isolated: bool) -> BridgeSeen:
     return BridgeSeen(LINUX, link.mtu, isolated=isolated, vlan_filtering=filters, default_vlans=link.default_vlans if filters else ())
 
 
-def _ovs_bridge(bridge: OvsBridge, links: dict[str, Link], machine: Machine) -> BridgeSeen:
-    problem = missing_device(bridge, links, machine.ovsdb.switch_runs())
+def _ovs_bridge(bridge: OvsBridge, links: dict[str, Link], switch_runs: bool) -> BridgeSeen:
+    problem = missing_device(bridge, links, switch_runs)
     if problem:
         raise MissingFeature(problem)
     # The MTU of the bridge's own device follows the least of its ports, so one attachment's would become everybody's, and stay.
