@@ -179,10 +179,9 @@ def _settings(options: Mapping[str, Any]) -> BridgeSettings:
 
 def _changes(given: Mapping[str, Any], option: str) -> tuple[tuple[str, str | None], ...]:
     """Return texts, and ``None`` for keys that are to go."""
-    changes: dict[str, str | None] = dict(_texts({key: value for key, value in given.items() if value is not None}, option))
-    gone = _texts({key: "" for key, value in given.items() if value is None}, option)
-    changes.update((key, None) for key, _empty in gone)
-    return tuple(sorted(changes.items()))
+    gone = {str(key) for key, value in given.items() if value is None}
+    texts = _texts({key: "" if value is None else value for key, value in given.items()}, option)
+    return tuple((key, None if key in gone else text) for key, text in texts)
 
 
 def _texts(given: Mapping[str, Any], option: str) -> tuple[tuple[str, str], ...]:
