@@ -419,18 +419,23 @@ def test_a_host_that_is_down_harms_no_other_and_is_completed_later(hosts, fleet)
     fleet.play("check_connectivity").ok()
 
 
+def _sshd(host) -> str:
+    """Return the process id of what takes new connections."""
+    return host.run("sh", "-c", "ss -Hltnp 'sport = :22' | sed -n 's/.*pid=\\([0-9]*\\).*/\\1/p' | head -n 1").stdout.strip()
+
+
 @pytest.mark.parametrize("playbook", ["multi_host_vlan", "single_host_vlan"])
 def test_a_batch_that_fails_keeps_no_other_from_its_turn(hosts, fleet, playbook):
     namespaces(hosts, fleet, hosta=[{"netns": "a1", "vlan": "web"}], hostb=[{"netns": "b1", "vlan": "web"}])
     serial = ("-e", "pipefitter_serial=1")
     # Its sshd does not answer any more; connections that are open would go on.
     fleet.by_host["hosta"]["ansible_ssh_args"] = "-o ControlPath=none"
-    server = int(hosts["hosta"].run("sh", "-c", "ss -Hltnp 'sport = :22' | sed -n 's/.*pid=\\([0-9]*\\).*/\\1/p' | head -n 1").stdout)
-    hosts["hosta"].run("kill", "-STOP", str(server))
+    server = _sshd(hosts["hosta"])
+    hosts["hosta"].run("kill", "-STOP", server)
     try:
         down = fleet.play(playbook, *serial)
     finally:
-        hosts["hosta"].run("kill", "-CONT", str(server))
+        hosts["hosta"].run("kill", "-CONT", server)
     del fleet.by_host["hosta"]["ansible_ssh_args"]
     assert down.status == 2 and down.changed == {"hosta": 0, "hostb": 2}
     assert "Not done in this run: hosta. Once that" in down.said
@@ -452,7 +457,7 @@ def test_a_host_that_is_lost_in_its_batch_keeps_no_other_from_its_turn(hosts, fl
     """``modules`` are how many it still runs."""
     namespaces(hosts, fleet, hosta=[{"netns": "a1", "vlan": "web"}], hostb=[{"netns": "b1", "vlan": "web"}])
     hosta = hosts["hosta"]
-    server = hosta.run("sh", "-c", "ss -Hltnp 'sport = :22' | sed -n 's/.*pid=\\([0-9]*\\).*/\\1/p' | head -n 1").stdout.strip()
+    server = _sshd(hosta)
     script = f'#!/bin/sh\necho >>/run/asked; [ "$(wc -l </run/asked)" -lt {modules} ] || kill -STOP {server}; exec /usr/bin/python3 "$@"\n'
     hosta.run("sh", "-c", 'echo "$1" >/run/python3 && chmod 755 /run/python3', "sh", script)
     lost = {"ansible_ssh_args": "-o ControlPath=none", "ansible_python_interpreter": "/run/python3"}
