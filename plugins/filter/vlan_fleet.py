@@ -113,20 +113,23 @@ _value:
 """
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.pipefitter.container_network.plugins.module_utils.model import vlan_fleet, vlan_variables
+from ansible_collections.pipefitter.container_network.plugins.module_utils.fleet import fleet as vlan_fleet
+from ansible_collections.pipefitter.container_network.plugins.module_utils.fleet import variables as fleet_variables
 
 
 def work_out(hostvars, hosts, defaults=None, running=None):
     try:
-        variables, shown = vlan_variables.of_hosts(hostvars, hosts, defaults or {})
+        variables, shown = fleet_variables.of_hosts(hostvars, hosts, defaults or {})
     except (AttributeError, TypeError) as error:
-        raise AnsibleFilterError(f"vlan_fleet takes the variables of hosts by host, such as hostvars, and a list of hosts: {error}") from error
+        raise AnsibleFilterError(
+            f"vlan_fleet takes the variables of hosts by host, such as hostvars, and a list of hosts: {error}"
+        ) from error
     fleet = vlan_fleet.read(variables, shown, running)
     wired = [] if fleet.problems else hosts
     return {
         "problems": list(fleet.problems),
         "warnings": list(fleet.warnings),
-        "unseen": vlan_variables.unseen(hostvars, hosts),
+        "unseen": fleet_variables.unseen(hostvars, hosts),
         "hosts": {host: _wiring(fleet, host, variables, shown) for host in wired},
         "addresses": sorted({str(address.ip) for member in fleet.members for address in member.addresses}),
     }

@@ -92,22 +92,31 @@ _value:
 
 from ansible.errors import AnsibleFilterError
 from ansible.utils.display import Display
-from ansible_collections.pipefitter.container_network.plugins.module_utils.model import vlan_fleet, vlan_matrix, vlan_variables
+from ansible_collections.pipefitter.container_network.plugins.module_utils.fleet import fleet as vlan_fleet
+from ansible_collections.pipefitter.container_network.plugins.module_utils.fleet import matrix
+from ansible_collections.pipefitter.container_network.plugins.module_utils.fleet import variables as fleet_variables
 
 
 def compare(hostvars, hosts, defaults=None):
     try:
-        variables, shown = vlan_variables.of_hosts(hostvars, hosts, defaults or {})
-        probed = vlan_variables.probed(hostvars, hosts)
+        variables, shown = fleet_variables.of_hosts(hostvars, hosts, defaults or {})
+        probed = fleet_variables.probed(hostvars, hosts)
     except (AttributeError, TypeError) as error:
-        raise AnsibleFilterError(f"vlan_matrix takes the variables of hosts by host, such as hostvars, and a list of hosts: {error}") from error
+        raise AnsibleFilterError(
+            f"vlan_matrix takes the variables of hosts by host, such as hostvars, and a list of hosts: {error}"
+        ) from error
     fleet = vlan_fleet.read(variables, shown)
     if fleet.problems:
         raise AnsibleFilterError("; ".join(fleet.problems))
-    found = vlan_matrix.matrix(fleet, probed)
+    found = matrix.matrix(fleet, probed)
     for sentence in found.warnings:
         Display().warning(f"vlan_matrix: {sentence}")
-    return {"lines": list(found.lines), "wrong": list(found.wrong), "told": vlan_matrix.told(found.wrong), "pairs": found.cells}
+    return {
+        "lines": list(found.lines),
+        "wrong": list(found.wrong),
+        "told": matrix.told(found.wrong),
+        "pairs": found.cells,
+    }
 
 
 class FilterModule:

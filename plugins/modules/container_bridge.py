@@ -236,7 +236,7 @@ bridge:
       - {port: eth2, mode: trunk, trunks: "100,200-210"}
 """
 
-from ansible_collections.pipefitter.container_network.plugins.module_utils import ansible_face
+from ansible_collections.pipefitter.container_network.plugins.module_utils import ansible_module
 
 ARGUMENT_SPEC = {
     "name": {"type": "str", "required": True},
@@ -270,13 +270,13 @@ ARGUMENT_SPEC = {
 
 
 def load():
-    from ansible_collections.pipefitter.container_network.plugins.module_utils.kinds import bridge
+    from ansible_collections.pipefitter.container_network.plugins.module_utils.reconcile import bridge
 
     return bridge.converge
 
 
 def main():
-    ansible_face.run(load, ARGUMENT_SPEC)
+    ansible_module.run(load, ARGUMENT_SPEC)
 
 
 if __name__ == "__main__":

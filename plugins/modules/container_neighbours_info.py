@@ -111,7 +111,7 @@ probes:
       problem: it has no interface eth2
 """
 
-from ansible_collections.pipefitter.container_network.plugins.module_utils import ansible_face
+from ansible_collections.pipefitter.container_network.plugins.module_utils import ansible_module
 
 PROBE = {
     "container": {"type": "str"},
@@ -129,13 +129,13 @@ ARGUMENT_SPEC = {
 
 
 def load():
-    from ansible_collections.pipefitter.container_network.plugins.module_utils.kinds import neighbours_info
+    from ansible_collections.pipefitter.container_network.plugins.module_utils.reconcile import neighbours_info
 
     return neighbours_info.gather
 
 
 def main():
-    ansible_face.run(load, ARGUMENT_SPEC, reports_changes=False)
+    ansible_module.run(load, ARGUMENT_SPEC, reports_changes=False)
 
 
 if __name__ == "__main__":

@@ -280,17 +280,17 @@ interfaces:
       management_vlans: null
 """
 
-from ansible_collections.pipefitter.container_network.plugins.module_utils import ansible_face
+from ansible_collections.pipefitter.container_network.plugins.module_utils import ansible_module
 
 
 def load():
-    from ansible_collections.pipefitter.container_network.plugins.module_utils.kinds import wiring_info
+    from ansible_collections.pipefitter.container_network.plugins.module_utils.reconcile import network_info
 
-    return wiring_info.gather
+    return network_info.gather
 
 
 def main():
-    ansible_face.run(load, {"bridge": {"type": "str"}}, reports_changes=False)
+    ansible_module.run(load, {"bridge": {"type": "str"}}, reports_changes=False)
 
 
 if __name__ == "__main__":

@@ -161,7 +161,7 @@ policy:
         ports: [5432/tcp]
 """
 
-from ansible_collections.pipefitter.container_network.plugins.module_utils import ansible_face
+from ansible_collections.pipefitter.container_network.plugins.module_utils import ansible_module
 
 LINK = {
     "from": {"type": "raw", "required": True},
@@ -180,13 +180,13 @@ ARGUMENT_SPEC = {
 
 
 def load():
-    from ansible_collections.pipefitter.container_network.plugins.module_utils.kinds import icc_policy
+    from ansible_collections.pipefitter.container_network.plugins.module_utils.reconcile import icc_policy
 
     return icc_policy.converge
 
 
 def main():
-    ansible_face.run(load, ARGUMENT_SPEC)
+    ansible_module.run(load, ARGUMENT_SPEC)
 
 
 if __name__ == "__main__":

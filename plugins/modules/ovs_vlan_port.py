@@ -352,7 +352,7 @@ port_names:
   sample: [eth1, pf6f0b2a1c9d1]
 """
 
-from ansible_collections.pipefitter.container_network.plugins.module_utils import ansible_face
+from ansible_collections.pipefitter.container_network.plugins.module_utils import ansible_module
 
 VXLAN = {
     "remote": {"type": "str", "required": True},
@@ -400,13 +400,13 @@ ARGUMENT_SPEC = {
 
 
 def load():
-    from ansible_collections.pipefitter.container_network.plugins.module_utils.kinds import vlan_port
+    from ansible_collections.pipefitter.container_network.plugins.module_utils.reconcile import vlan_port
 
     return vlan_port.converge
 
 
 def main():
-    ansible_face.run(load, ARGUMENT_SPEC)
+    ansible_module.run(load, ARGUMENT_SPEC)
 
 
 if __name__ == "__main__":

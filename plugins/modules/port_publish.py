@@ -224,7 +224,7 @@ publications:
         - {host_ip: 127.0.0.1, host_port: 8443, container_port: 443, protocol: tcp}
 """
 
-from ansible_collections.pipefitter.container_network.plugins.module_utils import ansible_face
+from ansible_collections.pipefitter.container_network.plugins.module_utils import ansible_module
 
 PUBLICATION = {
     "container": {"type": "str"},
@@ -249,13 +249,13 @@ ARGUMENT_SPEC = {
 
 
 def load():
-    from ansible_collections.pipefitter.container_network.plugins.module_utils.kinds import publication
+    from ansible_collections.pipefitter.container_network.plugins.module_utils.reconcile import publication
 
     return publication.converge
 
 
 def main():
-    ansible_face.run(load, ARGUMENT_SPEC)
+    ansible_module.run(load, ARGUMENT_SPEC)
 
 
 if __name__ == "__main__":

@@ -219,7 +219,7 @@ attachments:
       mtu: 1500
 """
 
-from ansible_collections.pipefitter.container_network.plugins.module_utils import ansible_face
+from ansible_collections.pipefitter.container_network.plugins.module_utils import ansible_module
 
 ROUTES = {
     "type": "list",
@@ -263,13 +263,13 @@ ARGUMENT_SPEC = {
 
 
 def load():
-    from ansible_collections.pipefitter.container_network.plugins.module_utils.kinds import attachment
+    from ansible_collections.pipefitter.container_network.plugins.module_utils.reconcile import attachment
 
     return attachment.converge
 
 
 def main():
-    ansible_face.run(load, ARGUMENT_SPEC)
+    ansible_module.run(load, ARGUMENT_SPEC)
 
 
 if __name__ == "__main__":

@@ -22,8 +22,15 @@ import subprocess
 import sys
 import time
 
-from ansible_collections.pipefitter.container_network.plugins.module_utils.host.nftables_publication import Publications
-from ansible_collections.pipefitter.container_network.plugins.module_utils.model.publication import HostPort, PublicationRules, Published, owner
+from ansible_collections.pipefitter.container_network.plugins.module_utils.host.nftables.publications import (
+    Publications,
+)
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.publication import (
+    HostPort,
+    PublicationRules,
+    Published,
+    owner,
+)
 
 _FIRST = 10000
 _HOST, _CLIENT, _CONTAINER = "10.9.0.1", "10.9.0.2", "192.168.5.2"

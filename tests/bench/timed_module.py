@@ -10,7 +10,7 @@ import sys
 import time
 
 from ansible.module_utils import basic
-from ansible_collections.pipefitter.container_network.plugins.module_utils import ansible_face
+from ansible_collections.pipefitter.container_network.plugins.module_utils import ansible_module
 
 _COLLECTION = "ansible_collections.pipefitter.container_network.plugins"
 
@@ -19,8 +19,8 @@ def main():
     # Not by ansible.module_utils.testing: it imports unittest.mock, 80 ms that no task pays.
     basic._ANSIBLE_ARGS = json.dumps({"ANSIBLE_MODULE_ARGS": json.load(sys.stdin)}).encode()
     basic._ANSIBLE_PROFILE = "legacy"
-    run = ansible_face.run
-    ansible_face.run = lambda load, *arguments: run(lambda: _timed(load()), *arguments)
+    run = ansible_module.run
+    ansible_module.run = lambda load, *arguments: run(lambda: _timed(load()), *arguments)
     runpy.run_module(f"{_COLLECTION}.modules.{sys.argv[1]}", run_name="__main__", alter_sys=True)
 
 

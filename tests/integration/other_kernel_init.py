@@ -59,12 +59,13 @@ def _module_runner(python_path):
     sys.path[:0] = [python_path, os.path.dirname(os.path.abspath(__file__))]
     import module_runner
     import pyroute2  # the whole of it: what rtnetlink imports of it alone has no __spec__
-    from ansible_collections.pipefitter.container_network.plugins.module_utils import ansible_face, kinds
-    from ansible_collections.pipefitter.container_network.plugins.module_utils.host import rtnetlink
+    from ansible_collections.pipefitter.container_network.plugins.module_utils import ansible_module, observe, reconcile
+    from ansible_collections.pipefitter.container_network.plugins.module_utils.host.netlink import rtnetlink
 
-    assert pyroute2 and ansible_face
-    for found in pkgutil.iter_modules(kinds.__path__, f"{kinds.__name__}."):
-        importlib.import_module(found.name)
+    assert pyroute2 and ansible_module
+    for room in (observe, reconcile):
+        for found in pkgutil.iter_modules(room.__path__, f"{room.__name__}."):
+            importlib.import_module(found.name)
     for name in ("ifinfmsg", "ifaddrmsg", "rtmsg", "nsidmsg"):
         rtnetlink.message(name)
     return module_runner.main

@@ -9,7 +9,19 @@ import time
 
 import pytest
 from capture import Capture
-from icc_lab import ADDRESSES, Listeners, asks, attachment, icc, icc_thoroughly, reaches, reaches_each, shows, udp_refused, wire
+from icc_lab import (
+    ADDRESSES,
+    Listeners,
+    asks,
+    attachment,
+    icc,
+    icc_thoroughly,
+    reaches,
+    reaches_each,
+    shows,
+    udp_refused,
+    wire,
+)
 from lab_hosts import LAB
 from wiring import assert_same, attach, make_bridge, make_containers, make_namespaces, name_namespace, ping, pings
 

@@ -17,8 +17,9 @@ import time
 
 import pytest
 from ansible_collections.pipefitter.container_network.plugins.module_utils.errors import PipefitterError, Refused
-from ansible_collections.pipefitter.container_network.plugins.module_utils.host import containers, namespace
-from ansible_collections.pipefitter.container_network.plugins.module_utils.host.containers import Container
+from ansible_collections.pipefitter.container_network.plugins.module_utils.host import namespace
+from ansible_collections.pipefitter.container_network.plugins.module_utils.host.engines import lookup
+from ansible_collections.pipefitter.container_network.plugins.module_utils.host.engines.lookup import Container
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="making network namespaces needs root")
 
@@ -103,7 +104,7 @@ def fixture_cgroup():
 @pytest.fixture(name="engine_says")
 def fixture_engine_says(monkeypatch):
     def says(container):
-        monkeypatch.setattr(containers, "inspect_again", lambda _asked: container)
+        monkeypatch.setattr(lookup, "inspect_again", lambda _asked: container)
 
     return says
 

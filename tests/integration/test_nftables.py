@@ -14,8 +14,8 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.error
     PipefitterError,
     Refused,
 )
-from ansible_collections.pipefitter.container_network.plugins.module_utils.host import nftables
-from ansible_collections.pipefitter.container_network.plugins.module_utils.host.nftables_masquerade import Masquerades
+from ansible_collections.pipefitter.container_network.plugins.module_utils.host.nftables import tables as nftables
+from ansible_collections.pipefitter.container_network.plugins.module_utils.host.nftables.masquerade import Masquerades
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.masquerade import Masquerade
 from own_namespaces import guest, in_own_namespaces, needs_root, run, seen_source, udp
 

@@ -10,7 +10,20 @@ import time
 import pytest
 from capture import Capture
 from lab_hosts import ModuleFailed
-from wiring import assert_same, attach, everything, link, make_containers, make_namespaces, make_ovs_bridge, ovs_ports, ping, refused, tcp_answer, warned
+from wiring import (
+    assert_same,
+    attach,
+    everything,
+    link,
+    make_containers,
+    make_namespaces,
+    make_ovs_bridge,
+    ovs_ports,
+    ping,
+    refused,
+    tcp_answer,
+    warned,
+)
 
 NETDEV = {"datapath_type": "netdev"}
 

@@ -19,10 +19,16 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.error
     PipefitterError,
     Refused,
 )
-from ansible_collections.pipefitter.container_network.plugins.module_utils.host import ovsdb
-from ansible_collections.pipefitter.container_network.plugins.module_utils.host.ovsdb import Ovsdb
-from ansible_collections.pipefitter.container_network.plugins.module_utils.host.ovsdb_session import Session
-from ansible_collections.pipefitter.container_network.plugins.module_utils.model.ovs import NO_BRIDGES, OvsBridge, OvsBridgeChange, OvsPort, missing_device
+from ansible_collections.pipefitter.container_network.plugins.module_utils.host.ovs import ovsdb
+from ansible_collections.pipefitter.container_network.plugins.module_utils.host.ovs.ovsdb import Ovsdb
+from ansible_collections.pipefitter.container_network.plugins.module_utils.host.ovs.session import Session
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.ovs import (
+    NO_BRIDGES,
+    OvsBridge,
+    OvsBridgeChange,
+    OvsPort,
+    missing_device,
+)
 from own_namespaces import in_own_namespaces, needs_root, run
 
 pytestmark = needs_root

@@ -5,7 +5,17 @@
 from __future__ import annotations
 
 import pytest
-from wiring import attach, attach_thoroughly, container_pid, make_bridge, make_containers, make_namespaces, name_namespace, ping, tcp_answer
+from wiring import (
+    attach,
+    attach_thoroughly,
+    container_pid,
+    make_bridge,
+    make_containers,
+    make_namespaces,
+    name_namespace,
+    ping,
+    tcp_answer,
+)
 
 # tcpdump's own words for what is announced.
 _GRATUITOUS = "Request who-has 192.168.5.10 tell 192.168.5.10"

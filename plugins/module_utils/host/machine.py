@@ -13,11 +13,11 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from ..model.host import HOST, Link
 from ..model.ovs import NO_BRIDGES, OvsBridgeChange
+from ..state.network import HOST, Link
 from . import sysctl
 from .namespace import PinnedNamespace, entered
-from .netlink import NetworkNamespace
+from .netlink.handle import NetworkNamespace
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
     from ..model.masquerade import Masquerade
     from ..model.ovs import OvsPort
     from ..model.publication import Flow, PublicationRules
-    from .announce import Announcer
-    from .firewalld import Firewalld
-    from .forward_filter import ForwardFilter
-    from .nftables_icc import IccTables
-    from .nftables_masquerade import Masquerades
-    from .nftables_publication import Publications
+    from .firewall.firewalld import Firewalld
+    from .firewall.iptables_forward import ForwardFilter
+    from .nftables.icc import IccTables
+    from .nftables.masquerade import Masquerades
+    from .nftables.publications import Publications
     from .offload import Offloads
-    from .ovsdb import Ovsdb
+    from .ovs.ovsdb import Ovsdb
+    from .packets.announce import Announcer
 
 
 class Machine:
@@ -48,7 +48,9 @@ class Machine:
     def __enter__(self) -> Machine:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self._announcer is not None:
             self._announcer.close()
         for namespace in self._namespaces.values():
@@ -58,37 +60,37 @@ class Machine:
 
     @cached_property
     def masquerades(self) -> Masquerades:
-        from .nftables_masquerade import Masquerades
+        from .nftables.masquerade import Masquerades
 
         return Masquerades()
 
     @cached_property
     def publications(self) -> Publications:
-        from .nftables_publication import Publications
+        from .nftables.publications import Publications
 
         return Publications()
 
     @cached_property
     def icc(self) -> IccTables:
-        from .nftables_icc import IccTables
+        from .nftables.icc import IccTables
 
         return IccTables()
 
     @cached_property
     def forward_filter(self) -> ForwardFilter:
-        from .forward_filter import ForwardFilter
+        from .firewall.iptables_forward import ForwardFilter
 
         return ForwardFilter()
 
     @cached_property
     def firewalld(self) -> Firewalld:
-        from .firewalld import Firewalld
+        from .firewall.firewalld import Firewalld
 
         return Firewalld()
 
     @cached_property
     def ovsdb(self) -> Ovsdb:
-        from .ovsdb import Ovsdb
+        from .ovs.ovsdb import Ovsdb
 
         return Ovsdb()
 
@@ -148,14 +150,14 @@ class Machine:
 
     def end_flows(self, flows: Collection[Flow]) -> None:
         if flows:
-            from .conntrack import end
+            from .netlink.conntrack import end
 
             end(flows)
 
     def set_port_hairpin(self, port: str, on: bool) -> None:
-        from . import bridge_port
+        from . import hairpin
 
-        bridge_port.set_hairpin(port, on)
+        hairpin.set_hairpin(port, on)
 
     def change_icc_rules(self, rules: IccRules) -> None:
         self.icc.apply(rules)
@@ -188,7 +190,7 @@ class Machine:
 
     def announce(self, place: str, link: str, addresses: Sequence[str]) -> None:
         if self._announcer is None:
-            from .announce import Announcer
+            from .packets.announce import Announcer
 
             self._announcer = Announcer()
         with entered(self._pinned[place]):

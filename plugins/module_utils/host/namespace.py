@@ -25,7 +25,7 @@ from ..errors import PipefitterError, Refused
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from .containers import Container
+    from .engines.lookup import Container
 
 if sys.version_info >= (3, 12):
     from os import setns as _setns
@@ -129,7 +129,10 @@ def of_container(container: Container) -> PinnedNamespace:
         # After the file is open: what is checked now is what was opened.
         if not _belongs(container.pid, container.id):
             raise _stranger(container)
-        return _not_the_hosts(PinnedNamespace(fd, str(container), f"/proc/{container.pid}/ns/net"), "it shares the host's network (network mode host)")
+        return _not_the_hosts(
+            PinnedNamespace(fd, str(container), f"/proc/{container.pid}/ns/net"),
+            "it shares the host's network (network mode host)",
+        )
 
 
 def of_path(path: str) -> PinnedNamespace:
@@ -171,7 +174,9 @@ def of_pid(pid: int) -> PinnedNamespace:
     except ProcessLookupError:
         raise Refused(f"{origin} was asked for and no such process runs; give the PID of a running process") from None
     with _closed_on_error(fd):
-        return _not_the_hosts(PinnedNamespace(fd, origin, f"/proc/{pid}/ns/net"), "it shares the host's network; give a container's")
+        return _not_the_hosts(
+            PinnedNamespace(fd, origin, f"/proc/{pid}/ns/net"), "it shares the host's network; give a container's"
+        )
 
 
 @contextmanager
@@ -213,7 +218,9 @@ def scratch() -> Iterator[None]:
     try:
         _unshare(CLONE_NEWNET)
     except OSError as error:
-        raise PipefitterError(f"no network namespace can be made here: {error}; run the task as root with CAP_SYS_ADMIN") from error
+        raise PipefitterError(
+            f"no network namespace can be made here: {error}; run the task as root with CAP_SYS_ADMIN"
+        ) from error
     try:
         yield
     finally:
@@ -315,7 +322,7 @@ def _read(path: str) -> str:
 
 def _stranger(container: Container) -> Refused:
     """Why the process is not the container's."""
-    from .containers import inspect_again  # asks an engine; most tasks never come here
+    from .engines.lookup import inspect_again  # asks an engine; most tasks never come here
 
     now = inspect_again(container)
     if now is None or now.pid != container.pid:

@@ -48,7 +48,9 @@ class Offloads:
         try:
             self._ioctl(link, _ETHTOOL_STXCSUM, int(on))
         except OSError as error:
-            raise PipefitterError(f"{link}: its TX checksum offload can't be switched ({os.strerror(error.errno or 0)})") from None
+            raise PipefitterError(
+                f"{link}: its TX checksum offload can't be switched ({os.strerror(error.errno or 0)})"
+            ) from None
 
     def _ioctl(self, link: str, command: int, value: int) -> int:
         # struct ethtool_value, behind the pointer in struct ifreq

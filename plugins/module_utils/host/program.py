@@ -40,9 +40,13 @@ def run(argv: Sequence[str], text: str | None = None) -> Finished | None:
 
     environment = {**os.environ, "LC_ALL": "C", "PATH": _path()}
     try:
-        done = subprocess.run(argv, input=text, capture_output=True, encoding="utf-8", timeout=_TIMEOUT, env=environment, check=False)
+        done = subprocess.run(
+            argv, input=text, capture_output=True, encoding="utf-8", timeout=_TIMEOUT, env=environment, check=False
+        )
     except FileNotFoundError:
         return None
     except subprocess.TimeoutExpired:
-        raise PipefitterError(f"{argv[0]} did not finish within {_TIMEOUT} s; see what else changes firewall rules on this host") from None
+        raise PipefitterError(
+            f"{argv[0]} did not finish within {_TIMEOUT} s; see what else changes firewall rules on this host"
+        ) from None
     return Finished(done.returncode, done.stdout, done.stderr)

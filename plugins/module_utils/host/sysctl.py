@@ -32,9 +32,13 @@ def write(name: str, value: str) -> None:
     try:
         descriptor = os.open(f"{_ROOT}/{name}", os.O_WRONLY | os.O_CLOEXEC)
     except FileNotFoundError:
-        raise MissingFeature(f"sysctl {name.replace('/', '.')} is not there on this host; the kernel was built or booted without it") from None
+        raise MissingFeature(
+            f"sysctl {name.replace('/', '.')} is not there on this host; the kernel was built or booted without it"
+        ) from None
     except OSError as error:
-        raise PipefitterError(f"sysctl {name.replace('/', '.')} can't be written ({error.strerror}); is /proc/sys read-only here?") from None
+        raise PipefitterError(
+            f"sysctl {name.replace('/', '.')} can't be written ({error.strerror}); is /proc/sys read-only here?"
+        ) from None
     try:
         os.write(descriptor, value.encode())
     except OSError as error:

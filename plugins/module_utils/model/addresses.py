@@ -40,7 +40,9 @@ def _ip(option: str, text: str, found: str) -> netaddr.IPAddress:
         # inet_pton's grammar: no 10.1 for 10.0.0.1, no octal.
         return netaddr.IPAddress(text, flags=netaddr.INET_PTON)
     except (netaddr.AddrFormatError, ValueError, TypeError):
-        raise InvalidOption(option, found, "is not an IPv4 or IPv6 address; write it like 192.168.5.1 or fd00:5::1") from None
+        raise InvalidOption(
+            option, found, "is not an IPv4 or IPv6 address; write it like 192.168.5.1 or fd00:5::1"
+        ) from None
 
 
 def _split(option: str, text: str) -> tuple[netaddr.IPAddress, int]:
@@ -50,7 +52,9 @@ def _split(option: str, text: str) -> tuple[netaddr.IPAddress, int]:
     if not slash:
         raise InvalidOption(option, text, f"has no prefix length; write it like {address}/{24 if width == 32 else 64}")
     if not prefix.isascii() or not prefix.isdigit() or int(prefix) > width:
-        raise InvalidOption(option, text, f"has no usable prefix length; give a number from 0 to {width} after the slash")
+        raise InvalidOption(
+            option, text, f"has no usable prefix length; give a number from 0 to {width} after the slash"
+        )
     return ip, int(prefix)
 
 
@@ -140,13 +144,23 @@ def host_address(option: str, text: str, found: object) -> str:
         raise InvalidOption(option, found, advice) from None
     value = int(ip)
     if ip.version == IPV4:
-        wrong = "a multicast address" if value >> 28 == 0xE else "reserved" if value >> 28 == 0xF or (value >> 24 == 0 and value) else ""
+        wrong = (
+            "a multicast address"
+            if value >> 28 == 0xE
+            else "reserved"
+            if value >> 28 == 0xF or (value >> 24 == 0 and value)
+            else ""
+        )
     elif value >> 118 == 0xFE80 >> 6:
         wrong = "a link-local address"
     else:
-        wrong = "a multicast address" if value >> 120 == 0xFF else "an IPv4-mapped address" if value >> 32 == 0xFFFF else ""
+        wrong = (
+            "a multicast address" if value >> 120 == 0xFF else "an IPv4-mapped address" if value >> 32 == 0xFFFF else ""
+        )
     if wrong:
-        raise InvalidOption(option, found, f"has the host address {ip}, which is {wrong}; give a unicast address of the host")
+        raise InvalidOption(
+            option, found, f"has the host address {ip}, which is {wrong}; give a unicast address of the host"
+        )
     return str(ip)
 
 
@@ -177,7 +191,9 @@ def mac(option: str, text: str) -> str:
     if not _MAC.fullmatch(canonical):
         raise InvalidOption(option, text, "is not a MAC address; write six bytes like 02:72:6c:cd:9b:8d")
     if int(canonical[:2], 16) & 1:
-        raise InvalidOption(option, text, "is a multicast MAC (lowest bit of the first byte set); an interface needs a unicast one")
+        raise InvalidOption(
+            option, text, "is a multicast MAC (lowest bit of the first byte set); an interface needs a unicast one"
+        )
     if canonical == "00:00:00:00:00:00":
         raise InvalidOption(option, text, "is all zeros; an interface needs a MAC of its own")
     return canonical

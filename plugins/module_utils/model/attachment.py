@@ -68,7 +68,9 @@ def parse(options: Mapping[str, Any], place: str = "") -> Attachment:
     """
     interface = names.interface_name(f"{place}interface", options.get("interface") or DEFAULT_INTERFACE)
     if interface == "lo":
-        raise InvalidOption(f"{place}interface", interface, "is the loopback interface of every namespace; choose another name")
+        raise InvalidOption(
+            f"{place}interface", interface, "is the loopback interface of every namespace; choose another name"
+        )
     bridge = options.get("bridge")
     if not bridge:
         raise InvalidOption(f"{place}bridge", bridge, "names no bridge; give the bridge to attach to")
@@ -94,12 +96,16 @@ def parse(options: Mapping[str, Any], place: str = "") -> Attachment:
     )
     _check_gateways(attachment, place)
     if attachment.mtu is not None and attachment.mtu < limits.IPV6_MTU and _has_family(attachment, addresses.IPV6):
-        advice = f"is below {limits.IPV6_MTU} bytes, the least IPv6 works with; raise it or leave out the IPv6 addresses"
+        advice = (
+            f"is below {limits.IPV6_MTU} bytes, the least IPv6 works with; raise it or leave out the IPv6 addresses"
+        )
         raise InvalidOption(f"{place}mtu", attachment.mtu, advice)
     return attachment
 
 
-def parse_list(items: Iterable[Mapping[str, Any]], common: Mapping[str, Any], option: str = "attachments") -> tuple[Attachment, ...]:
+def parse_list(
+    items: Iterable[Mapping[str, Any]], common: Mapping[str, Any], option: str = "attachments"
+) -> tuple[Attachment, ...]:
     """Return the attachments of a list; what an item leaves out is taken from ``common``.
 
     A gateway is taken from there only beside addresses of its family, and
@@ -144,11 +150,15 @@ def parse_target(options: Mapping[str, Any], place: str) -> Target:
             raise InvalidOption(f"{place}pid", value, "is not a process id; give a number above 0")
         return Target(kind, str(value))
     if not value or any(character.isspace() or not character.isprintable() for character in value):
-        raise InvalidOption(f"{place}{kind}", value, "is empty or holds white space; give the name as its engine shows it")
+        raise InvalidOption(
+            f"{place}{kind}", value, "is empty or holds white space; give the name as its engine shows it"
+        )
     if kind == "netns":
         return Target(kind, _netns(f"{place}netns", value))
     if "/" in value:
-        raise InvalidOption(f"{place}container", value, "holds '/', which no container name may; give a namespace's path in netns")
+        raise InvalidOption(
+            f"{place}container", value, "holds '/', which no container name may; give a namespace's path in netns"
+        )
     return Target(kind, value, options.get("runtime") or "auto")
 
 
@@ -197,7 +207,11 @@ def _routes(items: list[Mapping[str, Any]] | None, link: str, place: str) -> tup
             route.DEFAULT_METRIC[version] if metric is None else metric,
         )
         if any(entry.key == other.key for other in result):
-            raise InvalidOption(f"{option}.destination", item["destination"], "is in the list twice with the same metric; give each its own metric")
+            raise InvalidOption(
+                f"{option}.destination",
+                item["destination"],
+                "is in the list twice with the same metric; give each its own metric",
+            )
         result.append(entry)
     return tuple(result)
 
@@ -212,10 +226,17 @@ def _check_gateways(attachment: Attachment, place: str) -> None:
             continue
         version = addresses.family(gateway)
         if not _has_family(attachment, version):
-            raise InvalidOption(f"{place}{option}", gateway, f"has no IPv{version} address beside it in addresses; add one or leave the gateway out")
+            raise InvalidOption(
+                f"{place}{option}",
+                gateway,
+                f"has no IPv{version} address beside it in addresses; add one or leave the gateway out",
+            )
         if any(addresses.bare(address) == gateway for address in attachment.addresses):
             raise InvalidOption(f"{place}{option}", gateway, "is the interface's own address; give the router's")
-    hops = [("gateway", attachment.gateway), *((f"routes[{position}].gateway", entry.gateway) for position, entry in enumerate(attachment.routes or ()))]
+    hops = [
+        ("gateway", attachment.gateway),
+        *((f"routes[{position}].gateway", entry.gateway) for position, entry in enumerate(attachment.routes or ())),
+    ]
     for option, gateway in hops:
         if gateway is not None and addresses.family(gateway) == addresses.IPV4:
             _refuse_no_host(f"{place}{option}", gateway, attachment.addresses or ())
@@ -229,13 +250,21 @@ def _refuse_no_host(option: str, gateway: str, held: Iterable[str]) -> None:
             subnet = addresses.network(address)
             for what, found in (("network", addresses.bare(subnet)), ("broadcast", addresses.broadcast(address))):
                 if gateway == found:
-                    raise InvalidOption(option, gateway, f"is the {what} address of the interface's subnet {subnet}; give the router's own")
+                    raise InvalidOption(
+                        option,
+                        gateway,
+                        f"is the {what} address of the interface's subnet {subnet}; give the router's own",
+                    )
 
 
 def _held_routes(attachment: Attachment) -> list[tuple[tuple[str, int], str, str]]:
     """Return what a network namespace has once and an attachment asks for: the route's key, the option and its value."""
     routes = [(entry.key, "routes", entry.destination) for entry in attachment.routes or ()]
-    defaults = [(route.default(value, attachment.interface).key, name, value) for name in ("gateway", "gateway6") if (value := getattr(attachment, name))]
+    defaults = [
+        (route.default(value, attachment.interface).key, name, value)
+        for name in ("gateway", "gateway6")
+        if (value := getattr(attachment, name))
+    ]
     return routes + defaults
 
 
@@ -256,10 +285,16 @@ def _check_duplicates(attachments: list[Attachment], option: str) -> None:
             place = seen.setdefault(("route", attachment.target, key), position)
             if place != position:
                 what = "second default route" if name.startswith("gateway") else "second route of that metric"
-                advice = f"is a {what} of {attachment.target}, beside that of {option}[{place}]; leave it to one of the two"
+                advice = (
+                    f"is a {what} of {attachment.target}, beside that of {option}[{place}]; leave it to one of the two"
+                )
                 raise InvalidOption(f"{option}[{position}].{name}", found, advice)
         for name, found, claim in claims:
             if claim in seen:
                 whose = f" for {attachment.target}" if name == "interface" else ""
-                raise InvalidOption(f"{option}[{position}].{name}", found, f"is in {option}[{seen[claim]}]{whose} too; each must be there once")
+                raise InvalidOption(
+                    f"{option}[{position}].{name}",
+                    found,
+                    f"is in {option}[{seen[claim]}]{whose} too; each must be there once",
+                )
             seen[claim] = position

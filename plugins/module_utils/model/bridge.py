@@ -67,11 +67,21 @@ def parse(options: Mapping[str, Any]) -> Bridge:
     forward_delay = _hundredths("forward_delay", options.get("forward_delay"), 0.0, FORWARD_DELAY[1])
     if stp and forward_delay is not None and forward_delay < FORWARD_DELAY[0] * 100:
         raise InvalidOption(
-            "forward_delay", options["forward_delay"], "is below 2 seconds, the least the kernel takes while stp is on; raise it or turn stp off"
+            "forward_delay",
+            options["forward_delay"],
+            "is below 2 seconds, the least the kernel takes while stp is on; raise it or turn stp off",
         )
     mtu = limits.mtu("mtu", options.get("mtu"))
-    if mtu is not None and mtu < limits.IPV6_MTU and any(addresses.family(address) == addresses.IPV6 for address in wanted or ()):
-        raise InvalidOption("mtu", mtu, f"is below {limits.IPV6_MTU} bytes, the least IPv6 works with; raise it or leave out the IPv6 addresses")
+    if (
+        mtu is not None
+        and mtu < limits.IPV6_MTU
+        and any(addresses.family(address) == addresses.IPV6 for address in wanted or ())
+    ):
+        raise InvalidOption(
+            "mtu",
+            mtu,
+            f"is below {limits.IPV6_MTU} bytes, the least IPv6 works with; raise it or leave out the IPv6 addresses",
+        )
     return Bridge(
         name=name,
         addresses=wanted,
@@ -110,7 +120,11 @@ def _port_vlans(options: Mapping[str, Any]) -> tuple[tuple[str, Vlans], ...] | N
     if items is None:
         return None
     if options.get("vlan_filtering") is False and items:
-        raise InvalidOption("port_vlans", [item["port"] for item in items], "stands beside vlan_filtering false, with which VLANs mean nothing; leave one out")
+        raise InvalidOption(
+            "port_vlans",
+            [item["port"] for item in items],
+            "stands beside vlan_filtering false, with which VLANs mean nothing; leave one out",
+        )
     found: dict[str, Vlans] = {}
     for position, item in enumerate(items):
         place = f"port_vlans[{position}]."

@@ -39,7 +39,12 @@ def merged(vlans: Iterable[VlanRange]) -> PortVlans:
     result: list[VlanRange] = []
     for entry in sorted(vlans):
         last = result[-1] if result else None
-        if last is not None and entry.first == last.last + 1 and not (entry.pvid or last.pvid) and entry.untagged == last.untagged:
+        if (
+            last is not None
+            and entry.first == last.last + 1
+            and not (entry.pvid or last.pvid)
+            and entry.untagged == last.untagged
+        ):
             result[-1] = replace(last, last=entry.last)
         else:
             result.append(entry)
@@ -92,7 +97,9 @@ def as_wanted(vlans: PortVlans) -> Vlans | None:
     if own is None:
         return Vlans(TRUNK, None, () if carries_all else tagged)
     # No trunks at all would mean all VLANs.
-    return Vlans(NATIVE_UNTAGGED if own.untagged else NATIVE_TAGGED, own.first, () if carries_all else tagged or (own.first,))
+    return Vlans(
+        NATIVE_UNTAGGED if own.untagged else NATIVE_TAGGED, own.first, () if carries_all else tagged or (own.first,)
+    )
 
 
 def on_the_wire(port: PortVlans, own: PortVlans, tag: int | None = None) -> str:
@@ -116,6 +123,11 @@ def described(vlans: PortVlans) -> str:
     """Return ``100 untagged (PVID), 200-210 tagged``."""
     own = [f"{entry.first} {'untagged' if entry.untagged else 'tagged'} (PVID)" for entry in vlans if entry.pvid]
     for word, untagged in (("untagged", True), ("tagged", False)):
-        others = [vlan for entry in vlans if not entry.pvid and entry.untagged == untagged for vlan in range(entry.first, entry.last + 1)]
+        others = [
+            vlan
+            for entry in vlans
+            if not entry.pvid and entry.untagged == untagged
+            for vlan in range(entry.first, entry.last + 1)
+        ]
         own += [f"{ranges(others)} {word}"] if others else []
     return ", ".join(own) or "no VLAN"

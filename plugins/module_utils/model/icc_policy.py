@@ -12,8 +12,8 @@ from typing import Any
 from ..errors import InvalidOption
 from . import names
 from .attachment import SELECTORS, Target, parse_target
+from .firewall_safe_name import literal_interface
 from .icc_rules import PING
-from .literal_interface import literal_interface
 
 PROTOCOLS = ("tcp", "udp", "sctp")
 """Those of a link that have ports."""
@@ -71,7 +71,11 @@ def parse(options: Mapping[str, Any]) -> IccPolicy:
     if icc is None:
         raise InvalidOption("icc", icc, "does not say whether the containers reach each other; set it to true or false")
     if icc and links:
-        raise InvalidOption("links", f"{len(links)} of them", "were given together with icc: true, where everybody reaches everybody; set icc to false")
+        raise InvalidOption(
+            "links",
+            f"{len(links)} of them",
+            "were given together with icc: true, where everybody reaches everybody; set icc to false",
+        )
     return IccPolicy(
         bridge=bridge,
         icc=icc,
@@ -87,11 +91,21 @@ def _link(entry: Mapping[str, Any], place: str) -> Link:
     label = _label(to, f"{place}to")
     destination = None if label is not None else _end(to, f"{place}to")
     if source == destination:
-        raise InvalidOption(f"{place}to", str(destination), "is the container that the link comes from; name two containers")
+        raise InvalidOption(
+            f"{place}to", str(destination), "is the container that the link comes from; name two containers"
+        )
     ports = entry.get("ports")
     if ports is not None and not ports:
-        raise InvalidOption(f"{place}ports", ports, "is empty; name ports such as 5432/tcp, or leave it out for those that the image exposes")
-    parsed = None if ports is None else tuple(dict.fromkeys(port(f"{place}ports[{number}]", text) for number, text in enumerate(ports)))
+        raise InvalidOption(
+            f"{place}ports",
+            ports,
+            "is empty; name ports such as 5432/tcp, or leave it out for those that the image exposes",
+        )
+    parsed = (
+        None
+        if ports is None
+        else tuple(dict.fromkeys(port(f"{place}ports[{number}]", text) for number, text in enumerate(ports)))
+    )
     return Link(source, destination, label, parsed)
 
 
@@ -108,7 +122,11 @@ def _end(given: Any, option: str) -> Target:
     if isinstance(given, Mapping):
         unknown = sorted(set(given) - {*SELECTORS, "runtime"})
         if unknown:
-            raise InvalidOption(option, unknown[0], "is not a way to name a container; write its name, or {netns: NAME}, or {pid: NUMBER}")
+            raise InvalidOption(
+                option,
+                unknown[0],
+                "is not a way to name a container; write its name, or {netns: NAME}, or {pid: NUMBER}",
+            )
         return parse_target({**given, **({"pid": _pid(given["pid"], option)} if "pid" in given else {})}, f"{option}.")
     return parse_target({"container": str(given)}, f"{option}.")
 
@@ -129,7 +147,11 @@ def port(option: str, text: str) -> Port:
     if number == PING and not separator:
         return Port(PING, 0)
     if separator and protocol not in PROTOCOLS:
-        raise InvalidOption(option, text, f"has an unknown protocol; write a number and one of {', '.join(PROTOCOLS)} such as 5432/tcp, or icmp")
+        raise InvalidOption(
+            option,
+            text,
+            f"has an unknown protocol; write a number and one of {', '.join(PROTOCOLS)} such as 5432/tcp, or icmp",
+        )
     if not _PORT.fullmatch(number):
         raise InvalidOption(option, text, "is not a port; write a number and a protocol such as 5432/tcp, or icmp")
     if not 1 <= int(number) <= _HIGHEST_PORT:

@@ -42,7 +42,12 @@ def interface_name(option: str, name: str) -> str:
     if name in (".", ".."):
         raise InvalidOption(option, name, "is not an interface name the kernel takes; choose another")
     for character in name:
-        if character in _FORBIDDEN or character.isspace() or not character.isprintable() or _KERNEL_SPACE in _bytes(character):
+        if (
+            character in _FORBIDDEN
+            or character.isspace()
+            or not character.isprintable()
+            or _KERNEL_SPACE in _bytes(character)
+        ):
             raise InvalidOption(option, name, f"holds {character!r}, which no interface name may; choose another")
     return name
 

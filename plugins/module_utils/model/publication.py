@@ -221,12 +221,20 @@ def parse(options: Mapping[str, Any], defaults: Defaults, place: str = "", absen
 
     :raises InvalidOption: naming the first option that can't be right.
     """
-    chosen = {key: options[key] for key in ("container", "runtime", "netns", "pid", "interface", "bridge") if options.get(key) is not None}
+    chosen = {
+        key: options[key]
+        for key in ("container", "runtime", "netns", "pid", "interface", "bridge")
+        if options.get(key) is not None
+    }
     whose = attachment.parse(chosen, place)
     items = options.get("ports")
     all_exposed = bool(options.get("all_exposed"))
     if items is None and not all_exposed and not absent:
-        raise InvalidOption(f"{place}ports", None, "names no port, and all_exposed is not set; give the ports to publish, or [] for none")
+        raise InvalidOption(
+            f"{place}ports",
+            None,
+            "names no port, and all_exposed is not set; give the ports to publish, or [] for none",
+        )
     if items is None and absent:
         return Publication(whose, None)
     ports: list[Port] = []
@@ -236,7 +244,9 @@ def parse(options: Mapping[str, Any], defaults: Defaults, place: str = "", absen
     return Publication(whose, tuple(ports), all_exposed)
 
 
-def parse_list(items: Iterable[Mapping[str, Any]], common: Mapping[str, Any], defaults: Defaults, absent: bool = False) -> tuple[Publication, ...]:
+def parse_list(
+    items: Iterable[Mapping[str, Any]], common: Mapping[str, Any], defaults: Defaults, absent: bool = False
+) -> tuple[Publication, ...]:
     """Return the publications of a list; what an item leaves out is taken from ``common``.
 
     :raises InvalidOption: as ``parse``, or a container's interface that is in the list twice.
@@ -250,7 +260,11 @@ def parse_list(items: Iterable[Mapping[str, Any]], common: Mapping[str, Any], de
         whose = (one.attachment.target, one.attachment.interface)
         if whose in seen:
             option = one.attachment.target.kind
-            raise InvalidOption(f"{place}{option}", one.attachment.target.value, "is in the list twice; put all its ports into one entry")
+            raise InvalidOption(
+                f"{place}{option}",
+                one.attachment.target.value,
+                "is in the list twice; put all its ports into one entry",
+            )
         seen.add(whose)
         parsed.append(one)
     return tuple(parsed)
@@ -274,7 +288,11 @@ def parse_port(item: object, option: str, defaults: Defaults) -> list[Port]:
     host_ip, rest = _split_host_ip(rest, option, text)
     parts = rest.split(":")
     if len(parts) > 2 or (host_ip is not None and len(parts) != 2):
-        raise InvalidOption(option, text, "is not a port to publish; write it like 8080:80, 127.0.0.1:8080:80, 10.0.0.5::80 or [2001:db8::1]:8080:80/udp")
+        raise InvalidOption(
+            option,
+            text,
+            "is not a port to publish; write it like 8080:80, 127.0.0.1:8080:80, 10.0.0.5::80 or [2001:db8::1]:8080:80/udp",
+        )
     host_port, container_port = parts if len(parts) == 2 else ("", parts[0])
     if len(parts) == 2 and host_ip is None and not host_port:
         raise InvalidOption(option, text, "names no host port; leave the colon out for an automatic one")
@@ -284,7 +302,9 @@ def parse_port(item: object, option: str, defaults: Defaults) -> list[Port]:
 def _of_fields(item: Mapping[str, Any], option: str, defaults: Defaults) -> list[Port]:
     unknown = sorted(str(key) for key in item if key not in _FIELDS)
     if unknown:
-        raise InvalidOption(option, unknown[0], f"is not a field of a port; give {', '.join(_FIELDS[:-1])} and {_FIELDS[-1]}")
+        raise InvalidOption(
+            option, unknown[0], f"is not a field of a port; give {', '.join(_FIELDS[:-1])} and {_FIELDS[-1]}"
+        )
     container_port = item.get("container_port")
     if container_port in (None, ""):
         raise InvalidOption(f"{option}.container_port", container_port, "names no port; give the port of the container")
@@ -306,7 +326,9 @@ def _split_host_ip(rest: str, option: str, text: str) -> tuple[str | None, str]:
     if rest.startswith("["):
         host_ip, bracket, after = rest[1:].partition("]")
         if not bracket or not after.startswith(":"):
-            raise InvalidOption(option, text, "has no colon after the bracketed address; write it like [2001:db8::1]:8080:80")
+            raise InvalidOption(
+                option, text, "has no colon after the bracketed address; write it like [2001:db8::1]:8080:80"
+            )
         return host_ip, after[1:]
     if rest.count(":") > 2:
         raise InvalidOption(option, text, "holds an IPv6 address without brackets; write it like [2001:db8::1]:8080:80")
@@ -316,7 +338,15 @@ def _split_host_ip(rest: str, option: str, text: str) -> tuple[str | None, str]:
     return None, rest
 
 
-def _ports(option: str, found: object, host_ip: str | None, host_port: str, container_port: str, protocol: str, defaults: Defaults) -> list[Port]:
+def _ports(
+    option: str,
+    found: object,
+    host_ip: str | None,
+    host_port: str,
+    container_port: str,
+    protocol: str,
+    defaults: Defaults,
+) -> list[Port]:
     if protocol.lower() not in PROTOCOLS:
         raise InvalidOption(option, found, f"has the protocol {protocol!r}; give one of {', '.join(PROTOCOLS)}")
     protocol = protocol.lower()
@@ -327,10 +357,14 @@ def _ports(option: str, found: object, host_ip: str | None, host_port: str, cont
         return [Port(address, *defaults.range, port, protocol) for port in range(inner[0], inner[1] + 1)]
     outer = _range(option, host_port, found)
     if outer[1] - outer[0] + 1 == count:
-        return [Port(address, outer[0] + number, outer[0] + number, inner[0] + number, protocol) for number in range(count)]
+        return [
+            Port(address, outer[0] + number, outer[0] + number, inner[0] + number, protocol) for number in range(count)
+        ]
     if count == 1:
         return [Port(address, *outer, inner[0], protocol)]
-    raise InvalidOption(option, found, f"has ranges of {outer[1] - outer[0] + 1} and {count} ports; make them the same length")
+    raise InvalidOption(
+        option, found, f"has ranges of {outer[1] - outer[0] + 1} and {count} ports; make them the same length"
+    )
 
 
 def _range(option: str, text: str, found: object = None) -> tuple[int, int]:
@@ -340,9 +374,13 @@ def _range(option: str, text: str, found: object = None) -> tuple[int, int]:
     ports = []
     for part in (first, last) if dash else (first, first):
         if not part.isascii() or not part.isdigit() or len(part) > 9:
-            raise InvalidOption(option, found, f"has {part!r} where a port is needed; give numbers from {PORTS[0]} to {PORTS[1]}")
+            raise InvalidOption(
+                option, found, f"has {part!r} where a port is needed; give numbers from {PORTS[0]} to {PORTS[1]}"
+            )
         if not PORTS[0] <= int(part) <= PORTS[1]:
-            raise InvalidOption(option, found, f"has the port {int(part)}, which is out of range; give {PORTS[0]} to {PORTS[1]}")
+            raise InvalidOption(
+                option, found, f"has the port {int(part)}, which is out of range; give {PORTS[0]} to {PORTS[1]}"
+            )
         ports.append(int(part))
     if ports[0] > ports[1]:
         raise InvalidOption(option, found, f"has the range {first}-{last}, which ends before it begins; swap the two")
@@ -360,7 +398,11 @@ def _host_ip(option: str, text: str, found: object = None) -> str:
         # Docker's own -p 0.0.0.0:8080:80 means IPv4 alone; so does :: for IPv6.
         return address
     if address == "::1":
-        raise InvalidOption(option, found, "is on ::1, which the kernel routes to no other interface; publish on 127.0.0.1 or an address of the host")
+        raise InvalidOption(
+            option,
+            found,
+            "is on ::1, which the kernel routes to no other interface; publish on 127.0.0.1 or an address of the host",
+        )
     return address
 
 

@@ -58,7 +58,9 @@ class BridgeSettings:
     @property
     def removals(self) -> BridgeSettings:
         """What of it takes keys away, and nothing else."""
-        other_config, external_ids = (tuple(pair for pair in pairs if pair[1] is None) for pairs in (self.other_config, self.external_ids))
+        other_config, external_ids = (
+            tuple(pair for pair in pairs if pair[1] is None) for pairs in (self.other_config, self.external_ids)
+        )
         return BridgeSettings(other_config=other_config, external_ids=external_ids)
 
 
@@ -91,20 +93,32 @@ def parse(options: Mapping[str, Any]) -> VlanPorts:
     if owner is not None and not owner.strip():
         raise InvalidOption("owner", owner, "is empty; give a word, or leave it out")
     if owner is not None and absent:
-        raise InvalidOption("owner", owner, "stands beside state absent, which is about the ports that are named; leave it out")
+        raise InvalidOption(
+            "owner", owner, "stands beside state absent, which is about the ports that are named; leave it out"
+        )
     for name, given in (("purge", purge), ("prune", prune)):
         if absent and given:
-            raise InvalidOption(name, True, "stands beside state absent; give it with state present, where what is not asked for goes")
+            raise InvalidOption(
+                name, True, "stands beside state absent; give it with state present, where what is not asked for goes"
+            )
     if purge and ports is None:
-        raise InvalidOption("purge", True, "has no ports beside it; to leave no port of this module on the bridge, give ports: []")
+        raise InvalidOption(
+            "purge", True, "has no ports beside it; to leave no port of this module on the bridge, give ports: []"
+        )
     if ports is None and not (create or (not absent and (prune or settings != BridgeSettings()))):
-        raise InvalidOption("ports", None, "is not given, and there is no port, container, netns or pid either; say which port is meant")
-    return VlanPorts(names.interface_name("bridge", options["bridge"]), ports, create, settings, purge, prune, owner or "")
+        raise InvalidOption(
+            "ports", None, "is not given, and there is no port, container, netns or pid either; say which port is meant"
+        )
+    return VlanPorts(
+        names.interface_name("bridge", options["bridge"]), ports, create, settings, purge, prune, owner or ""
+    )
 
 
 def _ports(options: Mapping[str, Any], absent: bool) -> tuple[VlanPort, ...] | None:
     items = options.get("ports")
-    single = {name: options[name] for name in (*_OWN, *_VLANS, "external_ids", "vxlan") if options.get(name) is not None}
+    single = {
+        name: options[name] for name in (*_OWN, *_VLANS, "external_ids", "vxlan") if options.get(name) is not None
+    }
     common = {name: options[name] for name in ("runtime", "interface") if options.get(name) is not None}
     if items is None:
         if any(name in single for name in _OWN):
@@ -131,14 +145,23 @@ def _port(options: Mapping[str, Any], place: str, absent: bool) -> VlanPort:
     target = parse_target(options, place) if not port else None
     interface = names.interface_name(f"{place}interface", options.get("interface") or DEFAULT_INTERFACE)
     vlans = None if absent else needed(options, place)
-    return VlanPort(port, target, interface, vlans, _external_ids(options.get("external_ids"), place), _tunnel(options.get("vxlan"), port, place))
+    return VlanPort(
+        port,
+        target,
+        interface,
+        vlans,
+        _external_ids(options.get("external_ids"), place),
+        _tunnel(options.get("vxlan"), port, place),
+    )
 
 
 def _tunnel(given: Mapping[str, Any] | None, port: str, place: str) -> Tunnel | None:
     if given is None:
         return None
     if not port:
-        raise InvalidOption(f"{place}vxlan", given.get("remote"), "is a tunnel, and the port of a container is none; give port")
+        raise InvalidOption(
+            f"{place}vxlan", given.get("remote"), "is a tunnel, and the port of a container is none; give port"
+        )
     local = given.get("local")
     protected = given.get("protected")
     return Tunnel(
@@ -163,7 +186,9 @@ def _external_ids(given: Mapping[str, Any] | None, place: str) -> tuple[tuple[st
 def _refuse_reserved(given: Mapping[str, Any], place: str) -> None:
     for key in RESERVED_IDS:
         if key in given:
-            raise InvalidOption(f"{place}external_ids", key, "is a key by which this collection tells what is its own; choose another")
+            raise InvalidOption(
+                f"{place}external_ids", key, "is a key by which this collection tells what is its own; choose another"
+            )
 
 
 def _settings(options: Mapping[str, Any]) -> BridgeSettings:
@@ -173,7 +198,9 @@ def _settings(options: Mapping[str, Any]) -> BridgeSettings:
     other_config, external_ids = (options.get(name) or {} for name in ("other_config", "external_ids"))
     _refuse_reserved(external_ids, "bridge_options.")
     return BridgeSettings(
-        **wanted, other_config=_changes(other_config, "bridge_options.other_config"), external_ids=_changes(external_ids, "bridge_options.external_ids")
+        **wanted,
+        other_config=_changes(other_config, "bridge_options.other_config"),
+        external_ids=_changes(external_ids, "bridge_options.external_ids"),
     )
 
 
@@ -192,9 +219,13 @@ def _texts(given: Mapping[str, Any], option: str) -> tuple[tuple[str, str], ...]
         # Open vSwitch's own booleans are spelled in lower case.
         text = str(value).lower() if isinstance(value, bool) else str(value)
         if "\0" in f"{key}{text}":
-            raise InvalidOption(option, {key: value}, "holds the character NUL, which Open vSwitch does not take; leave it out")
+            raise InvalidOption(
+                option, {key: value}, "holds the character NUL, which Open vSwitch does not take; leave it out"
+            )
         if not _encodable(f"{key}{text}"):
-            raise InvalidOption(option, {key: value}, "is not UTF-8, which is all that Open vSwitch takes; spell it otherwise")
+            raise InvalidOption(
+                option, {key: value}, "is not UTF-8, which is all that Open vSwitch takes; spell it otherwise"
+            )
         texts[str(key)] = text
     return tuple(sorted(texts.items()))
 
@@ -212,5 +243,7 @@ def _check_duplicates(ports: Iterable[VlanPort]) -> None:
     for position, port in enumerate(ports):
         key = ("port", port.port) if port.port else (port.target, port.interface)
         if key in seen:
-            raise InvalidOption(f"ports[{position}]", str(port), f"is in ports[{seen[key]}] too; each must be there once")
+            raise InvalidOption(
+                f"ports[{position}]", str(port), f"is in ports[{seen[key]}] too; each must be there once"
+            )
         seen[key] = position

@@ -36,12 +36,20 @@ def vlan_set(option: str, given: Any) -> tuple[int, ...]:
     for part in parts:
         matched = _PART.fullmatch(part.strip())
         if matched is None:
-            raise InvalidOption(option, given, "is not a set of VLANs; write a list such as [100, 200] or a text such as 100,200-210")
+            raise InvalidOption(
+                option, given, "is not a set of VLANs; write a list such as [100, 200] or a text such as 100,200-210"
+            )
         first, last = int(matched[1]), int(matched[2] or matched[1])
         if last > VLAN[1]:
-            raise InvalidOption(option, given, f"is out of range; give VLAN ids of {VLAN[0]} to {VLAN[1]}, and {_UNTAGGED} for frames without a tag")
+            raise InvalidOption(
+                option,
+                given,
+                f"is out of range; give VLAN ids of {VLAN[0]} to {VLAN[1]}, and {_UNTAGGED} for frames without a tag",
+            )
         if last < first:
-            raise InvalidOption(option, given, f"holds the range {first}-{last}, which runs backwards; write {last}-{first}")
+            raise InvalidOption(
+                option, given, f"holds the range {first}-{last}, which runs backwards; write {last}-{first}"
+            )
         found.update(range(first, last + 1))
     if not found:
         raise InvalidOption(option, given, "is empty; leave it out for a trunk of all VLANs")
@@ -122,5 +130,9 @@ def needed(options: Mapping[str, Any], place: str) -> Vlans:
     """
     vlans = wanted(options, place)
     if vlans is None:
-        raise InvalidOption(f"{place}mode", None, "is not given, and neither is tag nor trunks; give tag for an access port, or mode trunk for all VLANs")
+        raise InvalidOption(
+            f"{place}mode",
+            None,
+            "is not given, and neither is tag nor trunks; give tag for an access port, or mode trunk for all VLANs",
+        )
     return vlans

@@ -11,9 +11,10 @@ from typing import Any
 from ..errors import Refused
 from ..model import addresses, limits, names
 from ..model.attachment import ANY_BRIDGE, Attachment
-from ..model.host import HOST, Link
+from ..state.attachments import EXTERNAL_ID, LINUX, End, Wiring, read_label
+from ..state.network import HOST, Link
 from . import attachment_refusals, link_addresses
-from .attachment_found import Found, find_all, find_bridge, made_by_us, refuse_mistaken, renamed
+from .attachment_match import Found, find_all, find_bridge, made_by_us, refuse_mistaken, renamed
 from .attachment_routes import plan_routes, taken_by_others
 from .operations import (
     AddAddress,
@@ -31,10 +32,11 @@ from .operations import (
     on_link_first,
 )
 from .ovs_ports import OvsChanges, connect, ports_of
-from .wiring import EXTERNAL_ID, LINUX, End, Wiring, read_label
 
 
-def present(wants: Sequence[tuple[Attachment, End]], wiring: Wiring, announce: bool = True, purge: str | None = None) -> list[Operation]:
+def present(
+    wants: Sequence[tuple[Attachment, End]], wiring: Wiring, announce: bool = True, purge: str | None = None
+) -> list[Operation]:
     """Return what makes all attachments as wanted.
 
     ``purge`` names a bridge: attachments of ours on it that are not wanted go.
@@ -49,13 +51,19 @@ def present(wants: Sequence[tuple[Attachment, End]], wiring: Wiring, announce: b
     last: list[Operation] = []
     ovs = OvsChanges(wiring)
     for one, taken in zip(found, taken_by_others(found)):
-        made = _correction(one, one.inner, one.outer, wiring, ovs, taken) if one.inner and one.outer else _creation(one, wiring, ovs)
+        made = (
+            _correction(one, one.inner, one.outer, wiring, ovs, taken)
+            if one.inner and one.outer
+            else _creation(one, wiring, ovs)
+        )
         middle += made
         connect(one, ovs)
         if announce and _to_announce(one, made, ovs):
             last.append(Announce(one.end.place, one.want.interface, _announced(one)))
     if purge is not None:
-        kept = {one.outer.name for one in found if one.outer} | {name for one in found for name in (one.host_interface, one.birth_name)}
+        kept = {one.outer.name for one in found if one.outer} | {
+            name for one in found for name in (one.host_interface, one.birth_name)
+        }
         # Last of all: what is purged can't be made again.
         last += _purge(purge, kept, wiring, ovs)
     return ovs.leave() + middle + ovs.join() + last
@@ -96,9 +104,21 @@ def _creation(one: Found, wiring: Wiring, ovs: OvsChanges) -> list[Operation]:
         port = wiring.ovs_ports.get(stale)
         if port is not None and (stale != one.host_interface or port.bridge != want.bridge):
             ovs.clear(stale)
-    alternative = names.alternative_name(want.target.value.rpartition("/")[2] if want.target.kind != "pid" else f"pid{want.target.value}", want.interface)
+    alternative = names.alternative_name(
+        want.target.value.rpartition("/")[2] if want.target.kind != "pid" else f"pid{want.target.value}", want.interface
+    )
     operations.append(
-        AddVeth(HOST, one.host_interface, one.birth_name, want.interface, place, want.mac, one.mtu, one.label.alias(), alternative)
+        AddVeth(
+            HOST,
+            one.host_interface,
+            one.birth_name,
+            want.interface,
+            place,
+            want.mac,
+            one.mtu,
+            one.label.alias(),
+            alternative,
+        )
     )
     operations += _ipv6_operations(one, one.end.disable_ipv6.get("default"))
     operations += [AddAddress(place, want.interface, address) for address in want.addresses or ()]
@@ -132,11 +152,17 @@ def _ipv6_operations(one: Found, shown: str | None) -> list[Operation]:
 # ---- correcting
 
 
-def _correction(one: Found, inner: Link, outer: Link, wiring: Wiring, ovs: OvsChanges, taken: Collection[tuple[str, int]]) -> list[Operation]:
+def _correction(
+    one: Found, inner: Link, outer: Link, wiring: Wiring, ovs: OvsChanges, taken: Collection[tuple[str, int]]
+) -> list[Operation]:
     want, end, place = one.want, one.end, one.end.place
     shown = end.namespace.addresses.get(inner.name, ())
     # Put back on the way is what is not another attachment's by then.
-    own_routes = tuple(replace(entry, link=want.interface) for entry in end.namespace.routes if entry.link == inner.name and entry.key not in taken)
+    own_routes = tuple(
+        replace(entry, link=want.interface)
+        for entry in end.namespace.routes
+        if entry.link == inner.name and entry.key not in taken
+    )
     operations = _outer_identity(one, outer, wiring, ovs)
     if inner.name != want.interface:
         ipv6 = tuple(address for address in shown if addresses.family(address) == addresses.IPV6)
@@ -166,12 +192,17 @@ def _correction(one: Found, inner: Link, outer: Link, wiring: Wiring, ovs: OvsCh
     operations += _outer_port(one, outer, wiring, ovs)
     if not operations:
         return []
-    return [Remember(place, inner.name, shown, tuple(entry for entry in end.namespace.routes if entry.link == inner.name)), *operations]
+    return [
+        Remember(place, inner.name, shown, tuple(entry for entry in end.namespace.routes if entry.link == inner.name)),
+        *operations,
+    ]
 
 
 def _mtu_operations(one: Found, inner: Link, outer: Link) -> list[Operation]:
     ends = ((one.end.place, one.want.interface, inner), (HOST, one.host_interface, outer))
-    return [SetLink(place, name, {"mtu": one.mtu}, {"mtu": link.mtu}) for place, name, link in ends if link.mtu != one.mtu]
+    return [
+        SetLink(place, name, {"mtu": one.mtu}, {"mtu": link.mtu}) for place, name, link in ends if link.mtu != one.mtu
+    ]
 
 
 def _outer_identity(one: Found, outer: Link, wiring: Wiring, ovs: OvsChanges) -> list[Operation]:
@@ -186,7 +217,11 @@ def _outer_identity(one: Found, outer: Link, wiring: Wiring, ovs: OvsChanges) ->
         operations.append(RenameLink(HOST, outer.name, one.host_interface, (), ()))
     said = read_label(outer.alias) if outer.ours else one.label
     # The same namespace may be named in several ways; the first one stays, so that two ways don't take turns.
-    if said is None or said.interface != one.want.interface or (said.kind == one.want.target.kind and outer.alias != alias and not said.names(one.want.target)):
+    if (
+        said is None
+        or said.interface != one.want.interface
+        or (said.kind == one.want.target.kind and outer.alias != alias and not said.names(one.want.target))
+    ):
         operations.append(SetLink(HOST, one.host_interface, {"alias": alias}, {"alias": outer.alias}))
     return operations
 
@@ -216,7 +251,12 @@ def _outer_port(one: Found, outer: Link, wiring: Wiring, ovs: OvsChanges) -> lis
     # A port that is to be isolated or in VLANs joins down.
     if not outer.up or ("master" in new and not new.keys().isdisjoint(("isolated", "vlans"))):
         new["up"] = True
-    old = {"master": former, "up": outer.up, "isolated": outer.isolated if former else None, "vlans": outer.vlans if had_vlans else None}
+    old = {
+        "master": former,
+        "up": outer.up,
+        "isolated": outer.isolated if former else None,
+        "vlans": outer.vlans if had_vlans else None,
+    }
     return [SetLink(HOST, one.host_interface, new, {key: old[key] for key in new})] if new else []
 
 
@@ -259,7 +299,9 @@ def _outers_of(want: Attachment, end: End | None, wiring: Wiring) -> list[Link]:
         return [other[1], *left_behind] if other else left_behind
     outer = wiring.host_end(end, inner)
     if outer is None or not made_by_us(outer, want, end):
-        raise Refused(f"interface: {want.interface!r} of {end.place} was not made by this collection and stays; remove it with what made it")
+        raise Refused(
+            f"interface: {want.interface!r} of {end.place} was not made by this collection and stays; remove it with what made it"
+        )
     refuse_mistaken(want, end, outer, wiring)
     return [outer, *left_behind]
 
@@ -272,7 +314,11 @@ def _left_behind(want: Attachment, end: End, wiring: Wiring) -> list[Link]:
     """
     found = []
     for outer in wiring.host.links.values():
-        said = read_label(outer.alias) if outer.ours and outer.kind == "veth" and outer.peer_namespace != end.namespace_id else None
+        said = (
+            read_label(outer.alias)
+            if outer.ours and outer.kind == "veth" and outer.peer_namespace != end.namespace_id
+            else None
+        )
         if said is not None and said.interface == want.interface and said.names(want.target) and said.kind != "pid":
             if said.kind != "container" or said.identity == end.identity:
                 found.append(outer)
@@ -283,10 +329,26 @@ def _deletion(outer: Link, end: End | None, wiring: Wiring) -> DeleteLink:
     restore: list[Operation] = []
     said = read_label(outer.alias)
     what = f"veth {outer.name} of {said.interface} of {said.kind} {said.value}" if said else f"veth {outer.name}"
-    inner = next((link for link in end.namespace.links.values() if link.index == outer.peer), None) if end is not None else None
+    inner = (
+        next((link for link in end.namespace.links.values() if link.index == outer.peer), None)
+        if end is not None
+        else None
+    )
     if end is not None and inner is not None:
         alternative = "".join(outer.alternative_names[:1])
-        restore.append(AddVeth(HOST, outer.name, end.birth_name(inner.name), inner.name, end.place, inner.mac, inner.mtu, outer.alias, alternative))
+        restore.append(
+            AddVeth(
+                HOST,
+                outer.name,
+                end.birth_name(inner.name),
+                inner.name,
+                end.place,
+                inner.mac,
+                inner.mtu,
+                outer.alias,
+                alternative,
+            )
+        )
         held = end.namespace.addresses.get(inner.name, ())
         if outer.mtu != inner.mtu:
             restore.append(SetLink(HOST, outer.name, {"mtu": outer.mtu}, {}))
@@ -296,7 +358,10 @@ def _deletion(outer: Link, end: End | None, wiring: Wiring) -> DeleteLink:
         if outer.name in wiring.ovs_ports:
             restore.append(SetTxChecksumOffload(end.place, inner.name, False))
         restore.append(SetLink(end.place, inner.name, {"up": inner.up}, {}))
-        restore += [SetRoute(end.place, entry, None) for entry in on_link_first(entry for entry in end.namespace.routes if entry.link == inner.name)]
+        restore += [
+            SetRoute(end.place, entry, None)
+            for entry in on_link_first(entry for entry in end.namespace.routes if entry.link == inner.name)
+        ]
         master = wiring.by_index.get(outer.master)
         new: dict[str, Any] = {"up": outer.up}
         if master is not None and master.kind == "bridge":

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 
 from ..errors import Refused
 from ..model import addresses, limits, route
-from ..model.host import Link
-from .attachment_found import Found
+from ..state.attachments import EXTERNAL_ID, Wiring, read_label
+from ..state.network import Link
+from .attachment_match import Found
 from .attachment_routes import wanted_routes
-from .wiring import EXTERNAL_ID, Wiring, read_label
 
 
 def check(found: Sequence[Found], wiring: Wiring) -> None:
@@ -43,7 +43,9 @@ def _check_host_interfaces(found: Sequence[Found], wiring: Wiring) -> None:
         holder = wiring.host.links.get(one.host_interface)
         if holder is None or (one.outer is not None and holder.index == one.outer.index) or _is_stale(holder, one):
             continue
-        raise Refused(f"host_interface: {one.host_interface!r} is taken on this host by {_owner(holder)}; choose another")
+        raise Refused(
+            f"host_interface: {one.host_interface!r} is taken on this host by {_owner(holder)}; choose another"
+        )
     for one in found:
         if one.outer is not None and one.outer.name == one.host_interface:
             continue
@@ -55,13 +57,19 @@ def _check_host_interfaces(found: Sequence[Found], wiring: Wiring) -> None:
             )
         port = wiring.ovs_ports.get(one.host_interface)
         if port is not None and EXTERNAL_ID not in dict(port.external_ids):
-            raise Refused(f"host_interface: {one.host_interface!r} is the name of a port of Open vSwitch bridge {port.bridge} that is not ours; choose another")
+            raise Refused(
+                f"host_interface: {one.host_interface!r} is the name of a port of Open vSwitch bridge {port.bridge} that is not ours; choose another"
+            )
 
 
 def _check_mtus(found: Sequence[Found]) -> None:
     for one in found:
         shown = one.end.namespace.addresses.get(one.inner.name, ()) if one.inner is not None else ()
-        held = one.want.addresses if one.want.addresses is not None else [address for address in shown if not addresses.is_link_local(address)]
+        held = (
+            one.want.addresses
+            if one.want.addresses is not None
+            else [address for address in shown if not addresses.is_link_local(address)]
+        )
         needing = [*held, *(entry.destination for entry in wanted_routes(one))]
         if one.mtu < limits.IPV6_MTU and any(addresses.family(address) == addresses.IPV6 for address in needing):
             whose = "asked for" if one.want.mtu else f"that of bridge {one.want.bridge}"
@@ -79,21 +87,33 @@ def _check_routes(found: Sequence[Found]) -> None:
     seen: dict[tuple[str, tuple[str, int]], Found] = {}
     for one in found:
         place, own = one.end.place, (one.want.interface, one.inner.name if one.inner is not None else "")
-        others = {entry.key: entry for entry in one.end.namespace.routes if entry.protocol != route.PROTOCOL and entry.link not in own}
+        others = {
+            entry.key: entry
+            for entry in one.end.namespace.routes
+            if entry.protocol != route.PROTOCOL and entry.link not in own
+        }
         for entry in wanted_routes(one):
             other = seen.setdefault((place, entry.key), one)
             if other is not one:
                 what = "default route" if entry.is_default else f"route to {entry.destination}"
-                raise Refused(f"gateway: {one.want} and {other.want} both ask for the {what} of {place}; leave it to one of the two")
+                raise Refused(
+                    f"gateway: {one.want} and {other.want} both ask for the {what} of {place}; leave it to one of the two"
+                )
             if entry.key in others and not entry.is_default:
-                raise Refused(f"routes: {entry.destination} is in {place} already ({others[entry.key]}), and not ours; give it another metric")
+                raise Refused(
+                    f"routes: {entry.destination} is in {place} already ({others[entry.key]}), and not ours; give it another metric"
+                )
 
 
 def _is_stale(holder: Link, one: Found) -> bool:
     """Tell a veth of this very attachment that leads into a namespace the container has left."""
     said = read_label(holder.alias) if holder.ours else None
-    leads_elsewhere = holder.kind == "veth" and (one.end.namespace_id is None or holder.peer_namespace != one.end.namespace_id)
-    ours = (said is not None and said.interface == one.want.interface and said.names(one.want.target)) or (not holder.alias and holder.name == one.birth_name)
+    leads_elsewhere = holder.kind == "veth" and (
+        one.end.namespace_id is None or holder.peer_namespace != one.end.namespace_id
+    )
+    ours = (said is not None and said.interface == one.want.interface and said.names(one.want.target)) or (
+        not holder.alias and holder.name == one.birth_name
+    )
     return leads_elsewhere and ours
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from ..model import addresses, route
 from ..model.attachment import Attachment
-from .attachment_found import Found
+from .attachment_match import Found
 from .operations import Operation, Remember, RemoveRoute, SetRoute
 
 
@@ -20,7 +20,9 @@ def plan_routes(one: Found, taken: Collection[tuple[str, int]]) -> tuple[list[Op
     """
     want, place = one.want, one.end.place
     former = one.inner.name if one.inner is not None else want.interface
-    shown = [replace(entry, link=want.interface) if entry.link == former else entry for entry in one.end.namespace.routes]
+    shown = [
+        replace(entry, link=want.interface) if entry.link == former else entry for entry in one.end.namespace.routes
+    ]
     if one.inner is None or not one.inner.up:
         shown = [entry for entry in shown if entry.link != want.interface]  # a link that is down holds none
     wanted = wanted_routes(one)
@@ -31,7 +33,11 @@ def plan_routes(one: Found, taken: Collection[tuple[str, int]]) -> tuple[list[Op
         if old is None or (old.gateway, old.link) != (entry.gateway, entry.link):
             operations.append(SetRoute(place, entry, old))
     operations = _remember_displaced(place, operations, want.interface) + operations
-    surplus = _surplus_routes(want, wanted, shown, taken) if want.routes is not None else _left_by_gateways(want, operations, wanted, shown, taken)
+    surplus = (
+        _surplus_routes(want, wanted, shown, taken)
+        if want.routes is not None
+        else _left_by_gateways(want, operations, wanted, shown, taken)
+    )
     operations += [RemoveRoute(place, entry) for entry in surplus]
     keys = {*(entry.key for entry in (*wanted, *surplus)), *taken}
     return operations, (*wanted, *(entry for entry in shown if entry.link == want.interface and entry.key not in keys))
@@ -51,7 +57,9 @@ def _is_lost(entry: route.Route, one: Found) -> bool:
     if one.inner is None or entry.link != one.want.interface or one.inner.name == one.want.interface:
         return False
     held = one.end.namespace.addresses.get(one.inner.name, ())
-    on_link = [other.destination for other in one.end.namespace.routes if other.link == one.inner.name and not other.gateway]
+    on_link = [
+        other.destination for other in one.end.namespace.routes if other.link == one.inner.name and not other.gateway
+    ]
     return not within_reach(entry, (*held, *on_link))
 
 
@@ -71,21 +79,34 @@ def _surplus_routes(
     """
     keys = {*(entry.key for entry in wanted), *taken}
     ours = [
-        entry for entry in shown if entry.link == want.interface and entry.protocol == route.PROTOCOL and not entry.is_default and entry.key not in keys
+        entry
+        for entry in shown
+        if entry.link == want.interface
+        and entry.protocol == route.PROTOCOL
+        and not entry.is_default
+        and entry.key not in keys
     ]
     surplus = [entry for entry in ours if entry.gateway]
-    staying = {entry.gateway for entry in wanted} | {entry.gateway for entry in shown if entry.key not in keys and entry not in surplus}
+    staying = {entry.gateway for entry in wanted} | {
+        entry.gateway for entry in shown if entry.key not in keys and entry not in surplus
+    }
     return surplus + [entry for entry in ours if not entry.gateway and not leads_to(entry, staying)]
 
 
 def _left_by_gateways(
-    want: Attachment, operations: Iterable[Operation], wanted: Sequence[route.Route], shown: Sequence[route.Route], taken: Collection[tuple[str, int]]
+    want: Attachment,
+    operations: Iterable[Operation],
+    wanted: Sequence[route.Route],
+    shown: Sequence[route.Route],
+    taken: Collection[tuple[str, int]],
 ) -> list[route.Route]:
     """Return host routes of ours to gateways that were replaced, but those that another route needs."""
     keys = {*(entry.key for entry in wanted), *taken}
     own = [entry for entry in shown if entry.link == want.interface and entry.key not in keys]
     olds = [operation.old for operation in operations if isinstance(operation, SetRoute) and operation.old is not None]
-    replaced = {old.gateway for old in olds if old.is_default and old.link == want.interface} - {entry.gateway for entry in (*wanted, *own)}
+    replaced = {old.gateway for old in olds if old.is_default and old.link == want.interface} - {
+        entry.gateway for entry in (*wanted, *own)
+    }
     return [entry for entry in own if entry.protocol == route.PROTOCOL and leads_to(entry, replaced)]
 
 

@@ -10,16 +10,25 @@ from dataclasses import replace
 from typing import Any
 
 from ..errors import Refused
-from ..model import addresses, bridge_vlans, ways_in
+from ..model import addresses, bridge_vlans
 from ..model.bridge import Bridge
 from ..model.firewall import AcceptedBridge
-from ..model.host import HOST, Link, Namespace
 from ..model.masquerade import Masquerade
 from ..model.publication import PublicationRules
 from ..model.vlans import Vlans, ranges
-from . import firewall, forwarding, link_addresses
-from .bridge_have import LEAST_FORWARD_DELAY, BridgeHave, addresses_of, joining, links_of, routes_of, staying
-from .bridge_refusals import bridge_link, check_forward_delay, check_forwarding, check_members, check_mtu, check_overlaps, check_prefixes, check_vlans
+from ..state.network import HOST, Link, Namespace
+from . import firewall, forwarding, link_addresses, uplinks
+from .bridge_facts import LEAST_FORWARD_DELAY, BridgeHave, addresses_of, joining, links_of, routes_of, staying
+from .bridge_refusals import (
+    bridge_link,
+    check_forward_delay,
+    check_forwarding,
+    check_members,
+    check_mtu,
+    check_overlaps,
+    check_prefixes,
+    check_vlans,
+)
 from .icc_operations import ChangeIccRules
 from .operations import (
     AddAddress,
@@ -65,7 +74,11 @@ def present(want: Bridge, have: BridgeHave) -> list[Operation]:
         operations.insert(0, Remember(HOST, want.name, have.addresses(want.name), routes_of(want.name, have)))
     operations += _member_operations(want, have, existing)
     operations += _vlan_operations(want, have, existing)
-    if existing is not None and existing.mtu == want.mtu and any(have.namespace.links[name].mtu != want.mtu for name in joining(want, have)):
+    if (
+        existing is not None
+        and existing.mtu == want.mtu
+        and any(have.namespace.links[name].mtu != want.mtu for name in joining(want, have))
+    ):
         # The kernel doesn't say whether it was set or is that of the smallest port so far.
         operations.append(SetLink(HOST, want.name, {"mtu": want.mtu}, {"mtu": want.mtu}))
     if want.up and (existing is None or not existing.up):
@@ -73,22 +86,36 @@ def present(want: Bridge, have: BridgeHave) -> list[Operation]:
     operations += _forwarding_operations(want, have, wanted_addresses)
     operations += _masquerade_operations(want, have, wanted_addresses)
     if existing is None or existing.ours:
-        accepted = {AcceptedBridge(family, want.name, _uplinks(want, have, family)) for family in have.firewall.families}
+        accepted = {
+            AcceptedBridge(family, want.name, _uplinks(want, have, family)) for family in have.firewall.families
+        }
         operations += firewall.exactly(want.name, accepted, have.firewall)
-        if have.icc.off - {want.name} and want.name not in have.icc.off | have.icc.neighbours and not is_way_out(want.name, have.namespace):
-            operations.append(ChangeIccRules(HOST, replace(have.icc, neighbours=have.icc.neighbours | {want.name}), have.icc))
+        if (
+            have.icc.off - {want.name}
+            and want.name not in have.icc.off | have.icc.neighbours
+            and not is_way_out(want.name, have.namespace)
+        ):
+            operations.append(
+                ChangeIccRules(HOST, replace(have.icc, neighbours=have.icc.neighbours | {want.name}), have.icc)
+            )
     return operations
 
 
 def _uplinks(want: Bridge, have: BridgeHave, family: str) -> tuple[str, ...]:
     """Return the interfaces that the host's filter is to let the bridge's traffic leave by: those with routes, but no other networks of containers."""
     if want.ip_forward is None and not want.masquerade:
-        return next((one.uplinks for one in have.firewall.accepted if (one.family, one.bridge) == (family, want.name)), ())
+        return next(
+            (one.uplinks for one in have.firewall.accepted if (one.family, one.bridge) == (family, want.name)), ()
+        )
     if want.ip_forward is False:
         return ()
     links = have.namespace.links
     # Every port of a bridge has a link-local route, and leads nowhere.
-    routes = [route for route in have.namespace.routes if route.link in links and route.link != want.name and not addresses.is_link_local(route.destination)]
+    routes = [
+        route
+        for route in have.namespace.routes
+        if route.link in links and route.link != want.name and not addresses.is_link_local(route.destination)
+    ]
     return tuple(sorted({route.link for route in routes if links[route.link].kind != "bridge" or route.is_default}))
 
 
@@ -113,7 +140,9 @@ def absent(name: str, have: BridgeHave, force: bool) -> list[Operation]:
     if have.icc != left:
         operations.append(ChangeIccRules(HOST, left, have.icc))
     if have.birth_link:
-        operations.append(DeleteLink(HOST, have.birth_link, f"bridge {have.birth_link} that an interrupted run left", ()))
+        operations.append(
+            DeleteLink(HOST, have.birth_link, f"bridge {have.birth_link} that an interrupted run left", ())
+        )
     if existing is not None:
         operations.append(DeleteLink(HOST, name, f"bridge {name}", _restore(existing, have)))
     return operations
@@ -128,7 +157,9 @@ def warnings(want: Bridge, have: BridgeHave, operations: list[Operation]) -> lis
     """Return what a person should know about a plan."""
     told = forwarding.warnings(operations)
     if want.masquerade and not _masqueraded(want, have, addresses_of(want, have)):
-        told.append(f"bridge {want.name} has no address, so there is no subnet to masquerade; give addresses beside masquerade")
+        told.append(
+            f"bridge {want.name} has no address, so there is no subnet to masquerade; give addresses beside masquerade"
+        )
     if want.name not in have.icc.off and have.namespace.all_isolated(want.name):
         told.append(
             f"every port of {want.name} is isolated, and the nftables tables pipefitter don't say so any more; run icc_policy for {want.name} again,"
@@ -142,10 +173,16 @@ def warnings(want: Bridge, have: BridgeHave, operations: list[Operation]) -> lis
 def orphan_warnings(name: str, have: BridgeHave) -> list[str]:
     """Return a warning where attachments lose their bridge."""
     bridge = have.link(name)
-    ports = sorted(link.name for link in have.namespace.links.values() if bridge is not None and link.master == bridge.index and link.ours)
+    ports = sorted(
+        link.name
+        for link in have.namespace.links.values()
+        if bridge is not None and link.master == bridge.index and link.ours
+    )
     if not ports:
         return []
-    return [f"attachments of containers were ports of {name} and are in no bridge now: {', '.join(ports)}; take them away with veth_attach and state absent"]
+    return [
+        f"attachments of containers were ports of {name} and are in no bridge now: {', '.join(ports)}; take them away with veth_attach and state absent"
+    ]
 
 
 def describe(name: str, have: BridgeHave) -> dict[str, Any] | None:
@@ -228,15 +265,27 @@ def _predict_vlans(want: Bridge, have: BridgeHave, described: dict[str, Any]) ->
     described["vlan_default_pvid"] = next((entry.first for entry in after), 0)
     # A port that joins is in the default one, whatever it was in elsewhere.
     vlans = dict.fromkeys((want.name, *joining(want, have)), after)
-    vlans.update({link.name: after if link.vlans == before else link.vlans for link in (existing, *have.namespace.ports(want.name)) if link is not None})
+    vlans.update(
+        {
+            link.name: after if link.vlans == before else link.vlans
+            for link in (existing, *have.namespace.ports(want.name))
+            if link is not None
+        }
+    )
     vlans.update({name: bridge_vlans.of_port(wanted) for name, wanted in want.port_vlans or ()})
     described["port_vlans"] = _shown_vlans(want.name, vlans, after, have)
 
 
-def _shown_vlans(bridge: str, vlans: Mapping[str, bridge_vlans.PortVlans], default: bridge_vlans.PortVlans, have: BridgeHave) -> list[dict[str, Any]]:
+def _shown_vlans(
+    bridge: str, vlans: Mapping[str, bridge_vlans.PortVlans], default: bridge_vlans.PortVlans, have: BridgeHave
+) -> list[dict[str, Any]]:
     """Return what is in other VLANs than ``default``, as options; attachments are shown with those of their own."""
     links = have.namespace.links
-    shown = {name: bridge_vlans.as_wanted(one) for name, one in vlans.items() if one != default and (name == bridge or not links[name].ours)}
+    shown = {
+        name: bridge_vlans.as_wanted(one)
+        for name, one in vlans.items()
+        if one != default and (name == bridge or not links[name].ours)
+    }
     return [_port_vlans(name, one) for name, one in sorted(shown.items()) if one is not None]
 
 
@@ -276,7 +325,11 @@ def _bridge_changes(changed: dict[str, int], existing: Link) -> list[Operation]:
     if "forward_delay" not in rest:
         stp, rest = changed, {}
     ordered = (rest, stp) if stp.get("stp") else (stp, rest)
-    return [ChangeBridge(HOST, existing.name, one, {name: existing.bridge.get(name, 0) for name in one}) for one in ordered if one]
+    return [
+        ChangeBridge(HOST, existing.name, one, {name: existing.bridge.get(name, 0) for name in one})
+        for one in ordered
+        if one
+    ]
 
 
 def _link_operations(want: Bridge, have: BridgeHave, existing: Link | None) -> list[Operation]:
@@ -288,7 +341,9 @@ def _link_operations(want: Bridge, have: BridgeHave, existing: Link | None) -> l
             # Even if it is the kernel's own: only an MTU that was set is kept when a smaller port joins.
             operations.append(SetLink(HOST, want.name, {"mtu": want.mtu}, {"mtu": 1500}))
         return operations
-    changed = {name: value for name, value in wanted.items() if not _same_setting(name, existing.bridge.get(name), value)}
+    changed = {
+        name: value for name, value in wanted.items() if not _same_setting(name, existing.bridge.get(name), value)
+    }
     if want.vlan_filtering:
         changed.pop("vlan_filtering", None)  # once its ports are in their VLANs
     pvid = changed.pop("vlan_default_pvid", None)
@@ -309,7 +364,9 @@ def _link_operations(want: Bridge, have: BridgeHave, existing: Link | None) -> l
     return operations
 
 
-def _address_operations(want: Bridge, have: BridgeHave, existing: Link | None, wanted: tuple[str, ...] | None) -> list[Operation]:
+def _address_operations(
+    want: Bridge, have: BridgeHave, existing: Link | None, wanted: tuple[str, ...] | None
+) -> list[Operation]:
     if wanted is None:
         return []
     operations: list[Operation] = []
@@ -345,7 +402,9 @@ def _member_operations(want: Bridge, have: BridgeHave, existing: Link | None) ->
     return operations
 
 
-def _check_way_in(want: Bridge, have: BridgeHave, existing: Link | None, wanted_addresses: tuple[str, ...] | None) -> None:
+def _check_way_in(
+    want: Bridge, have: BridgeHave, existing: Link | None, wanted_addresses: tuple[str, ...] | None
+) -> None:
     """Refuse to cut off the host from what it is reached by: a bridge, or an interface on it, with the default route or with addresses.
 
     What the options name as addresses of a bridge of ours are its containers' gateways.
@@ -353,9 +412,13 @@ def _check_way_in(want: Bridge, have: BridgeHave, existing: Link | None, wanted_
     if existing is None:
         return
     own = wanted_addresses or () if existing.ours else ()
-    standing = ways_in.standing_on(existing, have.namespace)
+    standing = uplinks.standing_on(existing, have.namespace)
     routed = any(is_way_out(link.name, have.namespace) for link, _tag in standing)
-    ways = [(link, tag) for link, tag in standing if is_way_out(link.name, have.namespace) or _is_reached(link.name, have, own if link is existing else ())]
+    ways = [
+        (link, tag)
+        for link, tag in standing
+        if is_way_out(link.name, have.namespace) or _is_reached(link.name, have, own if link is existing else ())
+    ]
     if not ways:
         return
     before, after = _default_vlans(want, existing)
@@ -366,7 +429,7 @@ def _check_way_in(want: Bridge, have: BridgeHave, existing: Link | None, wanted_
     def later(link: Link) -> bridge_vlans.PortVlans:
         return goals.get(link.name, after if link.vlans == before else link.vlans)
 
-    for port, (link, tag) in itertools.product(ways_in.leading_out(have.namespace.ports(want.name), routed), ways):
+    for port, (link, tag) in itertools.product(uplinks.leading_out(have.namespace.ports(want.name), routed), ways):
         as_it_is = f"in VLAN {tag}" if tag else "untagged"
         now = bridge_vlans.on_the_wire(port.vlans, existing.vlans, tag) if filters else as_it_is
         then = bridge_vlans.on_the_wire(later(port), later(existing), tag) if will_filter else as_it_is
@@ -454,7 +517,9 @@ def _masqueraded(want: Bridge, have: BridgeHave, wanted: tuple[str, ...] | None)
     if not want.masquerade:
         return set()
     held = wanted if wanted is not None else staying(want, have)
-    return {Masquerade(want.name, addresses.network(address)) for address in held if not addresses.is_link_local(address)}
+    return {
+        Masquerade(want.name, addresses.network(address)) for address in held if not addresses.is_link_local(address)
+    }
 
 
 def _restore(link: Link, have: BridgeHave) -> tuple[Operation, ...]:
@@ -462,12 +527,16 @@ def _restore(link: Link, have: BridgeHave) -> tuple[Operation, ...]:
     operations: list[Operation] = [AddBridge(HOST, link.name, dict(link.bridge), mac)]
     if not link.ours:
         operations.append(SetLink(HOST, link.name, {"alias": link.alias}, {}))
-    ports = sorted((port for port in have.namespace.links.values() if port.master == link.index), key=lambda port: port.name)
+    ports = sorted(
+        (port for port in have.namespace.links.values() if port.master == link.index), key=lambda port: port.name
+    )
     operations += [SetLink(HOST, port.name, _as_port(port, link), {}) for port in ports]
     if link.bridge.get("vlan_filtering") and link.vlans != link.default_vlans:
         operations.append(SetBridgeVlans(HOST, link.name, link.vlans, link.default_vlans))
     operations.append(SetLink(HOST, link.name, {"mtu": link.mtu, "up": link.up}, {}))
-    operations += [SetSysctl(HOST, name, value, value) for name, value in sorted(have.sysctls.items()) if f"/{link.name}/" in name]
+    operations += [
+        SetSysctl(HOST, name, value, value) for name, value in sorted(have.sysctls.items()) if f"/{link.name}/" in name
+    ]
     operations += [AddAddress(HOST, link.name, address) for address in have.addresses(link.name)]
     operations += [SetRoute(HOST, route, None) for route in on_link_first(routes_of(link.name, have))]
     return tuple(operations)

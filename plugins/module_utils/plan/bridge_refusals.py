@@ -8,8 +8,8 @@ from ..errors import MissingFeature, Refused
 from ..model import addresses, limits
 from ..model.bridge import Bridge
 from ..model.bridge_vlans import NO_VLAN_FILTERING
-from ..model.host import Link
-from .bridge_have import LEAST_FORWARD_DELAY, BridgeHave, linked_within, links_of, staying
+from ..state.network import Link
+from .bridge_facts import LEAST_FORWARD_DELAY, BridgeHave, linked_within, links_of, staying
 
 
 def bridge_link(name: str, have: BridgeHave) -> Link | None:
@@ -48,15 +48,25 @@ def check_members(want: Bridge, have: BridgeHave, existing: Link | None) -> None
 def check_vlans(want: Bridge, have: BridgeHave, existing: Link | None) -> None:
     asked = [name for name in ("vlan_filtering", "vlan_default_pvid", "port_vlans") if getattr(want, name)]
     if asked and not have.vlan_filtering:
-        raise MissingFeature(f"bridge {want.name}: {asked[0]} was asked for, and {NO_VLAN_FILTERING}; leave it out or run a kernel that has it")
-    filters = want.vlan_filtering if want.vlan_filtering is not None else existing is not None and bool(existing.bridge.get("vlan_filtering"))
+        raise MissingFeature(
+            f"bridge {want.name}: {asked[0]} was asked for, and {NO_VLAN_FILTERING}; leave it out or run a kernel that has it"
+        )
+    filters = (
+        want.vlan_filtering
+        if want.vlan_filtering is not None
+        else existing is not None and bool(existing.bridge.get("vlan_filtering"))
+    )
     if want.port_vlans and not filters:
-        raise Refused(f"port_vlans: {want.name} does not filter VLANs, so that they would mean nothing; set vlan_filtering beside them")
+        raise Refused(
+            f"port_vlans: {want.name} does not filter VLANs, so that they would mean nothing; set vlan_filtering beside them"
+        )
     for place, (name, _vlans) in enumerate(want.port_vlans or ()):
         option = f"port_vlans[{place}].port: {name!r}"
         link = have.link(name)
         if link is not None and link.ours and name != want.name:
-            raise Refused(f"{option} is an attachment of this collection; give its VLANs to veth_attach (vlan, vlan_mode, trunks)")
+            raise Refused(
+                f"{option} is an attachment of this collection; give its VLANs to veth_attach (vlan, vlan_mode, trunks)"
+            )
         is_port = existing is not None and link is not None and link.master == existing.index
         if not (is_port or name == want.name or name in (want.members or ())):
             raise Refused(f"{option} is no port of {want.name}; put it into members too, or take it off the list")
@@ -109,7 +119,9 @@ def check_prefixes(want: Bridge, have: BridgeHave, existing: Link | None, wanted
     for address in wanted or ():
         other = held.get(addresses.bare(address), address)
         if other not in (address, *(wanted or ())):
-            raise Refused(f"bridge {want.name}: address {address} is there as {other}, and the bridge was not made by this collection; name it as it is")
+            raise Refused(
+                f"bridge {want.name}: address {address} is there as {other}, and the bridge was not made by this collection; name it as it is"
+            )
 
 
 def check_forward_delay(want: Bridge, existing: Link | None) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from ..model.firewall import AcceptedBridge, Firewall
-from ..model.host import HOST
+from ..state.network import HOST
 from .operations import Host, Operation
 
 FIREWALLD_ZONE = "trusted"
@@ -39,7 +39,9 @@ class ChangeForwardFilter(Operation):
 
 def _accepted(one: AcceptedBridge) -> str:
     ways = f" and from it to {', '.join(one.uplinks)}" if one.uplinks else ""
-    return f"{_FAMILY_NAMES[one.family]} traffic {'within' if one.within else 'to published ports of'} {one.bridge}{ways}"
+    return (
+        f"{_FAMILY_NAMES[one.family]} traffic {'within' if one.within else 'to published ports of'} {one.bridge}{ways}"
+    )
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,9 @@ def at_least(bridge: str, families: Collection[str], firewall: Firewall, within:
     filtered = set(families) & firewall.families
     short = {one for family, one in shown.items() if family in filtered and within and not one.within}
     missing = {AcceptedBridge(family, bridge, within=within) for family in filtered - set(shown)}
-    return _change(missing | {replace(one, within=True) for one in short}, short, firewall) + (_lend(bridge, firewall) if families else [])
+    return _change(missing | {replace(one, within=True) for one in short}, short, firewall) + (
+        _lend(bridge, firewall) if families else []
+    )
 
 
 def not_within(bridge: str, firewall: Firewall, families: Collection[str] = ()) -> list[Operation]:

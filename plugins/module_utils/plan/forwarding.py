@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from ..model import addresses
-from ..model.host import HOST, Namespace
+from ..state.network import HOST, Namespace
 from .operations import Operation, SetSysctl
 
 IPV4_SWITCH = "net/ipv4/ip_forward"

@@ -20,14 +20,29 @@ class ChangeIccRules(Operation):
 
     def lines(self) -> list[str]:
         new, old = self.new, self.old
-        told = _both(new.off, old.off, "keep the containers of {} from reaching each other", "let the containers of {} reach each other again")
+        told = _both(
+            new.off,
+            old.off,
+            "keep the containers of {} from reaching each other",
+            "let the containers of {} reach each other again",
+        )
         beyond = "{} new connections to other interfaces"
         told += _both(new.egress_denied, old.egress_denied, f"deny {beyond}", f"allow {beyond}")
-        told += _both(new.host_denied, old.host_denied, "deny {} new connections to this host", "allow {} new connections to this host")
+        told += _both(
+            new.host_denied,
+            old.host_denied,
+            "deny {} new connections to this host",
+            "allow {} new connections to this host",
+        )
         apart = "keep {} apart from isolated bridges"
         told += _both(new.neighbours - old.off, old.neighbours - new.off, apart, f"{apart} no longer")
-        told += [f"allow connections over {flow.bridge} from {_between(flow)}" for flow in sorted(new.flows - old.flows)]
-        told += [f"no longer allow connections over {flow.bridge} from {_between(flow)}" for flow in sorted(old.flows - new.flows)]
+        told += [
+            f"allow connections over {flow.bridge} from {_between(flow)}" for flow in sorted(new.flows - old.flows)
+        ]
+        told += [
+            f"no longer allow connections over {flow.bridge} from {_between(flow)}"
+            for flow in sorted(old.flows - new.flows)
+        ]
         if not told and not old.intact:
             told = ["repair the rules for isolated bridges in the nftables tables pipefitter"]
         if not told:
@@ -42,7 +57,9 @@ class ChangeIccRules(Operation):
 
 
 def _both(new: Collection[str], old: Collection[str], added: str, removed: str) -> list[str]:
-    return [added.format(name) for name in sorted(set(new) - set(old))] + [removed.format(name) for name in sorted(set(old) - set(new))]
+    return [added.format(name) for name in sorted(set(new) - set(old))] + [
+        removed.format(name) for name in sorted(set(old) - set(new))
+    ]
 
 
 def _between(flow: Flow) -> str:

@@ -18,9 +18,9 @@ from ..errors import Refused
 from ..model import addresses
 from ..model.attachment import Target
 from ..model.firewall import Firewall
-from ..model.host import HOST, Namespace
 from ..model.icc_policy import ALLOW, DENY, IccPolicy, Link, Port
 from ..model.icc_rules import Flow, IccRules
+from ..state.network import HOST, Namespace
 from . import firewall, forwarding
 from .bridge import is_way_out
 from .icc_operations import AddProxyNeighbour, ChangeIccRules, ForgetNeighbour, RemoveProxyNeighbour
@@ -79,7 +79,11 @@ def sysctls(bridge: str, others: Iterable[str]) -> list[str]:
     """Return the names of all sysctls that a plan looks at; ``others`` are the bridges that links lead to or come from."""
     patterns = [*_SYSCTLS["ip"], *_SYSCTLS["ip6"], _FORCE_FORWARDING]
     own = [pattern.format(whose) for pattern in patterns for whose in (bridge, "default")]
-    theirs = [name for other in others for name in (forwarding.of_link(other, addresses.IPV4), _FORCE_FORWARDING.format(other))]
+    theirs = [
+        name
+        for other in others
+        for name in (forwarding.of_link(other, addresses.IPV4), _FORCE_FORWARDING.format(other))
+    ]
     return [forwarding.IPV6_SWITCH, *own, *theirs]
 
 
@@ -134,7 +138,10 @@ def describe(bridge: str, rules: IccRules) -> dict[str, Any]:
         "icc": bridge not in rules.off,
         "egress": DENY if bridge in rules.egress_denied else ALLOW,
         "host_access": DENY if bridge in rules.host_denied else ALLOW,
-        "links": [{"from": _option(ends[0]), "to": _option(ends[1]), "ports": [str(port) for port in sorted(links[ends])]} for ends in sorted(links)],
+        "links": [
+            {"from": _option(ends[0]), "to": _option(ends[1]), "ports": [str(port) for port in sorted(links[ends])]}
+            for ends in sorted(links)
+        ],
     }
 
 
@@ -156,9 +163,13 @@ def _option(name: str) -> Any:
 def _check_bridge(want: IccPolicy, have: IccHave) -> None:
     link = have.namespace.links.get(want.bridge)
     if have.openvswitch:
-        raise Refused(f"bridge: {want.bridge!r} is an Open vSwitch bridge; inter-container communication is controlled on Linux bridges only")
+        raise Refused(
+            f"bridge: {want.bridge!r} is an Open vSwitch bridge; inter-container communication is controlled on Linux bridges only"
+        )
     if link is None:
-        raise Refused(f"bridge: {want.bridge!r} is not an interface of this host; create the bridge first (container_bridge makes one)")
+        raise Refused(
+            f"bridge: {want.bridge!r} is not an interface of this host; create the bridge first (container_bridge makes one)"
+        )
     if link.kind != "bridge":
         kind = f"a {link.kind} interface" if link.kind else "a physical interface"
         raise Refused(f"bridge: {want.bridge!r} is {kind} of this host and not a Linux bridge; name a Linux bridge")
@@ -208,7 +219,9 @@ def _flows(want: IccPolicy, have: IccHave) -> frozenset[Flow]:
         for target in _destinations(link, want, have, f"{option}.to"):
             destination = _reached(target, want.bridge, have, f"{option}.to")
             if set(destination.addresses) & set(source.addresses):
-                raise Refused(f"{option}.to: {target} and {link.source} are the same network namespace; name two containers")
+                raise Refused(
+                    f"{option}.to: {target} and {link.source} are the same network namespace; name two containers"
+                )
             between = _pairs(want.bridge, source, destination, _ports(link, target, have, option), option)
             _check_between(source, destination, want.bridge, between, have, option)
             flows |= between
@@ -222,20 +235,28 @@ def _destinations(link: Link, want: IccPolicy, have: IccHave, option: str) -> li
     # Of a group, those count that are on a bridge; a container has no link to itself.
     own = {address for held in have.holds.get(link.source, {}).values() for address in held}
     bearing = [target for target in have.labelled.get(link.label or "", ()) if have.holds.get(target)]
-    found = [target for target in bearing if not own & {address for held in have.holds[target].values() for address in held}]
+    found = [
+        target for target in bearing if not own & {address for held in have.holds[target].values() for address in held}
+    ]
     if not found:
         where = f"on {want.bridge}, or on another bridge of this collection,"
-        raise Refused(f"{option}: no running container {where} has the label {link.label!r}; start one, or correct the label")
+        raise Refused(
+            f"{option}: no running container {where} has the label {link.label!r}; start one, or correct the label"
+        )
     return found
 
 
 def _reached(target: Target, bridge: str, have: IccHave, option: str) -> _Reached:
     held = have.holds.get(target, {})
     if not held:
-        raise Refused(f"{option}: {target} has no address on {bridge}, nor on another bridge of this collection; attach it first (veth_attach)")
+        raise Refused(
+            f"{option}: {target} has no address on {bridge}, nor on another bridge of this collection; attach it first (veth_attach)"
+        )
     where = bridge if bridge in held else min(held)
     subnets = [address for address in have.namespace.addresses.get(where, ()) if not addresses.is_link_local(address)]
-    reachable = tuple(address for address in held[where] if any(addresses.contains(subnet, address) for subnet in subnets))
+    reachable = tuple(
+        address for address in held[where] if any(addresses.contains(subnet, address) for subnet in subnets)
+    )
     if not reachable:
         raise Refused(
             f"{option}: {target} has {', '.join(held[where])} on {where}, and the bridge has no address in the same subnet, so this host can't "
@@ -244,12 +265,16 @@ def _reached(target: Target, bridge: str, have: IccHave, option: str) -> _Reache
     return _Reached(target, where, reachable)
 
 
-def _check_between(source: _Reached, destination: _Reached, bridge: str, flows: Iterable[Flow], have: IccHave, option: str) -> None:
+def _check_between(
+    source: _Reached, destination: _Reached, bridge: str, flows: Iterable[Flow], have: IccHave, option: str
+) -> None:
     """A link between two bridges needs this host to forward from the one to the other, which is not for icc_policy to switch on."""
     if source.bridge == destination.bridge == bridge:
         return
     if bridge not in (source.bridge, destination.bridge):
-        raise Refused(f"{option}: neither {source.target} nor {destination.target} is on {bridge}; name the link in the policy of a bridge of theirs")
+        raise Refused(
+            f"{option}: neither {source.target} nor {destination.target} is on {bridge}; name the link in the policy of a bridge of theirs"
+        )
     other = destination.bridge if source.bridge == bridge else source.bridge
     for family in sorted({flow.family for flow in flows}):
         version = addresses.IPV6 if family == "ip6" else addresses.IPV4
@@ -277,7 +302,9 @@ def _refuse_others(flows: Iterable[Flow], bridge: str, have: IccHave) -> None:
     others = {flow.packets: flow for flow in have.rules.flows if flow.bridge != bridge}
     for flow in sorted(flows):
         if flow.packets in others:
-            raise Refused(f"links: {flow} is in the policy of bridge {others[flow.packets].bridge} already; name the link in the policy of one bridge")
+            raise Refused(
+                f"links: {flow} is in the policy of bridge {others[flow.packets].bridge} already; name the link in the policy of one bridge"
+            )
 
 
 def _ports(link: Link, destination: Target, have: IccHave, option: str) -> tuple[Port, ...]:
@@ -285,20 +312,30 @@ def _ports(link: Link, destination: Target, have: IccHave, option: str) -> tuple
         return link.ports
     exposed = have.exposes.get(destination)
     if exposed is None:
-        raise Refused(f"{option}: ports are left out, and nothing says which ones {destination} exposes; name them, such as 5432/tcp")
+        raise Refused(
+            f"{option}: ports are left out, and nothing says which ones {destination} exposes; name them, such as 5432/tcp"
+        )
     if not exposed:
-        raise Refused(f"{option}: ports are left out, and the image of {destination} exposes none; name them, such as 5432/tcp")
+        raise Refused(
+            f"{option}: ports are left out, and the image of {destination} exposes none; name them, such as 5432/tcp"
+        )
     return exposed
 
 
 def _pairs(bridge: str, source: _Reached, destination: _Reached, ports: tuple[Port, ...], option: str) -> set[Flow]:
     names = (f"{source.target.kind} {source.target.value}", f"{destination.target.kind} {destination.target.value}")
-    pairs = [(one, other) for one in source.addresses for other in destination.addresses if (":" in one) == (":" in other)]
+    pairs = [
+        (one, other) for one in source.addresses for other in destination.addresses if (":" in one) == (":" in other)
+    ]
     if not pairs:
         where = " and ".join(dict.fromkeys((source.bridge, destination.bridge)))
-        raise Refused(f"{option}: {source.target} and {destination.target} have no address of the same family on {where}; give both an IPv4 or an IPv6 address")
+        raise Refused(
+            f"{option}: {source.target} and {destination.target} have no address of the same family on {where}; give both an IPv4 or an IPv6 address"
+        )
     ingress = "" if source.bridge == bridge else source.bridge
-    return {Flow(bridge, one, other, port.protocol, port.number, ingress, *names) for one, other in pairs for port in ports}
+    return {
+        Flow(bridge, one, other, port.protocol, port.number, ingress, *names) for one, other in pairs for port in ports
+    }
 
 
 def _within(flows: frozenset[Flow], bridge: str, have: IccHave) -> frozenset[Flow]:
@@ -342,7 +379,9 @@ def _former(needed: Mapping[str, str], bridge: str, have: IccHave) -> dict[str, 
     for name, value in needed.items():
         shown = have.sysctls.get(name, value)
         if lost and shown == value and not name.endswith("/forwarding"):
-            shown = have.sysctls.get(name.replace(f"/{bridge}/", "/default/"), _PROXY_DELAY if name.endswith("/proxy_delay") else value)
+            shown = have.sysctls.get(
+                name.replace(f"/{bridge}/", "/default/"), _PROXY_DELAY if name.endswith("/proxy_delay") else value
+            )
         if name not in recorded and shown != value:
             former[name] = shown
     return former
@@ -352,7 +391,11 @@ def _set_sysctls(needed: Mapping[str, str], bridge: str, have: IccHave) -> list[
     operations: list[Operation] = []
     switched = set()
     own = forwarding.of_link(bridge, addresses.IPV6)
-    if own in needed and _FORCE_FORWARDING.format(bridge) not in needed and have.sysctls.get(forwarding.IPV6_SWITCH) == "0":
+    if (
+        own in needed
+        and _FORCE_FORWARDING.format(bridge) not in needed
+        and have.sysctls.get(forwarding.IPV6_SWITCH) == "0"
+    ):
         operations += forwarding.switch_ipv6(have)
         switched.add(own)
     for name, value in needed.items():
@@ -364,7 +407,11 @@ def _set_sysctls(needed: Mapping[str, str], bridge: str, have: IccHave) -> list[
 
 def _put_back(former: Mapping[str, str], have: IccHave) -> list[Operation]:
     shown = have.sysctls
-    return [SetSysctl(HOST, name, value, shown[name]) for name, value in sorted(former.items()) if shown.get(name, value) != value]
+    return [
+        SetSysctl(HOST, name, value, shown[name])
+        for name, value in sorted(former.items())
+        if shown.get(name, value) != value
+    ]
 
 
 # ---- the rest
@@ -375,7 +422,11 @@ def _change(old: IccRules, new: IccRules) -> list[Operation]:
 
 
 def _isolate(bridge: str, have: IccHave, isolated: bool) -> list[Operation]:
-    return [SetLink(HOST, port.name, {"isolated": isolated}, {"isolated": port.isolated}) for port in have.namespace.ports(bridge) if port.isolated != isolated]
+    return [
+        SetLink(HOST, port.name, {"isolated": isolated}, {"isolated": port.isolated})
+        for port in have.namespace.ports(bridge)
+        if port.isolated != isolated
+    ]
 
 
 def _proxies(flows: frozenset[Flow], bridge: str, have: IccHave) -> list[Operation]:

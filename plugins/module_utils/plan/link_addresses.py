@@ -10,7 +10,14 @@ from ..model.route import KERNEL_PROTOCOL, Route
 from .operations import AddAddress, Operation, RemoveAddress, on_link_first
 
 
-def plan(place: str, link: str, wanted: tuple[str, ...], shown: tuple[str, ...], routes: tuple[Route, ...], removable: bool = True) -> list[Operation]:
+def plan(
+    place: str,
+    link: str,
+    wanted: tuple[str, ...],
+    shown: tuple[str, ...],
+    routes: tuple[Route, ...],
+    removable: bool = True,
+) -> list[Operation]:
     """Return what brings a link from ``shown`` to ``wanted`` addresses.
 
     What is missing is added first: a link that has no address for a moment
@@ -18,10 +25,19 @@ def plan(place: str, link: str, wanted: tuple[str, ...], shown: tuple[str, ...],
     first removed where the kernel wouldn't hold both (IPv6).
     ``routes`` are the link's own, to be put back where the kernel drops them.
     """
-    return additions(place, link, wanted, shown, routes, removable) + removals(place, link, wanted, shown, routes, removable)
+    return additions(place, link, wanted, shown, routes, removable) + removals(
+        place, link, wanted, shown, routes, removable
+    )
 
 
-def additions(place: str, link: str, wanted: tuple[str, ...], shown: tuple[str, ...], routes: tuple[Route, ...], removable: bool = True) -> list[Operation]:
+def additions(
+    place: str,
+    link: str,
+    wanted: tuple[str, ...],
+    shown: tuple[str, ...],
+    routes: tuple[Route, ...],
+    removable: bool = True,
+) -> list[Operation]:
     """Return what adds the missing addresses, the first half of ``plan``."""
     missing = [address for address in wanted if address not in shown]
     kept_routes = on_link_first(route for route in routes if route.protocol != KERNEL_PROTOCOL)
@@ -31,7 +47,14 @@ def additions(place: str, link: str, wanted: tuple[str, ...], shown: tuple[str, 
     return operations + [AddAddress(place, link, address) for address in missing]
 
 
-def removals(place: str, link: str, wanted: tuple[str, ...], shown: tuple[str, ...], routes: tuple[Route, ...], removable: bool = True) -> list[Operation]:
+def removals(
+    place: str,
+    link: str,
+    wanted: tuple[str, ...],
+    shown: tuple[str, ...],
+    routes: tuple[Route, ...],
+    removable: bool = True,
+) -> list[Operation]:
     """Return what removes the surplus addresses, the second half of ``plan``."""
     clashing = _clashing(wanted, shown)
     kept_routes = on_link_first(route for route in routes if route.protocol != KERNEL_PROTOCOL)
@@ -40,7 +63,9 @@ def removals(place: str, link: str, wanted: tuple[str, ...], shown: tuple[str, .
         if address not in clashing:
             beside = _beside(address, wanted)
             # With the last IPv4 address the kernel drops all IPv4 routes of the link (fib_disable_ip()).
-            last = addresses.family(address) == addresses.IPV4 and not any(addresses.family(other) == addresses.IPV4 for other in wanted)
+            last = addresses.family(address) == addresses.IPV4 and not any(
+                addresses.family(other) == addresses.IPV4 for other in wanted
+            )
             operations.append(RemoveAddress(place, link, address, beside, kept_routes if beside or last else ()))
     return operations
 
@@ -57,7 +82,11 @@ def _surplus(wanted: tuple[str, ...], shown: tuple[str, ...]) -> list[str]:
 
 def _clashing(wanted: tuple[str, ...], shown: tuple[str, ...]) -> list[str]:
     bare_missing = {addresses.bare(address) for address in wanted if address not in shown}
-    return [address for address in _surplus(wanted, shown) if addresses.family(address) == addresses.IPV6 and addresses.bare(address) in bare_missing]
+    return [
+        address
+        for address in _surplus(wanted, shown)
+        if addresses.family(address) == addresses.IPV6 and addresses.bare(address) in bare_missing
+    ]
 
 
 def _beside(address: str, wanted: tuple[str, ...]) -> tuple[str, ...]:
@@ -69,4 +98,6 @@ def _last(address: str, shown: tuple[str, ...]) -> bool:
 
 
 def _same_subnet(one: str, other: str) -> bool:
-    return addresses.family(one) == addresses.IPV4 == addresses.family(other) and addresses.network(one) == addresses.network(other)
+    return addresses.family(one) == addresses.IPV4 == addresses.family(other) and addresses.network(
+        one
+    ) == addresses.network(other)

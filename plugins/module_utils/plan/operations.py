@@ -199,7 +199,8 @@ class ChangeDefaultPvid(Operation):
         moving = [
             (name, vlans)
             for name, vlans in self.kept
-            if (not old or VlanRange(old, old, True, True) in vlans) and not any(entry.first <= by_way_of <= entry.last for entry in vlans)
+            if (not old or VlanRange(old, old, True, True) in vlans)
+            and not any(entry.first <= by_way_of <= entry.last for entry in vlans)
         ]
         for name, vlans in moving:
             self._set(namespace, name, merged([*vlans, VlanRange(by_way_of, by_way_of)]))
@@ -259,7 +260,14 @@ class AddVeth(Operation):
 
     def do(self, host: Host) -> None:
         host.namespace(self.place).add_veth(
-            self.birth_name, self.name, self.peer, host.descriptor(self.peer_place), self.mac, self.mtu, self.alias, self.alternative_name
+            self.birth_name,
+            self.name,
+            self.peer,
+            host.descriptor(self.peer_place),
+            self.mac,
+            self.mtu,
+            self.alias,
+            self.alternative_name,
         )
 
     def undo(self, host: Host) -> None:
@@ -313,7 +321,9 @@ class SetLink(Operation):
     old: Mapping[str, Any]
 
     def what(self) -> str:
-        return f"set {self.name} " + ", ".join(_setting(key, value) for key, value in sorted(self.new.items()) if value is not None)
+        return f"set {self.name} " + ", ".join(
+            _setting(key, value) for key, value in sorted(self.new.items()) if value is not None
+        )
 
     def do(self, host: Host) -> None:
         host.namespace(self.place).set_link(self.name, **self.new)
@@ -353,7 +363,9 @@ class RenameLink(Operation):
         host.namespace(self.place).rename_link(self.new, self.old, self.keep_addresses, self._routes_of(self.old))
 
     def _routes_of(self, link: str) -> tuple[Route, ...]:
-        return tuple(Route(route.destination, route.gateway, link, route.metric, route.protocol) for route in self.keep_routes)
+        return tuple(
+            Route(route.destination, route.gateway, link, route.metric, route.protocol) for route in self.keep_routes
+        )
 
 
 @dataclass(frozen=True)
@@ -457,9 +469,9 @@ class ChangeMasquerades(Operation):
     remove: tuple[Masquerade, ...]
 
     def lines(self) -> list[str]:
-        return [f"masquerade {nat.subnet} when it leaves by another interface than {nat.bridge}" for nat in self.add] + [
-            f"stop masquerading {nat.subnet} of {nat.bridge}" for nat in self.remove
-        ]
+        return [
+            f"masquerade {nat.subnet} when it leaves by another interface than {nat.bridge}" for nat in self.add
+        ] + [f"stop masquerading {nat.subnet} of {nat.bridge}" for nat in self.remove]
 
     def do(self, host: Host) -> None:
         host.change_masquerades(self.add, self.remove)
@@ -488,8 +500,16 @@ class ChangeOvsPorts(Operation):
         return (
             [f"create Open vSwitch bridge {bridge.name}{_settings(bridge)}" for bridge in self.bridges.add]
             + [line for bridge in self.bridges.change for line in _bridge_changes(bridges_before[bridge.name], bridge)]
-            + [f"add port {port.name} to Open vSwitch bridge {port.bridge}{_tunnel(port)}{_vlans(port)}" for port in self.add if port.name != port.bridge]
-            + [f"change port {port.name} of Open vSwitch bridge {port.bridge}{_vlans(port)}" for port in self.add if port.name == port.bridge]
+            + [
+                f"add port {port.name} to Open vSwitch bridge {port.bridge}{_tunnel(port)}{_vlans(port)}"
+                for port in self.add
+                if port.name != port.bridge
+            ]
+            + [
+                f"change port {port.name} of Open vSwitch bridge {port.bridge}{_vlans(port)}"
+                for port in self.add
+                if port.name == port.bridge
+            ]
             + [_port_change(before.get(port.name), port) for port in self.change]
             + [f"remove port {port.name} from Open vSwitch bridge {port.bridge}" for port in self.remove]
             + [f"delete Open vSwitch bridge {bridge.name}" for bridge in self.bridges.remove]
@@ -523,12 +543,18 @@ def _settings(bridge: OvsBridge) -> str:
 
 def _bridge_changes(old: OvsBridge, new: OvsBridge) -> list[str]:
     start = f"change Open vSwitch bridge {new.name}"
-    told = [f"{name} {_said(getattr(old, name))} to {_said(getattr(new, name))}" for name in _BRIDGE_SETTINGS if getattr(old, name) != getattr(new, name)]
+    told = [
+        f"{name} {_said(getattr(old, name))} to {_said(getattr(new, name))}"
+        for name in _BRIDGE_SETTINGS
+        if getattr(old, name) != getattr(new, name)
+    ]
     before, after = dict(old.other_config), dict(new.other_config)
     changed = sorted(key for key in {*before, *after} if before.get(key) != after.get(key))
     told += [f"other_config:{key} {before.get(key, 'unset')} to {after.get(key, 'unset')}" for key in changed]
     # Others' values may be long, and mean nothing here.
-    told += [f"external_ids:{key}" for key in sorted({key for key, _value in {*old.external_ids} ^ {*new.external_ids}})]
+    told += [
+        f"external_ids:{key}" for key in sorted({key for key, _value in {*old.external_ids} ^ {*new.external_ids}})
+    ]
     return [f"{start}: {', '.join(told)}"]
 
 
@@ -546,7 +572,9 @@ def _port_change(old: OvsPort | None, new: OvsPort) -> str:
 def _tunnel(port: OvsPort) -> str:
     if port.tunnel is None:
         return ""
-    return f", VXLAN {port.tunnel.vni} to {port.tunnel.remote}{f' from {port.tunnel.local}' if port.tunnel.local else ''}"
+    return (
+        f", VXLAN {port.tunnel.vni} to {port.tunnel.remote}{f' from {port.tunnel.local}' if port.tunnel.local else ''}"
+    )
 
 
 def _vlans(port: OvsPort) -> str:

@@ -7,14 +7,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..model.attachment import Target
-from ..model.host import HOST
 from ..model.ovs import NO_BRIDGES, OvsBridgeChange, OvsPort, with_vlans
 from ..model.vlans import Vlans
+from ..state.attachments import EXTERNAL_ID, OVS, Wiring, read_label
+from ..state.network import HOST
 from . import vlan_record
-from .attachment_found import Found
+from .attachment_match import Found
 from .operations import ChangeOvsPorts, Operation
 from .vlan_record import VlanRecord
-from .wiring import EXTERNAL_ID, OVS, Wiring, read_label
 
 
 class OvsChanges:
@@ -75,7 +75,11 @@ class OvsChanges:
         if not (ports or self.joined or self._changed or bridges != NO_BRIDGES):
             return []
         old = (*self._former(), *self._restorable(ports))
-        return [ChangeOvsPorts(HOST, tuple(self.joined.values()), tuple(self._changed.values()), ports, old, bridges, timeout)]
+        return [
+            ChangeOvsPorts(
+                HOST, tuple(self.joined.values()), tuple(self._changed.values()), ports, old, bridges, timeout
+            )
+        ]
 
     def _former(self) -> tuple[OvsPort, ...]:
         return tuple(self._shown[name] for name in self._changed)

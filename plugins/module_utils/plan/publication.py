@@ -11,8 +11,8 @@ from typing import Any
 from ..errors import Refused
 from ..model import addresses
 from ..model.firewall import Firewall
-from ..model.host import HOST
 from ..model.publication import ANY, Hairpin, HostPort, Owner, Port, PublicationRules, Published
+from ..state.network import HOST
 from . import firewall
 from .operations import Operation, SetSysctl
 from .publication_operations import ChangePublications, SetPortHairpin
@@ -109,7 +109,9 @@ def remaining(wants: Sequence[Wanted] | None, have: PublicationHave) -> Publicat
             named.setdefault((want.owner, port.protocol, port.container_port), []).append(port)
 
     def is_named(one: Published) -> bool:
-        return one.owner in bare or any(_is_for(one, port) for port in named.get((one.owner, one.host.protocol, one.port), ()))
+        return one.owner in bare or any(
+            _is_for(one, port) for port in named.get((one.owner, one.host.protocol, one.port), ())
+        )
 
     left = frozenset(one for one in have.ours.published if not is_named(one))
     return _around(left, have, bool(have.ours.protected))
@@ -129,12 +131,20 @@ def _around(published: frozenset[Published], have: PublicationHave, protect: boo
     """Return the rules that go with publications of a bridge; protection goes with the last one."""
     bridge = frozenset((have.bridge,))
     versions = {one.host.family for one in published}
-    hairpins = frozenset(Hairpin(have.bridge, subnet) for subnet in have.subnets if addresses.family(subnet) in versions)
+    hairpins = frozenset(
+        Hairpin(have.bridge, subnet) for subnet in have.subnets if addresses.family(subnet) in versions
+    )
     loopback = any(_from_loopback(one.host) for one in published)
     # On a bridge of ours the sysctl is ours too: after somebody flushed the ruleset nothing else remembers it.
     opened = loopback and (have.bridge_ours or have.bridge in have.rules.opened or have.route_localnet == "0")
     none: frozenset[str] = frozenset()
-    return PublicationRules(published, hairpins, bridge if protect and published else none, bridge if loopback else none, bridge if opened else none)
+    return PublicationRules(
+        published,
+        hairpins,
+        bridge if protect and published else none,
+        bridge if loopback else none,
+        bridge if opened else none,
+    )
 
 
 def _from_loopback(host: HostPort) -> bool:
@@ -176,7 +186,9 @@ class _Claims:
         for one in self._elements(want, port, port.lowest):
             who = self._who(one.host)
             if who:
-                raise Refused(f"ports: {one.host} was asked for {want.owner}, and {who} has it; choose another host port, or free that one")
+                raise Refused(
+                    f"ports: {one.host} was asked for {want.owner}, and {who} has it; choose another host port, or free that one"
+                )
             self._claim(one)
 
     def keep(self, want: Wanted, port: Port) -> bool:
@@ -224,7 +236,12 @@ class _Claims:
             where = f"{want.owner.interface} has no {asked} address on {want.owner.bridge}"
             raise Refused(f"ports: {port} was asked for {want.owner}, whose {where}; attach it with one first")
         for version in versions:
-            yield Published(HostPort(version, _address(port), port.protocol, number), want.addresses[version], port.container_port, want.owner)
+            yield Published(
+                HostPort(version, _address(port), port.protocol, number),
+                want.addresses[version],
+                port.container_port,
+                want.owner,
+            )
 
 
 def _families(port: Port) -> tuple[int, ...]:
@@ -244,12 +261,16 @@ def _converge(have: PublicationHave, wanted: PublicationRules) -> list[Operation
     remove = shown - wanted
     operations: list[Operation] = []
     name = f"net/ipv4/conf/{have.bridge}/route_localnet"
-    close = not wanted.loopback and have.route_localnet == "1" and (have.bridge in have.rules.opened or have.bridge_ours)
+    close = (
+        not wanted.loopback and have.route_localnet == "1" and (have.bridge in have.rules.opened or have.bridge_ours)
+    )
     if close:
         # Before the rule goes that keeps containers from the host's loopback.
         operations.append(SetSysctl(HOST, name, "0", "1"))
     if add or remove or not have.whole:
-        operations.append(ChangePublications(HOST, add, remove) if have.whole else ChangePublications(HOST, add, remove, True, shown))
+        operations.append(
+            ChangePublications(HOST, add, remove) if have.whole else ChangePublications(HOST, add, remove, True, shown)
+        )
     if wanted.loopback and have.route_localnet == "0":
         operations.append(SetSysctl(HOST, name, "1", "0"))
     return operations + _hairpin_operations(have, wanted) + _firewall_operations(have, wanted)
@@ -298,7 +319,9 @@ def describe(rules: PublicationRules) -> list[dict[str, Any]]:
 def describe_bridges(rules: PublicationRules) -> list[dict[str, Any]]:
     """Return publications as options that give them back, a bridge each."""
     of_bridges = [(bridge, rules.of_bridge(bridge)) for bridge in sorted({one.owner.bridge for one in rules.published})]
-    return [{"bridge": bridge, "protect": bool(own.protected), "publications": describe(own)} for bridge, own in of_bridges]
+    return [
+        {"bridge": bridge, "protect": bool(own.protected), "publications": describe(own)} for bridge, own in of_bridges
+    ]
 
 
 def _described_ports(published: Iterable[Published]) -> list[dict[str, Any]]:

@@ -29,15 +29,34 @@ class ChangePublications(Operation):
         new = {one.host: one for one in self.add.published}
         lines = ["repair the rules of published ports"] if self.repair else []
         lines += [_line(one, old.get(one.host)) for one in sorted(self.add.published)]
-        lines += [f"stop publishing {one.host}, which led to {one}" for one in sorted(self.remove.published) if one.host not in new]
-        lines += [f"send connections from {one.subnet} to published ports back into {one.bridge} with the host's address" for one in sorted(self.add.hairpins)]
-        lines += [f"no longer send connections from {one.subnet} back into {one.bridge}" for one in sorted(self.remove.hairpins)]
-        lines += [f"let only published ports be reached from outside of {bridge}" for bridge in sorted(self.add.protected)]
-        lines += [f"no longer keep what is outside of {bridge} from ports that are not published" for bridge in sorted(self.remove.protected)]
-        lines += [f"send connections from 127.0.0.1 to published ports into {bridge}" for bridge in sorted(self.add.loopback)]
+        lines += [
+            f"stop publishing {one.host}, which led to {one}"
+            for one in sorted(self.remove.published)
+            if one.host not in new
+        ]
+        lines += [
+            f"send connections from {one.subnet} to published ports back into {one.bridge} with the host's address"
+            for one in sorted(self.add.hairpins)
+        ]
+        lines += [
+            f"no longer send connections from {one.subnet} back into {one.bridge}"
+            for one in sorted(self.remove.hairpins)
+        ]
+        lines += [
+            f"let only published ports be reached from outside of {bridge}" for bridge in sorted(self.add.protected)
+        ]
+        lines += [
+            f"no longer keep what is outside of {bridge} from ports that are not published"
+            for bridge in sorted(self.remove.protected)
+        ]
+        lines += [
+            f"send connections from 127.0.0.1 to published ports into {bridge}" for bridge in sorted(self.add.loopback)
+        ]
         lines += [f"no longer send connections from 127.0.0.1 into {bridge}" for bridge in sorted(self.remove.loopback)]
         # Which bridges had their route_localnet set is said where it is set.
-        return lines or [f"note for which bridges route_localnet was set: {', '.join(sorted(self.add.opened | self.remove.opened))}"]
+        return lines or [
+            f"note for which bridges route_localnet was set: {', '.join(sorted(self.add.opened | self.remove.opened))}"
+        ]
 
     def do(self, host: Host) -> None:
         host.change_publications(self.add, self.remove)
@@ -65,7 +84,11 @@ class ChangePublications(Operation):
 
     def _flows(self) -> tuple[Flow, ...]:
         """Return the UDP flows that would go on as before: to what was removed, and past what was added."""
-        removed = [Flow(one.host, one.address, one.port) for one in self.remove.published - self.add.published if one.host.protocol == "udp"]
+        removed = [
+            Flow(one.host, one.address, one.port)
+            for one in self.remove.published - self.add.published
+            if one.host.protocol == "udp"
+        ]
         added = [Flow(one.host) for one in self.add.published - self.remove.published if one.host.protocol == "udp"]
         return tuple(removed + added)
 

@@ -10,16 +10,26 @@ from dataclasses import dataclass, field, replace
 from ..errors import MissingFeature, Refused
 from ..model.addresses import bounds
 from ..model.attachment import Target
-from ..model.host import HOST, MARK
-from ..model.ovs import NETDEV, NO_BRIDGES, SYSTEM, OvsBridge, OvsBridgeChange, OvsPort, Tunnel, missing_device, with_vlans
+from ..model.ovs import (
+    NETDEV,
+    NO_BRIDGES,
+    SYSTEM,
+    OvsBridge,
+    OvsBridgeChange,
+    OvsPort,
+    Tunnel,
+    missing_device,
+    with_vlans,
+)
 from ..model.route import Route
 from ..model.vlan_port import BridgeSettings, VlanPort, VlanPorts
 from ..model.vlans import TRUNK, ranges
+from ..state.attachments import EXTERNAL_ID, End, Wiring, read_label
+from ..state.network import HOST, MARK
 from . import vlan_record
 from .operations import Operation, SetLink, SetTxChecksumOffload
 from .ovs_ports import OvsChanges, ports_of
 from .vlan_record import VlanRecord
-from .wiring import EXTERNAL_ID, End, Wiring, read_label
 
 _BRIDGE_LABEL = "bridge"
 
@@ -66,7 +76,9 @@ def present(want: VlanPorts, have: VlanHave, timeout: float = 10.0) -> list[Oper
     names = port_names(want, have)
     for one, name in zip(want.ports or (), names):
         _put(one, name, want, have, ports)
-    on_bridge = [port for port in have.wiring.ovs_ports.values() if port.bridge == want.bridge and port.name not in names]
+    on_bridge = [
+        port for port in have.wiring.ovs_ports.values() if port.bridge == want.bridge and port.name not in names
+    ]
     for port in on_bridge:
         if want.prune and _dead(port, have):
             ports.clear(port.name)
@@ -101,7 +113,12 @@ def warnings(want: VlanPorts, have: VlanHave, absent_state: bool) -> list[str]:
         if have.assume and want.bridge not in have.bridges and not want.create_bridge:
             told.append(f"Open vSwitch bridge {want.bridge} is not there; checked as if an earlier task made it")
         for one, name in zip(want.ports or (), port_names(want, have)):
-            if name != want.bridge and one.tunnel is None and name not in have.wiring.ovs_ports and name not in have.wiring.host.links:
+            if (
+                name != want.bridge
+                and one.tunnel is None
+                and name not in have.wiring.ovs_ports
+                and name not in have.wiring.host.links
+            ):
                 told.append(f"{one} is not there; checked as if an earlier task made it")
         return told + _stuck_tunnels(want, have)
     ports = OvsChanges(have.wiring)
@@ -116,9 +133,13 @@ def warnings(want: VlanPorts, have: VlanHave, absent_state: bool) -> list[str]:
             told.append(f"Open vSwitch bridge {bridge.name} was not made by this collection and stays")
         elif left:
             unless = "; it goes if an earlier task takes these away" if have.assume else ""
-            told.append(f"Open vSwitch bridge {bridge.name} stays, as it has ports that ovs_vlan_port did not add: {', '.join(left)}{unless}")
+            told.append(
+                f"Open vSwitch bridge {bridge.name} stays, as it has ports that ovs_vlan_port did not add: {', '.join(left)}{unless}"
+            )
         elif have.held:
-            told.append(f"Open vSwitch bridge {bridge.name} stays, as its device has addresses or routes of this host: {', '.join(have.held)}")
+            told.append(
+                f"Open vSwitch bridge {bridge.name} stays, as its device has addresses or routes of this host: {', '.join(have.held)}"
+            )
     return told
 
 
@@ -151,7 +172,11 @@ def _ways(routes: Iterable[Route]) -> Callable[[str], str]:
 
     def way(address: str) -> str:
         version, number, _last = bounds(address)
-        found = [(last - first, metric, link) for family, first, last, metric, link in spans if family == version and first <= number <= last]
+        found = [
+            (last - first, metric, link)
+            for family, first, last, metric, link in spans
+            if family == version and first <= number <= last
+        ]
         return min(found)[-1] if found else ""
 
     return way
@@ -181,7 +206,9 @@ def _attached(target: Target, interface: str, have: VlanHave) -> str:
                     return link.name
         if have.assume:
             return end.birth_name(interface)
-    raise Refused(f"interface: {target} has no attachment {interface} of this collection; make it with veth_attach, or name the port itself in port")
+    raise Refused(
+        f"interface: {target} has no attachment {interface} of this collection; make it with veth_attach, or name the port itself in port"
+    )
 
 
 # ---- the bridge
@@ -208,14 +235,22 @@ def _changed(former: OvsBridge, bridge: OvsBridge) -> OvsBridgeChange:
 def _new_bridge(want: VlanPorts, have: VlanHave) -> OvsBridgeChange:
     link = have.wiring.host.links.get(want.bridge)
     if link is not None and link.kind == "bridge":
-        raise Refused(f"bridge: {want.bridge!r} is a Linux bridge of this host; name an Open vSwitch bridge, or choose another name")
+        raise Refused(
+            f"bridge: {want.bridge!r} is a Linux bridge of this host; name an Open vSwitch bridge, or choose another name"
+        )
     port = have.wiring.ovs_ports.get(want.bridge)
     if port is not None:
-        raise Refused(f"bridge: {want.bridge!r} is a port of Open vSwitch bridge {port.bridge}; name a bridge, or choose another name")
+        raise Refused(
+            f"bridge: {want.bridge!r} is a port of Open vSwitch bridge {port.bridge}; name a bridge, or choose another name"
+        )
     if not want.create_bridge and not have.assume:
-        raise Refused(f"bridge: {want.bridge!r} is no Open vSwitch bridge of this host; set create_bridge to have it made, or create it first")
+        raise Refused(
+            f"bridge: {want.bridge!r} is no Open vSwitch bridge of this host; set create_bridge to have it made, or create it first"
+        )
     if link is not None:
-        raise Refused(f"bridge: {want.bridge!r} is an interface of this host already; choose another name for the bridge")
+        raise Refused(
+            f"bridge: {want.bridge!r} is an interface of this host already; choose another name for the bridge"
+        )
     if not want.create_bridge:
         return NO_BRIDGES
     bare = OvsBridge(want.bridge, SYSTEM, (want.bridge,), ((EXTERNAL_ID, _BRIDGE_LABEL),))
@@ -256,7 +291,12 @@ def _devices(want: VlanPorts, have: VlanHave, bridges: OvsBridgeChange, names: S
     for name in names:
         port, link = have.wiring.ovs_ports.get(name), links.get(name)
         record = vlan_record.read(port) if port is not None else None
-        if link is not None and not link.up and name != want.bridge and (port is None or (record is not None and record.added)):
+        if (
+            link is not None
+            and not link.up
+            and name != want.bridge
+            and (port is None or (record is not None and record.added))
+        ):
             operations.append(SetLink(HOST, name, {"up": True}, {"up": False}))
     return operations
 
@@ -270,13 +310,19 @@ def _put(one: VlanPort, name: str, want: VlanPorts, have: VlanHave, ports: OvsCh
     if shown is not None and shown.bridge != bridge:
         if name in have.unfit and name != shown.bridge:
             raise Refused(f"port: {name!r} {have.unfit[name]}")
-        raise Refused(f"port: {name!r} is a port of Open vSwitch bridge {shown.bridge} already; take it out there first, or name that bridge")
+        raise Refused(
+            f"port: {name!r} is a port of Open vSwitch bridge {shown.bridge} already; take it out there first, or name that bridge"
+        )
     if shown is None and one.tunnel is None:
         _refuse_unfit(one, name, bridge, have)
     if shown is None and one.tunnel is not None and name in have.wiring.host.links:
-        raise Refused(f"port: {name!r} is an interface of this host, and a tunnel has none; choose another name for the tunnel")
+        raise Refused(
+            f"port: {name!r} is an interface of this host, and a tunnel has none; choose another name for the tunnel"
+        )
     if shown is not None and one.tunnel is not None and shown.tunnel is None:
-        raise Refused(f"port: {name!r} is a port of bridge {bridge} already, and no VXLAN tunnel; choose another name for the tunnel")
+        raise Refused(
+            f"port: {name!r} is a port of bridge {bridge} already, and no VXLAN tunnel; choose another name for the tunnel"
+        )
     base, record = _base(one, name, bridge, have)
     if one.tunnel is not None:
         base = replace(base, tunnel=one.tunnel)
@@ -297,7 +343,9 @@ def _put(one: VlanPort, name: str, want: VlanPorts, have: VlanHave, ports: OvsCh
     if want.owner:
         record = replace(record, owner=want.owner)
     ids[vlan_record.KEY] = None if record.empty else record.text()
-    ports.put(replace(wanted, external_ids=tuple(sorted((key, value) for key, value in ids.items() if value is not None))))
+    ports.put(
+        replace(wanted, external_ids=tuple(sorted((key, value) for key, value in ids.items() if value is not None)))
+    )
 
 
 def _base(one: VlanPort, name: str, bridge: str, have: VlanHave) -> tuple[OvsPort, VlanRecord]:
@@ -315,7 +363,9 @@ def _base(one: VlanPort, name: str, bridge: str, have: VlanHave) -> tuple[OvsPor
     return bare, VlanRecord(added=True) if one.target is None else VlanRecord()
 
 
-def _refuse_lockout(shown: OvsPort, wanted: OvsPort | None, reached: Mapping[int, str], given_back: bool = False) -> None:
+def _refuse_lockout(
+    shown: OvsPort, wanted: OvsPort | None, reached: Mapping[int, str], given_back: bool = False
+) -> None:
     """``wanted`` of ``None`` is a port that is taken out of the bridge."""
     for vlan, why in reached.items():
         before = shown.vlans.on_the_wire(vlan)
@@ -326,8 +376,12 @@ def _refuse_lockout(shown: OvsPort, wanted: OvsPort | None, reached: Mapping[int
             if given_back or wanted is None:
                 advice = "keep it as it is, or give what the host has there to another interface first"
             else:
-                advice = "give another port" + (", or leave VLAN 0 in trunks" if wanted.mode == TRUNK and not vlan else "")
-            raise Refused(f"port: {shown.name!r} carries {frames} on bridge {shown.bridge}, where {why}; {change} it would not, and lock you out, so {advice}")
+                advice = "give another port" + (
+                    ", or leave VLAN 0 in trunks" if wanted.mode == TRUNK and not vlan else ""
+                )
+            raise Refused(
+                f"port: {shown.name!r} carries {frames} on bridge {shown.bridge}, where {why}; {change} it would not, and lock you out, so {advice}"
+            )
 
 
 def _described(port: OvsPort) -> str:
@@ -342,19 +396,25 @@ def _refuse_unfit(one: VlanPort, name: str, bridge: str, have: VlanHave) -> None
     if link is None:
         if have.assume:
             return
-        raise Refused(f"port: {name!r} is neither a port of bridge {bridge} nor an interface of this host; create it first or take it off the list")
+        raise Refused(
+            f"port: {name!r} is neither a port of bridge {bridge} nor an interface of this host; create it first or take it off the list"
+        )
     if name in have.unfit:
         raise Refused(f"port: {name!r} {have.unfit[name]}")
     master = have.wiring.by_index.get(link.master)
     if master is not None and master.kind == "bridge":
-        raise Refused(f"port: {name!r}{'' if one.port else f' ({one})'} is a port of Linux bridge {master.name}; take it out there first")
+        raise Refused(
+            f"port: {name!r}{'' if one.port else f' ({one})'} is a port of Linux bridge {master.name}; take it out there first"
+        )
     if link.kind == "bridge":
         raise Refused(f"port: {name!r} is a bridge itself; join two bridges by a veth pair")
 
 
 def _refuse_same_tunnels(have: VlanHave, ports: OvsChanges) -> None:
     """The datapath tells tunnels by their ends and VNI, whichever bridge they are on."""
-    staying = [port for port in have.wiring.ovs_ports.values() if port.tunnel is not None and port.name not in ports.left]
+    staying = [
+        port for port in have.wiring.ovs_ports.values() if port.tunnel is not None and port.name not in ports.left
+    ]
     taken = {_ends(port.tunnel): port for port in staying if port.tunnel is not None}
     for port in ports.joined.values():
         if port.tunnel is None:

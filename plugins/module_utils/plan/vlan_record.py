@@ -56,7 +56,12 @@ def read(port: OvsPort) -> VlanRecord | None:
         said = json.loads(text)
         former = said.get("former")
         vlans = _vlans(former) if former else None
-        return VlanRecord(bool(said.get("added")), vlans, _external_ids(said.get("former_external_ids", {})), str(said.get("owner", "")))
+        return VlanRecord(
+            bool(said.get("added")),
+            vlans,
+            _external_ids(said.get("former_external_ids", {})),
+            str(said.get("owner", "")),
+        )
     except (AttributeError, KeyError, TypeError, ValueError, RecursionError):
         return VlanRecord()
 

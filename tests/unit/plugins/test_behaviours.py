@@ -13,4 +13,8 @@ INTEGRATION = pathlib.Path(__file__).resolve().parents[2] / "integration"
 def test_every_behaviour_has_its_test():
     named = re.findall(r"`(test_\w+\.py)::(test_\w+)`", (INTEGRATION / "BEHAVIOURS.md").read_text(encoding="utf-8"))
     assert len(named) >= 40
-    assert [f"{file}::{test}" for file, test in named if f"def {test}(" not in (INTEGRATION / file).read_text(encoding="utf-8")] == []
+    assert [
+        f"{file}::{test}"
+        for file, test in named
+        if f"def {test}(" not in (INTEGRATION / file).read_text(encoding="utf-8")
+    ] == []

@@ -14,7 +14,9 @@ def test_the_bridge_has_its_addresses_and_is_up(host: Host) -> None:
     assert ",LOWER_UP>" in host.check_output("ip link show dev br0")
 
 
-@pytest.mark.parametrize(("container", "address"), [("web1", "192.168.5.10/24"), ("web1", "fd00:5::10/64"), ("web2", "192.168.5.11/24")])
+@pytest.mark.parametrize(
+    ("container", "address"), [("web1", "192.168.5.10/24"), ("web1", "fd00:5::10/64"), ("web2", "192.168.5.11/24")]
+)
 def test_a_container_has_its_address(host: Host, container: str, address: str) -> None:
     assert f" {address} " in host.check_output(f"docker exec {container} ip address show dev eth1")
 
@@ -23,7 +25,9 @@ def test_a_container_s_default_route_leads_to_the_bridge(host: Host) -> None:
     assert "default via 192.168.5.1 dev eth1" in host.check_output("docker exec web1 ip route")
 
 
-@pytest.mark.parametrize(("container", "address"), [("web1", "192.168.5.11"), ("web1", "fd00:5::1"), ("web2", "192.168.5.1")])
+@pytest.mark.parametrize(
+    ("container", "address"), [("web1", "192.168.5.11"), ("web1", "fd00:5::1"), ("web2", "192.168.5.1")]
+)
 def test_a_ping_is_answered(host: Host, container: str, address: str) -> None:
     assert host.run(f"docker exec {container} ping -c 1 -W 2 {address}").succeeded
 

@@ -26,7 +26,9 @@ def is_refused(host: Host, url: str, container: str | None = None) -> bool:
 
 @pytest.mark.parametrize("family", [0, 1], ids=["IPv4", "IPv6"])
 @pytest.mark.parametrize("name", ["hosta", "hostb"])
-def test_a_published_page_is_fetched_from_another_host_and_from_its_own(lab: dict[str, Host], name: str, family: int) -> None:
+def test_a_published_page_is_fetched_from_another_host_and_from_its_own(
+    lab: dict[str, Host], name: str, family: int
+) -> None:
     url = f"{ADDRESSES[name][family]}:8080"
     assert fetch(lab[OTHER[name]], url) == fetch(lab[name], url) == f"app1 of {name}"
 

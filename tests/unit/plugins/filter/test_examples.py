@@ -32,7 +32,9 @@ def test_vlan_fleet():
         "probes": [{"container": "test1", "interface": "eth1"}],
     }
     (chosen,) = found["hosts"]["hostb"]["attachments"][0]["addresses"]
-    assert found["hosts"]["hostb"]["external_ids"] == {"multi_host_vlan_addresses": f'{{"container=test3 eth1":["{chosen.partition("/")[0]}"]}}'}
+    assert found["hosts"]["hostb"]["external_ids"] == {
+        "multi_host_vlan_addresses": f'{{"container=test3 eth1":["{chosen.partition("/")[0]}"]}}'
+    }
     assert chosen.startswith("192.168.0.") and chosen != "192.168.0.1/24"
     assert found["addresses"] == sorted(["192.168.0.1", chosen.partition("/")[0]])
 
@@ -46,14 +48,30 @@ def test_vlan_matrix():
 def test_facts_go_before_the_inventory_and_defaults_after_it():
     vlans = {"web": {"id": 100}}
     hostvars = {
-        "hosta": {"multi_host_vlan_asked": {"ovs0": {"bridge": "ovs0", "uplink": "eth2", "containers": [{"container": "said", "vlan": "web"}]}}},
-        "hostb": {"multi_host_vlan_containers": [{"container": "listed", "vlan": "web"}], "multi_host_vlan_uplink": "eth3"},
-        "hostc": {"multi_host_vlan_state": "absent", "multi_host_vlan_containers": [{"container": "going", "vlan": "web"}]},
+        "hosta": {
+            "multi_host_vlan_asked": {
+                "ovs0": {"bridge": "ovs0", "uplink": "eth2", "containers": [{"container": "said", "vlan": "web"}]}
+            }
+        },
+        "hostb": {
+            "multi_host_vlan_containers": [{"container": "listed", "vlan": "web"}],
+            "multi_host_vlan_uplink": "eth3",
+        },
+        "hostc": {
+            "multi_host_vlan_state": "absent",
+            "multi_host_vlan_containers": [{"container": "going", "vlan": "web"}],
+        },
     }
     hostvars["hosta"]["multi_host_vlan_containers"] = [{"container": "older", "vlan": "web"}]
-    found = vlan_fleet.work_out(hostvars, ["hosta", "hostb", "hostc"], {"bridge": "ovs0", "uplink": "eth1", "vlans": vlans})
+    found = vlan_fleet.work_out(
+        hostvars, ["hosta", "hostb", "hostc"], {"bridge": "ovs0", "uplink": "eth1", "vlans": vlans}
+    )
     assert found["problems"] == []
-    assert [[entry["container"] for entry in found["hosts"][host]["attachments"]] for host in found["hosts"]] == [["said"], ["listed"], []]
+    assert [[entry["container"] for entry in found["hosts"][host]["attachments"]] for host in found["hosts"]] == [
+        ["said"],
+        ["listed"],
+        [],
+    ]
     assert [found["hosts"][host]["ports"][0]["port"] for host in ("hosta", "hostb")] == ["eth2", "eth3"]
 
 

@@ -7,18 +7,28 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Optional
 
-from ansible_collections.pipefitter.container_network.plugins.module_utils import engine
 from ansible_collections.pipefitter.container_network.plugins.module_utils.errors import InvalidOption, PipefitterError
-from ansible_collections.pipefitter.container_network.plugins.module_utils.kinds import wiring_seen
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model import attachment
-from ansible_collections.pipefitter.container_network.plugins.module_utils.model.attachment import ANY_BRIDGE, Attachment
-from ansible_collections.pipefitter.container_network.plugins.module_utils.model.host import MARK
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.attachment import (
+    ANY_BRIDGE,
+    Attachment,
+)
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.ovs import OvsPort
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.route import PROTOCOL, Route
+from ansible_collections.pipefitter.container_network.plugins.module_utils.observe import attachments
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import attachment as plan
-from ansible_collections.pipefitter.container_network.plugins.module_utils.plan.wiring import End, Wiring
-from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.simulated_host import SimulatedHost
-from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.simulated_kernel import Killed, SimKernel, SimLink, SimNamespace
+from ansible_collections.pipefitter.container_network.plugins.module_utils.reconcile import engine
+from ansible_collections.pipefitter.container_network.plugins.module_utils.state.attachments import End, Wiring
+from ansible_collections.pipefitter.container_network.plugins.module_utils.state.network import MARK
+from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.simulated_host import (
+    SimulatedHost,
+)
+from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.simulated_kernel import (
+    Killed,
+    SimKernel,
+    SimLink,
+    SimNamespace,
+)
 from hypothesis import strategies as st
 
 PLACES = {"web1": "docker:" + "a1" * 32, "web2": "docker:" + "b2" * 32, "/run/netns/probe": "/run/netns/probe"}
@@ -54,8 +64,21 @@ def options(draw: st.DrawFn, number: int, place: str, interface: str) -> dict[st
         return draw(st.none() | strategy)
 
     host = 10 * number + 10
-    v4 = [f"10.0.0.{host}/24", f"10.0.0.{host + 1}/24", f"10.0.0.{host + 2}/24", f"10.1.0.{host}/24", f"10.0.0.{host}/16", f"10.9.0.{host}/32"]
-    v6 = [f"fd00:5::{host}/64", f"fd00:5::{host}/48", f"fd00:5::{host + 1}/64", f"fd00:6::{host}/128", f"fe80::{host}/64"]
+    v4 = [
+        f"10.0.0.{host}/24",
+        f"10.0.0.{host + 1}/24",
+        f"10.0.0.{host + 2}/24",
+        f"10.1.0.{host}/24",
+        f"10.0.0.{host}/16",
+        f"10.9.0.{host}/32",
+    ]
+    v6 = [
+        f"fd00:5::{host}/64",
+        f"fd00:5::{host}/48",
+        f"fd00:5::{host + 1}/64",
+        f"fd00:6::{host}/128",
+        f"fe80::{host}/64",
+    ]
     pool = draw(st.sampled_from([v4, v4 + v6, v6]))
     addresses = maybe(st.lists(st.sampled_from(pool), unique_by=lambda text: text.partition("/")[0], max_size=4))
     families = {":" in text for text in addresses} if addresses is not None else {True, False}
@@ -136,12 +159,12 @@ class Scene:
     def ends(self, wants: Sequence[Attachment], leftovers: bool = False, purge: str | None = None) -> Seen:
         """Observe as kinds.attachment does."""
         bridges = {name for name in (*(want.bridge for want in wants), purge) if name not in (None, ANY_BRIDGE)}
-        wiring = wiring_seen.observe(self.host, bridges, leftovers)  # type: ignore[arg-type]
+        wiring = attachments.observe(self.host, bridges, leftovers)  # type: ignore[arg-type]
         by_place: dict[str, list[Attachment]] = {}
         for want in wants:
             by_place.setdefault(want.target.value, []).append(want)
         ends = {
-            place: wiring_seen.observe_end(self.host, place, PLACES[place], here, wiring)  # type: ignore[arg-type]
+            place: attachments.observe_end(self.host, place, PLACES[place], here, wiring)  # type: ignore[arg-type]
             for place, here in by_place.items()
             if place in self.host.places
         }
@@ -160,7 +183,11 @@ class Scene:
     def ours(self) -> list[SimLink]:
         """Host ends of ours whose other end is in a container of now."""
         here = [self.host.places[place] for place in PLACES if place in self.host.places]
-        return [link for link in self.kernel.host.links.values() if link.alias.startswith(MARK + " ") and link.peer and link.peer.namespace in here]
+        return [
+            link
+            for link in self.kernel.host.links.values()
+            if link.alias.startswith(MARK + " ") and link.peer and link.peer.namespace in here
+        ]
 
 
 def drift(draw: st.DrawFn, scene: Scene, link: SimLink) -> None:
@@ -168,8 +195,23 @@ def drift(draw: st.DrawFn, scene: Scene, link: SimLink) -> None:
     outer, inner = link, link.peer
     assert inner is not None and inner.namespace is not None
     ns, host = inner.namespace, scene.kernel.host
-    kinds = ["down", "outer down", "mac", "mtu", "outer mtu", "master", "rename", "outer rename", "address", "no address", "route", "own route"]
-    kind = draw(st.sampled_from([*kinds, "no route", "no mark", "tag", "no port", "vlans", "delete", "checksum", "no ipv6"]))
+    kinds = [
+        "down",
+        "outer down",
+        "mac",
+        "mtu",
+        "outer mtu",
+        "master",
+        "rename",
+        "outer rename",
+        "address",
+        "no address",
+        "route",
+        "own route",
+    ]
+    kind = draw(
+        st.sampled_from([*kinds, "no route", "no mark", "tag", "no port", "vlans", "delete", "checksum", "no ipv6"])
+    )
     if kind == "down":
         ns.set(inner.name, up=False)
     elif kind == "outer down":
@@ -192,7 +234,12 @@ def drift(draw: st.DrawFn, scene: Scene, link: SimLink) -> None:
             where.rename(one.name, new)
             where.set(new, up=was_up)
     elif kind == "address":
-        _try(lambda: ns.add_address(inner.name, draw(st.sampled_from(["10.0.0.200/24", "192.168.77.7/24", "fd00:5::200/64", "10.0.0.10/25"]))))
+        _try(
+            lambda: ns.add_address(
+                inner.name,
+                draw(st.sampled_from(["10.0.0.200/24", "192.168.77.7/24", "fd00:5::200/64", "10.0.0.10/25"])),
+            )
+        )
     elif kind == "no address" and inner.addresses:
         ns.remove_address(inner.name, draw(st.sampled_from(inner.addresses)))
     elif kind in ("route", "own route"):
@@ -212,7 +259,9 @@ def drift(draw: st.DrawFn, scene: Scene, link: SimLink) -> None:
         outer.alias = ""
     elif kind == "tag" and outer.name in scene.host.ovs_ports:
         port = scene.host.ovs_ports[outer.name]
-        scene.host.ovs_ports[outer.name] = OvsPort(port.name, port.bridge, draw(st.sampled_from([None, 8])), draw(st.sampled_from([(), (3, 4)])), None, ())
+        scene.host.ovs_ports[outer.name] = OvsPort(
+            port.name, port.bridge, draw(st.sampled_from([None, 8])), draw(st.sampled_from([(), (3, 4)])), None, ()
+        )
     elif kind == "vlans" and outer.master is not None and outer.master.name == "br1":
         host.delete_vlans(outer.name, draw(st.sampled_from([{}, {5: ()}])))
         host.add_vlans(outer.name, {draw(st.sampled_from([1, 5])): (draw(st.booleans()), draw(st.booleans()))})
@@ -235,7 +284,9 @@ def _try(change: Callable[[], None]) -> None:
 
 @st.composite
 def scenes(draw: st.DrawFn) -> Scene:
-    kernel = SimKernel(rename_needs_down=draw(st.booleans()), promote_secondaries=draw(st.sampled_from([False, False, True])))
+    kernel = SimKernel(
+        rename_needs_down=draw(st.booleans()), promote_secondaries=draw(st.sampled_from([False, False, True]))
+    )
     scene = Scene(kernel)
     if draw(st.sampled_from([False, False, True])):
         scene.host.places["web2"].defaults["ipv6/disable_ipv6"] = "1"

@@ -11,17 +11,34 @@ from types import SimpleNamespace
 from unittest import mock
 
 from ansible_collections.pipefitter.container_network.plugins.module_utils.errors import PipefitterError
-from ansible_collections.pipefitter.container_network.plugins.module_utils.host.rtnetlink import KernelError
+from ansible_collections.pipefitter.container_network.plugins.module_utils.host.netlink.rtnetlink import KernelError
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model import names
-from ansible_collections.pipefitter.container_network.plugins.module_utils.model.bridge_vlans import PortVlans, VlanRange, merged
-from ansible_collections.pipefitter.container_network.plugins.module_utils.model.firewall import AcceptedBridge, Firewall
-from ansible_collections.pipefitter.container_network.plugins.module_utils.model.host import HOST, MARK, Link
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.bridge_vlans import (
+    PortVlans,
+    VlanRange,
+    merged,
+)
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.firewall import (
+    AcceptedBridge,
+    Firewall,
+)
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.icc_rules import IccRules
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.masquerade import Masquerade
-from ansible_collections.pipefitter.container_network.plugins.module_utils.model.ovs import NO_BRIDGES, OvsBridge, OvsBridgeChange, OvsPort
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.ovs import (
+    NO_BRIDGES,
+    OvsBridge,
+    OvsBridgeChange,
+    OvsPort,
+)
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.publication import PublicationRules
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.route import Route
-from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.simulated_kernel import KERNEL, SimKernel, SimLink, SimNamespace
+from ansible_collections.pipefitter.container_network.plugins.module_utils.state.network import HOST, MARK, Link
+from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.simulated_kernel import (
+    KERNEL,
+    SimKernel,
+    SimLink,
+    SimNamespace,
+)
 
 
 class SimulatedHost:
@@ -43,7 +60,9 @@ class SimulatedHost:
         self.icc = SimpleNamespace(isolated_bridges=lambda: self.icc_rules.off, read=lambda: self.icc_rules)
         self.read_firewall = lambda: self.firewall
         self.ovsdb = SimpleNamespace(
-            available=lambda: bool(self.ovs_bridges), switch_runs=lambda: True, read=lambda: (self._shown_ovs_bridges(), dict(self.ovs_ports))
+            available=lambda: bool(self.ovs_bridges),
+            switch_runs=lambda: True,
+            read=lambda: (self._shown_ovs_bridges(), dict(self.ovs_ports)),
         )
 
     def start(self, place: str) -> SimNamespace:
@@ -84,7 +103,9 @@ class SimulatedHost:
     def change_forward_filter(self, add: Collection[AcceptedBridge], remove: Collection[AcceptedBridge]) -> None:
         self.kernel.request()
         seen = self.firewall
-        assert not (set(add) - set(remove)) & seen.accepted and set(remove) <= seen.accepted | seen.remains, "a plan knows what is there"
+        assert not (set(add) - set(remove)) & seen.accepted and set(remove) <= seen.accepted | seen.remains, (
+            "a plan knows what is there"
+        )
         assert {one.family for one in add} <= seen.families
         changed = {(one.family, one.bridge) for one in (*add, *remove)}
         remains = frozenset(one for one in seen.remains if (one.family, one.bridge) not in changed)
@@ -157,7 +178,9 @@ class SimulatedHost:
 
     def _shown_ovs_bridges(self) -> dict[str, OvsBridge]:
         return {
-            name: OvsBridge(name, datapath, (name, *sorted(port.name for port in self.ovs_ports.values() if port.bridge == name)))
+            name: OvsBridge(
+                name, datapath, (name, *sorted(port.name for port in self.ovs_ports.values() if port.bridge == name))
+            )
             for name, datapath in self.ovs_bridges.items()
         }
 
@@ -176,11 +199,17 @@ class SimulatedHost:
             "firewall": set(self.firewall.accepted | self.firewall.remains),
             "zones": set(self.firewall.zones or ()),
             "icc": self.icc_rules,
-            "ovs": {name: port for name, port in self.ovs_ports.items() if name in links and not self._is_trash(links[name])},
+            "ovs": {
+                name: port for name, port in self.ovs_ports.items() if name in links and not self._is_trash(links[name])
+            },
         }
         for place, namespace in self.places.items():
-            shown_links = {link.name: _link_picture(link) for link in namespace.links.values() if not self._is_trash(link)}
-            for master in {link.master for link in namespace.links.values() if link.master is not None and self._is_trash(link)}:
+            shown_links = {
+                link.name: _link_picture(link) for link in namespace.links.values() if not self._is_trash(link)
+            }
+            for master in {
+                link.master for link in namespace.links.values() if link.master is not None and self._is_trash(link)
+            }:
                 if not master.mtu_is_set:
                     shown_links[master.name]["mtu"] = mock.ANY  # it follows what nobody counts
             for name, shown in shown_links.items():
@@ -194,7 +223,11 @@ class SimulatedHost:
                 "sysctls": dict(namespace.sysctls),
                 "defaults": dict(namespace.defaults),
                 # A route whose gateway has become unreachable can't be made again by anybody.
-                "routes": {entry.shown() for entry in namespace.table if entry.gateway is None or namespace.reaches(entry.gateway, entry.link)},
+                "routes": {
+                    entry.shown()
+                    for entry in namespace.table
+                    if entry.gateway is None or namespace.reaches(entry.gateway, entry.link)
+                },
             }
         return picture
 
@@ -206,7 +239,11 @@ class SimulatedHost:
 
 def _link_picture(link: SimLink) -> dict[str, object]:
     # The MAC of a host's end is a random one, and that of a bridge one of its ports' unless somebody set it.
-    random = link.alias.startswith(MARK + " ") or link.name.startswith("pf") or (link.kind == "bridge" and not link.mac_is_set)
+    random = (
+        link.alias.startswith(MARK + " ")
+        or link.name.startswith("pf")
+        or (link.kind == "bridge" and not link.mac_is_set)
+    )
     return {
         "kind": link.kind,
         "mac": mock.ANY if random else link.mac,
@@ -261,14 +298,18 @@ class SimulatedNetlink:
         )
 
     def with_vlans(self, links: Mapping[str, Link], always: bool = False) -> dict[str, Link]:
-        if not self._ns.kernel.vlan_filtering or not (always or any(link.bridge.get("vlan_filtering") for link in links.values())):
+        if not self._ns.kernel.vlan_filtering or not (
+            always or any(link.bridge.get("vlan_filtering") for link in links.values())
+        ):
             return dict(links)
         return {name: replace(link, vlans=_vlans(self._ns.links[name])) for name, link in links.items()}
 
     def addresses(self, links: Iterable[Link], leased: bool = False) -> dict[str, tuple[str, ...]]:
         return {link.name: tuple(self._ns.links[link.name].addresses) for link in links}
 
-    def routes(self, names_by_index: Mapping[int, str], families: Iterable[int] = (4, 6), connected: bool = False) -> tuple[Route, ...]:
+    def routes(
+        self, names_by_index: Mapping[int, str], families: Iterable[int] = (4, 6), connected: bool = False
+    ) -> tuple[Route, ...]:
         shown = [entry.shown() for entry in self._ns.table if connected or entry.protocol != KERNEL]
         # As the kernel dumps its trie: the widest first, so a default route stands before what its gateway needs.
         return tuple(sorted(shown, key=lambda route: (route.family, int(route.destination.rpartition("/")[2]))))
@@ -300,7 +341,17 @@ class SimulatedNetlink:
     def change_bridge(self, name: str, attributes: Mapping[str, int]) -> None:
         self._ns.change_bridge(name, dict(attributes))
 
-    def add_veth(self, birth_name: str, name: str, peer: str, descriptor: int, mac: str | None, mtu: int, alias: str, alternative_name: str) -> None:
+    def add_veth(
+        self,
+        birth_name: str,
+        name: str,
+        peer: str,
+        descriptor: int,
+        mac: str | None,
+        mtu: int,
+        alias: str,
+        alternative_name: str,
+    ) -> None:
         self._ns.new_veth(birth_name, peer, self._host.behind(descriptor), mtu, mac)
         self.claim(birth_name, name, alias, alternative_name)
 
@@ -389,7 +440,9 @@ class SimulatedNetlink:
             if error.code != errno.EEXIST:
                 raise
 
-    def remove_address(self, link: str, address: str, keep_addresses: Collection[str] = (), keep_routes: Collection[Route] = ()) -> None:
+    def remove_address(
+        self, link: str, address: str, keep_addresses: Collection[str] = (), keep_routes: Collection[Route] = ()
+    ) -> None:
         try:
             self._ns.remove_address(link, address)
         except KernelError as error:

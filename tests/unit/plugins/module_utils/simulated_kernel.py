@@ -17,13 +17,20 @@ import errno
 import ipaddress
 from dataclasses import dataclass, field
 
-from ansible_collections.pipefitter.container_network.plugins.module_utils.host.rtnetlink import KernelError
+from ansible_collections.pipefitter.container_network.plugins.module_utils.host.netlink.rtnetlink import KernelError
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.route import Route
 
 KERNEL = 2  # RTPROT_KERNEL
 NO_MAC = "00:00:00:00:00:00"
 
-BRIDGE_DEFAULTS = {"stp": 0, "forward_delay": 1500, "ageing_time": 30000, "multicast_snooping": 1, "vlan_filtering": 0, "vlan_default_pvid": 1}
+BRIDGE_DEFAULTS = {
+    "stp": 0,
+    "forward_delay": 1500,
+    "ageing_time": 30000,
+    "multicast_snooping": 1,
+    "vlan_filtering": 0,
+    "vlan_default_pvid": 1,
+}
 BRIDGE_MTU = 1500
 LEAST_FORWARD_DELAY, MOST_FORWARD_DELAY = 200, 3000
 
@@ -108,7 +115,9 @@ class SimNamespace:
             "ipv6/accept_ra": "1",
         }
         # By family and name, whether under conf/ or neigh/.
-        self.defaults.update({"ipv4/proxy_arp_pvlan": "0", "ipv6/proxy_ndp": "0", "ipv4/proxy_delay": "80", "ipv6/proxy_delay": "80"})
+        self.defaults.update(
+            {"ipv4/proxy_arp_pvlan": "0", "ipv6/proxy_ndp": "0", "ipv4/proxy_delay": "80", "ipv6/proxy_delay": "80"}
+        )
 
     def find(self, what: str, name: str) -> SimLink:
         if name not in self.links:
@@ -139,7 +148,16 @@ class SimNamespace:
     def _register(self, name: str, kind: str, mac: str | None, mtu: int, alias: str = "") -> SimLink:
         if name in self.links:
             raise KernelError(f"create {name}", errno.EEXIST, "")
-        link = SimLink(self.kernel.next_index(), name, kind, mac or self.kernel.random_mac(), mac is not None, mtu, alias=alias, namespace=self)
+        link = SimLink(
+            self.kernel.next_index(),
+            name,
+            kind,
+            mac or self.kernel.random_mac(),
+            mac is not None,
+            mtu,
+            alias=alias,
+            namespace=self,
+        )
         if kind == "bridge":
             link.bridge = dict(BRIDGE_DEFAULTS)
             if not self.kernel.vlan_filtering:
@@ -189,7 +207,9 @@ class SimNamespace:
         self.kernel.request()
         settings = self.find(f"change bridge {name}", name).bridge
         if "vlan_default_pvid" in settings:
-            self._change_default_pvid(self.links[name], attributes.get("vlan_default_pvid", settings["vlan_default_pvid"]))
+            self._change_default_pvid(
+                self.links[name], attributes.get("vlan_default_pvid", settings["vlan_default_pvid"])
+            )
         delay = attributes.get("forward_delay")
         if delay is not None:
             if settings["stp"] and not LEAST_FORWARD_DELAY <= delay <= MOST_FORWARD_DELAY:
@@ -200,7 +220,13 @@ class SimNamespace:
             settings["forward_delay"] = min(max(settings["forward_delay"], LEAST_FORWARD_DELAY), MOST_FORWARD_DELAY)
 
     def set(
-        self, name: str, up: bool | None = None, mtu: int | None = None, mac: str | None = None, master: str | None = None, alias: str | None = None
+        self,
+        name: str,
+        up: bool | None = None,
+        mtu: int | None = None,
+        mac: str | None = None,
+        master: str | None = None,
+        alias: str | None = None,
     ) -> None:
         """do_setlink(): MAC, MTU, alias, master, flags."""
         self.kernel.request()
@@ -244,7 +270,11 @@ class SimNamespace:
         """__br_vlan_set_default_pvid(): what has the old one moves along, and from 0 everything."""
         old = bridge.bridge["vlan_default_pvid"]
         for link in [bridge, *(port for port in self.links.values() if port.master is bridge)]:
-            if pvid != old and (not old or link.vlans.get(old) == (True, True)) and (not pvid or pvid not in link.vlans):
+            if (
+                pvid != old
+                and (not old or link.vlans.get(old) == (True, True))
+                and (not pvid or pvid not in link.vlans)
+            ):
                 link.vlans.pop(old, None)
                 if pvid:
                     self._add_vlan(link, pvid, (True, True))
@@ -259,7 +289,9 @@ class SimNamespace:
         """br_vlan_info() for RTM_SETLINK: only a bridge and its ports have VLANs."""
         self.kernel.request()
         link = self.find(f"set VLANs of {name}", name)
-        if not self.kernel.vlan_filtering or (link.kind != "bridge" and (link.master is None or link.master.kind != "bridge")):
+        if not self.kernel.vlan_filtering or (
+            link.kind != "bridge" and (link.master is None or link.master.kind != "bridge")
+        ):
             raise KernelError(f"set VLANs of {name}", errno.EOPNOTSUPP, "")
         for vlan, flags in vlans.items():
             self._add_vlan(link, vlan, flags)
@@ -351,13 +383,19 @@ class SimNamespace:
         if address not in link.addresses:
             raise KernelError(f"remove address {address} from {name}", errno.EADDRNOTAVAIL, "")
         gone = {address}
-        if version(address) == 4 and address in self._primaries(link) and link.sysctls["ipv4/promote_secondaries"] == "0":
+        if (
+            version(address) == 4
+            and address in self._primaries(link)
+            and link.sysctls["ipv4/promote_secondaries"] == "0"
+        ):
             gone = {other for other in link.addresses if version(other) == 4 and subnet(other) == subnet(address)}
         link.addresses = [other for other in link.addresses if other not in gone]
         held = {subnet(other) for other in link.addresses}
         if subnet(address) not in held:
             self.table = [
-                entry for entry in self.table if entry.link is not link or entry.protocol != KERNEL or entry.destination != subnet(address)
+                entry
+                for entry in self.table
+                if entry.link is not link or entry.protocol != KERNEL or entry.destination != subnet(address)
             ]
         if version(address) == 4 and not any(version(other) == 4 for other in link.addresses):
             # fib_disable_ip(); IPv6 has nothing like it.
@@ -371,7 +409,9 @@ class SimNamespace:
         network = subnet(address)
         if network.endswith("/32"):
             return
-        if not any(entry.link is link and entry.destination == network and entry.protocol == KERNEL for entry in self.table):
+        if not any(
+            entry.link is link and entry.destination == network and entry.protocol == KERNEL for entry in self.table
+        ):
             self.table.append(SimRoute(network, None, link, 0 if version(network) == 4 else 256, KERNEL))
 
     # ---- routes
@@ -401,7 +441,9 @@ class SimNamespace:
             if any(bare(address) == gateway for address in link.addresses):
                 raise KernelError(what, errno.EINVAL, "Gateway can not be a local address")
         if not self.reaches(gateway, link):
-            raise KernelError(what, errno.ENETUNREACH if version(gateway) == 4 else errno.EHOSTUNREACH, "Nexthop has invalid gateway")
+            raise KernelError(
+                what, errno.ENETUNREACH if version(gateway) == 4 else errno.EHOSTUNREACH, "Nexthop has invalid gateway"
+            )
 
     def reaches(self, gateway: str, link: SimLink) -> bool:
         on_link = (entry.destination for entry in self.table if entry.link is link and entry.gateway is None)
@@ -453,7 +495,9 @@ class SimNamespace:
 class SimKernel:
     """All namespaces of a machine; ``patience`` is how many requests are served before the program is killed."""
 
-    def __init__(self, *, rename_needs_down: bool = False, promote_secondaries: bool = False, vlan_filtering: bool = True) -> None:
+    def __init__(
+        self, *, rename_needs_down: bool = False, promote_secondaries: bool = False, vlan_filtering: bool = True
+    ) -> None:
         self.rename_needs_down = rename_needs_down
         self.promote_secondaries = promote_secondaries
         self.vlan_filtering = vlan_filtering

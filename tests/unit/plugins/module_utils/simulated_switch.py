@@ -9,9 +9,17 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 from ansible_collections.pipefitter.container_network.plugins.module_utils.errors import PipefitterError
-from ansible_collections.pipefitter.container_network.plugins.module_utils.model.host import HOST, Link
-from ansible_collections.pipefitter.container_network.plugins.module_utils.model.ovs import NO_BRIDGES, SYSTEM, OvsBridge, OvsBridgeChange, OvsPort
-from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.simulated_host import SimulatedHost
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.ovs import (
+    NO_BRIDGES,
+    SYSTEM,
+    OvsBridge,
+    OvsBridgeChange,
+    OvsPort,
+)
+from ansible_collections.pipefitter.container_network.plugins.module_utils.state.network import HOST, Link
+from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.simulated_host import (
+    SimulatedHost,
+)
 from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.simulated_kernel import SimKernel
 
 
@@ -22,7 +30,9 @@ class SimulatedSwitch(SimulatedHost):
         super().__init__(SimKernel())
         self.kernel_datapath = kernel_datapath
         self.switch: dict[str, OvsBridge] = {}
-        self.ovsdb = SimpleNamespace(available=lambda: True, switch_runs=lambda: True, read=lambda: (self._bridges(), dict(self.ovs_ports)))
+        self.ovsdb = SimpleNamespace(
+            available=lambda: True, switch_runs=lambda: True, read=lambda: (self._bridges(), dict(self.ovs_ports))
+        )
 
     def make_ovs_bridge(self, bridge: OvsBridge, up: bool = False, tx_checksum: bool = True) -> None:
         """Make a bridge as somebody else may have done."""
@@ -49,9 +59,13 @@ class SimulatedSwitch(SimulatedHost):
         for bridge in bridges.add:
             assert bridge.name not in switch and bridge.name not in links, "a plan knows what is there"
             switch[bridge.name] = bridge
-            ports[bridge.name] = next((port for port in add if port.name == bridge.name), OvsPort(bridge.name, bridge.name))
+            ports[bridge.name] = next(
+                (port for port in add if port.name == bridge.name), OvsPort(bridge.name, bridge.name)
+            )
         for former_bridge, bridge in zip(bridges.former, bridges.change):
-            assert replace(former_bridge, ports=()) == replace(switch[bridge.name], ports=()), "a plan knows what is there"
+            assert replace(former_bridge, ports=()) == replace(switch[bridge.name], ports=()), (
+                "a plan knows what is there"
+            )
             switch[bridge.name] = bridge
         for port in remove:
             assert ports[port.name].bridge == port.bridge and port.name != port.bridge
@@ -65,10 +79,14 @@ class SimulatedSwitch(SimulatedHost):
             ports[port.name] = port
         supposed = {port.name: port for port in former}
         for port in change:
-            assert ports[port.name].bridge == port.bridge and ports[port.name] == supposed[port.name], "a plan knows what is there"
+            assert ports[port.name].bridge == port.bridge and ports[port.name] == supposed[port.name], (
+                "a plan knows what is there"
+            )
             ports[port.name] = port
         for bridge in bridges.remove:
-            assert [port.name for port in ports.values() if port.bridge == bridge.name] == [bridge.name], "a bridge with ports stays"
+            assert [port.name for port in ports.values() if port.bridge == bridge.name] == [bridge.name], (
+                "a bridge with ports stays"
+            )
             del switch[bridge.name], ports[bridge.name]
         self._make_devices(bridges)
         self.switch = switch
@@ -89,7 +107,10 @@ class SimulatedSwitch(SimulatedHost):
         return {link.name: self.places[place].links[link.name].tx_checksum for link in links}
 
     def _bridges(self) -> dict[str, OvsBridge]:
-        members = {name: tuple(sorted(port.name for port in self.ovs_ports.values() if port.bridge == name)) for name in self.switch}
+        members = {
+            name: tuple(sorted(port.name for port in self.ovs_ports.values() if port.bridge == name))
+            for name in self.switch
+        }
         return {name: replace(bridge, ports=members[name]) for name, bridge in self.switch.items()}
 
     def picture(self) -> dict[str, object]:
@@ -102,5 +123,7 @@ class SimulatedSwitch(SimulatedHost):
         return {
             "ovs": {name: port for name, port in self.ovs_ports.items() if name in links},
             "bridges": {name: replace(bridge, ports=()) for name, bridge in self.switch.items()},
-            "links": {link.name: (link.up, link.tx_checksum) for link in links.values() if link.name not in self.switch},
+            "links": {
+                link.name: (link.up, link.tx_checksum) for link in links.values() if link.name not in self.switch
+            },
         }

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 import yaml
-from ansible_collections.pipefitter.container_network.plugins.module_utils import ansible_face
+from ansible_collections.pipefitter.container_network.plugins.module_utils import ansible_module
 
 # Sets hypothesis' profile.
 from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils import convergence  # noqa: F401 # pylint: disable=unused-import
@@ -71,19 +71,21 @@ AWKWARD = [
 texts = st.sampled_from(AWKWARD) | st.text(st.characters(codec="utf-8"))
 scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | texts
 keys = st.sampled_from(AWKWARD) | st.text(st.characters(codec="utf-8"), max_size=5)
-documents = st.recursive(scalars, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(keys, inner, max_size=4), max_leaves=12)
+documents = st.recursive(
+    scalars, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(keys, inner, max_size=4), max_leaves=12
+)
 
 
 @given(st.dictionaries(keys, documents, max_size=4))
 @example({"": [[], {}, [[1, [2]], {"a": []}], {"b": {"c": None}}]})
 def test_it_reads_back_as_what_was_written(document):
-    assert yaml.safe_load(ansible_face._yaml(document)) == (document or None)
+    assert yaml.safe_load(ansible_module._yaml(document)) == (document or None)
 
 
 @pytest.mark.parametrize("text", AWKWARD)
 def test_awkward_texts(text):
     document = {"a": text, text: [text, {"b": text}]}
-    assert yaml.safe_load(ansible_face._yaml(document)) == document
+    assert yaml.safe_load(ansible_module._yaml(document)) == document
 
 
 def test_it_is_plain_and_sorted_where_it_can_be():
@@ -100,7 +102,7 @@ def test_it_is_plain_and_sorted_where_it_can_be():
             "comment": None,
         }
     }
-    assert ansible_face._yaml(document) == (
+    assert ansible_module._yaml(document) == (
         "bridge:\n"
         "  addresses:\n"
         "    - 192.168.5.1/24\n"
@@ -120,4 +122,4 @@ def test_it_is_plain_and_sorted_where_it_can_be():
 
 @given(st.dictionaries(keys, documents, max_size=4))
 def test_the_order_of_keys_makes_no_difference(document):
-    assert ansible_face._yaml(document) == ansible_face._yaml(dict(reversed(document.items())))
+    assert ansible_module._yaml(document) == ansible_module._yaml(dict(reversed(document.items())))

@@ -21,9 +21,17 @@ OWN_TAGGED = VlanRange(5, 5, True, False)
         (Vlans("access", 5), (OWN,), "5 untagged (PVID)"),
         (Vlans("trunk"), (VlanRange(1, 4094),), "1-4094 tagged"),
         (Vlans("trunk", None, (7, 8, 10)), (VlanRange(7, 8), VlanRange(10, 10)), "7-8,10 tagged"),
-        (Vlans("native-untagged", 5), (VlanRange(1, 4), OWN, VlanRange(6, 4094)), "5 untagged (PVID), 1-4,6-4094 tagged"),
+        (
+            Vlans("native-untagged", 5),
+            (VlanRange(1, 4), OWN, VlanRange(6, 4094)),
+            "5 untagged (PVID), 1-4,6-4094 tagged",
+        ),
         (Vlans("native-untagged", 5, (5, 6)), (OWN, VlanRange(6, 6)), "5 untagged (PVID), 6 tagged"),
-        (Vlans("native-tagged", 5, (4, 6)), (VlanRange(4, 4), OWN_TAGGED, VlanRange(6, 6)), "5 tagged (PVID), 4,6 tagged"),
+        (
+            Vlans("native-tagged", 5, (4, 6)),
+            (VlanRange(4, 4), OWN_TAGGED, VlanRange(6, 6)),
+            "5 tagged (PVID), 4,6 tagged",
+        ),
     ],
 )
 def test_modes(wanted, kept, text):
@@ -31,7 +39,9 @@ def test_modes(wanted, kept, text):
     assert bridge_vlans.described(kept) == text
 
 
-@given(st.sets(st.sampled_from([1, 2, 3, 7, 8, 4093, 4094])), st.none() | st.sampled_from([1, 5, 8, 4094]), st.booleans())
+@given(
+    st.sets(st.sampled_from([1, 2, 3, 7, 8, 4093, 4094])), st.none() | st.sampled_from([1, 5, 8, 4094]), st.booleans()
+)
 def test_what_can_be_asked_for_comes_back_as_it_is_kept(tagged, pvid, untagged):
     own = [VlanRange(pvid, pvid, True, untagged)] if pvid else []
     kept = merged([*(VlanRange(vlan, vlan) for vlan in tagged if vlan != pvid), *own])

@@ -13,9 +13,12 @@ import pytest
 from ansible_collections.pipefitter.container_network.plugins.module_utils.errors import InvalidOption, Refused
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model import addresses, attachment, names
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.bridge import Bridge
-from ansible_collections.pipefitter.container_network.plugins.module_utils.model.host import Link, Namespace
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.route import Route
-from ansible_collections.pipefitter.container_network.plugins.module_utils.plan.bridge_have import BridgeHave, addresses_of
+from ansible_collections.pipefitter.container_network.plugins.module_utils.plan.bridge_facts import (
+    BridgeHave,
+    addresses_of,
+)
+from ansible_collections.pipefitter.container_network.plugins.module_utils.state.network import Link, Namespace
 
 # Sets hypothesis' profile.
 from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils import convergence  # noqa: F401 # pylint: disable=unused-import
@@ -48,7 +51,10 @@ def md5(data: bytes) -> bytes:
 
 def test_mac_of_a_seed_is_pipeworks():
     assert addresses.seeded_mac("myhost.foo.com") == "02:72:6c:cd:9b:8d"
-    assert attachment.parse({"container": "web1", "bridge": "br0", "mac_seed": "myhost.foo.com"}).mac == "02:72:6c:cd:9b:8d"
+    assert (
+        attachment.parse({"container": "web1", "bridge": "br0", "mac_seed": "myhost.foo.com"}).mac
+        == "02:72:6c:cd:9b:8d"
+    )
 
 
 @given(st.text(st.characters(codec="utf-8"), max_size=100))
@@ -82,7 +88,17 @@ def test_addresses_are_written_as_the_kernel_writes_them(ip, prefix):
     assert addresses.interface_address("addresses[0]", written) == written
 
 
-@pytest.mark.parametrize("text", ["::1.2.3.4/96", "64:ff9b::1.2.3.4/96", "fd00:0:0:1::a/64", "fd00:0:1::a/64", "1:0:2:3:4:5:6:7/64", "2001:DB8:0:0:1:0:0:1/64"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "::1.2.3.4/96",
+        "64:ff9b::1.2.3.4/96",
+        "fd00:0:0:1::a/64",
+        "fd00:0:1::a/64",
+        "1:0:2:3:4:5:6:7/64",
+        "2001:DB8:0:0:1:0:0:1/64",
+    ],
+)
 def test_awkward_ipv6_addresses(text):
     ip, _slash, prefix = text.partition("/")
     expected = socket.inet_ntop(socket.AF_INET6, socket.inet_pton(socket.AF_INET6, ip))
@@ -116,8 +132,19 @@ def chosen(have: BridgeHave, *others: str) -> tuple[str, ...]:
 
 def test_subnets_are_chosen_in_dockers_order():
     """moby, daemon/libnetwork/ipamutils/utils.go: 172.17 to 172.31, each a /16, then 192.168.0.0/16 in /20."""
-    pools = [("172.17.0.0/16", 16), ("172.18.0.0/16", 16), ("172.19.0.0/16", 16), ("172.20.0.0/14", 16), ("172.24.0.0/14", 16), ("172.28.0.0/14", 16)]
-    order = [str(net) for pool, size in [*pools, ("192.168.0.0/16", 20)] for net in ipaddress.ip_network(pool).subnets(new_prefix=size)]
+    pools = [
+        ("172.17.0.0/16", 16),
+        ("172.18.0.0/16", 16),
+        ("172.19.0.0/16", 16),
+        ("172.20.0.0/14", 16),
+        ("172.24.0.0/14", 16),
+        ("172.28.0.0/14", 16),
+    ]
+    order = [
+        str(net)
+        for pool, size in [*pools, ("192.168.0.0/16", 20)]
+        for net in ipaddress.ip_network(pool).subnets(new_prefix=size)
+    ]
     assert list(addresses.AUTO_SUBNETS) == order
     taken: list[str] = []
     for subnet in order:
@@ -145,7 +172,10 @@ def test_a_chosen_subnet_stays():
 
 
 def test_no_subnet_left():
-    with pytest.raises(Refused, match=r"bridge br0: addresses has auto, and each subnet .* overlaps a route of this host; name the address instead"):
+    with pytest.raises(
+        Refused,
+        match=r"bridge br0: addresses has auto, and each subnet .* overlaps a route of this host; name the address instead",
+    ):
         chosen(have("172.16.0.0/12", "192.168.0.0/16"))
 
 

@@ -26,14 +26,22 @@ def test_links_in_all_their_forms():
         "br0",
         False,
         (
-            Link(Target("container", "web1"), Target("container", "db1"), None, (Port("tcp", 5432), Port("udp", 53), Port("icmp", 0))),
+            Link(
+                Target("container", "web1"),
+                Target("container", "db1"),
+                None,
+                (Port("tcp", 5432), Port("udp", 53), Port("icmp", 0)),
+            ),
             Link(Target("netns", "/run/netns/web1"), None, "role=db", None),
             Link(Target("pid", "77"), Target("container", "db1", "podman"), None, (Port("sctp", 9899),)),
         ),
     )
 
 
-@pytest.mark.parametrize("text", ["0", "0/tcp", "65536", "70000/udp", "99999999999", "-1", "80/", "/tcp", "80/icmp", "icmp/8", "80-90/tcp", "٣", ""])
+@pytest.mark.parametrize(
+    "text",
+    ["0", "0/tcp", "65536", "70000/udp", "99999999999", "-1", "80/", "/tcp", "80/icmp", "icmp/8", "80-90/tcp", "٣", ""],
+)
 def test_ports_that_can_not_be(text):
     with pytest.raises(InvalidOption, match=r"ports\[0\]"):
         parsed(links=[{"from": "web1", "to": "db1", "ports": [text]}])

@@ -9,7 +9,14 @@ import sys
 import pytest
 from ansible_collections.pipefitter.container_network.plugins.module_utils.errors import InvalidOption
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model import publication
-from ansible_collections.pipefitter.container_network.plugins.module_utils.model.publication import Defaults, HostPort, Port, owner, parse_port, read_owner
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.publication import (
+    Defaults,
+    HostPort,
+    Port,
+    owner,
+    parse_port,
+    read_owner,
+)
 
 AUTO = (49153, 65535)
 
@@ -38,7 +45,10 @@ AUTO = (49153, 65535)
         ("1:65535", [("", 1, 1, 65535, "tcp")]),
         ({"container_port": 80}, [("", *AUTO, 80, "tcp")]),
         ({"container_port": "80-81", "host_port": "90-91"}, [("", 90, 90, 80, "tcp"), ("", 91, 91, 81, "tcp")]),
-        ({"container_port": 80, "host_port": 8080, "host_ip": "10.0.0.5", "protocol": "udp"}, [("10.0.0.5", 8080, 8080, 80, "udp")]),
+        (
+            {"container_port": 80, "host_port": 8080, "host_ip": "10.0.0.5", "protocol": "udp"},
+            [("10.0.0.5", 8080, 8080, 80, "udp")],
+        ),
         ({"container_port": 80, "host_port": 8080, "host_ip": "fd00::1"}, [("fd00::1", 8080, 8080, 80, "tcp")]),
         ({"container_port": 80, "host_port": None, "host_ip": None, "protocol": None}, [("", *AUTO, 80, "tcp")]),
     ],
@@ -100,7 +110,11 @@ def test_an_owner_is_read_back_from_its_comment_whatever_its_name():
 
 
 def test_ports_that_meet():
-    any4, one4, other = HostPort(4, "", "tcp", 80), HostPort(4, "10.0.0.1", "tcp", 80), HostPort(4, "10.0.0.2", "tcp", 80)
+    any4, one4, other = (
+        HostPort(4, "", "tcp", 80),
+        HostPort(4, "10.0.0.1", "tcp", 80),
+        HostPort(4, "10.0.0.2", "tcp", 80),
+    )
     assert any4.meets(one4) and one4.meets(any4) and one4.meets(one4) and not one4.meets(other)
     assert not any4.meets(HostPort(6, "", "tcp", 80)) and not any4.meets(HostPort(4, "", "udp", 80))
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 from ansible_collections.pipefitter.container_network.plugins.module_utils.errors import InvalidOption
-from ansible_collections.pipefitter.container_network.plugins.module_utils.kinds import attachment as kind
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model import attachment, bridge
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.vlans import Vlans
+from ansible_collections.pipefitter.container_network.plugins.module_utils.reconcile import attachment as kind
 
 ONE = {"container": "web1", "bridge": "br0"}
 
@@ -100,16 +100,46 @@ def test_interface_name(name, words):
         ({"interface": "lo"}, "interface", "lo", "is the loopback interface of every namespace; choose another name"),
         ({"bridge": ""}, "bridge", "", "names no bridge; give the bridge to attach to"),
         ({"bridge": None}, "bridge", None, "names no bridge"),
-        ({"addresses": ["10.0.0.2/24", "10.0.0.2/16"]}, "addresses[1]", "10.0.0.2/16", "is in the list twice; name each address once"),
+        (
+            {"addresses": ["10.0.0.2/24", "10.0.0.2/16"]},
+            "addresses[1]",
+            "10.0.0.2/16",
+            "is in the list twice; name each address once",
+        ),
         ({"addresses": ["fd00::a/64", "FD00:0::A/64"]}, "addresses[1]", "FD00:0::A/64", "is in the list twice"),
-        ({"gateway": "fd00:5::1"}, "gateway", "fd00:5::1", "is an IPv6 address where an IPv4 one is needed; gateway6 takes the IPv6 gateway"),
-        ({"gateway6": "10.0.0.1"}, "gateway6", "10.0.0.1", "is an IPv4 address where an IPv6 one is needed; gateway takes the IPv4 gateway"),
+        (
+            {"gateway": "fd00:5::1"},
+            "gateway",
+            "fd00:5::1",
+            "is an IPv6 address where an IPv4 one is needed; gateway6 takes the IPv6 gateway",
+        ),
+        (
+            {"gateway6": "10.0.0.1"},
+            "gateway6",
+            "10.0.0.1",
+            "is an IPv4 address where an IPv6 one is needed; gateway takes the IPv4 gateway",
+        ),
         ({"gateway": "10.0.0.1/24"}, "gateway", "10.0.0.1/24", "is not an IPv4 or IPv6 address"),
         ({"gateway": "224.0.0.1"}, "gateway", "224.0.0.1", "is a multicast address"),
-        ({"gateway": "10.0.0.2", "addresses": ["10.0.0.2/24"]}, "gateway", "10.0.0.2", "is the interface's own address; give the router's"),
+        (
+            {"gateway": "10.0.0.2", "addresses": ["10.0.0.2/24"]},
+            "gateway",
+            "10.0.0.2",
+            "is the interface's own address; give the router's",
+        ),
         ({"gateway6": "fd00::2", "addresses": ["fd00::2/64"]}, "gateway6", "fd00::2", "is the interface's own address"),
-        ({"gateway": "10.0.0.1", "addresses": ["fd00::2/64"]}, "gateway", "10.0.0.1", "has no IPv4 address beside it in addresses"),
-        ({"gateway6": "fd00::1", "addresses": ["10.0.0.2/24"]}, "gateway6", "fd00::1", "add one or leave the gateway out"),
+        (
+            {"gateway": "10.0.0.1", "addresses": ["fd00::2/64"]},
+            "gateway",
+            "10.0.0.1",
+            "has no IPv4 address beside it in addresses",
+        ),
+        (
+            {"gateway6": "fd00::1", "addresses": ["10.0.0.2/24"]},
+            "gateway6",
+            "fd00::1",
+            "add one or leave the gateway out",
+        ),
         ({"gateway": "10.0.0.1", "addresses": []}, "gateway", "10.0.0.1", "has no IPv4 address beside it"),
         (
             {"gateway": "10.0.0.255", "addresses": ["10.0.0.2/24"]},
@@ -123,20 +153,35 @@ def test_interface_name(name, words):
             "10.0.0.0",
             "is the network address of the interface's subnet 10.0.0.0/24; give the router's own",
         ),
-        ({"gateway": "10.0.0.255", "addresses": ["10.0.0.2/16", "10.0.0.9/24"]}, "gateway", "10.0.0.255", "is the broadcast address"),
+        (
+            {"gateway": "10.0.0.255", "addresses": ["10.0.0.2/16", "10.0.0.9/24"]},
+            "gateway",
+            "10.0.0.255",
+            "is the broadcast address",
+        ),
         (
             {"routes": [{"destination": "10.9.0.0/16", "gateway": "10.0.0.3"}], "addresses": ["10.0.0.2/30"]},
             "routes[0].gateway",
             "10.0.0.3",
             "is the broadcast address",
         ),
-        ({"mac": "01:00:5e:00:00:01"}, "mac", "01:00:5e:00:00:01", "is a multicast MAC (lowest bit of the first byte set)"),
+        (
+            {"mac": "01:00:5e:00:00:01"},
+            "mac",
+            "01:00:5e:00:00:01",
+            "is a multicast MAC (lowest bit of the first byte set)",
+        ),
         ({"mac": "ff:ff:ff:ff:ff:ff"}, "mac", "ff:ff:ff:ff:ff:ff", "an interface needs a unicast one"),
         ({"mac": "00:00:00:00:00:00"}, "mac", "00:00:00:00:00:00", "is all zeros"),
         ({"mac": "02:00:00:00:00"}, "mac", "02:00:00:00:00", "write six bytes like 02:72:6c:cd:9b:8d"),
         ({"mac": "02:00:00:00:00:0g"}, "mac", "02:00:00:00:00:0g", "is not a MAC address"),
         ({"mac": "0200.0000.0001"}, "mac", "0200.0000.0001", "is not a MAC address"),
-        ({"mac": "02:00:00:00:00:01", "mac_seed": "web1"}, "mac_seed", "web1", "stands beside mac; give one of the two"),
+        (
+            {"mac": "02:00:00:00:00:01", "mac_seed": "web1"},
+            "mac_seed",
+            "web1",
+            "stands beside mac; give one of the two",
+        ),
         ({"mtu": 0}, "mtu", 0, "is out of range; give 68 to 65535 bytes"),
         ({"mtu": True}, "mtu", True, "is no number; give 68 to 65535 bytes"),
         ({"vlan": True}, "vlan", True, "is no number; give 1 to 4094"),
@@ -147,30 +192,75 @@ def test_interface_name(name, words):
         ({"vlan": 0}, "vlan", 0, "is out of range; give 1 to 4094"),
         ({"vlan": 4095}, "vlan", 4095, "give 1 to 4094 for a VLAN id"),
         ({"container": None}, "container", "none of them", "was given; give exactly one of container, netns or pid"),
-        ({"netns": "probe"}, "container", "container and netns", "was given; give exactly one of container, netns or pid"),
+        (
+            {"netns": "probe"},
+            "container",
+            "container and netns",
+            "was given; give exactly one of container, netns or pid",
+        ),
         ({"netns": "probe", "pid": 7}, "container", "container and netns and pid", "give exactly one"),
         ({"container": None, "pid": 0}, "pid", 0, "is not a process id; give a number above 0"),
         ({"container": None, "pid": -3}, "pid", -3, "is not a process id"),
-        ({"container": None, "netns": "a/b"}, "netns", "a/b", "is neither a name nor an absolute path; write probe or /run/netns/probe"),
+        (
+            {"container": None, "netns": "a/b"},
+            "netns",
+            "a/b",
+            "is neither a name nor an absolute path; write probe or /run/netns/probe",
+        ),
         ({"container": None, "netns": ".."}, "netns", "..", "is neither a name nor an absolute path"),
         ({"container": None, "netns": "my probe"}, "netns", "my probe", "is empty or holds white space"),
         ({"container": ""}, "container", "", "is empty or holds white space; give the name as its engine shows it"),
         ({"container": "web 1"}, "container", "web 1", "is empty or holds white space"),
-        ({"container": "/run/netns/x"}, "container", "/run/netns/x", "holds '/', which no container name may; give a namespace's path in netns"),
-        ({"routes": [{"destination": "10.0.0.1/24"}]}, "routes[0].destination", "10.0.0.1/24", "has bits set below its prefix length; write 10.0.0.0/24"),
-        ({"routes": [{"destination": "0.0.0.0/0"}]}, "routes[0].destination", "0.0.0.0/0", "is the default route; use gateway or gateway6"),
+        (
+            {"container": "/run/netns/x"},
+            "container",
+            "/run/netns/x",
+            "holds '/', which no container name may; give a namespace's path in netns",
+        ),
+        (
+            {"routes": [{"destination": "10.0.0.1/24"}]},
+            "routes[0].destination",
+            "10.0.0.1/24",
+            "has bits set below its prefix length; write 10.0.0.0/24",
+        ),
+        (
+            {"routes": [{"destination": "0.0.0.0/0"}]},
+            "routes[0].destination",
+            "0.0.0.0/0",
+            "is the default route; use gateway or gateway6",
+        ),
         ({"routes": [{"destination": "::/0"}]}, "routes[0].destination", "::/0", "is the default route"),
-        ({"routes": [{"destination": "default"}]}, "routes[0].destination", "default", "is not an IPv4 or IPv6 address"),
-        ({"routes": [{"destination": "10.0.0.0/8", "gateway": "fd00::1"}]}, "routes[0].gateway", "fd00::1", "is an IPv6 address where an IPv4 one is needed"),
+        (
+            {"routes": [{"destination": "default"}]},
+            "routes[0].destination",
+            "default",
+            "is not an IPv4 or IPv6 address",
+        ),
+        (
+            {"routes": [{"destination": "10.0.0.0/8", "gateway": "fd00::1"}]},
+            "routes[0].gateway",
+            "fd00::1",
+            "is an IPv6 address where an IPv4 one is needed",
+        ),
         ({"routes": [{"destination": "10.0.0.0/8", "metric": -1}]}, "routes[0].metric", -1, "give 0 to 4294967295"),
-        ({"routes": [{"destination": "10.0.0.0/8", "metric": 2**32}]}, "routes[0].metric", 2**32, "give 0 to 4294967295"),
+        (
+            {"routes": [{"destination": "10.0.0.0/8", "metric": 2**32}]},
+            "routes[0].metric",
+            2**32,
+            "give 0 to 4294967295",
+        ),
         (
             {"routes": [{"destination": "10.0.0.0/8"}, {"destination": "10.0.0.0/8", "gateway": "10.0.0.1"}]},
             "routes[1].destination",
             "10.0.0.0/8",
             "is in the list twice with the same metric; give each its own metric",
         ),
-        ({"routes": [{"destination": "fd00::/8", "metric": 1024}, {"destination": "fd00::/8"}]}, "routes[1].destination", "fd00::/8", "the same metric"),
+        (
+            {"routes": [{"destination": "fd00::/8", "metric": 1024}, {"destination": "fd00::/8"}]},
+            "routes[1].destination",
+            "fd00::/8",
+            "the same metric",
+        ),
     ],
 )
 def test_attachment(options, option, found, words):
@@ -188,7 +278,12 @@ def test_attachment(options, option, found, words):
         ({"mac": "33:33:00:00:00:01"}, "mac", "33:33:00:00:00:01", "is a multicast MAC"),
         ({"forward_delay": -1}, "forward_delay", -1, "is out of range; give 0 to 30 seconds"),
         ({"forward_delay": 31}, "forward_delay", 31, "give 0 to 30 seconds"),
-        ({"forward_delay": 1.5, "stp": True}, "forward_delay", 1.5, "is below 2 seconds, the least the kernel takes while stp is on"),
+        (
+            {"forward_delay": 1.5, "stp": True},
+            "forward_delay",
+            1.5,
+            "is below 2 seconds, the least the kernel takes while stp is on",
+        ),
         ({"ageing_time": -0.5}, "ageing_time", -0.5, "give 0 to 2.592e+06 seconds"),
         ({"ageing_time": 1e9}, "ageing_time", 1e9, "is out of range"),
         ({"members": ["br0"]}, "members[0]", "br0", "is the bridge itself"),
@@ -204,10 +299,34 @@ def test_bridge(options, option, found, words):
     ("first", "second", "option", "found", "words"),
     [
         ({}, {}, "interface", "eth1", "is in attachments[0] for container web1 too; each must be there once"),
-        ({"mac": "02:00:00:00:00:01"}, {"container": "web2", "mac": "02-00-00-00-00-01"}, "mac", "02:00:00:00:00:01", "is in attachments[0] too"),
-        ({"mac_seed": "x"}, {"container": "web2", "mac_seed": "x"}, "mac", "02:40:1b:30:e3:b8", "is in attachments[0] too"),
-        ({"host_interface": "w"}, {"container": "web2", "host_interface": "w"}, "host_interface", "w", "is in attachments[0] too"),
-        ({"addresses": ["10.0.0.2/24"]}, {"container": "web2", "addresses": ["10.0.0.2/16"]}, "addresses", "10.0.0.2/16", "is in attachments[0] too"),
+        (
+            {"mac": "02:00:00:00:00:01"},
+            {"container": "web2", "mac": "02-00-00-00-00-01"},
+            "mac",
+            "02:00:00:00:00:01",
+            "is in attachments[0] too",
+        ),
+        (
+            {"mac_seed": "x"},
+            {"container": "web2", "mac_seed": "x"},
+            "mac",
+            "02:40:1b:30:e3:b8",
+            "is in attachments[0] too",
+        ),
+        (
+            {"host_interface": "w"},
+            {"container": "web2", "host_interface": "w"},
+            "host_interface",
+            "w",
+            "is in attachments[0] too",
+        ),
+        (
+            {"addresses": ["10.0.0.2/24"]},
+            {"container": "web2", "addresses": ["10.0.0.2/16"]},
+            "addresses",
+            "10.0.0.2/16",
+            "is in attachments[0] too",
+        ),
         (
             {"gateway": "10.0.0.1"},
             {"interface": "eth2", "gateway": "10.0.0.9"},
@@ -233,25 +352,60 @@ def test_list(first, second, option, found, words):
 
 def test_a_name_and_its_path_are_one_namespace():
     items = [{"netns": "probe", "bridge": "br0"}, {"netns": "/run/netns/probe", "bridge": "br0"}]
-    complaint(lambda options: attachment.parse_list(options, {}), items, "attachments[1].interface", "eth1", "for netns /run/netns/probe too")
+    complaint(
+        lambda options: attachment.parse_list(options, {}),
+        items,
+        "attachments[1].interface",
+        "eth1",
+        "for netns /run/netns/probe too",
+    )
 
 
 def test_an_address_may_be_on_two_segments():
-    items = [{**ONE, "addresses": ["10.0.0.2/24"]}, {"container": "web2", "bridge": "br1", "addresses": ["10.0.0.2/24"]}]
+    items = [
+        {**ONE, "addresses": ["10.0.0.2/24"]},
+        {"container": "web2", "bridge": "br1", "addresses": ["10.0.0.2/24"]},
+    ]
     assert len(attachment.parse_list(items, {})) == 2
 
 
 def test_an_error_in_a_list_says_its_place():
-    complaint(lambda items: attachment.parse_list(items, {"bridge": "br0"}), [{"pid": 7}, {"pid": 8, "mtu": 1}], "attachments[1].mtu", 1, "68 to 65535")
+    complaint(
+        lambda items: attachment.parse_list(items, {"bridge": "br0"}),
+        [{"pid": 7}, {"pid": 8, "mtu": 1}],
+        "attachments[1].mtu",
+        1,
+        "68 to 65535",
+    )
 
 
-@pytest.mark.parametrize(("option", "value"), [("container", "web1"), ("addresses", ["10.0.0.2/24"]), ("mac", "02:00:00:00:00:01"), ("host_interface", "w")])
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("container", "web1"), ("addresses", ["10.0.0.2/24"]), ("mac", "02:00:00:00:00:01"), ("host_interface", "w")],
+)
 def test_an_option_of_one_attachment_beside_the_list(option, value):
     options = {"state": "present", "attachments": [ONE], option: value}
-    complaint(kind.parse, options, option, value, "stands beside attachments; put it into the entry of the list that it is for")
+    complaint(
+        kind.parse,
+        options,
+        option,
+        value,
+        "stands beside attachments; put it into the entry of the list that it is for",
+    )
 
 
-@pytest.mark.parametrize("address", ["192.168.5.1/31", "192.168.5.0/31", "192.168.5.0/32", "192.168.5.255/32", "fd00::/127", "fd00::/128", "fe80::1/64"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "192.168.5.1/31",
+        "192.168.5.0/31",
+        "192.168.5.0/32",
+        "192.168.5.255/32",
+        "fd00::/127",
+        "fd00::/128",
+        "fe80::1/64",
+    ],
+)
 def test_addresses_that_only_look_wrong_are_taken(address):
     assert attachment.parse({**ONE, "addresses": [address]}).addresses == (address,)
 
@@ -273,7 +427,13 @@ def test_limits_belong_to_what_is_allowed():
 
 @pytest.mark.parametrize(
     ("gateway", "address"),
-    [("10.0.0.0", "10.0.0.1/31"), ("10.0.0.3", "10.0.0.2/31"), ("10.0.0.255", "10.0.0.2/32"), ("10.0.0.255", "10.0.0.2/16"), ("fd00:5::", "fd00:5::2/64")],
+    [
+        ("10.0.0.0", "10.0.0.1/31"),
+        ("10.0.0.3", "10.0.0.2/31"),
+        ("10.0.0.255", "10.0.0.2/32"),
+        ("10.0.0.255", "10.0.0.2/16"),
+        ("fd00:5::", "fd00:5::2/64"),
+    ],
 )
 def test_gateways_that_only_look_like_a_network_or_broadcast_address(gateway, address):
     option = "gateway6" if ":" in gateway else "gateway"
@@ -282,14 +442,32 @@ def test_gateways_that_only_look_like_a_network_or_broadcast_address(gateway, ad
 
 def test_a_gateway_beside_the_list_is_for_entries_with_addresses_of_its_family():
     common = {"bridge": "br0", "gateway": "10.0.0.1", "gateway6": "fd00::1"}
-    items = [{"addresses": ["fd00::2/64"]}, {"addresses": ["10.0.0.3/24"]}, {"addresses": ["10.0.0.4/24", "fd00::4/64"]}, {"addresses": []}, {}]
+    items = [
+        {"addresses": ["fd00::2/64"]},
+        {"addresses": ["10.0.0.3/24"]},
+        {"addresses": ["10.0.0.4/24", "fd00::4/64"]},
+        {"addresses": []},
+        {},
+    ]
     parsed = attachment.parse_list([{"container": f"web{place}", **item} for place, item in enumerate(items)], common)
     both = ("10.0.0.1", "fd00::1")
     assert [one.gateways for one in parsed] == [("fd00::1",), ("10.0.0.1",), both, (), both]
     own = {"container": "web1", "addresses": ["fd00::2/64"], "gateway": "10.0.0.9"}
-    complaint(lambda options: attachment.parse_list([options], common), own, "attachments[0].gateway", "10.0.0.9", "has no IPv4 address beside it")
+    complaint(
+        lambda options: attachment.parse_list([options], common),
+        own,
+        "attachments[0].gateway",
+        "10.0.0.9",
+        "has no IPv4 address beside it",
+    )
     wrong = {"container": "web1", "addresses": ["fd00::2/64"]}
-    complaint(lambda options: attachment.parse_list([options], {**common, "gateway": "10.0.0"}), wrong, "gateway", "10.0.0", "is not an IPv4")
+    complaint(
+        lambda options: attachment.parse_list([options], {**common, "gateway": "10.0.0"}),
+        wrong,
+        "gateway",
+        "10.0.0",
+        "is not an IPv4",
+    )
 
 
 def test_a_time_to_wait_below_zero():

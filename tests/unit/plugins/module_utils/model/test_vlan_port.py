@@ -45,7 +45,12 @@ def test_vlans(options, mode, tag, trunks):
         ({"trunks": "4095"}, "trunks", "4095", "is out of range; give VLAN ids of 1 to 4094"),
         ({"trunks": [5000]}, "trunks", [5000], "is out of range"),
         ({"trunks": "10-5"}, "trunks", "10-5", "holds the range 10-5, which runs backwards; write 5-10"),
-        ({"trunks": "a"}, "trunks", "a", "is not a set of VLANs; write a list such as [100, 200] or a text such as 100,200-210"),
+        (
+            {"trunks": "a"},
+            "trunks",
+            "a",
+            "is not a set of VLANs; write a list such as [100, 200] or a text such as 100,200-210",
+        ),
         ({"trunks": "1,,2"}, "trunks", "1,,2", "is not a set of VLANs"),
         ({"trunks": "-5"}, "trunks", "-5", "is not a set of VLANs"),
         ({"trunks": "²"}, "trunks", "²", "is not a set of VLANs"),
@@ -57,11 +62,21 @@ def test_vlans(options, mode, tag, trunks):
         ({"mode": "access"}, "mode", "access", "needs a VLAN of its own; give tag"),
         ({"mode": "native-tagged", "trunks": "5"}, "mode", "native-tagged", "needs a VLAN of its own"),
         ({"mode": "dot1q-tunnel"}, "mode", "dot1q-tunnel", "needs a VLAN of its own"),
-        ({"mode": "access", "tag": 5, "trunks": "6"}, "trunks", "6", "stands beside mode access, which carries the VLAN of tag only"),
+        (
+            {"mode": "access", "tag": 5, "trunks": "6"},
+            "trunks",
+            "6",
+            "stands beside mode access, which carries the VLAN of tag only",
+        ),
         ({"mode": "dot1q-tunnel", "tag": 5, "trunks": "6"}, "trunks", "6", "stands beside mode dot1q-tunnel"),
         ({"mode": "qinq", "tag": 5}, "mode", "qinq", "is not a VLAN mode; give one of access, trunk"),
         ({}, "mode", None, "give tag for an access port, or mode trunk for all VLANs"),
-        ({"tag": 5, "container": "web1"}, "port", "port and container", "give exactly one of port, container, netns or pid"),
+        (
+            {"tag": 5, "container": "web1"},
+            "port",
+            "port and container",
+            "give exactly one of port, container, netns or pid",
+        ),
         ({"tag": 5, "port": "sixteen-bytes-xx"}, "port", "sixteen-bytes-xx", "has 16 bytes"),
         ({"tag": 5, "port": "a b"}, "port", "a b", "holds ' '"),
         ({"tag": 5, "bridge": "ovs/0"}, "bridge", "ovs/0", "holds '/'"),
@@ -70,25 +85,70 @@ def test_vlans(options, mode, tag, trunks):
         ({"tag": 5, "port": None}, "tag", 5, "is given without a port"),
         ({"port": None}, "ports", None, "say which port is meant"),
         ({"port": None, "state": "absent", "bridge_options": {"stp": True}}, "ports", None, "say which port is meant"),
-        ({"tag": 5, "external_ids": {"pipefitter": "x"}}, "external_ids", "pipefitter", "is a key by which this collection tells what is its own"),
+        (
+            {"tag": 5, "external_ids": {"pipefitter": "x"}},
+            "external_ids",
+            "pipefitter",
+            "is a key by which this collection tells what is its own",
+        ),
         ({"tag": 5, "external_ids": {"pipefitter-vlan": "x"}}, "external_ids", "pipefitter-vlan", "choose another"),
         ({"tag": 5, "external_ids": {"a": [1]}}, "external_ids", {"a": [1]}, "is not a text"),
-        ({"tag": 5, "external_ids": {"a": "nul\0x"}}, "external_ids", {"a": "nul\0x"}, "holds the character NUL, which Open vSwitch does not take"),
+        (
+            {"tag": 5, "external_ids": {"a": "nul\0x"}},
+            "external_ids",
+            {"a": "nul\0x"},
+            "holds the character NUL, which Open vSwitch does not take",
+        ),
         ({"tag": 5, "external_ids": {"\0": "x"}}, "external_ids", {"\0": "x"}, "holds the character NUL"),
         ({"tag": 5, "external_ids": {"a": "\udc80"}}, "external_ids", {"a": "\udc80"}, "is not UTF-8"),
-        ({"tag": 5, "bridge_options": {"other_config": {"a": "\0"}}}, "bridge_options.other_config", {"a": "\0"}, "holds the character NUL"),
+        (
+            {"tag": 5, "bridge_options": {"other_config": {"a": "\0"}}},
+            "bridge_options.other_config",
+            {"a": "\0"},
+            "holds the character NUL",
+        ),
         ({"tag": 5, "external_ids": {"a": None}}, "external_ids", {"a": None}, "is not a text"),
-        ({"tag": 5, "bridge_options": {"external_ids": {"pipefitter": "x"}}}, "bridge_options.external_ids", "pipefitter", "is a key by which this collection"),
+        (
+            {"tag": 5, "bridge_options": {"external_ids": {"pipefitter": "x"}}},
+            "bridge_options.external_ids",
+            "pipefitter",
+            "is a key by which this collection",
+        ),
         ({"tag": 5, "bridge_options": {"stp": True, "rstp": True}}, "bridge_options.rstp", True, "stands beside stp"),
         ({"tag": 5, "wait_timeout": 0}, "wait_timeout", 0, "is below 1"),
         ({"tag": 5, "state": "absent", "purge": True}, "purge", True, "stands beside state absent"),
         ({"tag": 5, "state": "absent", "prune": True}, "prune", True, "stands beside state absent"),
-        ({"port": None, "purge": True}, "purge", True, "has no ports beside it; to leave no port of this module on the bridge, give ports: []"),
-        ({"ports": [{"port": "a", "tag": 1}]}, "port", "eth1", "stands beside ports; put it into the entry of the list that it is for"),
+        (
+            {"port": None, "purge": True},
+            "purge",
+            True,
+            "has no ports beside it; to leave no port of this module on the bridge, give ports: []",
+        ),
+        (
+            {"ports": [{"port": "a", "tag": 1}]},
+            "port",
+            "eth1",
+            "stands beside ports; put it into the entry of the list that it is for",
+        ),
         ({"port": None, "tag": 4, "ports": [{"port": "a", "tag": 1}]}, "tag", 4, "stands beside ports"),
-        ({"port": None, "ports": [{"port": "a", "tag": 1}, {"port": "b", "tag": 0}]}, "ports[1].tag", 0, "is out of range"),
-        ({"port": None, "ports": [{"port": "a", "tag": 1}, {}]}, "ports[1].port", "none of them", "give exactly one of port, container, netns or pid"),
-        ({"port": None, "ports": [{"port": "a", "tag": 1}, {"port": "a", "tag": 2}]}, "ports[1]", "port a", "is in ports[0] too"),
+        (
+            {"port": None, "ports": [{"port": "a", "tag": 1}, {"port": "b", "tag": 0}]},
+            "ports[1].tag",
+            0,
+            "is out of range",
+        ),
+        (
+            {"port": None, "ports": [{"port": "a", "tag": 1}, {}]},
+            "ports[1].port",
+            "none of them",
+            "give exactly one of port, container, netns or pid",
+        ),
+        (
+            {"port": None, "ports": [{"port": "a", "tag": 1}, {"port": "a", "tag": 2}]},
+            "ports[1]",
+            "port a",
+            "is in ports[0] too",
+        ),
         (
             {"port": None, "ports": [{"container": "a", "tag": 1}, {"container": "a", "interface": "eth1", "tag": 2}]},
             "ports[1]",
@@ -110,7 +170,14 @@ def test_an_absent_port_needs_no_vlans():
 
 
 def test_texts_are_as_open_vswitch_writes_them():
-    want = parse({**ONE, "tag": 5, "external_ids": {"n": 7, "on": True, "t": 'a=b, "c"'}, "bridge_options": {"other_config": {"stp-priority": 0x7800}}})
+    want = parse(
+        {
+            **ONE,
+            "tag": 5,
+            "external_ids": {"n": 7, "on": True, "t": 'a=b, "c"'},
+            "bridge_options": {"other_config": {"stp-priority": 0x7800}},
+        }
+    )
     assert want.ports[0].external_ids == (("n", "7"), ("on", "true"), ("t", 'a=b, "c"'))
     assert want.settings.other_config == (("stp-priority", "30720"),)
 

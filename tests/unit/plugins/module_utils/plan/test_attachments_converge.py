@@ -11,14 +11,26 @@ from unittest import mock
 
 import pytest
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model import attachment, route
-from ansible_collections.pipefitter.container_network.plugins.module_utils.model.attachment import ANY_BRIDGE, Attachment
-from ansible_collections.pipefitter.container_network.plugins.module_utils.model.host import MARK
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.attachment import (
+    ANY_BRIDGE,
+    Attachment,
+)
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.icc_rules import IccRules
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.route import DEFAULT
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.vlans import Vlans
-from ansible_collections.pipefitter.container_network.plugins.module_utils.plan.attachment_state import describe, predict, unsettled
-from ansible_collections.pipefitter.container_network.plugins.module_utils.plan.wiring import EXTERNAL_ID
-from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.attachment_scenes import BRIDGES, Scene, scenes, wanted
+from ansible_collections.pipefitter.container_network.plugins.module_utils.plan.attachment_result import (
+    describe,
+    predict,
+    unsettled,
+)
+from ansible_collections.pipefitter.container_network.plugins.module_utils.state.attachments import EXTERNAL_ID
+from ansible_collections.pipefitter.container_network.plugins.module_utils.state.network import MARK
+from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.attachment_scenes import (
+    BRIDGES,
+    Scene,
+    scenes,
+    wanted,
+)
 from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.convergence import (
     Errand,
     recovers,
@@ -53,7 +65,11 @@ def of_others(scene: Scene) -> Any:
     """What is neither an attachment's nor a default route (which a gateway is asked to take over)."""
     picture: Any = scene.host.picture()
     outers = {link.name for link in scene.kernel.host.links.values() if link.peer and not link.name.startswith("vethd")}
-    picture["ovs"] = {name: port for name, port in picture["ovs"].items() if EXTERNAL_ID not in dict(port.external_ids) and name not in outers}
+    picture["ovs"] = {
+        name: port
+        for name, port in picture["ovs"].items()
+        if EXTERNAL_ID not in dict(port.external_ids) and name not in outers
+    }
     for place in scene.host.places:
         here = picture[place or "host"]
         foreign = {name for name in here["links"] if name.startswith("vethd") or not _is_attachment(scene, place, name)}
@@ -61,7 +77,9 @@ def of_others(scene: Scene) -> Any:
         for name in ("br0", "br1", "docker0"):
             # A bridge whose MTU and MAC were left to the kernel follows its ports.
             here["links"].get(name, {}).update(mtu=None, mac=None)
-        here["routes"] = {entry for entry in here["routes"] if entry.link in foreign and entry.destination not in DEFAULT.values()}
+        here["routes"] = {
+            entry for entry in here["routes"] if entry.link in foreign and entry.destination not in DEFAULT.values()
+        }
     return picture
 
 
@@ -96,7 +114,9 @@ def test_what_was_asked_for_is_there(scene, wants):
             default = outer.master.bridge["vlan_default_pvid"]
             assert shown == (_KERNEL_VLANS[want.vlans] if want.vlans else {default: (True, True)} if default else {})
         if want.addresses is not None:
-            assert {a for a in link.addresses if not a.startswith("fe80")} == {a for a in want.addresses if not a.startswith("fe80")}
+            assert {a for a in link.addresses if not a.startswith("fe80")} == {
+                a for a in want.addresses if not a.startswith("fe80")
+            }
         assert link.mtu == outer.mtu == (want.mtu or link.mtu) and (want.mac or link.mac) == link.mac
         table = {(entry.destination, entry.gateway, entry.link.name) for entry in link.namespace.table}
         for entry in want.routes or ():
@@ -133,7 +153,11 @@ def test_purge_takes_away_what_is_ours_on_the_bridge_and_not_wanted(scene, wants
         same(before, of_others(scene))
         kept = {scene.host.places[want.target.value].links[want.interface].peer.name for want in wants}
         for link in scene.kernel.host.links.values():
-            on_it = scene.host.ovs_ports[link.name].bridge == bridge if link.name in scene.host.ovs_ports else link.master and link.master.name == bridge
+            on_it = (
+                scene.host.ovs_ports[link.name].bridge == bridge
+                if link.name in scene.host.ovs_ports
+                else link.master and link.master.name == bridge
+            )
             assert not (link.alias.startswith(MARK + " ") and on_it and link.name not in kept)
 
 
@@ -164,8 +188,15 @@ def test_absent_leaves_nothing_of_ours_and_all_of_others(scene, wants, stopped):
 
 def _bridges(scene: Scene) -> dict[str, str]:
     """The bridge that each link of ours is on."""
-    of_links = {link.name: link.master.name for link in scene.kernel.host.links.values() if link.alias.startswith(MARK + " ") and link.master}
-    return {**of_links, **{port.name: port.bridge for port in scene.host.ovs_ports.values() if EXTERNAL_ID in dict(port.external_ids)}}
+    of_links = {
+        link.name: link.master.name
+        for link in scene.kernel.host.links.values()
+        if link.alias.startswith(MARK + " ") and link.master
+    }
+    return {
+        **of_links,
+        **{port.name: port.bridge for port in scene.host.ovs_ports.values() if EXTERNAL_ID in dict(port.external_ids)},
+    }
 
 
 @given(scenes(), wanted(6))
@@ -185,7 +216,9 @@ def test_absent_from_the_bridge_that_an_attachment_has_left(first, second, stopp
     if stopped:
         scene.host.stop("web1", lives_on=True)
     before = scene.host.picture()
-    assert settles(Errand(scene.host, scene.absent(attachment.parse_list([{"container": "web1", "bridge": first}], {}))))
+    assert settles(
+        Errand(scene.host, scene.absent(attachment.parse_list([{"container": "web1", "bridge": first}], {})))
+    )
     same(before, scene.host.picture())
     assert scene.absent(attachment.parse_list([{"container": "web1", "bridge": second}], {}))()
 
@@ -218,7 +251,10 @@ def test_a_longer_list_takes_only_as_much_longer_to_plan():
         kernel = SimKernel()
         scene = Scene(kernel)
         routes = [[{"destination": f"10.{number}.0.0/16", "gateway": f"203.0.113.{number}"}] for number in range(count)]
-        items = [{"netns": "/run/netns/probe", "interface": f"eth{number}", "routes": routes[number]} for number in range(count)]
+        items = [
+            {"netns": "/run/netns/probe", "interface": f"eth{number}", "routes": routes[number]}
+            for number in range(count)
+        ]
         wants = attachment.parse_list(items, {"bridge": "br0"})
         with mock.patch.object(route, "host", wraps=route.host) as called:
             scene.present(wants)()
@@ -237,7 +273,9 @@ def test_absent_that_was_killed_is_made_good_by_the_next(scene, wants, patience)
 def test_absent_that_fails_brings_the_attachments_back(scene, wants, place):
     for ns in scene.host.places.values():
         for link in ns.links.values():
-            link.sysctls["ipv4/promote_secondaries"] = ns.defaults["ipv4/promote_secondaries"]  # what a correction switched on is not looked at
+            link.sysctls["ipv4/promote_secondaries"] = ns.defaults[
+                "ipv4/promote_secondaries"
+            ]  # what a correction switched on is not looked at
     assert takes_back(removed(scene, wants), place) == []
 
 
@@ -245,11 +283,17 @@ def test_a_default_route_that_goes_over_to_another_interface_is_not_put_back():
     """The first interface loses its last address, with which its routes are dropped and put back, after the second took the route over."""
     scene = Scene(SimKernel())
     common = {"container": "web1", "bridge": "br0"}
-    first = attachment.parse_list([{**common, "addresses": ["10.0.0.11/24", "10.0.0.10/16"], "gateway": "10.0.0.1"}], {})
+    first = attachment.parse_list(
+        [{**common, "addresses": ["10.0.0.11/24", "10.0.0.10/16"], "gateway": "10.0.0.1"}], {}
+    )
     assert settles(made(scene, first))
-    wants = attachment.parse_list([{**common, "interface": "eth2", "gateway": "10.0.0.1"}, {**common, "addresses": []}], {})
+    wants = attachment.parse_list(
+        [{**common, "interface": "eth2", "gateway": "10.0.0.1"}, {**common, "addresses": []}], {}
+    )
     assert settles(made(scene, wants))
-    assert {entry.link.name for entry in scene.host.places["web1"].table if entry.destination == "0.0.0.0/0"} == {"eth2"}
+    assert {entry.link.name for entry in scene.host.places["web1"].table if entry.destination == "0.0.0.0/0"} == {
+        "eth2"
+    }
 
 
 def test_a_container_that_was_restarted_leaves_open_vswitch():
@@ -266,7 +310,11 @@ def test_a_container_that_was_restarted_leaves_open_vswitch():
     "routes",
     [
         [{"destination": "10.20.0.0/16", "gateway": "10.0.0.1"}, {"destination": "10.30.0.0/16"}],
-        [{"destination": "10.20.0.0/16", "gateway": "203.0.113.1"}, {"destination": "203.0.113.7/32"}, {"destination": "fd00:30::/48"}],
+        [
+            {"destination": "10.20.0.0/16", "gateway": "203.0.113.1"},
+            {"destination": "203.0.113.7/32"},
+            {"destination": "fd00:30::/48"},
+        ],
         [{"destination": "203.0.113.0/24", "metric": 9}, {"destination": "10.20.0.0/16", "gateway": "203.0.113.1"}],
         [{"destination": "10.30.0.0/16"}],
     ],
@@ -274,7 +322,13 @@ def test_a_container_that_was_restarted_leaves_open_vswitch():
 @pytest.mark.parametrize("gateway", [None, "10.0.0.1", "203.0.113.9"])
 def test_what_is_shown_gives_all_routes_back(routes, gateway):
     scene = Scene(SimKernel())
-    options = {"netns": "/run/netns/probe", "bridge": "br0", "addresses": ["10.0.0.10/24", "fd00:5::10/64"], "gateway": gateway, "routes": routes}
+    options = {
+        "netns": "/run/netns/probe",
+        "bridge": "br0",
+        "addresses": ["10.0.0.10/24", "fd00:5::10/64"],
+        "gateway": gateway,
+        "routes": routes,
+    }
     wants = attachment.parse_list([options], {})
     predicted = predict(*scene.ends(wants))
     assert settles(made(scene, wants))
@@ -290,13 +344,20 @@ def test_what_is_shown_keeps_all_routes_when_it_is_given_back(scene, wants):
     if settles(made(scene, wants)):
         before = scene.host.picture()
         # A gateway may be there without an address, which can't be asked for.
-        shown = [{name: entry[name] for name in entry if not name.startswith("gateway")} for entry in describe(*scene.ends(wants))]
+        shown = [
+            {name: entry[name] for name in entry if not name.startswith("gateway")}
+            for entry in describe(*scene.ends(wants))
+        ]
         assert settles(made(scene, attachment.parse_list(shown, {})))
         same(before, scene.host.picture())
 
 
 def _host_routes(scene: Scene) -> set[str]:
-    return {entry.destination for entry in scene.host.places["/run/netns/probe"].table if entry.destination.endswith(("/32", "/128"))}
+    return {
+        entry.destination
+        for entry in scene.host.places["/run/netns/probe"].table
+        if entry.destination.endswith(("/32", "/128"))
+    }
 
 
 def test_another_gateway_off_the_link_takes_the_host_route_of_the_old_one_along():

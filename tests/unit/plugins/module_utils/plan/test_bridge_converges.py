@@ -10,13 +10,13 @@ from unittest import mock
 
 import pytest
 from ansible_collections.pipefitter.container_network.plugins.module_utils.errors import InvalidOption
-from ansible_collections.pipefitter.container_network.plugins.module_utils.kinds import bridge as kind
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model import bridge, names
-from ansible_collections.pipefitter.container_network.plugins.module_utils.model.host import MARK
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.masquerade import Masquerade
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.route import Route
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import bridge as plan
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan.operations import ChangeDefaultPvid
+from ansible_collections.pipefitter.container_network.plugins.module_utils.reconcile import bridge as kind
+from ansible_collections.pipefitter.container_network.plugins.module_utils.state.network import MARK
 from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.convergence import (
     Errand,
     recovers,
@@ -25,8 +25,13 @@ from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_
     takes_back,
 )
 from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.firewalls import firewalls
-from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.simulated_host import SimulatedHost
-from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.simulated_kernel import SimKernel, SimNamespace
+from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.simulated_host import (
+    SimulatedHost,
+)
+from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.simulated_kernel import (
+    SimKernel,
+    SimNamespace,
+)
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -74,7 +79,9 @@ def wanted(draw: st.DrawFn) -> bridge.Bridge:
 
     options = {
         "name": NAME,
-        "addresses": maybe(st.lists(st.sampled_from([*POOL, "auto"]), unique_by=lambda a: a.partition("/")[0], max_size=4)),
+        "addresses": maybe(
+            st.lists(st.sampled_from([*POOL, "auto"]), unique_by=lambda a: a.partition("/")[0], max_size=4)
+        ),
         "mtu": maybe(st.sampled_from([1500, 1400, 1280, 9000, 1279, 65535])),
         "mac": maybe(st.sampled_from(["02:00:00:00:00:01", "fe:ff:ff:00:00:01"])),
         "stp": maybe(booleans),
@@ -98,7 +105,9 @@ def wanted(draw: st.DrawFn) -> bridge.Bridge:
 
 
 @st.composite
-def hosts(draw: st.DrawFn, states: Sequence[str] = ("none", "interrupted", "foreign", "ours", "ours", "ours")) -> SimulatedHost:
+def hosts(
+    draw: st.DrawFn, states: Sequence[str] = ("none", "interrupted", "foreign", "ours", "ours", "ours")
+) -> SimulatedHost:
     kernel = SimKernel(promote_secondaries=draw(booleans), vlan_filtering=draw(st.sampled_from([True, True, False])))
     host = SimulatedHost(kernel)
     ns = kernel.host
@@ -141,7 +150,14 @@ def _others(draw: st.DrawFn, host: SimulatedHost, ns: SimNamespace) -> None:
 
 def _bridge(draw: st.DrawFn, ns: SimNamespace, alias: str) -> None:
     ns.new_link(NAME, "bridge", draw(st.none() | st.just("02:00:00:00:00:05")), alias=alias)
-    for settings in ({"stp": 1}, {"stp": 0}, {"forward_delay": 0}, {"forward_delay": 400}, {"ageing_time": 0}, {"multicast_snooping": 0}):
+    for settings in (
+        {"stp": 1},
+        {"stp": 0},
+        {"forward_delay": 0},
+        {"forward_delay": 400},
+        {"ageing_time": 0},
+        {"multicast_snooping": 0},
+    ):
         if draw(booleans) and not (settings.get("forward_delay") == 0 and ns.links[NAME].bridge["stp"]):
             ns.change_bridge(NAME, dict(settings))
     if draw(booleans):
@@ -165,7 +181,10 @@ def _bridge(draw: st.DrawFn, ns: SimNamespace, alias: str) -> None:
 
 
 def _vlans(draw: st.DrawFn, ns: SimNamespace) -> None:
-    ns.change_bridge(NAME, {"vlan_filtering": draw(st.sampled_from([0, 1, 1])), "vlan_default_pvid": draw(st.sampled_from([1, 1, 0, 7]))})
+    ns.change_bridge(
+        NAME,
+        {"vlan_filtering": draw(st.sampled_from([0, 1, 1])), "vlan_default_pvid": draw(st.sampled_from([1, 1, 0, 7]))},
+    )
     for link in [ns.links[NAME], *(port for port in ns.links.values() if port.master is ns.links[NAME])]:
         for vlan in draw(st.sets(st.sampled_from([1, 7, 8]))):
             ns.add_vlans(link.name, {vlan: (draw(booleans), draw(booleans))})
@@ -289,7 +308,12 @@ def test_what_stays_is_in_its_vlan_all_the_time_that_the_default_changes(old, ne
     ns = host.kernel.host
     ns.new_link(NAME, "bridge", alias=MARK)
     ns.change_bridge(NAME, {"vlan_filtering": 1, "vlan_default_pvid": old})
-    for port, vlans in (("nic1", {1: (True, True)}), ("nic2", {5: (True, True)}), ("nic3", {1: (True, True), 9: (False, False)}), (NAME, {1: (True, True)})):
+    for port, vlans in (
+        ("nic1", {1: (True, True)}),
+        ("nic2", {5: (True, True)}),
+        ("nic3", {1: (True, True), 9: (False, False)}),
+        (NAME, {1: (True, True)}),
+    ):
         if port != NAME:
             ns.new_link(port, "")
             ns.set(port, master=NAME)
@@ -308,7 +332,12 @@ def test_what_stays_is_in_its_vlan_all_the_time_that_the_default_changes(old, ne
     assert settles(made(host, bridge.parse({"name": NAME, "vlan_default_pvid": new, "port_vlans": entries})))
     assert len(seen) > 1
     for moment in seen:
-        assert {name: moment[name] for name in ("nic1", "nic2", "nic3", NAME)} == {"nic1": 1, "nic2": 5, "nic3": 1, NAME: 1}, seen
+        assert {name: moment[name] for name in ("nic1", "nic2", "nic3", NAME)} == {
+            "nic1": 1,
+            "nic2": 5,
+            "nic3": 1,
+            NAME: 1,
+        }, seen
     assert _pvid(ns.links["nic4"].vlans) == new
 
 

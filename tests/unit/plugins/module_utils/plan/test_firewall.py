@@ -5,13 +5,17 @@
 from __future__ import annotations
 
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.bridge import Bridge
-from ansible_collections.pipefitter.container_network.plugins.module_utils.model.firewall import AcceptedBridge, DroppingChain, Firewall
-from ansible_collections.pipefitter.container_network.plugins.module_utils.model.host import MARK, Link, Namespace
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.firewall import (
+    AcceptedBridge,
+    DroppingChain,
+    Firewall,
+)
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.route import Route
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import bridge as plan
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import firewall
-from ansible_collections.pipefitter.container_network.plugins.module_utils.plan.bridge_have import BridgeHave
+from ansible_collections.pipefitter.container_network.plugins.module_utils.plan.bridge_facts import BridgeHave
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan.firewall import ChangeForwardFilter
+from ansible_collections.pipefitter.container_network.plugins.module_utils.state.network import MARK, Link, Namespace
 
 IPTABLES = frozenset({"ip"})
 
@@ -30,7 +34,9 @@ def test_a_bridge_is_let_out_by_interfaces_that_lead_somewhere():
         Route("0.0.0.0/0", "192.0.2.1", "wan", 0),
     )
     have = BridgeHave(Namespace(links, routes=routes), firewall=Firewall(IPTABLES))
-    (change,) = [one for one in plan.present(Bridge("br0", masquerade=True), have) if isinstance(one, ChangeForwardFilter)]
+    (change,) = [
+        one for one in plan.present(Bridge("br0", masquerade=True), have) if isinstance(one, ChangeForwardFilter)
+    ]
     assert change.add == (AcceptedBridge("ip", "br0", ("eth0", "wan")),)
 
 
@@ -43,7 +49,9 @@ def test_what_is_accepted_with_more_than_is_needed_stays():
 def test_all_chains_that_can_not_be_passed_are_in_one_warning():
     chains = frozenset({DroppingChain("inet", "mine", "forward"), DroppingChain("ip6", "site", "fwd")})
     (said,) = firewall.warnings("br0", Firewall(barriers=chains))
-    assert said.startswith("the nftables chains inet mine forward, ip6 site fwd drop forwarded traffic (policy drop) and may keep back that of br0;")
+    assert said.startswith(
+        "the nftables chains inet mine forward, ip6 site fwd drop forwarded traffic (policy drop) and may keep back that of br0;"
+    )
     assert firewall.warnings("br0", Firewall(families=IPTABLES)) == []
 
 
@@ -52,11 +60,15 @@ def test_what_stays_on_a_bridge_is_accepted_where_it_is_needed():
     seen = Firewall(frozenset({"ip", "ip6"}), both)
     assert firewall.at_least("br0", ("ip", "ip6"), seen, within=False) == []
     (change,) = firewall.at_least("br0", ("ip", "ip6"), seen, within=True)
-    assert change.add == (AcceptedBridge("ip", "br0"),) and change.remove == (AcceptedBridge("ip", "br0", within=False),)
+    assert change.add == (AcceptedBridge("ip", "br0"),) and change.remove == (
+        AcceptedBridge("ip", "br0", within=False),
+    )
     assert change.lines() == [
         "no longer let IPv4 traffic to published ports of br0 pass the host's iptables filter",
         "let IPv4 traffic within br0 pass the host's iptables filter",
     ]
     assert firewall.not_within("br0", seen, ("ip6",)) == []
     (change,) = firewall.not_within("br0", seen)
-    assert change.add == (AcceptedBridge("ip6", "br0", within=False),) and change.remove == (AcceptedBridge("ip6", "br0"),)
+    assert change.add == (AcceptedBridge("ip6", "br0", within=False),) and change.remove == (
+        AcceptedBridge("ip6", "br0"),
+    )

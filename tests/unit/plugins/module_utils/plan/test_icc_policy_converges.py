@@ -9,20 +9,23 @@ from itertools import permutations
 from types import SimpleNamespace
 from typing import Any
 
-from ansible_collections.pipefitter.container_network.plugins.module_utils import engine
-from ansible_collections.pipefitter.container_network.plugins.module_utils.kinds import bridge as bridge_kind
-from ansible_collections.pipefitter.container_network.plugins.module_utils.kinds import icc_policy as kind
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model import icc_policy
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.addresses import contains
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.attachment import Target
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.bridge import Bridge
-from ansible_collections.pipefitter.container_network.plugins.module_utils.model.firewall import AcceptedBridge, Firewall
-from ansible_collections.pipefitter.container_network.plugins.module_utils.model.host import MARK
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.firewall import (
+    AcceptedBridge,
+    Firewall,
+)
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.icc_policy import IccPolicy, Port
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.icc_rules import Flow, IccRules
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.route import Route
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import bridge as bridge_plan
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import icc_policy as plan
+from ansible_collections.pipefitter.container_network.plugins.module_utils.reconcile import bridge as bridge_kind
+from ansible_collections.pipefitter.container_network.plugins.module_utils.reconcile import engine
+from ansible_collections.pipefitter.container_network.plugins.module_utils.reconcile import icc_policy as kind
+from ansible_collections.pipefitter.container_network.plugins.module_utils.state.network import MARK
 from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.convergence import (
     Errand,
     lines,
@@ -32,7 +35,9 @@ from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_
     takes_back,
 )
 from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.firewalls import firewalls
-from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.simulated_host import SimulatedHost
+from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.simulated_host import (
+    SimulatedHost,
+)
 from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.simulated_kernel import SimKernel
 from hypothesis import given
 from hypothesis import strategies as st
@@ -42,8 +47,18 @@ NAMES = ("web1", "db1", "db2")
 TARGETS = {name: Target("container", name) for name in NAMES}
 ELSEWHERE = "br1"
 FAR = {"db2": ("192.168.7.12/24", "fd00:7::12/64")}  # where it is on the other bridge
-POOL = {name: (f"192.168.5.1{place}/24", f"fd00:5::1{place}/64", f"192.168.6.1{place}/24") for place, name in enumerate(NAMES)}
-NEEDED = ("ipv4/forwarding", "ipv4/proxy_arp_pvlan", "ipv4/proxy_delay", "ipv6/forwarding", "ipv6/proxy_ndp", "ipv6/proxy_delay")
+POOL = {
+    name: (f"192.168.5.1{place}/24", f"fd00:5::1{place}/64", f"192.168.6.1{place}/24")
+    for place, name in enumerate(NAMES)
+}
+NEEDED = (
+    "ipv4/forwarding",
+    "ipv4/proxy_arp_pvlan",
+    "ipv4/proxy_delay",
+    "ipv6/forwarding",
+    "ipv6/proxy_ndp",
+    "ipv6/proxy_delay",
+)
 PORTS = ["5432/tcp", "53/udp", "icmp", "81"]
 
 booleans = st.booleans()
@@ -55,7 +70,11 @@ def wanted(draw: st.DrawFn) -> IccPolicy:
     pairs = st.sampled_from([*permutations(NAMES, 2), *((name, {"label": "role=db"}) for name in NAMES)])
     # db1 alone exposes ports.
     link = st.tuples(pairs, listed, booleans).map(
-        lambda drawn: {"from": drawn[0][0], "to": drawn[0][1], "ports": None if drawn[0][1] == "db1" and drawn[2] else drawn[1]}
+        lambda drawn: {
+            "from": drawn[0][0],
+            "to": drawn[0][1],
+            "ports": None if drawn[0][1] == "db1" and drawn[2] else drawn[1],
+        }
     )
     policies = st.sampled_from(["allow", "deny"])
     icc = draw(st.sampled_from([False, False, True]))
@@ -88,7 +107,9 @@ def hosts(draw: st.DrawFn) -> SimulatedHost:
     ns.links[ELSEWHERE].sysctls["ipv4/forwarding"] = "1" if fit else draw(st.sampled_from("01"))
     moved = draw(booleans)
     ns.set(NAME, up=True)
-    for address in draw(st.sets(st.sampled_from(["192.168.5.1/24", "fd00:5::1/64", "192.168.6.1/24"]), min_size=3 if fit else 1)):
+    for address in draw(
+        st.sets(st.sampled_from(["192.168.5.1/24", "fd00:5::1/64", "192.168.6.1/24"]), min_size=3 if fit else 1)
+    ):
         ns.add_address(NAME, address)
     for name in NAMES:
         ns.new_veth(f"pf{name}", "eth1", host.start(name), 1500)
@@ -99,14 +120,18 @@ def hosts(draw: st.DrawFn) -> SimulatedHost:
         inside.set("eth1", up=True)
         for address in draw(st.sets(st.sampled_from(FAR[name] if far else POOL[name]), min_size=2 if fit else 0)):
             inside.add_address("eth1", address)
-        inside.links["eth1"].neighbours = draw(st.dictionaries(_addresses(), st.sampled_from(["02:00:00:00:00:05", "ae:00:00:00:00:99"]), max_size=3))
+        inside.links["eth1"].neighbours = draw(
+            st.dictionaries(_addresses(), st.sampled_from(["02:00:00:00:00:05", "ae:00:00:00:00:99"]), max_size=3)
+        )
     for name in NEEDED:
         ns.links[NAME].sysctls[name] = draw(st.sampled_from("01"))
     ns.write_sysctl("net/ipv6/conf/all/forwarding", draw(st.sampled_from("01")))
     ns.links[NAME].proxies = draw(st.sets(st.sampled_from(["fd00:5::10", "fd00:5::99"])))
     host.firewall = draw(firewalls((NAME, ELSEWHERE)))
     if fit:  # forwarding to other interfaces, as ip_forward has it
-        accepted = frozenset(AcceptedBridge(family, name, ("eth0",)) for family in host.firewall.families for name in (NAME, ELSEWHERE))
+        accepted = frozenset(
+            AcceptedBridge(family, name, ("eth0",)) for family in host.firewall.families for name in (NAME, ELSEWHERE)
+        )
         zones = tuple((name, "trusted") for name in (NAME, ELSEWHERE)) if host.firewall.zones is not None else None
         host.firewall = Firewall(host.firewall.families, accepted, zones=zones)
     host.icc_rules = draw(rules())
@@ -121,11 +146,25 @@ def _addresses() -> st.SearchStrategy[str]:
 def rules(draw: st.DrawFn) -> IccRules:
     some = st.frozensets(st.sampled_from([NAME, "br1", "br9"]))
     off = draw(some)
-    ends = st.tuples(st.sampled_from(["192.168.5.10", "192.168.5.11"]), st.sampled_from(["192.168.5.12", "192.168.5.99"]))
-    flows = {Flow(bridge, *draw(ends), "tcp", 5432, "", "container web1", "container db2") for bridge in off if draw(booleans)}
+    ends = st.tuples(
+        st.sampled_from(["192.168.5.10", "192.168.5.11"]), st.sampled_from(["192.168.5.12", "192.168.5.99"])
+    )
+    flows = {
+        Flow(bridge, *draw(ends), "tcp", 5432, "", "container web1", "container db2")
+        for bridge in off
+        if draw(booleans)
+    }
     flows |= {Flow(bridge, "fd00:5::10", "fd00:5::11", "icmp", 0) for bridge in off if draw(booleans)}
-    flows |= {Flow("br0", "192.168.7.12", "192.168.5.10", "udp", 53, ELSEWHERE) for bridge in off if bridge == NAME and draw(booleans)}
-    former = {("net/ipv4/conf/br0/proxy_arp_pvlan", "0"), ("net/ipv6/neigh/br0/proxy_delay", "80"), ("net/ipv4/conf/br0/forwarding", "0")}
+    flows |= {
+        Flow("br0", "192.168.7.12", "192.168.5.10", "udp", 53, ELSEWHERE)
+        for bridge in off
+        if bridge == NAME and draw(booleans)
+    }
+    former = {
+        ("net/ipv4/conf/br0/proxy_arp_pvlan", "0"),
+        ("net/ipv6/neigh/br0/proxy_delay", "80"),
+        ("net/ipv4/conf/br0/forwarding", "0"),
+    }
     made = IccRules(
         off,
         draw(st.frozensets(st.sampled_from([NAME, "br1"]))) - off if off else frozenset(),

@@ -8,12 +8,25 @@ import sys
 from dataclasses import replace
 
 import pytest
-from ansible_collections.pipefitter.container_network.plugins.module_utils import engine
 from ansible_collections.pipefitter.container_network.plugins.module_utils.errors import PipefitterError, Refused
-from ansible_collections.pipefitter.container_network.plugins.module_utils.model.firewall import AcceptedBridge, Firewall
-from ansible_collections.pipefitter.container_network.plugins.module_utils.model.publication import Flow, HostPort, Port, PublicationRules, owner
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.firewall import (
+    AcceptedBridge,
+    Firewall,
+)
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.publication import (
+    Flow,
+    HostPort,
+    Port,
+    PublicationRules,
+    owner,
+)
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import publication as plan
-from ansible_collections.pipefitter.container_network.plugins.module_utils.plan.publication import PortSeen, PublicationHave, Wanted
+from ansible_collections.pipefitter.container_network.plugins.module_utils.plan.publication import (
+    PortSeen,
+    PublicationHave,
+    Wanted,
+)
+from ansible_collections.pipefitter.container_network.plugins.module_utils.reconcile import engine
 from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.firewalls import firewalls
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -37,7 +50,9 @@ def _wants(draw):
     for number, whose in enumerate(_OWNERS):
         if draw(st.booleans()):
             families = draw(st.sampled_from([(4,), (4, 6), (4, 6)]))
-            addresses = {family: f"{_ADDRESSES[family]}{draw(st.sampled_from([11, 21])) + number}" for family in families}
+            addresses = {
+                family: f"{_ADDRESSES[family]}{draw(st.sampled_from([11, 21])) + number}" for family in families
+            }
             wants.append(Wanted(whose, tuple(draw(st.lists(_ports, max_size=4))), addresses))
     return wants
 
@@ -68,7 +83,9 @@ class _Host:
         self.have = replace(self.have, route_localnet=value)
 
     def set_port_hairpin(self, port, on):
-        self.have = replace(self.have, ports=tuple(replace(one, hairpin=on) if one.name == port else one for one in self.have.ports))
+        self.have = replace(
+            self.have, ports=tuple(replace(one, hairpin=on) if one.name == port else one for one in self.have.ports)
+        )
 
     def change_forward_filter(self, add, remove):
         seen = self.have.firewall
@@ -150,7 +167,10 @@ def test_a_plan_leaves_nothing_to_plan_and_its_way_back_leads_back(have, before,
 
 
 def test_a_repair_that_is_undone_leaves_what_was_there():
-    one, two = (Wanted(whose, (Port("", 80 + number, 80 + number, 80, "tcp"),), {4: f"192.168.5.{11 + number}"}) for number, whose in enumerate(_OWNERS[:2]))
+    one, two = (
+        Wanted(whose, (Port("", 80 + number, 80 + number, 80, "tcp"),), {4: f"192.168.5.{11 + number}"})
+        for number, whose in enumerate(_OWNERS[:2])
+    )
     host = _Host(PublicationHave("br0"))
     _carry_out(plan.present([one, two], host.have, True, False), host)
     host.have = replace(host.have, whole=False)
@@ -165,7 +185,10 @@ def test_a_repair_that_is_undone_leaves_what_was_there():
 
 
 def test_rules_are_taken_back_where_flows_that_go_another_way_cannot_be_ended():
-    one, two = (Wanted(whose, (Port("", 53, 53, 53, "udp"),), {4: f"192.168.5.{11 + number}"}) for number, whose in enumerate(_OWNERS[:2]))
+    one, two = (
+        Wanted(whose, (Port("", 53, 53, 53, "udp"),), {4: f"192.168.5.{11 + number}"})
+        for number, whose in enumerate(_OWNERS[:2])
+    )
     for whole in (True, False):
         host = _Host(PublicationHave("br0"))
         _carry_out(plan.present([one], host.have, True, False), host)
@@ -174,12 +197,17 @@ def test_rules_are_taken_back_where_flows_that_go_another_way_cannot_be_ended():
         before = host.have.rules
         host.ends_flows = False
         moved = plan.present([two], host.have, True, True)
-        with pytest.raises(engine.OperationFailed, match="did not show which UDP flows there are while trying to .*nothing had been changed before it"):
+        with pytest.raises(
+            engine.OperationFailed,
+            match="did not show which UDP flows there are while trying to .*nothing had been changed before it",
+        ):
             engine.apply(moved, host)
         assert host.have.rules == before
         host.ends_flows = True
         engine.apply(plan.present([two], host.have, True, True), host)
-        assert host.ended[1:] == [(host.have.rules, {Flow(HostPort(4, "", "udp", 53)), Flow(HostPort(4, "", "udp", 53), "192.168.5.11", 53)})]
+        assert host.ended[1:] == [
+            (host.have.rules, {Flow(HostPort(4, "", "udp", 53)), Flow(HostPort(4, "", "udp", 53), "192.168.5.11", 53)})
+        ]
 
 
 def test_tells_where_not_even_the_rules_can_be_taken_back():
@@ -191,8 +219,16 @@ def test_tells_where_not_even_the_rules_can_be_taken_back():
 
     host = Stuck(PublicationHave("br0"))
     host.ends_flows = False
-    with pytest.raises(engine.OperationFailed, match="did not show which UDP flows there are, and the rules could not be taken back: nft refused"):
-        engine.apply(plan.present([Wanted(_OWNERS[0], (Port("", 53, 53, 53, "udp"),), {4: "192.168.5.11"})], host.have, True, False), host)
+    with pytest.raises(
+        engine.OperationFailed,
+        match="did not show which UDP flows there are, and the rules could not be taken back: nft refused",
+    ):
+        engine.apply(
+            plan.present(
+                [Wanted(_OWNERS[0], (Port("", 53, 53, 53, "udp"),), {4: "192.168.5.11"})], host.have, True, False
+            ),
+            host,
+        )
 
 
 @pytest.mark.parametrize("wants", [[], [Wanted(_OWNERS[0], (), {4: "192.168.5.11"})]], ids=["nobody", "no port"])
@@ -200,7 +236,12 @@ def test_tells_where_not_even_the_rules_can_be_taken_back():
 def test_nothing_is_protected_where_nothing_is_published(wants, published):
     host = _Host(PublicationHave("br0", bridge_ours=True))
     if published:
-        _carry_out(plan.present([Wanted(_OWNERS[0], (Port("", 80, 80, 80, "tcp"),), {4: "192.168.5.11"})], host.have, True, False), host)
+        _carry_out(
+            plan.present(
+                [Wanted(_OWNERS[0], (Port("", 80, 80, 80, "tcp"),), {4: "192.168.5.11"})], host.have, True, False
+            ),
+            host,
+        )
         assert host.have.rules.protected == {"br0"}
     operations = plan.present(wants, host.have, True, True)
     assert bool(operations) == published
@@ -213,7 +254,10 @@ def test_the_firewall_keeps_what_another_module_needs(ours, linked, stays):
     accepted = frozenset({AcceptedBridge("ip", "br0", within=ours or linked)})
     firewall = Firewall(frozenset({"ip"}), accepted, zones=(("br0", "trusted"),), lent=frozenset({"br0"}))
     host = _Host(PublicationHave("br0", bridge_ours=ours, firewall=firewall, linked=linked))
-    _carry_out(plan.present([Wanted(_OWNERS[0], (Port("", 80, 80, 80, "tcp"),), {4: "192.168.5.11"})], host.have, True, False), host)
+    _carry_out(
+        plan.present([Wanted(_OWNERS[0], (Port("", 80, 80, 80, "tcp"),), {4: "192.168.5.11"})], host.have, True, False),
+        host,
+    )
     assert host.have.firewall == firewall
     _carry_out(plan.absent(None, host.have), host)
     assert host.have.firewall == (firewall if stays else Firewall(frozenset({"ip"}), zones=()))
@@ -228,10 +272,17 @@ def test_what_stays_on_the_bridge_of_another_is_left_to_its_owner():
 
 
 def test_other_bridges_are_in_the_way_and_left_alone():
-    theirs = plan.goal([Wanted(owner("br1", "eth1", "container", "one"), (Port("", 80, 80, 80, "tcp"),), {4: "10.0.0.2"})], PublicationHave("br1"), True, False)
+    theirs = plan.goal(
+        [Wanted(owner("br1", "eth1", "container", "one"), (Port("", 80, 80, 80, "tcp"),), {4: "10.0.0.2"})],
+        PublicationHave("br1"),
+        True,
+        False,
+    )
     have = PublicationHave("br0", rules=theirs)
     with pytest.raises(Refused, match="the publication of port 80 of container one on br1 has it"):
-        plan.present([Wanted(_OWNERS[0], (Port("10.0.0.5", 80, 80, 80, "tcp"),), {4: "192.168.5.11"})], have, True, False)
+        plan.present(
+            [Wanted(_OWNERS[0], (Port("10.0.0.5", 80, 80, 80, "tcp"),), {4: "192.168.5.11"})], have, True, False
+        )
     assert plan.present([], have, False, True) == [] and plan.absent(None, have) == []
     assert PublicationRules() == have.ours and HostPort(4, "", "tcp", 80) in {one.host for one in theirs.published}
 

@@ -7,17 +7,19 @@ from __future__ import annotations
 from unittest import mock
 
 import pytest
-from ansible_collections.pipefitter.container_network.plugins.module_utils import engine
 from ansible_collections.pipefitter.container_network.plugins.module_utils.errors import MissingFeature, Refused
-from ansible_collections.pipefitter.container_network.plugins.module_utils.kinds import bridge as kind
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model import attachment, bridge, bridge_vlans
-from ansible_collections.pipefitter.container_network.plugins.module_utils.model.host import MARK, Link, Namespace
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.ovs import OvsPort
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.route import Route
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import bridge as plan
-from ansible_collections.pipefitter.container_network.plugins.module_utils.plan.bridge_have import BridgeHave
+from ansible_collections.pipefitter.container_network.plugins.module_utils.plan.bridge_facts import BridgeHave
+from ansible_collections.pipefitter.container_network.plugins.module_utils.reconcile import bridge as kind
+from ansible_collections.pipefitter.container_network.plugins.module_utils.reconcile import engine
+from ansible_collections.pipefitter.container_network.plugins.module_utils.state.network import MARK, Link, Namespace
 from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.attachment_scenes import Scene
-from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.simulated_host import SimulatedHost
+from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.simulated_host import (
+    SimulatedHost,
+)
 from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.simulated_kernel import SimKernel
 
 
@@ -46,13 +48,19 @@ def plans(host, want):
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"name": "eth0"}, "name: 'eth0' is a physical interface of this host and not a Linux bridge; choose another name"),
+        (
+            {"name": "eth0"},
+            "name: 'eth0' is a physical interface of this host and not a Linux bridge; choose another name",
+        ),
         (
             {"name": "tap1"},
             "name: 'tap1' is a tun interface of this host and not a Linux bridge; "
             "choose another name, or ovs_vlan_port if it is a bridge of Open vSwitch",
         ),
-        ({"members": ["eth7"]}, "members[0]: 'eth7' is not an interface of this host; create it first or take it off the list"),
+        (
+            {"members": ["eth7"]},
+            "members[0]: 'eth7' is not an interface of this host; create it first or take it off the list",
+        ),
         (
             {"members": ["eth0"]},
             "members[0]: 'eth0' carries this host's default route; as a port it would lose its addresses and lock you out, so give another interface",
@@ -91,7 +99,9 @@ def test_a_forward_delay_that_stp_does_not_allow(host):
 
 
 def test_vlan_filtering_that_the_kernel_has_not(host):
-    with pytest.raises(MissingFeature, match="^bridge br0: vlan_filtering was asked for, and this kernel has no bridge VLAN filtering "):
+    with pytest.raises(
+        MissingFeature, match="^bridge br0: vlan_filtering was asked for, and this kernel has no bridge VLAN filtering "
+    ):
         plans(host, bridge.parse({"name": "br0", "vlan_filtering": True}))
     assert plans(host, bridge.parse({"name": "br0", "vlan_filtering": False}))
 
@@ -104,7 +114,9 @@ def test_overlap_that_was_allowed_and_link_local_addresses_of_every_interface(ho
 
 def test_absent_of_another_tools_bridge(host):
     have = kind.observe(host, bridge.Bridge("br9"))
-    with pytest.raises(Refused, match="^bridge br9 was not made by this collection and stays; set force to delete it all the same$"):
+    with pytest.raises(
+        Refused, match="^bridge br9 was not made by this collection and stays; set force to delete it all the same$"
+    ):
         plan.absent("br9", have, force=False)
     assert [line for one in plan.absent("br9", have, force=True) for line in one.lines()] == ["delete bridge br9"]
 
@@ -163,12 +175,23 @@ def test_a_purge_of_a_bridge_that_is_not_there(scene):
 
 def test_vlans_that_a_linux_bridge_can_not_carry(scene):
     advice = "that does not filter VLANs; set vlan_filtering on it (container_bridge), or use an Open vSwitch bridge"
-    for options, asked in (({"vlan": 7}, "vlan: 7"), ({"trunks": "7,9"}, "trunks: 7,9"), ({"vlan_mode": "trunk"}, "vlan_mode: trunk")):
-        assert refusal(scene, {"container": "web2", **options}) == f"{asked} was asked for on br0, a Linux bridge {advice}"
+    for options, asked in (
+        ({"vlan": 7}, "vlan: 7"),
+        ({"trunks": "7,9"}, "trunks: 7,9"),
+        ({"vlan_mode": "trunk"}, "vlan_mode: trunk"),
+    ):
+        assert (
+            refusal(scene, {"container": "web2", **options}) == f"{asked} was asked for on br0, a Linux bridge {advice}"
+        )
     said = refusal(scene, {"container": "web2", "bridge": "br1", "vlan_mode": "dot1q-tunnel", "vlan": 7})
-    assert said == "vlan: 7 was asked for on br1, a Linux bridge: mode dot1q-tunnel is one of Open vSwitch; use such a bridge, or give another mode"
+    assert (
+        said
+        == "vlan: 7 was asked for on br1, a Linux bridge: mode dot1q-tunnel is one of Open vSwitch; use such a bridge, or give another mode"
+    )
     said = refusal(scene, {"container": "web2", "bridge": "br1", "trunks": [0, 7]})
-    assert said.endswith("0 is no VLAN of a Linux bridge; for frames without a tag, give mode native-untagged and their VLAN as tag")
+    assert said.endswith(
+        "0 is no VLAN of a Linux bridge; for frames without a tag, give mode native-untagged and their VLAN as tag"
+    )
 
 
 def test_vlans_where_the_kernel_has_no_filtering():
@@ -183,8 +206,14 @@ def test_vlans_where_the_kernel_has_no_filtering():
 
 def test_an_interface_of_dockers(scene):
     said = refusal(scene, {"container": "web1", "interface": "eth0"})
-    assert said == "interface: 'eth0' is taken in web1 by a veth interface that this collection did not make; choose another interface"
-    with pytest.raises(Refused, match="^interface: 'eth0' of web1 was not made by this collection and stays; remove it with what made it$"):
+    assert (
+        said
+        == "interface: 'eth0' is taken in web1 by a veth interface that this collection did not make; choose another interface"
+    )
+    with pytest.raises(
+        Refused,
+        match="^interface: 'eth0' of web1 was not made by this collection and stays; remove it with what made it$",
+    ):
         scene.absent(attachment.parse_list([{"container": "web1", "interface": "eth0", "bridge": "*"}], {}))()
 
 
@@ -198,18 +227,29 @@ def test_a_host_interface_that_is_taken(scene):
 def test_a_host_interface_that_is_a_port_of_another_tool(scene):
     scene.host.ovs_ports["vm7"] = OvsPort("vm7", "ovs0", None, (), None, (("owner", "libvirt"),))
     said = refusal(scene, {"container": "web2", "host_interface": "vm7", "bridge": "ovs0"})
-    assert said == "host_interface: 'vm7' is the name of a port of Open vSwitch bridge ovs0 that is not ours; choose another"
+    assert (
+        said
+        == "host_interface: 'vm7' is the name of a port of Open vSwitch bridge ovs0 that is not ours; choose another"
+    )
 
 
 def test_an_mtu_of_the_bridge_that_is_too_small_for_ipv6(scene):
     scene.kernel.host.set("br0", mtu=1000)
     said = refusal(scene, {"container": "web2", "addresses": ["fd00::2/64"]})
-    assert said.startswith("mtu: 1000 is that of bridge br0 for eth1 of container web2, and is below 1280 bytes, the least IPv6 works with; ")
+    assert said.startswith(
+        "mtu: 1000 is that of bridge br0 for eth1 of container web2, and is below 1280 bytes, the least IPv6 works with; "
+    )
 
 
 def test_a_route_that_is_another_tools(scene):
-    said = refusal(scene, {"container": "web1", "addresses": ["10.0.0.2/24"], "routes": [{"destination": "10.20.0.0/16", "metric": 77}]})
-    assert said == "routes: 10.20.0.0/16 is in web1 already (10.20.0.0/16 via 172.17.0.9 dev eth0 metric 77), and not ours; give it another metric"
+    said = refusal(
+        scene,
+        {"container": "web1", "addresses": ["10.0.0.2/24"], "routes": [{"destination": "10.20.0.0/16", "metric": 77}]},
+    )
+    assert (
+        said
+        == "routes: 10.20.0.0/16 is in web1 already (10.20.0.0/16 via 172.17.0.9 dev eth0 metric 77), and not ours; give it another metric"
+    )
 
 
 def test_links_that_were_swapped_by_hand(scene):
@@ -218,14 +258,19 @@ def test_links_that_were_swapped_by_hand(scene):
     for old, new in (("eth1", "eth9"), ("eth2", "eth1")):
         ns.rename(old, new)
     said = refusal(scene, {"container": "web2"})
-    assert said == "interface: 'eth1' in web2 is the attachment eth2 under another name, and eth1 is eth9 there; rename them back first"
+    assert (
+        said
+        == "interface: 'eth1' in web2 is the attachment eth2 under another name, and eth1 is eth9 there; rename them back first"
+    )
 
 
 def test_one_link_for_two_attachments(scene):
     engine.apply(attach(scene, {"container": "web2"}), scene.host)
     scene.host.places["web2"].rename("eth1", "eth2")
     said = refusal(scene, {"container": "web2"}, {"container": "web2", "interface": "eth2"})
-    assert said == "interface: 'eth2' and 'eth1' are the same link eth2 in web2; it was renamed, so rename it back first"
+    assert (
+        said == "interface: 'eth2' and 'eth1' are the same link eth2 in web2; it was renamed, so rename it back first"
+    )
 
 
 def test_vlans_that_would_cut_the_host_off():
@@ -261,7 +306,10 @@ def test_vlans_that_would_cut_the_host_off():
 
 FILTERS = {"vlan_filtering": 1, "vlan_default_pvid": 1}
 FIRST = bridge_vlans.default(1)
-NIC, NESTED_NIC = Link(6, "up0", "", master=5, vlans=FIRST), Link(6, "up0", "veth", master=5, peer=2, peer_namespace=0, vlans=FIRST)
+NIC, NESTED_NIC = (
+    Link(6, "up0", "", master=5, vlans=FIRST),
+    Link(6, "up0", "veth", master=5, peer=2, peer_namespace=0, vlans=FIRST),
+)
 TAP = Link(6, "up0", "tun", master=5, vlans=FIRST)
 TRUNK = {"port": "up0", "mode": "trunk", "trunks": "100,200"}
 HELD = {"br0": ("10.8.0.1/24",)}
@@ -284,7 +332,12 @@ def asks_for_a_trunk(*links, held=None, default="", ours=False, **options):
 def test_a_nic_that_is_a_veth_of_another_namespace_is_a_way_in_where_it_is_the_way_out():
     assert asks_for_a_trunk(NESTED_NIC, held=HELD, default="br0") == "br0, which up0 connects untagged"
     assert asks_for_a_trunk(NESTED_NIC, held=HELD) is None
-    assert asks_for_a_trunk(NESTED_NIC, Link(7, "eth0", master=5, vlans=FIRST), held=HELD, default="br0", port_vlans=[TRUNK]) is None
+    assert (
+        asks_for_a_trunk(
+            NESTED_NIC, Link(7, "eth0", master=5, vlans=FIRST), held=HELD, default="br0", port_vlans=[TRUNK]
+        )
+        is None
+    )
     assert asks_for_a_trunk(TAP, held=HELD, default="br0") == "br0, which up0 connects untagged"
     assert asks_for_a_trunk(TAP, held=HELD) is None
 
@@ -293,13 +346,19 @@ def test_what_stands_on_a_bridge_is_a_way_in():
     upper = Link(7, "mv0", "macvlan", peer=5)
     assert asks_for_a_trunk(NIC, upper, held={"mv0": ("10.8.0.1/24",)}) == "mv0, which up0 connects untagged"
     assert asks_for_a_trunk(NIC, upper, held={"mv0": ("fe80::1/64",)}) is None
-    assert asks_for_a_trunk(NIC, Link(7, "mv0", "macvlan", peer=5, peer_namespace=0), held={"mv0": ("10.8.0.1/24",)}) is None
+    assert (
+        asks_for_a_trunk(NIC, Link(7, "mv0", "macvlan", peer=5, peer_namespace=0), held={"mv0": ("10.8.0.1/24",)})
+        is None
+    )
     # The other end of a veth has that as its peer, and stands on nothing.
     assert asks_for_a_trunk(NIC, Link(7, "ve0", "veth", peer=5), held={"ve0": ("10.8.0.1/24",)}) is None
 
     tagged = Link(7, "br0.5", "vlan", peer=5, vlan_id=5)
     inner = Link(8, "br0.5.6", "vlan", peer=7, vlan_id=6)
-    both = [{"port": "up0", "mode": "native-untagged", "tag": 1, "trunks": "5,6"}, {"port": "br0", "mode": "native-untagged", "tag": 1, "trunks": "5,6"}]
+    both = [
+        {"port": "up0", "mode": "native-untagged", "tag": 1, "trunks": "5,6"},
+        {"port": "br0", "mode": "native-untagged", "tag": 1, "trunks": "5,6"},
+    ]
     carried = Link(6, "up0", master=5, vlans=(*FIRST, bridge_vlans.VlanRange(5, 5)))
     assert asks_for_a_trunk(NIC, tagged, inner, held={"br0.5.6": ("10.8.0.1/24",)}, port_vlans=both) is None
     seen = asks_for_a_trunk(carried, tagged, inner, held={"br0.5.6": ("10.8.0.1/24",)}, vlan_filtering=True)
@@ -316,7 +375,12 @@ def test_what_stands_on_a_bridge_is_a_way_in():
 
 def test_an_address_on_a_bridge_of_ours_that_the_options_do_not_name_is_a_way_in():
     assert asks_for_a_trunk(NIC, held=HELD, ours=True) == "br0, which up0 connects untagged"
-    assert asks_for_a_trunk(NIC, held=HELD, ours=True, addresses=["192.168.5.1/24"]) == "br0, which up0 connects untagged"
+    assert (
+        asks_for_a_trunk(NIC, held=HELD, ours=True, addresses=["192.168.5.1/24"]) == "br0, which up0 connects untagged"
+    )
     assert asks_for_a_trunk(NIC, held=HELD, ours=True, addresses=["10.8.0.1/24"]) is None
     assert asks_for_a_trunk(NIC, held=HELD, addresses=["10.8.0.1/24"]) == "br0, which up0 connects untagged"
-    assert asks_for_a_trunk(NIC, held=HELD, ours=True, default="br0", addresses=["10.8.0.1/24"]) == "br0, which up0 connects untagged"
+    assert (
+        asks_for_a_trunk(NIC, held=HELD, ours=True, default="br0", addresses=["10.8.0.1/24"])
+        == "br0, which up0 connects untagged"
+    )

@@ -7,21 +7,21 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from ansible_collections.pipefitter.container_network.plugins.module_utils import engine
 from ansible_collections.pipefitter.container_network.plugins.module_utils.errors import Refused
-from ansible_collections.pipefitter.container_network.plugins.module_utils.kinds import vlan_port as kind
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model import vlan_port
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.attachment import Target
-from ansible_collections.pipefitter.container_network.plugins.module_utils.model.host import MARK, Namespace
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.ovs import OvsBridge, OvsPort
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.route import Route
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.vlan_port import VlanPorts
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.vlans import MODES, Vlans
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import vlan_port as plan
-from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import vlan_port_state as state
+from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import vlan_port_result as state
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import vlan_record
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan.ovs_ports import OvsChanges
-from ansible_collections.pipefitter.container_network.plugins.module_utils.plan.wiring import EXTERNAL_ID, Wiring
+from ansible_collections.pipefitter.container_network.plugins.module_utils.reconcile import engine
+from ansible_collections.pipefitter.container_network.plugins.module_utils.reconcile import vlan_port as kind
+from ansible_collections.pipefitter.container_network.plugins.module_utils.state.attachments import EXTERNAL_ID, Wiring
+from ansible_collections.pipefitter.container_network.plugins.module_utils.state.network import MARK, Namespace
 from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.convergence import (
     Errand,
     lines,
@@ -31,7 +31,9 @@ from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_
     settles,
     takes_back,
 )
-from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.simulated_switch import SimulatedSwitch
+from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.simulated_switch import (
+    SimulatedSwitch,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -77,7 +79,14 @@ def wanted(draw: st.DrawFn, name: str = BRIDGE) -> VlanPorts:
             },
         )
     )
-    options = {"bridge": name, "ports": ports, "create_bridge": draw(booleans), "bridge_options": settings, "purge": draw(booleans), "prune": draw(booleans)}
+    options = {
+        "bridge": name,
+        "ports": ports,
+        "create_bridge": draw(booleans),
+        "bridge_options": settings,
+        "purge": draw(booleans),
+        "prune": draw(booleans),
+    }
     return vlan_port.parse({**options, "owner": draw(st.none() | st.just("uplinks"))})
 
 
@@ -101,13 +110,21 @@ def hosts(draw: st.DrawFn) -> SimulatedSwitch:
             ns.set(name, up=draw(booleans))
     for bridge in (BRIDGE, OTHER):
         if draw(st.sampled_from([True, True, False])):
-            made = OvsBridge(bridge, "netdev", (bridge,), draw(st.sampled_from([(), (("a", "1"), (EXTERNAL_ID, "bridge"))])), stp=draw(booleans))
+            made = OvsBridge(
+                bridge,
+                "netdev",
+                (bridge,),
+                draw(st.sampled_from([(), (("a", "1"), (EXTERNAL_ID, "bridge"))])),
+                stp=draw(booleans),
+            )
             host.make_ovs_bridge(made, up=draw(booleans), tx_checksum=draw(booleans))
     there = sorted(host.switch)
     for name in NICS:
         if there and draw(booleans):
             ids = tuple(sorted(draw(IDS).items()))
-            host.ovs_ports[name] = OvsPort(name, draw(st.sampled_from([there[0], there[0], there[-1]])), external_ids=ids, **draw(columns()))
+            host.ovs_ports[name] = OvsPort(
+                name, draw(st.sampled_from([there[0], there[0], there[-1]])), external_ids=ids, **draw(columns())
+            )
     for name in CONTAINERS:
         gone = draw(st.sampled_from([False, False, False, True]))
         label = f"eth1 container {name} docker:{name}"
@@ -116,7 +133,9 @@ def hosts(draw: st.DrawFn) -> SimulatedSwitch:
             ns.new_veth(f"pf{name}", "eth1", inside, 1500)
             ns.set(f"pf{name}", up=True, alias=f"{MARK} {label}")
         if there and (gone or draw(booleans)):
-            host.ovs_ports[f"pf{name}"] = OvsPort(f"pf{name}", there[0], external_ids=((EXTERNAL_ID, label),), **draw(columns()))
+            host.ovs_ports[f"pf{name}"] = OvsPort(
+                f"pf{name}", there[0], external_ids=((EXTERNAL_ID, label),), **draw(columns())
+            )
     return host
 
 
@@ -161,8 +180,15 @@ def test_it_is_one_transaction(host, want):
     if operations is None:
         return
     assert len([operation for operation in operations if type(operation).__name__ == "ChangeOvsPorts"]) <= 1
-    old = {port.name for operation in operations if hasattr(operation, "change") for port in (*operation.change, *operation.remove)}
-    assert all(port.name not in old for operation in operations if hasattr(operation, "add") for port in operation.add), "in place: no port is taken out and in"
+    old = {
+        port.name
+        for operation in operations
+        if hasattr(operation, "change")
+        for port in (*operation.change, *operation.remove)
+    }
+    assert all(
+        port.name not in old for operation in operations if hasattr(operation, "add") for port in operation.add
+    ), "in place: no port is taken out and in"
 
 
 @given(hosts(), wanted(), st.integers(0, 8))
@@ -201,7 +227,9 @@ def test_no_port_without_a_record_goes_but_what_is_pruned(host, want):
     operations = made(host, want).planned()
     gone = {port.name for operation in operations or () if hasattr(operation, "remove") for port in operation.remove}
     for name in gone:
-        assert vlan_record.read(host.ovs_ports[name]) or (want.prune and name.startswith("pf") and name not in host.kernel.host.links)
+        assert vlan_record.read(host.ovs_ports[name]) or (
+            want.prune and name.startswith("pf") and name not in host.kernel.host.links
+        )
 
 
 def test_a_purge_of_an_owner_leaves_the_ports_of_others():
@@ -244,10 +272,15 @@ def test_an_attachment_keeps_the_vlans_that_it_does_not_name(host, want):
         if port is None or vlan_record.KEY not in dict(port.external_ids):
             continue
         changes = OvsChanges(Wiring(observe(host, want).wiring.host, {}, dict(host.ovs_ports)))
-        changes.want(OvsPort(port.name, port.bridge, external_ids=((EXTERNAL_ID, f"eth1 container {name} docker:{name}"),)), None)
+        changes.want(
+            OvsPort(port.name, port.bridge, external_ids=((EXTERNAL_ID, f"eth1 container {name} docker:{name}"),)), None
+        )
         assert not lines(changes.join())
         # One that names a VLAN takes it.
-        changes.want(OvsPort(port.name, port.bridge, external_ids=((EXTERNAL_ID, f"eth1 container {name} docker:{name}"),)), Vlans("access", 7))
+        changes.want(
+            OvsPort(port.name, port.bridge, external_ids=((EXTERNAL_ID, f"eth1 container {name} docker:{name}"),)),
+            Vlans("access", 7),
+        )
         assert changes.join() and changes.join()[0].change[0].vlans == Vlans("access", 7)
 
 
@@ -332,7 +365,9 @@ def test_two_names_of_one_port_are_refused():
     host.kernel.host.new_veth("pfweb1", "eth1", host.places["web1"], 1500)
     host.kernel.host.set("pfweb1", alias=f"{MARK} eth1 container web1 docker:web1")
     want = vlan_port.parse({"bridge": BRIDGE, "ports": [{"port": "pfweb1", "tag": 5}, {"container": "web1", "tag": 6}]})
-    with pytest.raises(Refused, match="ports: port pfweb1 and eth1 of container web1 are the same port pfweb1; name it once"):
+    with pytest.raises(
+        Refused, match="ports: port pfweb1 and eth1 of container web1 are the same port pfweb1; name it once"
+    ):
         plan.present(want, kind.observe(host, want, {Target("container", "web1"): ("web1", "docker:web1")}, False))
 
 
@@ -364,7 +399,9 @@ def test_a_bridge_that_has_an_address_stays():
 def test_the_closest_route_says_by_what_a_tunnel_leaves(routes, found):
     want = vlan_port.parse({"bridge": BRIDGE, "port": "vx1", "tag": 5, "vxlan": {"remote": "192.0.2.9", "vni": 5}})
     leading = tuple(Route(destination, None, link, metric) for destination, link, metric in routes)
-    have = plan.VlanHave(Wiring(Namespace({}), {}, {}), {}, underlays={BRIDGE: ["10.0.0.1"], "bare0": []}, routes=leading)
+    have = plan.VlanHave(
+        Wiring(Namespace({}), {}, {}), {}, underlays={BRIDGE: ["10.0.0.1"], "bare0": []}, routes=leading
+    )
     told = plan.warnings(want, replace(have, bridges={BRIDGE: OvsBridge(BRIDGE, "netdev", (BRIDGE,))}), False)
     assert [f"of that type, and {found}; make one" in text for text in told] == [True] * bool(found)
 
@@ -375,6 +412,8 @@ def test_a_bridge_that_gets_no_device_is_undone():
         host.start(name)
     want = vlan_port.parse({"bridge": BRIDGE, "create_bridge": True})
     before = host.picture()
-    with pytest.raises(engine.OperationFailed, match="got no network device while trying to create Open vSwitch bridge ovs0"):
+    with pytest.raises(
+        engine.OperationFailed, match="got no network device while trying to create Open vSwitch bridge ovs0"
+    ):
         engine.apply(plan.present(want, observe(host, want)), host)
     same(before, host.picture())

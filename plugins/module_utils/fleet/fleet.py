@@ -1,0 +1,334 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: BSD-2-Clause
+"""Containers of a whole fleet in VLANs: what the role multi_host_vlan asks for. Private to the collection.
+
+Pure, and for the controller: it sees the variables of all hosts at once, so
+that what contradicts itself between two hosts is found before either changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ..model.names import derived_name
+from . import kept_addresses, mtu
+from .addresses import refuse_held, unread_warnings, with_addresses, with_owners
+from .members import (
+    ALONE,
+    PREFIX,
+    TRUNK,
+    VXLAN,
+    Address,
+    Key,
+    Member,
+    Vlan,
+    parse_members,
+    parse_vlans,
+    quoted,
+    refuse_duplicates,
+    underlay,
+)
+
+_TUNNEL = "vx"  # what the names of our tunnels begin with
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """``members`` have their addresses where ``problems`` is empty; each problem is one sentence for the user, and each warning.
+
+    ``mtus`` are in bytes, of members whose entries name none. ``chosen`` are the addresses of members whose entries leave them out.
+    """
+
+    vlans: Mapping[str, Vlan]
+    members: tuple[Member, ...]
+    problems: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
+    mtus: Mapping[Key, int] = field(default_factory=dict)
+    chosen: Mapping[Key, Sequence[Address]] = field(default_factory=dict)
+
+    def of(self, host: str) -> list[Member]:
+        return [member for member in self.members if member.host == host]
+
+
+def read(
+    variables: Mapping[str, Mapping[str, Any]],
+    shown: Mapping[str, Mapping[str, Any]],
+    running: Collection[str] | None = None,
+) -> Fleet:
+    """Return what the hosts' variables ask for, and all that is wrong with it.
+
+    ``variables`` holds by host the role's variables without their prefix
+    (``vlans``, ``containers``, ``bridge``, ``uplink``); ``shown`` what
+    container_network_info returned for the hosts that could be asked, and
+    ``running`` the hosts that this run changes, all if it is ``None``.
+    Addresses that are left out are chosen: the one that the interface has, or
+    one that follows from the names of host, container and interface.
+    """
+    problems: list[str] = []
+    warnings: list[str] = []
+    chosen: dict[Key, list[Address]] = {}
+    mtus: dict[Key, int] = {}
+    vlans, refused = parse_vlans(variables, problems)
+    members = [
+        member
+        for host in sorted(variables)
+        for member in parse_members(host, variables[host].get("containers"), vlans, refused, problems)
+    ]
+    refuse_duplicates(members, vlans, problems)
+    for host in sorted(variables):
+        _check_transport(host, variables, problems)
+        _check_underlay(host, variables, problems)
+        mtu.check(host, variables[host], problems)
+        _check_uplink(host, variables[host], shown.get(host), len(variables), vlans, problems)
+    if not problems:
+        running = variables if running is None else running
+        holders = with_owners(members, variables, shown, vlans)
+        refuse_held(members, holders, variables, running, problems)
+        if not problems:
+            unread, left_out = [host for host in variables if host not in shown], _left_out(variables)
+            warnings = [*unread_warnings(members, vlans, unread), *_limit_warnings(left_out)]
+            unknown = sorted({host for host in unread if variables[host].get("state") != "absent"} | left_out)
+            warnings += [*mtu.warnings(members, variables, shown, unknown), *mtu.too_large(members, variables, shown)]
+            mtus = mtu.of_members(members, variables, shown, holders, unknown)
+            kept = {
+                key: found
+                for host, seen in shown.items()
+                for key, found in kept_addresses.of_bridge(host, _bridge(variables, host), seen).items()
+            }
+            asked = {member.key: member.addresses for member in members}
+            members = with_addresses(members, vlans, holders, running, unread, kept, problems)
+            for member in members:
+                chosen[member.key] = [address.ip for address in member.addresses if address not in asked[member.key]]
+    fleet = Fleet(vlans, tuple(members), (), tuple(warnings), mtus, chosen)
+    for host in sorted(variables):
+        _check_limit(fleet, host, variables, shown.get(host), problems)
+    return replace(fleet, problems=tuple(problems))
+
+
+def ports(fleet: Fleet, host: str, variables: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the entries for ovs_vlan_port on a host: what leads to the other hosts."""
+    given = variables[host]
+    if given.get("transport") == VXLAN:
+        others = [
+            variables[other]
+            for other in sorted(variables)
+            if other != host and variables[other].get("state") != "absent"
+        ]
+        vlans = sorted(fleet.vlans.values(), key=lambda vlan: vlan.id)
+        return [_tunnel(vlan, given, str(underlay(other))) for other in others for vlan in vlans]
+    numbers = sorted(vlan.id for vlan in fleet.vlans.values())
+    uplink = given.get("uplink")
+    # Without VLANs, a trunk would carry all there are.
+    return [{"port": uplink, "mode": "trunk", "trunks": numbers}] if uplink and numbers else []
+
+
+def external_ids(
+    fleet: Fleet, host: str, variables: Mapping[str, Mapping[str, Any]], shown: Mapping[str, Mapping[str, Any]]
+) -> dict[str, str]:
+    """Return what a host's bridge is to keep of what was chosen for its containers; nothing where nothing is, and nothing was."""
+    chosen = {key: addresses for key, addresses in fleet.chosen.items() if key[0] == host and addresses}
+    kept = kept_addresses.of_bridge(host, _bridge(variables, host), shown.get(host, {}))
+    return {kept_addresses.EXTERNAL_ID: kept_addresses.text(chosen)} if chosen or kept else {}
+
+
+def _bridge(variables: Mapping[str, Mapping[str, Any]], host: str) -> str:
+    return str(variables.get(host, {}).get("bridge"))
+
+
+def _tunnel(vlan: Vlan, given: Mapping[str, Any], remote: str) -> dict[str, Any]:
+    vni = vlan.vni or vlan.id
+    # A name says where a tunnel leads: one that is to lead elsewhere is another port.
+    name = derived_name(_TUNNEL, str(given.get("bridge")), remote, str(vni))
+    tunnel: dict[str, Any] = {"port": name, "tag": vlan.id, "vxlan": {"remote": remote, "vni": vni}}
+    if given.get("underlay_address"):
+        tunnel["vxlan"]["local"] = str(underlay(given))
+    return tunnel
+
+
+def attachments(fleet: Fleet, host: str) -> list[dict[str, Any]]:
+    """Return the entries for veth_attach on a host."""
+    return [_attachment(member, fleet.vlans[member.vlan], fleet.mtus.get(member.key)) for member in fleet.of(host)]
+
+
+def _attachment(member: Member, vlan: Vlan, mtu: int | None) -> dict[str, Any]:
+    selector, value = member.target
+    entry: dict[str, Any] = {
+        selector: int(value) if selector == "pid" else value,
+        "interface": member.interface,
+        "vlan": vlan.id,
+        **member.passed_on,
+    }
+    if member.addresses:
+        entry["addresses"] = [str(address) for address in member.addresses]
+    for subnet in vlan.subnets:
+        if subnet.gateway is not None:
+            entry.setdefault("gateway6" if subnet.gateway.version == 6 else "gateway", str(subnet.gateway))
+    if mtu:
+        entry.setdefault("mtu", mtu)
+    return entry
+
+
+def probes(fleet: Fleet, host: str) -> list[dict[str, Any]]:
+    """Return the entries for container_neighbours_info on a host: interfaces that have an address."""
+    return [
+        {selector: int(value) if selector == "pid" else value, "interface": member.interface, **_runtime(member)}
+        for member in fleet.of(host)
+        if member.addresses
+        for selector, value in (member.target,)
+    ]
+
+
+def _runtime(member: Member) -> dict[str, Any]:
+    return {"runtime": member.passed_on["runtime"]} if "runtime" in member.passed_on else {}
+
+
+def _check_transport(host: str, variables: Mapping[str, Mapping[str, Any]], problems: list[str]) -> None:
+    transport, first = variables[host].get("transport", TRUNK), _first(variables)
+    if first is None or variables[host].get("state") == "absent":
+        return
+    other = variables[first].get("transport", TRUNK)
+    if transport != other:
+        problems.append(
+            f"{host}: {PREFIX}transport: {transport!r} is given here and {other!r} on {first}; hosts that share VLANs are joined in one way, "
+            f"so make them equal, or say in {PREFIX}hosts who shares them"
+        )
+
+
+def _first(variables: Mapping[str, Mapping[str, Any]]) -> str | None:
+    return next((host for host in sorted(variables) if variables[host].get("state") != "absent"), None)
+
+
+def _check_underlay(host: str, variables: Mapping[str, Mapping[str, Any]], problems: list[str]) -> None:
+    given = variables[host]
+    if given.get("transport") != VXLAN or given.get("state") == "absent":
+        return
+    here = underlay(given)
+    if here is None:
+        found = given.get("underlay_address") or given.get("ansible_host")
+        problems.append(
+            f"{host}: {PREFIX}underlay_address: {quoted(found)} is not an address that tunnels of other hosts could lead to; "
+            "give the host's address in the network that joins them"
+        )
+        return
+    where = f"{host}: {PREFIX}underlay_address: {str(here)!r}"
+    wrong = _not_reachable(here)
+    if wrong:
+        problems.append(
+            f"{where} is {wrong}, to which no tunnel of another host leads; give the host's address in the network that joins them"
+        )
+        return
+    first = _first(variables)
+    theirs = underlay(variables[first]) if first is not None else None
+    if theirs is not None and theirs.version != here.version:
+        problems.append(
+            f"{where} is an IPv{here.version} address, and {theirs} of {first} an IPv{theirs.version} one; tunnels need one family at both ends"
+        )
+        return
+    same = next((other for other in sorted(variables) if other < host and underlay(variables[other]) == here), None)
+    if same is not None:
+        problems.append(
+            f"{host}: {PREFIX}underlay_address: {here} is the address of {same} too; tunnels need one of each host"
+        )
+
+
+def _check_limit(
+    fleet: Fleet,
+    host: str,
+    variables: Mapping[str, Mapping[str, Any]],
+    shown: Mapping[str, Any] | None,
+    problems: list[str],
+) -> None:
+    """Keep a run that sees only some of the hosts from taking away the tunnels to the others."""
+    given = variables[host]
+    if (
+        problems
+        or shown is None
+        or not given.get("limited")
+        or given.get("transport") != VXLAN
+        or given.get("state") == "absent"
+    ):
+        return
+    wanted = {port["port"] for port in ports(fleet, host, variables)}
+    there = [
+        port["name"]
+        for port in shown.get("ports") or ()
+        if port.get("bridge") == given.get("bridge") and port.get("kind") == VXLAN
+    ]
+    lost = [name for name in there if name.startswith(_TUNNEL) and name not in wanted]
+    if lost:
+        problems.append(
+            f"{host}: --limit leaves hosts out, and {len(lost)} of this host's tunnels lead to none of the others ({', '.join(lost)}); "
+            f"set {PREFIX}hosts to all hosts that share the VLANs, such as groups['fleet'], or run without --limit"
+        )
+
+
+def _left_out(variables: Mapping[str, Mapping[str, Any]]) -> set[str]:
+    return {host for given in variables.values() if given.get("limited") for host in given.get("left_out") or ()}
+
+
+def _limit_warnings(left_out: Collection[str]) -> list[str]:
+    if not left_out:
+        return []
+    return [
+        f"--limit leaves out {', '.join(sorted(left_out))}: their VLANs stay as they are, and addresses of containers there are not looked at; "
+        f"set {PREFIX}hosts to all hosts that share the VLANs, such as groups['fleet']"
+    ]
+
+
+def _check_uplink(
+    host: str,
+    given: Mapping[str, Any],
+    shown: Mapping[str, Any] | None,
+    hosts: int,
+    vlans: Mapping[str, Vlan],
+    problems: list[str],
+) -> None:
+    uplink = given.get("uplink")
+    where = f"{host}: {PREFIX}uplink: {uplink!r}"
+    if given.get("state") == "absent":
+        return
+    if given.get("transport", TRUNK) != TRUNK:
+        if uplink:
+            problems.append(
+                f"{where} stands beside {PREFIX}transport: {given['transport']}, which has none; leave one of the two out"
+            )
+        return
+    if not uplink:
+        if hosts > 1:
+            problems.append(
+                f"{host}: {PREFIX}uplink: nothing is given, and {hosts} hosts are to be joined by a trunk; "
+                f"name the NIC that leads to it, or set {PREFIX}transport to {VXLAN}, or to {ALONE} if nothing joins the hosts"
+            )
+        return
+    if shown is None or "interfaces" not in shown:
+        return
+    interfaces = {interface["name"]: interface for interface in shown["interfaces"]}
+    if uplink not in interfaces:
+        problems.append(f"{where} is not an interface of this host; it has {', '.join(sorted(interfaces)) or 'none'}")
+        return
+    found = interfaces[uplink]
+    bridge = found.get("bridge")
+    tags = found.get("management_vlans") if bridge == given.get("bridge") else None
+    # On its bridge already, and the trunk leaves what the host itself is reached by as it is.
+    stays = tags and {vlan.id for vlan in vlans.values()}.issuperset(tags)
+    if found["management"] and not stays:
+        problems.append(f"{where} {found['management']}")
+    elif bridge not in (None, given.get("bridge")):
+        problems.append(
+            f"{where} is a port of bridge {bridge} already; take it out there first, or give another interface"
+        )
+
+
+def _not_reachable(address: Address) -> str:
+    """Say what an address is that other hosts can't send to, '' if they can."""
+    kinds = (
+        (address.is_unspecified, "the unspecified address"),
+        (address.is_loopback, "a loopback address"),
+        (address.is_multicast, "a multicast address"),
+        # It means another link on each host, and a tunnel names none. IPv4 has a route that says which.
+        (address.version == 6 and address.is_link_local, "a link-local address"),
+        (address.version == 4 and address.is_reserved, "a reserved address"),
+    )
+    return next((kind for found, kind in kinds if found), "")

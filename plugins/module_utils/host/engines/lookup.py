@@ -1,0 +1,136 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: BSD-2-Clause
+"""Finding containers by name in the engines of this host. Private to the collection.
+
+Each engine is one file; a new one is added to ``RUNTIMES`` and ``_engines``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import TypeVar
+
+from ...errors import MissingFeature, Refused
+from .api import Container, Engine, Unreachable
+from .docker import Docker
+from .podman import Podman
+
+__all__ = ["RUNTIMES", "Container", "exposed_ports", "find", "inspect_again", "listing"]
+
+RUNTIMES = ("docker", "podman")
+TIMEOUT = 10.0
+"""Seconds an engine may stay silent before that is an error."""
+
+# The engines' own rule for names (moby: daemon/names); ids fit it too.
+_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
+
+_T = TypeVar("_T")
+
+
+def find(names: Sequence[str], runtime: str = "auto", timeout: float = TIMEOUT) -> dict[str, Container | None]:
+    """The container of each name: a name, a full id or the beginning of one id.
+
+    The keys are the names as asked; None means that no reachable engine has
+    such a container. Raises Refused for what no name can be and for what
+    means two containers, MissingFeature where no engine can be asked, and
+    PipefitterError for an engine that doesn't answer as it should.
+    """
+    asked = list(dict.fromkeys(names))
+    for name in asked:
+        if not _NAME.fullmatch(name):
+            raise Refused(
+                f"container {name!r} was asked for, which can't be a name or an id; give letters, digits, "
+                "'_', '.' and '-', a letter or digit first"
+            )
+    candidates: dict[str, list[Container]] = {name: [] for name in asked}
+    known: set[str] = set()
+
+    def ask(engine: Engine) -> None:
+        for name, found in engine.find(asked, known).items():
+            candidates[name] += found
+        known.update(name for name in asked if candidates[name])
+
+    if asked:
+        _ask_each(runtime, timeout, ask)
+    return {name: _the_one(name, found) for name, found in candidates.items()}
+
+
+def listing(runtime: str = "auto", timeout: float = TIMEOUT) -> list[Container]:
+    """All containers that run (or are paused); raises as ``find`` does."""
+    answers = _ask_each(runtime, timeout, lambda engine: engine.running())
+    return _without_twins(container for answer in answers for container in answer)
+
+
+def inspect_again(container: Container, timeout: float = TIMEOUT) -> Container | None:
+    """What its engine says of the same container now; None where it is gone."""
+    return find([container.id], container.runtime, timeout)[container.id]
+
+
+def exposed_ports(found: Sequence[Container], timeout: float = TIMEOUT) -> dict[str, tuple[str, ...]]:
+    """What the images of containers, or whoever made them, expose (``80/tcp``), by the containers' ids. Raises as ``find`` does."""
+    exposed = {each.id: each.exposed for each in found if each.exposed is not None}
+    unknown = [each.id for each in found if each.exposed is None]
+    if unknown:
+        exposed.update(zip(unknown, Podman(timeout, asked_for=True).exposed(unknown)))
+    return exposed
+
+
+def published_ports(timeout: float = TIMEOUT) -> dict[tuple[str, int], list[tuple[str, str]]]:
+    """What Docker has published: by protocol and port of the host, its addresses, each with whose it is.
+
+    Podman's conmon listens on such ports itself.
+    """
+    try:
+        return Docker(timeout).published_ports()
+    except Unreachable:
+        return {}
+
+
+def _engines(runtime: str, timeout: float) -> list[Engine]:
+    if runtime == "docker":
+        return [Docker(timeout)]
+    if runtime == "podman":
+        return [Podman(timeout, asked_for=True)]
+    if runtime == "auto":
+        return [Docker(timeout), Podman(timeout, asked_for=False)]
+    raise Refused(f"runtime {runtime!r} was asked for; set it to auto or one of {', '.join(RUNTIMES)}")
+
+
+def _ask_each(runtime: str, timeout: float, question: Callable[[Engine], _T]) -> list[_T]:
+    """The answers of the engines that can be reached, at least one."""
+    answers = []
+    absent = []
+    for engine in _engines(runtime, timeout):
+        try:
+            answers.append(question(engine))
+        except Unreachable as error:
+            absent.append(error)
+    if answers:
+        return answers
+    if len(absent) == 1:
+        raise absent[0]
+    tried = " and ".join(error.tried for error in absent)
+    advice = "; ".join(error.advice for error in absent)
+    raise MissingFeature(f"a container engine was asked for and none was found, tried {tried}; {advice}")
+
+
+def _the_one(name: str, candidates: Collection[Container]) -> Container | None:
+    found = _without_twins(candidates)
+    # A container called "db" is meant by "db", however many ids begin so.
+    found = [each for each in found if name in (each.name, each.id)] or found
+    if len(found) > 1:
+        known = " and ".join(f"{each.name} {each.id} of {each.runtime}" for each in found[:2])
+        more = f" and {len(found) - 2} more" if len(found) > 2 else ""
+        advice = "set runtime or give the whole id" if found[0].runtime != found[-1].runtime else "give the whole id"
+        raise Refused(f"container {name} was asked for, which may mean {known}{more}; {advice}")
+    return found[0] if found else None
+
+
+def _without_twins(containers: Iterable[Container]) -> list[Container]:
+    """Each id once, as the last engine has it.
+
+    Podman answers on Docker's socket too, where podman-docker or a symbolic
+    link put it there.
+    """
+    return list({container.id: container for container in containers}.values())

@@ -1,0 +1,415 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: BSD-2-Clause
+"""Living beside iptables rules that drop forwarded traffic: one chain of ours in its filter. Private to the collection.
+
+No accept in a table of ours overrules a drop of another. So where the table
+``filter`` of iptables drops what is forwarded, one jump leads from it to one
+chain of ours, which accepts what our bridges need::
+
+    -A FORWARD -j PIPEFITTER
+    -A PIPEFITTER -i br0 -o br0 -j ACCEPT
+    -A PIPEFITTER -i br0 -o eth0 -j ACCEPT
+    -A PIPEFITTER -o br0 -m conntrack --ctstate RELATED,ESTABLISHED,DNAT -j ACCEPT
+    -A PIPEFITTER -i br0 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
+    -A PIPEFITTER -i br0 -o br1 -j ACCEPT
+
+The jump stands in ``DOCKER-USER`` where Docker has put that chain to work: it is
+the place that Docker keeps for others, and has first whenever Docker starts.
+Elsewhere the jump stands in ``FORWARD``, if that has the policy DROP, or comes
+to a DROP or REJECT of all (ufw's policies are of either sort). Rules that drop
+certain addresses, ports or interfaces are none of that: they are the
+administrator's decision, and those that are there when the jump is made stay in
+front of it, as do chains that decide for certain packets only (those of ``ufw
+route``). The jump comes before the first rule that decides for all packets, such
+as the RETURN at the end of ``DOCKER-USER``, or last. Once made it doesn't move, as
+long as no such rule precedes it.
+
+On a bridge of another tool, whose ports are published, the rule ``-i br0 -o br0`` is
+left out: it would come before the isolation that Docker has within a bridge
+(``enable_icc``).
+
+A bare ``-i br0`` would open all of Docker's networks to br0, unpublished ports
+and internal networks too: what is accepted here never gets to Docker's own
+isolation. Bridges of ours that are let out are let to each other, as on a host
+that filters nothing. These rules follow from the set of all, so a bridge that
+comes changes nothing for those that are there.
+
+New connections from elsewhere to a container stay subject to what follows, but
+for those to published ports (their destination was translated).
+
+Both kinds of iptables can be in use at once, and a drop of either is final; so
+each that drops is served. Where the kernel says without a process that there is
+no such table, none is started. The rules then are read in the format that
+iptables itself saves and restores: nft's JSON shows a conntrack match of
+iptables as opaque, and one ``iptables -C`` a bridge would be a process each.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ...errors import MissingFeature, PipefitterError, Refused
+from ...model.firewall import AcceptedBridge, DroppingChain, Firewall
+from ...model.firewall_safe_name import literal_interface
+from .. import program
+from ..netlink.nf_tables import chain_exists, dropping_chains
+
+_CHAIN = "PIPEFITTER"
+_FORWARD = "FORWARD"
+_DOCKER_USER = "DOCKER-USER"
+_HOOKS = (_FORWARD, _DOCKER_USER)
+_TABLE = "filter"
+_PROGRAM = {"ip": "iptables", "ip6": "ip6tables"}
+# thread-self: a thread may have entered another network namespace than the process.
+_LEGACY_TABLES = {
+    "ip": "/proc/thread-self/net/ip_tables_names",
+    "ip6": "/proc/thread-self/net/ip6_tables_names",
+}
+_LOCK_WAIT = "5"  # seconds for the xtables lock, which Docker and kube-proxy take too
+
+# Tables of nftables whose chains let our traffic pass by other means, or are ours.
+_SERVED_TABLES = ("firewalld", "pipefitter")
+
+_ACCEPT, _DROP, _RETURN = "ACCEPT", "DROP", "RETURN"
+_VERDICTS = {"ACCEPT": _ACCEPT, "DROP": _DROP, "REJECT": _DROP, "RETURN": _RETURN}
+
+
+class ForwardFilter:
+    """What iptables drops of forwarded traffic, and the bridges of ours that it lets pass."""
+
+    def read(self) -> Firewall:
+        """Return the families (``ip``, ``ip6``) in which iptables drops forwarded traffic, and what we have accepted there.
+
+        A bridge counts as accepted where its rules and the jump to them are in
+        place in every iptables of the family that drops.
+        """
+        filters = list(_filters())
+        families = frozenset(each.family for each in filters)
+        common = (
+            frozenset.intersection(*(each.in_effect() for each in filters if each.family == family))
+            for family in families
+        )
+        accepted: frozenset[AcceptedBridge] = frozenset().union(*common)
+        found = frozenset(one for each in filters for one in each.found)
+        # A chain of this name may be nft's own, and then iptables doesn't show it.
+        served = {DroppingChain(each.family, _TABLE, _FORWARD) for each in filters if each.kind == "nft"}
+        barriers = frozenset(one for one in dropping_chains() - served if one.table not in _SERVED_TABLES)
+        return Firewall(families, accepted, found - accepted, barriers)
+
+    def apply(self, add: Iterable[AcceptedBridge] = (), remove: Iterable[AcceptedBridge] = ()) -> None:
+        """Accept the bridges ``add`` and no longer accept ``remove``; each may be so already.
+
+        One atomic ``iptables-restore`` for a family; if that of the second
+        family fails, the first is put back. Chain and jump go with the last
+        bridge. Raises ``InvalidOption`` for a name that iptables would not take
+        literally, and ``Refused`` for ``add`` in a family that drops nothing.
+        """
+        added, removed = frozenset(add), frozenset(remove)
+        for accepted in added:
+            for name in (accepted.bridge, *accepted.uplinks):
+                literal_interface(name)
+        filters = list(_filters())
+        _refuse_unfiltered(added, frozenset(each.family for each in filters))
+        done: list[_Filter] = []
+        try:
+            for each in filters:
+                changed = {one.bridge for one in added | removed if one.family == each.family}
+                kept = {one for one in each.found if one.bridge not in changed}
+                wanted = frozenset(kept | {one for one in added if one.family == each.family})
+                if each.differs(wanted):
+                    each.restore(each.rewrite(wanted))
+                    done.append(each)
+        except PipefitterError:
+            for each in reversed(done):
+                each.undo()
+            raise
+
+
+@dataclass
+class _Filter:
+    """The table ``filter`` of one family in one kind of iptables, as far as it matters to us.
+
+    ``hook`` is the chain that has the jump to ours, or is to have it, and ``place``
+    where in it a jump is made, as if there were none yet; ``None`` is its end.
+    ``jumps`` are the places of such jumps in each chain. Places count from 1.
+    ``rules`` are those of our chain.
+    """
+
+    family: str
+    kind: str  # "nft" or "legacy"
+    hook: str
+    has_chain: bool
+    reached: bool
+    place: int | None = None
+    jumps: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    rules: Sequence[str] = ()
+
+    @property
+    def found(self) -> frozenset[AcceptedBridge]:
+        """Bridges that have rules here, whether or not all are left."""
+        ways: dict[str, set[str]] = {}
+        for bridge, out in (read for rule in self._own_rules() if (read := _bridge_and_ways(rule)) is not None):
+            ways.setdefault(bridge, set()).update(out)
+        return frozenset(
+            AcceptedBridge(self.family, bridge, tuple(sorted(out - {bridge})), bridge in out)
+            for bridge, out in ways.items()
+        )
+
+    def _own_rules(self) -> Sequence[str]:
+        """Return the rules of each bridge by itself: the ways from one to another stand behind them."""
+        replies = [place for place, rule in enumerate(self.rules, 1) if " -m conntrack " in rule]
+        return self.rules[: replies[-1]] if replies else self.rules
+
+    def in_effect(self) -> frozenset[AcceptedBridge]:
+        """Bridges whose rules are all there, and reached."""
+        if not self.reached:
+            return frozenset()
+        found, here = self.found, set(self.rules)
+        return frozenset(one for one in found if {*_own(one), *_from_here(one, found)} <= here)
+
+    def differs(self, wanted: frozenset[AcceptedBridge]) -> bool:
+        if not wanted:
+            return self.has_chain
+        return not self.reached or list(self.rules) != _rules(wanted)
+
+    def rewrite(self, wanted: frozenset[AcceptedBridge]) -> list[str]:
+        """Lines for iptables-restore that make our part hold ``wanted`` and leave all else.
+
+        ``:CHAIN -`` creates a chain or, under ``--noflush``, empties that one alone.
+        """
+        if not wanted:
+            return [f":{_CHAIN} - [0:0]", *self._without_jumps(), f"-X {_CHAIN}"]
+        jump = [] if self.reached else [*self._without_jumps(), self._new_jump()]
+        return [f":{_CHAIN} - [0:0]", *jump, *_rules(wanted)]
+
+    def _new_jump(self) -> str:
+        return f"-A {self.hook} -j {_CHAIN}" if self.place is None else f"-I {self.hook} {self.place} -j {_CHAIN}"
+
+    def _without_jumps(self) -> list[str]:
+        return [f"-D {hook} -j {_CHAIN}" for hook, places in self.jumps.items() for _place in places]
+
+    def undo(self) -> None:
+        """Put back what was read, after ``rewrite`` has changed it."""
+        now = _read(self.family, self.kind)
+        if now is None:
+            return
+        if not self.has_chain:
+            now.restore(now.rewrite(frozenset()))
+            return
+        back = [f"-I {hook} {place} -j {_CHAIN}" for hook, places in self.jumps.items() for place in places]
+        now.restore([f":{_CHAIN} - [0:0]", *now._without_jumps(), *back, *self.rules])
+
+    def restore(self, lines: list[str]) -> None:
+        restoring = f"{_PROGRAM[self.family]}-{self.kind}-restore"
+        text = "\n".join([f"*{_TABLE}", *lines, "COMMIT", ""])
+        _run([restoring, "--noflush", "-w", _LOCK_WAIT], text)
+
+
+def _filters() -> Iterator[_Filter]:
+    """The filters that drop forwarded traffic, or would without us."""
+    for family in _PROGRAM:
+        for kind, in_use in (("nft", _nft_in_use), ("legacy", _legacy_in_use)):
+            if in_use(family):
+                try:
+                    found = _read(family, kind)
+                except MissingFeature:
+                    if kind == "legacy" or chain_exists(family, _TABLE, _CHAIN):
+                        raise
+                    continue  # a table of the name that iptables has, on a host that does without iptables
+                if found is not None:
+                    yield found
+
+
+def _nft_in_use(family: str) -> bool:
+    try:
+        return chain_exists(family, _TABLE, _FORWARD) or chain_exists(family, _TABLE, _CHAIN)
+    except MissingFeature:
+        return False
+
+
+def _legacy_in_use(family: str) -> bool:
+    """Whether the legacy table ``filter`` is loaded in this network namespace; to list it would load it."""
+    try:
+        with open(_LEGACY_TABLES[family], encoding="ascii") as names:
+            return _TABLE in names.read().split()
+    except OSError:
+        return False
+
+
+def _read(family: str, kind: str) -> _Filter | None:
+    """The filter as it is; ``None`` where it drops nothing that is forwarded and has nothing of ours."""
+    saved = _Saved(_run([f"{_PROGRAM[family]}-{kind}-save", "-t", _TABLE]).splitlines())
+    if _FORWARD not in saved.policies:
+        return None  # it is a table of nft, which iptables doesn't show
+    docker = _DOCKER_USER in saved.policies and any(
+        _target(words) == _DOCKER_USER and _is_of_all(words) for words in saved.words(_FORWARD)
+    )
+    has_chain = _CHAIN in saved.policies
+    if not (docker or has_chain or saved.drops()):
+        return None
+    hook = _DOCKER_USER if docker else _FORWARD
+    jumps = {
+        each: [place for place, words in enumerate(saved.words(each), 1) if words == ["-j", _CHAIN]] for each in _HOOKS
+    }
+    astray = any(places for each, places in jumps.items() if each != hook)
+    reached = has_chain and not astray and saved.reaches(hook)
+    return _Filter(family, kind, hook, has_chain, reached, saved.place(hook), jumps, saved.rules.get(_CHAIN, ()))
+
+
+class _Saved:
+    """A table as iptables-save prints it: policies by chain ('-' for one of a user), and rules."""
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        self.policies: dict[str, str] = {}
+        self.rules: dict[str, list[str]] = {}
+        for line in lines:
+            if line.startswith(":"):
+                name, policy = line[1:].split()[:2]
+                self.policies[name] = policy
+            elif line.startswith("-A "):
+                self.rules.setdefault(line.split(" ", 2)[1], []).append(line)
+
+    def words(self, chain: str) -> Iterator[list[str]]:
+        """Yield the words of each rule, without ``-A CHAIN`` and comments."""
+        for rule in self.rules.get(chain, ()):
+            words = (shlex.split(rule) if '"' in rule else rule.split())[2:]
+            while "--comment" in words:
+                place = words.index("--comment")
+                words = words[:place] + words[place + 2 :]
+                if words[place - 2 : place] == ["-m", "comment"]:
+                    words = words[: place - 2] + words[place:]
+            yield words
+
+    def drops(self) -> bool:
+        """Whether what no rule for certain packets accepts is dropped."""
+        return (self._verdict(_FORWARD, set()) or self.policies[_FORWARD]) == _DROP
+
+    def place(self, hook: str) -> int | None:
+        """Return the place of the first rule that decides for all packets, not counting jumps to our chain; ``None`` where none does."""
+        others = (words for words in self.words(hook) if words != ["-j", _CHAIN])
+        return next((place for place, words in enumerate(others, 1) if self._of_rule(words, {hook}) is not None), None)
+
+    def reaches(self, hook: str) -> bool:
+        """Whether no rule for all packets keeps them from our chain; one that accepts them does no harm."""
+        for words in self.words(hook):
+            if words == ["-j", _CHAIN]:
+                return True
+            if self._of_rule(words, set()) in (_DROP, _RETURN):
+                return False
+        return False
+
+    def _verdict(self, chain: str, passed: set[str]) -> str | None:
+        """What rules for all packets decide, ``None`` where they leave it open."""
+        if chain in passed:
+            return None
+        for words in self.words(chain):
+            verdict = self._of_rule(words, passed | {chain})
+            if verdict == _RETURN:
+                return None
+            if verdict is not None:
+                return verdict
+        return None
+
+    def _of_rule(self, words: list[str], passed: set[str]) -> str | None:
+        target = _target(words)
+        verdict = _VERDICTS.get(target)
+        if target == _CHAIN or not (_is_of_all(words) or (verdict == _DROP and _is_of_the_new(words))):
+            return None
+        if verdict is not None:
+            return verdict
+        found = self._verdict(target, passed) if target in self.policies else None
+        # Who was sent by -g doesn't come back.
+        return _RETURN if found is None and words[0] == "-g" else found
+
+
+def _target(words: Sequence[str]) -> str:
+    for option in ("-j", "-g"):
+        if option in words[:-1]:
+            return words[words.index(option) + 1]
+    return ""
+
+
+def _is_of_all(words: Sequence[str]) -> bool:
+    return words[:1] in (["-j"], ["-g"])
+
+
+def _is_of_the_new(words: Sequence[str]) -> bool:
+    """Whether a rule is for whatever opens a connection."""
+    return (
+        words[:1] == ["-m"]
+        and words[2:3] in (["--ctstate"], ["--state"])
+        and "NEW" in words[3].split(",")
+        and words[4:5] == ["-j"]
+    )
+
+
+def _bridge_and_ways(rule: str) -> tuple[str, tuple[str, ...]] | None:
+    """Return the bridge that a rule of ours is for, and where it lets its traffic go."""
+    words = rule.split()
+    if words[2::2] == ["-i", "-o", "-j"] and words[-1] == "ACCEPT":
+        return words[3], (words[5],)
+    return (words[3], ()) if len(words) > 3 and rule in _replies(words[3]) else None
+
+
+def _rules(accepted: Iterable[AcceptedBridge]) -> list[str]:
+    """Our rules, spelled as iptables-save prints them."""
+    bridges = sorted(accepted)
+    return [rule for one in bridges for rule in _own(one)] + [
+        rule for one in bridges for rule in _from_here(one, bridges)
+    ]
+
+
+def _own(one: AcceptedBridge) -> list[str]:
+    return [
+        *(
+            f"-A {_CHAIN} -i {one.bridge} -o {out} -j ACCEPT"
+            for out in (*([one.bridge] if one.within else []), *one.uplinks)
+        ),
+        *_replies(one.bridge),
+    ]
+
+
+def _replies(bridge: str) -> list[str]:
+    return [
+        f"-A {_CHAIN} -o {bridge} -m conntrack --ctstate RELATED,ESTABLISHED,DNAT -j ACCEPT",
+        f"-A {_CHAIN} -i {bridge} -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
+    ]
+
+
+def _from_here(one: AcceptedBridge, accepted: Iterable[AcceptedBridge]) -> list[str]:
+    """The ways from one bridge to the others, where both are let out."""
+    others = sorted(other.bridge for other in accepted if other.uplinks and other.bridge != one.bridge)
+    return [f"-A {_CHAIN} -i {one.bridge} -o {other} -j ACCEPT" for other in others] if one.uplinks else []
+
+
+def _refuse_unfiltered(added: frozenset[AcceptedBridge], families: frozenset[str]) -> None:
+    for accepted in sorted(added):
+        if accepted.family not in families:
+            raise Refused(
+                f"traffic of bridge {accepted.bridge} was to be accepted in the filter of {_PROGRAM[accepted.family]},"
+                " which drops nothing that is forwarded (any more): its rules were changed meanwhile; run this again"
+            )
+
+
+def _run(command: list[str], text: str | None = None) -> str:
+    # Before iptables 1.8 there was one kind, and its programs have no kind in their names.
+    spellings = [command[0]] + ([command[0].replace("-legacy", "")] if "-legacy" in command[0] else [])
+    for name in spellings:
+        finished = program.run([name, *command[1:]], text)
+        if finished is None:
+            continue
+        if finished.status != 0:
+            raise PipefitterError(f"{name} did not do what the chain {_CHAIN} needs: {_reason(finished.stderr)}")
+        return finished.stdout
+    raise MissingFeature(
+        f"this host has rules of iptables for forwarded traffic, but the program {command[0]} to let our bridges"
+        " through is missing; install the package iptables"
+    )
+
+
+def _reason(stderr: str) -> str:
+    # Warnings about the other kind of iptables come first and begin with '#'.
+    lines = [line for line in stderr.splitlines() if line.strip() and not line.startswith("#")]
+    return "; ".join(lines[:2]) or "it gave no reason"

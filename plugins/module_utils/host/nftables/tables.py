@@ -1,0 +1,225 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: BSD-2-Clause
+"""Our nftables tables, through the program ``nft`` and its JSON. Private to the collection.
+
+One table a family, ``ip pipefitter`` and ``ip6 pipefitter``, shared by several
+concerns, a file each: ``nftables_masquerade``, ``nftables_publication`` and
+``nftables_icc``. Here is what they have in common: one listing, one transaction, and the care for what
+others put into a table of this name. That is left alone, and keeps the table
+from being deleted.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Container, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ...errors import MissingFeature, PipefitterError, Refused
+from .. import program
+from ..netlink.nf_tables import table_exists
+
+Command = dict[str, Any]
+
+TABLE = "pipefitter"
+FAMILIES = ("ip", "ip6")
+
+ADDRESS_TYPE = {"ip": "ipv4_addr", "ip6": "ipv6_addr"}
+ADDRESS_BITS = {"ip": 32, "ip6": 128}
+
+LINKS, PINGS = "icc_links", "icc_pings"
+"""Sets of the connections that ``nftables_icc`` lets pass; ``nftables_publication`` does not protect a container from those."""
+
+# The kernel turns away a transaction (ERESTART) that was prepared while
+# somebody else changed the ruleset; nothing was done then.
+_ATTEMPTS = 5
+_OVERTAKEN = "should be restarted"
+
+
+@dataclass
+class Listing:
+    """What one of our tables holds: objects by name, each with its kind; rules by chain."""
+
+    family: str
+    exists: bool = False
+    objects: dict[str, tuple[str, Mapping[str, Any]]] = field(default_factory=dict)
+    rules: dict[str, list[Mapping[str, Any]]] = field(default_factory=dict)
+
+    def expect(self, name: str, kind: str, shape: Mapping[str, object]) -> bool:
+        """Tell whether an object of ours is there; refuse one that has its name and another shape."""
+        if name not in self.objects:
+            return False
+        found, value = self.objects[name]
+        # nft 1.1.4 shows a list of one as that one.
+        shown = {
+            key: [item] if isinstance(shape.get(key), list) and isinstance(item, str) else item
+            for key, item in value.items()
+        }
+        if found != kind or any(shown.get(key) != wanted for key, wanted in shape.items()):
+            raise _foreign(self.family, f"has a {found} {name} of another layout")
+        return True
+
+    def elements(self, name: str) -> Iterable[Any]:
+        return self.objects[name][1].get("elem", ()) if name in self.objects else ()
+
+    def dismantle(self, chains: Iterable[str], sets: Iterable[str]) -> list[Command]:
+        """Return commands that delete what is there of ``chains`` and ``sets``, and the table with the last of its objects.
+
+        A set that a rule of another chain looks into stays.
+        """
+        gone = frozenset(chains)
+        here = [name for name in (*chains, *sets) if name in self.objects and not self._is_used(name, gone)]
+        if not self.exists:
+            return []
+        if len(here) == len(self.objects):
+            return [{"delete": {"table": {"family": self.family, "name": TABLE}}}]
+        commands: list[Command] = []
+        for name in here:
+            kind = self.objects[name][0]
+            if kind == "chain":
+                commands.append({"flush": {"chain": in_table(self.family, name=name)}})
+            commands.append({"delete": {kind: in_table(self.family, name=name)}})
+        return commands
+
+    def _is_used(self, name: str, gone: Container[str]) -> bool:
+        others = (rule for chain, rules in self.rules.items() if chain not in gone for rule in rules)
+        return any(f'"@{name}"' in json.dumps(rule) for rule in others)
+
+
+def linked(family: str) -> dict[str, list[str]]:
+    """Return the types of LINKS and PINGS."""
+    address = ADDRESS_TYPE[family]
+    return {LINKS: ["ifname", address, address, "inet_proto", "inet_service"], PINGS: ["ifname", address, address]}
+
+
+def tables(purpose: str, needed: bool = True) -> dict[str, Listing]:
+    """Return what our tables hold, by family; ``purpose`` is who needs nft, for errors.
+
+    With ``needed`` false, there are none where there is no nf_tables or no ``nft``.
+
+    Raises ``MissingFeature`` without nf_tables or ``nft``.
+    """
+    try:
+        if needed and not program.installed("nft"):
+            raise _no_nft(purpose)
+        return {family: _read(family, purpose) for family in FAMILIES if table_exists(family, TABLE)}
+    except MissingFeature:
+        if needed:
+            raise
+        return {}
+
+
+def _read(family: str, purpose: str) -> Listing:
+    # A process for each table: nft 1.0 loads the contents of only the last one
+    # that a batch lists, and fails or shows the others empty.
+    listing = Listing(family, exists=True)
+    for entry in run([{"list": {"table": {"family": family, "name": TABLE}}}], purpose):
+        ((kind, value),) = entry.items()
+        if kind == "rule":
+            listing.rules.setdefault(value["chain"], []).append(value)
+        elif kind not in ("metainfo", "table"):
+            listing.objects[value["name"]] = (kind, value)
+    return listing
+
+
+def _foreign(family: str, found: str) -> Refused:
+    return Refused(
+        f"the nftables table {family} {TABLE} {found}, so another tool has made it;"
+        f" rename it, or delete it with `nft delete table {family} {TABLE}`"
+    )
+
+
+def in_table(family: str, **attributes: object) -> dict[str, object]:
+    return {"family": family, "table": TABLE, **attributes}
+
+
+def elements(verb: str, family: str, name: str, changed: Iterable[object]) -> list[Command]:
+    changed = list(changed)
+    return [{verb: {"element": in_table(family, name=name, elem=changed)}}] if changed else []
+
+
+def prefix(subnet: str) -> dict[str, object]:
+    address, _slash, length = subnet.partition("/")
+    return {"prefix": {"addr": address, "len": int(length)}}
+
+
+def subnet_of(family: str, element: Any) -> str | None:
+    """A subnet as it was written; ``None`` for an element that isn't one (a range, say)."""
+    if isinstance(element, str):
+        return f"{element}/{ADDRESS_BITS[family]}"
+    shown = element.get("prefix")
+    return f"{shown['addr']}/{shown['len']}" if shown else None
+
+
+def local_pair(pair: tuple[str, str]) -> dict[str, object]:
+    """An element of a set of subnets and interfaces."""
+    subnet, bridge = pair
+    return {"concat": [prefix(subnet), bridge]}
+
+
+def read_local_pair(family: str, element: Any) -> tuple[str, str] | None:
+    concat = element.get("concat") if isinstance(element, dict) else None
+    if not concat or len(concat) != 2:
+        return None
+    subnet = subnet_of(family, concat[0])
+    return (subnet, str(concat[1])) if subnet else None
+
+
+def run(commands: Collection[Command], purpose: str) -> list[dict[str, Any]]:
+    """Give ``commands`` to nft as one transaction and return what it listed."""
+    return _listed(_run(["nft", "-j", "-f", "-"], json.dumps({"nftables": list(commands)}), purpose))
+
+
+def run_script(lines: Collection[str], purpose: str) -> None:
+    """Give lines in nft's own language to nft as one transaction.
+
+    Its JSON up to 1.0.6 takes no map of concatenated data, though it shows one.
+    """
+    _run(["nft", "-f", "-"], "\n".join(lines) + "\n", purpose)
+
+
+def script(commands: Collection[Command]) -> list[str]:
+    """Return commands about whole tables, chains, sets and maps in nft's own language."""
+    lines = []
+    for command in commands:
+        ((verb, what),) = command.items()
+        ((kind, value),) = what.items()
+        words = [value["family"], *([value["table"]] if "table" in value else []), value["name"]]
+        lines.append(" ".join([verb, kind, *words]))
+    return lines
+
+
+def _run(argv: list[str], text: str, purpose: str) -> str:
+    stderr = ""
+    for _attempt in range(_ATTEMPTS):
+        nft = program.run(argv, text)
+        if nft is None:
+            raise _no_nft(purpose)
+        if nft.status == 0:
+            return nft.stdout
+        stderr = nft.stderr
+        if _OVERTAKEN not in stderr:
+            break
+    raise _refusal(stderr, purpose)
+
+
+def _no_nft(purpose: str) -> MissingFeature:
+    return MissingFeature(f"{purpose} needs the program nft, which this host has not; install the package nftables")
+
+
+def _listed(output: str) -> list[dict[str, Any]]:
+    objects: list[dict[str, Any]] = json.loads(output)["nftables"] if output.strip() else []
+    return objects
+
+
+def _refusal(stderr: str, purpose: str) -> PipefitterError:
+    reason = next((line.partition("Error: ")[2] for line in stderr.splitlines() if "Error: " in line), stderr.strip())
+    if "JSON support not compiled-in" in stderr:
+        return MissingFeature(f"{purpose} needs an nft that speaks JSON, and this host's was built without it")
+    if "No such file or directory" in reason or "not supported" in reason:
+        return MissingFeature(
+            f"nft could not set up {purpose} ({reason}); the kernel needs nf_tables with"
+            " nft_chain_nat and nft_masq, and sets with concatenated intervals (Linux 5.6)"
+        )
+    return PipefitterError(f"nft did not change the tables {TABLE}, and nothing was changed: {reason}")

@@ -1,0 +1,215 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: BSD-2-Clause
+"""Rows of the table Bridge: read, and the operations that write them. Private to the collection.
+
+``host/ovsdb.py`` puts them into one transaction with those of ports.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+from ...errors import Refused
+from ...model.ovs import NETDEV, SYSTEM, OvsBridge, OvsBridgeChange
+from .columns import NOTHING, configured, overtaken, pairs, unchanged, values, writing
+from .session import DATABASE, Operation, Row, Session
+
+COLUMNS = (
+    "datapath_type",
+    "fail_mode",
+    "stp_enable",
+    "rstp_enable",
+    "mcast_snooping_enable",
+    "other_config",
+    "external_ids",
+)
+"""What of a bridge is read and written."""
+
+_REPORTED = ("datapath_id", "datapath_version", "ports", "rstp_status", "status")
+
+# Rows of other tables that live as long as a bridge refers to them (ovs-vswitchd.conf.db(5)): no copy of the
+# bridge's own row brings them back.
+_OWNED = ("auto_attach", "controller", "flow_tables", "ipfix", "mirrors", "netflow", "sflow")
+
+
+def read(row: Row, ports: tuple[str, ...]) -> OvsBridge:
+    return OvsBridge(
+        name=row["name"],
+        datapath_type=row["datapath_type"] or SYSTEM,
+        ports=ports,
+        external_ids=pairs(row["external_ids"]),
+        fail_mode=next(iter(values(row["fail_mode"])), None),
+        stp=row["stp_enable"],
+        rstp=row["rstp_enable"],
+        mcast_snooping=row["mcast_snooping_enable"],
+        other_config=pairs(row["other_config"]),
+    )
+
+
+def refuse_unlike(
+    rows: Mapping[str, Row], bridge_of: Mapping[str, str], change: OvsBridgeChange, gone: Collection[str]
+) -> list[OvsBridge]:
+    """Return the bridges to remove that are still there.
+
+    :raises Refused: a bridge or its name is not as the change supposes.
+    """
+    for bridge in change.add:
+        if bridge.name in rows or bridge.name in bridge_of:
+            what = "a bridge" if bridge.name in rows else f"a port of bridge {bridge_of[bridge.name]}"
+            raise Refused(
+                f"Open vSwitch bridge {bridge.name} can't be created: there is {what} of that name by now; run this again to see the difference"
+            )
+    for bridge in change.change:
+        if bridge.name not in rows:
+            raise Refused(
+                f"Open vSwitch bridge {bridge.name} can't be changed: it is gone; run this again to see the difference"
+            )
+        row = rows[bridge.name]
+        other = overtaken(_old(row, change), _columns(bridge), _columns(read(row, ())))
+        if other:
+            raise Refused(
+                f"Open vSwitch bridge {bridge.name} can't be changed: somebody else changed its {other} meanwhile; run this again"
+            )
+    going = [bridge for bridge in change.remove if bridge.name in rows]
+    for bridge in going:
+        left = sorted(
+            name
+            for name, where in bridge_of.items()
+            if where == bridge.name and name not in gone and name != bridge.name
+        )
+        if left:
+            raise Refused(
+                f"Open vSwitch bridge {bridge.name} can't be deleted: it has port {left[0]} by now; run this again to see the difference"
+            )
+    return going
+
+
+def additions(bridges: Sequence[OvsBridge], local_columns: Mapping[str, Row]) -> list[Operation]:
+    operations: list[Operation] = []
+    for number, bridge in enumerate(bridges):
+        interface, port, named = (f"{what}_of_bridge{number}" for what in ("interface", "port", "row"))
+        operations += [
+            _insert("Interface", interface, {"name": bridge.name, "type": "internal"}),
+            _insert(
+                "Port",
+                port,
+                {"name": bridge.name, "interfaces": ["named-uuid", interface], **local_columns.get(bridge.name, {})},
+            ),
+            _insert("Bridge", named, {"name": bridge.name, "ports": ["named-uuid", port], **_columns(bridge)}),
+            _listed("insert", [["named-uuid", named]]),
+        ]
+    return operations
+
+
+def take_back(created: list[Any]) -> list[Operation]:
+    """``created`` are the ids of the bridges that ``additions`` made."""
+    return [_listed("delete", created)] if created else []
+
+
+def changes(rows: Mapping[str, Row], change: OvsBridgeChange) -> list[Operation]:
+    operations: list[Operation] = []
+    for bridge in change.change:
+        row = rows[bridge.name]
+        # What was compared with the caller's view must still be so, and is what the inverse gives back.
+        operations += [
+            unchanged("Bridge", row, list(COLUMNS)),
+            *writing("Bridge", row["_uuid"], _old(row, change), _columns(bridge)),
+        ]
+    return operations
+
+
+def change_back(rows: Mapping[str, Row], change: OvsBridgeChange) -> list[Operation]:
+    back = [(rows[bridge.name], bridge) for bridge in change.change]
+    return [
+        operation
+        for row, bridge in back
+        for operation in writing("Bridge", row["_uuid"], _columns(bridge), _old(row, change))
+    ]
+
+
+def _old(row: Row, change: OvsBridgeChange) -> Row:
+    former = next((bridge for bridge in change.former if bridge.name == row["name"]), None)
+    return _columns(former or read(row, ()))
+
+
+def removals(rows: Mapping[str, Row], ports: Mapping[str, Row], bridges: Sequence[OvsBridge]) -> list[Operation]:
+    if not bridges:
+        return []
+    # By now the transaction itself has taken out the ports that go; one that somebody else put in stops it.
+    return [
+        *(_only_local(rows[bridge.name], ports[bridge.name]) for bridge in bridges),
+        _listed("delete", [rows[bridge.name]["_uuid"] for bridge in bridges]),
+    ]
+
+
+def whole(session: Session, rows: Mapping[str, Row], bridges: Sequence[OvsBridge]) -> list[Row] | None:
+    """Return all columns of the bridges about to be removed; ``None`` where one is gone by now.
+
+    :raises Refused: a bridge has what could not be brought back.
+    """
+    if not bridges:
+        return []
+    selects: list[Operation] = [
+        {"op": "select", "table": "Bridge", "where": _is(rows[bridge.name])} for bridge in bridges
+    ]
+    found = []
+    for bridge, result in zip(bridges, session.transact(selects)):
+        if not result["rows"]:
+            return None
+        row = result["rows"][0]
+        owned = [column for column in _OWNED if row.get(column) not in (None, NOTHING, ["map", []])]
+        if owned:
+            raise Refused(
+                f"Open vSwitch bridge {bridge.name} is not deleted: somebody else gave it {owned[0]}; take that off,"
+                f" or delete it by `ovs-vsctl del-br {bridge.name}`"
+            )
+        found.append(row)
+    return found
+
+
+def put_back(found: Iterable[tuple[Row, str]]) -> list[Operation]:
+    """``found`` are bridges that were deleted, each with the name by which the transaction knows its local port."""
+    operations: list[Operation] = []
+    for number, (row, local) in enumerate(found):
+        named = f"bridge_put_back{number}"
+        operations.append(_insert("Bridge", named, {**configured(row, _REPORTED), "ports": ["named-uuid", local]}))
+        operations.append(_listed("insert", [["named-uuid", named]]))
+    return operations
+
+
+def without_device(bridge: str, datapath_type: str, reason: str) -> str:
+    if datapath_type == NETDEV:
+        return f"Open vSwitch bridge {bridge} (datapath_type={NETDEV}) got no network device: {reason}; see the log of ovs-vswitchd"
+    return (
+        f"Open vSwitch bridge {bridge} got no network device ({reason}): its datapath_type {datapath_type or SYSTEM} needs the kernel module openvswitch;"
+        f" load that module, or set datapath_type to {NETDEV} in bridge_options"
+    )
+
+
+def _columns(bridge: OvsBridge) -> Row:
+    return {
+        "datapath_type": "" if bridge.datapath_type == SYSTEM else bridge.datapath_type,
+        "fail_mode": NOTHING if bridge.fail_mode is None else bridge.fail_mode,
+        "stp_enable": bridge.stp,
+        "rstp_enable": bridge.rstp,
+        "mcast_snooping_enable": bridge.mcast_snooping,
+        "other_config": ["map", [list(pair) for pair in bridge.other_config]],
+        "external_ids": ["map", [list(pair) for pair in bridge.external_ids]],
+    }
+
+
+def _insert(table: str, name: str, row: Row) -> Operation:
+    return {"op": "insert", "table": table, "uuid-name": name, "row": row}
+
+
+def _listed(mutator: str, bridges: list[Any]) -> Operation:
+    return {"op": "mutate", "table": DATABASE, "where": [], "mutations": [["bridges", mutator, ["set", bridges]]]}
+
+
+def _only_local(row: Row, local: Row) -> Operation:
+    return unchanged("Bridge", {"_uuid": row["_uuid"], "ports": local["_uuid"]}, ["ports"])
+
+
+def _is(row: Row) -> list[Any]:
+    return [["_uuid", "==", row["_uuid"]]]

@@ -1,0 +1,141 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: BSD-2-Clause
+"""Reads what host and containers show of attachments, in as few dumps as possible. Private to the collection."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from ..errors import MissingFeature
+from ..host.machine import Machine
+from ..model import addresses
+from ..model.attachment import Attachment
+from ..model.limits import USUAL_MTU
+from ..model.ovs import OvsBridge, OvsPort, missing_device
+from ..plan import link_addresses
+from ..state.attachments import LINUX, OVS, BridgeSeen, End, Wiring
+from ..state.network import HOST, Link, Namespace
+
+_USERSPACE = "netdev"
+
+# The device that each datapath has, whatever its bridges are called (ofproto/ofproto-dpif.c).
+_DATAPATHS = frozenset(("ovs-system", "ovs-netdev"))
+
+
+def observe(machine: Machine, bridges: Collection[str], leftovers: bool = False) -> Wiring:
+    """Return the host's links, the bridges asked for as far as they are there, and ports of Open vSwitch.
+
+    Open vSwitch is asked only where something can be its: a bridge that is
+    no Linux bridge, a link of ours that is in none, or a name that it takes
+    in wherever a datapath of it is; and with ``leftovers``, for ports of ours
+    whose link is gone.
+    """
+    netlink = machine.namespace(HOST)
+    links = netlink.with_vlans(netlink.links())
+    isolated = machine.icc.isolated_bridges() if bridges else frozenset()
+    host = Namespace(links)
+    seen = {
+        name: _linux_bridge(links[name], name in isolated or host.all_isolated(name))
+        for name in bridges
+        if name in links and links[name].kind == "bridge"
+    }
+    ports: dict[str, OvsPort] = {}
+    others = [name for name in bridges if name not in seen]
+    runs = True
+    # A port outlives its link, and would take in the one that a restarted container gets under the same name.
+    if leftovers or others or not _DATAPATHS.isdisjoint(links) or _unmastered(links.values()):
+        runs = machine.ovsdb.available()
+        ovs_bridges, ports = machine.ovsdb.read() if runs else ({}, {})
+        asked = [ovs_bridges[name] for name in others if name in ovs_bridges]
+        switch_runs = not asked or machine.ovsdb.switch_runs()
+        seen.update((bridge.name, _ovs_bridge(bridge, links, switch_runs)) for bridge in asked)
+    return Wiring(host, seen, ports, runs)
+
+
+def _unmastered(links: Collection[Link]) -> bool:
+    linux_bridges = {link.index for link in links if link.kind == "bridge"}
+    return any(link.ours and link.kind == "veth" and link.master not in linux_bridges for link in links)
+
+
+def _linux_bridge(link: Link, isolated: bool) -> BridgeSeen:
+    filters = bool(link.bridge["vlan_filtering"]) if "vlan_filtering" in link.bridge else None
+    return BridgeSeen(
+        LINUX, link.mtu, isolated=isolated, vlan_filtering=filters, default_vlans=link.default_vlans if filters else ()
+    )
+
+
+def _ovs_bridge(bridge: OvsBridge, links: dict[str, Link], switch_runs: bool) -> BridgeSeen:
+    problem = missing_device(bridge, links, switch_runs)
+    if problem:
+        raise MissingFeature(problem)
+    # The MTU of the bridge's own device follows the least of its ports, so one attachment's would become everybody's, and stay.
+    others = [links[name].mtu for name in bridge.devices if name in links and not links[name].ours]
+    return BridgeSeen(
+        OVS,
+        bridge.mtu_request or min([*others, *bridge.driven_mtus], default=USUAL_MTU),
+        bridge.datapath_type == _USERSPACE,
+    )
+
+
+def observe_end(machine: Machine, place: str, identity: str, wants: Sequence[Attachment], wiring: Wiring) -> End:
+    """Return what a container shows of the links that attachments ask for."""
+    netlink = machine.namespace(place)
+    links = netlink.links()
+    namespace_id = machine.namespace(HOST).namespace_id(machine.descriptor(place))
+    bare = End(place, identity, Namespace(links), namespace_id)
+    asked = {want.interface for want in wants}
+    relevant = [link for link in links.values() if link.name in asked or _ours(bare, link, wiring)]
+    held = netlink.addresses(relevant) if relevant else {}
+    routes = netlink.routes({link.index: link.name for link in links.values()})
+    userspace = any(want.bridge in wiring.bridges and wiring.bridges[want.bridge].userspace for want in wants)
+    return End(
+        place,
+        identity,
+        Namespace(links, held, routes),
+        namespace_id,
+        _disable_ipv6(machine, place, wants, relevant, held),
+        machine.tx_checksum_offload(place, relevant) if userspace and relevant else {},
+        _promote_secondaries(machine, place, wants, held),
+    )
+
+
+def _ours(end: End, link: Link, wiring: Wiring) -> bool:
+    outer = wiring.host_end(end, link)
+    return outer is not None and outer.ours
+
+
+def _disable_ipv6(
+    machine: Machine,
+    place: str,
+    wants: Sequence[Attachment],
+    relevant: Sequence[Link],
+    held: dict[str, tuple[str, ...]],
+) -> dict[str, str]:
+    wanted = [
+        (want.interface, address)
+        for want in wants
+        for address in want.addresses or ()
+        if addresses.family(address) == addresses.IPV6
+    ]
+    if all(address in held.get(interface, ()) for interface, address in wanted):
+        return {}
+    pattern = "net/ipv6/conf/{}/disable_ipv6"
+    whose = ["default", *(link.name for link in relevant)]
+    shown = machine.read_sysctls(place, [pattern.format(name) for name in whose])
+    return {name: shown[pattern.format(name)] for name in whose if pattern.format(name) in shown}
+
+
+def _promote_secondaries(
+    machine: Machine, place: str, wants: Sequence[Attachment], held: dict[str, tuple[str, ...]]
+) -> dict[str, str]:
+    going = [
+        name
+        for name, shown in held.items()
+        if any(link_addresses.needs_promotion(want.addresses or (), shown) for want in wants)
+    ]
+    if not going:
+        return {}
+    pattern = "net/ipv4/conf/{}/promote_secondaries"
+    shown = machine.read_sysctls(place, [pattern.format(name) for name in ("all", *going)])
+    # The kernel promotes where either says so (IN_DEV_PROMOTE_SECONDARIES).
+    return {name: max(shown.get(pattern.format(whose), "0") for whose in ("all", name)) for name in going}

@@ -1,0 +1,148 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: BSD-2-Clause
+"""From the containers that attachments name to pinned namespaces. Private to the collection."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..errors import Refused
+from ..host import namespace
+from ..host.machine import Machine
+from ..host.namespace import PinnedNamespace
+from ..model.attachment import Attachment, Target
+
+if TYPE_CHECKING:
+    from ..host.engines.lookup import Container
+
+_PAUSE = 0.1
+
+
+@dataclass(frozen=True)
+class Pinned:
+    """An attachment and the place of its container; a ``place`` of ``None`` is a container that is gone or has stopped."""
+
+    want: Attachment
+    place: str | None
+    identity: str
+    inode: int | None
+
+
+def pin_all(machine: Machine, wants: Sequence[Attachment], must_run: bool, patience: float) -> list[Pinned]:
+    """Pin the namespace of each container, each namespace once, with one question to an engine for all.
+
+    ``patience`` is for how many seconds a container that is just restarting
+    is waited for.
+
+    :raises Refused: a container is missing, has stopped or shares the host's
+        network; with ``must_run`` false the first two make ``place`` ``None``.
+    """
+    places, inodes = pin_targets(machine, {want.target for want in wants}, must_run, patience)
+    return [Pinned(want, *places[want.target], inodes.get(places[want.target][0] or "")) for want in wants]
+
+
+def pin_targets(
+    machine: Machine, targets: Collection[Target], must_run: bool, patience: float
+) -> tuple[dict[Target, tuple[str | None, str]], dict[str, int]]:
+    """Return place and identity of each container, and the inode of each place's namespace; as ``pin_all``."""
+    namespace.raise_open_file_limit(len(targets))
+    found = containers_of(targets)
+    places: dict[Target, tuple[str | None, str]] = {}
+    by_inode: dict[int, str] = {}
+    inodes: dict[str, int] = {}
+    for target in sorted(targets):
+        pinned, identity = _pin(target, found.get(target), must_run, patience)
+        if pinned is None:
+            places[target] = (None, identity)
+            continue
+        if pinned.inode in by_inode:
+            places[target] = (by_inode[pinned.inode], identity)
+            pinned.close()
+            continue
+        place = pinned.origin
+        by_inode[pinned.inode] = place
+        inodes[place] = pinned.inode
+        machine.pin(place, pinned)
+        places[target] = (place, identity)
+    return places, inodes
+
+
+def refuse_left(machine: Machine, pinned: Sequence[Pinned]) -> None:
+    """Refuse to call done what was done to a namespace that its container has left meanwhile.
+
+    :raises Refused: naming the container.
+    """
+    for one in pinned:
+        namespace_pinned = machine.pinned(one.place) if one.place is not None else None
+        if namespace_pinned is not None and namespace_pinned.left():
+            raise Refused(
+                f"{one.place} stopped or restarted while {one.want.interface} was being attached to it, which is gone with its old network; "
+                "run the task again"
+            )
+
+
+def containers_of(targets: Iterable[Target]) -> dict[Target, Container | None]:
+    """Return what the engines say of those targets that are containers, ``None`` for one that none knows."""
+    by_runtime: dict[str, list[Target]] = {}
+    for target in targets:
+        if target.kind == "container":
+            by_runtime.setdefault(target.runtime, []).append(target)
+    if not by_runtime:
+        return {}
+    from ..host.engines.lookup import find  # namespaces given as such don't need it
+
+    found: dict[Target, Container | None] = {}
+    for runtime, asked in by_runtime.items():
+        answers = find([target.value for target in asked], runtime)
+        found.update({target: answers[target.value] for target in asked})
+    return found
+
+
+def _pin(
+    target: Target, container: Container | None, must_run: bool, patience: float
+) -> tuple[PinnedNamespace | None, str]:
+    if target.kind == "container":
+        if container is None:
+            if must_run:
+                engine, check = ("any container engine of this host", "the name")
+                if target.runtime != "auto":
+                    engine, check = (
+                        f"{target.runtime} on this host, and runtime: {target.runtime} was asked for",
+                        "both",
+                    )
+                raise Refused(
+                    f"container: {target.value!r} is not known to {engine}; check {check}, or start the container first"
+                )
+            return None, ""
+        identity = f"{container.runtime}:{container.id}"
+        if not must_run and not container.pid:
+            return None, identity
+        return _running(container, patience), identity
+    try:
+        pinned = namespace.of_path(target.value) if target.kind == "netns" else namespace.of_pid(int(target.value))
+    except Refused:
+        if must_run:
+            raise
+        return None, ""
+    return pinned, target.value if target.kind == "netns" else f"pid:{pinned.inode}"
+
+
+def _running(container: Container, patience: float) -> PinnedNamespace:
+    from ..host.engines.lookup import inspect_again
+
+    deadline = time.monotonic() + patience
+    current: Container | None = container
+    while True:
+        try:
+            return namespace.of_container(current or container)
+        except Refused:
+            # Only a restart passes by itself; one that has stopped, or shares the host's network, does not.
+            again = inspect_again(container)
+            passing = again is not None and (again.status == "restarting" or again.pid != (current or container).pid)
+            if not passing or time.monotonic() > deadline:
+                raise
+            current = again
+            time.sleep(_PAUSE)

@@ -1,0 +1,164 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: BSD-2-Clause
+"""What there is of a wanted attachment, whatever its links are called now. Pure. Private to the collection."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from ..errors import MissingFeature, Refused
+from ..model import bridge_vlans
+from ..model.attachment import Attachment
+from ..model.bridge_vlans import NO_VLAN_FILTERING, PortVlans
+from ..model.vlans import Vlans, ranges
+from ..state.attachments import LINUX, BridgeSeen, End, Label, Wiring, label, read_label
+from ..state.network import Link
+
+
+@dataclass(frozen=True)
+class Found:
+    """A wanted attachment and what there is of it: ``inner`` in the container, ``outer`` on the host."""
+
+    want: Attachment
+    end: End
+    bridge: BridgeSeen
+    inner: Link | None
+    outer: Link | None
+
+    @property
+    def birth_name(self) -> str:
+        return self.end.birth_name(self.want.interface)
+
+    @property
+    def host_interface(self) -> str:
+        return self.want.host_interface or (self.outer.name if self.outer else self.birth_name)
+
+    @property
+    def mtu(self) -> int:
+        return self.want.mtu or self.bridge.mtu
+
+    @property
+    def port_vlans(self) -> PortVlans:
+        """What the port of a Linux bridge that filters VLANs is to have."""
+        return bridge_vlans.of_port(self.want.vlans) if self.want.vlans is not None else self.bridge.default_vlans
+
+    @property
+    def label(self) -> Label:
+        return label(self.want.target, self.want.interface, self.end.identity)
+
+
+def find_all(wants: Sequence[tuple[Attachment, End]], wiring: Wiring) -> list[Found]:
+    """Return what there is of each attachment of a list.
+
+    One without an MTU takes the bridge's. A Linux bridge will follow the
+    smallest that the list has for it, unless its own was set expressly, which
+    the kernel doesn't tell; so that one is what they take.
+
+    :raises Refused: as ``find``.
+    """
+    given: dict[str, int] = {}
+    for want, _end in wants:
+        if want.mtu is not None and want.bridge in wiring.bridges and wiring.bridges[want.bridge].kind == LINUX:
+            given[want.bridge] = min(want.mtu, given.get(want.bridge, want.mtu))
+    bridges = {
+        name: replace(bridge, mtu=min(bridge.mtu, given.get(name, bridge.mtu)))
+        for name, bridge in wiring.bridges.items()
+    }
+    wiring = replace(wiring, bridges=bridges)
+    return [find(want, end, wiring) for want, end in wants]
+
+
+def find_bridge(name: str, wiring: Wiring) -> BridgeSeen:
+    """Return a bridge that must be there.
+
+    :raises Refused: it is not.
+    """
+    bridge = wiring.bridges.get(name)
+    if bridge is None:
+        if not wiring.ovs_runs:
+            raise Refused(
+                f"bridge: {name!r} is no Linux bridge of this host, and Open vSwitch does not run; "
+                "create it first (container_bridge makes a Linux bridge), or start Open vSwitch"
+            )
+        raise Refused(
+            f"bridge: {name!r} is neither a Linux bridge nor an Open vSwitch bridge of this host; "
+            "create it first (container_bridge makes a Linux bridge, ovs_vlan_port with create_bridge one of Open vSwitch)"
+        )
+    return bridge
+
+
+def find(want: Attachment, end: End, wiring: Wiring) -> Found:
+    """Return what there is of an attachment, whatever its links are called now.
+
+    :raises Refused: the bridge is not there, or the name is taken in the container.
+    """
+    bridge = find_bridge(want.bridge, wiring)
+    if want.vlans is not None and bridge.kind == LINUX:
+        _check_filtering(want, want.vlans, bridge)
+    inner = end.namespace.links.get(want.interface)
+    if inner is None:
+        return Found(want, end, bridge, *(renamed(want, end, wiring) or (None, None)))
+    outer = wiring.host_end(end, inner)
+    if outer is None or not made_by_us(outer, want, end):
+        what = f"a {inner.kind} interface" if inner.kind else "an interface"
+        raise Refused(
+            f"interface: {want.interface!r} is taken in {end.place} by {what} that this collection did not make; choose another interface"
+        )
+    refuse_mistaken(want, end, outer, wiring)
+    return Found(want, end, bridge, inner, outer)
+
+
+def _check_filtering(want: Attachment, vlans: Vlans, bridge: BridgeSeen) -> None:
+    own = f"vlan: {vlans.tag}" if vlans.tag is not None else f"vlan_mode: {vlans.mode}"
+    asked = f"trunks: {ranges(vlans.trunks)}" if vlans.tag is None and vlans.trunks else own
+    option = f"{asked} was asked for on {want.bridge}, a Linux bridge"
+    if bridge.vlan_filtering is None:
+        raise MissingFeature(f"{option}, and {NO_VLAN_FILTERING}; use an Open vSwitch bridge, or a kernel that has it")
+    if not bridge.vlan_filtering:
+        raise Refused(
+            f"{option} that does not filter VLANs; set vlan_filtering on it (container_bridge), or use an Open vSwitch bridge"
+        )
+    problem = bridge_vlans.unable(vlans)
+    if problem:
+        raise Refused(f"{option}: {problem}")
+
+
+def made_by_us(outer: Link, want: Attachment, end: End) -> bool:
+    return outer.ours or outer.name == end.birth_name(want.interface)
+
+
+def refuse_mistaken(want: Attachment, end: End, outer: Link, wiring: Wiring) -> None:
+    """Refuse a link that bears the interface's name while another one is labelled as the interface."""
+    said = read_label(outer.alias)
+    if said is None or said.interface == want.interface:
+        return
+    other = renamed(replace(want, host_interface=None), end, wiring)
+    if other is not None and other[1].index != outer.index:
+        raise Refused(
+            f"interface: {want.interface!r} in {end.place} is the attachment {said.interface} under another name, and {want.interface} "
+            f"is {other[0].name} there; rename them back first"
+        )
+
+
+def renamed(want: Attachment, end: End, wiring: Wiring) -> tuple[Link, Link] | None:
+    """Return the attachment whose interface bears another name: by its label, by the host interface asked for or by its birth name."""
+    if end.namespace_id is None:
+        return None
+    inner_by_index = {link.index: link for link in end.namespace.links.values()}
+    for outer in wiring.ours_by_namespace.get(end.namespace_id, []):
+        said = read_label(outer.alias)
+        if (said and said.interface == want.interface) or (want.host_interface and outer.name == want.host_interface):
+            inner = inner_by_index.get(outer.peer)
+            if inner is not None:
+                return inner, outer
+    born = wiring.host.links.get(end.birth_name(want.interface))
+    if (
+        born is not None
+        and not born.alias
+        and born.kind == "veth"
+        and born.peer_namespace == end.namespace_id
+        and born.peer in inner_by_index
+    ):
+        return inner_by_index[born.peer], born
+    return None

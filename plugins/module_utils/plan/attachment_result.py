@@ -1,0 +1,214 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: BSD-2-Clause
+"""Attachments as options that give them back, before and after a plan. Pure. Private to the collection."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
+
+from ..model import addresses, bridge_vlans
+from ..model.addresses import is_link_local
+from ..model.attachment import VLAN_OPTIONS, Attachment
+from ..model.route import DEFAULT_METRIC, PROTOCOL, Route
+from ..model.vlans import ACCESS, TRUNK, Vlans, ranges
+from ..state.attachments import LINUX, End, Wiring, read_label
+from ..state.network import Link
+from . import vlan_record
+from .attachment_match import Found, find_all, renamed
+from .attachment_routes import leads_to, plan_routes, taken_by_others, wanted_routes, within_reach
+from .operations import DeleteLink, Operation, SetRoute
+
+Ends = Sequence[tuple[Attachment, "End | None"]]
+
+
+def describe(ends: Ends, wiring: Wiring) -> list[dict[str, Any] | None]:
+    """Return what there is of each attachment, ``None`` where there is nothing."""
+    described: list[dict[str, Any] | None] = []
+    for want, end in ends:
+        entry = None
+        inner = _inner(want, end, wiring) if end is not None else None
+        if end is not None and inner is not None:
+            outer = wiring.host_end(end, inner)
+            if outer is not None:
+                entry = describe_one(want.target.kind, want.target.value, end, inner, outer, wiring)
+        described.append(entry)
+    return described
+
+
+def describe_one(kind: str, value: str, end: End, inner: Link, outer: Link, wiring: Wiring) -> dict[str, Any]:
+    """Return one attachment as an entry of ``attachments`` that gives it back."""
+    held = end.namespace.addresses.get(inner.name, ())
+    described: dict[str, Any] = {
+        kind: int(value) if kind == "pid" else value,
+        "bridge": wiring.bridge_of(outer),
+        "interface": inner.name,
+        "host_interface": outer.name,
+        "addresses": sorted(address for address in held if not is_link_local(address)),
+        "mac": inner.mac,
+        "mtu": inner.mtu,
+    }
+    vlans = _vlans_of(outer, wiring)
+    if vlans is not None:
+        described.update(_vlans_described(vlans))
+    described.update(_routes_described([entry for entry in end.namespace.routes if entry.link == inner.name]))
+    return described
+
+
+def _vlans_of(outer: Link, wiring: Wiring) -> Vlans | None:
+    """Return the VLANs of a port, ``None`` for those that a port has without being asked."""
+    port = wiring.ovs_ports.get(outer.name)
+    if port is not None:
+        return port.vlans if port.vlans != Vlans(TRUNK) else None
+    master = wiring.by_index.get(outer.master)
+    if master is None or not master.bridge.get("vlan_filtering") or outer.vlans == master.default_vlans:
+        return None
+    return bridge_vlans.as_wanted(outer.vlans)
+
+
+def _vlans_described(vlans: Vlans) -> dict[str, Any]:
+    """Return VLANs as the options of an attachment."""
+    described: dict[str, Any] = {"vlan": vlans.tag} if vlans.tag is not None else {}
+    if vlans.mode != ACCESS:
+        described["vlan_mode"] = vlans.mode
+    if vlans.trunks:
+        described["trunks"] = ranges(vlans.trunks)
+    return described
+
+
+def predict(ends: Ends, wiring: Wiring) -> list[dict[str, Any] | None]:
+    """Return what ``describe`` will show once the plan was carried out, as far as it can be known."""
+    found = find_all([(want, end) for want, end in ends if end is not None], wiring)
+    by_want = {id(one.want): (one, taken) for one, taken in zip(found, taken_by_others(found))}
+    predicted: list[dict[str, Any] | None] = []
+    for (want, _end), shown in zip(ends, describe(ends, wiring)):
+        known = by_want.get(id(want))
+        predicted.append(_predict(*known, shown, wiring) if known is not None else shown)
+    return predicted
+
+
+def _predict(
+    one: Found, taken: Collection[tuple[str, int]], shown: dict[str, Any] | None, wiring: Wiring
+) -> dict[str, Any]:
+    want = one.want
+    entry = dict(
+        shown or {want.target.kind: int(want.target.value) if want.target.kind == "pid" else want.target.value}
+    )
+    entry.update(bridge=want.bridge, interface=want.interface, host_interface=one.host_interface, mtu=one.mtu)
+    if want.addresses is not None or shown is None:
+        entry["addresses"] = sorted(address for address in want.addresses or () if not is_link_local(address))
+    if want.vlans is not None or not _set_by_vlan_port(one, wiring):
+        for option in VLAN_OPTIONS:
+            entry.pop(option, None)
+    as_unasked = one.port_vlans == one.bridge.default_vlans if one.bridge.kind == LINUX else want.vlans == Vlans(TRUNK)
+    if want.vlans is not None and not as_unasked:
+        entry.update(_vlans_described(want.vlans))
+    for option in ("gateway", "gateway6", "routes"):
+        entry.pop(option, None)
+    entry.update(_routes_described(_certain_routes(one, taken)))
+    for option in ("mac", "gateway", "gateway6"):
+        if getattr(want, option) is not None:
+            entry[option] = getattr(want, option)
+    return entry
+
+
+def _set_by_vlan_port(one: Found, wiring: Wiring) -> bool:
+    """Tell whether the port has VLANs that ovs_vlan_port gave it, and keeps them where the attachment names none."""
+    port = wiring.ovs_ports.get(one.host_interface)
+    return port is not None and port.bridge == one.want.bridge and vlan_record.KEY in dict(port.external_ids)
+
+
+def _certain_routes(one: Found, taken: Collection[tuple[str, int]]) -> list[Route]:
+    """Return an attachment's routes after the plan, but those of which the kernel's ways decide.
+
+    It drops what it dropped with a link that went down or lost its last IPv4
+    address, and takes back what has its gateway within reach.
+    """
+    want, shown = one.want, one.end.namespace
+    wanted, (_operations, there) = wanted_routes(one), plan_routes(one, taken)
+    held = (
+        want.addresses
+        if want.addresses is not None
+        else shown.addresses.get(one.inner.name, ())
+        if one.inner is not None
+        else ()
+    )
+    on_link = [entry.destination for entry in there if not entry.gateway]
+    return [entry for entry in there if entry in wanted or within_reach(entry, (*held, *on_link))]
+
+
+def _routes_described(entries: Sequence[Route]) -> dict[str, Any]:
+    """Return routes of one link as the options gateway, gateway6 and routes.
+
+    Of those of ours, a host route to the gateway of another is left out: it comes with that one.
+    """
+    described: dict[str, Any] = {}
+    # Of several default routes the one that a gateway would replace, else the one that wins.
+    for entry in sorted(entries, key=lambda entry: (entry.metric == DEFAULT_METRIC[entry.family], -entry.metric)):
+        if entry.is_default and entry.gateway:
+            described["gateway" if entry.family == addresses.IPV4 else "gateway6"] = entry.gateway
+    gateways = {entry.gateway for entry in entries}
+    routes = {
+        entry.key: {
+            "destination": entry.destination,
+            **({"gateway": entry.gateway} if entry.gateway else {}),
+            "metric": entry.metric,
+        }
+        for entry in entries
+        if entry.protocol == PROTOCOL and not entry.is_default and not leads_to(entry, gateways)
+    }
+    if routes:
+        described["routes"] = [routes[key] for key in sorted(routes)]
+    return described
+
+
+def removed(operations: Iterable[Operation], wiring: Wiring, described: Collection[str]) -> list[dict[str, Any]]:
+    """Return what a plan takes away beside what is ``described`` (names of host interfaces): purged, or left by a container that is gone."""
+    entries: list[dict[str, Any]] = []
+    for operation in operations:
+        link = wiring.host.links.get(operation.name) if isinstance(operation, DeleteLink) else None
+        said = read_label(link.alias) if link is not None and link.name not in described else None
+        if link is not None and said is not None:
+            value = int(said.value) if said.kind == "pid" and said.value.isdigit() else said.value
+            entries.append(
+                {
+                    said.kind: value,
+                    "bridge": wiring.bridge_of(link),
+                    "interface": said.interface,
+                    "host_interface": link.name,
+                    "mtu": link.mtu,
+                }
+            )
+    return entries
+
+
+def taken_default_routes(operations: Iterable[Operation]) -> list[str]:
+    """Return a warning for each default route that another attachment of ours had: that one's next run would take it back."""
+    return [
+        f"the default route of {operation.place} was that of {operation.old.link}, an attachment of this collection too; "
+        f"a container has one for each family, so leave the gateway out for {operation.old.link} or for {operation.route.link}"
+        for operation in operations
+        if isinstance(operation, SetRoute) and operation.old and operation.route.is_default
+        and operation.old.protocol == PROTOCOL and operation.old.link != operation.route.link
+    ]  # fmt: skip
+
+
+def unsettled(ends: Ends, wiring: Wiring) -> str:
+    """Return what carries no traffic yet, '' once all do."""
+    for want, end in ends:
+        if end is None:
+            continue
+        inner = end.namespace.links.get(want.interface)
+        outer = wiring.host_end(end, inner) if inner is not None else None
+        for link, place in ((inner, end.place), (outer, "this host")):
+            if link is not None and not link.carrier:
+                return f"{link.name} in {place} has no carrier"
+    return ""
+
+
+def _inner(want: Attachment, end: End, wiring: Wiring) -> Link | None:
+    inner = end.namespace.links.get(want.interface)
+    if inner is not None:
+        return inner
+    other = renamed(want, end, wiring)
+    return other[0] if other is not None else None

@@ -1,0 +1,127 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: BSD-2-Clause
+"""What the host shows of a bridge, and what of it stays. Pure. Private to the collection."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ..errors import Refused
+from ..model import addresses
+from ..model.bridge import FORWARD_DELAY, Bridge
+from ..model.firewall import Firewall
+from ..model.icc_rules import Flow, IccRules
+from ..model.masquerade import Masquerade
+from ..model.publication import PublicationRules
+from ..model.route import KERNEL_PROTOCOL, Route
+from ..state.network import Link, Namespace
+
+LEAST_FORWARD_DELAY = round(FORWARD_DELAY[0] * 100)
+"""Hundredths of a second; the kernel takes no less while STP is on."""
+
+
+@dataclass(frozen=True)
+class BridgeHave:
+    """What the host shows of a bridge.
+
+    ``namespace`` has every link, the bridge's addresses and every route of
+    the main table. ``sysctls`` are the host's, named with slashes; those of a
+    bridge that is still to be made are what it will inherit.
+    ``unfit`` maps links that must not become ports to the reason.
+    ``firewall`` is what of forwarded traffic passes. ``publications`` are
+    the published ports of the bridge, read where it is to go. ``icc`` is what
+    our tables say of isolated bridges. ``held`` are the addresses of every
+    interface, leased ones too, read where VLANs are asked for.
+    """
+
+    namespace: Namespace
+    masquerades: frozenset[Masquerade] = frozenset()
+    firewall: Firewall = Firewall()
+    sysctls: Mapping[str, str] = field(default_factory=dict)
+    unfit: Mapping[str, str] = field(default_factory=dict)
+    vlan_filtering: bool = True
+    birth_link: str | None = None
+    publications: PublicationRules = PublicationRules()
+    icc: IccRules = IccRules()
+    held: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def link(self, name: str) -> Link | None:
+        return self.namespace.links.get(name)
+
+    def addresses(self, name: str) -> tuple[str, ...]:
+        return self.namespace.addresses.get(name, ())
+
+
+def addresses_of(want: Bridge, have: BridgeHave) -> tuple[str, ...] | None:
+    """Return the addresses the bridge is to have, ``auto`` resolved; ``None`` leaves them as they are."""
+    if want.addresses is None or not want.auto_address:
+        return want.addresses
+    shown = have.addresses(want.name)
+    for address in shown:
+        if (
+            address not in want.addresses
+            and addresses.family(address) == addresses.IPV4
+            and addresses.is_private_ipv4(address)
+        ):
+            return (address, *want.addresses)  # kept on later runs
+    others = [route for route in have.namespace.routes if route.link != want.name and not route.is_default]
+    taken = [addresses.bounds(route.destination) for route in others] + [
+        addresses.bounds(address) for address in want.addresses
+    ]
+    for subnet in addresses.AUTO_SUBNETS:
+        version, first, last = addresses.bounds(subnet)
+        if not any(version == v and first <= end and start <= last for v, start, end in taken):
+            return (addresses.first_host(subnet), *want.addresses)
+    raise Refused(
+        f"bridge {want.name}: addresses has auto, and each subnet that auto picks from (172.17.0.0/16 to 172.31.0.0/16, "
+        "192.168.0.0/20 to 192.168.240.0/20) overlaps a route of this host; name the address instead"
+    )
+
+
+def linked_within(bridge: str, have: BridgeHave) -> bool:
+    """Tell whether links lead from one container of a bridge to another by IPv4: then the host answers ARP requests there."""
+    flows = (flow for flow in have.icc.flows_of(bridge) if flow.family == "ip" and not flow.ingress)
+    return any(_in_subnets(bridge, flow.destination, have) for flow in flows)
+
+
+def links_of(bridge: str, have: BridgeHave) -> frozenset[Flow]:
+    """Return the links in a bridge's policy, and those of other bridges that come from it or lead to it."""
+    return frozenset(
+        flow for flow in have.icc.flows if bridge in (flow.bridge, flow.ingress) or _leads_to(bridge, flow, have)
+    )
+
+
+def _leads_to(bridge: str, flow: Flow, have: BridgeHave) -> bool:
+    if flow.ingress or _in_subnets(flow.bridge, flow.destination, have):
+        return False  # it leads to the bridge in whose policy it is
+    return _in_subnets(bridge, flow.destination, have)
+
+
+def _in_subnets(bridge: str, address: str, have: BridgeHave) -> bool:
+    return any(
+        addresses.contains(subnet, address) for subnet in have.addresses(bridge) if not addresses.is_link_local(subnet)
+    )
+
+
+def staying(want: Bridge, have: BridgeHave) -> tuple[str, ...]:
+    """Return the addresses of the bridge that are still there once it is up or down as wanted."""
+    existing = have.link(want.name)
+    shown = have.addresses(want.name)
+    if existing is not None and existing.up and want.up is False:
+        return tuple(
+            address for address in shown if addresses.family(address) == addresses.IPV4
+        )  # the kernel drops the others
+    return shown
+
+
+def routes_of(bridge: str, have: BridgeHave) -> tuple[Route, ...]:
+    """Return the routes through a bridge but those that come with its addresses."""
+    return tuple(route for route in have.namespace.routes if route.link == bridge and route.protocol != KERNEL_PROTOCOL)
+
+
+def joining(want: Bridge, have: BridgeHave) -> list[str]:
+    existing = have.link(want.name)
+    return [
+        name for name in want.members or () if existing is None or have.namespace.links[name].master != existing.index
+    ]

@@ -1,0 +1,164 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: BSD-2-Clause
+"""Attachments from options to result: what veth_attach, a role or the reconciler calls. Private to the collection."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Optional
+
+from ..errors import InvalidOption, Refused
+from ..host import lock
+from ..host.machine import Machine
+from ..model import attachment, names
+from ..model.attachment import Attachment
+from ..model.limits import USUAL_MTU
+from ..observe import attachments
+from ..observe.containers import Pinned, pin_all, refuse_left
+from ..plan import attachment as plan
+from ..plan.attachment_result import describe, predict, removed, taken_default_routes, unsettled
+from ..state.attachments import LINUX, OVS, BridgeSeen, End, Wiring
+from . import engine
+from .result import Result
+
+# What is read for a plan: each attachment with its container's side, and the host's side of all.
+Seen = tuple[Sequence[tuple[Attachment, Optional[End]]], Wiring]
+
+
+# Options of one attachment that may also stand beside the list, for all that leave them out.
+_COMMON = ("bridge", "runtime", "interface", "gateway", "gateway6", "routes", "mtu", *attachment.VLAN_OPTIONS)
+
+# Options that make sense for one attachment only.
+_SINGLE = ("container", "netns", "pid", "host_interface", "addresses", "mac", "mac_seed")
+
+
+def converge(options: Mapping[str, Any], check: bool) -> Result:
+    """Make attachments as the options of veth_attach say, or tell what that would take.
+
+    :raises PipefitterError: with a sentence for the user.
+    """
+    wants = parse(options)
+    present = options["state"] == "present"
+    purge = _purged_bridge(options) if options.get("purge") else None
+    wait, timeout = options.get("wait", True), options.get("wait_timeout", 10)
+    with lock.held(check), Machine() as machine:
+        pinned = pin_all(machine, wants, must_run=present, patience=timeout if wait else 0)
+        _refuse_same_interface(pinned)
+
+        def observe() -> Seen:
+            return _observe(machine, pinned, check, purge, leftovers=not present or purge is not None)
+
+        def plan_of(have: Seen) -> list[Any]:
+            ends, wiring = have
+            if present:
+                return plan.present(
+                    [(want, end) for want, end in ends if end is not None],
+                    wiring,
+                    bool(options.get("announce", True)),
+                    purge,
+                )
+            return plan.absent(ends, wiring)
+
+        outcome = engine.converge(
+            machine, observe, plan_of, check, (lambda have: unsettled(*have)) if wait and present else None, timeout
+        )
+        if present and outcome.operations and not check:
+            refuse_left(machine, pinned)
+        before = describe(*outcome.before)
+        gone = removed(outcome.operations, outcome.before[1], [entry["host_interface"] for entry in before if entry])
+        after = predict(*outcome.before) if present else [None] * len(wants)
+        shown = before if not outcome.operations else (after if check else describe(*outcome.after))
+        return Result(
+            operations=outcome.lines,
+            before={"attachments": [entry for entry in before if entry] + gone},
+            after={"attachments": [entry for entry in (after if outcome.operations else before) if entry]},
+            values={"attachments": [entry for entry in shown if entry] if present else []},
+            warnings=(_warnings(outcome.before[1]) if present and check else [])
+            + taken_default_routes(outcome.operations),
+        )
+
+
+def parse(options: Mapping[str, Any]) -> tuple[Attachment, ...]:
+    """Return the wanted attachments, of the list or of the single options.
+
+    :raises InvalidOption: naming the first option that can't be right.
+    """
+    items = options.get("attachments")
+    timeout = options.get("wait_timeout")
+    if timeout is not None and timeout < 0:
+        raise InvalidOption("wait_timeout", timeout, "is below 0; give a number of seconds, or set wait to false")
+    absent = options["state"] == "absent"
+    given = {name: options[name] for name in (*_COMMON, *_SINGLE) if options.get(name) is not None}
+    if absent and "bridge" not in given:
+        given["bridge"] = attachment.ANY_BRIDGE
+    if items is None:
+        return (attachment.parse(given),)
+    for name in _SINGLE:
+        if name in given:
+            raise InvalidOption(
+                name, given[name], "stands beside attachments; put it into the entry of the list that it is for"
+            )
+    return attachment.parse_list(items, given)
+
+
+def _purged_bridge(options: Mapping[str, Any]) -> str:
+    if options["state"] == "absent":
+        raise InvalidOption(
+            "purge",
+            True,
+            "stands beside state absent; to remove every attachment, give state present and attachments: []",
+        )
+    return names.interface_name("bridge", options.get("bridge") or "")
+
+
+def _refuse_same_interface(pinned: Sequence[Pinned]) -> None:
+    # Only the host tells that two names are one namespace.
+    seen: dict[tuple[int, str], Pinned] = {}
+    for one in pinned:
+        if one.inode is None:
+            continue
+        other = seen.setdefault((one.inode, one.want.interface), one)
+        if other is not one:
+            raise Refused(
+                f"attachments: {one.want.target} and {other.want.target} are the same network namespace "
+                f"and both ask for {one.want.interface}; name it once"
+            )
+
+
+def _observe(machine: Machine, pinned: Sequence[Pinned], check: bool, purge: str | None, leftovers: bool) -> Seen:
+    wants = [one.want for one in pinned]
+    bridges = {want.bridge for want in wants if want.bridge != attachment.ANY_BRIDGE} | (
+        {purge} if purge is not None else set()
+    )
+    wiring = attachments.observe(machine, bridges, leftovers)
+    if check:
+        # A play is checked as a whole: an earlier task would have made the bridge.
+        tagged = {want.bridge for want in wants if want.vlans is not None}
+        missing = {
+            name: BridgeSeen(OVS if name in tagged else LINUX, USUAL_MTU, assumed=True)
+            for name in bridges
+            if name not in wiring.bridges
+        }
+        wiring = Wiring(wiring.host, {**wiring.bridges, **missing}, wiring.ovs_ports)
+    places: dict[str, list[Attachment]] = {}
+    for one in pinned:
+        if one.place is not None:
+            places.setdefault(one.place, []).append(one.want)
+    identities = {one.place: one.identity for one in pinned if one.place is not None}
+    ends = {
+        place: attachments.observe_end(machine, place, identities[place], here, wiring)
+        for place, here in places.items()
+    }
+    return [(one.want, ends[one.place] if one.place is not None else None) for one in pinned], wiring
+
+
+def _warnings(wiring: Wiring) -> list[str]:
+    missing = sorted(
+        (name, "a Linux" if bridge.kind == LINUX else "an Open vSwitch")
+        for name, bridge in wiring.bridges.items()
+        if bridge.assumed
+    )
+    return [
+        f"bridge {name} is not there; checked as if an earlier task made it, as {kind} bridge with MTU {USUAL_MTU}"
+        for name, kind in missing
+    ]

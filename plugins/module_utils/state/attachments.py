@@ -1,0 +1,159 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: BSD-2-Clause
+"""What the host shows of attachments, and which link belongs to whom. Pure. Private to the collection."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from ..model import names
+from ..model.attachment import Target
+from ..model.bridge_vlans import PortVlans
+from ..model.ovs import OvsPort
+from .network import MARK, Link, Namespace
+
+LINUX, OVS = "linux", "ovs"
+
+_LONGEST_VALUE = 128
+
+EXTERNAL_ID = "pipefitter"
+"""Key of the external_ids by which ports of Open vSwitch are ours; its value is the rest of the alias."""
+
+
+@dataclass(frozen=True)
+class BridgeSeen:
+    """A bridge that attachments go to: its ``kind`` (LINUX or OVS), MTU, and whether its datapath runs in userspace.
+
+    ``isolated`` is one whose ports are to be isolated from each other (icc
+    off), ``assumed`` one that isn't there, in check mode. ``vlan_filtering``
+    is ``None`` where the kernel can't; ``default_vlans`` are what a port has
+    that joins a Linux bridge which filters VLANs.
+    """
+
+    kind: str
+    mtu: int
+    userspace: bool = False
+    isolated: bool = False
+    assumed: bool = False
+    vlan_filtering: bool | None = False
+    default_vlans: PortVlans = ()
+
+
+@dataclass(frozen=True)
+class End:
+    """The container's side of an attachment.
+
+    ``place`` is the container's printable name, ``identity`` what stays the
+    same as long as it is the same container, ``namespace_id`` the id by which
+    the host knows its namespace (``None``: nothing of the host leads there).
+    ``promote_secondaries`` has that sysctl's effective value for links of which an address is to go.
+    """
+
+    place: str
+    identity: str
+    namespace: Namespace
+    namespace_id: int | None
+    disable_ipv6: Mapping[str, str] = field(default_factory=dict)
+    tx_checksum_offload: Mapping[str, bool] = field(default_factory=dict)
+    promote_secondaries: Mapping[str, str] = field(default_factory=dict)
+
+    def birth_name(self, interface: str) -> str:
+        """Return the host-side name derived from container and interface."""
+        return names.derived_name("pf", self.identity, interface)
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """The host's side of all attachments. ``ovs_runs`` is false where Open vSwitch was needed and does not run."""
+
+    host: Namespace
+    bridges: Mapping[str, BridgeSeen]
+    ovs_ports: Mapping[str, OvsPort] = field(default_factory=dict)
+    ovs_runs: bool = True
+
+    @cached_property
+    def by_index(self) -> dict[int, Link]:
+        return {link.index: link for link in self.host.links.values()}
+
+    @cached_property
+    def by_peer(self) -> dict[tuple[int | None, int], Link]:
+        """Veths by the namespace and the index of their peer."""
+        return {(link.peer_namespace, link.peer): link for link in self.host.links.values() if link.kind == "veth"}
+
+    @cached_property
+    def ours_by_namespace(self) -> dict[int | None, list[Link]]:
+        grouped: dict[int | None, list[Link]] = {}
+        for link in self.host.links.values():
+            if link.ours and link.kind == "veth":
+                grouped.setdefault(link.peer_namespace, []).append(link)
+        return grouped
+
+    def host_end(self, end: End, link: Link) -> Link | None:
+        """Return the host's end of a container's link, ``None`` where it isn't a veth to this host."""
+        if link.kind != "veth" or end.namespace_id is None:
+            return None
+        other = self.by_peer.get((end.namespace_id, link.index))
+        return other if other is not None and other.index == link.peer else None
+
+    def bridge_of(self, link: Link) -> str | None:
+        """Return the name of the bridge a host link is a port of."""
+        if link.name in self.ovs_ports:
+            return self.ovs_ports[link.name].bridge
+        master = self.by_index.get(link.master)
+        return master.name if master is not None and master.kind == "bridge" else None
+
+
+@dataclass(frozen=True)
+class Label:
+    """What an alias of ours says: the interface in the container, and how the container was named."""
+
+    interface: str
+    kind: str
+    value: str
+    identity: str = ""
+
+    def external_id(self) -> str:
+        return " ".join(part for part in (self.interface, self.kind, self.value, self.identity) if part)
+
+    def alias(self) -> str:
+        return f"{MARK} {self.external_id()}"
+
+    def names(self, target: Target) -> bool:
+        """Tell whether it speaks of that container: by name, or by the start of its id."""
+        if self.kind != target.kind:
+            return False
+        by_id = (
+            target.kind == "container"
+            and len(target.value) >= 12
+            and self.identity.partition(":")[2].startswith(target.value)
+        )
+        return self.value == _shortened(target.value) or by_id
+
+
+def label(target: Target, interface: str, identity: str) -> Label:
+    """Return what the alias of an attachment says."""
+    return Label(interface, target.kind, _shortened(target.value), identity if target.kind == "container" else "")
+
+
+def _shortened(value: str) -> str:
+    """Return a name or path as it fits into an alias beside all else, still another one for another value.
+
+    IFALIASZ is 256 with the NUL; the mark, an interface, a kind and the
+    identity of a container (the engine and 64 digits) take up to 118 bytes.
+    """
+    if len(value.encode()) <= _LONGEST_VALUE:
+        return value
+    digest = names.derived_name("~", value)
+    return value.encode()[: _LONGEST_VALUE - len(digest)].decode(errors="ignore") + digest
+
+
+def read_label(text: str) -> Label | None:
+    """Return what an alias (or an external_ids value, without the mark) says, ``None`` if it isn't one of ours."""
+    words = text.split(" ")
+    if words and words[0] == MARK:
+        words = words[1:]
+    if len(words) not in (3, 4):
+        return None
+    return Label(*words)

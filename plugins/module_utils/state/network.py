@@ -1,0 +1,94 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: BSD-2-Clause
+"""What a network namespace shows of itself: the have of every plan. Private to the collection."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ..model import bridge_vlans
+from ..model.bridge_vlans import PortVlans
+from ..model.route import Route
+
+HOST = ""
+"""The place that is the host's own network namespace; every other place is a container's, by its printable name."""
+
+MARK = "pipefitter"
+"""How every ifalias of ours begins."""
+
+
+@dataclass(frozen=True)
+class Link:
+    """An interface. ``master``, ``peer`` are interface indexes, 0 where there is none.
+
+    ``peer_namespace`` is the id (RTM_GETNSID) by which this namespace knows
+    the one the peer is in, ``None`` where the peer is in this one.
+    ``bridge`` holds a bridge's IFLA_BR_* attributes by the name they have in
+    ``Bridge``; a feature the kernel lacks has no entry. ``isolated`` is a
+    bridge's port that reaches no other isolated port (IFLA_BRPORT_ISOLATED).
+    ``vlans`` are read for bridges that filter VLANs, and for their ports.
+    ``vlan_id`` is that of an interface (of kind ``vlan``) which takes the frames of one VLAN from its ``peer``.
+    """
+
+    index: int
+    name: str
+    kind: str = ""
+    mac: str = ""
+    mtu: int = 1500
+    up: bool = False
+    carrier: bool = False
+    master: int = 0
+    alias: str = ""
+    alternative_names: tuple[str, ...] = ()
+    peer: int = 0
+    peer_namespace: int | None = None
+    bridge: Mapping[str, int] = field(default_factory=dict)
+    isolated: bool = False
+    vlans: PortVlans = ()
+    vlan_id: int | None = None
+
+    @property
+    def leads_elsewhere(self) -> bool:
+        """Whether it may lead, as a bridge's port, to others than a container: it is neither ours nor a veth of another network namespace."""
+        return not self.ours and (self.kind != "veth" or self.peer_namespace is None)
+
+    @property
+    def default_vlans(self) -> PortVlans:
+        """What a port has that joins this bridge."""
+        return bridge_vlans.default(self.bridge.get("vlan_default_pvid", 0))
+
+    @property
+    def ours(self) -> bool:
+        return self.alias == MARK or self.alias.startswith(MARK + " ")
+
+
+@dataclass(frozen=True)
+class Namespace:
+    """A network namespace: links by name, permanent addresses by link name, unicast routes of the main table.
+
+    Link-local IPv6 addresses that the kernel made, and addresses with a
+    lifetime (DHCP, router advertisements), are left out: nobody declares
+    them.
+    """
+
+    links: Mapping[str, Link]
+    addresses: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    routes: tuple[Route, ...] = ()
+
+    def ports(self, bridge: str) -> list[Link]:
+        """Return the ports of a bridge by name; none where there is no such link."""
+        master = self.links.get(bridge)
+        found = [link for link in self.links.values() if master is not None and link.master == master.index]
+        return sorted(found, key=lambda port: port.name)
+
+    def all_isolated(self, bridge: str) -> bool:
+        """Tell whether a bridge has ports and each is isolated: so it was left, even if a flushed ruleset took what says so."""
+        ports = self.ports(bridge)
+        return bool(ports) and all(port.isolated for port in ports)
+
+    def by_index(self, index: int) -> Link | None:
+        for link in self.links.values():
+            if link.index == index:
+                return link
+        return None
