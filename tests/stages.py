@@ -423,7 +423,7 @@ def report(results: dict[str, Result]) -> int:
     return failed
 
 
-def parse(words: list[str]) -> argparse.Namespace:
+def parse(words: list[str]) -> argparse.NetworkState:
     stages = "\n".join(f"  {name:12} {stage.__doc__}" for name, stage in STAGES.items())
     parser = argparse.ArgumentParser(
         prog="scripts/test.sh",

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What the collection raises. Private to the collection.
 
-Lower layers raise; only ``ansible_face`` turns an error into a failed task. A
+Lower layers raise; only ``ansible_module`` turns an error into a failed task. A
 message is one sentence for the person who wrote the playbook: what was asked
 for, what was found, what to do.
 """

@@ -19,12 +19,12 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.error
 from ansible_collections.pipefitter.container_network.plugins.module_utils.host import program
 from ansible_collections.pipefitter.container_network.plugins.module_utils.host.firewall import iptables_forward
 from ansible_collections.pipefitter.container_network.plugins.module_utils.host.firewall.iptables_forward import (
-    ForwardFilter,
+    IptablesForward,
 )
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.firewall import (
     AcceptedBridge,
     DroppingChain,
-    Firewall,
+    FirewallState,
 )
 from own_namespaces import guest, in_own_namespaces, needs_root, run, seen_source, udp
 
@@ -97,7 +97,7 @@ def everything():
 
 
 def shown():
-    seen = ForwardFilter().read()
+    seen = IptablesForward().read()
     return seen.families, seen.accepted
 
 
@@ -108,7 +108,7 @@ def chain(name, kind="nft"):
 @in_own_namespaces
 def test_a_host_without_iptables_is_read_without_a_process(monkeypatch):
     monkeypatch.setattr(iptables_forward, "_run", None)
-    assert ForwardFilter().read() == Firewall()
+    assert IptablesForward().read() == FirewallState()
     with open("/proc/thread-self/net/ip_tables_names", encoding="ascii") as names:
         assert names.read() == "", "looking made a legacy table"
 
@@ -145,14 +145,14 @@ def test_a_filter_is_joined_where_it_drops_what_nobody_thought_of(kind, name):
     assert shown() == (frozenset(PROGRAM) if drops else frozenset(), frozenset())
     if not drops:
         with pytest.raises(Refused, match="filter of iptables, which drops nothing"):
-            ForwardFilter().apply(add=[BR0])
+            IptablesForward().apply(add=[BR0])
         return
-    ForwardFilter().apply(add=[BR0, BR0_V6])
+    IptablesForward().apply(add=[BR0, BR0_V6])
     assert shown() == ({"ip", "ip6"}, {BR0, BR0_V6})
     # After all rules for certain packets: the policy drops, or the last rule.
     place = -1 if ":FORWARD DROP" in rules else -2
     assert [number for number, rule in enumerate(chain("FORWARD", kind)) if rule == "-A FORWARD -j PIPEFITTER"] == [len(chain("FORWARD", kind)) + place]
-    ForwardFilter().apply(remove=[BR0, BR0_V6])
+    IptablesForward().apply(remove=[BR0, BR0_V6])
     assert everything() == before
 
 
@@ -160,10 +160,10 @@ def test_a_filter_is_joined_where_it_drops_what_nobody_thought_of(kind, name):
 @in_own_namespaces
 def test_a_filter_that_was_opened_keeps_our_rules_until_the_last_goes(kind):
     run(f"iptables-{kind} -P FORWARD DROP")
-    ForwardFilter().apply(add=[BR0])
+    IptablesForward().apply(add=[BR0])
     run(f"iptables-{kind} -P FORWARD ACCEPT")
     assert shown() == ({"ip"}, {BR0})
-    ForwardFilter().apply(remove=[BR0])
+    IptablesForward().apply(remove=[BR0])
     assert shown() == (frozenset(), frozenset())
     assert "PIPEFITTER" not in saved(kind)
 
@@ -173,20 +173,20 @@ def test_a_filter_that_was_opened_keeps_our_rules_until_the_last_goes(kind):
 def test_once_docker_is_there_the_jump_moves_to_its_chain(kind):
     run(f"iptables-{kind} -P FORWARD DROP")
     without = everything()
-    ForwardFilter().apply(add=[BR0])
+    IptablesForward().apply(add=[BR0])
     # As Docker does when it starts: its own rules in front, and all else left.
     run(f"iptables-{kind}-restore --noflush", text="*filter\n:DOCKER-USER -\n-A DOCKER-USER -j RETURN\n-I FORWARD 1 -j DOCKER-USER\nCOMMIT\n")
     assert shown() == ({"ip"}, frozenset())
-    assert ForwardFilter().read().remains == {BR0}
-    ForwardFilter().apply(add=[BR0])
+    assert IptablesForward().read().remains == {BR0}
+    IptablesForward().apply(add=[BR0])
     assert shown() == ({"ip"}, {BR0})
     assert (chain("FORWARD", kind), chain("DOCKER-USER", kind)[0]) == (["-A FORWARD -j DOCKER-USER"], "-A DOCKER-USER -j PIPEFITTER")
     # And when its rules are flushed, back.
     run(f"iptables-{kind} -F FORWARD")
     assert shown() == ({"ip"}, frozenset())
-    ForwardFilter().apply(add=[BR0])
+    IptablesForward().apply(add=[BR0])
     assert (chain("FORWARD", kind), chain("DOCKER-USER", kind)) == (["-A FORWARD -j PIPEFITTER"], ["-A DOCKER-USER -j RETURN"])
-    ForwardFilter().apply(remove=[BR0])
+    IptablesForward().apply(remove=[BR0])
     run(f"iptables-{kind}-restore --noflush", text="*filter\n:DOCKER-USER -\n-X DOCKER-USER\nCOMMIT\n")
     assert everything() == without
 
@@ -197,23 +197,23 @@ def test_bridges_that_are_let_out_are_let_to_each_other(kind):
     docker_starts(kind)
     before = everything()
     one, other, closed = AcceptedBridge("ip", "br0", ("eth0",)), BR1_OUT, AcceptedBridge("ip", "br2")
-    ForwardFilter().apply(add=[one, closed])
+    IptablesForward().apply(add=[one, closed])
     assert not any("-o br1" in rule for rule in chain("PIPEFITTER", kind))
-    ForwardFilter().apply(add=[other])
+    IptablesForward().apply(add=[other])
     assert shown()[1] == {one, other, closed}
     assert chain("PIPEFITTER", kind)[-2:] == ["-A PIPEFITTER -i br0 -o br1 -j ACCEPT", "-A PIPEFITTER -i br1 -o br0 -j ACCEPT"]
     run(f"iptables-{kind} -D PIPEFITTER -i br0 -o br1 -j ACCEPT")
     assert shown()[1] == {other, closed}
-    ForwardFilter().apply(add=[one])
+    IptablesForward().apply(add=[one])
     assert shown()[1] == {one, other, closed}
-    ForwardFilter().apply(remove=[other])
+    IptablesForward().apply(remove=[other])
     assert shown()[1] == {one, closed}
     assert not any("br1" in rule for rule in chain("PIPEFITTER", kind))
     # A way out may itself be a bridge of ours.
     through = AcceptedBridge("ip", "br0", ("br1", "eth0"))
-    ForwardFilter().apply(add=[through, other], remove=[one])
+    IptablesForward().apply(add=[through, other], remove=[one])
     assert shown()[1] == {through, other, closed}
-    ForwardFilter().apply(remove=[through, other, closed])
+    IptablesForward().apply(remove=[through, other, closed])
     assert everything() == before
 
 
@@ -222,22 +222,22 @@ def test_bridges_that_are_let_out_are_let_to_each_other(kind):
 def test_what_stays_on_a_bridge_is_accepted_or_not(kind):
     docker_starts(kind)
     before = everything()
-    ForwardFilter().apply(add=[BR0_PUBLISHED, BR1])
+    IptablesForward().apply(add=[BR0_PUBLISHED, BR1])
     assert shown()[1] == {BR0_PUBLISHED, BR1}
     assert [rule for rule in chain("PIPEFITTER", kind) if "br0" in rule] == [
         "-A PIPEFITTER -o br0 -m conntrack --ctstate RELATED,ESTABLISHED,DNAT -j ACCEPT",
         "-A PIPEFITTER -i br0 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
     ]
-    ForwardFilter().apply(add=[BR0], remove=[BR0_PUBLISHED])
+    IptablesForward().apply(add=[BR0], remove=[BR0_PUBLISHED])
     assert shown()[1] == {BR0, BR1}
     # One that has lost this rule is read as one that never had it.
     run(f"iptables-{kind} -D PIPEFITTER -i br0 -o br0 -j ACCEPT")
     assert shown()[1] == {BR0_PUBLISHED, BR1}
-    ForwardFilter().apply(remove=[BR1])
+    IptablesForward().apply(remove=[BR1])
     assert shown()[1] == {BR0_PUBLISHED}
     run(f"iptables-{kind} -D PIPEFITTER 1")
-    assert (shown()[1], ForwardFilter().read().remains) == (frozenset(), {BR0_PUBLISHED})
-    ForwardFilter().apply(remove=[BR0_PUBLISHED])
+    assert (shown()[1], IptablesForward().read().remains) == (frozenset(), {BR0_PUBLISHED})
+    IptablesForward().apply(remove=[BR0_PUBLISHED])
     assert everything() == before
 
 
@@ -250,7 +250,7 @@ def test_chains_of_nft_that_drop_are_told_apart_from_those_of_iptables():
     run(["nft", "add table inet firewalld; add chain inet firewalld filter_FORWARD { type filter hook forward priority 10; policy drop; }"])
     run("iptables-nft -P FORWARD DROP")
     expected = {DroppingChain("inet", "mine", "pass"), DroppingChain("bridge", "cable", "out")}
-    assert ForwardFilter().read().barriers == expected
+    assert IptablesForward().read().barriers == expected
     assert shown() == ({"ip"}, frozenset())
 
 
@@ -264,7 +264,7 @@ def test_a_table_filter_that_is_not_of_iptables_is_left_alone():
     """
     run("nft -f -", text=own)
     before = run("nft list ruleset")
-    seen = ForwardFilter().read()
+    seen = IptablesForward().read()
     assert (seen.families, seen.barriers) == (frozenset(), {DroppingChain("ip", "filter", "FORWARD")})
     assert run("nft list ruleset") == before
 
@@ -276,11 +276,11 @@ def test_where_iptables_is_not_installed_a_table_filter_is_as_any_other(monkeypa
     without_iptables = program.run
     monkeypatch.setattr(program, "run", lambda argv, text=None: None if argv[0].startswith("ip") else without_iptables(argv, text))
     expected = frozenset({DroppingChain("ip", "filter", "FORWARD")} if policy == "drop" else ())
-    assert ForwardFilter().read() == Firewall(barriers=expected)
+    assert IptablesForward().read() == FirewallState(barriers=expected)
     # But rules of ours can't be changed without it.
     run("nft add chain ip filter PIPEFITTER")
     with pytest.raises(MissingFeature, match="install the package iptables"):
-        ForwardFilter().read()
+        IptablesForward().read()
 
 
 @in_own_namespaces
@@ -288,7 +288,7 @@ def test_hundreds_of_chains_are_read_in_one_dump():
     policies = ("accept", "drop")
     chains = "".join(f"chain c{number} {{ type filter hook forward priority 0; policy {policies[number % 2]}; }}\n" for number in range(600))
     run("nft -f -", text=f"table inet many {{\n{chains}}}\n")
-    assert ForwardFilter().read().barriers == {DroppingChain("inet", "many", f"c{number}") for number in range(1, 600, 2)}
+    assert IptablesForward().read().barriers == {DroppingChain("inet", "many", f"c{number}") for number in range(1, 600, 2)}
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -296,7 +296,7 @@ def test_hundreds_of_chains_are_read_in_one_dump():
 def test_what_was_added_is_read_back_and_goes_without_a_trace(kind):
     docker_starts(kind, ip6=True)
     before = everything()
-    ours = ForwardFilter()
+    ours = IptablesForward()
     assert shown() == ({"ip", "ip6"}, frozenset())
     ours.apply(add=[BR1_OUT, BR0, BR0_V6])
     assert shown() == ({"ip", "ip6"}, {BR0, BR1_OUT, BR0_V6})
@@ -320,9 +320,9 @@ def test_what_was_added_is_read_back_and_goes_without_a_trace(kind):
 @in_own_namespaces
 def test_a_second_run_writes_nothing(kind, monkeypatch):
     docker_starts(kind)
-    ForwardFilter().apply(add=[BR0])
+    IptablesForward().apply(add=[BR0])
     monkeypatch.setattr(iptables_forward._Filter, "restore", None)
-    ForwardFilter().apply(add=[BR0], remove=[BR1])
+    IptablesForward().apply(add=[BR0], remove=[BR1])
 
 
 @in_own_namespaces
@@ -330,7 +330,7 @@ def test_one_family_may_filter_alone():
     docker_starts("nft")
     assert shown() == ({"ip"}, frozenset())
     with pytest.raises(Refused, match="filter of ip6tables"):
-        ForwardFilter().apply(add=[BR0, BR0_V6])
+        IptablesForward().apply(add=[BR0, BR0_V6])
     assert not chain("PIPEFITTER")
 
 
@@ -339,13 +339,13 @@ def test_where_both_kinds_have_the_chain_both_must_accept():
     for kind in KINDS:
         docker_starts(kind)
     before = everything()
-    ForwardFilter().apply(add=[BR0])
+    IptablesForward().apply(add=[BR0])
     assert shown() == ({"ip"}, {BR0})
     run("iptables-legacy -F PIPEFITTER")
     assert shown() == ({"ip"}, frozenset())
-    ForwardFilter().apply(add=[BR0])
+    IptablesForward().apply(add=[BR0])
     assert shown() == ({"ip"}, {BR0})
-    ForwardFilter().apply(remove=[BR0])
+    IptablesForward().apply(remove=[BR0])
     assert everything() == before
 
 
@@ -364,12 +364,12 @@ def test_where_both_kinds_have_the_chain_both_must_accept():
 @in_own_namespaces
 def test_damaged_rules_count_as_absent_and_are_repaired(kind, damage):
     docker_starts(kind)
-    ForwardFilter().apply(add=[BR0])
+    IptablesForward().apply(add=[BR0])
     run(f"iptables-{kind} {damage}")
     assert shown() == ({"ip"}, frozenset())
-    ForwardFilter().apply(add=[BR0])
+    IptablesForward().apply(add=[BR0])
     assert shown() == ({"ip"}, {BR0})
-    ForwardFilter().apply(remove=[BR0])
+    IptablesForward().apply(remove=[BR0])
     assert "PIPEFITTER" not in saved(kind)
 
 
@@ -379,9 +379,9 @@ def test_rules_of_the_administrator_stay_as_they_are_and_in_front(kind):
     docker_starts(kind)
     run(f"iptables-{kind} -I DOCKER-USER 1 -s 203.0.113.0/24 -m comment --comment mine -j DROP")
     before = everything()
-    ForwardFilter().apply(add=[BR0])
+    IptablesForward().apply(add=[BR0])
     run(f"iptables-{kind} -I DOCKER-USER 1 -s 198.51.100.0/24 -j DROP")
-    ForwardFilter().apply(add=[BR1])
+    IptablesForward().apply(add=[BR1])
     assert [line.split()[2:4] for line in chain("DOCKER-USER", kind)] == [
         ["-s", "198.51.100.0/24"],
         ["-s", "203.0.113.0/24"],
@@ -389,7 +389,7 @@ def test_rules_of_the_administrator_stay_as_they_are_and_in_front(kind):
         ["-j", "RETURN"],
     ]
     run(f"iptables-{kind} -D DOCKER-USER 1")
-    ForwardFilter().apply(remove=[BR0, BR1])
+    IptablesForward().apply(remove=[BR0, BR1])
     assert everything() == before
 
 
@@ -399,10 +399,10 @@ def test_a_chain_of_docker_that_does_not_return_has_the_jump_last(kind):
     docker_starts(kind)
     run(f"iptables-{kind} -F DOCKER-USER")
     run(f"iptables-{kind} -A DOCKER-USER -s 203.0.113.0/24 -j DROP")
-    ForwardFilter().apply(add=[BR0])
+    IptablesForward().apply(add=[BR0])
     run(f"iptables-{kind} -A DOCKER-USER -s 198.51.100.0/24 -j DROP")
     assert shown()[1] == {BR0}
-    ForwardFilter().apply(add=[BR1])
+    IptablesForward().apply(add=[BR1])
     assert [line.split()[3] for line in chain("DOCKER-USER", kind)] == ["203.0.113.0/24", "PIPEFITTER", "198.51.100.0/24"]
 
 
@@ -433,20 +433,20 @@ COMMIT
 def test_chains_that_decide_for_certain_packets_come_before_the_jump(kind, policy, reject, place):
     run(f"iptables-{kind}-restore", text=UFW.format(policy=policy, reject=reject))
     before = everything()
-    ForwardFilter().apply(add=[BR0])
+    IptablesForward().apply(add=[BR0])
     assert chain("FORWARD", kind).index("-A FORWARD -j PIPEFITTER") == place
     # A jump that stands elsewhere before what drops all stays there; one that comes too late is made anew.
     run(f"iptables-{kind} -D FORWARD -j PIPEFITTER")
     run(f"iptables-{kind} -I FORWARD 2 -j PIPEFITTER")
-    ForwardFilter().apply(add=[BR1])
+    IptablesForward().apply(add=[BR1])
     assert (shown()[1], chain("FORWARD", kind).index("-A FORWARD -j PIPEFITTER")) == ({BR0, BR1}, 1)
     if reject:
         run(f"iptables-{kind} -D FORWARD -j PIPEFITTER")
         run(f"iptables-{kind} -A FORWARD -j PIPEFITTER")
         assert shown()[1] == frozenset()
-        ForwardFilter().apply(add=[BR0])
+        IptablesForward().apply(add=[BR0])
         assert (shown()[1], chain("FORWARD", kind).index("-A FORWARD -j PIPEFITTER")) == ({BR0, BR1}, place)
-    ForwardFilter().apply(remove=[BR0, BR1])
+    IptablesForward().apply(remove=[BR0, BR1])
     assert everything() == before
 
 
@@ -456,7 +456,7 @@ def test_a_name_that_means_more_than_itself_is_refused(name):
     docker_starts("nft")
     before = everything()
     with pytest.raises(InvalidOption):
-        ForwardFilter().apply(add=[AcceptedBridge("ip", name)])
+        IptablesForward().apply(add=[AcceptedBridge("ip", name)])
     assert everything() == before
 
 
@@ -465,7 +465,7 @@ def test_a_name_that_means_more_than_itself_is_refused(name):
 @in_own_namespaces
 def test_an_unusual_name_is_meant_literally(kind, name):
     docker_starts(kind)
-    ForwardFilter().apply(add=[AcceptedBridge("ip", name)])
+    IptablesForward().apply(add=[AcceptedBridge("ip", name)])
     assert shown()[1] == {AcceptedBridge("ip", name)}
 
 
@@ -473,9 +473,9 @@ def test_an_unusual_name_is_meant_literally(kind, name):
 def test_five_hundred_bridges_are_one_transaction_each_way():
     docker_starts("nft")
     many = {AcceptedBridge("ip", f"br{number}") for number in range(500)}
-    ForwardFilter().apply(add=many)
+    IptablesForward().apply(add=many)
     assert shown()[1] == many
-    ForwardFilter().apply(remove=many)
+    IptablesForward().apply(remove=many)
     assert not chain("PIPEFITTER")
 
 
@@ -483,7 +483,7 @@ def test_five_hundred_bridges_are_one_transaction_each_way():
 @in_own_namespaces
 def test_a_family_that_fails_takes_the_other_back(tmp_path, monkeypatch, formerly):
     docker_starts("nft", ip6=True)
-    ForwardFilter().apply(add=formerly)
+    IptablesForward().apply(add=formerly)
     before = everything()
     failing = tmp_path / "ip6tables-nft-restore"
     failing.write_text("#!/bin/sh\necho 'ip6tables-nft-restore: line 3 failed' >&2; exit 1\n")
@@ -492,7 +492,7 @@ def test_a_family_that_fails_takes_the_other_back(tmp_path, monkeypatch, formerl
     for change in ({"add": [BR0, BR0_V6]}, {"remove": formerly}):
         if any(change.values()):
             with pytest.raises(PipefitterError, match="ip6tables-nft-restore .* line 3 failed"):
-                ForwardFilter().apply(**change)
+                IptablesForward().apply(**change)
         assert everything() == before
 
 
@@ -503,8 +503,8 @@ def test_the_lock_of_iptables_is_waited_for(monkeypatch):
     with open("/run/xtables.lock", "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with pytest.raises(PipefitterError, match="xtables lock"):
-            ForwardFilter().apply(add=[BR0])
-    ForwardFilter().apply(add=[BR0])
+            IptablesForward().apply(add=[BR0])
+    IptablesForward().apply(add=[BR0])
     assert shown()[1] == {BR0}
 
 
@@ -525,10 +525,10 @@ def test_packets_of_our_bridge_pass_and_strangers_do_not(kind):
     assert seen_source(web, outside, "10.0.0.2") is None
     assert seen_source(web, neighbour, "192.168.5.3") is None
 
-    ForwardFilter().apply(add=[BR0])
+    IptablesForward().apply(add=[BR0])
     assert seen_source(web, neighbour, "192.168.5.3") == "192.168.5.2"
     assert seen_source(web, outside, "10.0.0.2") is None, "it left by an interface that is none of its uplinks, such as Docker's networks"
-    ForwardFilter().apply(add=[AcceptedBridge("ip", "br0", ("vout",))], remove=[BR0])
+    IptablesForward().apply(add=[AcceptedBridge("ip", "br0", ("vout",))], remove=[BR0])
     assert seen_source(web, outside, "10.0.0.2") == "192.168.5.2"
     outside.sendto(b"reply", ("192.168.5.2", web.getsockname()[1]))
     assert web.recv(16) == b"reply"
@@ -551,9 +551,9 @@ def test_ports_are_published_from_a_bridge_whose_containers_another_keeps_apart(
     web, neighbour = udp("web"), udp("db")
     port = neighbour.getsockname()[1]
     run(f"iptables-{kind} -t nat -A PREROUTING -d 10.0.0.1 -p udp --dport {port} -j DNAT --to-destination 192.168.5.3")
-    ForwardFilter().apply(add=[BR0_PUBLISHED])
+    IptablesForward().apply(add=[BR0_PUBLISHED])
     neighbour.settimeout(0.2)
     assert seen_source(web, neighbour, "192.168.5.3") is None, "the other's isolation is gone"
     assert seen_source(udp("out"), neighbour, "10.0.0.1") == "10.0.0.2"
-    ForwardFilter().apply(add=[BR0])
+    IptablesForward().apply(add=[BR0])
     assert seen_source(web, neighbour, "192.168.5.3") == "192.168.5.2"

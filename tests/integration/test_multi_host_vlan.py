@@ -256,38 +256,38 @@ def test_two_ways_between_hosts_are_never_there_at_once(hosts, fleet):
         host.module("ovs_vlan_port", bridge="ovs0", port="other0", tag=100)
     kept = {name: ovs_ports(host) - {"eth1"} for name, host in hosts.items()}
 
-    def leading_out():
+    def uplink_ports():
         return {name: ovs_ports(host) - kept[name] for name, host in hosts.items()}
 
     del fleet.common["multi_host_vlan_uplink"]
     fleet.common["multi_host_vlan_transport"] = "vxlan"
     # One transaction: no time in which there are both.
     assert fleet.play("multi_host_vlan", "-e", "multi_host_vlan_mtu=1500").ok().changed == {"hosta": 1, "hostb": 1}
-    tunnels = leading_out()
+    tunnels = uplink_ports()
     assert all(len(names) == 2 and all(name.startswith("vx") for name in names) for names in tunnels.values())
 
     refused = fleet.play("multi_host_vlan", "--limit", "hosta", "-e", "multi_host_vlan_purge=true")
     assert refused.status == 2 and "--limit leaves hosts out, and 2 of this host's tunnels lead to none of the others" in refused.said
     everybody = """{"multi_host_vlan_hosts": "{{ groups['lab'] }}", "multi_host_vlan_purge": true, "multi_host_vlan_mtu": 1500}"""
     assert fleet.play("multi_host_vlan", "--limit", "hosta", "-e", everybody).ok().changed == {"hosta": 0}
-    assert leading_out() == tunnels
+    assert uplink_ports() == tunnels
 
     fleet.by_host["hostb"]["multi_host_vlan_underlay_address"] = "fd00:10:77::12"
     fleet.by_host["hosta"]["multi_host_vlan_underlay_address"] = "fd00:10:77::11"
     assert fleet.play("multi_host_vlan", "-e", "multi_host_vlan_mtu=1500").ok().changed == {"hosta": 1, "hostb": 1}
-    assert all(len(names) == 2 and not names & tunnels[name] for name, names in leading_out().items())
+    assert all(len(names) == 2 and not names & tunnels[name] for name, names in uplink_ports().items())
 
     for given in fleet.by_host.values():
         del given["multi_host_vlan_underlay_address"]
     fleet.common.update(multi_host_vlan_transport="trunk", multi_host_vlan_uplink="eth1")
     assert fleet.play("multi_host_vlan").ok().changed == {"hosta": 1, "hostb": 1}
-    assert leading_out() == {"hosta": {"eth1"}, "hostb": {"eth1"}}
+    assert uplink_ports() == {"hosta": {"eth1"}, "hostb": {"eth1"}}
 
     for host in hosts.values():
         host.run("ip", "link", "add", "second0", "type", "veth", "peer", "name", "second1")
     fleet.common["multi_host_vlan_uplink"] = "second0"
     assert fleet.play("multi_host_vlan").ok().changed == {"hosta": 1, "hostb": 1}
-    assert leading_out() == {"hosta": {"second0"}, "hostb": {"second0"}}
+    assert uplink_ports() == {"hosta": {"second0"}, "hostb": {"second0"}}
     fleet.common["multi_host_vlan_purge"] = True
     assert fleet.play("multi_host_vlan").ok().changed == {"hosta": 0, "hostb": 0}
 

@@ -341,7 +341,7 @@ class TestEntered:
 
     def test_what_is_no_namespace(self, tmp_path):
         with open(tmp_path / "file", "w", encoding="ascii") as file:
-            wrong = namespace.PinnedNamespace(os.dup(file.fileno()), "netns wrong")
+            wrong = namespace.NetnsFd(os.dup(file.fileno()), "netns wrong")
         with wrong, pytest.raises(PipefitterError, match="netns wrong can't be entered"), namespace.entered(wrong):
             pass
 

@@ -297,8 +297,8 @@ def parse_members(
             f"{host}: {PREFIX}containers: {entries!r} is not a list; write it like [{{container: web1, vlan: web}}]"
         )
         return
-    for place, entry in enumerate(entries):
-        member = _member(host, f"{host}: {PREFIX}containers[{place}]", entry, vlans, refused, problems)
+    for index, entry in enumerate(entries):
+        member = _member(host, f"{host}: {PREFIX}containers[{index}]", entry, vlans, refused, problems)
         if member is not None:
             yield member
 

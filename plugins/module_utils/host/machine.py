@@ -16,19 +16,19 @@ from typing import TYPE_CHECKING
 from ..model.ovs import NO_BRIDGES, OvsBridgeChange
 from ..state.network import HOST, Link
 from . import sysctl
-from .namespace import PinnedNamespace, entered
-from .netlink.handle import NetworkNamespace
+from .namespace import NetnsFd, entered
+from .netlink.handle import NetlinkHandle
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from ..model.firewall import AcceptedBridge, Firewall
+    from ..model.firewall import AcceptedBridge, FirewallState
     from ..model.icc_rules import IccRules
     from ..model.masquerade import Masquerade
     from ..model.ovs import OvsPort
-    from ..model.publication import Flow, PublicationRules
+    from ..model.publication import PublicationRules, UdpFlow
     from .firewall.firewalld import Firewalld
-    from .firewall.iptables_forward import ForwardFilter
+    from .firewall.iptables_forward import IptablesForward
     from .nftables.icc import IccTables
     from .nftables.masquerade import Masquerades
     from .nftables.publications import Publications
@@ -42,8 +42,8 @@ class Machine:
 
     def __init__(self) -> None:
         self._announcer: Announcer | None = None
-        self._pinned: dict[str, PinnedNamespace] = {}
-        self._namespaces: dict[str, NetworkNamespace] = {}
+        self._pinned: dict[str, NetnsFd] = {}
+        self._handles: dict[str, NetlinkHandle] = {}
 
     def __enter__(self) -> Machine:
         return self
@@ -53,8 +53,8 @@ class Machine:
     ) -> None:
         if self._announcer is not None:
             self._announcer.close()
-        for namespace in self._namespaces.values():
-            namespace.close()
+        for handle in self._handles.values():
+            handle.close()
         for pinned in self._pinned.values():
             pinned.close()
 
@@ -77,10 +77,10 @@ class Machine:
         return IccTables()
 
     @cached_property
-    def forward_filter(self) -> ForwardFilter:
-        from .firewall.iptables_forward import ForwardFilter
+    def iptables_forward(self) -> IptablesForward:
+        from .firewall.iptables_forward import IptablesForward
 
-        return ForwardFilter()
+        return IptablesForward()
 
     @cached_property
     def firewalld(self) -> Firewalld:
@@ -94,49 +94,49 @@ class Machine:
 
         return Ovsdb()
 
-    def pin(self, place: str, pinned: PinnedNamespace) -> None:
-        """Make a container's namespace known as ``place``; it is closed with the machine."""
-        self._pinned[place] = pinned
+    def pin(self, netns: str, pinned: NetnsFd) -> None:
+        """Make a container's namespace known as ``netns``; it is closed with the machine."""
+        self._pinned[netns] = pinned
 
-    def pinned(self, place: str) -> PinnedNamespace | None:
-        return self._pinned.get(place)
+    def pinned(self, netns: str) -> NetnsFd | None:
+        return self._pinned.get(netns)
 
-    def namespace(self, place: str) -> NetworkNamespace:
-        if place not in self._namespaces:
-            if place == HOST:
-                self._namespaces[place] = NetworkNamespace()
+    def netlink(self, netns: str) -> NetlinkHandle:
+        if netns not in self._handles:
+            if netns == HOST:
+                self._handles[netns] = NetlinkHandle()
             else:
-                with entered(self._pinned[place]):
-                    self._namespaces[place] = NetworkNamespace()
-        return self._namespaces[place]
+                with entered(self._pinned[netns]):
+                    self._handles[netns] = NetlinkHandle()
+        return self._handles[netns]
 
-    def descriptor(self, place: str) -> int:
-        return self._pinned[place].fd
+    def descriptor(self, netns: str) -> int:
+        return self._pinned[netns].fd
 
-    def read_sysctls(self, place: str, names: Collection[str]) -> dict[str, str]:
+    def read_sysctls(self, netns: str, names: Collection[str]) -> dict[str, str]:
         """Return those of the sysctls that are there."""
-        if place == HOST:
+        if netns == HOST:
             return _read_sysctls(names)
-        with entered(self._pinned[place]):
+        with entered(self._pinned[netns]):
             return _read_sysctls(names)
 
-    def write_sysctl(self, place: str, name: str, value: str) -> None:
-        if place == HOST:
+    def write_sysctl(self, netns: str, name: str, value: str) -> None:
+        if netns == HOST:
             sysctl.write(name, value)
             return
-        with entered(self._pinned[place]):
+        with entered(self._pinned[netns]):
             sysctl.write(name, value)
 
-    def tx_checksum_offload(self, place: str, links: Collection[Link]) -> dict[str, bool]:
+    def tx_checksum_offload(self, netns: str, links: Collection[Link]) -> dict[str, bool]:
         """Return by name whether the links leave checksums to the hardware."""
-        offloads = self._offloads(place)
+        offloads = self._offloads(netns)
         try:
             return {link.name: offloads.tx_checksum(link.name) for link in links}
         finally:
             offloads.close()
 
-    def set_tx_checksum_offload(self, place: str, link: str, on: bool) -> None:
-        offloads = self._offloads(place)
+    def set_tx_checksum_offload(self, netns: str, link: str, on: bool) -> None:
+        offloads = self._offloads(netns)
         try:
             offloads.set_tx_checksum(link, on)
         finally:
@@ -148,7 +148,7 @@ class Machine:
     def change_publications(self, add: PublicationRules, remove: PublicationRules) -> None:
         self.publications.apply(add, remove)
 
-    def end_flows(self, flows: Collection[Flow]) -> None:
+    def end_flows(self, flows: Collection[UdpFlow]) -> None:
         if flows:
             from .netlink.conntrack import end
 
@@ -162,10 +162,10 @@ class Machine:
     def change_icc_rules(self, rules: IccRules) -> None:
         self.icc.apply(rules)
 
-    def read_firewall(self) -> Firewall:
+    def read_firewall(self) -> FirewallState:
         """Return what the host's firewall lets pass of forwarded traffic."""
         zones, lent, forgotten = self.firewalld.zones()
-        return replace(self.forward_filter.read(), zones=zones, lent=lent, forgotten=forgotten)
+        return replace(self.iptables_forward.read(), zones=zones, lent=lent, forgotten=forgotten)
 
     def lend_zone(self, bridge: str, zone: str, lend: bool) -> None:
         if lend:
@@ -173,8 +173,8 @@ class Machine:
         else:
             self.firewalld.take_back(bridge, zone)
 
-    def change_forward_filter(self, add: Collection[AcceptedBridge], remove: Collection[AcceptedBridge]) -> None:
-        self.forward_filter.apply(add, remove)
+    def change_iptables_forward(self, add: Collection[AcceptedBridge], remove: Collection[AcceptedBridge]) -> None:
+        self.iptables_forward.apply(add, remove)
 
     def change_ovs_ports(
         self,
@@ -188,20 +188,20 @@ class Machine:
     ) -> None:
         self.ovsdb.apply(add, change, remove, bridges, timeout, former, restore)
 
-    def announce(self, place: str, link: str, addresses: Sequence[str]) -> None:
+    def announce(self, netns: str, link: str, addresses: Sequence[str]) -> None:
         if self._announcer is None:
             from .packets.announce import Announcer
 
             self._announcer = Announcer()
-        with entered(self._pinned[place]):
+        with entered(self._pinned[netns]):
             self._announcer.send(link, addresses)
 
-    def _offloads(self, place: str) -> Offloads:
+    def _offloads(self, netns: str) -> Offloads:
         from .offload import Offloads
 
-        if place == HOST:
+        if netns == HOST:
             return Offloads()
-        with entered(self._pinned[place]):
+        with entered(self._pinned[netns]):
             return Offloads()
 
 

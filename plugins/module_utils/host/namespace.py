@@ -55,7 +55,7 @@ NAMED = "/run/netns"
 _ID = re.compile(r"[0-9a-f]{64}")
 
 
-class PinnedNamespace:
+class NetnsFd:
     """A network namespace held open; ``inode`` tells it from others.
 
     ``origin`` says how it was found, for messages: ``container web1``,
@@ -82,7 +82,7 @@ class PinnedNamespace:
             os.close(self.fd)
             self.fd = -1
 
-    def __enter__(self) -> PinnedNamespace:
+    def __enter__(self) -> NetnsFd:
         return self
 
     def __exit__(
@@ -105,15 +105,15 @@ class LostInNamespace(BaseException):
 class _Here(threading.local):
     """What setns changes is the thread's alone."""
 
-    inside: PinnedNamespace | None = None
+    inside: NetnsFd | None = None
     lost: LostInNamespace | None = None
 
 
 _here = _Here()
-_host: PinnedNamespace | None = None
+_host: NetnsFd | None = None
 
 
-def of_container(container: Container) -> PinnedNamespace:
+def of_container(container: Container) -> NetnsFd:
     """Pin the namespace of a running (or paused) container.
 
     Raises Refused where it has no process, where its PID is another
@@ -130,12 +130,12 @@ def of_container(container: Container) -> PinnedNamespace:
         if not _belongs(container.pid, container.id):
             raise _stranger(container)
         return _not_the_hosts(
-            PinnedNamespace(fd, str(container), f"/proc/{container.pid}/ns/net"),
+            NetnsFd(fd, str(container), f"/proc/{container.pid}/ns/net"),
             "it shares the host's network (network mode host)",
         )
 
 
-def of_path(path: str) -> PinnedNamespace:
+def of_path(path: str) -> NetnsFd:
     """Pin the namespace that an absolute path (a bind mount of it, or /proc/PID/ns/net) leads to."""
     origin = f"netns {path}"
     if not os.path.isabs(path):
@@ -154,17 +154,17 @@ def of_path(path: str) -> PinnedNamespace:
         raise Refused(f"{origin} was asked for and can't be opened: {error}; give a namespace's path") from error
     with _closed_on_error(fd):
         _check_kind(fd, origin)
-        return _not_the_hosts(PinnedNamespace(fd, origin, path), "it is the host's own; give a container's")
+        return _not_the_hosts(NetnsFd(fd, origin, path), "it is the host's own; give a container's")
 
 
-def of_name(name: str) -> PinnedNamespace:
+def of_name(name: str) -> NetnsFd:
     """Pin the namespace that ``ip netns`` calls ``name``."""
     if not name or name in (".", "..") or "/" in name or "\0" in name:
         raise Refused(f"netns {name!r} was asked for, which can't be a name; give one that 'ip netns' lists")
     return of_path(f"{NAMED}/{name}")
 
 
-def of_pid(pid: int) -> PinnedNamespace:
+def of_pid(pid: int) -> NetnsFd:
     """Pin the namespace of a process; nothing tells whether the PID was reused."""
     origin = f"pid {pid}"
     if pid <= 0:
@@ -175,12 +175,12 @@ def of_pid(pid: int) -> PinnedNamespace:
         raise Refused(f"{origin} was asked for and no such process runs; give the PID of a running process") from None
     with _closed_on_error(fd):
         return _not_the_hosts(
-            PinnedNamespace(fd, origin, f"/proc/{pid}/ns/net"), "it shares the host's network; give a container's"
+            NetnsFd(fd, origin, f"/proc/{pid}/ns/net"), "it shares the host's network; give a container's"
         )
 
 
 @contextmanager
-def entered(namespace: PinnedNamespace) -> Iterator[PinnedNamespace]:
+def entered(namespace: NetnsFd) -> Iterator[NetnsFd]:
     """This thread in ``namespace``, for as long as the block takes.
 
     A socket opened inside stays there for good, so the block only opens it.
@@ -255,16 +255,16 @@ def raise_open_file_limit(namespaces: int, files_each: int = 2) -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
 
 
-def _hosts_own() -> PinnedNamespace:
+def _hosts_own() -> NetnsFd:
     """Where this process started; opened once, as every way back leads there."""
     global _host  # pylint: disable=global-statement
     if _host is None:
         # Not /proc/self: that is the main thread, which may be elsewhere now.
-        _host = PinnedNamespace(_open("/proc/thread-self/ns/net", "the host's network"), "the host's network")
+        _host = NetnsFd(_open("/proc/thread-self/ns/net", "the host's network"), "the host's network")
     return _host
 
 
-def _not_the_hosts(namespace: PinnedNamespace, found: str) -> PinnedNamespace:
+def _not_the_hosts(namespace: NetnsFd, found: str) -> NetnsFd:
     if namespace.inode == _hosts_own().inode:
         raise Refused(f"{namespace.origin} can't be wired: {found}")
     return namespace

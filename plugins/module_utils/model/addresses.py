@@ -18,7 +18,7 @@ from ..errors import InvalidOption
 try:
     import netaddr
 except ImportError:
-    pass  # ansible_face tells the user, before anything here is called
+    pass  # ansible_module tells the user, before anything here is called
 
 IPV4, IPV6 = 4, 6
 
@@ -110,10 +110,10 @@ def interface_addresses(option: str, texts: list[str]) -> tuple[str, ...]:
     :raises InvalidOption: as ``interface_address``, or an address twice.
     """
     result: list[str] = []
-    for place, text in enumerate(texts):
-        address = interface_address(f"{option}[{place}]", text)
+    for index, text in enumerate(texts):
+        address = interface_address(f"{option}[{index}]", text)
         if any(bare(address) == bare(other) for other in result):
-            raise InvalidOption(f"{option}[{place}]", text, "is in the list twice; name each address once")
+            raise InvalidOption(f"{option}[{index}]", text, "is in the list twice; name each address once")
         result.append(address)
     return tuple(result)
 

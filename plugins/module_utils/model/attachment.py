@@ -59,47 +59,47 @@ class Attachment:
         return f"{self.interface} of {self.target}"
 
 
-def parse(options: Mapping[str, Any], place: str = "") -> Attachment:
+def parse(options: Mapping[str, Any], prefix: str = "") -> Attachment:
     """Return the attachment that a module's options ask for.
 
-    ``place`` is put before option names in errors (``attachments[2].``).
+    ``prefix`` is put before option names in errors (``attachments[2].``).
 
     :raises InvalidOption: naming the first option that can't be right.
     """
-    interface = names.interface_name(f"{place}interface", options.get("interface") or DEFAULT_INTERFACE)
+    interface = names.interface_name(f"{prefix}interface", options.get("interface") or DEFAULT_INTERFACE)
     if interface == "lo":
         raise InvalidOption(
-            f"{place}interface", interface, "is the loopback interface of every namespace; choose another name"
+            f"{prefix}interface", interface, "is the loopback interface of every namespace; choose another name"
         )
     bridge = options.get("bridge")
     if not bridge:
-        raise InvalidOption(f"{place}bridge", bridge, "names no bridge; give the bridge to attach to")
+        raise InvalidOption(f"{prefix}bridge", bridge, "names no bridge; give the bridge to attach to")
     host_interface = options.get("host_interface")
     wanted = options.get("addresses")
     mac, seed = options.get("mac"), options.get("mac_seed")
     if mac is not None and seed is not None:
-        raise InvalidOption(f"{place}mac_seed", seed, "stands beside mac; give one of the two")
+        raise InvalidOption(f"{prefix}mac_seed", seed, "stands beside mac; give one of the two")
     if seed is not None:
         mac = addresses.seeded_mac(seed)
     attachment = Attachment(
-        target=parse_target(options, place),
-        bridge=bridge if bridge == ANY_BRIDGE else names.interface_name(f"{place}bridge", bridge),
+        target=parse_target(options, prefix),
+        bridge=bridge if bridge == ANY_BRIDGE else names.interface_name(f"{prefix}bridge", bridge),
         interface=interface,
-        host_interface=names.interface_name(f"{place}host_interface", host_interface) if host_interface else None,
-        addresses=addresses.interface_addresses(f"{place}addresses", wanted) if wanted is not None else None,
-        gateway=_gateway(options, f"{place}gateway", addresses.IPV4),
-        gateway6=_gateway(options, f"{place}gateway6", addresses.IPV6),
-        routes=_routes(options.get("routes"), interface, place),
-        mac=addresses.mac(f"{place}mac", mac) if mac is not None else None,
-        mtu=limits.mtu(f"{place}mtu", options.get("mtu")),
-        vlans=vlans.wanted(options, place, "vlan_mode", "vlan"),
+        host_interface=names.interface_name(f"{prefix}host_interface", host_interface) if host_interface else None,
+        addresses=addresses.interface_addresses(f"{prefix}addresses", wanted) if wanted is not None else None,
+        gateway=_gateway(options, f"{prefix}gateway", addresses.IPV4),
+        gateway6=_gateway(options, f"{prefix}gateway6", addresses.IPV6),
+        routes=_routes(options.get("routes"), interface, prefix),
+        mac=addresses.mac(f"{prefix}mac", mac) if mac is not None else None,
+        mtu=limits.mtu(f"{prefix}mtu", options.get("mtu")),
+        vlans=vlans.wanted(options, prefix, "vlan_mode", "vlan"),
     )
-    _check_gateways(attachment, place)
+    _check_gateways(attachment, prefix)
     if attachment.mtu is not None and attachment.mtu < limits.IPV6_MTU and _has_family(attachment, addresses.IPV6):
         advice = (
             f"is below {limits.IPV6_MTU} bytes, the least IPv6 works with; raise it or leave out the IPv6 addresses"
         )
-        raise InvalidOption(f"{place}mtu", attachment.mtu, advice)
+        raise InvalidOption(f"{prefix}mtu", attachment.mtu, advice)
     return attachment
 
 
@@ -134,7 +134,7 @@ def _inherited(common: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str,
     return inherited
 
 
-def parse_target(options: Mapping[str, Any], place: str) -> Target:
+def parse_target(options: Mapping[str, Any], prefix: str) -> Target:
     """Return whose namespace the one of SELECTORS that is given means.
 
     :raises InvalidOption: none or several are given, or one that can't be right.
@@ -142,22 +142,22 @@ def parse_target(options: Mapping[str, Any], place: str) -> Target:
     given = [name for name in SELECTORS if options.get(name) is not None]
     if len(given) != 1:
         found = " and ".join(given) or "none of them"
-        raise InvalidOption(f"{place}container", found, "was given; give exactly one of container, netns or pid")
+        raise InvalidOption(f"{prefix}container", found, "was given; give exactly one of container, netns or pid")
     kind = given[0]
     value = options[kind]
     if kind == "pid":
         if value <= 0:
-            raise InvalidOption(f"{place}pid", value, "is not a process id; give a number above 0")
+            raise InvalidOption(f"{prefix}pid", value, "is not a process id; give a number above 0")
         return Target(kind, str(value))
     if not value or any(character.isspace() or not character.isprintable() for character in value):
         raise InvalidOption(
-            f"{place}{kind}", value, "is empty or holds white space; give the name as its engine shows it"
+            f"{prefix}{kind}", value, "is empty or holds white space; give the name as its engine shows it"
         )
     if kind == "netns":
-        return Target(kind, _netns(f"{place}netns", value))
+        return Target(kind, _netns(f"{prefix}netns", value))
     if "/" in value:
         raise InvalidOption(
-            f"{place}container", value, "holds '/', which no container name may; give a namespace's path in netns"
+            f"{prefix}container", value, "holds '/', which no container name may; give a namespace's path in netns"
         )
     return Target(kind, value, options.get("runtime") or "auto")
 
@@ -186,12 +186,12 @@ def _gateway(options: Mapping[str, Any], option: str, version: int) -> str | Non
     return addresses.gateway(option, text, version) if text is not None else None
 
 
-def _routes(items: list[Mapping[str, Any]] | None, link: str, place: str) -> tuple[route.Route, ...] | None:
+def _routes(items: list[Mapping[str, Any]] | None, link: str, prefix: str) -> tuple[route.Route, ...] | None:
     if items is None:
         return None
     result: list[route.Route] = []
     for position, item in enumerate(items):
-        option = f"{place}routes[{position}]"
+        option = f"{prefix}routes[{position}]"
         destination = addresses.destination(f"{option}.destination", item["destination"])
         version = addresses.family(destination)
         gateway = item.get("gateway")
@@ -220,26 +220,26 @@ def _has_family(attachment: Attachment, version: int) -> bool:
     return any(addresses.family(address) == version for address in attachment.addresses or ())
 
 
-def _check_gateways(attachment: Attachment, place: str) -> None:
+def _check_gateways(attachment: Attachment, prefix: str) -> None:
     for option, gateway in (("gateway", attachment.gateway), ("gateway6", attachment.gateway6)):
         if gateway is None or attachment.addresses is None:
             continue
         version = addresses.family(gateway)
         if not _has_family(attachment, version):
             raise InvalidOption(
-                f"{place}{option}",
+                f"{prefix}{option}",
                 gateway,
                 f"has no IPv{version} address beside it in addresses; add one or leave the gateway out",
             )
         if any(addresses.bare(address) == gateway for address in attachment.addresses):
-            raise InvalidOption(f"{place}{option}", gateway, "is the interface's own address; give the router's")
+            raise InvalidOption(f"{prefix}{option}", gateway, "is the interface's own address; give the router's")
     hops = [
         ("gateway", attachment.gateway),
         *((f"routes[{position}].gateway", entry.gateway) for position, entry in enumerate(attachment.routes or ())),
     ]
     for option, gateway in hops:
         if gateway is not None and addresses.family(gateway) == addresses.IPV4:
-            _refuse_no_host(f"{place}{option}", gateway, attachment.addresses or ())
+            _refuse_no_host(f"{prefix}{option}", gateway, attachment.addresses or ())
 
 
 def _refuse_no_host(option: str, gateway: str, held: Iterable[str]) -> None:
@@ -282,11 +282,11 @@ def _check_duplicates(attachments: list[Attachment], option: str) -> None:
         for address in attachment.addresses or ():
             claims.append(("addresses", address, ("address", segment, addresses.bare(address))))
         for key, name, found in _held_routes(attachment):
-            place = seen.setdefault(("route", attachment.target, key), position)
-            if place != position:
+            prefix = seen.setdefault(("route", attachment.target, key), position)
+            if prefix != position:
                 what = "second default route" if name.startswith("gateway") else "second route of that metric"
                 advice = (
-                    f"is a {what} of {attachment.target}, beside that of {option}[{place}]; leave it to one of the two"
+                    f"is a {what} of {attachment.target}, beside that of {option}[{prefix}]; leave it to one of the two"
                 )
                 raise InvalidOption(f"{option}[{position}].{name}", found, advice)
         for name, found, claim in claims:

@@ -127,24 +127,24 @@ def _port_vlans(options: Mapping[str, Any]) -> tuple[tuple[str, Vlans], ...] | N
         )
     found: dict[str, Vlans] = {}
     for position, item in enumerate(items):
-        place = f"port_vlans[{position}]."
-        port = names.interface_name(f"{place}port", item["port"])
+        prefix = f"port_vlans[{position}]."
+        port = names.interface_name(f"{prefix}port", item["port"])
         if port in found:
-            raise InvalidOption(f"{place}port", port, "is in the list twice; name each port once")
-        vlans = needed(item, place)
+            raise InvalidOption(f"{prefix}port", port, "is in the list twice; name each port once")
+        vlans = needed(item, prefix)
         problem = bridge_vlans.unable(vlans)
         if problem:
-            raise InvalidOption(f"{place}mode", vlans.mode, f"can't be: {problem}")
+            raise InvalidOption(f"{prefix}mode", vlans.mode, f"can't be: {problem}")
         found[port] = vlans
     return tuple(found.items())
 
 
 def _members(bridge: str, members: list[str]) -> tuple[str, ...]:
-    for place, member in enumerate(members):
-        option = f"members[{place}]"
+    for prefix, member in enumerate(members):
+        option = f"members[{prefix}]"
         names.interface_name(option, member)
         if member == bridge:
             raise InvalidOption(option, member, "is the bridge itself; name the interfaces that are to be its ports")
-        if member in members[:place]:
+        if member in members[:prefix]:
             raise InvalidOption(option, member, "is in the list twice; name each interface once")
     return tuple(members)

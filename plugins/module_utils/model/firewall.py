@@ -46,7 +46,7 @@ class DroppingChain:
 
 
 @dataclass(frozen=True)
-class Firewall:
+class FirewallState:
     """What the host's firewall does with forwarded traffic, and what of ours it lets pass.
 
     ``families`` (``ip``, ``ip6``) are those in which iptables drops it;

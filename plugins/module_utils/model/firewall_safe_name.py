@@ -18,7 +18,7 @@ from ..errors import InvalidOption
 _LITERAL = re.compile(r"(?=.{1,15}\Z)[A-Za-z0-9_][A-Za-z0-9_.@+-]*(?<!\+)\Z")
 
 
-def literal_interface(name: str, option: str = "bridge") -> str:
+def firewall_safe_name(name: str, option: str = "bridge") -> str:
     """Return ``name``, or raise ``InvalidOption`` where a rule can't mean it alone."""
     if not _LITERAL.match(name):
         raise InvalidOption(

@@ -12,7 +12,7 @@ from typing import Any
 from ..errors import InvalidOption
 from . import names
 from .attachment import SELECTORS, Target, parse_target
-from .firewall_safe_name import literal_interface
+from .firewall_safe_name import firewall_safe_name
 from .icc_rules import PING
 
 PROTOCOLS = ("tcp", "udp", "sctp")
@@ -25,7 +25,7 @@ ALLOW, DENY = "allow", "deny"
 
 
 @dataclass(frozen=True, order=True)
-class Port:
+class IccPort:
     """``number`` is 0 with the protocol ``icmp``, which stands for echo requests of both families."""
 
     protocol: str
@@ -36,7 +36,7 @@ class Port:
 
 
 @dataclass(frozen=True)
-class Link:
+class IccLink:
     """``source`` may open connections to ``destination``, or to each container with ``label`` (``role=db`` or ``role``).
 
     ``ports`` of ``None`` are those that the destination's image exposes.
@@ -45,7 +45,7 @@ class Link:
     source: Target
     destination: Target | None
     label: str | None
-    ports: tuple[Port, ...] | None
+    ports: tuple[IccPort, ...] | None
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class IccPolicy:
 
     bridge: str
     icc: bool = True
-    links: tuple[Link, ...] = ()
+    links: tuple[IccLink, ...] = ()
     egress: str = ALLOW
     host_access: str = ALLOW
 
@@ -64,7 +64,7 @@ def parse(options: Mapping[str, Any]) -> IccPolicy:
 
     :raises InvalidOption: naming the first option that can't be right.
     """
-    bridge = literal_interface(names.interface_name("bridge", options["bridge"]))
+    bridge = firewall_safe_name(names.interface_name("bridge", options["bridge"]))
     if options.get("state") == "absent":
         return IccPolicy(bridge)
     icc, links = options.get("icc"), options.get("links") or ()
@@ -79,34 +79,34 @@ def parse(options: Mapping[str, Any]) -> IccPolicy:
     return IccPolicy(
         bridge=bridge,
         icc=icc,
-        links=tuple(_link(entry, f"links[{place}].") for place, entry in enumerate(links)),
+        links=tuple(_link(entry, f"links[{prefix}].") for prefix, entry in enumerate(links)),
         egress=options.get("egress") or ALLOW,
         host_access=options.get("host_access") or ALLOW,
     )
 
 
-def _link(entry: Mapping[str, Any], place: str) -> Link:
-    source = _end(entry["from"], f"{place}from")
+def _link(entry: Mapping[str, Any], prefix: str) -> IccLink:
+    source = _end(entry["from"], f"{prefix}from")
     to = entry["to"]
-    label = _label(to, f"{place}to")
-    destination = None if label is not None else _end(to, f"{place}to")
+    label = _label(to, f"{prefix}to")
+    destination = None if label is not None else _end(to, f"{prefix}to")
     if source == destination:
         raise InvalidOption(
-            f"{place}to", str(destination), "is the container that the link comes from; name two containers"
+            f"{prefix}to", str(destination), "is the container that the link comes from; name two containers"
         )
     ports = entry.get("ports")
     if ports is not None and not ports:
         raise InvalidOption(
-            f"{place}ports",
+            f"{prefix}ports",
             ports,
             "is empty; name ports such as 5432/tcp, or leave it out for those that the image exposes",
         )
     parsed = (
         None
         if ports is None
-        else tuple(dict.fromkeys(port(f"{place}ports[{number}]", text) for number, text in enumerate(ports)))
+        else tuple(dict.fromkeys(port(f"{prefix}ports[{number}]", text) for number, text in enumerate(ports)))
     )
-    return Link(source, destination, label, parsed)
+    return IccLink(source, destination, label, parsed)
 
 
 def _label(given: Any, option: str) -> str | None:
@@ -138,14 +138,14 @@ def _pid(given: Any, option: str) -> int:
         raise InvalidOption(f"{option}.pid", given, "is not a process id; give a number above 0") from None
 
 
-def port(option: str, text: str) -> Port:
+def port(option: str, text: str) -> IccPort:
     """Return a port in canonical form: ``5432/tcp``, ``53/udp``, ``80`` (TCP), ``icmp``.
 
     :raises InvalidOption: an unknown protocol, or a number outside 1 to 65535.
     """
     number, separator, protocol = str(text).strip().lower().partition("/")
     if number == PING and not separator:
-        return Port(PING, 0)
+        return IccPort(PING, 0)
     if separator and protocol not in PROTOCOLS:
         raise InvalidOption(
             option,
@@ -156,4 +156,4 @@ def port(option: str, text: str) -> Port:
         raise InvalidOption(option, text, "is not a port; write a number and a protocol such as 5432/tcp, or icmp")
     if not 1 <= int(number) <= _HIGHEST_PORT:
         raise InvalidOption(option, text, f"is out of range; give a port of 1 to {_HIGHEST_PORT}")
-    return Port(protocol or PROTOCOLS[0], int(number))
+    return IccPort(protocol or PROTOCOLS[0], int(number))

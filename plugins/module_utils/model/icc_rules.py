@@ -11,7 +11,7 @@ PING = "icmp"
 
 
 @dataclass(frozen=True, order=True)
-class Flow:
+class IccFlow:
     """Connections that one container may open to another, by the policy of an isolated ``bridge``.
 
     At least one of the two is on that bridge. ``ingress`` is the bridge that
@@ -70,7 +70,7 @@ class IccRules:
     neighbours: frozenset[str] = frozenset()
     egress_denied: frozenset[str] = frozenset()
     host_denied: frozenset[str] = frozenset()
-    flows: frozenset[Flow] = frozenset()
+    flows: frozenset[IccFlow] = frozenset()
     former: frozenset[tuple[str, str]] = frozenset()
     intact: bool = field(default=True, compare=False)
 
@@ -79,7 +79,7 @@ class IccRules:
         """Whether no bridge has a policy, so that nothing of this needs to be in the tables."""
         return not (self.off or self.egress_denied or self.host_denied)
 
-    def flows_of(self, bridge: str) -> frozenset[Flow]:
+    def flows_of(self, bridge: str) -> frozenset[IccFlow]:
         return frozenset(flow for flow in self.flows if flow.bridge == bridge)
 
     def former_of(self, bridge: str) -> dict[str, str]:

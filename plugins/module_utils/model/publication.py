@@ -34,7 +34,7 @@ _FIELDS = ("host_ip", "host_port", "container_port", "protocol")
 
 
 @dataclass(frozen=True, order=True)
-class Port:
+class PortSpec:
     """One port to publish: the first free one of ``lowest`` to ``highest``, which are the same for a fixed one."""
 
     host_ip: str
@@ -61,7 +61,7 @@ class Publication:
     """
 
     attachment: Attachment
-    ports: tuple[Port, ...] | None
+    ports: tuple[PortSpec, ...] | None
     all_exposed: bool = False
 
 
@@ -183,7 +183,7 @@ class PublicationRules:
 
 
 @dataclass(frozen=True, order=True)
-class Flow:
+class UdpFlow:
     """UDP traffic to a port of the host that conntrack remembers a way for: to the container (``address`` and ``port``)
     that it is not to reach any more or, without these, past our rules."""
 
@@ -216,8 +216,8 @@ def parse_defaults(options: Mapping[str, Any]) -> Defaults:
     )
 
 
-def parse(options: Mapping[str, Any], defaults: Defaults, place: str = "", absent: bool = False) -> Publication:
-    """Return the publication that options ask for; ``place`` is put before option names in errors (``publications[2].``).
+def parse(options: Mapping[str, Any], defaults: Defaults, prefix: str = "", absent: bool = False) -> Publication:
+    """Return the publication that options ask for; ``prefix`` is put before option names in errors (``publications[2].``).
 
     :raises InvalidOption: naming the first option that can't be right.
     """
@@ -226,21 +226,21 @@ def parse(options: Mapping[str, Any], defaults: Defaults, place: str = "", absen
         for key in ("container", "runtime", "netns", "pid", "interface", "bridge")
         if options.get(key) is not None
     }
-    whose = attachment.parse(chosen, place)
+    whose = attachment.parse(chosen, prefix)
     items = options.get("ports")
     all_exposed = bool(options.get("all_exposed"))
     if items is None and not all_exposed and not absent:
         raise InvalidOption(
-            f"{place}ports",
+            f"{prefix}ports",
             None,
             "names no port, and all_exposed is not set; give the ports to publish, or [] for none",
         )
     if items is None and absent:
         return Publication(whose, None)
-    ports: list[Port] = []
+    ports: list[PortSpec] = []
     for number, item in enumerate(items or ()):
-        ports += parse_port(item, f"{place}ports[{number}]", defaults)
-    _refuse_twice(ports, f"{place}ports")
+        ports += parse_port(item, f"{prefix}ports[{number}]", defaults)
+    _refuse_twice(ports, f"{prefix}ports")
     return Publication(whose, tuple(ports), all_exposed)
 
 
@@ -255,13 +255,13 @@ def parse_list(
     seen: set[tuple[Target, str]] = set()
     for position, item in enumerate(items):
         given = {key: value for key, value in item.items() if value is not None}
-        place = f"publications[{position}]."
-        one = parse({**common, **given}, defaults, place, absent)
+        prefix = f"publications[{position}]."
+        one = parse({**common, **given}, defaults, prefix, absent)
         whose = (one.attachment.target, one.attachment.interface)
         if whose in seen:
             option = one.attachment.target.kind
             raise InvalidOption(
-                f"{place}{option}",
+                f"{prefix}{option}",
                 one.attachment.target.value,
                 "is in the list twice; put all its ports into one entry",
             )
@@ -270,7 +270,7 @@ def parse_list(
     return tuple(parsed)
 
 
-def parse_port(item: object, option: str, defaults: Defaults) -> list[Port]:
+def parse_port(item: object, option: str, defaults: Defaults) -> list[PortSpec]:
     """Return the ports of one form that Docker's ``-p`` takes, or of its fields.
 
     ``8080:80``, ``127.0.0.1:8080:80``, ``10.0.0.5::80``, ``80``,
@@ -299,7 +299,7 @@ def parse_port(item: object, option: str, defaults: Defaults) -> list[Port]:
     return _ports(option, text, host_ip, host_port, container_port, protocol or "tcp", defaults)
 
 
-def _of_fields(item: Mapping[str, Any], option: str, defaults: Defaults) -> list[Port]:
+def _of_fields(item: Mapping[str, Any], option: str, defaults: Defaults) -> list[PortSpec]:
     unknown = sorted(str(key) for key in item if key not in _FIELDS)
     if unknown:
         raise InvalidOption(
@@ -346,7 +346,7 @@ def _ports(
     container_port: str,
     protocol: str,
     defaults: Defaults,
-) -> list[Port]:
+) -> list[PortSpec]:
     if protocol.lower() not in PROTOCOLS:
         raise InvalidOption(option, found, f"has the protocol {protocol!r}; give one of {', '.join(PROTOCOLS)}")
     protocol = protocol.lower()
@@ -354,14 +354,14 @@ def _ports(
     inner = _range(option, container_port, found)
     count = inner[1] - inner[0] + 1
     if not host_port:
-        return [Port(address, *defaults.range, port, protocol) for port in range(inner[0], inner[1] + 1)]
+        return [PortSpec(address, *defaults.range, port, protocol) for port in range(inner[0], inner[1] + 1)]
     outer = _range(option, host_port, found)
     if outer[1] - outer[0] + 1 == count:
         return [
-            Port(address, outer[0] + number, outer[0] + number, inner[0] + number, protocol) for number in range(count)
+            PortSpec(address, outer[0] + number, outer[0] + number, inner[0] + number, protocol) for number in range(count)
         ]
     if count == 1:
-        return [Port(address, *outer, inner[0], protocol)]
+        return [PortSpec(address, *outer, inner[0], protocol)]
     raise InvalidOption(
         option, found, f"has ranges of {outer[1] - outer[0] + 1} and {count} ports; make them the same length"
     )
@@ -406,7 +406,7 @@ def _host_ip(option: str, text: str, found: object = None) -> str:
     return address
 
 
-def _refuse_twice(ports: Sequence[Port], option: str) -> None:
+def _refuse_twice(ports: Sequence[PortSpec], option: str) -> None:
     seen: set[tuple[str, int, str]] = set()
     for port in ports:
         if port.is_fixed:

@@ -136,38 +136,38 @@ def _ports(options: Mapping[str, Any], absent: bool) -> tuple[VlanPort, ...] | N
     return tuple(parsed)
 
 
-def _port(options: Mapping[str, Any], place: str, absent: bool) -> VlanPort:
+def _port(options: Mapping[str, Any], prefix: str, absent: bool) -> VlanPort:
     given = [name for name in _OWN if options.get(name) is not None]
     if len(given) != 1:
         found = " and ".join(given) or "none of them"
-        raise InvalidOption(f"{place}port", found, "was given; give exactly one of port, container, netns or pid")
-    port = names.interface_name(f"{place}port", options["port"]) if given == ["port"] else ""
-    target = parse_target(options, place) if not port else None
-    interface = names.interface_name(f"{place}interface", options.get("interface") or DEFAULT_INTERFACE)
-    vlans = None if absent else needed(options, place)
+        raise InvalidOption(f"{prefix}port", found, "was given; give exactly one of port, container, netns or pid")
+    port = names.interface_name(f"{prefix}port", options["port"]) if given == ["port"] else ""
+    target = parse_target(options, prefix) if not port else None
+    interface = names.interface_name(f"{prefix}interface", options.get("interface") or DEFAULT_INTERFACE)
+    vlans = None if absent else needed(options, prefix)
     return VlanPort(
         port,
         target,
         interface,
         vlans,
-        _external_ids(options.get("external_ids"), place),
-        _tunnel(options.get("vxlan"), port, place),
+        _external_ids(options.get("external_ids"), prefix),
+        _tunnel(options.get("vxlan"), port, prefix),
     )
 
 
-def _tunnel(given: Mapping[str, Any] | None, port: str, place: str) -> Tunnel | None:
+def _tunnel(given: Mapping[str, Any] | None, port: str, prefix: str) -> Tunnel | None:
     if given is None:
         return None
     if not port:
         raise InvalidOption(
-            f"{place}vxlan", given.get("remote"), "is a tunnel, and the port of a container is none; give port"
+            f"{prefix}vxlan", given.get("remote"), "is a tunnel, and the port of a container is none; give port"
         )
     local = given.get("local")
     protected = given.get("protected")
     return Tunnel(
-        _unicast(f"{place}vxlan.remote", given["remote"]),
-        limits.vni(f"{place}vxlan.vni", given["vni"]),
-        "" if local is None else _unicast(f"{place}vxlan.local", local),
+        _unicast(f"{prefix}vxlan.remote", given["remote"]),
+        limits.vni(f"{prefix}vxlan.vni", given["vni"]),
+        "" if local is None else _unicast(f"{prefix}vxlan.local", local),
         True if protected is None else bool(protected),
     )
 
@@ -176,18 +176,18 @@ def _unicast(option: str, text: str) -> str:
     return addresses.gateway(option, text, addresses.family(text))
 
 
-def _external_ids(given: Mapping[str, Any] | None, place: str) -> tuple[tuple[str, str], ...] | None:
+def _external_ids(given: Mapping[str, Any] | None, prefix: str) -> tuple[tuple[str, str], ...] | None:
     if given is None:
         return None
-    _refuse_reserved(given, place)
-    return _texts(given, f"{place}external_ids")
+    _refuse_reserved(given, prefix)
+    return _texts(given, f"{prefix}external_ids")
 
 
-def _refuse_reserved(given: Mapping[str, Any], place: str) -> None:
+def _refuse_reserved(given: Mapping[str, Any], prefix: str) -> None:
     for key in RESERVED_IDS:
         if key in given:
             raise InvalidOption(
-                f"{place}external_ids", key, "is a key by which this collection tells what is its own; choose another"
+                f"{prefix}external_ids", key, "is a key by which this collection tells what is its own; choose another"
             )
 
 

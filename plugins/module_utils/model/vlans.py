@@ -92,46 +92,46 @@ class Vlans:
         return vlan if tagged and (not self.trunks or vlan in self.trunks) else None
 
 
-def wanted(options: Mapping[str, Any], place: str, mode_option: str = "mode", tag_option: str = "tag") -> Vlans | None:
+def wanted(options: Mapping[str, Any], prefix: str, mode_option: str = "mode", tag_option: str = "tag") -> Vlans | None:
     """Return the VLANs that options ask for, ``None`` where none of them is given.
 
-    :raises InvalidOption: naming ``place`` and the option: out of range, or VLANs that contradict the mode.
+    :raises InvalidOption: naming ``prefix`` and the option: out of range, or VLANs that contradict the mode.
     """
     mode, given = options.get(mode_option), options.get("trunks")
-    tag = limits.vlan(f"{place}{tag_option}", options.get(tag_option))
-    trunks = vlan_set(f"{place}trunks", given) if given is not None else ()
+    tag = limits.vlan(f"{prefix}{tag_option}", options.get(tag_option))
+    trunks = vlan_set(f"{prefix}trunks", given) if given is not None else ()
     if mode is None:
         if tag is not None and trunks:
             advice = (
                 f"stands beside {tag_option}, and no {mode_option} says what that is; give {mode_option} {NATIVE_TAGGED} or {NATIVE_UNTAGGED},"
                 " or leave one of the two out"
             )
-            raise InvalidOption(f"{place}trunks", given, advice)
+            raise InvalidOption(f"{prefix}trunks", given, advice)
         if tag is None and not trunks:
             return None
         mode = ACCESS if tag is not None else TRUNK
     if mode not in MODES:
-        raise InvalidOption(f"{place}{mode_option}", mode, f"is not a VLAN mode; give one of {', '.join(MODES)}")
+        raise InvalidOption(f"{prefix}{mode_option}", mode, f"is not a VLAN mode; give one of {', '.join(MODES)}")
     if mode == TRUNK and tag is not None:
         advice = f"stands beside {mode_option} trunk, which has none; leave it out, or give {mode_option} {NATIVE_TAGGED} or {NATIVE_UNTAGGED}"
-        raise InvalidOption(f"{place}{tag_option}", tag, advice)
+        raise InvalidOption(f"{prefix}{tag_option}", tag, advice)
     if mode != TRUNK and tag is None:
-        raise InvalidOption(f"{place}{mode_option}", mode, f"needs a VLAN of its own; give {tag_option}")
+        raise InvalidOption(f"{prefix}{mode_option}", mode, f"needs a VLAN of its own; give {tag_option}")
     if mode in (ACCESS, DOT1Q_TUNNEL) and trunks:
         advice = f"stands beside {mode_option} {mode}, which carries the VLAN of {tag_option} only; leave it out, or give another {mode_option}"
-        raise InvalidOption(f"{place}trunks", given, advice)
+        raise InvalidOption(f"{prefix}trunks", given, advice)
     return Vlans(mode, tag, trunks)
 
 
-def needed(options: Mapping[str, Any], place: str) -> Vlans:
+def needed(options: Mapping[str, Any], prefix: str) -> Vlans:
     """As ``wanted``, where the VLANs are what is asked for.
 
     :raises InvalidOption: also if none is given.
     """
-    vlans = wanted(options, place)
+    vlans = wanted(options, prefix)
     if vlans is None:
         raise InvalidOption(
-            f"{place}mode",
+            f"{prefix}mode",
             None,
             "is not given, and neither is tag nor trunks; give tag for an access port, or mode trunk for all VLANs",
         )

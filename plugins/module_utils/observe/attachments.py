@@ -13,8 +13,8 @@ from ..model.attachment import Attachment
 from ..model.limits import USUAL_MTU
 from ..model.ovs import OvsBridge, OvsPort, missing_device
 from ..plan import link_addresses
-from ..state.attachments import LINUX, OVS, BridgeSeen, End, Wiring
-from ..state.network import HOST, Link, Namespace
+from ..state.attachments import LINUX, OVS, AttachedBridgeState, ContainerSide, HostSide
+from ..state.network import HOST, Link, NetworkState
 
 _USERSPACE = "netdev"
 
@@ -22,7 +22,7 @@ _USERSPACE = "netdev"
 _DATAPATHS = frozenset(("ovs-system", "ovs-netdev"))
 
 
-def observe(machine: Machine, bridges: Collection[str], leftovers: bool = False) -> Wiring:
+def observe(machine: Machine, bridges: Collection[str], leftovers: bool = False) -> HostSide:
     """Return the host's links, the bridges asked for as far as they are there, and ports of Open vSwitch.
 
     Open vSwitch is asked only where something can be its: a bridge that is
@@ -30,10 +30,10 @@ def observe(machine: Machine, bridges: Collection[str], leftovers: bool = False)
     in wherever a datapath of it is; and with ``leftovers``, for ports of ours
     whose link is gone.
     """
-    netlink = machine.namespace(HOST)
+    netlink = machine.netlink(HOST)
     links = netlink.with_vlans(netlink.links())
     isolated = machine.icc.isolated_bridges() if bridges else frozenset()
-    host = Namespace(links)
+    host = NetworkState(links)
     seen = {
         name: _linux_bridge(links[name], name in isolated or host.all_isolated(name))
         for name in bridges
@@ -49,7 +49,7 @@ def observe(machine: Machine, bridges: Collection[str], leftovers: bool = False)
         asked = [ovs_bridges[name] for name in others if name in ovs_bridges]
         switch_runs = not asked or machine.ovsdb.switch_runs()
         seen.update((bridge.name, _ovs_bridge(bridge, links, switch_runs)) for bridge in asked)
-    return Wiring(host, seen, ports, runs)
+    return HostSide(host, seen, ports, runs)
 
 
 def _unmastered(links: Collection[Link]) -> bool:
@@ -57,56 +57,56 @@ def _unmastered(links: Collection[Link]) -> bool:
     return any(link.ours and link.kind == "veth" and link.master not in linux_bridges for link in links)
 
 
-def _linux_bridge(link: Link, isolated: bool) -> BridgeSeen:
+def _linux_bridge(link: Link, isolated: bool) -> AttachedBridgeState:
     filters = bool(link.bridge["vlan_filtering"]) if "vlan_filtering" in link.bridge else None
-    return BridgeSeen(
+    return AttachedBridgeState(
         LINUX, link.mtu, isolated=isolated, vlan_filtering=filters, default_vlans=link.default_vlans if filters else ()
     )
 
 
-def _ovs_bridge(bridge: OvsBridge, links: dict[str, Link], switch_runs: bool) -> BridgeSeen:
+def _ovs_bridge(bridge: OvsBridge, links: dict[str, Link], switch_runs: bool) -> AttachedBridgeState:
     problem = missing_device(bridge, links, switch_runs)
     if problem:
         raise MissingFeature(problem)
     # The MTU of the bridge's own device follows the least of its ports, so one attachment's would become everybody's, and stay.
     others = [links[name].mtu for name in bridge.devices if name in links and not links[name].ours]
-    return BridgeSeen(
+    return AttachedBridgeState(
         OVS,
         bridge.mtu_request or min([*others, *bridge.driven_mtus], default=USUAL_MTU),
         bridge.datapath_type == _USERSPACE,
     )
 
 
-def observe_end(machine: Machine, place: str, identity: str, wants: Sequence[Attachment], wiring: Wiring) -> End:
+def observe_container(machine: Machine, netns: str, identity: str, wants: Sequence[Attachment], host_side: HostSide) -> ContainerSide:
     """Return what a container shows of the links that attachments ask for."""
-    netlink = machine.namespace(place)
+    netlink = machine.netlink(netns)
     links = netlink.links()
-    namespace_id = machine.namespace(HOST).namespace_id(machine.descriptor(place))
-    bare = End(place, identity, Namespace(links), namespace_id)
+    netns_id = machine.netlink(HOST).netns_id(machine.descriptor(netns))
+    bare = ContainerSide(netns, identity, NetworkState(links), netns_id)
     asked = {want.interface for want in wants}
-    relevant = [link for link in links.values() if link.name in asked or _ours(bare, link, wiring)]
+    relevant = [link for link in links.values() if link.name in asked or _ours(bare, link, host_side)]
     held = netlink.addresses(relevant) if relevant else {}
     routes = netlink.routes({link.index: link.name for link in links.values()})
-    userspace = any(want.bridge in wiring.bridges and wiring.bridges[want.bridge].userspace for want in wants)
-    return End(
-        place,
+    userspace = any(want.bridge in host_side.bridges and host_side.bridges[want.bridge].userspace for want in wants)
+    return ContainerSide(
+        netns,
         identity,
-        Namespace(links, held, routes),
-        namespace_id,
-        _disable_ipv6(machine, place, wants, relevant, held),
-        machine.tx_checksum_offload(place, relevant) if userspace and relevant else {},
-        _promote_secondaries(machine, place, wants, held),
+        NetworkState(links, held, routes),
+        netns_id,
+        _disable_ipv6(machine, netns, wants, relevant, held),
+        machine.tx_checksum_offload(netns, relevant) if userspace and relevant else {},
+        _promote_secondaries(machine, netns, wants, held),
     )
 
 
-def _ours(end: End, link: Link, wiring: Wiring) -> bool:
-    outer = wiring.host_end(end, link)
-    return outer is not None and outer.ours
+def _ours(side: ContainerSide, link: Link, host_side: HostSide) -> bool:
+    host_veth = host_side.host_veth(side, link)
+    return host_veth is not None and host_veth.ours
 
 
 def _disable_ipv6(
     machine: Machine,
-    place: str,
+    netns: str,
     wants: Sequence[Attachment],
     relevant: Sequence[Link],
     held: dict[str, tuple[str, ...]],
@@ -121,12 +121,12 @@ def _disable_ipv6(
         return {}
     pattern = "net/ipv6/conf/{}/disable_ipv6"
     whose = ["default", *(link.name for link in relevant)]
-    shown = machine.read_sysctls(place, [pattern.format(name) for name in whose])
+    shown = machine.read_sysctls(netns, [pattern.format(name) for name in whose])
     return {name: shown[pattern.format(name)] for name in whose if pattern.format(name) in shown}
 
 
 def _promote_secondaries(
-    machine: Machine, place: str, wants: Sequence[Attachment], held: dict[str, tuple[str, ...]]
+    machine: Machine, netns: str, wants: Sequence[Attachment], held: dict[str, tuple[str, ...]]
 ) -> dict[str, str]:
     going = [
         name
@@ -136,6 +136,6 @@ def _promote_secondaries(
     if not going:
         return {}
     pattern = "net/ipv4/conf/{}/promote_secondaries"
-    shown = machine.read_sysctls(place, [pattern.format(name) for name in ("all", *going)])
+    shown = machine.read_sysctls(netns, [pattern.format(name) for name in ("all", *going)])
     # The kernel promotes where either says so (IN_DEV_PROMOTE_SECONDARIES).
     return {name: max(shown.get(pattern.format(whose), "0") for whose in ("all", name)) for name in going}

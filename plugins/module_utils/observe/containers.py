@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ..errors import Refused
 from ..host import namespace
 from ..host.machine import Machine
-from ..host.namespace import PinnedNamespace
+from ..host.namespace import NetnsFd
 from ..model.attachment import Attachment, Target
 
 if TYPE_CHECKING:
@@ -23,10 +23,10 @@ _PAUSE = 0.1
 
 @dataclass(frozen=True)
 class Pinned:
-    """An attachment and the place of its container; a ``place`` of ``None`` is a container that is gone or has stopped."""
+    """An attachment and the place of its container; a ``netns`` of ``None`` is a container that is gone or has stopped."""
 
     want: Attachment
-    place: str | None
+    netns: str | None
     identity: str
     inode: int | None
 
@@ -38,10 +38,10 @@ def pin_all(machine: Machine, wants: Sequence[Attachment], must_run: bool, patie
     is waited for.
 
     :raises Refused: a container is missing, has stopped or shares the host's
-        network; with ``must_run`` false the first two make ``place`` ``None``.
+        network; with ``must_run`` false the first two make ``netns`` ``None``.
     """
-    places, inodes = pin_targets(machine, {want.target for want in wants}, must_run, patience)
-    return [Pinned(want, *places[want.target], inodes.get(places[want.target][0] or "")) for want in wants]
+    netns_of, inodes = pin_targets(machine, {want.target for want in wants}, must_run, patience)
+    return [Pinned(want, *netns_of[want.target], inodes.get(netns_of[want.target][0] or "")) for want in wants]
 
 
 def pin_targets(
@@ -50,24 +50,24 @@ def pin_targets(
     """Return place and identity of each container, and the inode of each place's namespace; as ``pin_all``."""
     namespace.raise_open_file_limit(len(targets))
     found = containers_of(targets)
-    places: dict[Target, tuple[str | None, str]] = {}
+    netns_of: dict[Target, tuple[str | None, str]] = {}
     by_inode: dict[int, str] = {}
     inodes: dict[str, int] = {}
     for target in sorted(targets):
         pinned, identity = _pin(target, found.get(target), must_run, patience)
         if pinned is None:
-            places[target] = (None, identity)
+            netns_of[target] = (None, identity)
             continue
         if pinned.inode in by_inode:
-            places[target] = (by_inode[pinned.inode], identity)
+            netns_of[target] = (by_inode[pinned.inode], identity)
             pinned.close()
             continue
-        place = pinned.origin
-        by_inode[pinned.inode] = place
-        inodes[place] = pinned.inode
-        machine.pin(place, pinned)
-        places[target] = (place, identity)
-    return places, inodes
+        netns = pinned.origin
+        by_inode[pinned.inode] = netns
+        inodes[netns] = pinned.inode
+        machine.pin(netns, pinned)
+        netns_of[target] = (netns, identity)
+    return netns_of, inodes
 
 
 def refuse_left(machine: Machine, pinned: Sequence[Pinned]) -> None:
@@ -76,10 +76,10 @@ def refuse_left(machine: Machine, pinned: Sequence[Pinned]) -> None:
     :raises Refused: naming the container.
     """
     for one in pinned:
-        namespace_pinned = machine.pinned(one.place) if one.place is not None else None
+        namespace_pinned = machine.pinned(one.netns) if one.netns is not None else None
         if namespace_pinned is not None and namespace_pinned.left():
             raise Refused(
-                f"{one.place} stopped or restarted while {one.want.interface} was being attached to it, which is gone with its old network; "
+                f"{one.netns} stopped or restarted while {one.want.interface} was being attached to it, which is gone with its old network; "
                 "run the task again"
             )
 
@@ -103,7 +103,7 @@ def containers_of(targets: Iterable[Target]) -> dict[Target, Container | None]:
 
 def _pin(
     target: Target, container: Container | None, must_run: bool, patience: float
-) -> tuple[PinnedNamespace | None, str]:
+) -> tuple[NetnsFd | None, str]:
     if target.kind == "container":
         if container is None:
             if must_run:
@@ -130,7 +130,7 @@ def _pin(
     return pinned, target.value if target.kind == "netns" else f"pid:{pinned.inode}"
 
 
-def _running(container: Container, patience: float) -> PinnedNamespace:
+def _running(container: Container, patience: float) -> NetnsFd:
     from ..host.engines.lookup import inspect_again
 
     deadline = time.monotonic() + patience

@@ -7,10 +7,10 @@ from __future__ import annotations
 from ..host.machine import Machine
 from ..model import addresses
 from ..plan import forwarding
-from ..state.network import HOST, Namespace
+from ..state.network import HOST, NetworkState
 
 
-def read_before_switching(machine: Machine, host: Namespace) -> dict[str, str]:
+def read_before_switching(machine: Machine, host: NetworkState) -> dict[str, str]:
     """Return which interfaces forward already, as the host's switch sets them all, and so does taking it back; and who listens to routers."""
     names = [forwarding.of_link(link, version) for version in (addresses.IPV4, addresses.IPV6) for link in host.links]
     advertised = {

@@ -12,27 +12,27 @@ from ..model import bridge_vlans
 from ..model.attachment import Attachment
 from ..model.bridge_vlans import NO_VLAN_FILTERING, PortVlans
 from ..model.vlans import Vlans, ranges
-from ..state.attachments import LINUX, BridgeSeen, End, Label, Wiring, label, read_label
+from ..state.attachments import LINUX, AttachedBridgeState, ContainerSide, HostSide, OwnershipLabel, label, read_label
 from ..state.network import Link
 
 
 @dataclass(frozen=True)
-class Found:
-    """A wanted attachment and what there is of it: ``inner`` in the container, ``outer`` on the host."""
+class AttachmentMatch:
+    """A wanted attachment and what there is of it: ``peer`` in the container, ``host_veth`` on the host."""
 
     want: Attachment
-    end: End
-    bridge: BridgeSeen
-    inner: Link | None
-    outer: Link | None
+    side: ContainerSide
+    bridge: AttachedBridgeState
+    peer: Link | None
+    host_veth: Link | None
 
     @property
     def birth_name(self) -> str:
-        return self.end.birth_name(self.want.interface)
+        return self.side.birth_name(self.want.interface)
 
     @property
     def host_interface(self) -> str:
-        return self.want.host_interface or (self.outer.name if self.outer else self.birth_name)
+        return self.want.host_interface or (self.host_veth.name if self.host_veth else self.birth_name)
 
     @property
     def mtu(self) -> int:
@@ -44,11 +44,11 @@ class Found:
         return bridge_vlans.of_port(self.want.vlans) if self.want.vlans is not None else self.bridge.default_vlans
 
     @property
-    def label(self) -> Label:
-        return label(self.want.target, self.want.interface, self.end.identity)
+    def label(self) -> OwnershipLabel:
+        return label(self.want.target, self.want.interface, self.side.identity)
 
 
-def find_all(wants: Sequence[tuple[Attachment, End]], wiring: Wiring) -> list[Found]:
+def find_all(wants: Sequence[tuple[Attachment, ContainerSide]], host_side: HostSide) -> list[AttachmentMatch]:
     """Return what there is of each attachment of a list.
 
     One without an MTU takes the bridge's. A Linux bridge will follow the
@@ -59,24 +59,24 @@ def find_all(wants: Sequence[tuple[Attachment, End]], wiring: Wiring) -> list[Fo
     """
     given: dict[str, int] = {}
     for want, _end in wants:
-        if want.mtu is not None and want.bridge in wiring.bridges and wiring.bridges[want.bridge].kind == LINUX:
+        if want.mtu is not None and want.bridge in host_side.bridges and host_side.bridges[want.bridge].kind == LINUX:
             given[want.bridge] = min(want.mtu, given.get(want.bridge, want.mtu))
     bridges = {
         name: replace(bridge, mtu=min(bridge.mtu, given.get(name, bridge.mtu)))
-        for name, bridge in wiring.bridges.items()
+        for name, bridge in host_side.bridges.items()
     }
-    wiring = replace(wiring, bridges=bridges)
-    return [find(want, end, wiring) for want, end in wants]
+    host_side = replace(host_side, bridges=bridges)
+    return [find(want, side, host_side) for want, side in wants]
 
 
-def find_bridge(name: str, wiring: Wiring) -> BridgeSeen:
+def find_bridge(name: str, host_side: HostSide) -> AttachedBridgeState:
     """Return a bridge that must be there.
 
     :raises Refused: it is not.
     """
-    bridge = wiring.bridges.get(name)
+    bridge = host_side.bridges.get(name)
     if bridge is None:
-        if not wiring.ovs_runs:
+        if not host_side.ovs_runs:
             raise Refused(
                 f"bridge: {name!r} is no Linux bridge of this host, and Open vSwitch does not run; "
                 "create it first (container_bridge makes a Linux bridge), or start Open vSwitch"
@@ -88,28 +88,28 @@ def find_bridge(name: str, wiring: Wiring) -> BridgeSeen:
     return bridge
 
 
-def find(want: Attachment, end: End, wiring: Wiring) -> Found:
+def find(want: Attachment, side: ContainerSide, host_side: HostSide) -> AttachmentMatch:
     """Return what there is of an attachment, whatever its links are called now.
 
     :raises Refused: the bridge is not there, or the name is taken in the container.
     """
-    bridge = find_bridge(want.bridge, wiring)
+    bridge = find_bridge(want.bridge, host_side)
     if want.vlans is not None and bridge.kind == LINUX:
         _check_filtering(want, want.vlans, bridge)
-    inner = end.namespace.links.get(want.interface)
-    if inner is None:
-        return Found(want, end, bridge, *(renamed(want, end, wiring) or (None, None)))
-    outer = wiring.host_end(end, inner)
-    if outer is None or not made_by_us(outer, want, end):
-        what = f"a {inner.kind} interface" if inner.kind else "an interface"
+    peer = side.network.links.get(want.interface)
+    if peer is None:
+        return AttachmentMatch(want, side, bridge, *(renamed(want, side, host_side) or (None, None)))
+    host_veth = host_side.host_veth(side, peer)
+    if host_veth is None or not made_by_us(host_veth, want, side):
+        what = f"a {peer.kind} interface" if peer.kind else "an interface"
         raise Refused(
-            f"interface: {want.interface!r} is taken in {end.place} by {what} that this collection did not make; choose another interface"
+            f"interface: {want.interface!r} is taken in {side.netns} by {what} that this collection did not make; choose another interface"
         )
-    refuse_mistaken(want, end, outer, wiring)
-    return Found(want, end, bridge, inner, outer)
+    refuse_mistaken(want, side, host_veth, host_side)
+    return AttachmentMatch(want, side, bridge, peer, host_veth)
 
 
-def _check_filtering(want: Attachment, vlans: Vlans, bridge: BridgeSeen) -> None:
+def _check_filtering(want: Attachment, vlans: Vlans, bridge: AttachedBridgeState) -> None:
     own = f"vlan: {vlans.tag}" if vlans.tag is not None else f"vlan_mode: {vlans.mode}"
     asked = f"trunks: {ranges(vlans.trunks)}" if vlans.tag is None and vlans.trunks else own
     option = f"{asked} was asked for on {want.bridge}, a Linux bridge"
@@ -124,40 +124,40 @@ def _check_filtering(want: Attachment, vlans: Vlans, bridge: BridgeSeen) -> None
         raise Refused(f"{option}: {problem}")
 
 
-def made_by_us(outer: Link, want: Attachment, end: End) -> bool:
-    return outer.ours or outer.name == end.birth_name(want.interface)
+def made_by_us(host_veth: Link, want: Attachment, side: ContainerSide) -> bool:
+    return host_veth.ours or host_veth.name == side.birth_name(want.interface)
 
 
-def refuse_mistaken(want: Attachment, end: End, outer: Link, wiring: Wiring) -> None:
+def refuse_mistaken(want: Attachment, side: ContainerSide, host_veth: Link, host_side: HostSide) -> None:
     """Refuse a link that bears the interface's name while another one is labelled as the interface."""
-    said = read_label(outer.alias)
+    said = read_label(host_veth.alias)
     if said is None or said.interface == want.interface:
         return
-    other = renamed(replace(want, host_interface=None), end, wiring)
-    if other is not None and other[1].index != outer.index:
+    other = renamed(replace(want, host_interface=None), side, host_side)
+    if other is not None and other[1].index != host_veth.index:
         raise Refused(
-            f"interface: {want.interface!r} in {end.place} is the attachment {said.interface} under another name, and {want.interface} "
+            f"interface: {want.interface!r} in {side.netns} is the attachment {said.interface} under another name, and {want.interface} "
             f"is {other[0].name} there; rename them back first"
         )
 
 
-def renamed(want: Attachment, end: End, wiring: Wiring) -> tuple[Link, Link] | None:
+def renamed(want: Attachment, side: ContainerSide, host_side: HostSide) -> tuple[Link, Link] | None:
     """Return the attachment whose interface bears another name: by its label, by the host interface asked for or by its birth name."""
-    if end.namespace_id is None:
+    if side.netns_id is None:
         return None
-    inner_by_index = {link.index: link for link in end.namespace.links.values()}
-    for outer in wiring.ours_by_namespace.get(end.namespace_id, []):
-        said = read_label(outer.alias)
-        if (said and said.interface == want.interface) or (want.host_interface and outer.name == want.host_interface):
-            inner = inner_by_index.get(outer.peer)
-            if inner is not None:
-                return inner, outer
-    born = wiring.host.links.get(end.birth_name(want.interface))
+    inner_by_index = {link.index: link for link in side.network.links.values()}
+    for host_veth in host_side.ours_by_netns.get(side.netns_id, []):
+        said = read_label(host_veth.alias)
+        if (said and said.interface == want.interface) or (want.host_interface and host_veth.name == want.host_interface):
+            peer = inner_by_index.get(host_veth.peer)
+            if peer is not None:
+                return peer, host_veth
+    born = host_side.network.links.get(side.birth_name(want.interface))
     if (
         born is not None
         and not born.alias
         and born.kind == "veth"
-        and born.peer_namespace == end.namespace_id
+        and born.peer_netns == side.netns_id
         and born.peer in inner_by_index
     ):
         return inner_by_index[born.peer], born

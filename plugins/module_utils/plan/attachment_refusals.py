@@ -8,63 +8,63 @@ from collections.abc import Sequence
 
 from ..errors import Refused
 from ..model import addresses, limits, route
-from ..state.attachments import EXTERNAL_ID, Wiring, read_label
+from ..state.attachments import EXTERNAL_ID, HostSide, read_label
 from ..state.network import Link
-from .attachment_match import Found
+from .attachment_match import AttachmentMatch
 from .attachment_routes import wanted_routes
 
 
-def check(found: Sequence[Found], wiring: Wiring) -> None:
+def check(found: Sequence[AttachmentMatch], host_side: HostSide) -> None:
     """Refuse what would take something of others, or what the kernel would refuse half-way.
 
     :raises Refused: naming the first such attachment.
     """
     _check_links(found)
-    _check_host_interfaces(found, wiring)
+    _check_host_interfaces(found, host_side)
     _check_mtus(found)
     _check_routes(found)
 
 
-def _check_links(found: Sequence[Found]) -> None:
-    seen: dict[int, Found] = {}
+def _check_links(found: Sequence[AttachmentMatch]) -> None:
+    seen: dict[int, AttachmentMatch] = {}
     for one in found:
-        if one.outer is None or one.inner is None:
+        if one.host_veth is None or one.peer is None:
             continue
-        other = seen.setdefault(one.outer.index, one)
+        other = seen.setdefault(one.host_veth.index, one)
         if other is not one:
             raise Refused(
-                f"interface: {one.want.interface!r} and {other.want.interface!r} are the same link {one.inner.name} in {one.end.place}; "
+                f"interface: {one.want.interface!r} and {other.want.interface!r} are the same link {one.peer.name} in {one.side.netns}; "
                 "it was renamed, so rename it back first"
             )
 
 
-def _check_host_interfaces(found: Sequence[Found], wiring: Wiring) -> None:
+def _check_host_interfaces(found: Sequence[AttachmentMatch], host_side: HostSide) -> None:
     for one in found:
-        holder = wiring.host.links.get(one.host_interface)
-        if holder is None or (one.outer is not None and holder.index == one.outer.index) or _is_stale(holder, one):
+        holder = host_side.network.links.get(one.host_interface)
+        if holder is None or (one.host_veth is not None and holder.index == one.host_veth.index) or _is_stale(holder, one):
             continue
         raise Refused(
             f"host_interface: {one.host_interface!r} is taken on this host by {_owner(holder)}; choose another"
         )
     for one in found:
-        if one.outer is not None and one.outer.name == one.host_interface:
+        if one.host_veth is not None and one.host_veth.name == one.host_interface:
             continue
-        born = wiring.host.links.get(one.birth_name) if one.outer is None else None
+        born = host_side.network.links.get(one.birth_name) if one.host_veth is None else None
         if born is not None and not _is_stale(born, one):
             raise Refused(
                 f"interface: {one.want.interface} of {one.want.target} is made as {one.birth_name}, which is taken on this host by {_owner(born)}; "
                 "rename that link"
             )
-        port = wiring.ovs_ports.get(one.host_interface)
+        port = host_side.ovs_ports.get(one.host_interface)
         if port is not None and EXTERNAL_ID not in dict(port.external_ids):
             raise Refused(
                 f"host_interface: {one.host_interface!r} is the name of a port of Open vSwitch bridge {port.bridge} that is not ours; choose another"
             )
 
 
-def _check_mtus(found: Sequence[Found]) -> None:
+def _check_mtus(found: Sequence[AttachmentMatch]) -> None:
     for one in found:
-        shown = one.end.namespace.addresses.get(one.inner.name, ()) if one.inner is not None else ()
+        shown = one.side.network.addresses.get(one.peer.name, ()) if one.peer is not None else ()
         held = (
             one.want.addresses
             if one.want.addresses is not None
@@ -79,37 +79,37 @@ def _check_mtus(found: Sequence[Found]) -> None:
             )
 
 
-def _check_routes(found: Sequence[Found]) -> None:
+def _check_routes(found: Sequence[AttachmentMatch]) -> None:
     """Refuse a route that two attachments of a container ask for, or that another interface of it holds.
 
     A default route is the exception: that a gateway takes its place is what is asked for.
     """
-    seen: dict[tuple[str, tuple[str, int]], Found] = {}
+    seen: dict[tuple[str, tuple[str, int]], AttachmentMatch] = {}
     for one in found:
-        place, own = one.end.place, (one.want.interface, one.inner.name if one.inner is not None else "")
+        netns, own = one.side.netns, (one.want.interface, one.peer.name if one.peer is not None else "")
         others = {
             entry.key: entry
-            for entry in one.end.namespace.routes
+            for entry in one.side.network.routes
             if entry.protocol != route.PROTOCOL and entry.link not in own
         }
         for entry in wanted_routes(one):
-            other = seen.setdefault((place, entry.key), one)
+            other = seen.setdefault((netns, entry.key), one)
             if other is not one:
                 what = "default route" if entry.is_default else f"route to {entry.destination}"
                 raise Refused(
-                    f"gateway: {one.want} and {other.want} both ask for the {what} of {place}; leave it to one of the two"
+                    f"gateway: {one.want} and {other.want} both ask for the {what} of {netns}; leave it to one of the two"
                 )
             if entry.key in others and not entry.is_default:
                 raise Refused(
-                    f"routes: {entry.destination} is in {place} already ({others[entry.key]}), and not ours; give it another metric"
+                    f"routes: {entry.destination} is in {netns} already ({others[entry.key]}), and not ours; give it another metric"
                 )
 
 
-def _is_stale(holder: Link, one: Found) -> bool:
+def _is_stale(holder: Link, one: AttachmentMatch) -> bool:
     """Tell a veth of this very attachment that leads into a namespace the container has left."""
     said = read_label(holder.alias) if holder.ours else None
     leads_elsewhere = holder.kind == "veth" and (
-        one.end.namespace_id is None or holder.peer_namespace != one.end.namespace_id
+        one.side.netns_id is None or holder.peer_netns != one.side.netns_id
     )
     ours = (said is not None and said.interface == one.want.interface and said.names(one.want.target)) or (
         not holder.alias and holder.name == one.birth_name

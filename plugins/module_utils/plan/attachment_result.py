@@ -12,58 +12,58 @@ from ..model.addresses import is_link_local
 from ..model.attachment import VLAN_OPTIONS, Attachment
 from ..model.route import DEFAULT_METRIC, PROTOCOL, Route
 from ..model.vlans import ACCESS, TRUNK, Vlans, ranges
-from ..state.attachments import LINUX, End, Wiring, read_label
+from ..state.attachments import LINUX, ContainerSide, HostSide, read_label
 from ..state.network import Link
 from . import vlan_record
-from .attachment_match import Found, find_all, renamed
+from .attachment_match import AttachmentMatch, find_all, renamed
 from .attachment_routes import leads_to, plan_routes, taken_by_others, wanted_routes, within_reach
 from .operations import DeleteLink, Operation, SetRoute
 
-Ends = Sequence[tuple[Attachment, "End | None"]]
+Sides = Sequence[tuple[Attachment, "ContainerSide | None"]]
 
 
-def describe(ends: Ends, wiring: Wiring) -> list[dict[str, Any] | None]:
+def describe(sides: Sides, host_side: HostSide) -> list[dict[str, Any] | None]:
     """Return what there is of each attachment, ``None`` where there is nothing."""
     described: list[dict[str, Any] | None] = []
-    for want, end in ends:
+    for want, side in sides:
         entry = None
-        inner = _inner(want, end, wiring) if end is not None else None
-        if end is not None and inner is not None:
-            outer = wiring.host_end(end, inner)
-            if outer is not None:
-                entry = describe_one(want.target.kind, want.target.value, end, inner, outer, wiring)
+        peer = _inner(want, side, host_side) if side is not None else None
+        if side is not None and peer is not None:
+            host_veth = host_side.host_veth(side, peer)
+            if host_veth is not None:
+                entry = describe_one(want.target.kind, want.target.value, side, peer, host_veth, host_side)
         described.append(entry)
     return described
 
 
-def describe_one(kind: str, value: str, end: End, inner: Link, outer: Link, wiring: Wiring) -> dict[str, Any]:
+def describe_one(kind: str, value: str, side: ContainerSide, peer: Link, host_veth: Link, host_side: HostSide) -> dict[str, Any]:
     """Return one attachment as an entry of ``attachments`` that gives it back."""
-    held = end.namespace.addresses.get(inner.name, ())
+    held = side.network.addresses.get(peer.name, ())
     described: dict[str, Any] = {
         kind: int(value) if kind == "pid" else value,
-        "bridge": wiring.bridge_of(outer),
-        "interface": inner.name,
-        "host_interface": outer.name,
+        "bridge": host_side.bridge_of(host_veth),
+        "interface": peer.name,
+        "host_interface": host_veth.name,
         "addresses": sorted(address for address in held if not is_link_local(address)),
-        "mac": inner.mac,
-        "mtu": inner.mtu,
+        "mac": peer.mac,
+        "mtu": peer.mtu,
     }
-    vlans = _vlans_of(outer, wiring)
+    vlans = _vlans_of(host_veth, host_side)
     if vlans is not None:
         described.update(_vlans_described(vlans))
-    described.update(_routes_described([entry for entry in end.namespace.routes if entry.link == inner.name]))
+    described.update(_routes_described([entry for entry in side.network.routes if entry.link == peer.name]))
     return described
 
 
-def _vlans_of(outer: Link, wiring: Wiring) -> Vlans | None:
+def _vlans_of(host_veth: Link, host_side: HostSide) -> Vlans | None:
     """Return the VLANs of a port, ``None`` for those that a port has without being asked."""
-    port = wiring.ovs_ports.get(outer.name)
+    port = host_side.ovs_ports.get(host_veth.name)
     if port is not None:
         return port.vlans if port.vlans != Vlans(TRUNK) else None
-    master = wiring.by_index.get(outer.master)
-    if master is None or not master.bridge.get("vlan_filtering") or outer.vlans == master.default_vlans:
+    master = host_side.by_index.get(host_veth.master)
+    if master is None or not master.bridge.get("vlan_filtering") or host_veth.vlans == master.default_vlans:
         return None
-    return bridge_vlans.as_wanted(outer.vlans)
+    return bridge_vlans.as_wanted(host_veth.vlans)
 
 
 def _vlans_described(vlans: Vlans) -> dict[str, Any]:
@@ -76,19 +76,19 @@ def _vlans_described(vlans: Vlans) -> dict[str, Any]:
     return described
 
 
-def predict(ends: Ends, wiring: Wiring) -> list[dict[str, Any] | None]:
+def predict(sides: Sides, host_side: HostSide) -> list[dict[str, Any] | None]:
     """Return what ``describe`` will show once the plan was carried out, as far as it can be known."""
-    found = find_all([(want, end) for want, end in ends if end is not None], wiring)
+    found = find_all([(want, side) for want, side in sides if side is not None], host_side)
     by_want = {id(one.want): (one, taken) for one, taken in zip(found, taken_by_others(found))}
     predicted: list[dict[str, Any] | None] = []
-    for (want, _end), shown in zip(ends, describe(ends, wiring)):
+    for (want, _end), shown in zip(sides, describe(sides, host_side)):
         known = by_want.get(id(want))
-        predicted.append(_predict(*known, shown, wiring) if known is not None else shown)
+        predicted.append(_predict(*known, shown, host_side) if known is not None else shown)
     return predicted
 
 
 def _predict(
-    one: Found, taken: Collection[tuple[str, int]], shown: dict[str, Any] | None, wiring: Wiring
+    one: AttachmentMatch, taken: Collection[tuple[str, int]], shown: dict[str, Any] | None, host_side: HostSide
 ) -> dict[str, Any]:
     want = one.want
     entry = dict(
@@ -97,7 +97,7 @@ def _predict(
     entry.update(bridge=want.bridge, interface=want.interface, host_interface=one.host_interface, mtu=one.mtu)
     if want.addresses is not None or shown is None:
         entry["addresses"] = sorted(address for address in want.addresses or () if not is_link_local(address))
-    if want.vlans is not None or not _set_by_vlan_port(one, wiring):
+    if want.vlans is not None or not _set_by_vlan_port(one, host_side):
         for option in VLAN_OPTIONS:
             entry.pop(option, None)
     as_unasked = one.port_vlans == one.bridge.default_vlans if one.bridge.kind == LINUX else want.vlans == Vlans(TRUNK)
@@ -112,25 +112,25 @@ def _predict(
     return entry
 
 
-def _set_by_vlan_port(one: Found, wiring: Wiring) -> bool:
+def _set_by_vlan_port(one: AttachmentMatch, host_side: HostSide) -> bool:
     """Tell whether the port has VLANs that ovs_vlan_port gave it, and keeps them where the attachment names none."""
-    port = wiring.ovs_ports.get(one.host_interface)
+    port = host_side.ovs_ports.get(one.host_interface)
     return port is not None and port.bridge == one.want.bridge and vlan_record.KEY in dict(port.external_ids)
 
 
-def _certain_routes(one: Found, taken: Collection[tuple[str, int]]) -> list[Route]:
+def _certain_routes(one: AttachmentMatch, taken: Collection[tuple[str, int]]) -> list[Route]:
     """Return an attachment's routes after the plan, but those of which the kernel's ways decide.
 
     It drops what it dropped with a link that went down or lost its last IPv4
     address, and takes back what has its gateway within reach.
     """
-    want, shown = one.want, one.end.namespace
+    want, shown = one.want, one.side.network
     wanted, (_operations, there) = wanted_routes(one), plan_routes(one, taken)
     held = (
         want.addresses
         if want.addresses is not None
-        else shown.addresses.get(one.inner.name, ())
-        if one.inner is not None
+        else shown.addresses.get(one.peer.name, ())
+        if one.peer is not None
         else ()
     )
     on_link = [entry.destination for entry in there if not entry.gateway]
@@ -162,18 +162,18 @@ def _routes_described(entries: Sequence[Route]) -> dict[str, Any]:
     return described
 
 
-def removed(operations: Iterable[Operation], wiring: Wiring, described: Collection[str]) -> list[dict[str, Any]]:
+def removed(operations: Iterable[Operation], host_side: HostSide, described: Collection[str]) -> list[dict[str, Any]]:
     """Return what a plan takes away beside what is ``described`` (names of host interfaces): purged, or left by a container that is gone."""
     entries: list[dict[str, Any]] = []
     for operation in operations:
-        link = wiring.host.links.get(operation.name) if isinstance(operation, DeleteLink) else None
+        link = host_side.network.links.get(operation.name) if isinstance(operation, DeleteLink) else None
         said = read_label(link.alias) if link is not None and link.name not in described else None
         if link is not None and said is not None:
             value = int(said.value) if said.kind == "pid" and said.value.isdigit() else said.value
             entries.append(
                 {
                     said.kind: value,
-                    "bridge": wiring.bridge_of(link),
+                    "bridge": host_side.bridge_of(link),
                     "interface": said.interface,
                     "host_interface": link.name,
                     "mtu": link.mtu,
@@ -185,7 +185,7 @@ def removed(operations: Iterable[Operation], wiring: Wiring, described: Collecti
 def taken_default_routes(operations: Iterable[Operation]) -> list[str]:
     """Return a warning for each default route that another attachment of ours had: that one's next run would take it back."""
     return [
-        f"the default route of {operation.place} was that of {operation.old.link}, an attachment of this collection too; "
+        f"the default route of {operation.netns} was that of {operation.old.link}, an attachment of this collection too; "
         f"a container has one for each family, so leave the gateway out for {operation.old.link} or for {operation.route.link}"
         for operation in operations
         if isinstance(operation, SetRoute) and operation.old and operation.route.is_default
@@ -193,22 +193,22 @@ def taken_default_routes(operations: Iterable[Operation]) -> list[str]:
     ]  # fmt: skip
 
 
-def unsettled(ends: Ends, wiring: Wiring) -> str:
+def unsettled(sides: Sides, host_side: HostSide) -> str:
     """Return what carries no traffic yet, '' once all do."""
-    for want, end in ends:
-        if end is None:
+    for want, side in sides:
+        if side is None:
             continue
-        inner = end.namespace.links.get(want.interface)
-        outer = wiring.host_end(end, inner) if inner is not None else None
-        for link, place in ((inner, end.place), (outer, "this host")):
+        peer = side.network.links.get(want.interface)
+        host_veth = host_side.host_veth(side, peer) if peer is not None else None
+        for link, netns in ((peer, side.netns), (host_veth, "this host")):
             if link is not None and not link.carrier:
-                return f"{link.name} in {place} has no carrier"
+                return f"{link.name} in {netns} has no carrier"
     return ""
 
 
-def _inner(want: Attachment, end: End, wiring: Wiring) -> Link | None:
-    inner = end.namespace.links.get(want.interface)
-    if inner is not None:
-        return inner
-    other = renamed(want, end, wiring)
+def _inner(want: Attachment, side: ContainerSide, host_side: HostSide) -> Link | None:
+    peer = side.network.links.get(want.interface)
+    if peer is not None:
+        return peer
+    other = renamed(want, side, host_side)
     return other[0] if other is not None else None

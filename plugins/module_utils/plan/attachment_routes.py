@@ -9,21 +9,21 @@ from dataclasses import replace
 
 from ..model import addresses, route
 from ..model.attachment import Attachment
-from .attachment_match import Found
-from .operations import Operation, Remember, RemoveRoute, SetRoute
+from .attachment_match import AttachmentMatch
+from .operations import Operation, RemoveRoute, RestoreOnUndo, SetRoute
 
 
-def plan_routes(one: Found, taken: Collection[tuple[str, int]]) -> tuple[list[Operation], tuple[route.Route, ...]]:
+def plan_routes(one: AttachmentMatch, taken: Collection[tuple[str, int]]) -> tuple[list[Operation], tuple[route.Route, ...]]:
     """Return what sets routes and gateways, and which routes of the interface there are then.
 
     ``taken`` are keys of routes that go over to another attachment. What a route needs comes first, the default last; the old one is kept until then.
     """
-    want, place = one.want, one.end.place
-    former = one.inner.name if one.inner is not None else want.interface
+    want, netns = one.want, one.side.netns
+    former = one.peer.name if one.peer is not None else want.interface
     shown = [
-        replace(entry, link=want.interface) if entry.link == former else entry for entry in one.end.namespace.routes
+        replace(entry, link=want.interface) if entry.link == former else entry for entry in one.side.network.routes
     ]
-    if one.inner is None or not one.inner.up:
+    if one.peer is None or not one.peer.up:
         shown = [entry for entry in shown if entry.link != want.interface]  # a link that is down holds none
     wanted = wanted_routes(one)
     by_key = {entry.key: entry for entry in shown if not _is_lost(entry, one)}
@@ -31,34 +31,34 @@ def plan_routes(one: Found, taken: Collection[tuple[str, int]]) -> tuple[list[Op
     for entry in wanted:
         old = by_key.get(entry.key)
         if old is None or (old.gateway, old.link) != (entry.gateway, entry.link):
-            operations.append(SetRoute(place, entry, old))
-    operations = _remember_displaced(place, operations, want.interface) + operations
+            operations.append(SetRoute(netns, entry, old))
+    operations = _remember_displaced(netns, operations, want.interface) + operations
     surplus = (
         _surplus_routes(want, wanted, shown, taken)
         if want.routes is not None
         else _left_by_gateways(want, operations, wanted, shown, taken)
     )
-    operations += [RemoveRoute(place, entry) for entry in surplus]
+    operations += [RemoveRoute(netns, entry) for entry in surplus]
     keys = {*(entry.key for entry in (*wanted, *surplus)), *taken}
     return operations, (*wanted, *(entry for entry in shown if entry.link == want.interface and entry.key not in keys))
 
 
-def _remember_displaced(place: str, operations: Iterable[Operation], link: str) -> list[Operation]:
+def _remember_displaced(netns: str, operations: Iterable[Operation], link: str) -> list[Operation]:
     """Undone one by one, a route of another interface would come before the one that its gateway needs."""
     displaced: dict[str, list[route.Route]] = {}
     for operation in operations:
         if isinstance(operation, SetRoute) and operation.old is not None and operation.old.link != link:
             displaced.setdefault(operation.old.link, []).append(operation.old)
-    return [Remember(place, name, (), tuple(routes)) for name, routes in displaced.items() if len(routes) > 1]
+    return [RestoreOnUndo(netns, name, (), tuple(routes)) for name, routes in displaced.items() if len(routes) > 1]
 
 
-def _is_lost(entry: route.Route, one: Found) -> bool:
+def _is_lost(entry: route.Route, one: AttachmentMatch) -> bool:
     """Tell whether a route of the interface is not put back by renaming: its gateway is out of reach, as it may be once it was set."""
-    if one.inner is None or entry.link != one.want.interface or one.inner.name == one.want.interface:
+    if one.peer is None or entry.link != one.want.interface or one.peer.name == one.want.interface:
         return False
-    held = one.end.namespace.addresses.get(one.inner.name, ())
+    held = one.side.network.addresses.get(one.peer.name, ())
     on_link = [
-        other.destination for other in one.end.namespace.routes if other.link == one.inner.name and not other.gateway
+        other.destination for other in one.side.network.routes if other.link == one.peer.name and not other.gateway
     ]
     return not within_reach(entry, (*held, *on_link))
 
@@ -116,23 +116,23 @@ def leads_to(entry: route.Route, gateways: Collection[str | None]) -> bool:
     return not entry.gateway and prefix == ("32" if entry.family == addresses.IPV4 else "128") and address in gateways
 
 
-def taken_by_others(found: Sequence[Found]) -> list[set[tuple[str, int]]]:
+def taken_by_others(found: Sequence[AttachmentMatch]) -> list[set[tuple[str, int]]]:
     """Return for each attachment the keys of routes that others of the list are to hold in its namespace.
 
     No two of them may ask for the same (``attachment_refusals``).
     """
-    holders: dict[str, dict[tuple[str, int], Found]] = {}
+    holders: dict[str, dict[tuple[str, int], AttachmentMatch]] = {}
     for one in found:
-        holders.setdefault(one.end.place, {}).update((entry.key, one) for entry in wanted_routes(one))
-    return [{key for key, holder in holders[one.end.place].items() if holder is not one} for one in found]
+        holders.setdefault(one.side.netns, {}).update((entry.key, one) for entry in wanted_routes(one))
+    return [{key for key, holder in holders[one.side.netns].items() if holder is not one} for one in found]
 
 
-def wanted_routes(one: Found) -> list[route.Route]:
+def wanted_routes(one: AttachmentMatch) -> list[route.Route]:
     """Return the routes that an attachment is to hold, those that others need first."""
     want = one.want
     held = want.addresses
     if held is None:
-        held = one.end.namespace.addresses.get(one.inner.name, ()) if one.inner is not None else ()
+        held = one.side.network.addresses.get(one.peer.name, ()) if one.peer is not None else ()
     routes = sorted(want.routes or (), key=lambda entry: entry.gateway is not None)
     wanted: list[route.Route] = []
     for entry in (*routes, *(route.default(gateway, want.interface) for gateway in want.gateways)):

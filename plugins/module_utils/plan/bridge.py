@@ -16,9 +16,9 @@ from ..model.firewall import AcceptedBridge
 from ..model.masquerade import Masquerade
 from ..model.publication import PublicationRules
 from ..model.vlans import Vlans, ranges
-from ..state.network import HOST, Link, Namespace
+from ..state.network import HOST, Link, NetworkState
 from . import firewall, forwarding, link_addresses, uplinks
-from .bridge_facts import LEAST_FORWARD_DELAY, BridgeHave, addresses_of, joining, links_of, routes_of, staying
+from .bridge_facts import LEAST_FORWARD_DELAY, BridgeState, addresses_of, joining, links_of, routes_of, staying
 from .bridge_refusals import (
     bridge_link,
     check_forward_delay,
@@ -38,7 +38,7 @@ from .operations import (
     ChangeMasquerades,
     DeleteLink,
     Operation,
-    Remember,
+    RestoreOnUndo,
     SetBridgeVlans,
     SetLink,
     SetRoute,
@@ -52,7 +52,7 @@ _ATTRIBUTES = ("stp", "forward_delay", "ageing_time", "multicast_snooping", "vla
 _TIMES = ("forward_delay", "ageing_time")
 
 
-def present(want: Bridge, have: BridgeHave) -> list[Operation]:
+def present(want: Bridge, have: BridgeState) -> list[Operation]:
     """Return what makes the host's bridge as wanted.
 
     :raises Refused: it would take what is another's, or overlap a route.
@@ -71,13 +71,13 @@ def present(want: Bridge, have: BridgeHave) -> list[Operation]:
     operations = _link_operations(want, have, existing)
     operations += _address_operations(want, have, existing, wanted_addresses)
     if operations and existing is not None:
-        operations.insert(0, Remember(HOST, want.name, have.addresses(want.name), routes_of(want.name, have)))
+        operations.insert(0, RestoreOnUndo(HOST, want.name, have.addresses(want.name), routes_of(want.name, have)))
     operations += _member_operations(want, have, existing)
     operations += _vlan_operations(want, have, existing)
     if (
         existing is not None
         and existing.mtu == want.mtu
-        and any(have.namespace.links[name].mtu != want.mtu for name in joining(want, have))
+        and any(have.network.links[name].mtu != want.mtu for name in joining(want, have))
     ):
         # The kernel doesn't say whether it was set or is that of the smallest port so far.
         operations.append(SetLink(HOST, want.name, {"mtu": want.mtu}, {"mtu": want.mtu}))
@@ -93,7 +93,7 @@ def present(want: Bridge, have: BridgeHave) -> list[Operation]:
         if (
             have.icc.off - {want.name}
             and want.name not in have.icc.off | have.icc.neighbours
-            and not is_way_out(want.name, have.namespace)
+            and not is_way_out(want.name, have.network)
         ):
             operations.append(
                 ChangeIccRules(HOST, replace(have.icc, neighbours=have.icc.neighbours | {want.name}), have.icc)
@@ -101,7 +101,7 @@ def present(want: Bridge, have: BridgeHave) -> list[Operation]:
     return operations
 
 
-def _uplinks(want: Bridge, have: BridgeHave, family: str) -> tuple[str, ...]:
+def _uplinks(want: Bridge, have: BridgeState, family: str) -> tuple[str, ...]:
     """Return the interfaces that the host's filter is to let the bridge's traffic leave by: those with routes, but no other networks of containers."""
     if want.ip_forward is None and not want.masquerade:
         return next(
@@ -109,17 +109,17 @@ def _uplinks(want: Bridge, have: BridgeHave, family: str) -> tuple[str, ...]:
         )
     if want.ip_forward is False:
         return ()
-    links = have.namespace.links
+    links = have.network.links
     # Every port of a bridge has a link-local route, and leads nowhere.
     routes = [
         route
-        for route in have.namespace.routes
+        for route in have.network.routes
         if route.link in links and route.link != want.name and not addresses.is_link_local(route.destination)
     ]
     return tuple(sorted({route.link for route in routes if links[route.link].kind != "bridge" or route.is_default}))
 
 
-def absent(name: str, have: BridgeHave, force: bool) -> list[Operation]:
+def absent(name: str, have: BridgeState, force: bool) -> list[Operation]:
     """Return what takes our bridge away, and all that came with it.
 
     :raises Refused: the bridge is not ours and ``force`` is not set.
@@ -148,19 +148,19 @@ def absent(name: str, have: BridgeHave, force: bool) -> list[Operation]:
     return operations
 
 
-def is_way_out(bridge: str, namespace: Namespace) -> bool:
+def is_way_out(bridge: str, network: NetworkState) -> bool:
     """Tell a bridge through which a default route goes: isolated bridges are not kept apart from that."""
-    return any(route.is_default and route.link == bridge for route in namespace.routes)
+    return any(route.is_default and route.link == bridge for route in network.routes)
 
 
-def warnings(want: Bridge, have: BridgeHave, operations: list[Operation]) -> list[str]:
+def warnings(want: Bridge, have: BridgeState, operations: list[Operation]) -> list[str]:
     """Return what a person should know about a plan."""
     told = forwarding.warnings(operations)
     if want.masquerade and not _masqueraded(want, have, addresses_of(want, have)):
         told.append(
             f"bridge {want.name} has no address, so there is no subnet to masquerade; give addresses beside masquerade"
         )
-    if want.name not in have.icc.off and have.namespace.all_isolated(want.name):
+    if want.name not in have.icc.off and have.network.all_isolated(want.name):
         told.append(
             f"every port of {want.name} is isolated, and the nftables tables pipefitter don't say so any more; run icc_policy for {want.name} again,"
             " which makes its rules anew or ends the isolation"
@@ -170,12 +170,12 @@ def warnings(want: Bridge, have: BridgeHave, operations: list[Operation]) -> lis
     return told
 
 
-def orphan_warnings(name: str, have: BridgeHave) -> list[str]:
+def orphan_warnings(name: str, have: BridgeState) -> list[str]:
     """Return a warning where attachments lose their bridge."""
     bridge = have.link(name)
     ports = sorted(
         link.name
-        for link in have.namespace.links.values()
+        for link in have.network.links.values()
         if bridge is not None and link.master == bridge.index and link.ours
     )
     if not ports:
@@ -185,12 +185,12 @@ def orphan_warnings(name: str, have: BridgeHave) -> list[str]:
     ]
 
 
-def describe(name: str, have: BridgeHave) -> dict[str, Any] | None:
+def describe(name: str, have: BridgeState) -> dict[str, Any] | None:
     """Return the bridge as options that give it back, ``None`` if there is none."""
     link = have.link(name)
     if link is None or link.kind != "bridge":
         return None
-    members = sorted(port.name for port in have.namespace.links.values() if port.master == link.index and not port.ours)
+    members = sorted(port.name for port in have.network.links.values() if port.master == link.index and not port.ours)
     described: dict[str, Any] = {
         "name": name,
         "addresses": sorted(address for address in have.addresses(name) if not addresses.is_link_local(address)),
@@ -209,7 +209,7 @@ def describe(name: str, have: BridgeHave) -> dict[str, Any] | None:
         described["vlan_filtering"] = bool(link.bridge["vlan_filtering"])
     if described.get("vlan_filtering"):
         described["vlan_default_pvid"] = link.bridge.get("vlan_default_pvid", 0)
-        vlans = {port.name: port.vlans for port in (link, *have.namespace.ports(name))}
+        vlans = {port.name: port.vlans for port in (link, *have.network.ports(name))}
         described["port_vlans"] = _shown_vlans(name, vlans, link.default_vlans, have)
     return described
 
@@ -223,7 +223,7 @@ def _port_vlans(port: str, vlans: Vlans) -> dict[str, Any]:
     return entry
 
 
-def predict(want: Bridge, have: BridgeHave) -> dict[str, Any]:
+def predict(want: Bridge, have: BridgeState) -> dict[str, Any]:
     """Return what ``describe`` will show once the plan was carried out, as far as it can be known."""
     described = describe(want.name, have) or {"name": want.name}
     existing = have.link(want.name)
@@ -248,12 +248,12 @@ def predict(want: Bridge, have: BridgeHave) -> dict[str, Any]:
         described["masquerade"] = bool(_masqueraded(want, have, wanted_addresses))
     if want.members is not None:
         # Ports of ours are attachments, and shown with those.
-        others = [name for name in want.members if not have.namespace.links[name].ours]
+        others = [name for name in want.members if not have.network.links[name].ours]
         described["members"] = sorted({*described.get("members", ()), *others})
     return described
 
 
-def _predict_vlans(want: Bridge, have: BridgeHave, described: dict[str, Any]) -> None:
+def _predict_vlans(want: Bridge, have: BridgeState, described: dict[str, Any]) -> None:
     if want.vlan_filtering is not None and have.vlan_filtering:
         described["vlan_filtering"] = want.vlan_filtering
     if not described.get("vlan_filtering"):
@@ -268,7 +268,7 @@ def _predict_vlans(want: Bridge, have: BridgeHave, described: dict[str, Any]) ->
     vlans.update(
         {
             link.name: after if link.vlans == before else link.vlans
-            for link in (existing, *have.namespace.ports(want.name))
+            for link in (existing, *have.network.ports(want.name))
             if link is not None
         }
     )
@@ -277,10 +277,10 @@ def _predict_vlans(want: Bridge, have: BridgeHave, described: dict[str, Any]) ->
 
 
 def _shown_vlans(
-    bridge: str, vlans: Mapping[str, bridge_vlans.PortVlans], default: bridge_vlans.PortVlans, have: BridgeHave
+    bridge: str, vlans: Mapping[str, bridge_vlans.PortVlans], default: bridge_vlans.PortVlans, have: BridgeState
 ) -> list[dict[str, Any]]:
     """Return what is in other VLANs than ``default``, as options; attachments are shown with those of their own."""
-    links = have.namespace.links
+    links = have.network.links
     shown = {
         name: bridge_vlans.as_wanted(one)
         for name, one in vlans.items()
@@ -289,7 +289,7 @@ def _shown_vlans(
     return [_port_vlans(name, one) for name, one in sorted(shown.items()) if one is not None]
 
 
-def _predicted_addresses(want: Bridge, have: BridgeHave, wanted: tuple[str, ...] | None) -> set[str]:
+def _predicted_addresses(want: Bridge, have: BridgeState, wanted: tuple[str, ...] | None) -> set[str]:
     existing = have.link(want.name)
     shown = staying(want, have)
     kept = shown if wanted is None or (existing is not None and not existing.ours) else ()
@@ -299,7 +299,7 @@ def _predicted_addresses(want: Bridge, have: BridgeHave, wanted: tuple[str, ...]
 # ---- operations, in the order they are carried out
 
 
-def _wanted_attributes(want: Bridge, have: BridgeHave, existing: Link | None) -> dict[str, int]:
+def _wanted_attributes(want: Bridge, have: BridgeState, existing: Link | None) -> dict[str, int]:
     wanted = {name: int(value) for name in _ATTRIBUTES if (value := getattr(want, name)) is not None}
     if not have.vlan_filtering:
         for name in ("vlan_filtering", "vlan_default_pvid"):
@@ -332,7 +332,7 @@ def _bridge_changes(changed: dict[str, int], existing: Link) -> list[Operation]:
     ]
 
 
-def _link_operations(want: Bridge, have: BridgeHave, existing: Link | None) -> list[Operation]:
+def _link_operations(want: Bridge, have: BridgeState, existing: Link | None) -> list[Operation]:
     wanted = _wanted_attributes(want, have, existing)
     operations: list[Operation] = []
     if existing is None:
@@ -348,7 +348,7 @@ def _link_operations(want: Bridge, have: BridgeHave, existing: Link | None) -> l
         changed.pop("vlan_filtering", None)  # once its ports are in their VLANs
     pvid = changed.pop("vlan_default_pvid", None)
     if pvid is not None:
-        links = (existing, *have.namespace.ports(want.name))
+        links = (existing, *have.network.ports(want.name))
         kept = tuple((link.name, link.vlans) for link in links if not _moves_along(link, want, existing))
         operations.append(ChangeDefaultPvid(HOST, want.name, pvid, existing.bridge.get("vlan_default_pvid", 0), kept))
     operations += _bridge_changes(changed, existing)
@@ -365,7 +365,7 @@ def _link_operations(want: Bridge, have: BridgeHave, existing: Link | None) -> l
 
 
 def _address_operations(
-    want: Bridge, have: BridgeHave, existing: Link | None, wanted: tuple[str, ...] | None
+    want: Bridge, have: BridgeState, existing: Link | None, wanted: tuple[str, ...] | None
 ) -> list[Operation]:
     if wanted is None:
         return []
@@ -379,13 +379,13 @@ def _address_operations(
     return operations + link_addresses.plan(HOST, want.name, wanted, staying(want, have), routes, removable)
 
 
-def _member_operations(want: Bridge, have: BridgeHave, existing: Link | None) -> list[Operation]:
+def _member_operations(want: Bridge, have: BridgeState, existing: Link | None) -> list[Operation]:
     operations: list[Operation] = []
     for name in want.members or ():
-        link = have.namespace.links[name]
+        link = have.network.links[name]
         new: dict[str, Any] = {}
         joins = existing is None or link.master != existing.index
-        isolated = want.name in have.icc.off or have.namespace.all_isolated(want.name)
+        isolated = want.name in have.icc.off or have.network.all_isolated(want.name)
         if joins:
             new["master"] = want.name
             vlans = dict(want.port_vlans or ()).get(name)
@@ -403,7 +403,7 @@ def _member_operations(want: Bridge, have: BridgeHave, existing: Link | None) ->
 
 
 def _check_way_in(
-    want: Bridge, have: BridgeHave, existing: Link | None, wanted_addresses: tuple[str, ...] | None
+    want: Bridge, have: BridgeState, existing: Link | None, wanted_addresses: tuple[str, ...] | None
 ) -> None:
     """Refuse to cut off the host from what it is reached by: a bridge, or an interface on it, with the default route or with addresses.
 
@@ -412,12 +412,12 @@ def _check_way_in(
     if existing is None:
         return
     own = wanted_addresses or () if existing.ours else ()
-    standing = uplinks.standing_on(existing, have.namespace)
-    routed = any(is_way_out(link.name, have.namespace) for link, _tag in standing)
+    standing = uplinks.upper_interfaces(existing, have.network)
+    routed = any(is_way_out(link.name, have.network) for link, _tag in standing)
     ways = [
         (link, tag)
         for link, tag in standing
-        if is_way_out(link.name, have.namespace) or _is_reached(link.name, have, own if link is existing else ())
+        if is_way_out(link.name, have.network) or _is_reached(link.name, have, own if link is existing else ())
     ]
     if not ways:
         return
@@ -429,12 +429,12 @@ def _check_way_in(
     def later(link: Link) -> bridge_vlans.PortVlans:
         return goals.get(link.name, after if link.vlans == before else link.vlans)
 
-    for port, (link, tag) in itertools.product(uplinks.leading_out(have.namespace.ports(want.name), routed), ways):
+    for port, (link, tag) in itertools.product(uplinks.uplink_ports(have.network.ports(want.name), routed), ways):
         as_it_is = f"in VLAN {tag}" if tag else "untagged"
         now = bridge_vlans.on_the_wire(port.vlans, existing.vlans, tag) if filters else as_it_is
         then = bridge_vlans.on_the_wire(later(port), later(existing), tag) if will_filter else as_it_is
         if now not in ("", then):
-            gateway = existing.ours and link is existing and not is_way_out(link.name, have.namespace)
+            gateway = existing.ours and link is existing and not is_way_out(link.name, have.network)
             raise Refused(
                 f"port_vlans: this host is reached by {link.name}, which {port.name} connects {now}, and it would {f'do so {then}' if then else 'no longer'}; "
                 f"give VLANs with which it goes on, to {port.name} and to {want.name} itself, or use another bridge"
@@ -442,11 +442,11 @@ def _check_way_in(
             )
 
 
-def _is_reached(name: str, have: BridgeHave, own: Collection[str]) -> bool:
+def _is_reached(name: str, have: BridgeState, own: Collection[str]) -> bool:
     return not all(address in own or addresses.is_link_local(address) for address in have.held.get(name, ()))
 
 
-def _vlan_operations(want: Bridge, have: BridgeHave, existing: Link | None) -> list[Operation]:
+def _vlan_operations(want: Bridge, have: BridgeState, existing: Link | None) -> list[Operation]:
     """Set the VLANs of ports that are there, and only then let the bridge filter: so nothing is cut off in between.
 
     On a bridge that filters already, a port and the bridge itself that go to another VLAN are apart until both are there.
@@ -479,7 +479,7 @@ def _default_vlans(want: Bridge, existing: Link | None) -> tuple[bridge_vlans.Po
     return before, before if want.vlan_default_pvid is None else bridge_vlans.default(want.vlan_default_pvid)
 
 
-def _forwarding_operations(want: Bridge, have: BridgeHave, wanted: tuple[str, ...] | None) -> list[Operation]:
+def _forwarding_operations(want: Bridge, have: BridgeState, wanted: tuple[str, ...] | None) -> list[Operation]:
     if want.ip_forward is None:
         return []
     held = wanted if wanted is not None else staying(want, have)
@@ -503,7 +503,7 @@ def _forwarding_operations(want: Bridge, have: BridgeHave, wanted: tuple[str, ..
     return operations
 
 
-def _masquerade_operations(want: Bridge, have: BridgeHave, wanted: tuple[str, ...] | None) -> list[Operation]:
+def _masquerade_operations(want: Bridge, have: BridgeState, wanted: tuple[str, ...] | None) -> list[Operation]:
     if want.masquerade is None:
         return []
     shown = {nat for nat in have.masquerades if nat.bridge == want.name}
@@ -513,7 +513,7 @@ def _masquerade_operations(want: Bridge, have: BridgeHave, wanted: tuple[str, ..
     return [ChangeMasquerades(HOST, tuple(sorted(goal - shown)), tuple(sorted(shown - goal)))]
 
 
-def _masqueraded(want: Bridge, have: BridgeHave, wanted: tuple[str, ...] | None) -> set[Masquerade]:
+def _masqueraded(want: Bridge, have: BridgeState, wanted: tuple[str, ...] | None) -> set[Masquerade]:
     if not want.masquerade:
         return set()
     held = wanted if wanted is not None else staying(want, have)
@@ -522,13 +522,13 @@ def _masqueraded(want: Bridge, have: BridgeHave, wanted: tuple[str, ...] | None)
     }
 
 
-def _restore(link: Link, have: BridgeHave) -> tuple[Operation, ...]:
+def _restore(link: Link, have: BridgeState) -> tuple[Operation, ...]:
     mac = link.mac if link.mac.strip("0:") else None  # a bridge that lost its last port may have none
     operations: list[Operation] = [AddBridge(HOST, link.name, dict(link.bridge), mac)]
     if not link.ours:
         operations.append(SetLink(HOST, link.name, {"alias": link.alias}, {}))
     ports = sorted(
-        (port for port in have.namespace.links.values() if port.master == link.index), key=lambda port: port.name
+        (port for port in have.network.links.values() if port.master == link.index), key=lambda port: port.name
     )
     operations += [SetLink(HOST, port.name, _as_port(port, link), {}) for port in ports]
     if link.bridge.get("vlan_filtering") and link.vlans != link.default_vlans:

@@ -10,22 +10,22 @@ from dataclasses import dataclass, field
 from ..errors import Refused
 from ..model import addresses
 from ..model.bridge import FORWARD_DELAY, Bridge
-from ..model.firewall import Firewall
-from ..model.icc_rules import Flow, IccRules
+from ..model.firewall import FirewallState
+from ..model.icc_rules import IccFlow, IccRules
 from ..model.masquerade import Masquerade
 from ..model.publication import PublicationRules
 from ..model.route import KERNEL_PROTOCOL, Route
-from ..state.network import Link, Namespace
+from ..state.network import Link, NetworkState
 
 LEAST_FORWARD_DELAY = round(FORWARD_DELAY[0] * 100)
 """Hundredths of a second; the kernel takes no less while STP is on."""
 
 
 @dataclass(frozen=True)
-class BridgeHave:
+class BridgeState:
     """What the host shows of a bridge.
 
-    ``namespace`` has every link, the bridge's addresses and every route of
+    ``network`` has every link, the bridge's addresses and every route of
     the main table. ``sysctls`` are the host's, named with slashes; those of a
     bridge that is still to be made are what it will inherit.
     ``unfit`` maps links that must not become ports to the reason.
@@ -35,9 +35,9 @@ class BridgeHave:
     interface, leased ones too, read where VLANs are asked for.
     """
 
-    namespace: Namespace
+    network: NetworkState
     masquerades: frozenset[Masquerade] = frozenset()
-    firewall: Firewall = Firewall()
+    firewall: FirewallState = FirewallState()
     sysctls: Mapping[str, str] = field(default_factory=dict)
     unfit: Mapping[str, str] = field(default_factory=dict)
     vlan_filtering: bool = True
@@ -47,13 +47,13 @@ class BridgeHave:
     held: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def link(self, name: str) -> Link | None:
-        return self.namespace.links.get(name)
+        return self.network.links.get(name)
 
     def addresses(self, name: str) -> tuple[str, ...]:
-        return self.namespace.addresses.get(name, ())
+        return self.network.addresses.get(name, ())
 
 
-def addresses_of(want: Bridge, have: BridgeHave) -> tuple[str, ...] | None:
+def addresses_of(want: Bridge, have: BridgeState) -> tuple[str, ...] | None:
     """Return the addresses the bridge is to have, ``auto`` resolved; ``None`` leaves them as they are."""
     if want.addresses is None or not want.auto_address:
         return want.addresses
@@ -65,7 +65,7 @@ def addresses_of(want: Bridge, have: BridgeHave) -> tuple[str, ...] | None:
             and addresses.is_private_ipv4(address)
         ):
             return (address, *want.addresses)  # kept on later runs
-    others = [route for route in have.namespace.routes if route.link != want.name and not route.is_default]
+    others = [route for route in have.network.routes if route.link != want.name and not route.is_default]
     taken = [addresses.bounds(route.destination) for route in others] + [
         addresses.bounds(address) for address in want.addresses
     ]
@@ -79,32 +79,32 @@ def addresses_of(want: Bridge, have: BridgeHave) -> tuple[str, ...] | None:
     )
 
 
-def linked_within(bridge: str, have: BridgeHave) -> bool:
+def linked_within(bridge: str, have: BridgeState) -> bool:
     """Tell whether links lead from one container of a bridge to another by IPv4: then the host answers ARP requests there."""
     flows = (flow for flow in have.icc.flows_of(bridge) if flow.family == "ip" and not flow.ingress)
     return any(_in_subnets(bridge, flow.destination, have) for flow in flows)
 
 
-def links_of(bridge: str, have: BridgeHave) -> frozenset[Flow]:
+def links_of(bridge: str, have: BridgeState) -> frozenset[IccFlow]:
     """Return the links in a bridge's policy, and those of other bridges that come from it or lead to it."""
     return frozenset(
         flow for flow in have.icc.flows if bridge in (flow.bridge, flow.ingress) or _leads_to(bridge, flow, have)
     )
 
 
-def _leads_to(bridge: str, flow: Flow, have: BridgeHave) -> bool:
+def _leads_to(bridge: str, flow: IccFlow, have: BridgeState) -> bool:
     if flow.ingress or _in_subnets(flow.bridge, flow.destination, have):
         return False  # it leads to the bridge in whose policy it is
     return _in_subnets(bridge, flow.destination, have)
 
 
-def _in_subnets(bridge: str, address: str, have: BridgeHave) -> bool:
+def _in_subnets(bridge: str, address: str, have: BridgeState) -> bool:
     return any(
         addresses.contains(subnet, address) for subnet in have.addresses(bridge) if not addresses.is_link_local(subnet)
     )
 
 
-def staying(want: Bridge, have: BridgeHave) -> tuple[str, ...]:
+def staying(want: Bridge, have: BridgeState) -> tuple[str, ...]:
     """Return the addresses of the bridge that are still there once it is up or down as wanted."""
     existing = have.link(want.name)
     shown = have.addresses(want.name)
@@ -115,13 +115,13 @@ def staying(want: Bridge, have: BridgeHave) -> tuple[str, ...]:
     return shown
 
 
-def routes_of(bridge: str, have: BridgeHave) -> tuple[Route, ...]:
+def routes_of(bridge: str, have: BridgeState) -> tuple[Route, ...]:
     """Return the routes through a bridge but those that come with its addresses."""
-    return tuple(route for route in have.namespace.routes if route.link == bridge and route.protocol != KERNEL_PROTOCOL)
+    return tuple(route for route in have.network.routes if route.link == bridge and route.protocol != KERNEL_PROTOCOL)
 
 
-def joining(want: Bridge, have: BridgeHave) -> list[str]:
+def joining(want: Bridge, have: BridgeState) -> list[str]:
     existing = have.link(want.name)
     return [
-        name for name in want.members or () if existing is None or have.namespace.links[name].master != existing.index
+        name for name in want.members or () if existing is None or have.network.links[name].master != existing.index
     ]

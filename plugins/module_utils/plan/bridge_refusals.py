@@ -9,10 +9,10 @@ from ..model import addresses, limits
 from ..model.bridge import Bridge
 from ..model.bridge_vlans import NO_VLAN_FILTERING
 from ..state.network import Link
-from .bridge_facts import LEAST_FORWARD_DELAY, BridgeHave, linked_within, links_of, staying
+from .bridge_facts import LEAST_FORWARD_DELAY, BridgeState, linked_within, links_of, staying
 
 
-def bridge_link(name: str, have: BridgeHave) -> Link | None:
+def bridge_link(name: str, have: BridgeState) -> Link | None:
     link = have.link(name)
     if link is not None and link.kind != "bridge":
         kind = f"a {link.kind} interface" if link.kind else "a physical interface"
@@ -22,9 +22,9 @@ def bridge_link(name: str, have: BridgeHave) -> Link | None:
     return link
 
 
-def check_members(want: Bridge, have: BridgeHave, existing: Link | None) -> None:
-    for place, name in enumerate(want.members or ()):
-        option = f"members[{place}]: {name!r}"
+def check_members(want: Bridge, have: BridgeState, existing: Link | None) -> None:
+    for index, name in enumerate(want.members or ()):
+        option = f"members[{index}]: {name!r}"
         link = have.link(name)
         if link is None:
             raise Refused(f"{option} is not an interface of this host; create it first or take it off the list")
@@ -33,7 +33,7 @@ def check_members(want: Bridge, have: BridgeHave, existing: Link | None) -> None
         if link.kind == "bridge":
             raise Refused(f"{option} is a bridge itself; join two bridges by a veth pair")
         if link.master:
-            master = have.namespace.by_index(link.master)
+            master = have.network.by_index(link.master)
             whose = master.name if master else f"interface {link.master}"
             raise Refused(f"{option} is a port of {whose} already; take it out there first")
         if name in have.unfit:
@@ -45,7 +45,7 @@ def check_members(want: Bridge, have: BridgeHave, existing: Link | None) -> None
             )
 
 
-def check_vlans(want: Bridge, have: BridgeHave, existing: Link | None) -> None:
+def check_vlans(want: Bridge, have: BridgeState, existing: Link | None) -> None:
     asked = [name for name in ("vlan_filtering", "vlan_default_pvid", "port_vlans") if getattr(want, name)]
     if asked and not have.vlan_filtering:
         raise MissingFeature(
@@ -60,8 +60,8 @@ def check_vlans(want: Bridge, have: BridgeHave, existing: Link | None) -> None:
         raise Refused(
             f"port_vlans: {want.name} does not filter VLANs, so that they would mean nothing; set vlan_filtering beside them"
         )
-    for place, (name, _vlans) in enumerate(want.port_vlans or ()):
-        option = f"port_vlans[{place}].port: {name!r}"
+    for index, (name, _vlans) in enumerate(want.port_vlans or ()):
+        option = f"port_vlans[{index}].port: {name!r}"
         link = have.link(name)
         if link is not None and link.ours and name != want.name:
             raise Refused(
@@ -72,7 +72,7 @@ def check_vlans(want: Bridge, have: BridgeHave, existing: Link | None) -> None:
             raise Refused(f"{option} is no port of {want.name}; put it into members too, or take it off the list")
 
 
-def check_forwarding(want: Bridge, have: BridgeHave) -> None:
+def check_forwarding(want: Bridge, have: BridgeState) -> None:
     if want.ip_forward is False and links_of(want.name, have):
         raise Refused(
             f"ip_forward: false would cut the containers' links, and {want.name} has links; take those out of the policy first (icc_policy),"
@@ -80,7 +80,7 @@ def check_forwarding(want: Bridge, have: BridgeHave) -> None:
         )
 
 
-def check_overlaps(want: Bridge, have: BridgeHave, wanted: tuple[str, ...] | None) -> None:
+def check_overlaps(want: Bridge, have: BridgeState, wanted: tuple[str, ...] | None) -> None:
     if want.allow_overlap:
         return
     present_already = have.addresses(want.name)
@@ -89,7 +89,7 @@ def check_overlaps(want: Bridge, have: BridgeHave, wanted: tuple[str, ...] | Non
         if address in present_already or addresses.is_link_local(address):
             continue
         subnet = addresses.network(address)
-        for route in have.namespace.routes:
+        for route in have.network.routes:
             if route.link != want.name and not route.is_default and addresses.overlap(subnet, route.destination):
                 raise Refused(
                     f"bridge {want.name}: address {address} overlaps route {route.destination} via {route.link}; "
@@ -97,7 +97,7 @@ def check_overlaps(want: Bridge, have: BridgeHave, wanted: tuple[str, ...] | Non
                 )
 
 
-def check_mtu(want: Bridge, have: BridgeHave, existing: Link | None, wanted: tuple[str, ...] | None) -> None:
+def check_mtu(want: Bridge, have: BridgeState, existing: Link | None, wanted: tuple[str, ...] | None) -> None:
     mtu = want.mtu if want.mtu is not None or existing is None else existing.mtu
     if mtu is None or mtu >= limits.IPV6_MTU:
         return
@@ -110,7 +110,7 @@ def check_mtu(want: Bridge, have: BridgeHave, existing: Link | None, wanted: tup
             )
 
 
-def check_prefixes(want: Bridge, have: BridgeHave, existing: Link | None, wanted: tuple[str, ...] | None) -> None:
+def check_prefixes(want: Bridge, have: BridgeState, existing: Link | None, wanted: tuple[str, ...] | None) -> None:
     """IPv6 has an address once on a link, whatever its prefix length; on another tool's bridge it is not ours to change."""
     if existing is None or existing.ours:
         return

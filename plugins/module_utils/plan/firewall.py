@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
-from ..model.firewall import AcceptedBridge, Firewall
+from ..model.firewall import AcceptedBridge, FirewallState
 from ..state.network import HOST
 from .operations import Host, Operation
 
@@ -18,7 +18,7 @@ _FAMILY_NAMES = {"ip": "IPv4", "ip6": "IPv6"}
 
 
 @dataclass(frozen=True)
-class ChangeForwardFilter(Operation):
+class ChangeIptablesForward(Operation):
     """``remains`` are rules that were there without effect, and that ``add`` takes over."""
 
     add: tuple[AcceptedBridge, ...]
@@ -31,10 +31,10 @@ class ChangeForwardFilter(Operation):
         ]
 
     def do(self, host: Host) -> None:
-        host.change_forward_filter(self.add, self.remove)
+        host.change_iptables_forward(self.add, self.remove)
 
     def undo(self, host: Host) -> None:
-        host.change_forward_filter((*self.remove, *self.remains), self.add)
+        host.change_iptables_forward((*self.remove, *self.remains), self.add)
 
 
 def _accepted(one: AcceptedBridge) -> str:
@@ -77,13 +77,13 @@ class ForgetZone(Operation):
         pass  # it was of no use
 
 
-def exactly(bridge: str, accepted: Collection[AcceptedBridge], firewall: Firewall) -> list[Operation]:
+def exactly(bridge: str, accepted: Collection[AcceptedBridge], firewall: FirewallState) -> list[Operation]:
     """Return what has the firewall accept just this of a bridge."""
     shown, wanted = firewall.of_bridge(bridge), frozenset(accepted)
     return _change(wanted - shown, shown - wanted, firewall) + _lend(bridge, firewall)
 
 
-def at_least(bridge: str, families: Collection[str], firewall: Firewall, within: bool) -> list[Operation]:
+def at_least(bridge: str, families: Collection[str], firewall: FirewallState, within: bool) -> list[Operation]:
     """Return what has the firewall let a bridge pass in ``families``, as it may do already; ``within``: also what stays on it."""
     shown = {one.family: one for one in firewall.of_bridge(bridge)}
     filtered = set(families) & firewall.families
@@ -94,13 +94,13 @@ def at_least(bridge: str, families: Collection[str], firewall: Firewall, within:
     )
 
 
-def not_within(bridge: str, firewall: Firewall, families: Collection[str] = ()) -> list[Operation]:
+def not_within(bridge: str, firewall: FirewallState, families: Collection[str] = ()) -> list[Operation]:
     """Return what leaves it to others whether traffic stays on a bridge, but in ``families``; its published ports pass as before."""
     more = {one for one in firewall.of_bridge(bridge) if one.within and one.family not in families}
     return _change({replace(one, within=False) for one in more}, more, firewall)
 
 
-def no_longer(bridge: str, firewall: Firewall, families: Collection[str] = ()) -> list[Operation]:
+def no_longer(bridge: str, firewall: FirewallState, families: Collection[str] = ()) -> list[Operation]:
     """Return what takes away all that lets a bridge pass, but for ``families``."""
     operations = _change((), {one for one in firewall.traces(bridge) if one.family not in families}, firewall)
     if bridge in firewall.lent and not families:
@@ -110,20 +110,20 @@ def no_longer(bridge: str, firewall: Firewall, families: Collection[str] = ()) -
     return operations
 
 
-def _change(add: Collection[AcceptedBridge], remove: Collection[AcceptedBridge], firewall: Firewall) -> list[Operation]:
+def _change(add: Collection[AcceptedBridge], remove: Collection[AcceptedBridge], firewall: FirewallState) -> list[Operation]:
     if not add and not remove:
         return []
     taken_over = {(one.family, one.bridge) for one in add}
     remains = (one for one in firewall.remains if (one.family, one.bridge) in taken_over)
-    return [ChangeForwardFilter(HOST, tuple(sorted(add)), tuple(sorted(remove)), tuple(sorted(remains)))]
+    return [ChangeIptablesForward(HOST, tuple(sorted(add)), tuple(sorted(remove)), tuple(sorted(remains)))]
 
 
-def _lend(bridge: str, firewall: Firewall) -> list[Operation]:
+def _lend(bridge: str, firewall: FirewallState) -> list[Operation]:
     """An interface that is in a zone is there by somebody's decision."""
     return [LendZone(HOST, bridge, True)] if firewall.zone(bridge) == "" else []
 
 
-def warnings(bridge: str, firewall: Firewall) -> list[str]:
+def warnings(bridge: str, firewall: FirewallState) -> list[str]:
     """Return a warning for chains that keep a bridge's traffic from passing, and that only their owner can change."""
     if not firewall.barriers:
         return []

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from ..model import addresses
-from ..state.network import HOST, Namespace
+from ..state.network import HOST, NetworkState
 from .operations import Operation, SetSysctl
 
 IPV4_SWITCH = "net/ipv4/ip_forward"
@@ -17,11 +17,11 @@ IPV6_SWITCH = "net/ipv6/conf/all/forwarding"
 _RTPROT_RA = 9
 
 
-class HostSeen(Protocol):
+class ForwardingState(Protocol):
     """What every plan for a bridge knows of the host."""
 
     @property
-    def namespace(self) -> Namespace: ...
+    def network(self) -> NetworkState: ...
 
     @property
     def sysctls(self) -> Mapping[str, str]: ...
@@ -32,29 +32,29 @@ def of_link(link: str, version: int) -> str:
     return f"net/ipv{version}/conf/{link}/forwarding"
 
 
-def switch_ipv4(have: HostSeen) -> SetSysctl:
+def switch_ipv4(have: ForwardingState) -> SetSysctl:
     """Return what switches IPv4 forwarding on for the whole host."""
     return _switch(have, IPV4_SWITCH, addresses.IPV4)
 
 
-def switch_ipv6(have: HostSeen) -> list[Operation]:
+def switch_ipv6(have: ForwardingState) -> list[Operation]:
     """Return what switches IPv6 forwarding on for the whole host."""
     operations: list[Operation] = []
     # A forwarding host stops listening to router advertisements unless accept_ra is 2: its default route would expire.
-    for link in sorted({route.link for route in have.namespace.routes if route.protocol == _RTPROT_RA}):
+    for link in sorted({route.link for route in have.network.routes if route.protocol == _RTPROT_RA}):
         name = f"net/ipv6/conf/{link}/accept_ra"
         if have.sysctls.get(name) == "1":
             operations += set_sysctl(have, name, "2")
     return [*operations, _switch(have, IPV6_SWITCH, addresses.IPV6)]
 
 
-def _switch(have: HostSeen, name: str, version: int) -> SetSysctl:
+def _switch(have: ForwardingState, name: str, version: int) -> SetSysctl:
     """Switch forwarding on for the host, which sets every interface's, and so does taking it back; some may have been on before."""
-    own = (of_link(link, version) for link in sorted(have.namespace.links))
+    own = (of_link(link, version) for link in sorted(have.network.links))
     return SetSysctl(HOST, name, "1", "0", tuple((one, "1") for one in own if have.sysctls.get(one) == "1"))
 
 
-def set_sysctl(have: HostSeen, name: str, value: str) -> list[Operation]:
+def set_sysctl(have: ForwardingState, name: str, value: str) -> list[Operation]:
     """Return what gives a sysctl a value; nothing where it has it, or the kernel has no such sysctl."""
     shown = have.sysctls.get(name)
     return [SetSysctl(HOST, name, value, shown)] if shown is not None and shown != value else []

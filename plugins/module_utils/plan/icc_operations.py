@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from ..model.icc_rules import Flow, IccRules
+from ..model.icc_rules import IccFlow, IccRules
 from .operations import Host, Operation
 
 
@@ -62,7 +62,7 @@ def _both(new: Collection[str], old: Collection[str], added: str, removed: str) 
     ]
 
 
-def _between(flow: Flow) -> str:
+def _between(flow: IccFlow) -> str:
     ends = (flow.source_name, flow.source), (flow.destination_name, flow.destination)
     source, destination = (f"{name} ({address})" if name else address for name, address in ends)
     return f"{source} to {destination}, {flow.service}"
@@ -77,10 +77,10 @@ class AddProxyNeighbour(Operation):
         return f"answer neighbour solicitations for {self.address} on {self.link}"
 
     def do(self, host: Host) -> None:
-        host.namespace(self.place).add_proxy_neighbour(self.link, self.address)
+        host.netlink(self.netns).add_proxy_neighbour(self.link, self.address)
 
     def undo(self, host: Host) -> None:
-        host.namespace(self.place).remove_proxy_neighbour(self.link, self.address)
+        host.netlink(self.netns).remove_proxy_neighbour(self.link, self.address)
 
 
 @dataclass(frozen=True)
@@ -92,10 +92,10 @@ class RemoveProxyNeighbour(Operation):
         return f"no longer answer neighbour solicitations for {self.address} on {self.link}"
 
     def do(self, host: Host) -> None:
-        host.namespace(self.place).remove_proxy_neighbour(self.link, self.address)
+        host.netlink(self.netns).remove_proxy_neighbour(self.link, self.address)
 
     def undo(self, host: Host) -> None:
-        host.namespace(self.place).add_proxy_neighbour(self.link, self.address)
+        host.netlink(self.netns).add_proxy_neighbour(self.link, self.address)
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ class ForgetNeighbour(Operation):
         return f"forget the MAC of {self.address} on {self.link}"
 
     def do(self, host: Host) -> None:
-        host.namespace(self.place).forget_neighbour(self.link, self.address)
+        host.netlink(self.netns).forget_neighbour(self.link, self.address)
 
     def undo(self, host: Host) -> None:
         pass  # what is needed is learned again

@@ -17,10 +17,10 @@ from typing import Any
 from ..errors import Refused
 from ..model import addresses
 from ..model.attachment import Target
-from ..model.firewall import Firewall
-from ..model.icc_policy import ALLOW, DENY, IccPolicy, Link, Port
-from ..model.icc_rules import Flow, IccRules
-from ..state.network import HOST, Namespace
+from ..model.firewall import FirewallState
+from ..model.icc_policy import ALLOW, DENY, IccLink, IccPolicy, IccPort
+from ..model.icc_rules import IccFlow, IccRules
+from ..state.network import HOST, NetworkState
 from . import firewall, forwarding
 from .bridge import is_way_out
 from .icc_operations import AddProxyNeighbour, ChangeIccRules, ForgetNeighbour, RemoveProxyNeighbour
@@ -48,10 +48,10 @@ _FORCE_FORWARDING = "net/ipv6/conf/{}/force_forwarding"
 
 
 @dataclass(frozen=True)
-class IccHave:
+class IccState:
     """What the host shows of a bridge and its containers.
 
-    ``namespace`` has every link, the bridge's addresses and the routes of the
+    ``network`` has every link, the bridge's addresses and the routes of the
     main table. ``sysctls`` are those of the bridge, and of ``default``.
     ``holds`` are each linked container's bare addresses, by the bridge they
     are on: this one, or another of ours. ``exposes`` the ports of its image (``None``: its engine does not say),
@@ -61,15 +61,15 @@ class IccHave:
     has ports on a bridge that is not ours, which need the firewall's consent too.
     """
 
-    namespace: Namespace
+    network: NetworkState
     rules: IccRules = field(default_factory=IccRules)
     sysctls: Mapping[str, str] = field(default_factory=dict)
     proxies: frozenset[str] = frozenset()
-    firewall: Firewall = Firewall()
+    firewall: FirewallState = FirewallState()
     published: bool = False
     openvswitch: bool = False
     holds: Mapping[Target, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
-    exposes: Mapping[Target, tuple[Port, ...] | None] = field(default_factory=dict)
+    exposes: Mapping[Target, tuple[IccPort, ...] | None] = field(default_factory=dict)
     labelled: Mapping[str, tuple[Target, ...]] = field(default_factory=dict)
     owners: Mapping[str, str] = field(default_factory=dict)
     knows: Mapping[str, frozenset[tuple[str, str, str]]] = field(default_factory=dict)
@@ -87,7 +87,7 @@ def sysctls(bridge: str, others: Iterable[str]) -> list[str]:
     return [forwarding.IPV6_SWITCH, *own, *theirs]
 
 
-def present(want: IccPolicy, have: IccHave) -> list[Operation]:
+def present(want: IccPolicy, have: IccState) -> list[Operation]:
     """Return what makes the traffic of a bridge as wanted.
 
     :raises Refused: the bridge is missing or no Linux bridge, or a link can't be made.
@@ -120,19 +120,19 @@ def present(want: IccPolicy, have: IccHave) -> list[Operation]:
     return operations + _firewall(flows, want.bridge, have)
 
 
-def absent(bridge: str, have: IccHave) -> list[Operation]:
+def absent(bridge: str, have: IccState) -> list[Operation]:
     """Return what takes a bridge's policy away; the bridge may be gone."""
-    if bridge in have.namespace.links:
+    if bridge in have.network.links:
         return present(IccPolicy(bridge), have)
     return _change(have.rules, _without(bridge, have))
 
 
 def describe(bridge: str, rules: IccRules) -> dict[str, Any]:
     """Return a bridge's policy as options that give it back."""
-    links: dict[tuple[str, str], set[Port]] = {}
+    links: dict[tuple[str, str], set[IccPort]] = {}
     for flow in rules.flows_of(bridge):
         ends = (flow.source_name or flow.source, flow.destination_name or flow.destination)
-        links.setdefault(ends, set()).add(Port(flow.protocol, flow.port))
+        links.setdefault(ends, set()).add(IccPort(flow.protocol, flow.port))
     return {
         "bridge": bridge,
         "icc": bridge not in rules.off,
@@ -145,7 +145,7 @@ def describe(bridge: str, rules: IccRules) -> dict[str, Any]:
     }
 
 
-def predict(want: IccPolicy, have: IccHave) -> dict[str, Any]:
+def predict(want: IccPolicy, have: IccState) -> dict[str, Any]:
     """Return what ``describe`` will show once the plan was carried out."""
     return describe(want.bridge, _rules(want, have, _flows(want, have)))
 
@@ -160,8 +160,8 @@ def _option(name: str) -> Any:
 # ---- what is wanted
 
 
-def _check_bridge(want: IccPolicy, have: IccHave) -> None:
-    link = have.namespace.links.get(want.bridge)
+def _check_bridge(want: IccPolicy, have: IccState) -> None:
+    link = have.network.links.get(want.bridge)
     if have.openvswitch:
         raise Refused(
             f"bridge: {want.bridge!r} is an Open vSwitch bridge; inter-container communication is controlled on Linux bridges only"
@@ -175,7 +175,7 @@ def _check_bridge(want: IccPolicy, have: IccHave) -> None:
         raise Refused(f"bridge: {want.bridge!r} is {kind} of this host and not a Linux bridge; name a Linux bridge")
 
 
-def _rules(want: IccPolicy, have: IccHave, flows: frozenset[Flow]) -> IccRules:
+def _rules(want: IccPolicy, have: IccState, flows: frozenset[IccFlow]) -> IccRules:
     """Return the tables' content with this bridge's policy in it; the record of its sysctls is left out."""
     bridge, rules = frozenset({want.bridge}), _without(want.bridge, have)
     off = rules.off | (frozenset() if want.icc else bridge)
@@ -192,14 +192,14 @@ def _rules(want: IccPolicy, have: IccHave, flows: frozenset[Flow]) -> IccRules:
     )
 
 
-def _without(bridge: str, have: IccHave) -> IccRules:
+def _without(bridge: str, have: IccState) -> IccRules:
     return replace(have.rules.without(bridge), intact=True)
 
 
-def _neighbours(have: IccHave) -> frozenset[str]:
+def _neighbours(have: IccState) -> frozenset[str]:
     """Return our bridges, but for those that are a way out of the host."""
-    bridges = (link.name for link in have.namespace.links.values() if link.kind == "bridge" and link.ours)
-    return frozenset(name for name in bridges if not is_way_out(name, have.namespace))
+    bridges = (link.name for link in have.network.links.values() if link.kind == "bridge" and link.ours)
+    return frozenset(name for name in bridges if not is_way_out(name, have.network))
 
 
 @dataclass(frozen=True)
@@ -211,10 +211,10 @@ class _Reached:
     addresses: tuple[str, ...]
 
 
-def _flows(want: IccPolicy, have: IccHave) -> frozenset[Flow]:
-    flows: set[Flow] = set()
-    for place, link in enumerate(want.links):
-        option = f"links[{place}]"
+def _flows(want: IccPolicy, have: IccState) -> frozenset[IccFlow]:
+    flows: set[IccFlow] = set()
+    for netns, link in enumerate(want.links):
+        option = f"links[{netns}]"
         source = _reached(link.source, want.bridge, have, f"{option}.from")
         for target in _destinations(link, want, have, f"{option}.to"):
             destination = _reached(target, want.bridge, have, f"{option}.to")
@@ -229,7 +229,7 @@ def _flows(want: IccPolicy, have: IccHave) -> frozenset[Flow]:
     return frozenset(flows)
 
 
-def _destinations(link: Link, want: IccPolicy, have: IccHave, option: str) -> list[Target]:
+def _destinations(link: IccLink, want: IccPolicy, have: IccState, option: str) -> list[Target]:
     if link.destination is not None:
         return [link.destination]
     # Of a group, those count that are on a bridge; a container has no link to itself.
@@ -246,14 +246,14 @@ def _destinations(link: Link, want: IccPolicy, have: IccHave, option: str) -> li
     return found
 
 
-def _reached(target: Target, bridge: str, have: IccHave, option: str) -> _Reached:
+def _reached(target: Target, bridge: str, have: IccState, option: str) -> _Reached:
     held = have.holds.get(target, {})
     if not held:
         raise Refused(
             f"{option}: {target} has no address on {bridge}, nor on another bridge of this collection; attach it first (veth_attach)"
         )
     where = bridge if bridge in held else min(held)
-    subnets = [address for address in have.namespace.addresses.get(where, ()) if not addresses.is_link_local(address)]
+    subnets = [address for address in have.network.addresses.get(where, ()) if not addresses.is_link_local(address)]
     reachable = tuple(
         address for address in held[where] if any(addresses.contains(subnet, address) for subnet in subnets)
     )
@@ -266,7 +266,7 @@ def _reached(target: Target, bridge: str, have: IccHave, option: str) -> _Reache
 
 
 def _check_between(
-    source: _Reached, destination: _Reached, bridge: str, flows: Iterable[Flow], have: IccHave, option: str
+    source: _Reached, destination: _Reached, bridge: str, flows: Iterable[IccFlow], have: IccState, option: str
 ) -> None:
     """A link between two bridges needs this host to forward from the one to the other, which is not for icc_policy to switch on."""
     if source.bridge == destination.bridge == bridge:
@@ -289,7 +289,7 @@ def _check_between(
             )
 
 
-def _forwards(bridge: str, version: int, have: IccHave) -> bool:
+def _forwards(bridge: str, version: int, have: IccState) -> bool:
     if version == addresses.IPV4:
         return have.sysctls.get(forwarding.of_link(bridge, version)) == "1"
     forced = have.sysctls.get(_FORCE_FORWARDING.format(bridge))
@@ -297,7 +297,7 @@ def _forwards(bridge: str, version: int, have: IccHave) -> bool:
     return forced in (None, "1") or have.sysctls.get(forwarding.IPV6_SWITCH) == "1"
 
 
-def _refuse_others(flows: Iterable[Flow], bridge: str, have: IccHave) -> None:
+def _refuse_others(flows: Iterable[IccFlow], bridge: str, have: IccState) -> None:
     """Two bridges are in one link; it is told in the policy of one of them."""
     others = {flow.packets: flow for flow in have.rules.flows if flow.bridge != bridge}
     for flow in sorted(flows):
@@ -307,7 +307,7 @@ def _refuse_others(flows: Iterable[Flow], bridge: str, have: IccHave) -> None:
             )
 
 
-def _ports(link: Link, destination: Target, have: IccHave, option: str) -> tuple[Port, ...]:
+def _ports(link: IccLink, destination: Target, have: IccState, option: str) -> tuple[IccPort, ...]:
     if link.ports is not None:
         return link.ports
     exposed = have.exposes.get(destination)
@@ -322,7 +322,7 @@ def _ports(link: Link, destination: Target, have: IccHave, option: str) -> tuple
     return exposed
 
 
-def _pairs(bridge: str, source: _Reached, destination: _Reached, ports: tuple[Port, ...], option: str) -> set[Flow]:
+def _pairs(bridge: str, source: _Reached, destination: _Reached, ports: tuple[IccPort, ...], option: str) -> set[IccFlow]:
     names = (f"{source.target.kind} {source.target.value}", f"{destination.target.kind} {destination.target.value}")
     pairs = [
         (one, other) for one in source.addresses for other in destination.addresses if (":" in one) == (":" in other)
@@ -334,19 +334,19 @@ def _pairs(bridge: str, source: _Reached, destination: _Reached, ports: tuple[Po
         )
     ingress = "" if source.bridge == bridge else source.bridge
     return {
-        Flow(bridge, one, other, port.protocol, port.number, ingress, *names) for one, other in pairs for port in ports
+        IccFlow(bridge, one, other, port.protocol, port.number, ingress, *names) for one, other in pairs for port in ports
     }
 
 
-def _within(flows: frozenset[Flow], bridge: str, have: IccHave) -> frozenset[Flow]:
+def _within(flows: frozenset[IccFlow], bridge: str, have: IccState) -> frozenset[IccFlow]:
     """Return the flows of which both ends are on the bridge: between those the host has to stand."""
     held = {address for by_bridge in have.holds.values() for address in by_bridge.get(bridge, ())}
     return frozenset(flow for flow in flows if {flow.source, flow.destination} <= held)
 
 
-def _check_ports(within: frozenset[Flow], bridge: str, have: IccHave) -> None:
+def _check_ports(within: frozenset[IccFlow], bridge: str, have: IccState) -> None:
     """With proxy_arp_pvlan the host answers for each address of the subnet, whatever port asks: no more for containers than for a LAN's hosts."""
-    outside = [port.name for port in have.namespace.ports(bridge) if port.leads_elsewhere]
+    outside = [port.name for port in have.network.ports(bridge) if port.leads_elsewhere]
     if outside and any(flow.family == "ip" for flow in within):
         raise Refused(
             f"links: {outside[0]} is a port of {bridge} and no container's, and for IPv4 links within a bridge this host answers the ARP requests of all"
@@ -357,7 +357,7 @@ def _check_ports(within: frozenset[Flow], bridge: str, have: IccHave) -> None:
 # ---- sysctls
 
 
-def _needed(flows: frozenset[Flow], within: frozenset[Flow], bridge: str, have: IccHave) -> dict[str, str]:
+def _needed(flows: frozenset[IccFlow], within: frozenset[IccFlow], bridge: str, have: IccState) -> dict[str, str]:
     """Return the sysctls that flows need, as far as this kernel has them."""
     needed: dict[str, str] = {}
     for family in sorted({flow.family for flow in flows}):
@@ -370,11 +370,11 @@ def _needed(flows: frozenset[Flow], within: frozenset[Flow], bridge: str, have: 
     return needed
 
 
-def _former(needed: Mapping[str, str], bridge: str, have: IccHave) -> dict[str, str]:
+def _former(needed: Mapping[str, str], bridge: str, have: IccState) -> dict[str, str]:
     """Return what is to be recorded of the sysctls that are not recorded yet."""
     recorded = have.rules.former_of(bridge)
     # The record was lost with the tables: somebody flushed the ruleset. Forwarding may be on for other reasons.
-    lost = bridge not in have.rules.off and any(port.isolated for port in have.namespace.ports(bridge))
+    lost = bridge not in have.rules.off and any(port.isolated for port in have.network.ports(bridge))
     former: dict[str, str] = {}
     for name, value in needed.items():
         shown = have.sysctls.get(name, value)
@@ -387,7 +387,7 @@ def _former(needed: Mapping[str, str], bridge: str, have: IccHave) -> dict[str, 
     return former
 
 
-def _set_sysctls(needed: Mapping[str, str], bridge: str, have: IccHave) -> list[Operation]:
+def _set_sysctls(needed: Mapping[str, str], bridge: str, have: IccState) -> list[Operation]:
     operations: list[Operation] = []
     switched = set()
     own = forwarding.of_link(bridge, addresses.IPV6)
@@ -405,7 +405,7 @@ def _set_sysctls(needed: Mapping[str, str], bridge: str, have: IccHave) -> list[
     return operations
 
 
-def _put_back(former: Mapping[str, str], have: IccHave) -> list[Operation]:
+def _put_back(former: Mapping[str, str], have: IccState) -> list[Operation]:
     shown = have.sysctls
     return [
         SetSysctl(HOST, name, value, shown[name])
@@ -421,43 +421,43 @@ def _change(old: IccRules, new: IccRules) -> list[Operation]:
     return [ChangeIccRules(HOST, new, old)] if old != new or not old.intact else []
 
 
-def _isolate(bridge: str, have: IccHave, isolated: bool) -> list[Operation]:
+def _isolate(bridge: str, have: IccState, isolated: bool) -> list[Operation]:
     return [
         SetLink(HOST, port.name, {"isolated": isolated}, {"isolated": port.isolated})
-        for port in have.namespace.ports(bridge)
+        for port in have.network.ports(bridge)
         if port.isolated != isolated
     ]
 
 
-def _proxies(flows: frozenset[Flow], bridge: str, have: IccHave) -> list[Operation]:
+def _proxies(flows: frozenset[IccFlow], bridge: str, have: IccState) -> list[Operation]:
     """Both ends are answered for: the one is asked about by the other, when it begins and when it replies."""
     wanted = {address for flow in flows if flow.family == "ip6" for address in (flow.source, flow.destination)}
     added: list[Operation] = [AddProxyNeighbour(HOST, bridge, address) for address in sorted(wanted - have.proxies)]
     return added + [RemoveProxyNeighbour(HOST, bridge, address) for address in sorted(have.proxies - wanted)]
 
 
-def _forget(flows: frozenset[Flow], bridge: str, have: IccHave) -> list[Operation]:
+def _forget(flows: frozenset[IccFlow], bridge: str, have: IccState) -> list[Operation]:
     """Linked containers are to send to the bridge's MAC, and those that were linked to each other's own."""
-    mac = have.namespace.links[bridge].mac
+    mac = have.network.links[bridge].mac
     operations: dict[Operation, None] = {}
     linked = _ends(flows)
     for source, destination in sorted(linked | _ends(have.rules.flows_of(bridge))):
-        place = have.owners.get(source, "")
-        for link, address, known in sorted(have.knows.get(place, ())):
+        netns = have.owners.get(source, "")
+        for link, address, known in sorted(have.knows.get(netns, ())):
             if address == destination and (known == mac) != ((source, destination) in linked):
-                operations[ForgetNeighbour(place, link, address)] = None
+                operations[ForgetNeighbour(netns, link, address)] = None
     return list(operations)
 
 
-def _ends(flows: frozenset[Flow]) -> set[tuple[str, str]]:
+def _ends(flows: frozenset[IccFlow]) -> set[tuple[str, str]]:
     return {ends for flow in flows for ends in ((flow.source, flow.destination), (flow.destination, flow.source))}
 
 
-def _firewall(flows: frozenset[Flow], bridge: str, have: IccHave) -> list[Operation]:
+def _firewall(flows: frozenset[IccFlow], bridge: str, have: IccState) -> list[Operation]:
     """Return what lets linked containers pass the host's firewall. A bridge of ours passes it all the time, see container_bridge."""
     families = {flow.family for flow in flows}
     operations = firewall.at_least(bridge, families, have.firewall, within=True)
-    if have.namespace.links[bridge].ours:
+    if have.network.links[bridge].ours:
         return operations
     if have.published:
         return operations + firewall.not_within(bridge, have.firewall, families)

@@ -11,7 +11,7 @@ from .operations import AddAddress, Operation, RemoveAddress, on_link_first
 
 
 def plan(
-    place: str,
+    netns: str,
     link: str,
     wanted: tuple[str, ...],
     shown: tuple[str, ...],
@@ -25,13 +25,13 @@ def plan(
     first removed where the kernel wouldn't hold both (IPv6).
     ``routes`` are the link's own, to be put back where the kernel drops them.
     """
-    return additions(place, link, wanted, shown, routes, removable) + removals(
-        place, link, wanted, shown, routes, removable
+    return additions(netns, link, wanted, shown, routes, removable) + removals(
+        netns, link, wanted, shown, routes, removable
     )
 
 
 def additions(
-    place: str,
+    netns: str,
     link: str,
     wanted: tuple[str, ...],
     shown: tuple[str, ...],
@@ -43,12 +43,12 @@ def additions(
     kept_routes = on_link_first(route for route in routes if route.protocol != KERNEL_PROTOCOL)
     operations: list[Operation] = []
     for address in _clashing(wanted, shown) if removable else []:
-        operations.append(RemoveAddress(place, link, address, (), kept_routes if _last(address, shown) else ()))
-    return operations + [AddAddress(place, link, address) for address in missing]
+        operations.append(RemoveAddress(netns, link, address, (), kept_routes if _last(address, shown) else ()))
+    return operations + [AddAddress(netns, link, address) for address in missing]
 
 
 def removals(
-    place: str,
+    netns: str,
     link: str,
     wanted: tuple[str, ...],
     shown: tuple[str, ...],
@@ -66,7 +66,7 @@ def removals(
             last = addresses.family(address) == addresses.IPV4 and not any(
                 addresses.family(other) == addresses.IPV4 for other in wanted
             )
-            operations.append(RemoveAddress(place, link, address, beside, kept_routes if beside or last else ()))
+            operations.append(RemoveAddress(netns, link, address, beside, kept_routes if beside or last else ()))
     return operations
 
 

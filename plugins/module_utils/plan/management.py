@@ -9,14 +9,14 @@ from types import MappingProxyType
 
 from ..model.addresses import is_link_local
 from ..model.ovs import OvsPort
-from ..state.network import Link, Namespace
-from .uplinks import DEVICES, leading_out
+from ..state.network import Link, NetworkState
+from .uplinks import DEVICES, uplink_ports
 
 NO_PORTS: Mapping[str, OvsPort] = MappingProxyType({})
 
 
 def interfaces(
-    host: Namespace, held: Mapping[str, tuple[str, ...]], ports: Mapping[str, OvsPort] = NO_PORTS
+    host: NetworkState, held: Mapping[str, tuple[str, ...]], ports: Mapping[str, OvsPort] = NO_PORTS
 ) -> dict[str, str]:
     """Return the interfaces by which this host may be reached, each with the reason to keep it out of a bridge.
 
@@ -37,7 +37,7 @@ def interfaces(
 
 
 def vlans(
-    host: Namespace, held: Mapping[str, tuple[str, ...]], ports: Mapping[str, OvsPort]
+    host: NetworkState, held: Mapping[str, tuple[str, ...]], ports: Mapping[str, OvsPort]
 ) -> dict[str, dict[int, str]]:
     """Return the ports of Open vSwitch that lead to this host's addresses, each with the VLANs in which these are, and whose they are.
 
@@ -73,7 +73,7 @@ def vlans(
                 found[port.name] = here
         joined = [link for port, link in there if (port, link) not in devices]
         if reached:
-            found.update({link.name: dict(reached) for link in leading_out(joined, not routed.isdisjoint(through))})
+            found.update({link.name: dict(reached) for link in uplink_ports(joined, not routed.isdisjoint(through))})
     return found
 
 
@@ -82,7 +82,7 @@ def carried(port: OvsPort, reached: Mapping[int, str]) -> dict[int, str]:
     return {tag: why for vlan, why in reached.items() if (tag := port.vlans.on_the_wire(vlan)) is not None}
 
 
-def _holding(host: Namespace, held: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
+def _holding(host: NetworkState, held: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
     found = {
         link: f"holds {', '.join(lasting)}"
         for link, shown in held.items()
@@ -92,17 +92,17 @@ def _holding(host: Namespace, held: Mapping[str, tuple[str, ...]]) -> dict[str, 
     return {link: why for link, why in found.items() if link in host.links}
 
 
-def _tagged(host: Namespace, own: Mapping[str, str]) -> dict[int, dict[int, Link]]:
+def _tagged(host: NetworkState, own: Mapping[str, str]) -> dict[int, dict[int, Link]]:
     """Return by the index of an interface those on it that take the frames of one VLAN each, where they are among ``own``."""
     found: dict[int, dict[int, Link]] = {}
     for name in own:
         link = host.links[name]
-        if link.vlan_id is not None and link.peer_namespace is None:
+        if link.vlan_id is not None and link.peer_netns is None:
             found.setdefault(link.peer, {})[link.vlan_id] = link
     return found
 
 
-def _through_masters(host: Namespace, own: Mapping[str, str]) -> dict[str, str]:
+def _through_masters(host: NetworkState, own: Mapping[str, str]) -> dict[str, str]:
     """Return the ports of Linux bridges and the like that have addresses; of those that are ports themselves, theirs too."""
     routed = {entry.link for entry in host.routes if entry.is_default}
     tagged = _tagged(host, own)
@@ -124,13 +124,13 @@ def _through_masters(host: Namespace, own: Mapping[str, str]) -> dict[str, str]:
                 found.update(
                     {
                         link.name: f"is a port of {what}{master.name}, which {why}"
-                        for link in leading_out(links, not routed.isdisjoint(ways))
+                        for link in uplink_ports(links, not routed.isdisjoint(ways))
                     }
                 )
     return found
 
 
-def _through_ovs(host: Namespace, held: Mapping[str, tuple[str, ...]], ports: Mapping[str, OvsPort]) -> dict[str, str]:
+def _through_ovs(host: NetworkState, held: Mapping[str, tuple[str, ...]], ports: Mapping[str, OvsPort]) -> dict[str, str]:
     found = {}
     for name, reached in vlans(host, held, ports).items():
         port = ports[name]

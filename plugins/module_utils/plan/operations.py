@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ..model.icc_rules import IccRules
     from ..model.masquerade import Masquerade
     from ..model.ovs import OvsBridge, OvsPort
-    from ..model.publication import Flow, PublicationRules
+    from ..model.publication import PublicationRules, UdpFlow
 
 _FAMILY_NAMES = {"ip": "IPv4", "ip6": "IPv6"}
 
@@ -33,13 +33,13 @@ _FAMILY_NAMES = {"ip": "IPv4", "ip6": "IPv6"}
 class Host(Protocol):
     """What operations need of a host."""
 
-    def namespace(self, place: str) -> Any:
-        """Return the place's links, addresses and routes (``host.netlink.NetworkNamespace``)."""
+    def netlink(self, netns: str) -> Any:
+        """Return what reads and changes a namespace.."""
 
-    def descriptor(self, place: str) -> int:
+    def descriptor(self, netns: str) -> int:
         """Return the open descriptor by which a place's namespace is pinned."""
 
-    def write_sysctl(self, place: str, name: str, value: str) -> None:
+    def write_sysctl(self, netns: str, name: str, value: str) -> None:
         """Write one sysctl, named with slashes (``net/ipv4/ip_forward``)."""
 
     def change_masquerades(self, add: Collection[Masquerade], remove: Collection[Masquerade]) -> None:
@@ -48,7 +48,7 @@ class Host(Protocol):
     def change_icc_rules(self, rules: IccRules) -> None:
         """Make the firewall hold these rules of isolated bridges, in one transaction."""
 
-    def change_forward_filter(self, add: Collection[AcceptedBridge], remove: Collection[AcceptedBridge]) -> None:
+    def change_iptables_forward(self, add: Collection[AcceptedBridge], remove: Collection[AcceptedBridge]) -> None:
         """Change which bridges the host's iptables lets pass."""
 
     def lend_zone(self, bridge: str, zone: str, lend: bool) -> None:
@@ -57,7 +57,7 @@ class Host(Protocol):
     def change_publications(self, add: PublicationRules, remove: PublicationRules) -> None:
         """Change published ports in one transaction."""
 
-    def end_flows(self, flows: Collection[Flow]) -> None:
+    def end_flows(self, flows: Collection[UdpFlow]) -> None:
         """End UDP flows that go another way than the rules say by now."""
 
     def set_port_hairpin(self, port: str, on: bool) -> None:
@@ -79,22 +79,22 @@ class Host(Protocol):
         removed come back with all that others had configured of them.
         """
 
-    def set_tx_checksum_offload(self, place: str, link: str, on: bool) -> None:
+    def set_tx_checksum_offload(self, netns: str, link: str, on: bool) -> None:
         """Switch the transmit checksum offload of a link."""
 
-    def announce(self, place: str, link: str, addresses: Sequence[str]) -> None:
+    def announce(self, netns: str, link: str, addresses: Sequence[str]) -> None:
         """Send gratuitous ARP and unsolicited neighbour advertisements."""
 
 
 @dataclass(frozen=True)
 class Operation:
-    """``place`` is where it acts."""
+    """``netns`` is where it acts."""
 
-    place: str
+    netns: str
 
     def lines(self) -> list[str]:
         """Return what it does, a line each thing."""
-        return [f"{self.what()}{f' in {self.place}' if self.place else ''}"]
+        return [f"{self.what()}{f' in {self.netns}' if self.netns else ''}"]
 
     def what(self) -> str:
         raise NotImplementedError
@@ -107,7 +107,7 @@ class Operation:
 
 
 @dataclass(frozen=True)
-class Remember(Operation):
+class RestoreOnUndo(Operation):
     """Does nothing; undone, as the last of its link's operations, it puts back what the kernel dropped on their way.
 
     Taking a link down, a subnet's first IPv4 address and the last one all
@@ -128,7 +128,7 @@ class Remember(Operation):
         pass
 
     def undo(self, host: Host) -> None:
-        host.namespace(self.place).put_back(self.link, self.addresses, on_link_first(self.routes))
+        host.netlink(self.netns).put_back(self.link, self.addresses, on_link_first(self.routes))
 
 
 @dataclass(frozen=True)
@@ -145,10 +145,10 @@ class AddBridge(Operation):
         return f"create bridge {self.name}{f' mac {self.mac}' if self.mac else ''}{settings}"
 
     def do(self, host: Host) -> None:
-        host.namespace(self.place).add_bridge(self.name, self.attributes, self.mac or addresses.random_mac())
+        host.netlink(self.netns).add_bridge(self.name, self.attributes, self.mac or addresses.random_mac())
 
     def undo(self, host: Host) -> None:
-        host.namespace(self.place).delete_link(self.name)
+        host.netlink(self.netns).delete_link(self.name)
 
 
 @dataclass(frozen=True)
@@ -164,10 +164,10 @@ class ChangeBridge(Operation):
         return f"change bridge {self.name}: {changes}"
 
     def do(self, host: Host) -> None:
-        host.namespace(self.place).change_bridge(self.name, self.new)
+        host.netlink(self.netns).change_bridge(self.name, self.new)
 
     def undo(self, host: Host) -> None:
-        host.namespace(self.place).change_bridge(self.name, self.old)
+        host.netlink(self.netns).change_bridge(self.name, self.old)
 
 
 @dataclass(frozen=True)
@@ -194,7 +194,7 @@ class ChangeDefaultPvid(Operation):
         self._change(host, self.new, self.old)
 
     def _change(self, host: Host, old: int, new: int) -> None:
-        namespace = host.namespace(self.place)
+        netlink = host.netlink(self.netns)
         by_way_of = new or self._unused(old)
         moving = [
             (name, vlans)
@@ -203,12 +203,12 @@ class ChangeDefaultPvid(Operation):
             and not any(entry.first <= by_way_of <= entry.last for entry in vlans)
         ]
         for name, vlans in moving:
-            self._set(namespace, name, merged([*vlans, VlanRange(by_way_of, by_way_of)]))
+            self._set(netlink, name, merged([*vlans, VlanRange(by_way_of, by_way_of)]))
         if moving and not new:
-            namespace.change_bridge(self.name, {"vlan_default_pvid": by_way_of})
-        namespace.change_bridge(self.name, {"vlan_default_pvid": new})
+            netlink.change_bridge(self.name, {"vlan_default_pvid": by_way_of})
+        netlink.change_bridge(self.name, {"vlan_default_pvid": new})
         for name, vlans in moving:
-            self._set(namespace, name, vlans)
+            self._set(netlink, name, vlans)
 
     def _unused(self, old: int) -> int:
         """Return a VLAN that is nobody's PVID, and where there is one no trunk's either."""
@@ -217,11 +217,11 @@ class ChangeDefaultPvid(Operation):
         free = [vlan for vlan in range(limits.VLAN[1], limits.VLAN[0] - 1, -1) if vlan not in pvids]
         return next((vlan for vlan in free if not any(entry.first <= vlan <= entry.last for entry in entries)), free[0])
 
-    def _set(self, namespace: Any, name: str, vlans: PortVlans) -> None:
+    def _set(self, netlink: Any, name: str, vlans: PortVlans) -> None:
         if name == self.name:
-            namespace.set_bridge_vlans(name, vlans)
+            netlink.set_bridge_vlans(name, vlans)
         else:
-            namespace.set_link(name, vlans=vlans)
+            netlink.set_link(name, vlans=vlans)
 
 
 @dataclass(frozen=True)
@@ -236,10 +236,10 @@ class SetBridgeVlans(Operation):
         return f"set bridge {self.name} itself VLANs {described(self.new)}"
 
     def do(self, host: Host) -> None:
-        host.namespace(self.place).set_bridge_vlans(self.name, self.new)
+        host.netlink(self.netns).set_bridge_vlans(self.name, self.new)
 
     def undo(self, host: Host) -> None:
-        host.namespace(self.place).set_bridge_vlans(self.name, self.old)
+        host.netlink(self.netns).set_bridge_vlans(self.name, self.old)
 
 
 @dataclass(frozen=True)
@@ -259,7 +259,7 @@ class AddVeth(Operation):
         return f"create veth {self.name} with its peer {self.peer} in {self.peer_place}, mtu {self.mtu}{f', mac {self.mac}' if self.mac else ''}"
 
     def do(self, host: Host) -> None:
-        host.namespace(self.place).add_veth(
+        host.netlink(self.netns).add_veth(
             self.birth_name,
             self.name,
             self.peer,
@@ -271,7 +271,7 @@ class AddVeth(Operation):
         )
 
     def undo(self, host: Host) -> None:
-        host.namespace(self.place).delete_link(self.name)
+        host.netlink(self.netns).delete_link(self.name)
 
 
 @dataclass(frozen=True)
@@ -285,10 +285,10 @@ class ClaimVeth(Operation):
         return f"mark {self.name} as ours"
 
     def do(self, host: Host) -> None:
-        host.namespace(self.place).set_link(self.name, alias=self.alias)
+        host.netlink(self.netns).set_link(self.name, alias=self.alias)
 
     def undo(self, host: Host) -> None:
-        host.namespace(self.place).set_link(self.name, alias="")
+        host.netlink(self.netns).set_link(self.name, alias="")
 
 
 @dataclass(frozen=True)
@@ -303,7 +303,7 @@ class DeleteLink(Operation):
         return f"delete {self.description}"
 
     def do(self, host: Host) -> None:
-        host.namespace(self.place).delete_link(self.name)
+        host.netlink(self.netns).delete_link(self.name)
 
     def undo(self, host: Host) -> None:
         if self.restore is None:
@@ -326,10 +326,10 @@ class SetLink(Operation):
         )
 
     def do(self, host: Host) -> None:
-        host.namespace(self.place).set_link(self.name, **self.new)
+        host.netlink(self.netns).set_link(self.name, **self.new)
 
     def undo(self, host: Host) -> None:
-        host.namespace(self.place).set_link(self.name, **self.old)
+        host.netlink(self.netns).set_link(self.name, **self.old)
 
 
 def _setting(key: str, value: Any) -> str:
@@ -357,10 +357,10 @@ class RenameLink(Operation):
         return f"rename {self.old} to {self.new}"
 
     def do(self, host: Host) -> None:
-        host.namespace(self.place).rename_link(self.old, self.new, self.keep_addresses, self.keep_routes)
+        host.netlink(self.netns).rename_link(self.old, self.new, self.keep_addresses, self.keep_routes)
 
     def undo(self, host: Host) -> None:
-        host.namespace(self.place).rename_link(self.new, self.old, self.keep_addresses, self._routes_of(self.old))
+        host.netlink(self.netns).rename_link(self.new, self.old, self.keep_addresses, self._routes_of(self.old))
 
     def _routes_of(self, link: str) -> tuple[Route, ...]:
         return tuple(
@@ -377,10 +377,10 @@ class AddAddress(Operation):
         return f"add address {self.address} to {self.link}"
 
     def do(self, host: Host) -> None:
-        host.namespace(self.place).add_address(self.link, self.address)
+        host.netlink(self.netns).add_address(self.link, self.address)
 
     def undo(self, host: Host) -> None:
-        host.namespace(self.place).remove_address(self.link, self.address)
+        host.netlink(self.netns).remove_address(self.link, self.address)
 
 
 @dataclass(frozen=True)
@@ -396,10 +396,10 @@ class RemoveAddress(Operation):
         return f"remove address {self.address} from {self.link}"
 
     def do(self, host: Host) -> None:
-        host.namespace(self.place).remove_address(self.link, self.address, self.keep_addresses, self.keep_routes)
+        host.netlink(self.netns).remove_address(self.link, self.address, self.keep_addresses, self.keep_routes)
 
     def undo(self, host: Host) -> None:
-        host.namespace(self.place).add_address(self.link, self.address)
+        host.netlink(self.netns).add_address(self.link, self.address)
 
 
 @dataclass(frozen=True)
@@ -413,14 +413,14 @@ class SetRoute(Operation):
         return f"set route {self.route}" + (f" in place of {self.old}" if self.old else "")
 
     def do(self, host: Host) -> None:
-        host.namespace(self.place).set_route(self.route)
+        host.netlink(self.netns).set_route(self.route)
 
     def undo(self, host: Host) -> None:
         if self.old:
             # Its gateway may come into reach only later, as addresses are put back.
-            host.namespace(self.place).put_back(self.old.link, (), (self.old,))
+            host.netlink(self.netns).put_back(self.old.link, (), (self.old,))
         else:
-            host.namespace(self.place).remove_route(self.route)
+            host.netlink(self.netns).remove_route(self.route)
 
 
 @dataclass(frozen=True)
@@ -431,10 +431,10 @@ class RemoveRoute(Operation):
         return f"remove route {self.route}"
 
     def do(self, host: Host) -> None:
-        host.namespace(self.place).remove_route(self.route)
+        host.netlink(self.netns).remove_route(self.route)
 
     def undo(self, host: Host) -> None:
-        host.namespace(self.place).put_back(self.route.link, (), (self.route,))
+        host.netlink(self.netns).put_back(self.route.link, (), (self.route,))
 
 
 def on_link_first(routes: Iterable[Route]) -> tuple[Route, ...]:
@@ -455,12 +455,12 @@ class SetSysctl(Operation):
         return f"set sysctl {self.name.replace('/', '.')} from {self.old} to {self.new}"
 
     def do(self, host: Host) -> None:
-        host.write_sysctl(self.place, self.name, self.new)
+        host.write_sysctl(self.netns, self.name, self.new)
 
     def undo(self, host: Host) -> None:
-        host.write_sysctl(self.place, self.name, self.old)
+        host.write_sysctl(self.netns, self.name, self.old)
         for name, value in self.undone:
-            host.write_sysctl(self.place, name, value)
+            host.write_sysctl(self.netns, name, value)
 
 
 @dataclass(frozen=True)
@@ -597,10 +597,10 @@ class SetTxChecksumOffload(Operation):
         return f"switch the TX checksum offload of {self.link} {'on' if self.on else 'off'} (userspace datapath)"
 
     def do(self, host: Host) -> None:
-        host.set_tx_checksum_offload(self.place, self.link, self.on)
+        host.set_tx_checksum_offload(self.netns, self.link, self.on)
 
     def undo(self, host: Host) -> None:
-        host.set_tx_checksum_offload(self.place, self.link, not self.on)
+        host.set_tx_checksum_offload(self.netns, self.link, not self.on)
 
 
 @dataclass(frozen=True)
@@ -612,7 +612,7 @@ class Announce(Operation):
         return f"announce {', '.join(self.addresses)} from {self.link}"
 
     def do(self, host: Host) -> None:
-        host.announce(self.place, self.link, self.addresses)
+        host.announce(self.netns, self.link, self.addresses)
 
     def undo(self, host: Host) -> None:
         pass  # what was said can't be unsaid; neighbours correct themselves

@@ -9,10 +9,10 @@ from dataclasses import replace
 from ..model.attachment import Target
 from ..model.ovs import NO_BRIDGES, OvsBridgeChange, OvsPort, with_vlans
 from ..model.vlans import Vlans
-from ..state.attachments import EXTERNAL_ID, OVS, Wiring, read_label
+from ..state.attachments import EXTERNAL_ID, OVS, HostSide, read_label
 from ..state.network import HOST
 from . import vlan_record
-from .attachment_match import Found
+from .attachment_match import AttachmentMatch
 from .operations import ChangeOvsPorts, Operation
 from .vlan_record import VlanRecord
 
@@ -20,8 +20,8 @@ from .vlan_record import VlanRecord
 class OvsChanges:
     """Collects what one transaction takes out of bridges and another puts in."""
 
-    def __init__(self, wiring: Wiring) -> None:
-        self._shown = wiring.ovs_ports
+    def __init__(self, host_side: HostSide) -> None:
+        self._shown = host_side.ovs_ports
         self.left: dict[str, OvsPort] = {}
         self.joined: dict[str, OvsPort] = {}
         self._cleared: set[str] = set()
@@ -95,17 +95,17 @@ def _settled(port: OvsPort, ids: dict[str, str]) -> dict[str, str]:
     return kept if record.empty else {**kept, vlan_record.KEY: record.text()}
 
 
-def connect(one: Found, ovs: OvsChanges) -> None:
+def connect(one: AttachmentMatch, ovs: OvsChanges) -> None:
     """Ask for the port of an attachment, if it goes to an Open vSwitch bridge."""
     if one.bridge.kind == OVS:
         ids = ((EXTERNAL_ID, one.label.external_id()),)
         ovs.want(OvsPort(one.host_interface, one.want.bridge, external_ids=ids), one.want.vlans)
 
 
-def ports_of(target: Target, interface: str, wiring: Wiring) -> list[OvsPort]:
+def ports_of(target: Target, interface: str, host_side: HostSide) -> list[OvsPort]:
     """Return the ports that say they are of that interface of that container."""
     found = []
-    for port in wiring.ovs_ports.values():
+    for port in host_side.ovs_ports.values():
         said = read_label(dict(port.external_ids).get(EXTERNAL_ID, ""))
         if said and said.interface == interface and said.names(target):
             found.append(port)

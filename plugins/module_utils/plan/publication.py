@@ -10,8 +10,8 @@ from typing import Any
 
 from ..errors import Refused
 from ..model import addresses
-from ..model.firewall import Firewall
-from ..model.publication import ANY, Hairpin, HostPort, Owner, Port, PublicationRules, Published
+from ..model.firewall import FirewallState
+from ..model.publication import ANY, Hairpin, HostPort, Owner, PortSpec, PublicationRules, Published
 from ..state.network import HOST
 from . import firewall
 from .operations import Operation, SetSysctl
@@ -29,12 +29,12 @@ class Wanted:
     """
 
     owner: Owner
-    ports: tuple[Port, ...] | None
+    ports: tuple[PortSpec, ...] | None
     addresses: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class PortSeen:
+class BridgePortState:
     """A port of the bridge that is ours, whose it is, and whether its hairpin mode is on."""
 
     name: str
@@ -47,7 +47,7 @@ def _nobody(_host: HostPort) -> str:
 
 
 @dataclass(frozen=True)
-class PublicationHave:
+class PublicationState:
     """What the host shows of publications on a bridge.
 
     ``rules`` are those of all bridges; ``whole`` is false where chains or
@@ -64,8 +64,8 @@ class PublicationHave:
     subnets: tuple[str, ...] = ()
     route_localnet: str | None = None
     bridged_filter: bool = False
-    ports: tuple[PortSeen, ...] = ()
-    firewall: Firewall = Firewall()
+    ports: tuple[BridgePortState, ...] = ()
+    firewall: FirewallState = FirewallState()
     linked: bool = False
     reserved: frozenset[int] = frozenset()
     taken: Callable[[HostPort], str] = _nobody
@@ -75,7 +75,7 @@ class PublicationHave:
         return self.rules.of_bridge(self.bridge)
 
 
-def present(wants: Sequence[Wanted], have: PublicationHave, protect: bool, purge: bool) -> list[Operation]:
+def present(wants: Sequence[Wanted], have: PublicationState, protect: bool, purge: bool) -> list[Operation]:
     """Return what publishes exactly the ports wanted of each container named, and with ``purge`` of no other.
 
     :raises Refused: a port is another's, a range is exhausted, or a container has no address of the family.
@@ -83,12 +83,12 @@ def present(wants: Sequence[Wanted], have: PublicationHave, protect: bool, purge
     return _converge(have, goal(wants, have, protect, purge))
 
 
-def absent(wants: Sequence[Wanted] | None, have: PublicationHave) -> list[Operation]:
+def absent(wants: Sequence[Wanted] | None, have: PublicationState) -> list[Operation]:
     """Return what takes publications away, all of the bridge without ``wants``."""
     return _converge(have, remaining(wants, have))
 
 
-def goal(wants: Sequence[Wanted], have: PublicationHave, protect: bool, purge: bool) -> PublicationRules:
+def goal(wants: Sequence[Wanted], have: PublicationState, protect: bool, purge: bool) -> PublicationRules:
     """Return what our tables are to hold for the bridge."""
     named = {want.owner for want in wants}
     kept = frozenset() if purge else frozenset(one for one in have.ours.published if one.owner not in named)
@@ -97,13 +97,13 @@ def goal(wants: Sequence[Wanted], have: PublicationHave, protect: bool, purge: b
     return _around(published, have, protect)
 
 
-def remaining(wants: Sequence[Wanted] | None, have: PublicationHave) -> PublicationRules:
+def remaining(wants: Sequence[Wanted] | None, have: PublicationState) -> PublicationRules:
     """Return what is left of the bridge without ``wants``."""
     if wants is None:
         return PublicationRules()
     bare = {want.owner for want in wants if want.ports is None}
     # With thousands of containers, or of ports of one, not each is to be held against each.
-    named: dict[tuple[Owner, str, int], list[Port]] = {}
+    named: dict[tuple[Owner, str, int], list[PortSpec]] = {}
     for want in wants:
         for port in want.ports or ():
             named.setdefault((want.owner, port.protocol, port.container_port), []).append(port)
@@ -117,7 +117,7 @@ def remaining(wants: Sequence[Wanted] | None, have: PublicationHave) -> Publicat
     return _around(left, have, bool(have.ours.protected))
 
 
-def _is_for(one: Published, port: Port) -> bool:
+def _is_for(one: Published, port: PortSpec) -> bool:
     return (
         one.host.protocol == port.protocol
         and one.port == port.container_port
@@ -127,7 +127,7 @@ def _is_for(one: Published, port: Port) -> bool:
     )
 
 
-def _around(published: frozenset[Published], have: PublicationHave, protect: bool) -> PublicationRules:
+def _around(published: frozenset[Published], have: PublicationState, protect: bool) -> PublicationRules:
     """Return the rules that go with publications of a bridge; protection goes with the last one."""
     bridge = frozenset((have.bridge,))
     versions = {one.host.family for one in published}
@@ -154,7 +154,7 @@ def _from_loopback(host: HostPort) -> bool:
 # ---- which port of the host
 
 
-def _allocate(wants: Sequence[Wanted], have: PublicationHave, others: Iterable[Published]) -> frozenset[Published]:
+def _allocate(wants: Sequence[Wanted], have: PublicationState, others: Iterable[Published]) -> frozenset[Published]:
     claims = _Claims(others, have)
     for want in wants:
         for port in want.ports or ():
@@ -170,7 +170,7 @@ def _allocate(wants: Sequence[Wanted], have: PublicationHave, others: Iterable[P
 class _Claims:
     """Who gets which port of the host, as it is decided port by port."""
 
-    def __init__(self, others: Iterable[Published], have: PublicationHave) -> None:
+    def __init__(self, others: Iterable[Published], have: PublicationState) -> None:
         self.published: set[Published] = set()
         self._have = have
         self._by_port: dict[tuple[int, str, int], list[Published]] = {}
@@ -182,7 +182,7 @@ class _Claims:
             self._current.setdefault((one.owner, one.host.protocol, one.port), []).append(one)
         self._next: dict[tuple[str, int, str], int] = {}
 
-    def fixed(self, want: Wanted, port: Port) -> None:
+    def fixed(self, want: Wanted, port: PortSpec) -> None:
         for one in self._elements(want, port, port.lowest):
             who = self._who(one.host)
             if who:
@@ -191,13 +191,13 @@ class _Claims:
                 )
             self._claim(one)
 
-    def keep(self, want: Wanted, port: Port) -> bool:
+    def keep(self, want: Wanted, port: PortSpec) -> bool:
         for current in self._current.get((want.owner, port.protocol, port.container_port), ()):
             if _is_for(current, port) and current not in self.published and self._take(want, port, current.host.port):
                 return True
         return False
 
-    def choose(self, want: Wanted, port: Port) -> None:
+    def choose(self, want: Wanted, port: PortSpec) -> None:
         span = (port.host_ip, port.lowest, port.protocol)
         for number in range(self._next.get(span, port.lowest), port.highest + 1):
             if number not in self._have.reserved and self._take(want, port, number):
@@ -207,7 +207,7 @@ class _Claims:
             f"ports: no port of {port.lowest}-{port.highest}/{port.protocol} is free for port {port.container_port} of {want.owner}; widen the range"
         )
 
-    def _take(self, want: Wanted, port: Port, number: int) -> bool:
+    def _take(self, want: Wanted, port: PortSpec, number: int) -> bool:
         elements = list(self._elements(want, port, number))
         if any(self._who(one.host) for one in elements):
             return False
@@ -229,7 +229,7 @@ class _Claims:
         return "" if host in self._held else self._have.taken(host)
 
     @staticmethod
-    def _elements(want: Wanted, port: Port, number: int) -> Iterator[Published]:
+    def _elements(want: Wanted, port: PortSpec, number: int) -> Iterator[Published]:
         versions = [version for version in _families(port) if version in want.addresses]
         if not versions:
             asked = " or ".join(f"IPv{version}" for version in _families(port))
@@ -244,18 +244,18 @@ class _Claims:
             )
 
 
-def _families(port: Port) -> tuple[int, ...]:
+def _families(port: PortSpec) -> tuple[int, ...]:
     return _EVERY.get(port.host_ip) or (addresses.family(port.host_ip),)
 
 
-def _address(port: Port) -> str:
+def _address(port: PortSpec) -> str:
     return ANY if port.host_ip in _EVERY else port.host_ip
 
 
 # ---- operations, in the order they are carried out
 
 
-def _converge(have: PublicationHave, wanted: PublicationRules) -> list[Operation]:
+def _converge(have: PublicationState, wanted: PublicationRules) -> list[Operation]:
     shown = have.ours
     add = wanted if not have.whole else wanted - shown
     remove = shown - wanted
@@ -276,7 +276,7 @@ def _converge(have: PublicationHave, wanted: PublicationRules) -> list[Operation
     return operations + _hairpin_operations(have, wanted) + _firewall_operations(have, wanted)
 
 
-def _hairpin_operations(have: PublicationHave, wanted: PublicationRules) -> list[Operation]:
+def _hairpin_operations(have: PublicationState, wanted: PublicationRules) -> list[Operation]:
     """A container that connects to its own published port: where the bridge hands its frames to the firewall, they are
     translated before they are bridged, and then have to leave by the port they came in by."""
     owners = {one.owner for one in wanted.published}
@@ -288,7 +288,7 @@ def _hairpin_operations(have: PublicationHave, wanted: PublicationRules) -> list
     return operations
 
 
-def _firewall_operations(have: PublicationHave, wanted: PublicationRules) -> list[Operation]:
+def _firewall_operations(have: PublicationState, wanted: PublicationRules) -> list[Operation]:
     """On a bridge of ours container_bridge has the host's firewall let it pass; on another it goes with the last that needs it."""
     if wanted.published:
         needless = [] if have.bridge_ours or have.linked else firewall.not_within(have.bridge, have.firewall)

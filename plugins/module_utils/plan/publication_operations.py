@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..errors import PipefitterError
-from ..model.publication import Flow, PublicationRules, Published
+from ..model.publication import PublicationRules, Published, UdpFlow
 from .operations import Host, Operation
 
 
@@ -73,7 +73,7 @@ class ChangePublications(Operation):
         host.end_flows(back._flows())
 
     def _back(self) -> ChangePublications:
-        return ChangePublications(self.place, self.remove, self.add - self.there)
+        return ChangePublications(self.netns, self.remove, self.add - self.there)
 
     def _take_back(self, host: Host, cause: Exception) -> None:
         back = self._back()
@@ -82,14 +82,14 @@ class ChangePublications(Operation):
         except Exception as error:
             raise PipefitterError(f"{cause}, and the rules could not be taken back: {error}") from error
 
-    def _flows(self) -> tuple[Flow, ...]:
+    def _flows(self) -> tuple[UdpFlow, ...]:
         """Return the UDP flows that would go on as before: to what was removed, and past what was added."""
         removed = [
-            Flow(one.host, one.address, one.port)
+            UdpFlow(one.host, one.address, one.port)
             for one in self.remove.published - self.add.published
             if one.host.protocol == "udp"
         ]
-        added = [Flow(one.host) for one in self.add.published - self.remove.published if one.host.protocol == "udp"]
+        added = [UdpFlow(one.host) for one in self.add.published - self.remove.published if one.host.protocol == "udp"]
         return tuple(removed + added)
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ..state.network import Link, Namespace
+from ..state.network import Link, NetworkState
 
 DEVICES = ("tun", "openvswitch")
 """Devices of Open vSwitch's own: of a userspace datapath, and of the kernel's. A virtual machine's is a ``tun``, too."""
@@ -17,7 +17,7 @@ _CARDS = ("", "bond", "team", "vlan")
 _UPPER = ("vlan", "macvlan", "macvtap", "ipvlan", "ipvtap", "macsec")
 
 
-def leading_out(ports: Iterable[Link], routed: bool) -> list[Link]:
+def uplink_ports(ports: Iterable[Link], routed: bool) -> list[Link]:
     """Return the ports by which other machines may come in.
 
     Neither a container's nor a virtual machine's do. A veth into another
@@ -33,7 +33,7 @@ def leading_out(ports: Iterable[Link], routed: bool) -> list[Link]:
     return sure
 
 
-def standing_on(bridge: Link, host: Namespace) -> list[tuple[Link, int | None]]:
+def upper_interfaces(bridge: Link, host: NetworkState) -> list[tuple[Link, int | None]]:
     """Return the interfaces whose frames go through ``bridge``, each with the VLAN that it has tagged them with there (``None``: no tag).
 
     That is the bridge itself, what is made on it (``br0.100``, a macvlan) and
@@ -45,7 +45,7 @@ def standing_on(bridge: Link, host: Namespace) -> list[tuple[Link, int | None]]:
     while waiting:
         lower, tag = waiting.pop(0)
         for link in host.links.values():
-            made_on = link.kind in _UPPER and link.peer == lower.index and link.peer_namespace is None
+            made_on = link.kind in _UPPER and link.peer == lower.index and link.peer_netns is None
             # A VRF is no way for frames: its interfaces keep their own addresses.
             takes_in = lower.master == link.index and link.kind != "vrf"
             entry = (link, link.vlan_id if made_on and tag is None else tag)

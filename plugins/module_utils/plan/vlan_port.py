@@ -24,7 +24,7 @@ from ..model.ovs import (
 from ..model.route import Route
 from ..model.vlan_port import BridgeSettings, VlanPort, VlanPorts
 from ..model.vlans import TRUNK, ranges
-from ..state.attachments import EXTERNAL_ID, End, Wiring, read_label
+from ..state.attachments import EXTERNAL_ID, ContainerSide, HostSide, read_label
 from ..state.network import HOST, MARK
 from . import vlan_record
 from .operations import Operation, SetLink, SetTxChecksumOffload
@@ -35,12 +35,12 @@ _BRIDGE_LABEL = "bridge"
 
 
 @dataclass(frozen=True)
-class VlanHave:
+class VlanPortState:
     """What Open vSwitch and the host show.
 
-    ``ends`` has the containers that ports are named by, ``None`` for one that
+    ``sides`` has the containers that ports are named by, ``None`` for one that
     is gone; ``unfit`` interfaces that must not become ports, each with the
-    reason; ``ways_in`` ports by which this host is reached, each with the VLANs
+    reason; ``uplinks`` ports by which this host is reached, each with the VLANs
     in which it is, and the reason; ``tx_checksum`` whether the bridge's own
     device leaves checksums to hardware; ``held`` what addresses and routes of
     the host that device has (read for state absent only); ``switch_runs``
@@ -52,11 +52,11 @@ class VlanHave:
     by an earlier task.
     """
 
-    wiring: Wiring
+    host_side: HostSide
     bridges: Mapping[str, OvsBridge]
-    ends: Mapping[Target, End | None] = field(default_factory=dict)
+    sides: Mapping[Target, ContainerSide | None] = field(default_factory=dict)
     unfit: Mapping[str, str] = field(default_factory=dict)
-    ways_in: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
+    uplinks: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
     tx_checksum: bool = False
     held: Sequence[str] = ()
     switch_runs: bool = True
@@ -65,19 +65,19 @@ class VlanHave:
     assume: bool = False
 
 
-def present(want: VlanPorts, have: VlanHave, timeout: float = 10.0) -> list[Operation]:
+def present(want: VlanPorts, have: VlanPortState, timeout: float = 10.0) -> list[Operation]:
     """Return what puts all ports into their VLANs, as one transaction.
 
     :raises Refused: a bridge, port or attachment that is not there, or is of another bridge.
     :raises MissingFeature: the bridge has no datapath.
     """
     bridges = _bridge_changes(want, have)
-    ports = OvsChanges(have.wiring)
+    ports = OvsChanges(have.host_side)
     names = port_names(want, have)
     for one, name in zip(want.ports or (), names):
         _put(one, name, want, have, ports)
     on_bridge = [
-        port for port in have.wiring.ovs_ports.values() if port.bridge == want.bridge and port.name not in names
+        port for port in have.host_side.ovs_ports.values() if port.bridge == want.bridge and port.name not in names
     ]
     for port in on_bridge:
         if want.prune and _dead(port, have):
@@ -88,12 +88,12 @@ def present(want: VlanPorts, have: VlanHave, timeout: float = 10.0) -> list[Oper
     return [*ports.at_once(bridges, timeout), *_devices(want, have, bridges, names)]
 
 
-def absent(want: VlanPorts, have: VlanHave, timeout: float = 10.0) -> list[Operation]:
+def absent(want: VlanPorts, have: VlanPortState, timeout: float = 10.0) -> list[Operation]:
     """Return what puts ports back to what they were before ovs_vlan_port set them; with ``create_bridge``, deletes a bridge of ours that is empty then.
 
     One that stays loses the keys that are to go.
     """
-    ports = OvsChanges(have.wiring)
+    ports = OvsChanges(have.host_side)
     for port in _asked_for(want, have):
         _give_back(port, have, ports)
     bridge = have.bridges.get(want.bridge)
@@ -106,7 +106,7 @@ def absent(want: VlanPorts, have: VlanHave, timeout: float = 10.0) -> list[Opera
     return ports.at_once(change, timeout)
 
 
-def warnings(want: VlanPorts, have: VlanHave, absent_state: bool) -> list[str]:
+def warnings(want: VlanPorts, have: VlanPortState, absent_state: bool) -> list[str]:
     """Return what a user would not expect."""
     told = []
     if not absent_state:
@@ -116,12 +116,12 @@ def warnings(want: VlanPorts, have: VlanHave, absent_state: bool) -> list[str]:
             if (
                 name != want.bridge
                 and one.tunnel is None
-                and name not in have.wiring.ovs_ports
-                and name not in have.wiring.host.links
+                and name not in have.host_side.ovs_ports
+                and name not in have.host_side.network.links
             ):
                 told.append(f"{one} is not there; checked as if an earlier task made it")
         return told + _stuck_tunnels(want, have)
-    ports = OvsChanges(have.wiring)
+    ports = OvsChanges(have.host_side)
     for port in _asked_for(want, have):
         _give_back(port, have, ports)
         if vlan_record.read(port) is None and want.ports is not None:
@@ -143,7 +143,7 @@ def warnings(want: VlanPorts, have: VlanHave, absent_state: bool) -> list[str]:
     return told
 
 
-def _stuck_tunnels(want: VlanPorts, have: VlanHave) -> list[str]:
+def _stuck_tunnels(want: VlanPorts, have: VlanPortState) -> list[str]:
     """Say which tunnels have no way out: a datapath in userspace knows no interfaces but those of bridges of its own kind."""
     if have.underlays is None:
         return []
@@ -182,7 +182,7 @@ def _ways(routes: Iterable[Route]) -> Callable[[str], str]:
     return way
 
 
-def port_names(want: VlanPorts, have: VlanHave) -> list[str]:
+def port_names(want: VlanPorts, have: VlanPortState) -> list[str]:
     """Return the port that each of ``want.ports`` means.
 
     :raises Refused: an attachment that is not there, or two that are the same port.
@@ -196,16 +196,16 @@ def port_names(want: VlanPorts, have: VlanHave) -> list[str]:
     return list(names)
 
 
-def _attached(target: Target, interface: str, have: VlanHave) -> str:
-    end = have.ends.get(target)
-    if end is not None:
-        if end.namespace_id is not None:
-            for link in have.wiring.ours_by_namespace.get(end.namespace_id, []):
+def _attached(target: Target, interface: str, have: VlanPortState) -> str:
+    side = have.sides.get(target)
+    if side is not None:
+        if side.netns_id is not None:
+            for link in have.host_side.ours_by_netns.get(side.netns_id, []):
                 said = read_label(link.alias)
                 if said is not None and said.interface == interface:
                     return link.name
         if have.assume:
-            return end.birth_name(interface)
+            return side.birth_name(interface)
     raise Refused(
         f"interface: {target} has no attachment {interface} of this collection; make it with veth_attach, or name the port itself in port"
     )
@@ -214,13 +214,13 @@ def _attached(target: Target, interface: str, have: VlanHave) -> str:
 # ---- the bridge
 
 
-def _bridge_changes(want: VlanPorts, have: VlanHave) -> OvsBridgeChange:
+def _bridge_changes(want: VlanPorts, have: VlanPortState) -> OvsBridgeChange:
     bridge = have.bridges.get(want.bridge)
     if bridge is None:
         return _new_bridge(want, have)
     changed = _set(bridge, want.settings)
     if changed.datapath_type == bridge.datapath_type:
-        problem = missing_device(bridge, have.wiring.host.links, have.switch_runs)
+        problem = missing_device(bridge, have.host_side.network.links, have.switch_runs)
         if problem:
             raise MissingFeature(problem)
     if (changed.stp and changed.rstp) and not (bridge.stp and bridge.rstp):
@@ -232,13 +232,13 @@ def _changed(former: OvsBridge, bridge: OvsBridge) -> OvsBridgeChange:
     return OvsBridgeChange(change=(bridge,), former=(former,)) if bridge != former else NO_BRIDGES
 
 
-def _new_bridge(want: VlanPorts, have: VlanHave) -> OvsBridgeChange:
-    link = have.wiring.host.links.get(want.bridge)
+def _new_bridge(want: VlanPorts, have: VlanPortState) -> OvsBridgeChange:
+    link = have.host_side.network.links.get(want.bridge)
     if link is not None and link.kind == "bridge":
         raise Refused(
             f"bridge: {want.bridge!r} is a Linux bridge of this host; name an Open vSwitch bridge, or choose another name"
         )
-    port = have.wiring.ovs_ports.get(want.bridge)
+    port = have.host_side.ovs_ports.get(want.bridge)
     if port is not None:
         raise Refused(
             f"bridge: {want.bridge!r} is a port of Open vSwitch bridge {port.bridge}; name a bridge, or choose another name"
@@ -274,10 +274,10 @@ def left_on(bridge: OvsBridge, left: Mapping[str, OvsPort]) -> list[str]:
     return [name for name in bridge.ports if name != bridge.name and name not in left]
 
 
-def _devices(want: VlanPorts, have: VlanHave, bridges: OvsBridgeChange, names: Sequence[str]) -> list[Operation]:
+def _devices(want: VlanPorts, have: VlanPortState, bridges: OvsBridgeChange, names: Sequence[str]) -> list[Operation]:
     """Bring up what this module made a bridge or a port, as a run that was killed may not have come to."""
     operations: list[Operation] = []
-    links = have.wiring.host.links
+    links = have.host_side.network.links
     shown = have.bridges.get(want.bridge)
     bridge = next(iter((*bridges.add, *bridges.change)), shown)
     if bridge is not None and _ours(bridge):
@@ -289,7 +289,7 @@ def _devices(want: VlanPorts, have: VlanHave, bridges: OvsBridgeChange, names: S
         if link is None or reborn or not link.up:
             operations.append(SetLink(HOST, bridge.name, {"up": True}, {"up": False}))
     for name in names:
-        port, link = have.wiring.ovs_ports.get(name), links.get(name)
+        port, link = have.host_side.ovs_ports.get(name), links.get(name)
         record = vlan_record.read(port) if port is not None else None
         if (
             link is not None
@@ -304,9 +304,9 @@ def _devices(want: VlanPorts, have: VlanHave, bridges: OvsBridgeChange, names: S
 # ---- ports
 
 
-def _put(one: VlanPort, name: str, want: VlanPorts, have: VlanHave, ports: OvsChanges) -> None:
+def _put(one: VlanPort, name: str, want: VlanPorts, have: VlanPortState, ports: OvsChanges) -> None:
     bridge = want.bridge
-    shown = have.wiring.ovs_ports.get(name)
+    shown = have.host_side.ovs_ports.get(name)
     if shown is not None and shown.bridge != bridge:
         if name in have.unfit and name != shown.bridge:
             raise Refused(f"port: {name!r} {have.unfit[name]}")
@@ -315,7 +315,7 @@ def _put(one: VlanPort, name: str, want: VlanPorts, have: VlanHave, ports: OvsCh
         )
     if shown is None and one.tunnel is None:
         _refuse_unfit(one, name, bridge, have)
-    if shown is None and one.tunnel is not None and name in have.wiring.host.links:
+    if shown is None and one.tunnel is not None and name in have.host_side.network.links:
         raise Refused(
             f"port: {name!r} is an interface of this host, and a tunnel has none; choose another name for the tunnel"
         )
@@ -328,7 +328,7 @@ def _put(one: VlanPort, name: str, want: VlanPorts, have: VlanHave, ports: OvsCh
         base = replace(base, tunnel=one.tunnel)
     wanted = base if one.vlans in (None, base.vlans) else with_vlans(base, one.vlans)
     if shown is not None:
-        _refuse_lockout(shown, wanted, have.ways_in.get(name, {}))
+        _refuse_lockout(shown, wanted, have.uplinks.get(name, {}))
     # A port that was in the wanted VLANs all the time was not set by us, and is not given back.
     if record.vlans is None and not record.added and wanted.vlans != base.vlans:
         record = replace(record, vlans=(base.tag, base.trunks, base.vlan_mode))
@@ -348,13 +348,13 @@ def _put(one: VlanPort, name: str, want: VlanPorts, have: VlanHave, ports: OvsCh
     )
 
 
-def _base(one: VlanPort, name: str, bridge: str, have: VlanHave) -> tuple[OvsPort, VlanRecord]:
+def _base(one: VlanPort, name: str, bridge: str, have: VlanPortState) -> tuple[OvsPort, VlanRecord]:
     """Return the port that is to be changed, and what is noted on it; for one on no bridge, as it would be without us."""
-    shown = have.wiring.ovs_ports.get(name)
+    shown = have.host_side.ovs_ports.get(name)
     if shown is not None:
         return shown, vlan_record.read(shown) or VlanRecord()
     bare = OvsPort(name, bridge)
-    link = have.wiring.host.links.get(name)
+    link = have.host_side.network.links.get(name)
     if name == bridge:
         return bare, VlanRecord()
     if link is not None and link.ours and read_label(link.alias):
@@ -389,8 +389,8 @@ def _described(port: OvsPort) -> str:
     return f"{port.mode} port{own}" + (f" with trunks {ranges(port.trunks)}" if port.trunks else "")
 
 
-def _refuse_unfit(one: VlanPort, name: str, bridge: str, have: VlanHave) -> None:
-    link = have.wiring.host.links.get(name)
+def _refuse_unfit(one: VlanPort, name: str, bridge: str, have: VlanPortState) -> None:
+    link = have.host_side.network.links.get(name)
     if name == bridge:
         return
     if link is None:
@@ -401,7 +401,7 @@ def _refuse_unfit(one: VlanPort, name: str, bridge: str, have: VlanHave) -> None
         )
     if name in have.unfit:
         raise Refused(f"port: {name!r} {have.unfit[name]}")
-    master = have.wiring.by_index.get(link.master)
+    master = have.host_side.by_index.get(link.master)
     if master is not None and master.kind == "bridge":
         raise Refused(
             f"port: {name!r}{'' if one.port else f' ({one})'} is a port of Linux bridge {master.name}; take it out there first"
@@ -410,10 +410,10 @@ def _refuse_unfit(one: VlanPort, name: str, bridge: str, have: VlanHave) -> None
         raise Refused(f"port: {name!r} is a bridge itself; join two bridges by a veth pair")
 
 
-def _refuse_same_tunnels(have: VlanHave, ports: OvsChanges) -> None:
+def _refuse_same_tunnels(have: VlanPortState, ports: OvsChanges) -> None:
     """The datapath tells tunnels by their ends and VNI, whichever bridge they are on."""
     staying = [
-        port for port in have.wiring.ovs_ports.values() if port.tunnel is not None and port.name not in ports.left
+        port for port in have.host_side.ovs_ports.values() if port.tunnel is not None and port.name not in ports.left
     ]
     taken = {_ends(port.tunnel): port for port in staying if port.tunnel is not None}
     for port in ports.joined.values():
@@ -432,29 +432,29 @@ def _ends(tunnel: Tunnel) -> Tunnel:
     return replace(tunnel, protected=True)
 
 
-def _asked_for(want: VlanPorts, have: VlanHave) -> list[OvsPort]:
+def _asked_for(want: VlanPorts, have: VlanPortState) -> list[OvsPort]:
     """Return the ports that state absent is about. One that is on another bridge by now has moved there, and stays."""
-    shown = have.wiring.ovs_ports
+    shown = have.host_side.ovs_ports
     if want.ports is None:
         found = [port for port in shown.values() if vlan_record.read(port) is not None]
     else:
         found = []
         for one in want.ports:
             if one.target is not None:
-                found += ports_of(one.target, one.interface, have.wiring)
+                found += ports_of(one.target, one.interface, have.host_side)
             elif one.port in shown:
                 found.append(shown[one.port])
     return [port for port in found if port.bridge == want.bridge]
 
 
-def _give_back(port: OvsPort, have: VlanHave, ports: OvsChanges) -> None:
+def _give_back(port: OvsPort, have: VlanPortState, ports: OvsChanges) -> None:
     record = vlan_record.read(port)
     if record is None:
         return
     former = None if record.added else vlan_record.former(port, record)
-    _refuse_lockout(port, former, have.ways_in.get(port.name, {}), given_back=True)
+    _refuse_lockout(port, former, have.uplinks.get(port.name, {}), given_back=True)
     if former is None:
-        (ports.drop if port.tunnel is not None or port.name in have.wiring.host.links else ports.clear)(port.name)
+        (ports.drop if port.tunnel is not None or port.name in have.host_side.network.links else ports.clear)(port.name)
     else:
         ports.put(former)
 
@@ -465,7 +465,7 @@ def _meant(port: OvsPort, want: VlanPorts) -> bool:
     return record is not None and want.owner in ("", record.owner)
 
 
-def _dead(port: OvsPort, have: VlanHave) -> bool:
+def _dead(port: OvsPort, have: VlanPortState) -> bool:
     """Tell a port of ours whose container is gone: its veth went with the container's namespace."""
     said = read_label(dict(port.external_ids).get(EXTERNAL_ID, ""))
-    return said is not None and port.name not in have.wiring.host.links
+    return said is not None and port.name not in have.host_side.network.links

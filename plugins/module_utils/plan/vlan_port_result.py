@@ -12,12 +12,12 @@ from ..model.ovs import OvsBridge, OvsPort
 from ..model.vlan_port import RESERVED_IDS, VlanPorts
 from ..model.vlans import ranges
 from .operations import ChangeOvsPorts, Operation
-from .vlan_port import VlanHave, port_names
+from .vlan_port import VlanPortState, port_names
 
 
-def after(have: VlanHave, operations: Iterable[Operation]) -> VlanHave:
+def after(have: VlanPortState, operations: Iterable[Operation]) -> VlanPortState:
     """Return what Open vSwitch will show once the operations are done."""
-    ports, bridges = dict(have.wiring.ovs_ports), dict(have.bridges)
+    ports, bridges = dict(have.host_side.ovs_ports), dict(have.bridges)
     for operation in operations:
         if isinstance(operation, ChangeOvsPorts):
             for port in operation.remove:
@@ -27,7 +27,7 @@ def after(have: VlanHave, operations: Iterable[Operation]) -> VlanHave:
             bridges.update((bridge.name, bridge) for bridge in (*operation.bridges.add, *operation.bridges.change))
             for bridge in operation.bridges.remove:
                 del bridges[bridge.name], ports[bridge.name]
-    return replace(have, wiring=replace(have.wiring, ovs_ports=ports), bridges=bridges)
+    return replace(have, host_side=replace(have.host_side, ovs_ports=ports), bridges=bridges)
 
 
 def touched(operations: Iterable[Operation]) -> set[str]:
@@ -36,9 +36,9 @@ def touched(operations: Iterable[Operation]) -> set[str]:
     return {port.name for change in changes for port in (*change.add, *change.change, *change.remove)}
 
 
-def describe(want: VlanPorts, have: VlanHave, names: Collection[str]) -> dict[str, Any]:
+def describe(want: VlanPorts, have: VlanPortState, names: Collection[str]) -> dict[str, Any]:
     """Return the bridge and its ports among ``names``, the two sides of a diff."""
-    shown = have.wiring.ovs_ports
+    shown = have.host_side.ovs_ports
     described = [
         _described(shown[name]) for name in sorted(names) if name in shown and shown[name].bridge == want.bridge
     ]
@@ -53,11 +53,11 @@ def _described(port: OvsPort) -> dict[str, Any]:
     return entry
 
 
-def values(want: VlanPorts, have: VlanHave) -> list[dict[str, Any]]:
+def values(want: VlanPorts, have: VlanPortState) -> list[dict[str, Any]]:
     """Return the wanted ports in their order, each named as it was in the request."""
     entries = []
     for one, name in zip(want.ports or (), port_names(want, have)):
-        port = have.wiring.ovs_ports.get(name)
+        port = have.host_side.ovs_ports.get(name)
         if port is not None:
             entry = describe_port(port)
             if one.target is not None:

@@ -17,12 +17,12 @@ from ..observe import attachments
 from ..observe.containers import Pinned, pin_all, refuse_left
 from ..plan import attachment as plan
 from ..plan.attachment_result import describe, predict, removed, taken_default_routes, unsettled
-from ..state.attachments import LINUX, OVS, BridgeSeen, End, Wiring
+from ..state.attachments import LINUX, OVS, AttachedBridgeState, ContainerSide, HostSide
 from . import engine
 from .result import Result
 
 # What is read for a plan: each attachment with its container's side, and the host's side of all.
-Seen = tuple[Sequence[tuple[Attachment, Optional[End]]], Wiring]
+Seen = tuple[Sequence[tuple[Attachment, Optional[ContainerSide]]], HostSide]
 
 
 # Options of one attachment that may also stand beside the list, for all that leave them out.
@@ -49,15 +49,15 @@ def converge(options: Mapping[str, Any], check: bool) -> Result:
             return _observe(machine, pinned, check, purge, leftovers=not present or purge is not None)
 
         def plan_of(have: Seen) -> list[Any]:
-            ends, wiring = have
+            sides, host_side = have
             if present:
                 return plan.present(
-                    [(want, end) for want, end in ends if end is not None],
-                    wiring,
+                    [(want, side) for want, side in sides if side is not None],
+                    host_side,
                     bool(options.get("announce", True)),
                     purge,
                 )
-            return plan.absent(ends, wiring)
+            return plan.absent(sides, host_side)
 
         outcome = engine.converge(
             machine, observe, plan_of, check, (lambda have: unsettled(*have)) if wait and present else None, timeout
@@ -130,32 +130,32 @@ def _observe(machine: Machine, pinned: Sequence[Pinned], check: bool, purge: str
     bridges = {want.bridge for want in wants if want.bridge != attachment.ANY_BRIDGE} | (
         {purge} if purge is not None else set()
     )
-    wiring = attachments.observe(machine, bridges, leftovers)
+    host_side = attachments.observe(machine, bridges, leftovers)
     if check:
         # A play is checked as a whole: an earlier task would have made the bridge.
         tagged = {want.bridge for want in wants if want.vlans is not None}
         missing = {
-            name: BridgeSeen(OVS if name in tagged else LINUX, USUAL_MTU, assumed=True)
+            name: AttachedBridgeState(OVS if name in tagged else LINUX, USUAL_MTU, assumed=True)
             for name in bridges
-            if name not in wiring.bridges
+            if name not in host_side.bridges
         }
-        wiring = Wiring(wiring.host, {**wiring.bridges, **missing}, wiring.ovs_ports)
-    places: dict[str, list[Attachment]] = {}
+        host_side = HostSide(host_side.network, {**host_side.bridges, **missing}, host_side.ovs_ports)
+    by_netns: dict[str, list[Attachment]] = {}
     for one in pinned:
-        if one.place is not None:
-            places.setdefault(one.place, []).append(one.want)
-    identities = {one.place: one.identity for one in pinned if one.place is not None}
-    ends = {
-        place: attachments.observe_end(machine, place, identities[place], here, wiring)
-        for place, here in places.items()
+        if one.netns is not None:
+            by_netns.setdefault(one.netns, []).append(one.want)
+    identities = {one.netns: one.identity for one in pinned if one.netns is not None}
+    sides = {
+        netns: attachments.observe_container(machine, netns, identities[netns], here, host_side)
+        for netns, here in by_netns.items()
     }
-    return [(one.want, ends[one.place] if one.place is not None else None) for one in pinned], wiring
+    return [(one.want, sides[one.netns] if one.netns is not None else None) for one in pinned], host_side
 
 
-def _warnings(wiring: Wiring) -> list[str]:
+def _warnings(host_side: HostSide) -> list[str]:
     missing = sorted(
         (name, "a Linux" if bridge.kind == LINUX else "an Open vSwitch")
-        for name, bridge in wiring.bridges.items()
+        for name, bridge in host_side.bridges.items()
         if bridge.assumed
     )
     return [

@@ -16,8 +16,8 @@ from ..model.icc_rules import IccRules
 from ..observe.forwarding import read_before_switching
 from ..plan import bridge as plan
 from ..plan import forwarding, management
-from ..plan.bridge_facts import BridgeHave
-from ..state.network import HOST, Namespace
+from ..plan.bridge_facts import BridgeState
+from ..state.network import HOST, NetworkState
 from . import engine
 from .result import Result
 
@@ -60,25 +60,25 @@ def _absent(name: str, force: bool, check: bool) -> Result:
         )
 
 
-def _observe_all(machine: Machine, want: bridge.Bridge) -> BridgeHave:
+def _observe_all(machine: Machine, want: bridge.Bridge) -> BridgeState:
     have = observe(machine, want)
     # A policy may deny what leads out of the bridge, and isolate nobody.
     icc = have.icc if have.icc.off else machine.icc.read(needed=False)
     return replace(have, publications=machine.publications.read(needed=False)[0].of_bridge(want.name), icc=icc)
 
 
-def observe(machine: Machine, want: bridge.Bridge) -> BridgeHave:
+def observe(machine: Machine, want: bridge.Bridge) -> BridgeState:
     """Read what the host shows of a bridge, in one dump a table."""
-    netlink = machine.namespace(HOST)
+    netlink = machine.netlink(HOST)
     links = netlink.with_vlans(netlink.links(), _speaks_of_vlans(want))
     by_index = {link.index: link.name for link in links.values()}
     routes = netlink.routes(by_index, connected=True)
-    host = Namespace(links, netlink.addresses(links.values()), routes)
+    host = NetworkState(links, netlink.addresses(links.values()), routes)
     birth_name = names.derived_name("pfb", want.name)
     existing = links.get(want.name)
     held = netlink.addresses(links.values(), leased=True) if want.members or _speaks_of_vlans(want) else {}
-    return BridgeHave(
-        namespace=host,
+    return BridgeState(
+        network=host,
         masquerades=machine.masquerades.in_effect(needed=bool(want.masquerade)),
         firewall=machine.read_firewall(),
         sysctls=_sysctls(machine, want, host),
@@ -92,7 +92,7 @@ def observe(machine: Machine, want: bridge.Bridge) -> BridgeHave:
 
 
 def _unfit(
-    machine: Machine, members: Collection[str], host: Namespace, held: Mapping[str, tuple[str, ...]]
+    machine: Machine, members: Collection[str], host: NetworkState, held: Mapping[str, tuple[str, ...]]
 ) -> dict[str, str]:
     unfit = management.interfaces(host, {name: held[name] for name in members if name in held})
     if machine.ovsdb.available():
@@ -115,7 +115,7 @@ def _speaks_of_vlans(want: bridge.Bridge) -> bool:
     return any(value is not None for value in (want.vlan_filtering, want.vlan_default_pvid, want.port_vlans))
 
 
-def _sysctls(machine: Machine, want: bridge.Bridge, host: Namespace) -> dict[str, str]:
+def _sysctls(machine: Machine, want: bridge.Bridge, host: NetworkState) -> dict[str, str]:
     own = ["net/ipv4/conf/{}/forwarding", "net/ipv6/conf/{}/forwarding", "net/ipv6/conf/{}/disable_ipv6"]
     # A link that is still to be made inherits the defaults.
     whose = want.name if want.name in host.links else "default"

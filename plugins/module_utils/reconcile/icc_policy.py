@@ -11,16 +11,16 @@ from ..host import lock
 from ..host.machine import Machine
 from ..model import addresses, icc_policy
 from ..model.attachment import Target
-from ..model.firewall import Firewall
-from ..model.icc_policy import IccPolicy, Port
+from ..model.firewall import FirewallState
+from ..model.icc_policy import IccPolicy, IccPort
 from ..observe import attachments
 from ..observe.containers import containers_of, pin_targets
 from ..observe.forwarding import read_before_switching
 from ..plan import firewall, forwarding
 from ..plan import icc_policy as plan
-from ..plan.icc_policy import IccHave
-from ..state.attachments import OVS, End, Wiring
-from ..state.network import HOST, Link, Namespace
+from ..plan.icc_policy import IccState
+from ..state.attachments import OVS, ContainerSide, HostSide
+from ..state.network import HOST, Link, NetworkState
 from . import engine
 from .result import Result
 
@@ -37,7 +37,7 @@ def converge(options: Mapping[str, Any], check: bool) -> Result:
     with lock.held(check), Machine() as machine:
         containers = _Containers(machine, want)
 
-        def plan_of(have: IccHave) -> list[Any]:
+        def plan_of(have: IccState) -> list[Any]:
             return plan.absent(want.bridge, have) if absent else plan.present(want, have)
 
         outcome = engine.converge(machine, lambda: observe(machine, want, containers), plan_of, check)
@@ -59,13 +59,13 @@ class _Containers:
     def __init__(self, machine: Machine, want: IccPolicy) -> None:
         self.labelled = _labelled({link.label for link in want.links if link.label is not None})
         named = {target for link in want.links for target in (link.source, link.destination) if target is not None}
-        places, _inodes = pin_targets(machine, named, must_run=True, patience=_PATIENCE)
+        netns_of, _inodes = pin_targets(machine, named, must_run=True, patience=_PATIENCE)
         # Those that were linked before may be gone by now; one of a group may stop in the meantime.
         members = {target for group in self.labelled.values() for target in group} | _linked_before(
             machine, want.bridge
         )
         more, _inodes = pin_targets(machine, members - named, must_run=False, patience=0)
-        self.places = {target: place for target, (place, _identity) in (*places.items(), *more.items())}
+        self.netns_of = {target: netns for target, (netns, _identity) in (*netns_of.items(), *more.items())}
         self.exposes = _exposed(
             {target for link in want.links if link.ports is None for target in _destinations(link, self.labelled)}
         )
@@ -82,7 +82,7 @@ def _linked_before(machine: Machine, bridge: str) -> set[Target]:
     return found
 
 
-def _destinations(link: icc_policy.Link, labelled: Mapping[str, tuple[Target, ...]]) -> tuple[Target, ...]:
+def _destinations(link: icc_policy.IccLink, labelled: Mapping[str, tuple[Target, ...]]) -> tuple[Target, ...]:
     return (link.destination,) if link.destination is not None else labelled.get(link.label or "", ())
 
 
@@ -102,7 +102,7 @@ def _labelled(labels: Collection[str]) -> dict[str, tuple[Target, ...]]:
     return found
 
 
-def _exposed(targets: Collection[Target]) -> dict[Target, tuple[Port, ...] | None]:
+def _exposed(targets: Collection[Target]) -> dict[Target, tuple[IccPort, ...] | None]:
     found = containers_of(targets)
     containers = [container for container in found.values() if container is not None]
     if not containers:
@@ -118,29 +118,29 @@ def _exposed(targets: Collection[Target]) -> dict[Target, tuple[Port, ...] | Non
     }
 
 
-def observe(machine: Machine, want: IccPolicy, containers: _Containers) -> IccHave:
+def observe(machine: Machine, want: IccPolicy, containers: _Containers) -> IccState:
     """Read what the host shows of a bridge's policy, and what the linked containers hold on it."""
-    netlink = machine.namespace(HOST)
-    wiring = attachments.observe(machine, {want.bridge})
-    links = wiring.host.links
+    netlink = machine.netlink(HOST)
+    host_side = attachments.observe(machine, {want.bridge})
+    links = host_side.network.links
     bridge = links.get(want.bridge)
     linux = bridge is not None and bridge.kind == "bridge"
-    seen = wiring.bridges.get(want.bridge)
+    seen = host_side.bridges.get(want.bridge)
     seen_firewall = machine.read_firewall()
     holds = {
-        target: _held(machine, place, want.bridge, wiring)
-        for target, place in containers.places.items()
-        if place is not None
+        target: _held(machine, netns, want.bridge, host_side)
+        for target, netns in containers.netns_of.items()
+        if netns is not None
     }
     others = {name for held in holds.values() for name in held} - {want.bridge}
     bridges = [links[name] for name in (want.bridge, *others) if name in links]
-    host = Namespace(
+    host = NetworkState(
         links,
         netlink.addresses(bridges) if bridges else {},
         netlink.routes({link.index: link.name for link in links.values()}),
     )
-    return IccHave(
-        namespace=host,
+    return IccState(
+        network=host,
         rules=machine.icc.read(),
         sysctls=_sysctls(machine, want, host, others),
         proxies=netlink.proxy_neighbours(want.bridge) if linux else frozenset(),
@@ -151,33 +151,33 @@ def observe(machine: Machine, want: IccPolicy, containers: _Containers) -> IccHa
         exposes=containers.exposes,
         labelled=containers.labelled,
         owners={
-            address: containers.places[target] or ""
+            address: containers.netns_of[target] or ""
             for target, held in holds.items()
             for address in held.get(want.bridge, ())
         },
         knows={
-            place: machine.namespace(place).neighbours() for place in {*containers.places.values()} if place is not None
+            netns: machine.netlink(netns).neighbours() for netns in {*containers.netns_of.values()} if netns is not None
         },
     )
 
 
-def _published(machine: Machine, bridge: Link | None, seen: Firewall) -> bool:
+def _published(machine: Machine, bridge: Link | None, seen: FirewallState) -> bool:
     """Tell whether ports are published on another's bridge; read only where that matters."""
     if bridge is None or bridge.ours or not (seen.traces(bridge.name) or bridge.name in seen.lent):
         return False
     return bool(machine.publications.read(needed=False)[0].of_bridge(bridge.name).published)
 
 
-def _held(machine: Machine, place: str, bridge: str, wiring: Wiring) -> dict[str, tuple[str, ...]]:
+def _held(machine: Machine, netns: str, bridge: str, host_side: HostSide) -> dict[str, tuple[str, ...]]:
     """Return the bare addresses of a container's interfaces, by the bridge they are on: ``bridge``, or another of ours."""
-    netlink = machine.namespace(place)
+    netlink = machine.netlink(netns)
     inside = netlink.links()
-    end = End(place, "", Namespace(inside), machine.namespace(HOST).namespace_id(machine.descriptor(place)))
+    side = ContainerSide(netns, "", NetworkState(inside), machine.netlink(HOST).netns_id(machine.descriptor(netns)))
     on_bridge: dict[str, list[Link]] = {}
     for link in inside.values():
-        outer = wiring.host_end(end, link)
-        name = wiring.bridge_of(outer) if outer is not None else None
-        master = wiring.host.links.get(name) if name is not None else None
+        host_veth = host_side.host_veth(side, link)
+        name = host_side.bridge_of(host_veth) if host_veth is not None else None
+        master = host_side.network.links.get(name) if name is not None else None
         if name is not None and (name == bridge or (master is not None and master.kind == "bridge" and master.ours)):
             on_bridge.setdefault(name, []).append(link)
     held = netlink.addresses([link for found in on_bridge.values() for link in found]) if on_bridge else {}
@@ -195,7 +195,7 @@ def _held(machine: Machine, place: str, bridge: str, wiring: Wiring) -> dict[str
     return {name: found for name, found in bare.items() if found}
 
 
-def _sysctls(machine: Machine, want: IccPolicy, host: Namespace, others: Collection[str]) -> dict[str, str]:
+def _sysctls(machine: Machine, want: IccPolicy, host: NetworkState, others: Collection[str]) -> dict[str, str]:
     shown = machine.read_sysctls(HOST, plan.sysctls(want.bridge, others))
     if want.links and shown.get(forwarding.IPV6_SWITCH) == "0":
         shown.update(read_before_switching(machine, host))

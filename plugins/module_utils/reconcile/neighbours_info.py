@@ -26,17 +26,17 @@ def gather(options: Mapping[str, Any], _check: bool) -> Result:
     :raises PipefitterError: with a sentence for the user.
     """
     asked = tuple(
-        dict.fromkeys(_address(f"addresses[{place}]", text) for place, text in enumerate(options["addresses"]))
+        dict.fromkeys(_address(f"addresses[{index}]", text) for index, text in enumerate(options["addresses"]))
     )
-    wanted = [_parse(entry, place) for place, entry in enumerate(options["probes"])]
+    wanted = [_parse(entry, index) for index, entry in enumerate(options["probes"])]
     seconds = options["timeout"]
     if not 0 < seconds <= _LONGEST:
         raise InvalidOption("timeout", seconds, f"is out of range; give more than 0 and at most {_LONGEST} seconds")
     with Machine() as machine:
-        places, _inodes = pin_targets(machine, {target for target, _interface in wanted}, must_run=False, patience=0)
+        netns_of, _inodes = pin_targets(machine, {target for target, _interface in wanted}, must_run=False, patience=0)
         families = {addresses.family(address) for address in asked} or {addresses.IPV4}
         namespace.raise_open_file_limit(len(wanted), len(families))
-        probes = [_open(machine, places[target][0], interface, families) for target, interface in wanted]
+        probes = [_open(machine, netns_of[target][0], interface, families) for target, interface in wanted]
         try:
             neighbour_probe.ask([probe for probe in probes if probe is not None], asked, seconds)
         finally:
@@ -47,7 +47,7 @@ def gather(options: Mapping[str, Any], _check: bool) -> Result:
         [],
         {},
         {},
-        {"probes": [_described(*one, places[one[0]][0] is not None, probe) for one, probe in zip(wanted, probes)]},
+        {"probes": [_described(*one, netns_of[one[0]][0] is not None, probe) for one, probe in zip(wanted, probes)]},
     )
 
 
@@ -55,15 +55,15 @@ def _address(option: str, text: str) -> str:
     return addresses.gateway(option, text, addresses.family(text))
 
 
-def _parse(entry: Mapping[str, Any], place: int) -> tuple[Target, str]:
-    option = f"probes[{place}]."
+def _parse(entry: Mapping[str, Any], index: int) -> tuple[Target, str]:
+    option = f"probes[{index}]."
     return parse_target(entry, option), names.interface_name(
         f"{option}interface", entry.get("interface") or DEFAULT_INTERFACE
     )
 
 
-def _open(machine: Machine, place: str | None, interface: str, families: set[int]) -> Probe | None:
-    pinned = machine.pinned(place) if place is not None else None
+def _open(machine: Machine, netns: str | None, interface: str, families: set[int]) -> Probe | None:
+    pinned = machine.pinned(netns) if netns is not None else None
     if pinned is None:
         return None
     with namespace.entered(pinned):

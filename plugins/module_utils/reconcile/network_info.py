@@ -12,7 +12,7 @@ from ..errors import MissingFeature, Refused
 from ..host import namespace
 from ..host.engines import lookup
 from ..host.machine import Machine
-from ..host.namespace import NAMED, PinnedNamespace
+from ..host.namespace import NAMED, NetnsFd
 from ..host.nftables import tables as nftables
 from ..host.nftables.tables import Listing
 from ..model import names
@@ -23,10 +23,10 @@ from ..plan import icc_policy as plan_icc_policy
 from ..plan import management, vlan_record
 from ..plan import publication as plan_publication
 from ..plan.attachment_result import describe_one
-from ..plan.bridge_facts import BridgeHave
+from ..plan.bridge_facts import BridgeState
 from ..plan.vlan_port_result import of_others
-from ..state.attachments import EXTERNAL_ID, End, Label, Wiring, read_label
-from ..state.network import HOST, Link, Namespace
+from ..state.attachments import EXTERNAL_ID, ContainerSide, HostSide, OwnershipLabel, read_label
+from ..state.network import HOST, Link, NetworkState
 from .result import Result
 
 
@@ -40,11 +40,11 @@ def gather(options: Mapping[str, Any], _check: bool) -> Result:
         tables = nftables.tables("showing what is in the firewall", needed=False)
         have = _observe_host(machine, tables)
         ovs_bridges, ovs_ports = machine.ovsdb.read() if machine.ovsdb.available() else ({}, {})
-        wiring = Wiring(have.namespace, {}, ovs_ports)
-        every, targets = _attachments(machine, wiring)
+        host_side = HostSide(have.network, {}, ovs_ports)
+        every, targets = _attachments(machine, host_side)
         attachments = [entry for entry in every if only in (None, entry[1]["bridge"])]
         bridges = [
-            link for link in have.namespace.links.values() if link.kind == "bridge" and only in (None, link.name)
+            link for link in have.network.links.values() if link.kind == "bridge" and only in (None, link.name)
         ]
         values = {
             "bridges": [plan_bridge.describe(link.name, have) for link in bridges if link.ours],
@@ -54,34 +54,34 @@ def gather(options: Mapping[str, Any], _check: bool) -> Result:
             "unplugged_attachments": [entry for ours, entry in attachments if ours and entry["bridge"] is None],
             "foreign_attachments": [entry for ours, entry in attachments if not ours],
             "targets": {entry["host_interface"]: targets[entry["host_interface"]] for _ours, entry in attachments},
-            "ports": [port for port in _ports(wiring) if only in (None, port["bridge"])],
+            "ports": [port for port in _ports(host_side) if only in (None, port["bridge"])],
             "publications": [entry for entry in _publications(machine, tables) if only in (None, entry["bridge"])],
             "policies": [entry for entry in _policies(machine, tables) if only in (None, entry["bridge"])],
-            "interfaces": _interfaces(machine, wiring),
+            "interfaces": _interfaces(machine, host_side),
         }
     return Result([], {}, {}, values)
 
 
-def _observe_host(machine: Machine, tables: Mapping[str, Listing]) -> BridgeHave:
-    netlink = machine.namespace(HOST)
+def _observe_host(machine: Machine, tables: Mapping[str, Listing]) -> BridgeState:
+    netlink = machine.netlink(HOST)
     links = netlink.with_vlans(netlink.links())
     routes = netlink.routes({link.index: link.name for link in links.values()}, connected=True)
     forwarding = [f"net/ipv4/conf/{link.name}/forwarding" for link in links.values() if link.kind == "bridge"]
-    return BridgeHave(
-        namespace=Namespace(links, netlink.addresses(links.values()), routes),
+    return BridgeState(
+        network=NetworkState(links, netlink.addresses(links.values()), routes),
         masquerades=machine.masquerades.in_effect(listings=tables),
         sysctls=machine.read_sysctls(HOST, forwarding),
     )
 
 
 def _attachments(
-    machine: Machine, wiring: Wiring
+    machine: Machine, host_side: HostSide
 ) -> tuple[list[tuple[bool, dict[str, Any]]], dict[str, list[dict[str, Any]]]]:
     """Return every veth from this host into a namespace that has a name, each with whether it is ours, and by host interface all names of it."""
     found: list[tuple[bool, dict[str, Any]]] = []
     names_of: dict[int, list[dict[str, Any]]] = {}
     targets: dict[str, list[dict[str, Any]]] = {}
-    for label, pinned in _namespaces(wiring):
+    for label, pinned in _namespaces(host_side):
         seen = pinned.inode in names_of
         known = names_of.setdefault(pinned.inode, [])
         known += _targets(label)
@@ -89,57 +89,57 @@ def _attachments(
             pinned.close()
             continue
         machine.pin(pinned.origin, pinned)
-        here = _attachments_of(machine, pinned.origin, label, wiring)
+        here = _attachments_of(machine, pinned.origin, label, host_side)
         targets.update((entry["host_interface"], known) for _ours, entry in here)
         found += here
     return sorted(found, key=lambda entry: (str(entry[1]["bridge"]), entry[1]["host_interface"])), targets
 
 
-def _targets(label: Label) -> list[dict[str, Any]]:
+def _targets(label: OwnershipLabel) -> list[dict[str, Any]]:
     """Return how a container can be named in ``attachments``: one by its name and its id."""
     named = [{label.kind: int(label.value) if label.kind == "pid" else label.value}]
     return [*named, {"container": label.identity.partition(":")[2]}] if label.identity else named
 
 
-def _attachments_of(machine: Machine, place: str, label: Label, wiring: Wiring) -> list[tuple[bool, dict[str, Any]]]:
-    netlink = machine.namespace(place)
+def _attachments_of(machine: Machine, netns: str, label: OwnershipLabel, host_side: HostSide) -> list[tuple[bool, dict[str, Any]]]:
+    netlink = machine.netlink(netns)
     links = netlink.links()
-    bare = End(place, label.identity, Namespace(links), machine.namespace(HOST).namespace_id(machine.descriptor(place)))
-    pairs = [(link, outer) for link in links.values() if (outer := wiring.host_end(bare, link)) is not None]
+    bare = ContainerSide(netns, label.identity, NetworkState(links), machine.netlink(HOST).netns_id(machine.descriptor(netns)))
+    pairs = [(link, host_veth) for link in links.values() if (host_veth := host_side.host_veth(bare, link)) is not None]
     if not pairs:
         return []
     held = netlink.addresses([link for link, _outer in pairs])
     routes = netlink.routes({link.index: link.name for link in links.values()})
-    end = End(place, label.identity, Namespace(links, held, routes), bare.namespace_id)
-    return [(outer.ours, describe_one(label.kind, label.value, end, link, outer, wiring)) for link, outer in pairs]
+    side = ContainerSide(netns, label.identity, NetworkState(links, held, routes), bare.netns_id)
+    return [(host_veth.ours, describe_one(label.kind, label.value, side, link, host_veth, host_side)) for link, host_veth in pairs]
 
 
-def _namespaces(wiring: Wiring) -> Iterator[tuple[Label, PinnedNamespace]]:
+def _namespaces(host_side: HostSide) -> Iterator[tuple[OwnershipLabel, NetnsFd]]:
     """Yield the namespaces of running containers, of names, and of processes that attachments of ours were made for."""
     try:
         running = lookup.listing()
     except MissingFeature:
         running = []  # no engine: there may still be namespaces with names
-    namespace.raise_open_file_limit(len(running) + len(wiring.host.links))
+    namespace.raise_open_file_limit(len(running) + len(host_side.network.links))
     for container in running:
         try:
             yield (
-                Label("", "container", container.name, f"{container.runtime}:{container.id}"),
+                OwnershipLabel("", "container", container.name, f"{container.runtime}:{container.id}"),
                 namespace.of_container(container),
             )
         except Refused:
             pass  # it shares the host's network, or has just stopped: nothing is wired to it
     paths = {f"{NAMED}/{name}" for name in _named()}
-    labels = [said for link in wiring.host.links.values() if link.ours and (said := read_label(link.alias))]
+    labels = [said for link in host_side.network.links.values() if link.ours and (said := read_label(link.alias))]
     paths |= {said.value for said in labels if said.kind == "netns"}
     for path in sorted(paths):
         try:
-            yield Label("", "netns", path), namespace.of_path(path)
+            yield OwnershipLabel("", "netns", path), namespace.of_path(path)
         except Refused:
             pass  # the namespace is gone, its name is left
     for pid in sorted({int(said.value) for said in labels if said.kind == "pid" and said.value.isdigit()}):
         try:
-            yield Label("", "pid", str(pid)), namespace.of_pid(pid)
+            yield OwnershipLabel("", "pid", str(pid)), namespace.of_pid(pid)
         except Refused:
             pass
 
@@ -160,14 +160,14 @@ def _ovs_bridge(bridge: OvsBridge) -> dict[str, Any]:
     }
 
 
-def _ports(wiring: Wiring) -> list[dict[str, Any]]:
+def _ports(host_side: HostSide) -> list[dict[str, Any]]:
     ports = [
         _port(link, bridge)
-        for link in wiring.host.links.values()
-        if (bridge := wiring.bridge_of(link)) is not None and bridge != link.name
+        for link in host_side.network.links.values()
+        if (bridge := host_side.bridge_of(link)) is not None and bridge != link.name
     ]
-    for port in wiring.ovs_ports.values():
-        if port.name not in wiring.host.links:
+    for port in host_side.ovs_ports.values():
+        if port.name not in host_side.network.links:
             # A port whose interface went with its container stays in Open vSwitch's database.
             record = vlan_record.read(port)
             ours = EXTERNAL_ID in dict(port.external_ids) or (
@@ -202,21 +202,21 @@ def _policies(machine: Machine, tables: Mapping[str, Listing]) -> list[dict[str,
     ]
 
 
-def _interfaces(machine: Machine, wiring: Wiring) -> list[dict[str, Any]]:
+def _interfaces(machine: Machine, host_side: HostSide) -> list[dict[str, Any]]:
     """Return the host's own interfaces: neither the loopback nor ends of our attachments."""
-    host, ports = wiring.host, wiring.ovs_ports
-    held = machine.namespace(HOST).addresses(host.links.values(), leased=True)
+    host, ports = host_side.network, host_side.ovs_ports
+    held = machine.netlink(HOST).addresses(host.links.values(), leased=True)
     held = {name: shown for name, shown in held.items() if name != "lo"}
     reached_by = management.interfaces(host, held, ports)
-    ways_in = management.vlans(host, held, ports)
+    uplinks = management.vlans(host, held, ports)
     entries = []
     for name, link in sorted(host.links.items()):
         if link.ours or name == "lo":
             continue
-        bridge = wiring.bridge_of(link)
+        bridge = host_side.bridge_of(link)
         port = ports.get(name)
         own = any(not is_link_local(address) for address in held[name])
-        tags = None if port is None or own else sorted(management.carried(port, ways_in.get(name, {})))
+        tags = None if port is None or own else sorted(management.carried(port, uplinks.get(name, {})))
         entries.append(
             {
                 "name": name,

@@ -15,15 +15,15 @@ from ..host.port_use.listeners import Listeners, reserved_ports
 from ..host.port_use.local_address import is_local
 from ..model import addresses, names, publication
 from ..model.attachment import SELECTORS
-from ..model.firewall_safe_name import literal_interface
-from ..model.publication import Defaults, Owner, Port, Publication, PublicationRules, owner
+from ..model.firewall_safe_name import firewall_safe_name
+from ..model.publication import Defaults, Owner, PortSpec, Publication, PublicationRules, owner
 from ..observe import attachments
 from ..observe.containers import Pinned, containers_of, pin_all
 from ..plan import firewall
 from ..plan import publication as plan
-from ..plan.publication import PortSeen, PublicationHave, Wanted
-from ..state.attachments import End, Wiring, read_label
-from ..state.network import HOST, Link, Namespace
+from ..plan.publication import BridgePortState, PublicationState, Wanted
+from ..state.attachments import ContainerSide, HostSide, read_label
+from ..state.network import HOST, Link, NetworkState
 from . import engine
 from .result import Result
 
@@ -43,7 +43,7 @@ def converge(options: Mapping[str, Any], check: bool) -> Result:
 
     :raises PipefitterError: with a sentence for the user.
     """
-    bridge = literal_interface(names.interface_name("bridge", options["bridge"]))
+    bridge = firewall_safe_name(names.interface_name("bridge", options["bridge"]))
     present = options["state"] == "present"
     defaults = publication.parse_defaults(options)
     parsed = parse(options, defaults)
@@ -54,20 +54,20 @@ def converge(options: Mapping[str, Any], check: bool) -> Result:
         wants = _exposed(parsed or (), defaults) if present else list(parsed or ())
         if present:
             _refuse_strange_addresses(wants)
-        if check and present and bridge not in machine.namespace(HOST).links():
+        if check and present and bridge not in machine.netlink(HOST).links():
             return _assumed(bridge, wants)
         listeners = Listeners()
 
-        def observe() -> tuple[list[Wanted], PublicationHave]:
+        def observe() -> tuple[list[Wanted], PublicationState]:
             return _observe(machine, bridge, wants, pinned, listeners, present)
 
-        def rules_wanted(seen: tuple[list[Wanted], PublicationHave]) -> PublicationRules:
+        def rules_wanted(seen: tuple[list[Wanted], PublicationState]) -> PublicationRules:
             wanted, have = seen
             if present:
                 return plan.goal(wanted, have, bool(options["protect"]), bool(options["purge"]))
             return plan.remaining(wanted if parsed is not None else None, have)
 
-        def plan_of(seen: tuple[list[Wanted], PublicationHave]) -> list[Any]:
+        def plan_of(seen: tuple[list[Wanted], PublicationState]) -> list[Any]:
             wanted, have = seen
             if present:
                 return plan.present(wanted, have, bool(options["protect"]), bool(options["purge"]))
@@ -136,7 +136,7 @@ def _exposed(parsed: Sequence[Publication], defaults: Defaults) -> list[Publicat
 
 def _with_exposed(want: Publication, exposed: Sequence[str], defaults: Defaults) -> Publication:
     named = {(port.container_port, port.protocol) for port in want.ports or ()}
-    more: list[Port] = []
+    more: list[PortSpec] = []
     for text in exposed:
         more += [
             port
@@ -164,21 +164,21 @@ def _observe(
     pinned: Sequence[Pinned],
     listeners: Listeners,
     present: bool,
-) -> tuple[list[Wanted], PublicationHave]:
-    wiring = attachments.observe(machine, {bridge})
-    link = wiring.host.links.get(bridge)
+) -> tuple[list[Wanted], PublicationState]:
+    host_side = attachments.observe(machine, {bridge})
+    link = host_side.network.links.get(bridge)
     if link is None and present:
         raise Refused(
             f"bridge: {bridge!r} is not a bridge of this host; make it first, with container_bridge for example"
         )
     owners: dict[str, Owner] = {}
-    wanted = [_wanted(machine, want, one, wiring, owners, present) for want, one in zip(wants, pinned)]
+    wanted = [_wanted(machine, want, one, host_side, owners, present) for want, one in zip(wants, pinned)]
     rules, whole = machine.publications.read()
     ours = link is not None and link.ours
     localnet = f"net/ipv4/conf/{bridge}/route_localnet"
     sysctls = machine.read_sysctls(HOST, [localnet, _RESERVED, *_BRIDGED_FILTERS])
-    shown = machine.namespace(HOST).addresses([link])[bridge] if link is not None else ()
-    have = PublicationHave(
+    shown = machine.netlink(HOST).addresses([link])[bridge] if link is not None else ()
+    have = PublicationState(
         bridge,
         bridge_ours=ours,
         rules=rules,
@@ -186,7 +186,7 @@ def _observe(
         subnets=_outermost({addresses.network(address) for address in shown if not addresses.is_link_local(address)}),
         route_localnet=sysctls.get(localnet) if link is not None else None,
         bridged_filter=any(sysctls.get(name) == "1" for name in _BRIDGED_FILTERS),
-        ports=tuple(_ports(wiring, link, owners)) if link is not None and link.kind == "bridge" else (),
+        ports=tuple(_ports(host_side, link, owners)) if link is not None and link.kind == "bridge" else (),
         firewall=machine.read_firewall(),
         linked=not ours and bridge in machine.icc.isolated_bridges() and bool(machine.icc.read().flows_of(bridge)),
         reserved=reserved_ports(sysctls.get(_RESERVED, "")),
@@ -205,32 +205,32 @@ def _is_part(subnet: str, whole: str) -> bool:
 
 
 def _wanted(
-    machine: Machine, want: Publication, one: Pinned, wiring: Wiring, owners: dict[str, Owner], present: bool
+    machine: Machine, want: Publication, one: Pinned, host_side: HostSide, owners: dict[str, Owner], present: bool
 ) -> Wanted:
     """Return a publication with the container's addresses, and note the host's end of its interface in ``owners``."""
     target, interface, bridge = want.attachment.target, want.attachment.interface, want.attachment.bridge
     # A container may be named by its id: its engine's name for it is what is kept.
     named = (
-        one.place.partition(" ")[2]
-        if one.place is not None and target.kind == "container" and one.place.startswith("container ")
+        one.netns.partition(" ")[2]
+        if one.netns is not None and target.kind == "container" and one.netns.startswith("container ")
         else target.value
     )
     whose = owner(bridge, interface, target.kind, named)
-    if not present or one.place is None:
+    if not present or one.netns is None:
         return Wanted(whose, want.ports)
-    netlink = machine.namespace(one.place)
+    netlink = machine.netlink(one.netns)
     links = netlink.links()
-    inner = links.get(interface)
-    end = End(
-        one.place, one.identity, Namespace(links), machine.namespace(HOST).namespace_id(machine.descriptor(one.place))
+    peer = links.get(interface)
+    side = ContainerSide(
+        one.netns, one.identity, NetworkState(links), machine.netlink(HOST).netns_id(machine.descriptor(one.netns))
     )
-    outer = wiring.host_end(end, inner) if inner is not None else None
-    if inner is None or outer is None or wiring.bridge_of(outer) != bridge:
+    host_veth = host_side.host_veth(side, peer) if peer is not None else None
+    if peer is None or host_veth is None or host_side.bridge_of(host_veth) != bridge:
         raise Refused(
             f"{target.kind}: {target.value!r} has no interface {interface} on bridge {bridge}; attach it first, or name the interface it has there"
         )
-    owners[outer.name] = whose
-    found = _addresses(netlink.addresses([inner], leased=True)[interface])
+    owners[host_veth.name] = whose
+    found = _addresses(netlink.addresses([peer], leased=True)[interface])
     if not found:
         raise Refused(
             f"{target.kind}: {target.value!r} has no address on its {interface} on bridge {bridge} that ports could lead to; give it one first"
@@ -247,14 +247,14 @@ def _addresses(shown: Sequence[str]) -> dict[int, str]:
     return found
 
 
-def _ports(wiring: Wiring, link: Link, owners: Mapping[str, Owner]) -> list[PortSeen]:
+def _ports(host_side: HostSide, link: Link, owners: Mapping[str, Owner]) -> list[BridgePortState]:
     """Return the ports of the bridge that are ours; others' hairpin mode is theirs to set."""
     found = []
-    for port in wiring.host.links.values():
+    for port in host_side.network.links.values():
         label = read_label(port.alias) if port.ours and port.master == link.index else None
         if label is not None:
             whose = owners.get(port.name) or owner(link.name, label.interface, label.kind, label.value)
-            found.append(PortSeen(port.name, whose, bool(hairpin.hairpin(port.name))))
+            found.append(BridgePortState(port.name, whose, bool(hairpin.hairpin(port.name))))
     return sorted(found, key=lambda seen: seen.name)
 
 
@@ -265,7 +265,7 @@ def _shown(rules: PublicationRules) -> dict[str, Any]:
     return {"publications": plan.describe(rules), "protect": bool(rules.protected)}
 
 
-def _warnings(machine: Machine, have: PublicationHave, rules: PublicationRules) -> list[str]:
+def _warnings(machine: Machine, have: PublicationState, rules: PublicationRules) -> list[str]:
     versions = {one.host.family for one in rules.published}
     shown = machine.read_sysctls(HOST, list(_FORWARDING.values()))
     told = [

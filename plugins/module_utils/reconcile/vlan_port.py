@@ -18,9 +18,9 @@ from ..observe.containers import pin_targets
 from ..plan import management, vlan_record
 from ..plan import vlan_port as plan
 from ..plan import vlan_port_result as state
-from ..plan.vlan_port import VlanHave
-from ..state.attachments import End, Wiring
-from ..state.network import HOST, Link, Namespace
+from ..plan.vlan_port import VlanPortState
+from ..state.attachments import ContainerSide, HostSide
+from ..state.network import HOST, Link, NetworkState
 from . import engine
 from .result import Result
 
@@ -38,12 +38,12 @@ def converge(options: Mapping[str, Any], check: bool) -> Result:
     with lock.held(check), Machine() as machine:
         targets = {one.target for one in want.ports or () if one.target is not None}
         # What absent puts back, the ports themselves say.
-        places = {} if is_absent else pin_targets(machine, targets, must_run=True, patience=timeout)[0]
+        netns_of = {} if is_absent else pin_targets(machine, targets, must_run=True, patience=timeout)[0]
 
-        def plan_of(have: VlanHave) -> list[Any]:
+        def plan_of(have: VlanPortState) -> list[Any]:
             return plan.absent(want, have, timeout) if is_absent else plan.present(want, have, timeout)
 
-        outcome = engine.converge(machine, lambda: observe(machine, want, places, check, is_absent), plan_of, check)
+        outcome = engine.converge(machine, lambda: observe(machine, want, netns_of, check, is_absent), plan_of, check)
         shown = state.after(outcome.before, outcome.operations) if check else outcome.after
         names = state.touched(outcome.operations) | (set() if is_absent else set(plan.port_names(want, outcome.before)))
         return Result(
@@ -62,31 +62,31 @@ def converge(options: Mapping[str, Any], check: bool) -> Result:
 def observe(
     machine: Machine,
     want: VlanPorts,
-    places: Mapping[Target, tuple[str | None, str]],
+    netns_of: Mapping[Target, tuple[str | None, str]],
     check: bool,
     is_absent: bool = False,
-) -> VlanHave:
+) -> VlanPortState:
     """Read Open vSwitch's database once, and the host's links in one dump."""
     bridges, ports = machine.ovsdb.read()
-    netlink = machine.namespace(HOST)
+    netlink = machine.netlink(HOST)
     links = netlink.links()
-    ends: dict[Target, End | None] = {}
-    for target, (place, identity) in places.items():
+    sides: dict[Target, ContainerSide | None] = {}
+    for target, (netns, identity) in netns_of.items():
         # What an attachment is called inside, its label says; so no namespace is entered for it.
-        ends[target] = (
+        sides[target] = (
             None
-            if place is None
-            else End(place, identity, Namespace({}), netlink.namespace_id(machine.descriptor(place)))
+            if netns is None
+            else ContainerSide(netns, identity, NetworkState({}), netlink.netns_id(machine.descriptor(netns)))
         )
     device = links.get(want.bridge)
     bridge = bridges.get(want.bridge)
     userspace = bridge is not None and bridge.datapath_type == NETDEV and device is not None
     to_be_userspace = (want.settings.datapath_type or (bridge.datapath_type if bridge is not None else "")) == NETDEV
     has_tunnels = not is_absent and any(one.tunnel is not None for one in want.ports or ())
-    return VlanHave(
-        wiring=Wiring(Namespace(links), {}, ports),
+    return VlanPortState(
+        host_side=HostSide(NetworkState(links), {}, ports),
         bridges=bridges,
-        ends=ends,
+        sides=sides,
         **_management(machine, want, links, ports, is_absent),
         tx_checksum=machine.tx_checksum_offload(HOST, [device])[want.bridge]
         if userspace and device is not None
@@ -103,7 +103,7 @@ def _ways_out(machine: Machine, bridges: Mapping[str, OvsBridge], links: Mapping
     devices = [
         links[bridge.name] for bridge in bridges.values() if bridge.datapath_type == NETDEV and bridge.name in links
     ]
-    netlink = machine.namespace(HOST)
+    netlink = machine.netlink(HOST)
     held = netlink.addresses(devices, leased=True)
     # No tunnel comes from a link-local address without saying of which link.
     underlays = {
@@ -116,7 +116,7 @@ def _ways_out(machine: Machine, bridges: Mapping[str, OvsBridge], links: Mapping
 
 
 def _held(machine: Machine, device: Link, links: Mapping[str, Link]) -> tuple[str, ...]:
-    netlink = machine.namespace(HOST)
+    netlink = machine.netlink(HOST)
     addresses = netlink.addresses([device], leased=True)[device.name]
     routes = netlink.routes({link.index: link.name for link in links.values()})
     # A link-local address the kernel gives to any interface that is up.
@@ -137,7 +137,7 @@ def _management(
         ]
     if not any(name in links and not links[name].ours for name in names):
         return {}
-    netlink = machine.namespace(HOST)
-    host = Namespace(links, {}, netlink.routes({link.index: link.name for link in links.values()}))
+    netlink = machine.netlink(HOST)
+    host = NetworkState(links, {}, netlink.routes({link.index: link.name for link in links.values()}))
     held = netlink.addresses(links.values(), leased=True)
-    return {"unfit": management.interfaces(host, held, ports), "ways_in": management.vlans(host, held, ports)}
+    return {"unfit": management.interfaces(host, held, ports), "uplinks": management.vlans(host, held, ports)}

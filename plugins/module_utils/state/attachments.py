@@ -12,7 +12,7 @@ from ..model import names
 from ..model.attachment import Target
 from ..model.bridge_vlans import PortVlans
 from ..model.ovs import OvsPort
-from .network import MARK, Link, Namespace
+from .network import MARK, Link, NetworkState
 
 LINUX, OVS = "linux", "ovs"
 
@@ -23,7 +23,7 @@ EXTERNAL_ID = "pipefitter"
 
 
 @dataclass(frozen=True)
-class BridgeSeen:
+class AttachedBridgeState:
     """A bridge that attachments go to: its ``kind`` (LINUX or OVS), MTU, and whether its datapath runs in userspace.
 
     ``isolated`` is one whose ports are to be isolated from each other (icc
@@ -42,19 +42,19 @@ class BridgeSeen:
 
 
 @dataclass(frozen=True)
-class End:
+class ContainerSide:
     """The container's side of an attachment.
 
-    ``place`` is the container's printable name, ``identity`` what stays the
-    same as long as it is the same container, ``namespace_id`` the id by which
+    ``netns`` is the container's printable name, ``identity`` what stays the
+    same as long as it is the same container, ``netns_id`` the id by which
     the host knows its namespace (``None``: nothing of the host leads there).
     ``promote_secondaries`` has that sysctl's effective value for links of which an address is to go.
     """
 
-    place: str
+    netns: str
     identity: str
-    namespace: Namespace
-    namespace_id: int | None
+    network: NetworkState
+    netns_id: int | None
     disable_ipv6: Mapping[str, str] = field(default_factory=dict)
     tx_checksum_offload: Mapping[str, bool] = field(default_factory=dict)
     promote_secondaries: Mapping[str, str] = field(default_factory=dict)
@@ -65,36 +65,36 @@ class End:
 
 
 @dataclass(frozen=True)
-class Wiring:
+class HostSide:
     """The host's side of all attachments. ``ovs_runs`` is false where Open vSwitch was needed and does not run."""
 
-    host: Namespace
-    bridges: Mapping[str, BridgeSeen]
+    network: NetworkState
+    bridges: Mapping[str, AttachedBridgeState]
     ovs_ports: Mapping[str, OvsPort] = field(default_factory=dict)
     ovs_runs: bool = True
 
     @cached_property
     def by_index(self) -> dict[int, Link]:
-        return {link.index: link for link in self.host.links.values()}
+        return {link.index: link for link in self.network.links.values()}
 
     @cached_property
     def by_peer(self) -> dict[tuple[int | None, int], Link]:
         """Veths by the namespace and the index of their peer."""
-        return {(link.peer_namespace, link.peer): link for link in self.host.links.values() if link.kind == "veth"}
+        return {(link.peer_netns, link.peer): link for link in self.network.links.values() if link.kind == "veth"}
 
     @cached_property
-    def ours_by_namespace(self) -> dict[int | None, list[Link]]:
+    def ours_by_netns(self) -> dict[int | None, list[Link]]:
         grouped: dict[int | None, list[Link]] = {}
-        for link in self.host.links.values():
+        for link in self.network.links.values():
             if link.ours and link.kind == "veth":
-                grouped.setdefault(link.peer_namespace, []).append(link)
+                grouped.setdefault(link.peer_netns, []).append(link)
         return grouped
 
-    def host_end(self, end: End, link: Link) -> Link | None:
+    def host_veth(self, side: ContainerSide, link: Link) -> Link | None:
         """Return the host's end of a container's link, ``None`` where it isn't a veth to this host."""
-        if link.kind != "veth" or end.namespace_id is None:
+        if link.kind != "veth" or side.netns_id is None:
             return None
-        other = self.by_peer.get((end.namespace_id, link.index))
+        other = self.by_peer.get((side.netns_id, link.index))
         return other if other is not None and other.index == link.peer else None
 
     def bridge_of(self, link: Link) -> str | None:
@@ -106,7 +106,7 @@ class Wiring:
 
 
 @dataclass(frozen=True)
-class Label:
+class OwnershipLabel:
     """What an alias of ours says: the interface in the container, and how the container was named."""
 
     interface: str
@@ -132,9 +132,9 @@ class Label:
         return self.value == _shortened(target.value) or by_id
 
 
-def label(target: Target, interface: str, identity: str) -> Label:
+def label(target: Target, interface: str, identity: str) -> OwnershipLabel:
     """Return what the alias of an attachment says."""
-    return Label(interface, target.kind, _shortened(target.value), identity if target.kind == "container" else "")
+    return OwnershipLabel(interface, target.kind, _shortened(target.value), identity if target.kind == "container" else "")
 
 
 def _shortened(value: str) -> str:
@@ -149,11 +149,11 @@ def _shortened(value: str) -> str:
     return value.encode()[: _LONGEST_VALUE - len(digest)].decode(errors="ignore") + digest
 
 
-def read_label(text: str) -> Label | None:
+def read_label(text: str) -> OwnershipLabel | None:
     """Return what an alias (or an external_ids value, without the mark) says, ``None`` if it isn't one of ours."""
     words = text.split(" ")
     if words and words[0] == MARK:
         words = words[1:]
     if len(words) not in (3, 4):
         return None
-    return Label(*words)
+    return OwnershipLabel(*words)

@@ -22,7 +22,7 @@ MARK = "pipefitter"
 class Link:
     """An interface. ``master``, ``peer`` are interface indexes, 0 where there is none.
 
-    ``peer_namespace`` is the id (RTM_GETNSID) by which this namespace knows
+    ``peer_netns`` is the id (RTM_GETNSID) by which this namespace knows
     the one the peer is in, ``None`` where the peer is in this one.
     ``bridge`` holds a bridge's IFLA_BR_* attributes by the name they have in
     ``Bridge``; a feature the kernel lacks has no entry. ``isolated`` is a
@@ -42,7 +42,7 @@ class Link:
     alias: str = ""
     alternative_names: tuple[str, ...] = ()
     peer: int = 0
-    peer_namespace: int | None = None
+    peer_netns: int | None = None
     bridge: Mapping[str, int] = field(default_factory=dict)
     isolated: bool = False
     vlans: PortVlans = ()
@@ -51,7 +51,7 @@ class Link:
     @property
     def leads_elsewhere(self) -> bool:
         """Whether it may lead, as a bridge's port, to others than a container: it is neither ours nor a veth of another network namespace."""
-        return not self.ours and (self.kind != "veth" or self.peer_namespace is None)
+        return not self.ours and (self.kind != "veth" or self.peer_netns is None)
 
     @property
     def default_vlans(self) -> PortVlans:
@@ -64,7 +64,7 @@ class Link:
 
 
 @dataclass(frozen=True)
-class Namespace:
+class NetworkState:
     """A network namespace: links by name, permanent addresses by link name, unicast routes of the main table.
 
     Link-local IPv6 addresses that the kernel made, and addresses with a

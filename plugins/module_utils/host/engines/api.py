@@ -51,9 +51,9 @@ class Container:
 class Unreachable(MissingFeature):
     """An engine isn't there to be asked: not installed, or not started."""
 
-    def __init__(self, engine: str, place: str, found: str, advice: str) -> None:
-        super().__init__(f"{engine} was asked for at {place}, found {found}; {advice}")
-        self.tried = f"{engine} at {place} ({found})"
+    def __init__(self, engine: str, path: str, found: str, advice: str) -> None:
+        super().__init__(f"{engine} was asked for at {path}, found {found}; {advice}")
+        self.tried = f"{engine} at {path} ({found})"
         self.advice = advice
 
 

@@ -51,8 +51,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ...errors import MissingFeature, PipefitterError, Refused
-from ...model.firewall import AcceptedBridge, DroppingChain, Firewall
-from ...model.firewall_safe_name import literal_interface
+from ...model.firewall import AcceptedBridge, DroppingChain, FirewallState
+from ...model.firewall_safe_name import firewall_safe_name
 from .. import program
 from ..netlink.nf_tables import chain_exists, dropping_chains
 
@@ -76,10 +76,10 @@ _ACCEPT, _DROP, _RETURN = "ACCEPT", "DROP", "RETURN"
 _VERDICTS = {"ACCEPT": _ACCEPT, "DROP": _DROP, "REJECT": _DROP, "RETURN": _RETURN}
 
 
-class ForwardFilter:
+class IptablesForward:
     """What iptables drops of forwarded traffic, and the bridges of ours that it lets pass."""
 
-    def read(self) -> Firewall:
+    def read(self) -> FirewallState:
         """Return the families (``ip``, ``ip6``) in which iptables drops forwarded traffic, and what we have accepted there.
 
         A bridge counts as accepted where its rules and the jump to them are in
@@ -96,7 +96,7 @@ class ForwardFilter:
         # A chain of this name may be nft's own, and then iptables doesn't show it.
         served = {DroppingChain(each.family, _TABLE, _FORWARD) for each in filters if each.kind == "nft"}
         barriers = frozenset(one for one in dropping_chains() - served if one.table not in _SERVED_TABLES)
-        return Firewall(families, accepted, found - accepted, barriers)
+        return FirewallState(families, accepted, found - accepted, barriers)
 
     def apply(self, add: Iterable[AcceptedBridge] = (), remove: Iterable[AcceptedBridge] = ()) -> None:
         """Accept the bridges ``add`` and no longer accept ``remove``; each may be so already.
@@ -109,7 +109,7 @@ class ForwardFilter:
         added, removed = frozenset(add), frozenset(remove)
         for accepted in added:
             for name in (accepted.bridge, *accepted.uplinks):
-                literal_interface(name)
+                firewall_safe_name(name)
         filters = list(_filters())
         _refuse_unfiltered(added, frozenset(each.family for each in filters))
         done: list[_Filter] = []
@@ -131,7 +131,7 @@ class ForwardFilter:
 class _Filter:
     """The table ``filter`` of one family in one kind of iptables, as far as it matters to us.
 
-    ``hook`` is the chain that has the jump to ours, or is to have it, and ``place``
+    ``hook`` is the chain that has the jump to ours, or is to have it, and ``position``
     where in it a jump is made, as if there were none yet; ``None`` is its end.
     ``jumps`` are the places of such jumps in each chain. Places count from 1.
     ``rules`` are those of our chain.
@@ -142,7 +142,7 @@ class _Filter:
     hook: str
     has_chain: bool
     reached: bool
-    place: int | None = None
+    position: int | None = None
     jumps: Mapping[str, Sequence[int]] = field(default_factory=dict)
     rules: Sequence[str] = ()
 
@@ -159,7 +159,7 @@ class _Filter:
 
     def _own_rules(self) -> Sequence[str]:
         """Return the rules of each bridge by itself: the ways from one to another stand behind them."""
-        replies = [place for place, rule in enumerate(self.rules, 1) if " -m conntrack " in rule]
+        replies = [position for position, rule in enumerate(self.rules, 1) if " -m conntrack " in rule]
         return self.rules[: replies[-1]] if replies else self.rules
 
     def in_effect(self) -> frozenset[AcceptedBridge]:
@@ -185,10 +185,10 @@ class _Filter:
         return [f":{_CHAIN} - [0:0]", *jump, *_rules(wanted)]
 
     def _new_jump(self) -> str:
-        return f"-A {self.hook} -j {_CHAIN}" if self.place is None else f"-I {self.hook} {self.place} -j {_CHAIN}"
+        return f"-A {self.hook} -j {_CHAIN}" if self.position is None else f"-I {self.hook} {self.position} -j {_CHAIN}"
 
     def _without_jumps(self) -> list[str]:
-        return [f"-D {hook} -j {_CHAIN}" for hook, places in self.jumps.items() for _place in places]
+        return [f"-D {hook} -j {_CHAIN}" for hook, positions in self.jumps.items() for _place in positions]
 
     def undo(self) -> None:
         """Put back what was read, after ``rewrite`` has changed it."""
@@ -198,7 +198,7 @@ class _Filter:
         if not self.has_chain:
             now.restore(now.rewrite(frozenset()))
             return
-        back = [f"-I {hook} {place} -j {_CHAIN}" for hook, places in self.jumps.items() for place in places]
+        back = [f"-I {hook} {position} -j {_CHAIN}" for hook, positions in self.jumps.items() for position in positions]
         now.restore([f":{_CHAIN} - [0:0]", *now._without_jumps(), *back, *self.rules])
 
     def restore(self, lines: list[str]) -> None:
@@ -251,11 +251,11 @@ def _read(family: str, kind: str) -> _Filter | None:
         return None
     hook = _DOCKER_USER if docker else _FORWARD
     jumps = {
-        each: [place for place, words in enumerate(saved.words(each), 1) if words == ["-j", _CHAIN]] for each in _HOOKS
+        each: [position for position, words in enumerate(saved.words(each), 1) if words == ["-j", _CHAIN]] for each in _HOOKS
     }
-    astray = any(places for each, places in jumps.items() if each != hook)
+    astray = any(positions for each, positions in jumps.items() if each != hook)
     reached = has_chain and not astray and saved.reaches(hook)
-    return _Filter(family, kind, hook, has_chain, reached, saved.place(hook), jumps, saved.rules.get(_CHAIN, ()))
+    return _Filter(family, kind, hook, has_chain, reached, saved.position(hook), jumps, saved.rules.get(_CHAIN, ()))
 
 
 class _Saved:
@@ -276,20 +276,20 @@ class _Saved:
         for rule in self.rules.get(chain, ()):
             words = (shlex.split(rule) if '"' in rule else rule.split())[2:]
             while "--comment" in words:
-                place = words.index("--comment")
-                words = words[:place] + words[place + 2 :]
-                if words[place - 2 : place] == ["-m", "comment"]:
-                    words = words[: place - 2] + words[place:]
+                position = words.index("--comment")
+                words = words[:position] + words[position + 2 :]
+                if words[position - 2 : position] == ["-m", "comment"]:
+                    words = words[: position - 2] + words[position:]
             yield words
 
     def drops(self) -> bool:
         """Whether what no rule for certain packets accepts is dropped."""
         return (self._verdict(_FORWARD, set()) or self.policies[_FORWARD]) == _DROP
 
-    def place(self, hook: str) -> int | None:
+    def position(self, hook: str) -> int | None:
         """Return the place of the first rule that decides for all packets, not counting jumps to our chain; ``None`` where none does."""
         others = (words for words in self.words(hook) if words != ["-j", _CHAIN])
-        return next((place for place, words in enumerate(others, 1) if self._of_rule(words, {hook}) is not None), None)
+        return next((position for position, words in enumerate(others, 1) if self._of_rule(words, {hook}) is not None), None)
 
     def reaches(self, hook: str) -> bool:
         """Whether no rule for all packets keeps them from our chain; one that accepts them does no harm."""

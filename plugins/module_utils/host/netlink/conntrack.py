@@ -17,7 +17,7 @@ from collections.abc import Collection, Iterator
 
 from ...errors import PipefitterError
 from ...model.addresses import IPV4, IPV6
-from ...model.publication import Flow
+from ...model.publication import UdpFlow
 from ..port_use.local_address import is_local
 
 _NETLINK_NETFILTER = 12
@@ -34,7 +34,7 @@ _FAMILIES = {IPV4: socket.AF_INET, IPV6: socket.AF_INET6}
 _RECEIVE = 1 << 16
 
 
-def end(flows: Collection[Flow]) -> None:
+def end(flows: Collection[UdpFlow]) -> None:
     """Delete the conntrack entries of UDP flows; those that are gone already are as good.
 
     One dump for each family, however many flows.
@@ -44,7 +44,7 @@ def end(flows: Collection[Flow]) -> None:
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, _NETLINK_NETFILTER) as netlink:
         netlink.settimeout(30)
         for version in (IPV4, IPV6):
-            by_port: dict[int, list[Flow]] = {}
+            by_port: dict[int, list[UdpFlow]] = {}
             for flow in flows:
                 if flow.host.family == version and flow.host.protocol == "udp":
                     by_port.setdefault(flow.host.port, []).append(flow)
@@ -54,7 +54,7 @@ def end(flows: Collection[Flow]) -> None:
                     _delete(netlink, version, attributes)
 
 
-def _ends(attributes: dict[int, bytes], by_port: dict[int, list[Flow]], version: int) -> bool:
+def _ends(attributes: dict[int, bytes], by_port: dict[int, list[UdpFlow]], version: int) -> bool:
     original = _tuple(attributes.get(_CTA_TUPLE_ORIG, b""), version)
     reply = _tuple(attributes.get(_CTA_TUPLE_REPLY, b""), version)
     if original is None or reply is None or original[0] != socket.IPPROTO_UDP:

@@ -53,7 +53,7 @@ _BRIDGE_ATTRIBUTES = {
 }
 
 
-class NetworkNamespace:
+class NetlinkHandle:
     """Reads and changes the namespace that is current when it is opened, for as long as it is open.
 
     Links are named, as users name them; indexes are looked up once and kept.
@@ -129,7 +129,7 @@ class NetworkNamespace:
                     found.append(_route(decode(), version, prefix, protocol, names_by_index))
         return tuple(found)
 
-    def namespace_id(self, descriptor: int) -> int | None:
+    def netns_id(self, descriptor: int) -> int | None:
         """Return the id by which this namespace knows the one behind ``descriptor``, ``None`` where it has none yet."""
         answer = self._socket.get(rtnetlink.RTM_GETNSID, "nsidmsg", {"rtgen_family": 0}, [("NETNSA_FD", descriptor)])
         number = answer[1]().get_attr("NETNSA_NSID") if answer is not None else None
@@ -550,7 +550,7 @@ def _link(entry: Any) -> Link:
         alias=value("IFLA_IFALIAS", ""),
         alternative_names=_alternative_names(value("IFLA_PROP_LIST", None)),
         peer=value("IFLA_LINK", 0),
-        peer_namespace=value("IFLA_LINK_NETNSID", None),
+        peer_netns=value("IFLA_LINK_NETNSID", None),
         bridge=_bridge(info) if kind == "bridge" else {},
         isolated=info is not None and info.get_attr("IFLA_INFO_SLAVE_KIND") == "bridge" and _is_isolated(info),
         vlan_id=_vlan_id(info) if kind == "vlan" else None,
@@ -619,7 +619,7 @@ def supports_vlan_filtering() -> bool:
     made and looked at, in a namespace of its own that is gone with it.
     """
     with scratch():
-        namespace = NetworkNamespace()
+        namespace = NetlinkHandle()
     try:
         namespace.add_bridge("probe", {}, text.random_mac())
         return "vlan_filtering" in namespace.links()["probe"].bridge

@@ -51,7 +51,7 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from ...errors import MissingFeature
-from ...model.icc_rules import PING, Flow, IccRules
+from ...model.icc_rules import PING, IccFlow, IccRules
 from ..netlink.nf_tables import set_exists
 from . import tables as nftables
 from .tables import FAMILIES, LINKS, PINGS, TABLE, Command, Listing, in_table
@@ -167,7 +167,7 @@ class _Table:
         return {name: frozenset(self.elements.get(name, ())) for name in _BRIDGE_SETS}
 
     @property
-    def flows(self) -> list[Flow]:
+    def flows(self) -> list[IccFlow]:
         found = []
         for (ingress, source, destination, protocol, port), comment in self.elements[LINKS].items():
             found.append(
@@ -221,11 +221,11 @@ def _value(element: Any) -> tuple[Any, str]:
     return (tuple(element["concat"]) if isinstance(element, dict) else element), comment
 
 
-def _flow(ingress: str, source: str, destination: str, protocol: str, port: int, comment: str) -> Flow:
+def _flow(ingress: str, source: str, destination: str, protocol: str, port: int, comment: str) -> IccFlow:
     words = comment.split(" ")
     bridge = words[0] or ingress
     names = (f"{words[1]} {_unquoted(words[2])}", f"{words[3]} {_unquoted(words[4])}") if len(words) == 5 else ("", "")
-    return Flow(bridge, source, destination, protocol, port, "" if ingress == bridge else ingress, *names)
+    return IccFlow(bridge, source, destination, protocol, port, "" if ingress == bridge else ingress, *names)
 
 
 # ---- changing
@@ -254,7 +254,7 @@ def _elements_of(family: str, rules: IccRules) -> dict[str, dict[Any, str]]:
     }
 
 
-def _comment(flow: Flow) -> str:
+def _comment(flow: IccFlow) -> str:
     comment = f"{flow.bridge} {_quoted(flow.source_name)} {_quoted(flow.destination_name)}"
     return comment if len(comment.split(" ")) == 5 and len(comment.encode()) <= _LONGEST_COMMENT else flow.bridge
 

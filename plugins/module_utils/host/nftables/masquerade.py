@@ -34,7 +34,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...errors import Refused
-from ...model.firewall_safe_name import literal_interface
+from ...model.firewall_safe_name import firewall_safe_name
 from ...model.masquerade import Masquerade
 from . import tables as nftables
 from .tables import FAMILIES, Command, Listing, in_table
@@ -76,7 +76,7 @@ class Masquerades:
         """
         added, removed = frozenset(add), frozenset(remove)
         for masquerade in added:
-            literal_interface(masquerade.bridge)
+            firewall_safe_name(masquerade.bridge)
         tables = _read()
         commands: list[Command] = []
         for family in FAMILIES:

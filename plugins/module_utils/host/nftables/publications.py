@@ -64,7 +64,7 @@ from dataclasses import replace
 from typing import Any
 
 from ...model.addresses import IPV4, IPV6
-from ...model.firewall_safe_name import literal_interface
+from ...model.firewall_safe_name import firewall_safe_name
 from ...model.publication import ANY, PROTOCOLS, Hairpin, HostPort, PublicationRules, Published, read_owner
 from . import tables as nftables
 from .tables import FAMILIES, LINKS, PINGS, Listing
@@ -130,7 +130,7 @@ class Publications:
         deletes them with their last element. Raises as ``read`` does.
         """
         for bridge in {one.owner.bridge for one in add.published} | add.protected:
-            literal_interface(bridge)
+            firewall_safe_name(bridge)
         listings = _read()
         lines: list[str] = []
         for family in FAMILIES:

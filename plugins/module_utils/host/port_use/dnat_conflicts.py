@@ -16,16 +16,16 @@ from __future__ import annotations
 
 from ...model.publication import HostPort
 from . import dnat_iptables, dnat_nftables
-from .dnat_rule import Translation
+from .dnat_rule import DnatRule
 from .local_address import is_local
 
 
-class NatRules:
+class DnatConflicts:
     """The translations of this host that are not ours, as they are when this is made: a process for each table of theirs."""
 
     def __init__(self) -> None:
-        self._by_port: dict[tuple[str, int], list[Translation]] = {}
-        self._spans: list[Translation] = []
+        self._by_port: dict[tuple[str, int], list[DnatRule]] = {}
+        self._spans: list[DnatRule] = []
         for one in (*dnat_iptables.translations(), *dnat_nftables.translations()):
             hosts = one.hosts()
             if hosts and not any(map(is_local, hosts)):

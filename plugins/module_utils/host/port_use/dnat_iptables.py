@@ -15,14 +15,14 @@ from ...errors import MissingFeature
 from ...model.addresses import IPV4, IPV6
 from .. import program
 from ..netlink.nf_tables import table_exists
-from .dnat_rule import ALL_PORTS, Translation, leading, protocols, single
+from .dnat_rule import ALL_PORTS, DnatRule, leading, protocols, single
 
 _VERSION = {"ip": IPV4, "ip6": IPV6}
 _PROGRAM = {"ip": "iptables", "ip6": "ip6tables"}
 _TRANSLATIONS = ("DNAT", "REDIRECT")
 
 
-def translations() -> Iterator[Translation]:
+def translations() -> Iterator[DnatRule]:
     """Yield the translations of every iptables that has a table ``nat``; it takes no process where none has."""
     for family in _VERSION:
         for kind in ("nft", "legacy"):
@@ -50,7 +50,7 @@ def _has_nat(family: str, kind: str) -> bool:
         return False
 
 
-def read(family: str, lines: Iterable[str]) -> Iterator[Translation]:
+def read(family: str, lines: Iterable[str]) -> Iterator[DnatRule]:
     """Yield the translations among saved rules of a family (``ip``, ``ip6``)."""
     rules = [_read(line) for line in lines if line.startswith("-A ")]
     jumps: dict[str, set[str]] = {}
@@ -61,7 +61,7 @@ def read(family: str, lines: Iterable[str]) -> Iterator[Translation]:
         if rule.target in translating:
             for ports in rule.ports or ((ALL_PORTS,) if rule.networks else ()):
                 who = f"the rule {rule.text!r} of {_PROGRAM[family]}, table nat,"
-                yield Translation(frozenset({_VERSION[family]}), rule.protocols, rule.networks, ports, who)
+                yield DnatRule(frozenset({_VERSION[family]}), rule.protocols, rule.networks, ports, who)
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from ...model.addresses import IPV4, IPV6
 from ...model.publication import PROTOCOLS
 from .. import program
 from ..nftables import tables as nftables
-from .dnat_rule import ALL_PORTS, Translation, leading, protocols, single
+from .dnat_rule import ALL_PORTS, DnatRule, leading, protocols, single
 
 _PURPOSE = "looking for ports that other rules translate"
 _FAMILIES = {"ip": (IPV4,), "ip6": (IPV6,), "inet": (IPV4, IPV6)}
@@ -31,7 +31,7 @@ _ENDINGS = ("accept", "drop", "return", "continue")
 _OURS = frozenset((family, nftables.TABLE) for family in nftables.FAMILIES)
 
 
-def translations() -> Iterator[Translation]:
+def translations() -> Iterator[DnatRule]:
     """Yield the translations of all tables with a chain of type nat, but ours."""
     if not program.installed("nft"):
         return
@@ -49,7 +49,7 @@ def translations() -> Iterator[Translation]:
         yield from read(nftables.run([{"list": {"table": {"family": family, "name": table}}}], _PURPOSE))
 
 
-def read(listed: Iterable[Mapping[str, Any]]) -> Iterator[Translation]:
+def read(listed: Iterable[Mapping[str, Any]]) -> Iterator[DnatRule]:
     """Yield the translations in the listing of one table."""
     listed = list(listed)
     rules = [entry["rule"] for entry in listed if "rule" in entry]
@@ -103,7 +103,7 @@ def _translations(
     sets: Mapping[str, Sequence[Any]],
     translating: frozenset[str],
     who: str,
-) -> Iterator[Translation]:
+) -> Iterator[DnatRule]:
     asked = _Condition(frozenset(families))
     for expression in expressions:
         match = expression.get("match", {}) if isinstance(expression, dict) else {}
@@ -116,7 +116,7 @@ def _translations(
         conditions = [_by_key(one, key, value) for one in conditions for value, _verdict in chosen]
     for one in conditions:
         for ports in one.ports if one.ports is not None else ((ALL_PORTS,) if one.networks else ()):
-            yield Translation(one.families, one.protocols, one.networks, ports, who)
+            yield DnatRule(one.families, one.protocols, one.networks, ports, who)
 
 
 def _leads(verdict: Any, translating: frozenset[str]) -> bool:

@@ -15,7 +15,7 @@ _BITS = {addresses.IPV4: 32, addresses.IPV6: 128}
 
 
 @dataclass(frozen=True)
-class Translation:
+class DnatRule:
     """Ports (first, last) that a rule translates the destination of, and ``who`` says what rule of whose.
 
     ``networks`` are the destinations it is for, all addresses where empty.

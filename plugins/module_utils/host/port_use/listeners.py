@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from ...errors import PipefitterError
 from ...model.addresses import IPV4, IPV6
 from ...model.publication import HostPort
-from .dnat_conflicts import NatRules
+from .dnat_conflicts import DnatConflicts
 
 _FAMILIES = {IPV4: socket.AF_INET, IPV6: socket.AF_INET6}
 _PROTOCOLS = {
@@ -37,7 +37,7 @@ class Listeners:
     def __init__(self) -> None:
         self._known: dict[HostPort, str] = {}
         self._engines: Mapping[tuple[str, int], list[tuple[str, str]]] | None = None
-        self._rules: NatRules | None = None
+        self._rules: DnatConflicts | None = None
 
     def who(self, host: HostPort) -> str:
         """Return who has a port, '' if it is free."""
@@ -47,7 +47,7 @@ class Listeners:
 
     def _rule(self, host: HostPort) -> str:
         if self._rules is None:
-            self._rules = NatRules()
+            self._rules = DnatConflicts()
         return self._rules.who(host)
 
     def _engine(self, host: HostPort) -> str:

@@ -18,7 +18,10 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.model
 from ansible_collections.pipefitter.container_network.plugins.module_utils.observe import attachments
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import attachment as plan
 from ansible_collections.pipefitter.container_network.plugins.module_utils.reconcile import engine
-from ansible_collections.pipefitter.container_network.plugins.module_utils.state.attachments import End, Wiring
+from ansible_collections.pipefitter.container_network.plugins.module_utils.state.attachments import (
+    ContainerSide,
+    HostSide,
+)
 from ansible_collections.pipefitter.container_network.plugins.module_utils.state.network import MARK
 from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.simulated_host import (
     SimulatedHost,
@@ -31,11 +34,11 @@ from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_
 )
 from hypothesis import strategies as st
 
-PLACES = {"web1": "docker:" + "a1" * 32, "web2": "docker:" + "b2" * 32, "/run/netns/probe": "/run/netns/probe"}
+IDENTITIES = {"web1": "docker:" + "a1" * 32, "web2": "docker:" + "b2" * 32, "/run/netns/probe": "/run/netns/probe"}
 BRIDGES = ("br0", "br1", "ovs0", "ovs1")
 INTERFACES = ("eth1", "eth2")
 
-Seen = tuple[list[tuple[Attachment, Optional[End]]], Wiring]
+Seen = tuple[list[tuple[Attachment, Optional[ContainerSide]]], HostSide]
 
 
 VLANS: list[dict[str, Any]] = [
@@ -49,15 +52,15 @@ VLANS: list[dict[str, Any]] = [
 ]
 
 
-def target(place: str) -> dict[str, str]:
-    return {"netns": place} if place.startswith("/") else {"container": place}
+def target(netns: str) -> dict[str, str]:
+    return {"netns": netns} if netns.startswith("/") else {"container": netns}
 
 
 # ---- what is wanted
 
 
 @st.composite
-def options(draw: st.DrawFn, number: int, place: str, interface: str) -> dict[str, Any]:
+def options(draw: st.DrawFn, number: int, netns: str, interface: str) -> dict[str, Any]:
     """Options of one attachment; ``number`` keeps its addresses, MAC and host interface apart from the others'."""
 
     def maybe(strategy: st.SearchStrategy[Any]) -> Any:
@@ -94,7 +97,7 @@ def options(draw: st.DrawFn, number: int, place: str, interface: str) -> dict[st
         {"destination": "fd00:40::/48", "gateway": "fe80::1", "metric": 7},
     ]
     return {
-        **target(place),
+        **target(netns),
         "interface": interface,
         "bridge": bridge,
         "host_interface": maybe(st.just(f"host{number}")),
@@ -110,7 +113,7 @@ def options(draw: st.DrawFn, number: int, place: str, interface: str) -> dict[st
 
 @st.composite
 def wanted(draw: st.DrawFn, most: int = 3) -> tuple[Attachment, ...]:
-    spots = [(place, interface) for place in PLACES for interface in INTERFACES]
+    spots = [(netns, interface) for netns in IDENTITIES for interface in INTERFACES]
     chosen = draw(st.lists(st.sampled_from(spots), unique=True, min_size=1, max_size=most))
     items = [draw(options(spots.index(spot), *spot)) for spot in chosen]
     while True:
@@ -144,45 +147,45 @@ class Scene:
             self.host.ovs_bridges[name] = datapath
         ns.new_link("tap9", "tun")
         self.host.ovs_ports["tap9"] = OvsPort("tap9", "ovs0", 9, (), None, (("owner", "libvirt"),))
-        for place in PLACES:
-            self.start(place)
+        for netns in IDENTITIES:
+            self.start(netns)
 
-    def start(self, place: str) -> None:
-        ns = self.host.start(place)
-        if place == "web1":
+    def start(self, netns: str) -> None:
+        ns = self.host.start(netns)
+        if netns == "web1":
             self.kernel.host.new_veth(f"vethd{self.kernel.next_index()}", "eth0", ns, 1500)
             ns.set("eth0", up=True)
             ns.add_address("eth0", "172.17.0.2/16")
             ns.set_route(Route("0.0.0.0/0", "172.17.0.1", "eth0", 0, 3))
             ns.set_route(Route("10.20.0.0/16", "172.17.0.9", "eth0", 77, 3))
 
-    def ends(self, wants: Sequence[Attachment], leftovers: bool = False, purge: str | None = None) -> Seen:
-        """Observe as kinds.attachment does."""
+    def sides(self, wants: Sequence[Attachment], leftovers: bool = False, purge: str | None = None) -> Seen:
+        """Observe as reconcile.attachment does."""
         bridges = {name for name in (*(want.bridge for want in wants), purge) if name not in (None, ANY_BRIDGE)}
-        wiring = attachments.observe(self.host, bridges, leftovers)  # type: ignore[arg-type]
-        by_place: dict[str, list[Attachment]] = {}
+        host_side = attachments.observe(self.host, bridges, leftovers)  # type: ignore[arg-type]
+        by_netns: dict[str, list[Attachment]] = {}
         for want in wants:
-            by_place.setdefault(want.target.value, []).append(want)
-        ends = {
-            place: attachments.observe_end(self.host, place, PLACES[place], here, wiring)  # type: ignore[arg-type]
-            for place, here in by_place.items()
-            if place in self.host.places
+            by_netns.setdefault(want.target.value, []).append(want)
+        sides = {
+            netns: attachments.observe_container(self.host, netns, IDENTITIES[netns], here, host_side)  # type: ignore[arg-type]
+            for netns, here in by_netns.items()
+            if netns in self.host.namespaces
         }
-        return [(want, ends.get(want.target.value)) for want in wants], wiring
+        return [(want, sides.get(want.target.value)) for want in wants], host_side
 
     def present(self, wants: Sequence[Attachment], purge: str | None = None) -> Callable[[], list[Any]]:
         def plan_now() -> list[Any]:
-            ends, wiring = self.ends(wants, leftovers=purge is not None, purge=purge)
-            return plan.present([(want, end) for want, end in ends if end is not None], wiring, True, purge)
+            sides, host_side = self.sides(wants, leftovers=purge is not None, purge=purge)
+            return plan.present([(want, side) for want, side in sides if side is not None], host_side, True, purge)
 
         return plan_now
 
     def absent(self, wants: Sequence[Attachment]) -> Callable[[], list[Any]]:
-        return lambda: plan.absent(*self.ends(wants, leftovers=True))
+        return lambda: plan.absent(*self.sides(wants, leftovers=True))
 
     def ours(self) -> list[SimLink]:
         """Host ends of ours whose other end is in a container of now."""
-        here = [self.host.places[place] for place in PLACES if place in self.host.places]
+        here = [self.host.namespaces[netns] for netns in IDENTITIES if netns in self.host.namespaces]
         return [
             link
             for link in self.kernel.host.links.values()
@@ -192,9 +195,9 @@ class Scene:
 
 def drift(draw: st.DrawFn, scene: Scene, link: SimLink) -> None:
     """One thing that somebody did to an attachment."""
-    outer, inner = link, link.peer
-    assert inner is not None and inner.namespace is not None
-    ns, host = inner.namespace, scene.kernel.host
+    host_veth, peer = link, link.peer
+    assert peer is not None and peer.namespace is not None
+    ns, host = peer.namespace, scene.kernel.host
     kinds = [
         "down",
         "outer down",
@@ -213,20 +216,20 @@ def drift(draw: st.DrawFn, scene: Scene, link: SimLink) -> None:
         st.sampled_from([*kinds, "no route", "no mark", "tag", "no port", "vlans", "delete", "checksum", "no ipv6"])
     )
     if kind == "down":
-        ns.set(inner.name, up=False)
+        ns.set(peer.name, up=False)
     elif kind == "outer down":
-        host.set(outer.name, up=False)
+        host.set(host_veth.name, up=False)
     elif kind == "mac":
-        ns.set(inner.name, mac="02:99:00:00:00:99")
+        ns.set(peer.name, mac="02:99:00:00:00:99")
     elif kind == "mtu":
-        ns.set(inner.name, mtu=draw(st.sampled_from([1300, 1000])))
+        ns.set(peer.name, mtu=draw(st.sampled_from([1300, 1000])))
     elif kind == "outer mtu":
-        host.set(outer.name, mtu=1300)
+        host.set(host_veth.name, mtu=1300)
     elif kind == "master":
-        if outer.name not in scene.host.ovs_ports:
-            host.set(outer.name, master=draw(st.sampled_from(["", "docker0", "br1"])))
+        if host_veth.name not in scene.host.ovs_ports:
+            host.set(host_veth.name, master=draw(st.sampled_from(["", "docker0", "br1"])))
     elif kind in ("rename", "outer rename"):
-        where, one = (ns, inner) if kind == "rename" else (host, outer)
+        where, one = (ns, peer) if kind == "rename" else (host, host_veth)
         new = draw(st.sampled_from(["moved", "eth1", "eth2"]))
         if new not in where.links:
             was_up = one.up
@@ -236,43 +239,43 @@ def drift(draw: st.DrawFn, scene: Scene, link: SimLink) -> None:
     elif kind == "address":
         _try(
             lambda: ns.add_address(
-                inner.name,
+                peer.name,
                 draw(st.sampled_from(["10.0.0.200/24", "192.168.77.7/24", "fd00:5::200/64", "10.0.0.10/25"])),
             )
         )
-    elif kind == "no address" and inner.addresses:
-        ns.remove_address(inner.name, draw(st.sampled_from(inner.addresses)))
+    elif kind == "no address" and peer.addresses:
+        ns.remove_address(peer.name, draw(st.sampled_from(peer.addresses)))
     elif kind in ("route", "own route"):
         protocol = PROTOCOL if kind == "own route" else 4
         extra = [
-            Route("10.50.0.0/16", None, inner.name, 0, protocol),
-            Route("10.60.0.0/16", "10.0.0.254", inner.name, 0, protocol),
-            Route("0.0.0.0/0", "10.0.0.254", inner.name, 500, protocol),
-            Route("fd00:60::/48", "fd00:5::fe", inner.name, 1024, protocol),
+            Route("10.50.0.0/16", None, peer.name, 0, protocol),
+            Route("10.60.0.0/16", "10.0.0.254", peer.name, 0, protocol),
+            Route("0.0.0.0/0", "10.0.0.254", peer.name, 500, protocol),
+            Route("fd00:60::/48", "fd00:5::fe", peer.name, 1024, protocol),
         ]
         _try(lambda: ns.set_route(draw(st.sampled_from(extra))))
     elif kind == "no route":
-        found = [entry for entry in ns.table if entry.link is inner and entry.protocol == PROTOCOL]
+        found = [entry for entry in ns.table if entry.link is peer and entry.protocol == PROTOCOL]
         if found:
             ns.table.remove(draw(st.sampled_from(found)))
     elif kind == "no mark":
-        outer.alias = ""
-    elif kind == "tag" and outer.name in scene.host.ovs_ports:
-        port = scene.host.ovs_ports[outer.name]
-        scene.host.ovs_ports[outer.name] = OvsPort(
+        host_veth.alias = ""
+    elif kind == "tag" and host_veth.name in scene.host.ovs_ports:
+        port = scene.host.ovs_ports[host_veth.name]
+        scene.host.ovs_ports[host_veth.name] = OvsPort(
             port.name, port.bridge, draw(st.sampled_from([None, 8])), draw(st.sampled_from([(), (3, 4)])), None, ()
         )
-    elif kind == "vlans" and outer.master is not None and outer.master.name == "br1":
-        host.delete_vlans(outer.name, draw(st.sampled_from([{}, {5: ()}])))
-        host.add_vlans(outer.name, {draw(st.sampled_from([1, 5])): (draw(st.booleans()), draw(st.booleans()))})
+    elif kind == "vlans" and host_veth.master is not None and host_veth.master.name == "br1":
+        host.delete_vlans(host_veth.name, draw(st.sampled_from([{}, {5: ()}])))
+        host.add_vlans(host_veth.name, {draw(st.sampled_from([1, 5])): (draw(st.booleans()), draw(st.booleans()))})
     elif kind == "no port":
-        scene.host.ovs_ports.pop(outer.name, None)
+        scene.host.ovs_ports.pop(host_veth.name, None)
     elif kind == "delete":
-        host.delete(outer.name)
+        host.delete(host_veth.name)
     elif kind == "checksum":
-        inner.tx_checksum = not inner.tx_checksum
+        peer.tx_checksum = not peer.tx_checksum
     elif kind == "no ipv6":
-        ns.write_sysctl(f"net/ipv6/conf/{inner.name}/disable_ipv6", "1")
+        ns.write_sysctl(f"net/ipv6/conf/{peer.name}/disable_ipv6", "1")
 
 
 def _try(change: Callable[[], None]) -> None:
@@ -289,7 +292,7 @@ def scenes(draw: st.DrawFn) -> Scene:
     )
     scene = Scene(kernel)
     if draw(st.sampled_from([False, False, True])):
-        scene.host.places["web2"].defaults["ipv6/disable_ipv6"] = "1"
+        scene.host.namespaces["web2"].defaults["ipv6/disable_ipv6"] = "1"
     for _run in range(draw(st.integers(0, 2))):
         kernel.patience = draw(st.none() | st.integers(0, 40))
         try:
@@ -301,7 +304,7 @@ def scenes(draw: st.DrawFn) -> Scene:
             ours = sorted(scene.ours(), key=lambda link: link.name)
             if ours:
                 drift(draw, scene, draw(st.sampled_from(ours)))
-        restarted = draw(st.sampled_from([None, None, *PLACES]))
+        restarted = draw(st.sampled_from([None, None, *IDENTITIES]))
         if restarted:
             scene.host.stop(restarted, lives_on=draw(st.booleans()))
             scene.start(restarted)
@@ -311,5 +314,5 @@ def scenes(draw: st.DrawFn) -> Scene:
     return scene
 
 
-def namespace_of(scene: Scene, place: str) -> SimNamespace:
-    return scene.host.places[place]
+def namespace_of(scene: Scene, netns: str) -> SimNamespace:
+    return scene.host.namespaces[netns]

@@ -103,15 +103,15 @@ def recovers(errand: Errand, patience: int) -> None:
     nothing_left(errand)
 
 
-def takes_back(errand: Errand, place: int) -> list[str]:
-    """Let the operation at ``place`` fail: the host must be as it was, but for what the error owns up to (returned)."""
+def takes_back(errand: Errand, index: int) -> list[str]:
+    """Let the operation at ``index`` fail: the host must be as it was, but for what the error owns up to (returned)."""
     operations = errand.planned()
     if not operations:
         return []
-    place %= len(operations) + 1
+    index %= len(operations) + 1
     before = errand.host.picture()
     try:
-        engine.apply([*operations[:place], Breakdown("")], errand.host)
+        engine.apply([*operations[:index], Breakdown("")], errand.host)
     except engine.OperationFailed as failure:
         if not failure.not_undone:
             same(before, errand.host.picture())

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.firewall import (
     AcceptedBridge,
     DroppingChain,
-    Firewall,
+    FirewallState,
 )
 from hypothesis import strategies as st
 
@@ -17,7 +17,7 @@ FAMILIES = ("ip", "ip6")
 
 
 @st.composite
-def firewalls(draw: st.DrawFn, bridges: Sequence[str]) -> Firewall:
+def firewalls(draw: st.DrawFn, bridges: Sequence[str]) -> FirewallState:
     families = draw(st.frozensets(st.sampled_from(FAMILIES)))
     kinds = (((), True), ((), False), (("eth0",), True))
     possible = [
@@ -31,10 +31,10 @@ def firewalls(draw: st.DrawFn, bridges: Sequence[str]) -> Firewall:
     barriers = draw(st.frozensets(st.just(DroppingChain("inet", "mine", "forward"))))
     noted = draw(st.frozensets(st.sampled_from(bridges)))
     if draw(st.booleans()):
-        return Firewall(families, accepted, frozenset(rules.values()) - accepted, barriers, forgotten=noted)
+        return FirewallState(families, accepted, frozenset(rules.values()) - accepted, barriers, forgotten=noted)
     zones = {name: zone for name in bridges if (zone := draw(st.sampled_from(["", "trusted", "trusted", "public"])))}
     lent = frozenset(name for name in noted if zones.get(name) == "trusted" and draw(st.booleans()))
-    return Firewall(
+    return FirewallState(
         families,
         accepted,
         frozenset(rules.values()) - accepted,

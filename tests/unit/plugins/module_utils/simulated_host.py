@@ -20,7 +20,7 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.model
 )
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.firewall import (
     AcceptedBridge,
-    Firewall,
+    FirewallState,
 )
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.icc_rules import IccRules
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.masquerade import Masquerade
@@ -46,10 +46,10 @@ class SimulatedHost:
 
     def __init__(self, kernel: SimKernel | None = None) -> None:
         self.kernel = kernel or SimKernel()
-        self.places: dict[str, SimNamespace] = {HOST: self.kernel.host}
+        self.namespaces: dict[str, SimNamespace] = {HOST: self.kernel.host}
         self.masqueraded: set[Masquerade] = set()
         self.icc_rules = IccRules()
-        self.firewall = Firewall()
+        self.firewall = FirewallState()
         self.ovs_bridges: dict[str, str] = {}
         self.ovs_ports: dict[str, OvsPort] = {}
         self.kernel.ovs_ports = self.ovs_ports  # type: ignore[assignment]
@@ -65,31 +65,31 @@ class SimulatedHost:
             read=lambda: (self._shown_ovs_bridges(), dict(self.ovs_ports)),
         )
 
-    def start(self, place: str) -> SimNamespace:
+    def start(self, netns: str) -> SimNamespace:
         """Give a container a namespace of its own."""
-        self.places[place] = SimNamespace(self.kernel, place)
-        return self.places[place]
+        self.namespaces[netns] = SimNamespace(self.kernel, netns)
+        return self.namespaces[netns]
 
-    def stop(self, place: str, *, lives_on: bool = False) -> None:
+    def stop(self, netns: str, *, lives_on: bool = False) -> None:
         """End a container; its namespace goes with it unless a process outside still holds it."""
-        namespace = self.places.pop(place)
+        namespace = self.namespaces.pop(netns)
         if not lives_on:
             for link in list(namespace.links.values()):
                 namespace.drop(link)
 
     # ---- plan.operations.Host
 
-    def namespace(self, place: str) -> SimulatedNetlink:
-        return SimulatedNetlink(self, self.places[place])
+    def netlink(self, netns: str) -> SimulatedNetlink:
+        return SimulatedNetlink(self, self.namespaces[netns])
 
-    def descriptor(self, place: str) -> int:
-        return sorted(self.places).index(place)
+    def descriptor(self, netns: str) -> int:
+        return sorted(self.namespaces).index(netns)
 
     def behind(self, descriptor: int) -> SimNamespace:
-        return self.places[sorted(self.places)[descriptor]]
+        return self.namespaces[sorted(self.namespaces)[descriptor]]
 
-    def write_sysctl(self, place: str, name: str, value: str) -> None:
-        self.places[place].write_sysctl(name, value)
+    def write_sysctl(self, netns: str, name: str, value: str) -> None:
+        self.namespaces[netns].write_sysctl(name, value)
 
     def change_masquerades(self, add: Collection[Masquerade], remove: Collection[Masquerade]) -> None:
         self.kernel.request()
@@ -100,7 +100,7 @@ class SimulatedHost:
         self.kernel.request()
         self.icc_rules = IccRules() if rules.empty else replace(rules, intact=True)
 
-    def change_forward_filter(self, add: Collection[AcceptedBridge], remove: Collection[AcceptedBridge]) -> None:
+    def change_iptables_forward(self, add: Collection[AcceptedBridge], remove: Collection[AcceptedBridge]) -> None:
         self.kernel.request()
         seen = self.firewall
         assert not (set(add) - set(remove)) & seen.accepted and set(remove) <= seen.accepted | seen.remains, (
@@ -157,24 +157,24 @@ class SimulatedHost:
         self.ovs_ports.clear()
         self.ovs_ports.update(ports)
 
-    def set_tx_checksum_offload(self, place: str, link: str, on: bool) -> None:
+    def set_tx_checksum_offload(self, netns: str, link: str, on: bool) -> None:
         self.kernel.request()
-        self.places[place].find("switch an offload", link).tx_checksum = on
+        self.namespaces[netns].find("switch an offload", link).tx_checksum = on
 
-    def announce(self, place: str, link: str, addresses: Sequence[str]) -> None:
+    def announce(self, netns: str, link: str, addresses: Sequence[str]) -> None:
         self.kernel.request()
-        if not self.places[place].find("announce", link).up:
+        if not self.namespaces[netns].find("announce", link).up:
             raise PipefitterError(f"{link} is down")
-        self.announced.append((place, link, tuple(addresses)))
+        self.announced.append((netns, link, tuple(addresses)))
 
     # ---- what kinds read besides
 
-    def read_sysctls(self, place: str, names: Collection[str]) -> dict[str, str]:
-        shown = {name: self.places[place].read_sysctl(name) for name in names}
+    def read_sysctls(self, netns: str, names: Collection[str]) -> dict[str, str]:
+        shown = {name: self.namespaces[netns].read_sysctl(name) for name in names}
         return {name: value for name, value in shown.items() if value is not None}
 
-    def tx_checksum_offload(self, place: str, links: Collection[Link]) -> dict[str, bool]:
-        return {link.name: self.places[place].links[link.name].tx_checksum for link in links}
+    def tx_checksum_offload(self, netns: str, links: Collection[Link]) -> dict[str, bool]:
+        return {link.name: self.namespaces[netns].links[link.name].tx_checksum for link in links}
 
     def _shown_ovs_bridges(self) -> dict[str, OvsBridge]:
         return {
@@ -203,7 +203,7 @@ class SimulatedHost:
                 name: port for name, port in self.ovs_ports.items() if name in links and not self._is_trash(links[name])
             },
         }
-        for place, namespace in self.places.items():
+        for netns, namespace in self.namespaces.items():
             shown_links = {
                 link.name: _link_picture(link) for link in namespace.links.values() if not self._is_trash(link)
             }
@@ -218,7 +218,7 @@ class SimulatedHost:
                     shown["tx_checksum"] = mock.ANY  # only a datapath in userspace cares
                 if shown["kind"] == "veth" and not any(":" in address for address in namespace.links[name].addresses):
                     shown["sysctls"] = mock.ANY  # a link that is made again has the defaults
-            picture[place or "host"] = {
+            picture[netns or "host"] = {
                 "links": shown_links,
                 "sysctls": dict(namespace.sysctls),
                 "defaults": dict(namespace.defaults),
@@ -232,7 +232,7 @@ class SimulatedHost:
         return picture
 
     def _is_trash(self, link: SimLink) -> bool:
-        if link.kind == "veth" and link.peer is not None and link.peer.namespace not in self.places.values():
+        if link.kind == "veth" and link.peer is not None and link.peer.namespace not in self.namespaces.values():
             return link.alias.startswith(MARK) or not link.alias
         return link.name.startswith("pfb") and link.kind == "bridge" and not link.alias
 
@@ -267,7 +267,7 @@ def _vlans(link: SimLink) -> PortVlans:
 
 
 class SimulatedNetlink:
-    """``host.netlink.NetworkNamespace``: the same requests in the same order, to the simulated kernel."""
+    """``host.netlink.handle.NetlinkHandle``: the same requests in the same order, to the simulated kernel."""
 
     def __init__(self, host: SimulatedHost, namespace: SimNamespace) -> None:
         self._host = host
@@ -292,7 +292,7 @@ class SimulatedNetlink:
             alias=link.alias,
             alternative_names=tuple(link.alternative_names),
             peer=peer.index if peer else 0,
-            peer_namespace=None if there is None or there is self._ns else self._ns.id_of(there),
+            peer_netns=None if there is None or there is self._ns else self._ns.id_of(there),
             bridge=dict(link.bridge),
             isolated=link.isolated,
         )
@@ -314,7 +314,7 @@ class SimulatedNetlink:
         # As the kernel dumps its trie: the widest first, so a default route stands before what its gateway needs.
         return tuple(sorted(shown, key=lambda route: (route.family, int(route.destination.rpartition("/")[2]))))
 
-    def namespace_id(self, descriptor: int) -> int | None:
+    def netns_id(self, descriptor: int) -> int | None:
         return self._ns.ids.get(self._host.behind(descriptor))
 
     # ---- links

@@ -100,9 +100,9 @@ class SimRoute:
 class SimNamespace:
     """One network namespace; its methods are requests to the kernel and fail as those do."""
 
-    def __init__(self, kernel: SimKernel, place: str) -> None:
+    def __init__(self, kernel: SimKernel, netns: str) -> None:
         self.kernel = kernel
-        self.place = place
+        self.netns = netns
         self.links: dict[str, SimLink] = {}
         self.table: list[SimRoute] = []
         self.ids: dict[SimNamespace, int] = {}
@@ -364,8 +364,8 @@ class SimNamespace:
             # inet_insert_ifa(): a first address goes behind the other first ones, a later one to the end.
             is_later = any(subnet(other) == subnet(address) for other in primaries)
             fourth = [other for other in link.addresses if version(other) == 4]
-            place = len(fourth) if is_later else len(primaries)
-            fourth.insert(place, address)
+            netns = len(fourth) if is_later else len(primaries)
+            fourth.insert(netns, address)
             link.addresses = fourth + [other for other in link.addresses if version(other) == 6]
         if link.up:
             self._connect(link, address)
@@ -428,9 +428,9 @@ class SimNamespace:
         if route.gateway:
             self._check_gateway(what, route.gateway, link)
         entry = SimRoute(route.destination, route.gateway, link, route.metric, route.protocol)
-        for place, other in enumerate(self.table):
+        for netns, other in enumerate(self.table):
             if (other.destination, other.metric) == route.key:
-                self.table[place] = entry
+                self.table[netns] = entry
                 return
         self.table.append(entry)
 

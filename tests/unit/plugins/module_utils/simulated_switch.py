@@ -103,8 +103,8 @@ class SimulatedSwitch(SimulatedHost):
             ns.new_link(bridge.name, "tun").tx_checksum = True
         self.kernel.patience = patience
 
-    def tx_checksum_offload(self, place: str, links: Collection[Link]) -> dict[str, bool]:
-        return {link.name: self.places[place].links[link.name].tx_checksum for link in links}
+    def tx_checksum_offload(self, netns: str, links: Collection[Link]) -> dict[str, bool]:
+        return {link.name: self.namespaces[netns].links[link.name].tx_checksum for link in links}
 
     def _bridges(self) -> dict[str, OvsBridge]:
         members = {
@@ -119,7 +119,7 @@ class SimulatedSwitch(SimulatedHost):
         Left out: ports whose device is gone, which nobody can put back, and the
         state of bridges' devices, as one that was made again has its defaults.
         """
-        links = self.places[HOST].links
+        links = self.namespaces[HOST].links
         return {
             "ovs": {name: port for name, port in self.ovs_ports.items() if name in links},
             "bridges": {name: replace(bridge, ports=()) for name, bridge in self.switch.items()},

@@ -15,10 +15,10 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.model
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.bridge import Bridge
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.route import Route
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan.bridge_facts import (
-    BridgeHave,
+    BridgeState,
     addresses_of,
 )
-from ansible_collections.pipefitter.container_network.plugins.module_utils.state.network import Link, Namespace
+from ansible_collections.pipefitter.container_network.plugins.module_utils.state.network import Link, NetworkState
 
 # Sets hypothesis' profile.
 from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils import convergence  # noqa: F401 # pylint: disable=unused-import
@@ -120,13 +120,13 @@ def test_networks_overlap_and_hold_as_ipaddress_says(ip, prefix):
 # ---- subnets chosen by us
 
 
-def have(*destinations: str, held: tuple[str, ...] = ()) -> BridgeHave:
+def have(*destinations: str, held: tuple[str, ...] = ()) -> BridgeState:
     links = {"br0": Link(7, "br0", "bridge")} if held else {}
     routes = tuple(Route(destination, None, "eth0", 0) for destination in destinations)
-    return BridgeHave(Namespace(links, {"br0": held} if held else {}, routes))
+    return BridgeState(NetworkState(links, {"br0": held} if held else {}, routes))
 
 
-def chosen(have: BridgeHave, *others: str) -> tuple[str, ...]:
+def chosen(have: BridgeState, *others: str) -> tuple[str, ...]:
     return addresses_of(Bridge("br0", others, auto_address=True), have)
 
 

@@ -8,8 +8,12 @@ import pytest
 from ansible_collections.pipefitter.container_network.plugins.module_utils.errors import InvalidOption
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model import icc_policy
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.attachment import Target
-from ansible_collections.pipefitter.container_network.plugins.module_utils.model.icc_policy import IccPolicy, Link, Port
-from ansible_collections.pipefitter.container_network.plugins.module_utils.model.icc_rules import Flow, IccRules
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.icc_policy import (
+    IccLink,
+    IccPolicy,
+    IccPort,
+)
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.icc_rules import IccFlow, IccRules
 
 
 def parsed(**options):
@@ -26,14 +30,14 @@ def test_links_in_all_their_forms():
         "br0",
         False,
         (
-            Link(
+            IccLink(
                 Target("container", "web1"),
                 Target("container", "db1"),
                 None,
-                (Port("tcp", 5432), Port("udp", 53), Port("icmp", 0)),
+                (IccPort("tcp", 5432), IccPort("udp", 53), IccPort("icmp", 0)),
             ),
-            Link(Target("netns", "/run/netns/web1"), None, "role=db", None),
-            Link(Target("pid", "77"), Target("container", "db1", "podman"), None, (Port("sctp", 9899),)),
+            IccLink(Target("netns", "/run/netns/web1"), None, "role=db", None),
+            IccLink(Target("pid", "77"), Target("container", "db1", "podman"), None, (IccPort("sctp", 9899),)),
         ),
     )
 
@@ -52,7 +56,7 @@ def test_absent_needs_no_more_than_a_bridge():
 
 
 def test_rules_of_one_bridge_are_told_from_those_of_others():
-    flow, other = Flow("br0", "10.0.0.1", "10.0.0.2", "tcp", 80), Flow("br1", "10.0.0.1", "10.0.0.2", "tcp", 80)
+    flow, other = IccFlow("br0", "10.0.0.1", "10.0.0.2", "tcp", 80), IccFlow("br1", "10.0.0.1", "10.0.0.2", "tcp", 80)
     former = {("net/ipv4/conf/br0/proxy_arp_pvlan", "0"), ("net/ipv4/conf/br1/proxy_arp_pvlan", "0")}
     rules = IccRules(frozenset({"br0", "br1"}), flows=frozenset({flow, other}), former=frozenset(former))
     left = rules.without("br0")

@@ -53,7 +53,7 @@ def test_another_target_has_another_label(one, other, interface):
 
 
 def test_long_paths_that_differ_at_their_end_only():
-    one, other = (Target("netns", "/run/" + "x" * 300 + end) for end in "12")
+    one, other = (Target("netns", "/run/" + "x" * 300 + side) for side in "12")
     said = read_label(label(one, "eth1", "").alias())
     assert said.names(one) and not said.names(other)
     assert said.value.startswith("/run/xxxxxxxx")

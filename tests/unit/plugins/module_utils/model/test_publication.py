@@ -12,7 +12,7 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.model
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.publication import (
     Defaults,
     HostPort,
-    Port,
+    PortSpec,
     owner,
     parse_port,
     read_owner,
@@ -54,13 +54,13 @@ AUTO = (49153, 65535)
     ],
 )
 def test_forms(form, ports):
-    assert parse_port(form, "ports[0]", Defaults()) == [Port(*port) for port in ports]
+    assert parse_port(form, "ports[0]", Defaults()) == [PortSpec(*port) for port in ports]
 
 
 def test_defaults_stand_for_what_is_left_out():
     defaults = publication.parse_defaults({"port_range": "49000-49900", "default_host_ip": "[fd00::1]"})
-    assert parse_port("80", "ports[0]", defaults) == [Port("fd00::1", 49000, 49900, 80, "tcp")]
-    assert parse_port("0.0.0.0::80", "ports[0]", defaults) == [Port("0.0.0.0", 49000, 49900, 80, "tcp")]
+    assert parse_port("80", "ports[0]", defaults) == [PortSpec("fd00::1", 49000, 49900, 80, "tcp")]
+    assert parse_port("0.0.0.0::80", "ports[0]", defaults) == [PortSpec("0.0.0.0", 49000, 49900, 80, "tcp")]
 
 
 @pytest.mark.parametrize(

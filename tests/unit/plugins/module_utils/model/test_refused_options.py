@@ -449,7 +449,7 @@ def test_a_gateway_beside_the_list_is_for_entries_with_addresses_of_its_family()
         {"addresses": []},
         {},
     ]
-    parsed = attachment.parse_list([{"container": f"web{place}", **item} for place, item in enumerate(items)], common)
+    parsed = attachment.parse_list([{"container": f"web{index}", **item} for index, item in enumerate(items)], common)
     both = ("10.0.0.1", "fd00::1")
     assert [one.gateways for one in parsed] == [("fd00::1",), ("10.0.0.1",), both, (), both]
     own = {"container": "web1", "addresses": ["fd00::2/64"], "gateway": "10.0.0.9"}

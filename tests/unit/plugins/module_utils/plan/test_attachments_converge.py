@@ -70,9 +70,9 @@ def of_others(scene: Scene) -> Any:
         for name, port in picture["ovs"].items()
         if EXTERNAL_ID not in dict(port.external_ids) and name not in outers
     }
-    for place in scene.host.places:
-        here = picture[place or "host"]
-        foreign = {name for name in here["links"] if name.startswith("vethd") or not _is_attachment(scene, place, name)}
+    for netns in scene.host.namespaces:
+        here = picture[netns or "host"]
+        foreign = {name for name in here["links"] if name.startswith("vethd") or not _is_attachment(scene, netns, name)}
         here["links"] = {name: here["links"][name] for name in foreign}
         for name in ("br0", "br1", "docker0"):
             # A bridge whose MTU and MAC were left to the kernel follows its ports.
@@ -83,8 +83,8 @@ def of_others(scene: Scene) -> Any:
     return picture
 
 
-def _is_attachment(scene: Scene, place: str, name: str) -> bool:
-    link = scene.host.places[place].links[name]
+def _is_attachment(scene: Scene, netns: str, name: str) -> bool:
+    link = scene.host.namespaces[netns].links[name]
     return link.peer is not None and (link.alias.startswith(MARK) or not (name == "eth0" or link.peer.name == "eth0"))
 
 
@@ -93,7 +93,7 @@ def test_a_second_run_finds_nothing_to_do(scene, wants):
     before = of_others(scene)
     if settles(made(scene, wants)):
         same(before, of_others(scene))
-        assert unsettled(*scene.ends(wants)) == ""
+        assert unsettled(*scene.sides(wants)) == ""
 
 
 @given(scenes(), wanted())
@@ -101,23 +101,23 @@ def test_what_was_asked_for_is_there(scene, wants):
     if not settles(made(scene, wants)):
         return
     for want in wants:
-        link = scene.host.places[want.target.value].links[want.interface]
-        outer = link.peer
-        assert link.up and outer.up and outer.alias.startswith(f"{MARK} {want.interface} {want.target.kind} ")
+        link = scene.host.namespaces[want.target.value].links[want.interface]
+        host_veth = link.peer
+        assert link.up and host_veth.up and host_veth.alias.startswith(f"{MARK} {want.interface} {want.target.kind} ")
         if want.bridge.startswith("ovs"):
-            port = scene.host.ovs_ports[outer.name]
-            assert (port.bridge, port.vlans, outer.master) == (want.bridge, want.vlans or Vlans("trunk"), None)
+            port = scene.host.ovs_ports[host_veth.name]
+            assert (port.bridge, port.vlans, host_veth.master) == (want.bridge, want.vlans or Vlans("trunk"), None)
             assert link.tx_checksum is False or want.bridge != "ovs1"
         else:
-            assert outer.master.name == want.bridge and outer.name not in scene.host.ovs_ports
-            shown = {vlan: flags for vlan, flags in outer.vlans.items() if vlan < 10}
-            default = outer.master.bridge["vlan_default_pvid"]
+            assert host_veth.master.name == want.bridge and host_veth.name not in scene.host.ovs_ports
+            shown = {vlan: flags for vlan, flags in host_veth.vlans.items() if vlan < 10}
+            default = host_veth.master.bridge["vlan_default_pvid"]
             assert shown == (_KERNEL_VLANS[want.vlans] if want.vlans else {default: (True, True)} if default else {})
         if want.addresses is not None:
             assert {a for a in link.addresses if not a.startswith("fe80")} == {
                 a for a in want.addresses if not a.startswith("fe80")
             }
-        assert link.mtu == outer.mtu == (want.mtu or link.mtu) and (want.mac or link.mac) == link.mac
+        assert link.mtu == host_veth.mtu == (want.mtu or link.mtu) and (want.mac or link.mac) == link.mac
         table = {(entry.destination, entry.gateway, entry.link.name) for entry in link.namespace.table}
         for entry in want.routes or ():
             assert (entry.destination, entry.gateway, want.interface) in table
@@ -129,9 +129,9 @@ def test_what_was_asked_for_is_there(scene, wants):
 def test_check_mode_predicts_what_a_run_makes(scene, wants):
     errand = made(scene, wants)
     if errand.planned() is not None:
-        predicted = predict(*scene.ends(wants))
+        predicted = predict(*scene.sides(wants))
         settles(errand)
-        for expected, shown in zip(predicted, describe(*scene.ends(wants)), strict=True):
+        for expected, shown in zip(predicted, describe(*scene.sides(wants)), strict=True):
             same(expected, {name: shown.get(name) for name in expected})
             same(expected.get("routes"), shown.get("routes"))
 
@@ -142,8 +142,8 @@ def test_a_run_that_was_killed_is_made_good_by_the_next(scene, wants, patience):
 
 
 @given(scenes(), wanted(), st.integers(0, 60))
-def test_a_run_that_fails_leaves_the_host_as_it_was(scene, wants, place):
-    assert takes_back(made(scene, wants), place) == []
+def test_a_run_that_fails_leaves_the_host_as_it_was(scene, wants, index):
+    assert takes_back(made(scene, wants), index) == []
 
 
 @given(scenes(), wanted(), st.sampled_from(BRIDGES))
@@ -151,7 +151,7 @@ def test_purge_takes_away_what_is_ours_on_the_bridge_and_not_wanted(scene, wants
     before = of_others(scene)
     if settles(made(scene, wants, bridge)):
         same(before, of_others(scene))
-        kept = {scene.host.places[want.target.value].links[want.interface].peer.name for want in wants}
+        kept = {scene.host.namespaces[want.target.value].links[want.interface].peer.name for want in wants}
         for link in scene.kernel.host.links.values():
             on_it = (
                 scene.host.ovs_ports[link.name].bridge == bridge
@@ -167,21 +167,21 @@ def test_a_purge_that_was_killed_is_made_good_by_the_next(scene, wants, bridge, 
 
 
 @given(scenes(), wanted(), st.sampled_from(BRIDGES), st.integers(0, 60))
-def test_a_purge_that_fails_owns_up_to_what_it_can_not_bring_back(scene, wants, bridge, place):
-    lost = takes_back(made(scene, wants, bridge), place)
+def test_a_purge_that_fails_owns_up_to_what_it_can_not_bring_back(scene, wants, bridge, index):
+    lost = takes_back(made(scene, wants, bridge), index)
     assert all(line.startswith(("delete veth", "remove port")) for line in lost), lost
 
 
 @given(scenes(), wanted(6), st.sets(st.sampled_from(["web1", "web2"])))
 def test_absent_leaves_nothing_of_ours_and_all_of_others(scene, wants, stopped):
-    for place in stopped:
-        scene.host.stop(place)
+    for netns in stopped:
+        scene.host.stop(netns)
     before = of_others(scene)
     if settles(removed(scene, wants)):
         same(before, of_others(scene))
         for want in wants:
-            if want.target.value in scene.host.places:
-                assert want.interface not in scene.host.places[want.target.value].links
+            if want.target.value in scene.host.namespaces:
+                assert want.interface not in scene.host.namespaces[want.target.value].links
             says = f"{MARK} {want.interface} {want.target.kind} {want.target.value}"
             assert not any(f"{link.alias} ".startswith(f"{says} ") for link in scene.kernel.host.links.values())
 
@@ -225,15 +225,15 @@ def test_absent_from_the_bridge_that_an_attachment_has_left(first, second, stopp
 
 @pytest.mark.parametrize("isolated", [False, True])
 @pytest.mark.parametrize(("first", "second"), [("br1", "br0"), ("br1", "ovs0"), ("br0", "br1"), ("br0", "ovs1")])
-@pytest.mark.parametrize("place", range(6))
-def test_a_move_to_another_bridge_that_fails_gives_the_port_back_as_it_was(first, second, isolated, place):
+@pytest.mark.parametrize("index", range(6))
+def test_a_move_to_another_bridge_that_fails_gives_the_port_back_as_it_was(first, second, isolated, index):
     scene = Scene(SimKernel())
     if isolated:
         scene.host.icc_rules = IccRules(off=frozenset({first}))
     vlan = {"vlan": 5} if first == "br1" else {}
     assert settles(made(scene, attachment.parse_list([{"container": "web1", "bridge": first, **vlan}], {})))
     moved = made(scene, attachment.parse_list([{"container": "web1", "bridge": second}], {}))
-    assert takes_back(moved, place) == []
+    assert takes_back(moved, index) == []
     assert settles(moved)
 
 
@@ -243,7 +243,7 @@ def test_absent_takes_away_what_is_on_no_bridge_any_more():
     assert settles(made(scene, wants))
     scene.kernel.host.delete("br1")
     assert settles(Errand(scene.host, scene.absent(wants)))
-    assert "eth1" not in scene.host.places["web1"].links
+    assert "eth1" not in scene.host.namespaces["web1"].links
 
 
 def test_a_longer_list_takes_only_as_much_longer_to_plan():
@@ -258,7 +258,7 @@ def test_a_longer_list_takes_only_as_much_longer_to_plan():
         wants = attachment.parse_list(items, {"bridge": "br0"})
         with mock.patch.object(route, "host", wraps=route.host) as called:
             scene.present(wants)()
-            predict(*scene.ends(wants))
+            predict(*scene.sides(wants))
         return called.call_count
 
     assert 0 < effort(40) == 2 * effort(20)
@@ -270,13 +270,13 @@ def test_absent_that_was_killed_is_made_good_by_the_next(scene, wants, patience)
 
 
 @given(scenes(), wanted(6), st.integers(0, 20))
-def test_absent_that_fails_brings_the_attachments_back(scene, wants, place):
-    for ns in scene.host.places.values():
+def test_absent_that_fails_brings_the_attachments_back(scene, wants, index):
+    for ns in scene.host.namespaces.values():
         for link in ns.links.values():
             link.sysctls["ipv4/promote_secondaries"] = ns.defaults[
                 "ipv4/promote_secondaries"
             ]  # what a correction switched on is not looked at
-    assert takes_back(removed(scene, wants), place) == []
+    assert takes_back(removed(scene, wants), index) == []
 
 
 def test_a_default_route_that_goes_over_to_another_interface_is_not_put_back():
@@ -291,7 +291,7 @@ def test_a_default_route_that_goes_over_to_another_interface_is_not_put_back():
         [{**common, "interface": "eth2", "gateway": "10.0.0.1"}, {**common, "addresses": []}], {}
     )
     assert settles(made(scene, wants))
-    assert {entry.link.name for entry in scene.host.places["web1"].table if entry.destination == "0.0.0.0/0"} == {
+    assert {entry.link.name for entry in scene.host.namespaces["web1"].table if entry.destination == "0.0.0.0/0"} == {
         "eth2"
     }
 
@@ -330,9 +330,9 @@ def test_what_is_shown_gives_all_routes_back(routes, gateway):
         "routes": routes,
     }
     wants = attachment.parse_list([options], {})
-    predicted = predict(*scene.ends(wants))
+    predicted = predict(*scene.sides(wants))
     assert settles(made(scene, wants))
-    shown = describe(*scene.ends(wants))
+    shown = describe(*scene.sides(wants))
     key = {(entry["destination"], entry.get("gateway"), entry["metric"]) for entry in shown[0]["routes"]}
     assert key == {(entry.destination, entry.gateway, entry.metric) for entry in wants[0].routes}
     assert predicted[0]["routes"] == shown[0]["routes"] and shown[0].get("gateway") == gateway
@@ -346,7 +346,7 @@ def test_what_is_shown_keeps_all_routes_when_it_is_given_back(scene, wants):
         # A gateway may be there without an address, which can't be asked for.
         shown = [
             {name: entry[name] for name in entry if not name.startswith("gateway")}
-            for entry in describe(*scene.ends(wants))
+            for entry in describe(*scene.sides(wants))
         ]
         assert settles(made(scene, attachment.parse_list(shown, {})))
         same(before, scene.host.picture())
@@ -355,7 +355,7 @@ def test_what_is_shown_keeps_all_routes_when_it_is_given_back(scene, wants):
 def _host_routes(scene: Scene) -> set[str]:
     return {
         entry.destination
-        for entry in scene.host.places["/run/netns/probe"].table
+        for entry in scene.host.namespaces["/run/netns/probe"].table
         if entry.destination.endswith(("/32", "/128"))
     }
 
@@ -365,7 +365,7 @@ def test_another_gateway_off_the_link_takes_the_host_route_of_the_old_one_along(
     options = {"netns": "/run/netns/probe", "bridge": "br0", "addresses": ["10.0.0.10/24", "fd00:5::10/64"]}
     for gateway, gateway6 in (("192.168.5.1", "fd00:9::1"), ("192.168.6.1", "fd00:9::2")):
         wants = attachment.parse_list([{**options, "gateway": gateway, "gateway6": gateway6}], {})
-        predicted = predict(*scene.ends(wants))
+        predicted = predict(*scene.sides(wants))
         assert settles(made(scene, wants))
         assert _host_routes(scene) == {f"{gateway}/32", f"{gateway6}/128"}
         assert "routes" not in predicted[0]

@@ -192,7 +192,7 @@ def _vlans(draw: st.DrawFn, ns: SimNamespace) -> None:
             ns.delete_vlans(link.name, draw(st.sampled_from([{}, {7: ()}])))
 
 
-def observe(host: SimulatedHost, want: bridge.Bridge) -> plan.BridgeHave:
+def observe(host: SimulatedHost, want: bridge.Bridge) -> plan.BridgeState:
     with mock.patch.object(kind, "supports_vlan_filtering", lambda: host.kernel.vlan_filtering):
         return kind.observe(host, want)  # type: ignore[arg-type]
 
@@ -263,8 +263,8 @@ def test_a_run_that_was_killed_is_made_good_by_the_next(host, want, patience):
 
 
 @given(hosts(), wanted(), st.integers(0, 25))
-def test_a_run_that_fails_leaves_the_host_as_it_was(host, want, place):
-    assert takes_back(made(host, want), place) == []
+def test_a_run_that_fails_leaves_the_host_as_it_was(host, want, index):
+    assert takes_back(made(host, want), index) == []
 
 
 @given(hosts(["foreign"]), wanted())
@@ -298,8 +298,8 @@ def test_absent_that_was_killed_is_made_good_by_the_next(host, force, patience):
 
 
 @given(hosts(), booleans, st.integers(0, 5))
-def test_absent_that_fails_brings_the_bridge_back(host, force, place):
-    assert takes_back(removed(host, force), place) == []
+def test_absent_that_fails_brings_the_bridge_back(host, force, index):
+    assert takes_back(removed(host, force), index) == []
 
 
 @pytest.mark.parametrize(("old", "new"), [(1, 0), (0, 9), (1, 9), (0, 1)])

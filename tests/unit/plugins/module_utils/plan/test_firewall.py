@@ -8,14 +8,14 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.model
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.firewall import (
     AcceptedBridge,
     DroppingChain,
-    Firewall,
+    FirewallState,
 )
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.route import Route
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import bridge as plan
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import firewall
-from ansible_collections.pipefitter.container_network.plugins.module_utils.plan.bridge_facts import BridgeHave
-from ansible_collections.pipefitter.container_network.plugins.module_utils.plan.firewall import ChangeForwardFilter
-from ansible_collections.pipefitter.container_network.plugins.module_utils.state.network import MARK, Link, Namespace
+from ansible_collections.pipefitter.container_network.plugins.module_utils.plan.bridge_facts import BridgeState
+from ansible_collections.pipefitter.container_network.plugins.module_utils.plan.firewall import ChangeIptablesForward
+from ansible_collections.pipefitter.container_network.plugins.module_utils.state.network import MARK, Link, NetworkState
 
 IPTABLES = frozenset({"ip"})
 
@@ -33,31 +33,31 @@ def test_a_bridge_is_let_out_by_interfaces_that_lead_somewhere():
         Route("fe80::/64", None, "veth1", 0),
         Route("0.0.0.0/0", "192.0.2.1", "wan", 0),
     )
-    have = BridgeHave(Namespace(links, routes=routes), firewall=Firewall(IPTABLES))
+    have = BridgeState(NetworkState(links, routes=routes), firewall=FirewallState(IPTABLES))
     (change,) = [
-        one for one in plan.present(Bridge("br0", masquerade=True), have) if isinstance(one, ChangeForwardFilter)
+        one for one in plan.present(Bridge("br0", masquerade=True), have) if isinstance(one, ChangeIptablesForward)
     ]
     assert change.add == (AcceptedBridge("ip", "br0", ("eth0", "wan")),)
 
 
 def test_what_is_accepted_with_more_than_is_needed_stays():
     accepted = frozenset({AcceptedBridge("ip", "br0", ("eth0",))})
-    assert firewall.at_least("br0", ("ip", "ip6"), Firewall(IPTABLES, accepted), within=True) == []
-    assert firewall.at_least("br0", (), Firewall(IPTABLES, zones=()), within=True) == []
+    assert firewall.at_least("br0", ("ip", "ip6"), FirewallState(IPTABLES, accepted), within=True) == []
+    assert firewall.at_least("br0", (), FirewallState(IPTABLES, zones=()), within=True) == []
 
 
 def test_all_chains_that_can_not_be_passed_are_in_one_warning():
     chains = frozenset({DroppingChain("inet", "mine", "forward"), DroppingChain("ip6", "site", "fwd")})
-    (said,) = firewall.warnings("br0", Firewall(barriers=chains))
+    (said,) = firewall.warnings("br0", FirewallState(barriers=chains))
     assert said.startswith(
         "the nftables chains inet mine forward, ip6 site fwd drop forwarded traffic (policy drop) and may keep back that of br0;"
     )
-    assert firewall.warnings("br0", Firewall(families=IPTABLES)) == []
+    assert firewall.warnings("br0", FirewallState(families=IPTABLES)) == []
 
 
 def test_what_stays_on_a_bridge_is_accepted_where_it_is_needed():
     both = frozenset({AcceptedBridge("ip", "br0", within=False), AcceptedBridge("ip6", "br0")})
-    seen = Firewall(frozenset({"ip", "ip6"}), both)
+    seen = FirewallState(frozenset({"ip", "ip6"}), both)
     assert firewall.at_least("br0", ("ip", "ip6"), seen, within=False) == []
     (change,) = firewall.at_least("br0", ("ip", "ip6"), seen, within=True)
     assert change.add == (AcceptedBridge("ip", "br0"),) and change.remove == (

@@ -15,10 +15,10 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.model
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.bridge import Bridge
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.firewall import (
     AcceptedBridge,
-    Firewall,
+    FirewallState,
 )
-from ansible_collections.pipefitter.container_network.plugins.module_utils.model.icc_policy import IccPolicy, Port
-from ansible_collections.pipefitter.container_network.plugins.module_utils.model.icc_rules import Flow, IccRules
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.icc_policy import IccPolicy, IccPort
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.icc_rules import IccFlow, IccRules
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.route import Route
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import bridge as bridge_plan
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import icc_policy as plan
@@ -48,8 +48,8 @@ TARGETS = {name: Target("container", name) for name in NAMES}
 ELSEWHERE = "br1"
 FAR = {"db2": ("192.168.7.12/24", "fd00:7::12/64")}  # where it is on the other bridge
 POOL = {
-    name: (f"192.168.5.1{place}/24", f"fd00:5::1{place}/64", f"192.168.6.1{place}/24")
-    for place, name in enumerate(NAMES)
+    name: (f"192.168.5.1{index}/24", f"fd00:5::1{index}/64", f"192.168.6.1{index}/24")
+    for index, name in enumerate(NAMES)
 }
 NEEDED = (
     "ipv4/forwarding",
@@ -116,7 +116,7 @@ def hosts(draw: st.DrawFn) -> SimulatedHost:
         far = moved and name in FAR
         ns.set(f"pf{name}", master=ELSEWHERE if far else NAME, up=True, alias=f"{MARK} eth1 container {name} docker:1")
         ns.isolate(f"pf{name}", draw(booleans))
-        inside = host.places[name]
+        inside = host.namespaces[name]
         inside.set("eth1", up=True)
         for address in draw(st.sets(st.sampled_from(FAR[name] if far else POOL[name]), min_size=2 if fit else 0)):
             inside.add_address("eth1", address)
@@ -133,7 +133,7 @@ def hosts(draw: st.DrawFn) -> SimulatedHost:
             AcceptedBridge(family, name, ("eth0",)) for family in host.firewall.families for name in (NAME, ELSEWHERE)
         )
         zones = tuple((name, "trusted") for name in (NAME, ELSEWHERE)) if host.firewall.zones is not None else None
-        host.firewall = Firewall(host.firewall.families, accepted, zones=zones)
+        host.firewall = FirewallState(host.firewall.families, accepted, zones=zones)
     host.icc_rules = draw(rules())
     return host
 
@@ -150,13 +150,13 @@ def rules(draw: st.DrawFn) -> IccRules:
         st.sampled_from(["192.168.5.10", "192.168.5.11"]), st.sampled_from(["192.168.5.12", "192.168.5.99"])
     )
     flows = {
-        Flow(bridge, *draw(ends), "tcp", 5432, "", "container web1", "container db2")
+        IccFlow(bridge, *draw(ends), "tcp", 5432, "", "container web1", "container db2")
         for bridge in off
         if draw(booleans)
     }
-    flows |= {Flow(bridge, "fd00:5::10", "fd00:5::11", "icmp", 0) for bridge in off if draw(booleans)}
+    flows |= {IccFlow(bridge, "fd00:5::10", "fd00:5::11", "icmp", 0) for bridge in off if draw(booleans)}
     flows |= {
-        Flow("br0", "192.168.7.12", "192.168.5.10", "udp", 53, ELSEWHERE)
+        IccFlow("br0", "192.168.7.12", "192.168.5.10", "udp", 53, ELSEWHERE)
         for bridge in off
         if bridge == NAME and draw(booleans)
     }
@@ -177,10 +177,10 @@ def rules(draw: st.DrawFn) -> IccRules:
     return IccRules(intact=made.intact) if made.empty else made
 
 
-def observe(host: SimulatedHost, want: IccPolicy) -> plan.IccHave:
+def observe(host: SimulatedHost, want: IccPolicy) -> plan.IccState:
     containers: Any = SimpleNamespace(
-        places={TARGETS[name]: name for name in NAMES},
-        exposes={TARGETS["db1"]: (Port("tcp", 5432),), TARGETS["db2"]: ()},
+        netns_of={TARGETS[name]: name for name in NAMES},
+        exposes={TARGETS["db1"]: (IccPort("tcp", 5432),), TARGETS["db2"]: ()},
         labelled={"role=db": (TARGETS["db1"], TARGETS["db2"])},
     )
     return kind.observe(host, want, containers)  # type: ignore[arg-type]
@@ -216,8 +216,8 @@ def test_a_run_that_was_killed_is_made_good_by_the_next(host, want, patience):
 
 
 @given(hosts(), wanted(), st.integers(0, 25))
-def test_a_run_that_fails_leaves_the_host_as_it_was(host, want, place):
-    assert takes_back(made(host, want), place) == []
+def test_a_run_that_fails_leaves_the_host_as_it_was(host, want, index):
+    assert takes_back(made(host, want), index) == []
 
 
 @given(hosts(), wanted())

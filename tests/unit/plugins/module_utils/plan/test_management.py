@@ -12,15 +12,15 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.model
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.vlans import Vlans
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import management
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import vlan_port as plan
-from ansible_collections.pipefitter.container_network.plugins.module_utils.state.attachments import Wiring
-from ansible_collections.pipefitter.container_network.plugins.module_utils.state.network import Link, Namespace
+from ansible_collections.pipefitter.container_network.plugins.module_utils.state.attachments import HostSide
+from ansible_collections.pipefitter.container_network.plugins.module_utils.state.network import Link, NetworkState
 
 ADDRESS = ("10.77.0.12/24",)
 
 
 def host(*links, default=None):
     routes = (Route("0.0.0.0/0", "10.77.0.1", default, 0),) if default else ()
-    return Namespace({link.name: link for link in links}, {}, routes)
+    return NetworkState({link.name: link for link in links}, {}, routes)
 
 
 def ovm(*ports, **local):
@@ -77,13 +77,13 @@ def test_a_nic_that_does_not_carry_the_vlan_of_the_addresses_leads_to_none():
 
 
 def test_containers_and_virtual_machines_on_the_bridge_are_no_way_in():
-    container = Link(6, "veth1", "veth", peer=9, peer_namespace=4)
+    container = Link(6, "veth1", "veth", peer=9, peer_netns=4)
     links = (
         NIC,
         DEVICE,
         container,
         Link(7, "vnet0", "tun"),
-        Link(8, "pf1", "veth", alias="pipefitter x", peer=9, peer_namespace=5),
+        Link(8, "pf1", "veth", alias="pipefitter x", peer=9, peer_netns=5),
     )
     ports = ovm(*(OvsPort(name, "ovm") for name in ("eth0", "veth1", "vnet0", "pf1")))
     assert set(management.vlans(host(*links, default="ovm"), {"ovm": ADDRESS}, ports)) == {"ovm", "eth0"}
@@ -132,11 +132,11 @@ def test_a_port_keeps_carrying_what_the_host_is_reached_by(asked, shown, local, 
     seen, ports = host(NIC, DEVICE), ovm(OvsPort("eth0", "ovm", **shown), **local)
     held = {"ovm": ADDRESS}
     bridges = {"ovm": OvsBridge("ovm", "netdev", ("eth0", "ovm"))}
-    have = plan.VlanHave(
-        Wiring(seen, {}, ports),
+    have = plan.VlanPortState(
+        HostSide(seen, {}, ports),
         bridges,
         unfit=management.interfaces(seen, held, ports),
-        ways_in=management.vlans(seen, held, ports),
+        uplinks=management.vlans(seen, held, ports),
     )
     want = vlan_port.parse({"bridge": "ovm", "ports": [asked]})
     if not refused:
@@ -154,7 +154,7 @@ def test_a_nic_of_another_bridge_by_which_the_host_is_reached_is_not_advised_awa
         {**ovm(OvsPort("eth0", "ovm")), "ovs0": OvsPort("ovs0", "ovs0")},
     )
     bridges = {name: OvsBridge(name, "netdev", (name,)) for name in ("ovm", "ovs0")}
-    have = plan.VlanHave(Wiring(seen, {}, ports), bridges, unfit=management.interfaces(seen, {"ovm": ADDRESS}, ports))
+    have = plan.VlanPortState(HostSide(seen, {}, ports), bridges, unfit=management.interfaces(seen, {"ovm": ADDRESS}, ports))
     with pytest.raises(
         Refused,
         match="'eth0' is a port of Open vSwitch bridge ovm, where ovm holds 10.77.0.12/24; you would be locked out",

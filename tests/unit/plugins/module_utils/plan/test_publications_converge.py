@@ -11,19 +11,19 @@ import pytest
 from ansible_collections.pipefitter.container_network.plugins.module_utils.errors import PipefitterError, Refused
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.firewall import (
     AcceptedBridge,
-    Firewall,
+    FirewallState,
 )
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.publication import (
-    Flow,
     HostPort,
-    Port,
+    PortSpec,
     PublicationRules,
+    UdpFlow,
     owner,
 )
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import publication as plan
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan.publication import (
-    PortSeen,
-    PublicationHave,
+    BridgePortState,
+    PublicationState,
     Wanted,
 )
 from ansible_collections.pipefitter.container_network.plugins.module_utils.reconcile import engine
@@ -35,7 +35,7 @@ _OWNERS = [owner("br0", "eth1", "container", name) for name in ("one", "two", "t
 _ADDRESSES = {4: "192.168.5.", 6: "fd00:5::"}
 
 _ports = st.builds(
-    lambda host_ip, low, width, inner, protocol: Port(host_ip, low, low + width, inner, protocol),
+    lambda host_ip, low, width, inner, protocol: PortSpec(host_ip, low, low + width, inner, protocol),
     st.sampled_from(["", "", "0.0.0.0", "::", "127.0.0.1", "10.0.0.5", "fd00::5"]),
     st.integers(8000, 8006),
     st.sampled_from([0, 0, 3]),
@@ -60,7 +60,7 @@ def _wants(draw):
 class _Host:
     """What operations of publications change, in memory."""
 
-    def __init__(self, have: PublicationHave) -> None:
+    def __init__(self, have: PublicationState) -> None:
         self.have = have
         self.ended = []
         self.ends_flows = True
@@ -87,7 +87,7 @@ class _Host:
             self.have, ports=tuple(replace(one, hairpin=on) if one.name == port else one for one in self.have.ports)
         )
 
-    def change_forward_filter(self, add, remove):
+    def change_iptables_forward(self, add, remove):
         seen = self.have.firewall
         accepted = (seen.accepted | set(add)) - set(remove)
         named = {(one.family, one.bridge) for one in (*add, *remove)}
@@ -106,13 +106,13 @@ class _Host:
 
 
 _haves = st.builds(
-    lambda ours, localnet, filtered, firewall, linked, hairpins, taken: PublicationHave(
+    lambda ours, localnet, filtered, firewall, linked, hairpins, taken: PublicationState(
         "br0",
         bridge_ours=ours,
         subnets=("192.168.5.0/24", "fd00:5::/64"),
         route_localnet=localnet,
         bridged_filter=filtered,
-        ports=tuple(PortSeen(f"pf{number}", whose, on) for number, (whose, on) in enumerate(zip(_OWNERS, hairpins))),
+        ports=tuple(BridgePortState(f"pf{number}", whose, on) for number, (whose, on) in enumerate(zip(_OWNERS, hairpins))),
         firewall=firewall,
         linked=linked,
         taken=lambda host: "a process" if host.port in taken else "",
@@ -168,10 +168,10 @@ def test_a_plan_leaves_nothing_to_plan_and_its_way_back_leads_back(have, before,
 
 def test_a_repair_that_is_undone_leaves_what_was_there():
     one, two = (
-        Wanted(whose, (Port("", 80 + number, 80 + number, 80, "tcp"),), {4: f"192.168.5.{11 + number}"})
+        Wanted(whose, (PortSpec("", 80 + number, 80 + number, 80, "tcp"),), {4: f"192.168.5.{11 + number}"})
         for number, whose in enumerate(_OWNERS[:2])
     )
-    host = _Host(PublicationHave("br0"))
+    host = _Host(PublicationState("br0"))
     _carry_out(plan.present([one, two], host.have, True, False), host)
     host.have = replace(host.have, whole=False)
     before = host.have.rules
@@ -186,13 +186,13 @@ def test_a_repair_that_is_undone_leaves_what_was_there():
 
 def test_rules_are_taken_back_where_flows_that_go_another_way_cannot_be_ended():
     one, two = (
-        Wanted(whose, (Port("", 53, 53, 53, "udp"),), {4: f"192.168.5.{11 + number}"})
+        Wanted(whose, (PortSpec("", 53, 53, 53, "udp"),), {4: f"192.168.5.{11 + number}"})
         for number, whose in enumerate(_OWNERS[:2])
     )
     for whole in (True, False):
-        host = _Host(PublicationHave("br0"))
+        host = _Host(PublicationState("br0"))
         _carry_out(plan.present([one], host.have, True, False), host)
-        assert host.ended == [(host.have.rules, {Flow(HostPort(4, "", "udp", 53))})]
+        assert host.ended == [(host.have.rules, {UdpFlow(HostPort(4, "", "udp", 53))})]
         host.have = replace(host.have, whole=whole)
         before = host.have.rules
         host.ends_flows = False
@@ -206,7 +206,7 @@ def test_rules_are_taken_back_where_flows_that_go_another_way_cannot_be_ended():
         host.ends_flows = True
         engine.apply(plan.present([two], host.have, True, True), host)
         assert host.ended[1:] == [
-            (host.have.rules, {Flow(HostPort(4, "", "udp", 53)), Flow(HostPort(4, "", "udp", 53), "192.168.5.11", 53)})
+            (host.have.rules, {UdpFlow(HostPort(4, "", "udp", 53)), UdpFlow(HostPort(4, "", "udp", 53), "192.168.5.11", 53)})
         ]
 
 
@@ -217,7 +217,7 @@ def test_tells_where_not_even_the_rules_can_be_taken_back():
                 raise PipefitterError("nft refused")
             super().change_publications(add, remove)
 
-    host = Stuck(PublicationHave("br0"))
+    host = Stuck(PublicationState("br0"))
     host.ends_flows = False
     with pytest.raises(
         engine.OperationFailed,
@@ -225,7 +225,7 @@ def test_tells_where_not_even_the_rules_can_be_taken_back():
     ):
         engine.apply(
             plan.present(
-                [Wanted(_OWNERS[0], (Port("", 53, 53, 53, "udp"),), {4: "192.168.5.11"})], host.have, True, False
+                [Wanted(_OWNERS[0], (PortSpec("", 53, 53, 53, "udp"),), {4: "192.168.5.11"})], host.have, True, False
             ),
             host,
         )
@@ -234,11 +234,11 @@ def test_tells_where_not_even_the_rules_can_be_taken_back():
 @pytest.mark.parametrize("wants", [[], [Wanted(_OWNERS[0], (), {4: "192.168.5.11"})]], ids=["nobody", "no port"])
 @pytest.mark.parametrize("published", [False, True])
 def test_nothing_is_protected_where_nothing_is_published(wants, published):
-    host = _Host(PublicationHave("br0", bridge_ours=True))
+    host = _Host(PublicationState("br0", bridge_ours=True))
     if published:
         _carry_out(
             plan.present(
-                [Wanted(_OWNERS[0], (Port("", 80, 80, 80, "tcp"),), {4: "192.168.5.11"})], host.have, True, False
+                [Wanted(_OWNERS[0], (PortSpec("", 80, 80, 80, "tcp"),), {4: "192.168.5.11"})], host.have, True, False
             ),
             host,
         )
@@ -252,36 +252,36 @@ def test_nothing_is_protected_where_nothing_is_published(wants, published):
 @pytest.mark.parametrize(("ours", "linked", "stays"), [(True, False, True), (False, True, True), (False, False, False)])
 def test_the_firewall_keeps_what_another_module_needs(ours, linked, stays):
     accepted = frozenset({AcceptedBridge("ip", "br0", within=ours or linked)})
-    firewall = Firewall(frozenset({"ip"}), accepted, zones=(("br0", "trusted"),), lent=frozenset({"br0"}))
-    host = _Host(PublicationHave("br0", bridge_ours=ours, firewall=firewall, linked=linked))
+    firewall = FirewallState(frozenset({"ip"}), accepted, zones=(("br0", "trusted"),), lent=frozenset({"br0"}))
+    host = _Host(PublicationState("br0", bridge_ours=ours, firewall=firewall, linked=linked))
     _carry_out(
-        plan.present([Wanted(_OWNERS[0], (Port("", 80, 80, 80, "tcp"),), {4: "192.168.5.11"})], host.have, True, False),
+        plan.present([Wanted(_OWNERS[0], (PortSpec("", 80, 80, 80, "tcp"),), {4: "192.168.5.11"})], host.have, True, False),
         host,
     )
     assert host.have.firewall == firewall
     _carry_out(plan.absent(None, host.have), host)
-    assert host.have.firewall == (firewall if stays else Firewall(frozenset({"ip"}), zones=()))
+    assert host.have.firewall == (firewall if stays else FirewallState(frozenset({"ip"}), zones=()))
 
 
 def test_what_stays_on_the_bridge_of_another_is_left_to_its_owner():
-    wants = [Wanted(_OWNERS[0], (Port("", 80, 80, 80, "tcp"),), {4: "192.168.5.11"})]
+    wants = [Wanted(_OWNERS[0], (PortSpec("", 80, 80, 80, "tcp"),), {4: "192.168.5.11"})]
     for accepted in (frozenset(), frozenset({AcceptedBridge("ip", "br0")})):
-        host = _Host(PublicationHave("br0", firewall=Firewall(frozenset({"ip"}), accepted)))
+        host = _Host(PublicationState("br0", firewall=FirewallState(frozenset({"ip"}), accepted)))
         _carry_out(plan.present(wants, host.have, True, False), host)
         assert host.have.firewall.accepted == {AcceptedBridge("ip", "br0", within=False)}
 
 
 def test_other_bridges_are_in_the_way_and_left_alone():
     theirs = plan.goal(
-        [Wanted(owner("br1", "eth1", "container", "one"), (Port("", 80, 80, 80, "tcp"),), {4: "10.0.0.2"})],
-        PublicationHave("br1"),
+        [Wanted(owner("br1", "eth1", "container", "one"), (PortSpec("", 80, 80, 80, "tcp"),), {4: "10.0.0.2"})],
+        PublicationState("br1"),
         True,
         False,
     )
-    have = PublicationHave("br0", rules=theirs)
+    have = PublicationState("br0", rules=theirs)
     with pytest.raises(Refused, match="the publication of port 80 of container one on br1 has it"):
         plan.present(
-            [Wanted(_OWNERS[0], (Port("10.0.0.5", 80, 80, 80, "tcp"),), {4: "192.168.5.11"})], have, True, False
+            [Wanted(_OWNERS[0], (PortSpec("10.0.0.5", 80, 80, 80, "tcp"),), {4: "192.168.5.11"})], have, True, False
         )
     assert plan.present([], have, False, True) == [] and plan.absent(None, have) == []
     assert PublicationRules() == have.ours and HostPort(4, "", "tcp", 80) in {one.host for one in theirs.published}
@@ -291,9 +291,9 @@ def test_other_bridges_are_in_the_way_and_left_alone():
 def test_two_thousand_ports_are_taken_away_in_one_pass(containers):
     wants = []
     for number in range(containers):
-        ports = tuple(Port("", port, port, port, "tcp") for port in range(10000 + number, 12000, containers))
+        ports = tuple(PortSpec("", port, port, port, "tcp") for port in range(10000 + number, 12000, containers))
         wants.append(Wanted(owner("br0", "eth1", "container", f"c{number}"), ports, {4: "192.168.5.11"}))
-    have = PublicationHave("br0", rules=plan.goal(wants, PublicationHave("br0"), True, False))
+    have = PublicationState("br0", rules=plan.goal(wants, PublicationState("br0"), True, False))
     assert len(have.rules.published) == 2000
     calls = 0
 

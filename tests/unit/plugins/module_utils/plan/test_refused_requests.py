@@ -12,10 +12,10 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.model
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.ovs import OvsPort
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.route import Route
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import bridge as plan
-from ansible_collections.pipefitter.container_network.plugins.module_utils.plan.bridge_facts import BridgeHave
+from ansible_collections.pipefitter.container_network.plugins.module_utils.plan.bridge_facts import BridgeState
 from ansible_collections.pipefitter.container_network.plugins.module_utils.reconcile import bridge as kind
 from ansible_collections.pipefitter.container_network.plugins.module_utils.reconcile import engine
-from ansible_collections.pipefitter.container_network.plugins.module_utils.state.network import MARK, Link, Namespace
+from ansible_collections.pipefitter.container_network.plugins.module_utils.state.network import MARK, Link, NetworkState
 from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.attachment_scenes import Scene
 from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.simulated_host import (
     SimulatedHost,
@@ -254,7 +254,7 @@ def test_a_route_that_is_another_tools(scene):
 
 def test_links_that_were_swapped_by_hand(scene):
     engine.apply(attach(scene, {"container": "web2"}, {"container": "web2", "interface": "eth2"}), scene.host)
-    ns = scene.host.places["web2"]
+    ns = scene.host.namespaces["web2"]
     for old, new in (("eth1", "eth9"), ("eth2", "eth1")):
         ns.rename(old, new)
     said = refusal(scene, {"container": "web2"})
@@ -266,7 +266,7 @@ def test_links_that_were_swapped_by_hand(scene):
 
 def test_one_link_for_two_attachments(scene):
     engine.apply(attach(scene, {"container": "web2"}), scene.host)
-    scene.host.places["web2"].rename("eth1", "eth2")
+    scene.host.namespaces["web2"].rename("eth1", "eth2")
     said = refusal(scene, {"container": "web2"}, {"container": "web2", "interface": "eth2"})
     assert (
         said == "interface: 'eth2' and 'eth1' are the same link eth2 in web2; it was renamed, so rename it back first"
@@ -308,7 +308,7 @@ FILTERS = {"vlan_filtering": 1, "vlan_default_pvid": 1}
 FIRST = bridge_vlans.default(1)
 NIC, NESTED_NIC = (
     Link(6, "up0", "", master=5, vlans=FIRST),
-    Link(6, "up0", "veth", master=5, peer=2, peer_namespace=0, vlans=FIRST),
+    Link(6, "up0", "veth", master=5, peer=2, peer_netns=0, vlans=FIRST),
 )
 TAP = Link(6, "up0", "tun", master=5, vlans=FIRST)
 TRUNK = {"port": "up0", "mode": "trunk", "trunks": "100,200"}
@@ -319,7 +319,7 @@ def asks_for_a_trunk(*links, held=None, default="", ours=False, **options):
     """Plan a trunk on the only NIC of a bridge; return the VLANs by which the refusal says that the host is reached."""
     own = Link(5, "br0", "bridge", bridge=FILTERS, vlans=FIRST, alias=MARK if ours else "")
     routes = (Route("0.0.0.0/0", "10.8.0.254", default, 0),) if default else ()
-    have = BridgeHave(Namespace({link.name: link for link in (own, *links)}, {}, routes), held=held or {})
+    have = BridgeState(NetworkState({link.name: link for link in (own, *links)}, {}, routes), held=held or {})
     try:
         assert plan.present(bridge.parse({"name": "br0", "port_vlans": [TRUNK], **options}), have)
     except Refused as refused:
@@ -347,21 +347,21 @@ def test_what_stands_on_a_bridge_is_a_way_in():
     assert asks_for_a_trunk(NIC, upper, held={"mv0": ("10.8.0.1/24",)}) == "mv0, which up0 connects untagged"
     assert asks_for_a_trunk(NIC, upper, held={"mv0": ("fe80::1/64",)}) is None
     assert (
-        asks_for_a_trunk(NIC, Link(7, "mv0", "macvlan", peer=5, peer_namespace=0), held={"mv0": ("10.8.0.1/24",)})
+        asks_for_a_trunk(NIC, Link(7, "mv0", "macvlan", peer=5, peer_netns=0), held={"mv0": ("10.8.0.1/24",)})
         is None
     )
     # The other end of a veth has that as its peer, and stands on nothing.
     assert asks_for_a_trunk(NIC, Link(7, "ve0", "veth", peer=5), held={"ve0": ("10.8.0.1/24",)}) is None
 
     tagged = Link(7, "br0.5", "vlan", peer=5, vlan_id=5)
-    inner = Link(8, "br0.5.6", "vlan", peer=7, vlan_id=6)
+    peer = Link(8, "br0.5.6", "vlan", peer=7, vlan_id=6)
     both = [
         {"port": "up0", "mode": "native-untagged", "tag": 1, "trunks": "5,6"},
         {"port": "br0", "mode": "native-untagged", "tag": 1, "trunks": "5,6"},
     ]
     carried = Link(6, "up0", master=5, vlans=(*FIRST, bridge_vlans.VlanRange(5, 5)))
-    assert asks_for_a_trunk(NIC, tagged, inner, held={"br0.5.6": ("10.8.0.1/24",)}, port_vlans=both) is None
-    seen = asks_for_a_trunk(carried, tagged, inner, held={"br0.5.6": ("10.8.0.1/24",)}, vlan_filtering=True)
+    assert asks_for_a_trunk(NIC, tagged, peer, held={"br0.5.6": ("10.8.0.1/24",)}, port_vlans=both) is None
+    seen = asks_for_a_trunk(carried, tagged, peer, held={"br0.5.6": ("10.8.0.1/24",)}, vlan_filtering=True)
     assert seen is None  # the bridge itself does not carry it so far
 
     on_top = Link(7, "br0q", "vlan", peer=5, vlan_id=100, master=8)
@@ -369,7 +369,7 @@ def test_what_stands_on_a_bridge_is_a_way_in():
     own = Link(5, "br0", "bridge", bridge=unfiltered, vlans=FIRST)
     said = asks_for_a_trunk(NIC, on_top, top, own, held={"brm": ("10.8.0.1/24",)}, default="brm", vlan_filtering=True)
     assert said == "brm, which up0 connects in VLAN 100"
-    said = asks_for_a_trunk(NIC, tagged, inner, own, held={"br0.5.6": ("10.8.0.1/24",)}, vlan_filtering=True)
+    said = asks_for_a_trunk(NIC, tagged, peer, own, held={"br0.5.6": ("10.8.0.1/24",)}, vlan_filtering=True)
     assert said == "br0.5.6, which up0 connects in VLAN 5"
 
 

@@ -20,8 +20,11 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.plan 
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan.ovs_ports import OvsChanges
 from ansible_collections.pipefitter.container_network.plugins.module_utils.reconcile import engine
 from ansible_collections.pipefitter.container_network.plugins.module_utils.reconcile import vlan_port as kind
-from ansible_collections.pipefitter.container_network.plugins.module_utils.state.attachments import EXTERNAL_ID, Wiring
-from ansible_collections.pipefitter.container_network.plugins.module_utils.state.network import MARK, Namespace
+from ansible_collections.pipefitter.container_network.plugins.module_utils.state.attachments import (
+    EXTERNAL_ID,
+    HostSide,
+)
+from ansible_collections.pipefitter.container_network.plugins.module_utils.state.network import MARK, NetworkState
 from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.convergence import (
     Errand,
     lines,
@@ -139,9 +142,9 @@ def hosts(draw: st.DrawFn) -> SimulatedSwitch:
     return host
 
 
-def observe(host: SimulatedSwitch, want: VlanPorts, check: bool = False) -> plan.VlanHave:
-    places = {Target("container", name): (name, f"docker:{name}") for name in CONTAINERS}
-    return kind.observe(host, want, places, check)  # type: ignore[arg-type]
+def observe(host: SimulatedSwitch, want: VlanPorts, check: bool = False) -> plan.VlanPortState:
+    netns_of = {Target("container", name): (name, f"docker:{name}") for name in CONTAINERS}
+    return kind.observe(host, want, netns_of, check)  # type: ignore[arg-type]
 
 
 def made(host: SimulatedSwitch, want: VlanPorts) -> Errand:
@@ -162,7 +165,7 @@ def test_a_second_run_finds_nothing_to_do(host, want):
         return
     shown = observe(host, want)
     predicted = state.after(have, operations)
-    names = set(host.ovs_ports) | set(have.wiring.ovs_ports)
+    names = set(host.ovs_ports) | set(have.host_side.ovs_ports)
     assert state.describe(want, predicted, names) == state.describe(want, shown, names)
     assert {name: port for name, port in host.ovs_ports.items() if port.bridge != want.bridge} == others
     for one, entry in zip(want.ports, state.values(want, shown)):
@@ -197,8 +200,8 @@ def test_a_run_that_was_killed_is_made_good_by_the_next(host, want, patience):
 
 
 @given(hosts(), wanted(), st.integers(0, 8))
-def test_a_run_that_fails_leaves_the_host_as_it_was(host, want, place):
-    assert takes_back(made(host, want), place) == []
+def test_a_run_that_fails_leaves_the_host_as_it_was(host, want, index):
+    assert takes_back(made(host, want), index) == []
 
 
 @given(hosts(), wanted(), wanted())
@@ -271,7 +274,7 @@ def test_an_attachment_keeps_the_vlans_that_it_does_not_name(host, want):
         port = host.ovs_ports.get(f"pf{name}")
         if port is None or vlan_record.KEY not in dict(port.external_ids):
             continue
-        changes = OvsChanges(Wiring(observe(host, want).wiring.host, {}, dict(host.ovs_ports)))
+        changes = OvsChanges(HostSide(observe(host, want).host_side.network, {}, dict(host.ovs_ports)))
         changes.want(
             OvsPort(port.name, port.bridge, external_ids=((EXTERNAL_ID, f"eth1 container {name} docker:{name}"),)), None
         )
@@ -292,16 +295,16 @@ def test_an_attachment_that_names_its_vlan_is_not_given_back_an_older_one(first,
     host.make_ovs_bridge(OvsBridge(BRIDGE, "netdev", (BRIDGE,)), up=True, tx_checksum=False)
     for name in CONTAINERS:
         host.start(name)
-    host.kernel.host.new_veth("pfweb1", "eth1", host.places["web1"], 1500)
+    host.kernel.host.new_veth("pfweb1", "eth1", host.namespaces["web1"], 1500)
     label = ((EXTERNAL_ID, "eth1 container web1 docker:web1"),)
     host.kernel.host.set("pfweb1", alias=f"{MARK} {label[0][1]}", up=True)
     want = vlan_port.parse({"bridge": BRIDGE, "container": "web1", "tag": 200, "external_ids": {"a": "1"}})
 
     def attach(vlans):
-        changes = OvsChanges(Wiring(observe(host, want).wiring.host, {}, dict(host.ovs_ports)))
+        changes = OvsChanges(HostSide(observe(host, want).host_side.network, {}, dict(host.ovs_ports)))
         changes.want(OvsPort("pfweb1", BRIDGE, external_ids=label), vlans)
         engine.apply(changes.join(), host)
-        changes = OvsChanges(Wiring(observe(host, want).wiring.host, {}, dict(host.ovs_ports)))
+        changes = OvsChanges(HostSide(observe(host, want).host_side.network, {}, dict(host.ovs_ports)))
         changes.want(OvsPort("pfweb1", BRIDGE, external_ids=label), vlans)
         assert not changes.join()
 
@@ -362,7 +365,7 @@ def test_two_names_of_one_port_are_refused():
     host = SimulatedSwitch()
     host.make_ovs_bridge(OvsBridge(BRIDGE, "netdev", (BRIDGE,)), up=True, tx_checksum=False)
     host.start("web1")
-    host.kernel.host.new_veth("pfweb1", "eth1", host.places["web1"], 1500)
+    host.kernel.host.new_veth("pfweb1", "eth1", host.namespaces["web1"], 1500)
     host.kernel.host.set("pfweb1", alias=f"{MARK} eth1 container web1 docker:web1")
     want = vlan_port.parse({"bridge": BRIDGE, "ports": [{"port": "pfweb1", "tag": 5}, {"container": "web1", "tag": 6}]})
     with pytest.raises(
@@ -399,8 +402,8 @@ def test_a_bridge_that_has_an_address_stays():
 def test_the_closest_route_says_by_what_a_tunnel_leaves(routes, found):
     want = vlan_port.parse({"bridge": BRIDGE, "port": "vx1", "tag": 5, "vxlan": {"remote": "192.0.2.9", "vni": 5}})
     leading = tuple(Route(destination, None, link, metric) for destination, link, metric in routes)
-    have = plan.VlanHave(
-        Wiring(Namespace({}), {}, {}), {}, underlays={BRIDGE: ["10.0.0.1"], "bare0": []}, routes=leading
+    have = plan.VlanPortState(
+        HostSide(NetworkState({}), {}, {}), {}, underlays={BRIDGE: ["10.0.0.1"], "bare0": []}, routes=leading
     )
     told = plan.warnings(want, replace(have, bridges={BRIDGE: OvsBridge(BRIDGE, "netdev", (BRIDGE,))}), False)
     assert [f"of that type, and {found}; make one" in text for text in told] == [True] * bool(found)

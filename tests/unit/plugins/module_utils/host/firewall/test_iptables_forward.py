@@ -10,7 +10,7 @@ import pytest
 from ansible_collections.pipefitter.container_network.plugins.module_utils.errors import MissingFeature, PipefitterError
 from ansible_collections.pipefitter.container_network.plugins.module_utils.host.firewall import iptables_forward
 from ansible_collections.pipefitter.container_network.plugins.module_utils.host.firewall.iptables_forward import (
-    ForwardFilter,
+    IptablesForward,
 )
 
 SAVED = """\
@@ -24,7 +24,7 @@ SAVED = """\
 
 
 def shown():
-    seen = ForwardFilter().read()
+    seen = IptablesForward().read()
     return seen.families, seen.accepted
 
 
@@ -56,7 +56,7 @@ def test_a_host_with_our_chain_and_without_the_program_of_its_kind(monkeypatch, 
         lambda family, table, chain: (family, table, chain) == ("ip", "filter", "PIPEFITTER"),
     )
     with pytest.raises(MissingFeature, match="iptables-nft-save .* install the package iptables"):
-        ForwardFilter().read()
+        IptablesForward().read()
     assert tried == ["iptables-nft-save"], "the plain name may be the other kind"
 
 
@@ -72,4 +72,4 @@ def test_the_reason_of_a_failure_is_not_the_warning_in_front_of_it(monkeypatch):
     stderr = "# Warning: iptables-legacy tables present\niptables-nft-save: no such luck\n"
     monkeypatch.setattr(subprocess, "run", lambda argv, **_options: subprocess.CompletedProcess(argv, 1, "", stderr))
     with pytest.raises(PipefitterError, match="needs: iptables-nft-save: no such luck$"):
-        ForwardFilter().read()
+        IptablesForward().read()
