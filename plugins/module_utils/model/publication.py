@@ -358,7 +358,8 @@ def _ports(
     outer = _range(option, host_port, found)
     if outer[1] - outer[0] + 1 == count:
         return [
-            PortSpec(address, outer[0] + number, outer[0] + number, inner[0] + number, protocol) for number in range(count)
+            PortSpec(address, outer[0] + number, outer[0] + number, inner[0] + number, protocol)
+            for number in range(count)
         ]
     if count == 1:
         return [PortSpec(address, *outer, inner[0], protocol)]

@@ -77,7 +77,9 @@ def _ovs_bridge(bridge: OvsBridge, links: dict[str, Link], switch_runs: bool) ->
     )
 
 
-def observe_container(machine: Machine, netns: str, identity: str, wants: Sequence[Attachment], host_side: HostSide) -> ContainerSide:
+def observe_container(
+    machine: Machine, netns: str, identity: str, wants: Sequence[Attachment], host_side: HostSide
+) -> ContainerSide:
     """Return what a container shows of the links that attachments ask for."""
     netlink = machine.netlink(netns)
     links = netlink.links()

@@ -10,14 +10,17 @@ from typing import Any
 from ..model import addresses, bridge_vlans
 from ..model.addresses import is_link_local
 from ..model.attachment import VLAN_OPTIONS, Attachment
+from ..model.ownership import read_label
 from ..model.route import DEFAULT_METRIC, PROTOCOL, Route
 from ..model.vlans import ACCESS, TRUNK, Vlans, ranges
-from ..state.attachments import LINUX, ContainerSide, HostSide, read_label
+from ..state.attachments import LINUX, ContainerSide, HostSide
 from ..state.network import Link
 from . import vlan_record
+from .address_operations import SetRoute
 from .attachment_match import AttachmentMatch, find_all, renamed
 from .attachment_routes import leads_to, plan_routes, taken_by_others, wanted_routes, within_reach
-from .operations import DeleteLink, Operation, SetRoute
+from .link_operations import DeleteLink
+from .operations import Operation
 
 Sides = Sequence[tuple[Attachment, "ContainerSide | None"]]
 
@@ -36,7 +39,9 @@ def describe(sides: Sides, host_side: HostSide) -> list[dict[str, Any] | None]:
     return described
 
 
-def describe_one(kind: str, value: str, side: ContainerSide, peer: Link, host_veth: Link, host_side: HostSide) -> dict[str, Any]:
+def describe_one(
+    kind: str, value: str, side: ContainerSide, peer: Link, host_veth: Link, host_side: HostSide
+) -> dict[str, Any]:
     """Return one attachment as an entry of ``attachments`` that gives it back."""
     held = side.network.addresses.get(peer.name, ())
     described: dict[str, Any] = {

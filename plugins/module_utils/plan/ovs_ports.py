@@ -8,12 +8,14 @@ from dataclasses import replace
 
 from ..model.attachment import Target
 from ..model.ovs import NO_BRIDGES, OvsBridgeChange, OvsPort, with_vlans
+from ..model.ownership import EXTERNAL_ID, read_label
 from ..model.vlans import Vlans
-from ..state.attachments import EXTERNAL_ID, OVS, HostSide, read_label
+from ..state.attachments import OVS, HostSide
 from ..state.network import HOST
 from . import vlan_record
 from .attachment_match import AttachmentMatch
-from .operations import ChangeOvsPorts, Operation
+from .operations import Operation
+from .ovs_operations import ChangeOvsPorts
 from .vlan_record import VlanRecord
 
 

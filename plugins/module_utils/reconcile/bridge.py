@@ -15,8 +15,8 @@ from ..model import bridge, names
 from ..model.icc_rules import IccRules
 from ..observe.forwarding import read_before_switching
 from ..plan import bridge as plan
-from ..plan import forwarding, management
-from ..plan.bridge_facts import BridgeState
+from ..plan import bridge_result, forwarding, management
+from ..state.bridge import BridgeState
 from ..state.network import HOST, NetworkState
 from . import engine
 from .result import Result
@@ -32,15 +32,17 @@ def converge(options: Mapping[str, Any], check: bool) -> Result:
     want = bridge.parse(options)
     with lock.held(check), Machine() as machine:
         outcome = engine.converge(machine, lambda: observe(machine, want), lambda have: plan.present(want, have), check)
-        before = plan.describe(want.name, outcome.before)
-        after = plan.predict(want, outcome.before) if check else plan.describe(want.name, outcome.after)
+        before = bridge_result.describe(want.name, outcome.before)
+        after = (
+            bridge_result.predict(want, outcome.before) if check else bridge_result.describe(want.name, outcome.after)
+        )
         return Result(
             operations=outcome.lines,
             before={"bridge": before},
             # Only what was asked for is shown as changing; the rest can't be known before the kernel chose it.
-            after={"bridge": plan.predict(want, outcome.before) if outcome.operations else before},
+            after={"bridge": bridge_result.predict(want, outcome.before) if outcome.operations else before},
             values={"bridge": after},
-            warnings=plan.warnings(want, outcome.before, outcome.operations),
+            warnings=bridge_result.warnings(want, outcome.before, outcome.operations),
         )
 
 
@@ -50,13 +52,13 @@ def _absent(name: str, force: bool, check: bool) -> Result:
         outcome = engine.converge(
             machine, lambda: _observe_all(machine, want), lambda have: plan.absent(name, have, force), check
         )
-        before = plan.describe(name, outcome.before)
+        before = bridge_result.describe(name, outcome.before)
         return Result(
             outcome.lines,
             {"bridge": before},
             {"bridge": None},
             {"bridge": None},
-            plan.orphan_warnings(name, outcome.before),
+            bridge_result.orphan_warnings(name, outcome.before),
         )
 
 

@@ -11,15 +11,15 @@ from ..host import lock
 from ..host.machine import Machine
 from ..model import addresses, icc_policy
 from ..model.attachment import Target
-from ..model.firewall import FirewallState
 from ..model.icc_policy import IccPolicy, IccPort
 from ..observe import attachments
 from ..observe.containers import containers_of, pin_targets
 from ..observe.forwarding import read_before_switching
 from ..plan import firewall, forwarding
 from ..plan import icc_policy as plan
-from ..plan.icc_policy import IccState
 from ..state.attachments import OVS, ContainerSide, HostSide
+from ..state.firewall import FirewallState
+from ..state.icc import IccState
 from ..state.network import HOST, Link, NetworkState
 from . import engine
 from .result import Result

@@ -18,14 +18,14 @@ from ..host.nftables.tables import Listing
 from ..model import names
 from ..model.addresses import is_link_local
 from ..model.ovs import VXLAN, OvsBridge
-from ..plan import bridge as plan_bridge
+from ..model.ownership import EXTERNAL_ID, OwnershipLabel, read_label
+from ..plan import bridge_result, management, vlan_record
 from ..plan import icc_policy as plan_icc_policy
-from ..plan import management, vlan_record
 from ..plan import publication as plan_publication
 from ..plan.attachment_result import describe_one
-from ..plan.bridge_facts import BridgeState
 from ..plan.vlan_port_result import of_others
-from ..state.attachments import EXTERNAL_ID, ContainerSide, HostSide, OwnershipLabel, read_label
+from ..state.attachments import ContainerSide, HostSide
+from ..state.bridge import BridgeState
 from ..state.network import HOST, Link, NetworkState
 from .result import Result
 
@@ -43,12 +43,10 @@ def gather(options: Mapping[str, Any], _check: bool) -> Result:
         host_side = HostSide(have.network, {}, ovs_ports)
         every, targets = _attachments(machine, host_side)
         attachments = [entry for entry in every if only in (None, entry[1]["bridge"])]
-        bridges = [
-            link for link in have.network.links.values() if link.kind == "bridge" and only in (None, link.name)
-        ]
+        bridges = [link for link in have.network.links.values() if link.kind == "bridge" and only in (None, link.name)]
         values = {
-            "bridges": [plan_bridge.describe(link.name, have) for link in bridges if link.ours],
-            "foreign_bridges": [plan_bridge.describe(link.name, have) for link in bridges if not link.ours],
+            "bridges": [bridge_result.describe(link.name, have) for link in bridges if link.ours],
+            "foreign_bridges": [bridge_result.describe(link.name, have) for link in bridges if not link.ours],
             "ovs_bridges": [_ovs_bridge(bridge) for bridge in ovs_bridges.values() if only in (None, bridge.name)],
             "attachments": [entry for ours, entry in attachments if ours and entry["bridge"] is not None],
             "unplugged_attachments": [entry for ours, entry in attachments if ours and entry["bridge"] is None],
@@ -101,17 +99,24 @@ def _targets(label: OwnershipLabel) -> list[dict[str, Any]]:
     return [*named, {"container": label.identity.partition(":")[2]}] if label.identity else named
 
 
-def _attachments_of(machine: Machine, netns: str, label: OwnershipLabel, host_side: HostSide) -> list[tuple[bool, dict[str, Any]]]:
+def _attachments_of(
+    machine: Machine, netns: str, label: OwnershipLabel, host_side: HostSide
+) -> list[tuple[bool, dict[str, Any]]]:
     netlink = machine.netlink(netns)
     links = netlink.links()
-    bare = ContainerSide(netns, label.identity, NetworkState(links), machine.netlink(HOST).netns_id(machine.descriptor(netns)))
+    bare = ContainerSide(
+        netns, label.identity, NetworkState(links), machine.netlink(HOST).netns_id(machine.descriptor(netns))
+    )
     pairs = [(link, host_veth) for link in links.values() if (host_veth := host_side.host_veth(bare, link)) is not None]
     if not pairs:
         return []
     held = netlink.addresses([link for link, _outer in pairs])
     routes = netlink.routes({link.index: link.name for link in links.values()})
     side = ContainerSide(netns, label.identity, NetworkState(links, held, routes), bare.netns_id)
-    return [(host_veth.ours, describe_one(label.kind, label.value, side, link, host_veth, host_side)) for link, host_veth in pairs]
+    return [
+        (host_veth.ours, describe_one(label.kind, label.value, side, link, host_veth, host_side))
+        for link, host_veth in pairs
+    ]
 
 
 def _namespaces(host_side: HostSide) -> Iterator[tuple[OwnershipLabel, NetnsFd]]:

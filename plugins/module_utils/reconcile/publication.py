@@ -16,14 +16,16 @@ from ..host.port_use.local_address import is_local
 from ..model import addresses, names, publication
 from ..model.attachment import SELECTORS
 from ..model.firewall_safe_name import firewall_safe_name
+from ..model.ownership import read_label
 from ..model.publication import Defaults, Owner, PortSpec, Publication, PublicationRules, owner
 from ..observe import attachments
 from ..observe.containers import Pinned, containers_of, pin_all
 from ..plan import firewall
 from ..plan import publication as plan
-from ..plan.publication import BridgePortState, PublicationState, Wanted
-from ..state.attachments import ContainerSide, HostSide, read_label
+from ..plan.publication import Wanted
+from ..state.attachments import ContainerSide, HostSide
 from ..state.network import HOST, Link, NetworkState
+from ..state.publications import BridgePortState, PublicationState
 from . import engine
 from .result import Result
 

@@ -18,9 +18,9 @@ from ..observe.containers import pin_targets
 from ..plan import management, vlan_record
 from ..plan import vlan_port as plan
 from ..plan import vlan_port_result as state
-from ..plan.vlan_port import VlanPortState
 from ..state.attachments import ContainerSide, HostSide
 from ..state.network import HOST, Link, NetworkState
+from ..state.vlan_ports import VlanPortState
 from . import engine
 from .result import Result
 

@@ -9,13 +9,11 @@ from dataclasses import dataclass, field
 
 from ..model import bridge_vlans
 from ..model.bridge_vlans import PortVlans
+from ..model.ownership import MARK
 from ..model.route import Route
 
 HOST = ""
 """The place that is the host's own network namespace; every other place is a container's, by its printable name."""
-
-MARK = "pipefitter"
-"""How every ifalias of ours begins."""
 
 
 @dataclass(frozen=True)

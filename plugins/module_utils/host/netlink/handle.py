@@ -16,8 +16,9 @@ from ...model import addresses as text
 from ...model import names
 from ...model.bridge_vlans import PortVlans
 from ...model.limits import MTU
+from ...model.ownership import MARK
 from ...model.route import DEFAULT, DEFAULT_METRIC, Route
-from ...state.network import MARK, Link
+from ...state.network import Link
 from .. import sysctl
 from ..namespace import scratch
 from . import bridge_vlans, neighbours, rtnetlink

@@ -11,7 +11,8 @@ from typing import Any
 
 import hypothesis
 from ansible_collections.pipefitter.container_network.plugins.module_utils.errors import MissingFeature, Refused
-from ansible_collections.pipefitter.container_network.plugins.module_utils.plan.operations import Host, Operation
+from ansible_collections.pipefitter.container_network.plugins.module_utils.plan.host import Host
+from ansible_collections.pipefitter.container_network.plugins.module_utils.plan.operations import Operation
 from ansible_collections.pipefitter.container_network.plugins.module_utils.reconcile import engine
 from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.simulated_host import (
     SimulatedHost,

@@ -18,10 +18,7 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.model
     VlanRange,
     merged,
 )
-from ansible_collections.pipefitter.container_network.plugins.module_utils.model.firewall import (
-    AcceptedBridge,
-    FirewallState,
-)
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.firewall import AcceptedBridge
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.icc_rules import IccRules
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.masquerade import Masquerade
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.ovs import (
@@ -30,9 +27,11 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.model
     OvsBridgeChange,
     OvsPort,
 )
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.ownership import MARK
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.publication import PublicationRules
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.route import Route
-from ansible_collections.pipefitter.container_network.plugins.module_utils.state.network import HOST, MARK, Link
+from ansible_collections.pipefitter.container_network.plugins.module_utils.state.firewall import FirewallState
+from ansible_collections.pipefitter.container_network.plugins.module_utils.state.network import HOST, Link
 from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.simulated_kernel import (
     KERNEL,
     SimKernel,

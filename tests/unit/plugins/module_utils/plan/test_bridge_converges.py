@@ -12,11 +12,14 @@ import pytest
 from ansible_collections.pipefitter.container_network.plugins.module_utils.errors import InvalidOption
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model import bridge, names
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.masquerade import Masquerade
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.ownership import MARK
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.route import Route
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import bridge as plan
-from ansible_collections.pipefitter.container_network.plugins.module_utils.plan.operations import ChangeDefaultPvid
+from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import bridge_result
+from ansible_collections.pipefitter.container_network.plugins.module_utils.plan.bridge_operations import (
+    ChangeDefaultPvid,
+)
 from ansible_collections.pipefitter.container_network.plugins.module_utils.reconcile import bridge as kind
-from ansible_collections.pipefitter.container_network.plugins.module_utils.state.network import MARK
 from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.convergence import (
     Errand,
     recovers,
@@ -249,9 +252,9 @@ def test_check_mode_predicts_what_a_run_makes(host, want):
     errand = made(host, want)
     operations = errand.planned()
     if operations is not None:
-        predicted = plan.predict(want, observe(host, want))
+        predicted = bridge_result.predict(want, observe(host, want))
         settles(errand)
-        described = plan.describe(want.name, observe(host, want))
+        described = bridge_result.describe(want.name, observe(host, want))
         # Of the rest, some can't be known before the kernel chose it.
         known = {*predicted, "vlan_default_pvid", "port_vlans"}
         assert {name: described.get(name) for name in known} == {name: predicted.get(name) for name in known}

@@ -13,19 +13,17 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.model
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.addresses import contains
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.attachment import Target
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.bridge import Bridge
-from ansible_collections.pipefitter.container_network.plugins.module_utils.model.firewall import (
-    AcceptedBridge,
-    FirewallState,
-)
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.firewall import AcceptedBridge
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.icc_policy import IccPolicy, IccPort
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.icc_rules import IccFlow, IccRules
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.ownership import MARK
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.route import Route
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import bridge as bridge_plan
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import icc_policy as plan
 from ansible_collections.pipefitter.container_network.plugins.module_utils.reconcile import bridge as bridge_kind
 from ansible_collections.pipefitter.container_network.plugins.module_utils.reconcile import engine
 from ansible_collections.pipefitter.container_network.plugins.module_utils.reconcile import icc_policy as kind
-from ansible_collections.pipefitter.container_network.plugins.module_utils.state.network import MARK
+from ansible_collections.pipefitter.container_network.plugins.module_utils.state.firewall import FirewallState
 from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.convergence import (
     Errand,
     lines,

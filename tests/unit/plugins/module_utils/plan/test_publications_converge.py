@@ -9,10 +9,7 @@ from dataclasses import replace
 
 import pytest
 from ansible_collections.pipefitter.container_network.plugins.module_utils.errors import PipefitterError, Refused
-from ansible_collections.pipefitter.container_network.plugins.module_utils.model.firewall import (
-    AcceptedBridge,
-    FirewallState,
-)
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.firewall import AcceptedBridge
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.publication import (
     HostPort,
     PortSpec,
@@ -21,12 +18,13 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.model
     owner,
 )
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import publication as plan
-from ansible_collections.pipefitter.container_network.plugins.module_utils.plan.publication import (
+from ansible_collections.pipefitter.container_network.plugins.module_utils.plan.publication import Wanted
+from ansible_collections.pipefitter.container_network.plugins.module_utils.reconcile import engine
+from ansible_collections.pipefitter.container_network.plugins.module_utils.state.firewall import FirewallState
+from ansible_collections.pipefitter.container_network.plugins.module_utils.state.publications import (
     BridgePortState,
     PublicationState,
-    Wanted,
 )
-from ansible_collections.pipefitter.container_network.plugins.module_utils.reconcile import engine
 from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.firewalls import firewalls
 from hypothesis import given, settings
 from hypothesis import strategies as st

@@ -10,12 +10,14 @@ import pytest
 from ansible_collections.pipefitter.container_network.plugins.module_utils.errors import MissingFeature, Refused
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model import attachment, bridge, bridge_vlans
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.ovs import OvsPort
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.ownership import MARK
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.route import Route
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import bridge as plan
-from ansible_collections.pipefitter.container_network.plugins.module_utils.plan.bridge_facts import BridgeState
+from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import bridge_result
 from ansible_collections.pipefitter.container_network.plugins.module_utils.reconcile import bridge as kind
 from ansible_collections.pipefitter.container_network.plugins.module_utils.reconcile import engine
-from ansible_collections.pipefitter.container_network.plugins.module_utils.state.network import MARK, Link, NetworkState
+from ansible_collections.pipefitter.container_network.plugins.module_utils.state.bridge import BridgeState
+from ansible_collections.pipefitter.container_network.plugins.module_utils.state.network import Link, NetworkState
 from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.attachment_scenes import Scene
 from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.simulated_host import (
     SimulatedHost,
@@ -124,17 +126,17 @@ def test_absent_of_another_tools_bridge(host):
 def test_switching_the_hosts_forwarding_on_is_a_warning(host):
     want = bridge.parse({"name": "br0", "ip_forward": True, "addresses": ["192.168.5.1/24", "fd00:5::1/64"]})
     operations = plans(host, want)
-    assert plan.warnings(want, kind.observe(host, want), operations) == [
+    assert bridge_result.warnings(want, kind.observe(host, want), operations) == [
         f"{name} is switched on for the whole host: it now forwards between all its interfaces, not only this bridge"
         for name in ("net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding")
     ]
     engine.apply(operations, host)
-    assert plan.warnings(want, kind.observe(host, want), plans(host, want)) == []
+    assert bridge_result.warnings(want, kind.observe(host, want), plans(host, want)) == []
 
 
 def test_masquerading_a_bridge_that_has_no_address_is_a_warning(host):
     want = bridge.parse({"name": "br0", "masquerade": True})
-    (told,) = plan.warnings(want, kind.observe(host, want), plans(host, want))
+    (told,) = bridge_result.warnings(want, kind.observe(host, want), plans(host, want))
     assert told.startswith("bridge br0 has no address")
 
 

@@ -11,6 +11,7 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.error
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model import vlan_port
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.attachment import Target
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.ovs import OvsBridge, OvsPort
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.ownership import EXTERNAL_ID, MARK
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.route import Route
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.vlan_port import VlanPorts
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.vlans import MODES, Vlans
@@ -20,11 +21,8 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.plan 
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan.ovs_ports import OvsChanges
 from ansible_collections.pipefitter.container_network.plugins.module_utils.reconcile import engine
 from ansible_collections.pipefitter.container_network.plugins.module_utils.reconcile import vlan_port as kind
-from ansible_collections.pipefitter.container_network.plugins.module_utils.state.attachments import (
-    EXTERNAL_ID,
-    HostSide,
-)
-from ansible_collections.pipefitter.container_network.plugins.module_utils.state.network import MARK, NetworkState
+from ansible_collections.pipefitter.container_network.plugins.module_utils.state.attachments import HostSide
+from ansible_collections.pipefitter.container_network.plugins.module_utils.state.network import NetworkState
 from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.convergence import (
     Errand,
     lines,
