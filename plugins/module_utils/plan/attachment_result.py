@@ -30,7 +30,7 @@ def describe(sides: Sides, host_side: HostSide) -> list[dict[str, Any] | None]:
     described: list[dict[str, Any] | None] = []
     for want, side in sides:
         entry = None
-        peer = _inner(want, side, host_side) if side is not None else None
+        peer = _peer_of(want, side, host_side) if side is not None else None
         if side is not None and peer is not None:
             host_veth = host_side.host_veth(side, peer)
             if host_veth is not None:
@@ -211,7 +211,7 @@ def unsettled(sides: Sides, host_side: HostSide) -> str:
     return ""
 
 
-def _inner(want: Attachment, side: ContainerSide, host_side: HostSide) -> Link | None:
+def _peer_of(want: Attachment, side: ContainerSide, host_side: HostSide) -> Link | None:
     peer = side.network.links.get(want.interface)
     if peer is not None:
         return peer

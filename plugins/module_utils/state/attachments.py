@@ -4,14 +4,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..model import names
 from ..model.bridge_vlans import PortVlans
 from ..model.ovs import OvsPort
 from .network import Link, NetworkState
+
+if TYPE_CHECKING:
+    from ..model.attachment import Attachment
 
 LINUX, OVS = "linux", "ovs"
 
@@ -97,3 +101,13 @@ class HostSide:
             return self.ovs_ports[link.name].bridge
         master = self.by_index.get(link.master)
         return master.name if master is not None and master.kind == "bridge" else None
+
+
+class AttachmentState(NamedTuple):
+    """What the host shows of wanted attachments: each with its container's side, and the host's side of all.
+
+    A side of ``None`` is a container that is gone or has stopped.
+    """
+
+    sides: Sequence[tuple[Attachment, ContainerSide | None]]
+    host_side: HostSide

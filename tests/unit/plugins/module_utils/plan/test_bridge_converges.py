@@ -14,12 +14,12 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.model
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.masquerade import Masquerade
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.ownership import MARK
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.route import Route
+from ansible_collections.pipefitter.container_network.plugins.module_utils.observe import bridge as observing
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import bridge as plan
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import bridge_result
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan.bridge_operations import (
     ChangeDefaultPvid,
 )
-from ansible_collections.pipefitter.container_network.plugins.module_utils.reconcile import bridge as kind
 from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.convergence import (
     Errand,
     recovers,
@@ -196,8 +196,8 @@ def _vlans(draw: st.DrawFn, ns: SimNamespace) -> None:
 
 
 def observe(host: SimulatedHost, want: bridge.Bridge) -> plan.BridgeState:
-    with mock.patch.object(kind, "supports_vlan_filtering", lambda: host.kernel.vlan_filtering):
-        return kind.observe(host, want)  # type: ignore[arg-type]
+    with mock.patch.object(observing, "supports_vlan_filtering", lambda: host.kernel.vlan_filtering):
+        return observing.observe(host, want)  # type: ignore[arg-type]
 
 
 def made(host: SimulatedHost, want: bridge.Bridge) -> Errand:

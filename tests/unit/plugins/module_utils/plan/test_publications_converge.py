@@ -110,7 +110,9 @@ _haves = st.builds(
         subnets=("192.168.5.0/24", "fd00:5::/64"),
         route_localnet=localnet,
         bridged_filter=filtered,
-        ports=tuple(BridgePortState(f"pf{number}", whose, on) for number, (whose, on) in enumerate(zip(_OWNERS, hairpins))),
+        ports=tuple(
+            BridgePortState(f"pf{number}", whose, on) for number, (whose, on) in enumerate(zip(_OWNERS, hairpins))
+        ),
         firewall=firewall,
         linked=linked,
         taken=lambda host: "a process" if host.port in taken else "",
@@ -204,7 +206,10 @@ def test_rules_are_taken_back_where_flows_that_go_another_way_cannot_be_ended():
         host.ends_flows = True
         engine.apply(plan.present([two], host.have, True, True), host)
         assert host.ended[1:] == [
-            (host.have.rules, {UdpFlow(HostPort(4, "", "udp", 53)), UdpFlow(HostPort(4, "", "udp", 53), "192.168.5.11", 53)})
+            (
+                host.have.rules,
+                {UdpFlow(HostPort(4, "", "udp", 53)), UdpFlow(HostPort(4, "", "udp", 53), "192.168.5.11", 53)},
+            )
         ]
 
 
@@ -253,7 +258,9 @@ def test_the_firewall_keeps_what_another_module_needs(ours, linked, stays):
     firewall = FirewallState(frozenset({"ip"}), accepted, zones=(("br0", "trusted"),), lent=frozenset({"br0"}))
     host = _Host(PublicationState("br0", bridge_ours=ours, firewall=firewall, linked=linked))
     _carry_out(
-        plan.present([Wanted(_OWNERS[0], (PortSpec("", 80, 80, 80, "tcp"),), {4: "192.168.5.11"})], host.have, True, False),
+        plan.present(
+            [Wanted(_OWNERS[0], (PortSpec("", 80, 80, 80, "tcp"),), {4: "192.168.5.11"})], host.have, True, False
+        ),
         host,
     )
     assert host.have.firewall == firewall

@@ -15,12 +15,12 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.model
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.route import Route
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.vlan_port import VlanPorts
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.vlans import MODES, Vlans
+from ansible_collections.pipefitter.container_network.plugins.module_utils.observe import vlan_ports as observing
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import vlan_port as plan
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import vlan_port_result as state
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import vlan_record
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan.ovs_ports import OvsChanges
 from ansible_collections.pipefitter.container_network.plugins.module_utils.reconcile import engine
-from ansible_collections.pipefitter.container_network.plugins.module_utils.reconcile import vlan_port as kind
 from ansible_collections.pipefitter.container_network.plugins.module_utils.state.attachments import HostSide
 from ansible_collections.pipefitter.container_network.plugins.module_utils.state.network import NetworkState
 from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.convergence import (
@@ -142,7 +142,7 @@ def hosts(draw: st.DrawFn) -> SimulatedSwitch:
 
 def observe(host: SimulatedSwitch, want: VlanPorts, check: bool = False) -> plan.VlanPortState:
     netns_of = {Target("container", name): (name, f"docker:{name}") for name in CONTAINERS}
-    return kind.observe(host, want, netns_of, check)  # type: ignore[arg-type]
+    return observing.observe(host, want, netns_of, check)  # type: ignore[arg-type]
 
 
 def made(host: SimulatedSwitch, want: VlanPorts) -> Errand:
@@ -369,7 +369,7 @@ def test_two_names_of_one_port_are_refused():
     with pytest.raises(
         Refused, match="ports: port pfweb1 and eth1 of container web1 are the same port pfweb1; name it once"
     ):
-        plan.present(want, kind.observe(host, want, {Target("container", "web1"): ("web1", "docker:web1")}, False))
+        plan.present(want, observing.observe(host, want, {Target("container", "web1"): ("web1", "docker:web1")}, False))
 
 
 def test_a_bridge_that_has_an_address_stays():
@@ -378,7 +378,7 @@ def test_a_bridge_that_has_an_address_stays():
     want = vlan_port.parse({"bridge": BRIDGE, "create_bridge": True, "state": "absent"})
     for address, operations in (("10.0.0.1/24", []), ("fe80::1/64", ["delete Open vSwitch bridge ovs0"])):
         host.kernel.host.links[BRIDGE].addresses[:] = [address]
-        have = kind.observe(host, want, {}, False, is_absent=True)  # type: ignore[arg-type]
+        have = observing.observe(host, want, {}, False, is_absent=True)  # type: ignore[arg-type]
         assert lines(plan.absent(want, have)) == operations
         assert [address in text for text in plan.warnings(want, have, True)] == [True] * (not operations)
 
