@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 pipefitter contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which container, and how it is wired: the options of one attachment."""
+"""How a container is wired: the options of one attachment beside those of container_target."""
 
 from __future__ import annotations
 
@@ -8,24 +8,6 @@ from __future__ import annotations
 class ModuleDocFragment:
     DOCUMENTATION = r"""
 options:
-  container:
-    description:
-      - Name or id of a running container, or the unique beginning of an id.
-      - Exactly one of O(container), O(netns) and O(pid) names whose network namespace is meant.
-    type: str
-  runtime:
-    description:
-      - Which engine to ask for O(container). V(auto), also the default, asks all that run on the host.
-    type: str
-    choices: [auto, docker, podman]
-  netns:
-    description:
-      - Network namespace, by its name in C(/run/netns) or by an absolute path.
-    type: str
-  pid:
-    description:
-      - Network namespace of a process, by its id. Nothing tells whether the id was reused by another process; prefer O(container).
-    type: int
   bridge:
     description:
       - Bridge to attach to, a Linux bridge or an Open vSwitch bridge. Required unless O(state=absent).

@@ -29,6 +29,7 @@ requirements:
   - Open vSwitch 2.10 or later (on the host)
 extends_documentation_fragment:
   - pipefitter.container_network.attributes
+  - pipefitter.container_network.container_target
 options:
   bridge:
     description:
@@ -146,21 +147,8 @@ options:
   container:
     description:
       - Name or id of a running container whose attachment is the port.
-      - Exactly one of O(port), O(container), O(netns) and O(pid) names a port. With O(state=absent) the container need not be there any more.
-    type: str
-  runtime:
-    description:
-      - Which engine to ask for O(container). V(auto), also the default, asks all that run on the host.
-    type: str
-    choices: [auto, docker, podman]
-  netns:
-    description:
-      - Network namespace, by its name in C(/run/netns) or by an absolute path.
-    type: str
-  pid:
-    description:
-      - Network namespace of a process, by its id.
-    type: int
+      - Exactly one of O(port), O(container), O(netns) and O(pid) names a port. With O(state=absent) the container need
+        not be there any more.
   interface:
     description:
       - Name of the attachment's interface in the container. Without it, C(eth1).
@@ -352,7 +340,7 @@ port_names:
   sample: [eth1, pf6f0b2a1c9d1]
 """
 
-from ansible_collections.pipefitter.container_network.plugins.module_utils import ansible_module
+from ansible_collections.pipefitter.container_network.plugins.module_utils import ansible_module, argument_specs
 
 VXLAN = {
     "remote": {"type": "str", "required": True},
@@ -363,10 +351,7 @@ VXLAN = {
 
 PORT = {
     "port": {"type": "str"},
-    "container": {"type": "str"},
-    "runtime": {"type": "str", "choices": ["auto", "docker", "podman"]},
-    "netns": {"type": "str"},
-    "pid": {"type": "int"},
+    **argument_specs.CONTAINER_TARGET,
     "interface": {"type": "str"},
     "mode": {"type": "str", "choices": ["access", "trunk", "native-tagged", "native-untagged", "dot1q-tunnel"]},
     "tag": {"type": "int"},

@@ -52,6 +52,7 @@ requirements:
   - nftables (on the host)
 extends_documentation_fragment:
   - pipefitter.container_network.attributes
+  - pipefitter.container_network.container_target
 options:
   bridge:
     description:
@@ -91,21 +92,7 @@ options:
   container:
     description:
       - Name or id of a running container, or the unique beginning of an id.
-      - Exactly one of O(container), O(netns) and O(pid) names whose ports are meant.
-    type: str
-  runtime:
-    description:
-      - Which engine to ask for O(container). V(auto), also the default, asks all that run on the host.
-    type: str
-    choices: [auto, docker, podman]
-  netns:
-    description:
-      - Network namespace, by its name in C(/run/netns) or by an absolute path.
-    type: str
-  pid:
-    description:
-      - Network namespace of a process, by its id. Nothing tells whether the id was reused by another process; prefer O(container).
-    type: int
+      - Exactly one of O(container), O(netns) and O(pid) selects whose ports are meant.
   interface:
     description:
       - The container's interface on the bridge. Without it, C(eth1).
@@ -224,13 +211,10 @@ publications:
         - {host_ip: 127.0.0.1, host_port: 8443, container_port: 443, protocol: tcp}
 """
 
-from ansible_collections.pipefitter.container_network.plugins.module_utils import ansible_module
+from ansible_collections.pipefitter.container_network.plugins.module_utils import ansible_module, argument_specs
 
 PUBLICATION = {
-    "container": {"type": "str"},
-    "runtime": {"type": "str", "choices": ["auto", "docker", "podman"]},
-    "netns": {"type": "str"},
-    "pid": {"type": "int"},
+    **argument_specs.CONTAINER_TARGET,
     "interface": {"type": "str"},
     "ports": {"type": "list", "elements": "raw"},
     "all_exposed": {"type": "bool"},

@@ -23,6 +23,7 @@ requirements:
   - netaddr (on the host)
 extends_documentation_fragment:
   - pipefitter.container_network.attributes
+  - pipefitter.container_network.container_target
   - pipefitter.container_network.attachment
 options:
   attachments:
@@ -219,7 +220,7 @@ attachments:
       mtu: 1500
 """
 
-from ansible_collections.pipefitter.container_network.plugins.module_utils import ansible_module
+from ansible_collections.pipefitter.container_network.plugins.module_utils import ansible_module, argument_specs
 
 ROUTES = {
     "type": "list",
@@ -232,10 +233,7 @@ ROUTES = {
 }
 
 ATTACHMENT = {
-    "container": {"type": "str"},
-    "runtime": {"type": "str", "choices": ["auto", "docker", "podman"]},
-    "netns": {"type": "str"},
-    "pid": {"type": "int"},
+    **argument_specs.CONTAINER_TARGET,
     "bridge": {"type": "str"},
     "interface": {"type": "str"},
     "host_interface": {"type": "str"},
