@@ -21,8 +21,9 @@ from ...model.route import DEFAULT, DEFAULT_METRIC, Route
 from ...state.network import Link
 from .. import sysctl
 from ..namespace import scratch
-from . import bridge_vlans, neighbours, rtnetlink
-from .rtnetlink import KernelError, RouteSocket
+from . import bridge_vlans, neighbours, rtnetlink, wire
+from .rtnetlink import RouteSocket
+from .wire import KernelError
 
 _IFF_UP, _IFF_LOOPBACK = 0x1, 0x8
 _IFINFO = struct.Struct("=BxHiII")  # family, type, index, flags, change
@@ -155,7 +156,7 @@ class NetlinkHandle:
         birth_name = names.derived_name("pfb", name)
         request = [("IFLA_IFNAME", birth_name), _bridge_info(attributes), ("IFLA_ADDRESS", mac)]
         try:
-            self._change(f"create bridge {name}", rtnetlink.NLM_F_CREATE | rtnetlink.NLM_F_EXCL, 0, request)
+            self._change(f"create bridge {name}", wire.NLM_F_CREATE | wire.NLM_F_EXCL, 0, request)
         except KernelError as error:
             if error.code != errno.EEXIST:
                 raise
@@ -202,7 +203,7 @@ class NetlinkHandle:
         info = ("IFLA_LINKINFO", {"attrs": [("IFLA_INFO_KIND", "veth"), ("IFLA_INFO_DATA", data)]})
         self._change(
             f"create veth {name} with its peer {peer}",
-            rtnetlink.NLM_F_CREATE | rtnetlink.NLM_F_EXCL,
+            wire.NLM_F_CREATE | wire.NLM_F_EXCL,
             0,
             [("IFLA_IFNAME", birth_name), ("IFLA_MTU", mtu), info],
         )
@@ -227,7 +228,7 @@ class NetlinkHandle:
         try:
             self._socket.request(
                 f"give {name} the name {alternative_name}", rtnetlink.RTM_NEWLINKPROP, "ifinfmsg",
-                rtnetlink.NLM_F_CREATE | rtnetlink.NLM_F_EXCL, {"index": 0}, [("IFLA_IFNAME", name), ("IFLA_PROP_LIST", properties)],
+                wire.NLM_F_CREATE | wire.NLM_F_EXCL, {"index": 0}, [("IFLA_IFNAME", name), ("IFLA_PROP_LIST", properties)],
             )  # fmt: skip
         except KernelError:
             pass  # a convenience: an older kernel, or the name is another link's
@@ -351,7 +352,7 @@ class NetlinkHandle:
             self._address(
                 f"add address {address} to {link}",
                 rtnetlink.RTM_NEWADDR,
-                rtnetlink.NLM_F_CREATE | rtnetlink.NLM_F_REPLACE,
+                wire.NLM_F_CREATE | wire.NLM_F_REPLACE,
                 link,
                 address,
             )
@@ -416,9 +417,7 @@ class NetlinkHandle:
 
     def set_route(self, route: Route) -> None:
         """Add a route, or put it in the place of the one with the same destination and metric, in one step."""
-        self._route(
-            f"set route {route}", rtnetlink.RTM_NEWROUTE, rtnetlink.NLM_F_CREATE | rtnetlink.NLM_F_REPLACE, route
-        )
+        self._route(f"set route {route}", rtnetlink.RTM_NEWROUTE, wire.NLM_F_CREATE | wire.NLM_F_REPLACE, route)
 
     def remove_route(self, route: Route) -> None:
         """Remove a route; one that is gone already is as good."""

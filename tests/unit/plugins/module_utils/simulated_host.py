@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from unittest import mock
 
 from ansible_collections.pipefitter.container_network.plugins.module_utils.errors import PipefitterError
-from ansible_collections.pipefitter.container_network.plugins.module_utils.host.netlink.rtnetlink import KernelError
+from ansible_collections.pipefitter.container_network.plugins.module_utils.host.netlink.wire import KernelError
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model import names
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.bridge_vlans import (
     PortVlans,
