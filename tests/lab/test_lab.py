@@ -292,6 +292,18 @@ def test_down_after_the_init_was_killed(lab: Lab) -> None:
     assert killed.traces() == []
 
 
+def test_down_of_a_host_with_a_paused_container() -> None:
+    """What is frozen dies of no signal, and with it lives all that waits for its end."""
+    lab = Lab(f"{PREFIX}-paused")
+    lab("up", "--hosts", "1", "--no-ovs")
+    lab("containers", "hosta", "web1")
+    lab.on("hosta", "docker", "pause", "web1")
+    inside = processes_in(lab)
+    lab("down")
+    assert still_there(inside) == []
+    assert lab.traces() == []
+
+
 @pytest.mark.parametrize("moment", [0.1, 0.3, 0.5])
 def test_an_interrupted_up_leaves_nothing(moment: float) -> None:
     lab = Lab(f"{PREFIX}-broken")
