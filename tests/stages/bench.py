@@ -1,0 +1,91 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where the stages run: the copy of the tree, the environment, the commands."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+COLLECTION = "ansible_collections/pipefitter/container_network"
+
+# Settings of the person who runs the tests that would change what is tested.
+FOREIGN_SETTINGS = ("ANSIBLE_", "GIT_", "MOLECULE_", "PYENV_", "PYTEST_", "PYTHON", "VIRTUAL_ENV", "XDG_")
+
+
+class Bench:
+    """What each stage is given."""
+
+    def __init__(self, venv: pathlib.Path, folder: pathlib.Path) -> None:
+        self.venv = venv
+        self.folder = folder
+        self.collection = folder / COLLECTION
+        # Beside the environment, so that what ansible-test builds for its
+        # sanity tests is there in the next run, and the user's own settings of
+        # ssh, pip, git and Ansible are not.
+        self.home = venv.parent / "home"
+        self.environment = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN_SETTINGS)}
+        self.environment.update(
+            ANSIBLE_COLLECTIONS_PATH=str(folder),
+            HOME=str(self.home),
+            LC_ALL="C.UTF-8",
+            # Real interpreters first: ansible-test refuses a version manager's shims.
+            PATH=f"{venv}/bin:/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin",
+        )
+        if not sys.stdout.isatty():
+            self.environment.update(ANSIBLE_NOCOLOR="1", NO_COLOR="1")
+
+    def copy_tree(self) -> None:
+        listed = subprocess.run(
+            # The clone may belong to another user than root.
+            ["git", "-c", "safe.directory=*", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+            cwd=ROOT,
+            check=True,
+            stdout=subprocess.PIPE,
+            timeout=60,
+        ).stdout
+        for name in sorted(filter(None, listed.decode().split("\0"))):
+            source, target = ROOT / name, self.collection / name
+            if source.is_symlink() or source.is_file():  # not one that git still lists but is deleted
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(source, target, follow_symlinks=False)
+        # ansible-test and ansible-lint ask git for the files to look at.
+        self.home.mkdir(parents=True, exist_ok=True)
+        for words in (["init", "--quiet"], ["add", "--all", "--force"]):
+            subprocess.run(["git", *words], cwd=self.collection, env=self.environment, check=True, timeout=60)
+
+    def run(
+        self, *words: str | pathlib.Path, timeout: float, cwd: pathlib.Path | None = None, **environment: str
+    ) -> int:
+        """Runs a command with its output in sight; its status, or 124 after `timeout` seconds."""
+        process = subprocess.Popen(
+            [str(word) for word in words],
+            cwd=cwd or self.collection,
+            env={**self.environment, **environment},
+            stdin=subprocess.DEVNULL,
+            # No terminal, so that nothing can ask; and one group to end it all by.
+            start_new_session=True,
+        )
+        try:
+            return process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            print(f"not done after {timeout:.0f} s: ended")
+            return 124
+        finally:
+            end(process)
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Ends a command that still runs, at first in the way that lets pytest take its labs down."""
+    for number, seconds in ((signal.SIGINT, 60), (signal.SIGTERM, 10), (signal.SIGKILL, 10)):
+        if process.poll() is not None:
+            return
+        with contextlib.suppress(ProcessLookupError, subprocess.TimeoutExpired):
+            os.killpg(process.pid, number)
+            process.wait(seconds)

@@ -1,0 +1,43 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What can be asked of the program."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+
+from .run import STAGES, run_stages
+from .summary import show
+
+
+def parse(words: list[str]) -> argparse.Namespace:
+    stages = "\n".join(f"  {name:12} {stage.__doc__}" for name, stage in STAGES.items())
+    parser = argparse.ArgumentParser(
+        prog="scripts/test.sh",
+        description="Runs every test of the collection, as root on Debian 12.\n"
+        "Installs what is missing first: see scripts/prepare.sh --help.",
+        epilog=f"stages:\n{stages}\n\nThe last line is always: N passed, N failed, N skipped.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "stages", nargs="*", metavar="stage", help="run only these (default: all, in the order below)"
+    )
+    parser.add_argument("--keep", action="store_true", help="keep the copy of the tree that the tests ran in")
+    arguments = parser.parse_args(words)
+    unknown = set(arguments.stages) - set(STAGES)
+    if unknown:
+        parser.error(f"no such stage: {', '.join(sorted(unknown))}; there are {', '.join(STAGES)}")
+    return arguments
+
+
+def main(words: list[str]) -> int:
+    arguments = parse(words)
+    # A line at once, also into a file: the commands that run write to the same place.
+    sys.stdout.reconfigure(line_buffering=True)
+    # So that a run that is ended from outside still removes what it made.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    names = [name for name in STAGES if name in (arguments.stages or STAGES)]
+    results = run_stages(names, keep=arguments.keep)
+    return 1 if show(results) else 0

@@ -1,0 +1,22 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is said at the end of a run."""
+
+from __future__ import annotations
+
+from .results import Result
+
+
+def show(results: dict[str, Result]) -> int:
+    """Prints the table and the last line, which other programs read; the number of failures."""
+    print(f"\n{'stage':12} {'passed':>7} {'failed':>7} {'skipped':>8} {'seconds':>8}")
+    for name, result in results.items():
+        print(f"{name:12} {result.passed:7} {result.failed:7} {result.skipped:8} {result.seconds:8.0f}")
+    for result in results.values():
+        for note in result.notes:
+            if note.startswith("failed"):
+                print(note)
+    kinds = ("passed", "failed", "skipped")
+    passed, failed, skipped = (sum(getattr(result, kind) for result in results.values()) for kind in kinds)
+    print(f"{passed} passed, {failed} failed, {skipped} skipped")
+    return failed
