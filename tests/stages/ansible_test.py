@@ -33,7 +33,7 @@ def sanity(bench: Bench) -> Result:
     write_pip_settings(bench)
     # pslint looks at PowerShell, of which there is none.
     words = ("--python", "3.11", "--skip-test", "pslint", "--color", "no", "--junit")
-    status = bench.run("ansible-test", "sanity", *words, timeout=900)
+    status = bench.run("ansible-test", "sanity", *words)
     result = Result()
     reports = (bench.collection / "tests/output/junit").glob("ansible-test-sanity-*.xml")
     count_junit(result, "ansible-test sanity", reports, status)
@@ -52,7 +52,7 @@ def write_get_pip(bench: Bench) -> None:
 def write_pip_settings(bench: Bench) -> None:
     """Hands this machine's index, proxy and certificates to ansible-test, which drops the variables that name them."""
     command = [bench.venv / "bin/pip", "config", "list"]
-    listed = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, timeout=60).stdout
+    listed = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, timeout=bench.clock.left()).stdout
     settings = configparser.RawConfigParser()
     settings["global"] = {}
     for variable, name in (("REQUESTS_CA_BUNDLE", "cert"), ("https_proxy", "proxy"), ("HTTPS_PROXY", "proxy")):
@@ -73,7 +73,7 @@ def write_pip_settings(bench: Bench) -> None:
 
 def units(bench: Bench) -> Result:
     """model, plan and engine, without touching the machine"""
-    status = bench.run("ansible-test", "units", "--python", "3.11", "--color", "no", timeout=600)
+    status = bench.run("ansible-test", "units", "--python", "3.11", "--color", "no")
     result = Result()
     reports = (bench.collection / "tests/output/junit").glob("python*-units.xml")
     count_junit(result, "ansible-test units", reports, status)

@@ -12,6 +12,8 @@ import signal
 import subprocess
 import sys
 
+from .clock import Clock
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 COLLECTION = "ansible_collections/pipefitter/container_network"
 
@@ -22,8 +24,9 @@ FOREIGN_SETTINGS = ("ANSIBLE_", "GIT_", "MOLECULE_", "PYENV_", "PYTEST_", "PYTHO
 class Bench:
     """What each stage is given."""
 
-    def __init__(self, venv: pathlib.Path, folder: pathlib.Path) -> None:
+    def __init__(self, venv: pathlib.Path, folder: pathlib.Path, clock: Clock) -> None:
         self.venv = venv
+        self.clock = clock
         self.folder = folder
         self.collection = folder / COLLECTION
         # Beside the environment, so that what ansible-test builds for its
@@ -48,7 +51,7 @@ class Bench:
             cwd=ROOT,
             check=True,
             stdout=subprocess.PIPE,
-            timeout=60,
+            timeout=self.clock.left(),
         ).stdout
         for name in sorted(filter(None, listed.decode().split("\0"))):
             source, target = ROOT / name, self.collection / name
@@ -58,24 +61,26 @@ class Bench:
         # ansible-test and ansible-lint ask git for the files to look at.
         self.home.mkdir(parents=True, exist_ok=True)
         for words in (["init", "--quiet"], ["add", "--all", "--force"]):
-            subprocess.run(["git", *words], cwd=self.collection, env=self.environment, check=True, timeout=60)
+            command = ["git", *words]
+            subprocess.run(
+                command, cwd=self.collection, env=self.environment, check=True, timeout=self.clock.left()
+            )
 
-    def run(
-        self, *words: str | pathlib.Path, timeout: float, cwd: pathlib.Path | None = None, **environment: str
-    ) -> int:
-        """Runs a command with its output in sight; its status, or 124 after `timeout` seconds."""
+    def run(self, *words: str | pathlib.Path, **environment: str) -> int:
+        """Runs a command with its output in sight; its status, or 124 where the run's time was over first."""
+        limit = self.clock.left()
         process = subprocess.Popen(
             [str(word) for word in words],
-            cwd=cwd or self.collection,
+            cwd=self.collection,
             env={**self.environment, **environment},
             stdin=subprocess.DEVNULL,
             # No terminal, so that nothing can ask; and one group to end it all by.
             start_new_session=True,
         )
         try:
-            return process.wait(timeout)
+            return process.wait(limit)
         except subprocess.TimeoutExpired:
-            print(f"not done after {timeout:.0f} s: ended")
+            print(f"not done after {limit:.0f} s, and the time of this run is over: ended")
             return 124
         finally:
             end(process)

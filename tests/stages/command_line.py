@@ -8,8 +8,18 @@ import argparse
 import signal
 import sys
 
+from .clock import WHOLE
 from .run import STAGES, run_stages
 from .summary import show
+
+EPILOG = """\
+stages:
+{stages}
+
+Nothing but the whole run has a limit: after {minutes:.0f} minutes what still runs is ended and fails.
+
+The last line is always: N passed, N failed, N skipped.
+"""
 
 
 def parse(words: list[str]) -> argparse.Namespace:
@@ -18,7 +28,7 @@ def parse(words: list[str]) -> argparse.Namespace:
         prog="scripts/test.sh",
         description="Runs every test of the collection, as root on Debian 12.\n"
         "Installs what is missing first: see scripts/prepare.sh --help.",
-        epilog=f"stages:\n{stages}\n\nThe last line is always: N passed, N failed, N skipped.",
+        epilog=EPILOG.format(stages=stages, minutes=WHOLE / 60),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(

@@ -49,7 +49,7 @@ def lint(bench: Bench) -> Result:
         "antsibull-docs": ["antsibull-docs", *DOCUMENTATION, "."],
         "antsibull-changelog": ["antsibull-changelog", "lint"],
     }.items():
-        run = functools.partial(bench.run, *words, timeout=300, MYPYPATH=str(bench.folder))
+        run = functools.partial(bench.run, *words, MYPYPATH=str(bench.folder))
         checks[name] = functools.partial(lambda run: status_problem(run()), run)
     checks["ansible-galaxy collection build"] = functools.partial(build_problem, bench)
 
@@ -62,7 +62,7 @@ def lint(bench: Bench) -> Result:
 def build_problem(bench: Bench) -> str | None:
     """Builds the tarball for Galaxy; says what it holds too much or too little."""
     target = bench.folder / "build"
-    status = bench.run("ansible-galaxy", "collection", "build", "--output-path", target, timeout=120)
+    status = bench.run("ansible-galaxy", "collection", "build", "--output-path", target)
     tarballs = list(target.glob("*.tar.gz"))
     if status != 0 or len(tarballs) != 1:
         return f"ended with status {status} and {len(tarballs)} tarballs"

@@ -26,12 +26,11 @@ def molecule(bench: Bench) -> Result:
             "--no-command-borders",
             "--scenario-name",
             name,
-            timeout=600,
             MOLECULE_EPHEMERAL_DIRECTORY=str(bench.folder / "molecule"),
             PIPEFITTER_MOLECULE_LAB=lab,
         )
         result.check(name, status_problem(status))
         if status != 0:
             # Molecule removes it too, but not where starting it failed or took too long.
-            bench.run("tests/lab/lab", "down", "--name", lab, timeout=60)
+            bench.run("tests/lab/lab", "down", "--name", lab)
     return result

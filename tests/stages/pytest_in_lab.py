@@ -36,7 +36,6 @@ def integration(bench: Bench) -> Result:
             f"--junit-xml={report}",
             *at_once,
             folder,
-            timeout=3000,
             PYTHONPATH=str(bench.folder),
             PYTHONDONTWRITEBYTECODE="1",
         )

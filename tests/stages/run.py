@@ -15,6 +15,7 @@ import typing as t
 
 from .ansible_test import sanity, units
 from .bench import COLLECTION, ROOT, Bench
+from .clock import Clock
 from .lint import lint
 from .molecule import molecule
 from .pytest_in_lab import integration
@@ -51,13 +52,14 @@ def prepare() -> pathlib.Path | None:
 
 
 def run_stages(names: list[str], *, keep: bool) -> dict[str, Result]:
+    clock = Clock()  # what prepares the machine counts, too
     venv = prepare()
     if venv is None:
         problem = "the machine could not be prepared"
         return {name: Result(failed=1, notes=[f"failed: {name}: {problem}"]) for name in names}
     folder = pathlib.Path(tempfile.mkdtemp(prefix="pipefitter-")).resolve()
     try:
-        bench = Bench(venv, folder)
+        bench = Bench(venv, folder, clock)
         bench.copy_tree()
         return {name: run_stage(name, bench) for name in names}
     finally:
