@@ -6,11 +6,14 @@ from __future__ import annotations
 
 import ast
 import configparser
+import json
 import os
 import subprocess
+import typing as t
 
 from .bench import Bench
 from .results import Result, count_junit
+from .selection import files
 
 # ansible-test runs this where it would run the get-pip script of a site of its
 # own, with what it would give that script: packages, and two options that pip
@@ -71,9 +74,19 @@ def write_pip_settings(bench: Bench) -> None:
         settings.write(file)
 
 
+def ask_of_units(bench: Bench, **asked: t.Any) -> None:
+    """Says to tests/unit/conftest.py what ansible-test hands on in no other way."""
+    file = bench.collection / "tests/output/asked-of-units.json"
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(json.dumps(asked), encoding="utf-8")
+
+
 def units(bench: Bench) -> Result:
     """model, plan and engine, without touching the machine"""
-    status = bench.run("ansible-test", "units", "--python", "3.11", "--color", "no")
+    chosen = bench.chosen.get("units", [])
+    ask_of_units(bench, tests=chosen)
+    words = ("--python", "3.11", "--color", "no")
+    status = bench.run("ansible-test", "units", *words, *files(chosen, bench.collection))
     result = Result()
     reports = (bench.collection / "tests/output/junit").glob("python*-units.xml")
     count_junit(result, "ansible-test units", reports, status)

@@ -24,8 +24,11 @@ FOREIGN_SETTINGS = ("ANSIBLE_", "GIT_", "MOLECULE_", "PYENV_", "PYTEST_", "PYTHO
 class Bench:
     """What each stage is given."""
 
-    def __init__(self, venv: pathlib.Path, folder: pathlib.Path, clock: Clock) -> None:
+    def __init__(
+        self, venv: pathlib.Path, folder: pathlib.Path, clock: Clock, chosen: dict[str, list[str]]
+    ) -> None:
         self.venv = venv
+        self.chosen = chosen  # tests, by stage; none where the whole stage is to run
         self.clock = clock
         self.folder = folder
         self.collection = folder / COLLECTION

@@ -5,16 +5,24 @@
 from __future__ import annotations
 
 import argparse
+import pathlib
 import signal
 import sys
 
+from .bench import ROOT
 from .clock import WHOLE
 from .run import STAGES, run_stages
+from .selection import NotATest, select
 from .summary import show
 
 EPILOG = """\
 stages:
 {stages}
+
+tests, after --: files, folders or single tests of tests/unit (stage units), tests/lab or tests/integration (stage
+integration), from where you stand or from the clone's root. Their stages need no naming.
+  scripts/test.sh units -- tests/unit/plugins/module_utils/test_engine.py
+  scripts/test.sh integration -- tests/integration/test_ovsdb.py::test_every_character_survives
 
 Nothing but the whole run has a limit: after {minutes:.0f} minutes what still runs is ended and fails.
 
@@ -26,6 +34,7 @@ def parse(words: list[str]) -> argparse.Namespace:
     stages = "\n".join(f"  {name:12} {stage.__doc__}" for name, stage in STAGES.items())
     parser = argparse.ArgumentParser(
         prog="scripts/test.sh",
+        usage="%(prog)s [-h] [--keep] [stage ...] [-- test ...]",
         description="Runs every test of the collection, as root on Debian 12.\n"
         "Installs what is missing first: see scripts/prepare.sh --help.",
         epilog=EPILOG.format(stages=stages, minutes=WHOLE / 60),
@@ -35,10 +44,17 @@ def parse(words: list[str]) -> argparse.Namespace:
         "stages", nargs="*", metavar="stage", help="run only these (default: all, in the order below)"
     )
     parser.add_argument("--keep", action="store_true", help="keep the copy of the tree that the tests ran in")
-    arguments = parser.parse_args(words)
+    options, typed = (words[: words.index("--")], words[words.index("--") + 1 :]) if "--" in words else (words, [])
+    arguments = parser.parse_args(options)
     unknown = set(arguments.stages) - set(STAGES)
     if unknown:
         parser.error(f"no such stage: {', '.join(sorted(unknown))}; there are {', '.join(STAGES)}")
+    try:
+        arguments.chosen = select(typed, pathlib.Path.cwd(), ROOT)
+    except NotATest as problem:
+        parser.error(str(problem))
+    if arguments.chosen and set(arguments.stages) - set(arguments.chosen):
+        parser.error(f"the tests after -- are of {' and '.join(arguments.chosen)}; name no other stage with them")
     return arguments
 
 
@@ -48,6 +64,6 @@ def main(words: list[str]) -> int:
     sys.stdout.reconfigure(line_buffering=True)
     # So that a run that is ended from outside still removes what it made.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
-    names = [name for name in STAGES if name in (arguments.stages or STAGES)]
-    results = run_stages(names, keep=arguments.keep)
+    names = [name for name in STAGES if name in (arguments.chosen or arguments.stages or STAGES)]
+    results = run_stages(names, arguments.chosen, keep=arguments.keep)
     return 1 if show(results) else 0

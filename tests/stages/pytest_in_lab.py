@@ -9,6 +9,7 @@ import shlex
 
 from .bench import Bench
 from .results import Result, count_junit
+from .selection import below
 
 # Modules' tests wait for their labs most of the time: two at once, each with a lab of its own.
 # A file's tests share hosts.
@@ -20,12 +21,12 @@ def integration(bench: Bench) -> Result:
     result = Result()
     # Not in PYTHONPATH, which would reach the hosts of the lab and go before the pyroute2 that they have.
     python_path = shlex.join([str(bench.folder), str(host_pyroute2(bench))])
+    chosen = bench.chosen.get("integration", [f"tests/{name}" for name in SUITES])
     for name, at_once in SUITES.items():
-        folder = bench.collection / "tests" / name
-        print(f"--- tests/{name}")
-        if not folder.is_dir():
-            result.fail(f"tests/{name}", "is not there")
+        tests = [word for word in chosen if below(word, f"tests/{name}")]
+        if not tests:
             continue
+        print(f"--- tests/{name}")
         report = bench.folder / f"{name}.xml"
         status = bench.run(
             "pytest",
@@ -35,7 +36,7 @@ def integration(bench: Bench) -> Result:
             f"--override-ini=pythonpath={python_path}",
             f"--junit-xml={report}",
             *at_once,
-            folder,
+            *tests,
             PYTHONPATH=str(bench.folder),
             PYTHONDONTWRITEBYTECODE="1",
         )

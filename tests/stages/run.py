@@ -51,7 +51,7 @@ def prepare() -> pathlib.Path | None:
     return pathlib.Path(done.stdout.strip()) if done.returncode == 0 else None
 
 
-def run_stages(names: list[str], *, keep: bool) -> dict[str, Result]:
+def run_stages(names: list[str], chosen: dict[str, list[str]], *, keep: bool) -> dict[str, Result]:
     clock = Clock()  # what prepares the machine counts, too
     venv = prepare()
     if venv is None:
@@ -59,7 +59,7 @@ def run_stages(names: list[str], *, keep: bool) -> dict[str, Result]:
         return {name: Result(failed=1, notes=[f"failed: {name}: {problem}"]) for name in names}
     folder = pathlib.Path(tempfile.mkdtemp(prefix="pipefitter-")).resolve()
     try:
-        bench = Bench(venv, folder, clock)
+        bench = Bench(venv, folder, clock, chosen)
         bench.copy_tree()
         return {name: run_stage(name, bench) for name in names}
     finally:
