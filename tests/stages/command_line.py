@@ -26,7 +26,7 @@ integration), from where you stand or from the clone's root. Their stages need n
 
 Nothing but the whole run has a limit: after {minutes:.0f} minutes what still runs is ended and fails.
 
-The last line is always: N passed, N failed, N skipped.
+The end names the ten slowest test files. The last line is always: N passed, N failed, N skipped.
 """
 
 

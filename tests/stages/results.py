@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
+import re
 import textwrap
 import typing as t
 import xml.etree.ElementTree
@@ -23,6 +24,8 @@ class Result:
     skipped: int = 0
     seconds: float = 0.0
     notes: list[str] = dataclasses.field(default_factory=list)
+    # Seconds that their tests took.
+    files: dict[str, float] = dataclasses.field(default_factory=dict)
 
     def check(self, name: str, problem: str | None) -> None:
         if problem is None:
@@ -49,6 +52,7 @@ def count_junit(result: Result, name: str, reports: t.Iterable[pathlib.Path], st
     for report in reports:
         for case in xml.etree.ElementTree.parse(report).getroot().iter("testcase"):
             count_case(result, case)
+            count_seconds(result, case)
     if status != 0 and result.failed == before.failed:
         result.fail(name, f"ended with status {status} and no test that failed")
     elif (result.passed, result.failed, result.skipped) == (before.passed, before.failed, before.skipped):
@@ -65,3 +69,11 @@ def count_case(result: Result, case: xml.etree.ElementTree.Element) -> None:
             count(name, reason.splitlines()[0] if reason else kind)
             return
     result.passed += 1
+
+
+def count_seconds(result: Result, case: xml.etree.ElementTree.Element) -> None:
+    # pytest names files as modules, and what else reports (ansible-test sanity) has none.
+    named = re.match(r"(?:\w+\.)*test_\w+", case.get("classname", ""))
+    if named:
+        file = named[0].replace(".", "/") + ".py"
+        result.files[file] = result.files.get(file, 0.0) + float(case.get("time", 0))
