@@ -21,7 +21,7 @@ stages:
 
 tests, after --: files, folders or single tests of tests/unit (stage units), tests/lab or tests/integration (stage
 integration), from where you stand or from the clone's root. Their stages need no naming.
-  scripts/test.sh units -- tests/unit/plugins/module_utils/test_engine.py
+  scripts/test.sh units -- tests/unit/plugins/module_utils/model/test_publication.py
   scripts/test.sh integration -- tests/integration/test_ovsdb.py::test_every_character_survives
 
 Nothing but the whole run has a limit: after {minutes:.0f} minutes what still runs is ended and fails.
