@@ -84,7 +84,7 @@ def ask_of_units(bench: Bench, **asked: t.Any) -> None:
 def units(bench: Bench) -> Result:
     """model, plan and engine, without touching the machine"""
     chosen = bench.chosen.get("units", [])
-    ask_of_units(bench, tests=chosen)
+    ask_of_units(bench, tests=chosen, environment=bench.effort)
     words = ("--python", "3.11", "--color", "no")
     status = bench.run("ansible-test", "units", *words, *files(chosen, bench.collection))
     result = Result()

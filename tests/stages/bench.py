@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import pathlib
 import shutil
@@ -18,17 +19,36 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 COLLECTION = "ansible_collections/pipefitter/container_network"
 
 # Settings of the person who runs the tests that would change what is tested.
-FOREIGN_SETTINGS = ("ANSIBLE_", "GIT_", "MOLECULE_", "PYENV_", "PYTEST_", "PYTHON", "VIRTUAL_ENV", "XDG_")
+FOREIGN_SETTINGS = (
+    "ANSIBLE_",
+    "GIT_",
+    "MOLECULE_",
+    "PIPEFITTER_",
+    "PYENV_",
+    "PYTEST_",
+    "PYTHON",
+    "VIRTUAL_ENV",
+    "XDG_",
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Asked:
+    """What the person who runs the tests asks for, beside stages."""
+
+    chosen: dict[str, list[str]]  # tests, by stage; empty where whole stages are to run
+    deep: bool
+    keep: bool
 
 
 class Bench:
     """What each stage is given."""
 
-    def __init__(
-        self, venv: pathlib.Path, folder: pathlib.Path, clock: Clock, chosen: dict[str, list[str]]
-    ) -> None:
+    def __init__(self, venv: pathlib.Path, folder: pathlib.Path, clock: Clock, asked: Asked) -> None:
         self.venv = venv
-        self.chosen = chosen  # tests, by stage; none where the whole stage is to run
+        self.chosen = asked.chosen
+        # Read by tests/effort.py.
+        self.effort = {"PIPEFITTER_DEEP": "1"} if asked.deep else {}
         self.clock = clock
         self.folder = folder
         self.collection = folder / COLLECTION
@@ -38,6 +58,7 @@ class Bench:
         self.home = venv.parent / "home"
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN_SETTINGS)}
         self.environment.update(
+            self.effort,
             ANSIBLE_COLLECTIONS_PATH=str(folder),
             HOME=str(self.home),
             LC_ALL="C.UTF-8",

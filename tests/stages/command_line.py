@@ -9,7 +9,7 @@ import pathlib
 import signal
 import sys
 
-from .bench import ROOT
+from .bench import ROOT, Asked
 from .clock import WHOLE
 from .run import STAGES, run_stages
 from .selection import NotATest, select
@@ -34,7 +34,7 @@ def parse(words: list[str]) -> argparse.Namespace:
     stages = "\n".join(f"  {name:12} {stage.__doc__}" for name, stage in STAGES.items())
     parser = argparse.ArgumentParser(
         prog="scripts/test.sh",
-        usage="%(prog)s [-h] [--keep] [stage ...] [-- test ...]",
+        usage="%(prog)s [-h] [--deep] [--keep] [stage ...] [-- test ...]",
         description="Runs every test of the collection, as root on Debian 12.\n"
         "Installs what is missing first: see scripts/prepare.sh --help.",
         epilog=EPILOG.format(stages=stages, minutes=WHOLE / 60),
@@ -42,6 +42,9 @@ def parse(words: list[str]) -> argparse.Namespace:
     )
     parser.add_argument(
         "stages", nargs="*", metavar="stage", help="run only these (default: all, in the order below)"
+    )
+    parser.add_argument(
+        "--deep", action="store_true", help="let tests that try many examples try many more (tests/effort.py)"
     )
     parser.add_argument("--keep", action="store_true", help="keep the copy of the tree that the tests ran in")
     options, typed = (words[: words.index("--")], words[words.index("--") + 1 :]) if "--" in words else (words, [])
@@ -65,5 +68,5 @@ def main(words: list[str]) -> int:
     # So that a run that is ended from outside still removes what it made.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     names = [name for name in STAGES if name in (arguments.chosen or arguments.stages or STAGES)]
-    results = run_stages(names, arguments.chosen, keep=arguments.keep)
+    results = run_stages(names, Asked(arguments.chosen, arguments.deep, arguments.keep))
     return 1 if show(results) else 0

@@ -14,7 +14,7 @@ import traceback
 import typing as t
 
 from .ansible_test import sanity, units
-from .bench import COLLECTION, ROOT, Bench
+from .bench import COLLECTION, ROOT, Asked, Bench
 from .clock import Clock
 from .lint import lint
 from .molecule import molecule
@@ -51,7 +51,7 @@ def prepare() -> pathlib.Path | None:
     return pathlib.Path(done.stdout.strip()) if done.returncode == 0 else None
 
 
-def run_stages(names: list[str], chosen: dict[str, list[str]], *, keep: bool) -> dict[str, Result]:
+def run_stages(names: list[str], asked: Asked) -> dict[str, Result]:
     clock = Clock()  # what prepares the machine counts, too
     venv = prepare()
     if venv is None:
@@ -59,11 +59,11 @@ def run_stages(names: list[str], chosen: dict[str, list[str]], *, keep: bool) ->
         return {name: Result(failed=1, notes=[f"failed: {name}: {problem}"]) for name in names}
     folder = pathlib.Path(tempfile.mkdtemp(prefix="pipefitter-")).resolve()
     try:
-        bench = Bench(venv, folder, clock, chosen)
+        bench = Bench(venv, folder, clock, asked)
         bench.copy_tree()
         return {name: run_stage(name, bench) for name in names}
     finally:
-        if keep:
+        if asked.keep:
             print(f"\nkept: {folder / COLLECTION}")
         else:
             shutil.rmtree(folder, ignore_errors=True)

@@ -5,12 +5,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.pipefitter.container_network.tests.stages.selection import (
-    NotATest,
-    below,
-    files,
-    select,
-)
+from ansible_collections.pipefitter.container_network.tests.stages.selection import NotATest, below, files, select
 
 
 @pytest.fixture

@@ -27,6 +27,7 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.plan.
     Wanted,
 )
 from ansible_collections.pipefitter.container_network.plugins.module_utils.reconcile import engine
+from ansible_collections.pipefitter.container_network.tests.effort import EXAMPLES_OF_PUBLICATIONS
 from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.firewalls import firewalls
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -134,7 +135,7 @@ def _carry_out(operations, host):
 
 
 @given(_haves, _wants(), _wants(), st.booleans(), st.booleans(), st.booleans())
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=EXAMPLES_OF_PUBLICATIONS)
 def test_a_plan_leaves_nothing_to_plan_and_its_way_back_leads_back(have, before, wants, protect, purge, whole):
     host = _Host(have)
     for round_of, options in ((before, (True, False)), (wants, (protect, purge))):
