@@ -102,7 +102,9 @@ class _Host:
             return
         assert seen.zone(bridge) == ("" if lend else zone)
         lent = seen.lent | {bridge} if lend else seen.lent - {bridge}
-        zones = tuple(pair for pair in seen.zones if pair[0] != bridge) + (((bridge, zone),) if lend else ())
+        others = [pair for pair in seen.zones if pair[0] != bridge]
+        # In the order in which firewalls() makes them: given back, a zone is where it was.
+        zones = tuple(sorted([*others, (bridge, zone)] if lend else others))
         self.have = replace(self.have, firewall=replace(seen, zones=zones, lent=lent))
 
 
