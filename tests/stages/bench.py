@@ -85,10 +85,8 @@ class Bench:
         # ansible-test and ansible-lint ask git for the files to look at.
         self.home.mkdir(parents=True, exist_ok=True)
         for words in (["init", "--quiet"], ["add", "--all", "--force"]):
-            command = ["git", *words]
-            subprocess.run(
-                command, cwd=self.collection, env=self.environment, check=True, timeout=self.clock.left()
-            )
+            command, limit = ["git", *words], self.clock.left()
+            subprocess.run(command, cwd=self.collection, env=self.environment, check=True, timeout=limit)
 
     def run(self, *words: str | pathlib.Path, **environment: str) -> int:
         """Runs a command with its output in sight; its status, or 124 where the run's time was over first."""

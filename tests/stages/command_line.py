@@ -11,7 +11,7 @@ import sys
 
 from .bench import ROOT, Asked
 from .clock import WHOLE
-from .run import STAGES, run_stages
+from .run import STAGES, run_stages, wanted
 from .selection import NotATest, select
 from .summary import show
 
@@ -40,25 +40,33 @@ def parse(words: list[str]) -> argparse.Namespace:
         epilog=EPILOG.format(stages=stages, minutes=WHOLE / 60),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "stages", nargs="*", metavar="stage", help="run only these (default: all, in the order below)"
-    )
+    parser.add_argument("stages", nargs="*", metavar="stage", help="run only these (default: all, in the order below)")
     parser.add_argument(
         "--deep", action="store_true", help="let tests that try many examples try many more (tests/effort.py)"
     )
     parser.add_argument("--keep", action="store_true", help="keep the copy of the tree that the tests ran in")
-    options, typed = (words[: words.index("--")], words[words.index("--") + 1 :]) if "--" in words else (words, [])
+    options, typed = split(words)
     arguments = parser.parse_args(options)
+    if typed == []:
+        parser.error("no test after --")
     unknown = set(arguments.stages) - set(STAGES)
     if unknown:
         parser.error(f"no such stage: {', '.join(sorted(unknown))}; there are {', '.join(STAGES)}")
     try:
-        arguments.chosen = select(typed, pathlib.Path.cwd(), ROOT)
+        arguments.chosen = select(typed or [], pathlib.Path.cwd(), ROOT)
     except NotATest as problem:
         parser.error(str(problem))
     if arguments.chosen and set(arguments.stages) - set(arguments.chosen):
         parser.error(f"the tests after -- are of {' and '.join(arguments.chosen)}; name no other stage with them")
     return arguments
+
+
+def split(words: list[str]) -> tuple[list[str], list[str] | None]:
+    """What stands before --, and what after it; argparse would take both for stages."""
+    if "--" not in words:
+        return words, None
+    at = words.index("--")
+    return words[:at], words[at + 1 :]
 
 
 def main(words: list[str]) -> int:
@@ -67,6 +75,6 @@ def main(words: list[str]) -> int:
     sys.stdout.reconfigure(line_buffering=True)
     # So that a run that is ended from outside still removes what it made.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
-    names = [name for name in STAGES if name in (arguments.chosen or arguments.stages or STAGES)]
+    names = wanted(arguments.stages, arguments.chosen)
     results = run_stages(names, Asked(arguments.chosen, arguments.deep, arguments.keep))
     return 1 if show(results) else 0

@@ -26,6 +26,11 @@ STAGES: dict[str, t.Callable[[Bench], Result]] = {
 }
 
 
+def wanted(stages: list[str], chosen: dict[str, list[str]]) -> list[str]:
+    """The stages to run: those of the tests that were chosen, or those that were named, or all."""
+    return [name for name in STAGES if name in (chosen or stages or STAGES)]
+
+
 def run_stage(name: str, bench: Bench) -> Result:
     print(f"\n=== {name}: {STAGES[name].__doc__}")
     start = time.monotonic()
