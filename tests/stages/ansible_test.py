@@ -54,7 +54,7 @@ def write_get_pip(bench: Bench) -> None:
 
 def write_pip_settings(bench: Bench) -> None:
     """Hands this machine's index, proxy and certificates to ansible-test, which drops the variables that name them."""
-    command = [bench.venv / "bin/pip", "config", "list"]
+    command = [str(bench.venv / "bin/pip"), "config", "list"]
     listed = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, timeout=bench.clock.left()).stdout
     settings = configparser.RawConfigParser()
     settings["global"] = {}

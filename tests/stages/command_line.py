@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import pathlib
 import signal
 import sys
@@ -72,7 +73,8 @@ def split(words: list[str]) -> tuple[list[str], list[str] | None]:
 def main(words: list[str]) -> int:
     arguments = parse(words)
     # A line at once, also into a file: the commands that run write to the same place.
-    sys.stdout.reconfigure(line_buffering=True)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)
     # So that a run that is ended from outside still removes what it made.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     names = wanted(arguments.stages, arguments.chosen)

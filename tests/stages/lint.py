@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import functools
+import pathlib
 import tarfile
 import typing as t
 
@@ -41,14 +42,15 @@ def lint(bench: Bench) -> Result:
     """ansible-lint (with yamllint), ruff, mypy, documentation, change log, built tarball"""
     result = Result()
     checks: dict[str, t.Callable[[], str | None]] = {}
-    for name, words in {
+    commands: dict[str, list[str | pathlib.Path]] = {
         "ansible-lint": ["ansible-lint", "--offline", "--profile", "production", "--strict"],
         "ruff": ["ruff", "check", "--no-cache", "."],
         "mypy": ["mypy", "--cache-dir", bench.home / ".mypy_cache", "--package", MODULE_UTILS],
         "vermin": ["vermin", *OLD_PYTHON, "plugins"],
         "antsibull-docs": ["antsibull-docs", *DOCUMENTATION, "."],
         "antsibull-changelog": ["antsibull-changelog", "lint"],
-    }.items():
+    }
+    for name, words in commands.items():
         run = functools.partial(bench.run, *words, MYPYPATH=str(bench.folder))
         checks[name] = functools.partial(lambda run: status_problem(run()), run)
     checks["ansible-galaxy collection build"] = functools.partial(build_problem, bench)

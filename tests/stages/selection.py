@@ -43,7 +43,7 @@ def below(name: str, word: str) -> bool:
 
 def files(words: t.Iterable[str], root: pathlib.Path) -> list[str]:
     """The files that hold the tests that are meant."""
-    found = set()
+    found: set[pathlib.Path] = set()
     for word in words:
         path = root / word.partition("::")[0]
         found.update(path.rglob("test_*.py") if path.is_dir() else [path])

@@ -19,8 +19,9 @@ def show(results: dict[str, Result]) -> int:
         for note in result.notes:
             if note.startswith("failed"):
                 print(note)
-    kinds = ("passed", "failed", "skipped")
-    passed, failed, skipped = (sum(getattr(result, kind) for result in results.values()) for kind in kinds)
+    passed = sum(result.passed for result in results.values())
+    failed = sum(result.failed for result in results.values())
+    skipped = sum(result.skipped for result in results.values())
     print(f"{passed} passed, {failed} failed, {skipped} skipped")
     return failed
 
