@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Measures on a lab's host what attachments cost: a request as JSON on stdin, what was measured as JSON on stdout.
 
-The same containers are attached by ``ip`` commands, taken off, and attached by
-one module, in turns; what drifts on the machine meets both.
+attachments.py runs it there; it is of no use alone. The same containers are attached by ``ip`` commands, taken off,
+and attached by one module, in turns; what drifts on the machine meets both.
 """
 
 from __future__ import annotations

@@ -1,11 +1,13 @@
 # SPDX-FileCopyrightText: 2026 pipefitter contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What published ports cost: to load, and to connect to the first and the last of many; ours, and a rule for each port.
+"""What published ports cost, ours and a rule for each: to load them, to connect to the first and the last of many.
 
-    sudo .../venv/bin/python tests/bench/publications.py
+As root, from the clone's folder (scripts/prepare.sh installs what is missing, and says where its Python is):
 
-Needs root, nft and both kinds of iptables, and ansible_collections on PYTHONPATH. All happens in a network namespace of its own. Figures
-depend on the machine; compare those of one run. No time makes it fail.
+    "$(scripts/prepare.sh)/bin/python" tests/bench/publications.py
+
+All happens in a network namespace of its own. Figures depend on the machine; compare those of one run. No time makes it
+fail.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ import subprocess
 import sys
 import time
 
+import clone  # noqa: F401 - or the next could not be found
 from ansible_collections.pipefitter.container_network.plugins.module_utils.host.nftables.publications import (
     Publications,
 )

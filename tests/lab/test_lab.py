@@ -13,13 +13,15 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
 LAB = pathlib.Path(__file__).parent / "lab"
 PREFIX = f"test-{os.getpid()}"  # other labs may be up at the same time
 ROOT = pathlib.Path("/pipefitter-lab")
+PROGRAM = LAB.parent / "pipefitter_lab"
+PATIENCE = 300.0  # seconds until what ought to happen is taken for what never will: however slow, a machine is faster
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -29,7 +31,7 @@ def able():
     assert examined.returncode == 0, examined.stdout or examined.stderr
 
 
-def run(*command: str | pathlib.Path, status: int | None = 0, timeout: float = 60, stdin: str = "") -> str:
+def run(*command: str | pathlib.Path, status: int | None = 0, timeout: float = PATIENCE, stdin: str = "") -> str:
     """Run `command`, insist on its exit status unless that is None; what it said."""
     done = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=timeout, check=False)
     assert status in (None, done.returncode), f"{shlex.join(map(str, command))}: {done.returncode}\n{done.stdout}{done.stderr}"
@@ -91,6 +93,13 @@ def _ip(*command: str) -> list[dict[str, object]]:
     return found
 
 
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
 def processes_in(lab: Lab) -> set[tuple[str, str]]:
     """PID and start time of all that runs in the lab's network namespaces."""
     inits = [lab.record()["init"], *lab.record()["hosts"].values()]  # type: ignore[attr-defined]
@@ -140,7 +149,7 @@ def before() -> dict[str, object]:
 @pytest.fixture(scope="module")
 def lab(before: dict[str, object]) -> Iterator[Lab]:
     lab = Lab(PREFIX)
-    lab("up", "--hosts", "2", timeout=120)
+    lab("up", "--hosts", "2")
     yield lab
     lab("down")
     assert lab.traces() == []
@@ -148,10 +157,10 @@ def lab(before: dict[str, object]) -> Iterator[Lab]:
 
 
 def test_hosts_reach_each_other_by_name_and_address(lab: Lab) -> None:
-    lab.on("hosta", "ping", "-c1", "-W2", "-4", "hostb")
-    lab.on("hostb", "ping", "-c1", "-W2", "-6", "hosta")
-    lab.on("hosta", "ping", "-c1", "-W2", "10.77.0.1")
-    lab("run", "--", "ping", "-c1", "-W2", "10.77.0.12")
+    lab.on("hosta", "ping", "-c1", "-W10", "-4", "hostb")
+    lab.on("hostb", "ping", "-c1", "-W10", "-6", "hosta")
+    lab.on("hosta", "ping", "-c1", "-W10", "10.77.0.1")
+    lab("run", "--", "ping", "-c1", "-W10", "10.77.0.12")
 
 
 def test_exec_passes_streams_and_status(lab: Lab) -> None:
@@ -164,19 +173,22 @@ def test_exec_ends_its_command_with_it(lab: Lab) -> None:
     waiting = subprocess.Popen([LAB, "exec", "--name", lab.name, "hosta", "--", "sleep", "4321"])
     while lab.on("hosta", "pgrep", "-cx", "sleep", status=None).strip() == "0":
         assert waiting.poll() is None
+    # It became nsenter: nothing of the lab stays beside the command.
+    assert pathlib.Path(f"/proc/{waiting.pid}/comm").read_text() == "nsenter\n"
     waiting.kill()
-    waiting.wait(timeout=5)
-    time.sleep(0.1)
-    assert lab.on("hosta", "pgrep", "-fx", "sleep 4321", status=1) == ""
+    waiting.wait(PATIENCE)
+    wait_until(lambda: lab.on("hosta", "pgrep", "-fx", "sleep 4321", status=None) == "")
 
 
-def test_exec_costs_little(lab: Lab) -> None:
-    times = []
-    for _attempt in range(10):
-        begin = time.perf_counter()
-        lab.on("hosta", "true")
-        times.append(time.perf_counter() - begin)
-    assert min(times) < 0.1  # seconds; 0.03 measured, and the shortest counts: other work may go on beside this test
+def test_exec_loads_little(lab: Lab) -> None:
+    """It runs a thousand times in a test suite. How long that takes is measured by tests/bench/lab_exec.py."""
+    words = ["exec", "--name", lab.name, "hosta", "--", "true"]
+    said = run("/usr/bin/python3", "-IS", "-X", "importtime", PROGRAM, *words)
+    loaded = {line.rpartition("|")[2].strip() for line in said.splitlines()}
+    parts = {name.partition(".")[2] for name in loaded if name.startswith("pipefitter_lab.")}
+    assert parts == {"command_line", "entering", "environment", "errors", "layout", "processes", "record"}
+    assert "argparse" in loaded
+    assert loaded.isdisjoint({"ctypes", "dataclasses", "socket", "subprocess", "tempfile", "typing"})
 
 
 def test_writes_stay_in_the_host(lab: Lab) -> None:
@@ -203,7 +215,7 @@ def test_docker_is_as_users_have_it(lab: Lab) -> None:
 def test_a_published_port_answers_on_the_lan(lab: Lab) -> None:
     server = ["sh", "-c", "mkdir /www; echo page > /www/index.html; exec httpd -f -h /www"]
     lab.on("hostb", "docker", "run", "-d", "--name", "published", "-p", "8080:80", "--stop-timeout", "1", "pipefitter/busybox", *server)
-    fetch = ["timeout", "3", "busybox", "wget", "-q", "-O", "-"]
+    fetch = ["timeout", "10", "busybox", "wget", "-q", "-O", "-"]
     assert lab("run", "--", *fetch, "http://10.77.0.12:8080/") == "page\n"
     assert lab.on("hosta", *fetch, "http://10.77.0.12:8080/") == "page\n"
 
@@ -214,10 +226,10 @@ def test_open_vswitch_carries_vlans_over_the_trunk(lab: Lab) -> None:
         lab.on(host, *"ovs-vsctl add-port switch green tag=100 -- set interface green type=internal".split())
         lab.on(host, "ip", "address", "add", f"{address}/24", "dev", "green")
         lab.on(host, "ip", "link", "set", "green", "up")
-    lab.on("hosta", "ping", "-c1", "-W2", "198.51.100.2")
+    lab.on("hosta", "ping", "-c1", "-W10", "198.51.100.2")
     # TCP shows what ping does not: whether checksums survive a userspace switch.
-    lab.on("hostb", "sh", "-c", "echo greeting | timeout 10 busybox nc -l -p 7000 >/dev/null 2>&1 &")
-    fetch = "for attempt in 1 2 3 4 5; do timeout 5 busybox nc 198.51.100.2 7000 </dev/null && break; sleep 0.2; done"
+    lab.on("hostb", "sh", "-c", "echo greeting | timeout 100 busybox nc -l -p 7000 >/dev/null 2>&1 &")
+    fetch = "for attempt in $(seq 50); do timeout 5 busybox nc 198.51.100.2 7000 </dev/null && break; sleep 0.2; done"
     assert lab.on("hosta", "sh", "-c", fetch).endswith("greeting\n")
     lab.on("hostb", *"ovs-vsctl set port green tag=200".split())
     lab.on("hosta", "ping", "-c1", "-W1", "198.51.100.2", status=1)
@@ -272,11 +284,11 @@ def test_two_labs_side_by_side_and_nothing_left(lab: Lab) -> None:
         assert len(inside) > 6
     finally:
         second("down")
-    assert [process.wait(timeout=5) for process in left] == [-signal.SIGKILL]
+    assert [process.wait(PATIENCE) for process in left] == [-signal.SIGKILL]
     assert still_there(inside) == []
     assert second.traces() == []
     assert machine() == there
-    lab.on("hosta", "ping", "-c1", "-W2", "10.77.0.12")
+    lab.on("hosta", "ping", "-c1", "-W10", "10.77.0.12")
 
 
 def test_down_after_the_init_was_killed(lab: Lab) -> None:
@@ -285,11 +297,22 @@ def test_down_after_the_init_was_killed(lab: Lab) -> None:
     killed("containers", "hosta", "web1")
     inside = processes_in(killed)
     os.kill(killed.record()["init"][0], signal.SIGKILL)  # type: ignore[index]
-    time.sleep(0.2)
-    assert "has died" in killed.on("hosta", "true", status=1)
+    wait_until(lambda: "has died" in killed.on("hosta", "true", status=None))
     killed("down")
     assert still_there(inside) == []
     assert killed.traces() == []
+
+
+def test_down_of_a_host_with_a_paused_container() -> None:
+    """What is frozen dies of no signal, and with it lives all that waits for its end."""
+    lab = Lab(f"{PREFIX}-paused")
+    lab("up", "--hosts", "1", "--no-ovs")
+    lab("containers", "hosta", "web1")
+    lab.on("hosta", "docker", "pause", "web1")
+    inside = processes_in(lab)
+    lab("down")
+    assert still_there(inside) == []
+    assert lab.traces() == []
 
 
 @pytest.mark.parametrize("moment", [0.1, 0.3, 0.5])
@@ -298,7 +321,7 @@ def test_an_interrupted_up_leaves_nothing(moment: float) -> None:
     starting = subprocess.Popen([LAB, "up", "--name", lab.name, "--hosts", "2"], stderr=subprocess.PIPE, text=True)
     time.sleep(moment)
     starting.send_signal(signal.SIGINT)
-    _output, said = starting.communicate(timeout=30)
+    _output, said = starting.communicate(timeout=PATIENCE)
     if starting.returncode == 0:  # too fast for us
         lab("down")
     else:
@@ -314,7 +337,7 @@ def test_a_failed_up_says_why_and_leaves_nothing() -> None:
     while not (init := pgrep(f"_lan {lab.name} ")):
         assert starting.poll() is None
     os.kill(init[0], signal.SIGKILL)
-    _output, said = starting.communicate(timeout=30)
+    _output, said = starting.communicate(timeout=PATIENCE)
     assert starting.returncode == 1
     assert re.search("hosta died while starting|init died at once", said), said
     assert lab.traces() == []

@@ -12,9 +12,6 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.model
     read_label,
 )
 from ansible_collections.pipefitter.container_network.plugins.module_utils.state.network import Link
-
-# Sets hypothesis' profile.
-from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils import convergence  # noqa: F401 # pylint: disable=unused-import
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -25,6 +25,7 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.state
     BridgePortState,
     PublicationState,
 )
+from ansible_collections.pipefitter.container_network.tests.effort import EXAMPLES_OF_PUBLICATIONS
 from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.firewalls import firewalls
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -99,7 +100,9 @@ class _Host:
             return
         assert seen.zone(bridge) == ("" if lend else zone)
         lent = seen.lent | {bridge} if lend else seen.lent - {bridge}
-        zones = tuple(pair for pair in seen.zones if pair[0] != bridge) + (((bridge, zone),) if lend else ())
+        others = [pair for pair in seen.zones if pair[0] != bridge]
+        # In the order in which firewalls() makes them: given back, a zone is where it was.
+        zones = tuple(sorted([*others, (bridge, zone)] if lend else others))
         self.have = replace(self.have, firewall=replace(seen, zones=zones, lent=lent))
 
 
@@ -134,7 +137,7 @@ def _carry_out(operations, host):
 
 
 @given(_haves, _wants(), _wants(), st.booleans(), st.booleans(), st.booleans())
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=EXAMPLES_OF_PUBLICATIONS)
 def test_a_plan_leaves_nothing_to_plan_and_its_way_back_leads_back(have, before, wants, protect, purge, whole):
     host = _Host(have)
     for round_of, options in ((before, (True, False)), (wants, (protect, purge))):
