@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from ..errors import PipefitterError
 from ..model import addresses, limits
 from ..model.bridge_vlans import PortVlans, VlanRange, described, merged
-from ..model.ovs import NO_BRIDGES, OvsBridgeChange
+from ..model.ovs import NO_BRIDGES, OvsBridgeChange, OvsChange
 from ..model.route import Route
 from ..model.vlans import ACCESS, DOT1Q_TUNNEL, TRUNK, ranges
 
@@ -63,21 +63,8 @@ class Host(Protocol):
     def set_port_hairpin(self, port: str, on: bool) -> None:
         """Switch the hairpin mode of a bridge port."""
 
-    def change_ovs_ports(
-        self,
-        add: Sequence[OvsPort],
-        change: Sequence[OvsPort],
-        remove: Sequence[OvsPort],
-        bridges: OvsBridgeChange = NO_BRIDGES,
-        timeout: float | None = None,
-        former: Sequence[OvsPort] = (),
-        restore: bool = False,
-    ) -> None:
-        """Change ports and bridges of Open vSwitch in one transaction and wait (seconds) until they are in effect.
-
-        ``former`` are the ports of ``change`` as they are supposed to be until then. With ``restore``, ports of ``add`` that this host had
-        removed come back with all that others had configured of them.
-        """
+    def change_ovs_ports(self, change: OvsChange) -> None:
+        """Change ports and bridges of Open vSwitch in one transaction and wait until they are in effect."""
 
     def set_tx_checksum_offload(self, netns: str, link: str, on: bool) -> None:
         """Switch the transmit checksum offload of a link."""
@@ -516,19 +503,23 @@ class ChangeOvsPorts(Operation):
         )
 
     def do(self, host: Host) -> None:
-        host.change_ovs_ports(self.add, self.change, self.remove, self.bridges, self.timeout, self.old)
+        host.change_ovs_ports(
+            OvsChange(self.add, self.change, self.remove, self.bridges, former=self.old, timeout=self.timeout)
+        )
 
     def undo(self, host: Host) -> None:
         before = {port.name: port for port in self.old}
         made = {bridge.name for bridge in self.bridges.add}
         host.change_ovs_ports(
-            [before[port.name] for port in self.remove if port.name in before],
-            [before[port.name] for port in self.change if port.name in before],
-            [port for port in self.add if port.name not in made],
-            OvsBridgeChange(self.bridges.remove, self.bridges.former, self.bridges.add, self.bridges.change),
-            self.timeout,
-            self.change,
-            restore=True,
+            OvsChange(
+                tuple(before[port.name] for port in self.remove if port.name in before),
+                tuple(before[port.name] for port in self.change if port.name in before),
+                tuple(port for port in self.add if port.name not in made),
+                OvsBridgeChange(self.bridges.remove, self.bridges.former, self.bridges.add, self.bridges.change),
+                former=self.change,
+                restore=True,
+                timeout=self.timeout,
+            )
         )
 
 
