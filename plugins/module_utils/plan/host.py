@@ -16,7 +16,7 @@ from ..model.bridge_vlans import PortVlans
 from ..model.firewall import AcceptedBridge
 from ..model.icc_rules import IccRules
 from ..model.masquerade import Masquerade
-from ..model.ovs import NO_BRIDGES, OvsBridgeChange, OvsPort
+from ..model.ovs import OvsChange
 from ..model.publication import PublicationRules, UdpFlow
 from ..model.route import Route
 
@@ -144,21 +144,8 @@ class Host(Protocol):
     def set_port_hairpin(self, port: str, on: bool) -> None:
         """Switch the hairpin mode of a bridge port."""
 
-    def change_ovs_ports(
-        self,
-        add: Sequence[OvsPort],
-        change: Sequence[OvsPort],
-        remove: Sequence[OvsPort],
-        bridges: OvsBridgeChange = NO_BRIDGES,
-        timeout: float | None = None,
-        former: Sequence[OvsPort] = (),
-        restore: bool = False,
-    ) -> None:
-        """Change ports and bridges of Open vSwitch in one transaction and wait (seconds) until they are in effect.
-
-        ``former`` are the ports of ``change`` as they are supposed to be until then. With ``restore``, ports of
-        ``add`` that this host had removed come back with all that others had configured of them.
-        """
+    def change_ovs_ports(self, change: OvsChange) -> None:
+        """Change ports and bridges of Open vSwitch in one transaction and wait until they are in effect."""
 
     def set_tx_checksum_offload(self, netns: str, link: str, on: bool) -> None:
         """Switch the transmit checksum offload of a link."""

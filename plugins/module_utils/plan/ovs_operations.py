@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..model.ovs import NO_BRIDGES, OvsBridgeChange
+from ..model.ovs import NO_BRIDGES, OvsBridgeChange, OvsChange
 from ..model.vlans import ACCESS, DOT1Q_TUNNEL, TRUNK, ranges
 from .operations import Operation
 
@@ -52,19 +52,23 @@ class ChangeOvsPorts(Operation):
         )
 
     def do(self, host: Host) -> None:
-        host.change_ovs_ports(self.add, self.change, self.remove, self.bridges, self.timeout, self.old)
+        host.change_ovs_ports(
+            OvsChange(self.add, self.change, self.remove, self.bridges, former=self.old, timeout=self.timeout)
+        )
 
     def undo(self, host: Host) -> None:
         before = {port.name: port for port in self.old}
         made = {bridge.name for bridge in self.bridges.add}
         host.change_ovs_ports(
-            [before[port.name] for port in self.remove if port.name in before],
-            [before[port.name] for port in self.change if port.name in before],
-            [port for port in self.add if port.name not in made],
-            OvsBridgeChange(self.bridges.remove, self.bridges.former, self.bridges.add, self.bridges.change),
-            self.timeout,
-            self.change,
-            restore=True,
+            OvsChange(
+                tuple(before[port.name] for port in self.remove if port.name in before),
+                tuple(before[port.name] for port in self.change if port.name in before),
+                tuple(port for port in self.add if port.name not in made),
+                OvsBridgeChange(self.bridges.remove, self.bridges.former, self.bridges.add, self.bridges.change),
+                former=self.change,
+                restore=True,
+                timeout=self.timeout,
+            )
         )
 
 

@@ -33,21 +33,13 @@ class Wanted:
     addresses: Mapping[int, str] = field(default_factory=dict)
 
 
-def present(wants: Sequence[Wanted], have: PublicationState, protect: bool, purge: bool) -> list[Operation]:
-    """Return what publishes exactly the ports wanted of each container named, and with ``purge`` of no other.
+def goal(wants: Sequence[Wanted], have: PublicationState, protect: bool, purge: bool) -> PublicationRules:
+    """Return what our tables are to hold for the bridge.
+
+    Of each container named that is exactly the ports wanted, and with ``purge`` nothing of others.
 
     :raises Refused: a port is another's, a range is exhausted, or a container has no address of the family.
     """
-    return _converge(have, goal(wants, have, protect, purge))
-
-
-def absent(wants: Sequence[Wanted] | None, have: PublicationState) -> list[Operation]:
-    """Return what takes publications away, all of the bridge without ``wants``."""
-    return _converge(have, remaining(wants, have))
-
-
-def goal(wants: Sequence[Wanted], have: PublicationState, protect: bool, purge: bool) -> PublicationRules:
-    """Return what our tables are to hold for the bridge."""
     named = {want.owner for want in wants}
     kept = frozenset() if purge else frozenset(one for one in have.ours.published if one.owner not in named)
     others = (have.rules.published - have.ours.published) | kept
@@ -56,7 +48,7 @@ def goal(wants: Sequence[Wanted], have: PublicationState, protect: bool, purge: 
 
 
 def remaining(wants: Sequence[Wanted] | None, have: PublicationState) -> PublicationRules:
-    """Return what is left of the bridge without ``wants``."""
+    """Return what is left of the bridge without ``wants``; where those are ``None``, nothing is."""
     if wants is None:
         return PublicationRules()
     bare = {want.owner for want in wants if want.ports is None}
@@ -213,7 +205,8 @@ def _address(port: PortSpec) -> str:
 # ---- operations, in the order they are carried out
 
 
-def _converge(have: PublicationState, wanted: PublicationRules) -> list[Operation]:
+def changes(have: PublicationState, wanted: PublicationRules) -> list[Operation]:
+    """Return what leads to ``wanted``, which is a ``goal`` or what is ``remaining``."""
     shown = have.ours
     add = wanted if not have.whole else wanted - shown
     remove = shown - wanted

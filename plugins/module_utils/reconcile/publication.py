@@ -21,7 +21,6 @@ from ..observe.containers import containers_of, pin_all
 from ..observe.publications import observe as observe_publications
 from ..plan import firewall
 from ..plan import publication as plan
-from ..plan.publication import Wanted
 from ..state.network import HOST
 from ..state.publications import PublicationState
 from . import engine
@@ -56,24 +55,15 @@ def converge(options: Mapping[str, Any], check: bool) -> Result:
             return _assumed(bridge, wants)
         listeners = Listeners()
 
-        def observe() -> tuple[list[Wanted], PublicationState]:
-            return observe_publications(machine, bridge, wants, pinned, listeners, present)
-
-        def rules_wanted(seen: tuple[list[Wanted], PublicationState]) -> PublicationRules:
-            wanted, have = seen
+        def observe() -> tuple[PublicationState, PublicationRules]:
+            """Return what is there, and the goal that follows from it: ten thousand ports are allocated once."""
+            wanted, have = observe_publications(machine, bridge, wants, pinned, listeners, present)
             if present:
-                return plan.goal(wanted, have, bool(options["protect"]), bool(options["purge"]))
-            return plan.remaining(wanted if parsed is not None else None, have)
+                return have, plan.goal(wanted, have, bool(options["protect"]), bool(options["purge"]))
+            return have, plan.remaining(wanted if parsed is not None else None, have)
 
-        def plan_of(seen: tuple[list[Wanted], PublicationState]) -> list[Any]:
-            wanted, have = seen
-            if present:
-                return plan.present(wanted, have, bool(options["protect"]), bool(options["purge"]))
-            return plan.absent(wanted if parsed is not None else None, have)
-
-        outcome = engine.converge(machine, observe, plan_of, check)
-        have = outcome.before[1]
-        wanted_rules = rules_wanted(outcome.before)
+        outcome = engine.converge(machine, observe, lambda seen: plan.changes(*seen), check)
+        have, wanted_rules = outcome.before
         return Result(
             operations=outcome.lines,
             before=_shown(have.ours if have.whole else PublicationRules()),

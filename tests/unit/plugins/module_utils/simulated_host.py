@@ -24,7 +24,7 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.model
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.ovs import (
     NO_BRIDGES,
     OvsBridge,
-    OvsBridgeChange,
+    OvsChange,
     OvsPort,
 )
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.ownership import MARK
@@ -123,33 +123,24 @@ class SimulatedHost:
         else:
             self.firewall = replace(seen, zones=zones, lent=seen.lent - {bridge})
 
-    def change_ovs_ports(
-        self,
-        add: Sequence[OvsPort],
-        change: Sequence[OvsPort],
-        remove: Sequence[OvsPort],
-        bridges: OvsBridgeChange = NO_BRIDGES,
-        timeout: float | None = None,
-        former: Sequence[OvsPort] = (),
-        restore: bool = False,
-    ) -> None:
+    def change_ovs_ports(self, change: OvsChange) -> None:
         self.kernel.request()
-        assert bridges == NO_BRIDGES, "attachments make no bridges"
+        assert change.bridges == NO_BRIDGES, "attachments make no bridges"
         ports = dict(self.ovs_ports)
-        for port in remove:
+        for port in change.remove:
             if port.name in ports and ports[port.name].bridge == port.bridge:
                 del ports[port.name]
-        for port in (*add, *change):
+        for port in (*change.add, *change.change):
             if port.bridge not in self.ovs_bridges:
                 raise PipefitterError(f"port {port.name}: there is no Open vSwitch bridge {port.bridge}")
-        for port in add:
+        for port in change.add:
             link = self.kernel.host.links.get(port.name)
             if port.name in ports:
                 raise PipefitterError(f"port {port.name} is on a bridge already")
             if link is None or link.master is not None:
                 raise PipefitterError(f"port {port.name} was given no port number")
             ports[port.name] = port
-        for port in change:
+        for port in change.change:
             if port.name not in ports or ports[port.name].bridge != port.bridge:
                 raise PipefitterError(f"port {port.name} can't be changed")
             ports[port.name] = port
