@@ -19,16 +19,20 @@ from .forwarding import read_before_switching
 
 
 def observe_to_remove(machine: Machine, want: bridge.Bridge) -> BridgeState:
-    have = observe(machine, want)
+    """Read what ``observe`` does, and all that a bridge needs to come back as it was when its removal fails."""
+    have = observe(machine, want, to_remove=True)
     # A policy may deny what leads out of the bridge, and isolate nobody.
     icc = have.icc if have.icc.off else machine.icc.read(needed=False)
     return replace(have, publications=machine.publications.read(needed=False)[0].of_bridge(want.name), icc=icc)
 
 
-def observe(machine: Machine, want: bridge.Bridge) -> BridgeState:
-    """Read what the host shows of a bridge, in one dump a table."""
+def observe(machine: Machine, want: bridge.Bridge, to_remove: bool = False) -> BridgeState:
+    """Read what the host shows of a bridge, in one dump a table.
+
+    ``to_remove`` reads VLANs also where no bridge filters them: one that does not yet may have been prepared for it.
+    """
     netlink = machine.netlink(HOST)
-    links = netlink.with_vlans(netlink.links(), _speaks_of_vlans(want))
+    links = netlink.with_vlans(netlink.links(), to_remove or _speaks_of_vlans(want))
     by_index = names_by_index(links)
     routes = netlink.routes(by_index, connected=True)
     host = NetworkState(links, netlink.addresses(links.values()), routes)

@@ -109,11 +109,12 @@ def _uplinks(want: Bridge, have: BridgeState, family: str) -> tuple[str, ...]:
     if want.ip_forward is False:
         return ()
     links = have.network.links
-    # Every port of a bridge has a link-local route, and leads nowhere.
+    # Every port of a bridge has a link-local route, one that was given an address a route to its subnet: they lead nowhere.
+    nowhere = {want.name, *(want.members or ()), *(port.name for port in have.network.ports(want.name))}
     routes = [
         route
         for route in have.network.routes
-        if route.link in links and route.link != want.name and not addresses.is_link_local(route.destination)
+        if route.link in links and route.link not in nowhere and not addresses.is_link_local(route.destination)
     ]
     return tuple(sorted({route.link for route in routes if links[route.link].kind != "bridge" or route.is_default}))
 
@@ -351,7 +352,7 @@ def _restore(link: Link, have: BridgeState) -> tuple[Operation, ...]:
         (port for port in have.network.links.values() if port.master == link.index), key=lambda port: port.name
     )
     operations += [SetLink(HOST, port.name, _as_port(port, link), {}) for port in ports]
-    if link.bridge.get("vlan_filtering") and link.vlans != link.default_vlans:
+    if "vlan_filtering" in link.bridge and link.vlans != link.default_vlans:
         operations.append(SetBridgeVlans(HOST, link.name, link.vlans, link.default_vlans))
     operations.append(SetLink(HOST, link.name, {"mtu": link.mtu, "up": link.up}, {}))
     operations += [
@@ -366,7 +367,7 @@ def _as_port(port: Link, bridge: Link) -> LinkSettings:
     new: LinkSettings = {"master": bridge.name}
     if port.isolated:
         new["isolated"] = True
-    if bridge.bridge.get("vlan_filtering") and port.vlans != bridge.default_vlans:
+    if "vlan_filtering" in bridge.bridge and port.vlans != bridge.default_vlans:
         new["vlans"] = port.vlans
     if len(new) > 1:
         new["up"] = port.up  # it joins down
