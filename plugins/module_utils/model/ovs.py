@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Ports and bridges of Open vSwitch. Private to the collection.
 
-Pure values: what ``host/ovsdb.py`` reads and writes.
+Pure values: what ``host/ovs/ovsdb.py`` reads and writes.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ VXLAN = "vxlan"
 
 @dataclass(frozen=True)
 class Tunnel:
-    """A VXLAN tunnel (RFC 7348) that is a port: to the address ``remote``, with the network identifier ``vni`` (1 to 16777215).
+    """A VXLAN tunnel (RFC 7348) that is a port: to the address ``remote``, with network identifier ``vni``.
 
+    ``vni`` is 1 to 16777215.
     ``local`` is the address that it comes from, '' for the one that the route takes.
     A ``protected`` port passes nothing on to other protected ports. ``altered``
     are further options by which it would not understand the other end.
