@@ -169,7 +169,8 @@ def test_a_chosen_subnet_stays():
 def test_no_subnet_left():
     with pytest.raises(
         Refused,
-        match=r"bridge br0: addresses has auto, and each subnet .* overlaps a route of this host; name the address instead",
+        match=r"bridge br0: addresses has auto, and each subnet .* overlaps a route of this host; "
+        "name the address instead",
     ):
         chosen(have("172.16.0.0/12", "192.168.0.0/16"))
 
