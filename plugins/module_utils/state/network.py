@@ -61,6 +61,11 @@ class Link:
         return self.alias == MARK or self.alias.startswith(MARK + " ")
 
 
+def names_by_index(links: Mapping[str, Link]) -> dict[int, str]:
+    """Return the names of links by interface index."""
+    return {link.index: link.name for link in links.values()}
+
+
 @dataclass(frozen=True)
 class NetworkState:
     """A network namespace: links by name, permanent addresses by link name, unicast routes of the main table.

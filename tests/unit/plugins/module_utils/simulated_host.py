@@ -333,6 +333,7 @@ class SimulatedNetlink:
 
     def add_veth(
         self,
+        *,
         birth_name: str,
         name: str,
         peer: str,
