@@ -91,6 +91,12 @@ def ports():
     return {name: port for name, port in Ovsdb().read()[1].items() if name != port.bridge}
 
 
+def port_errors():
+    with Session(ovsdb.SOCKET, 10) as session:
+        rows = ovsdb._select(session)
+    return {name: error for name in rows.ports if (error := rows.error_of(name))}
+
+
 def configuration():
     """The database but for counters, row ids and what ovs-vswitchd reports of itself."""
     rows = json.loads(run(["ovsdb-client", "-f", "json", "dump", f"unix:{RUN}/db.sock", "Port"]))
@@ -114,7 +120,7 @@ def test_ports_are_added_changed_and_removed_in_one_go():
         bridges, _ports = Ovsdb().read()
         assert bridges["br0"].ports == ("br0", "v1", "v2")
         assert bridges["br0"].datapath_type == "netdev"
-        assert Ovsdb().port_errors() == {}
+        assert port_errors() == {}
         changed = OvsPort("v1", "br0", trunks=(5,))
         moved = OvsPort("v2", "br1", tag=9)
         Ovsdb().apply(OvsChange(add=(moved,), change=(changed,), remove=(trunk, plain)))
@@ -175,7 +181,7 @@ def test_a_bridge_without_a_datapath_names_the_way_out():
         names = set(os.listdir("/proc/thread-self/net/dev_snmp6"))
         assert missing_device(bridges["br0"], names) is None
         assert "datapath_type=netdev" in missing_device(bridges["kernel0"], names)
-        assert "no datapath" in Ovsdb().port_errors()["kernel0"]
+        assert "no datapath" in port_errors()["kernel0"]
 
 
 @in_own_namespaces
@@ -194,7 +200,7 @@ def test_without_vswitchd_everything_is_undone_also_what_we_never_configure():
         os.kill(switch, signal.SIGCONT)
         vsctl("--", "set", "bridge", "br0", "external_ids:woken=yes")
         assert configuration() == before
-        assert Ovsdb().port_errors() == {}
+        assert port_errors() == {}
 
 
 @in_own_namespaces

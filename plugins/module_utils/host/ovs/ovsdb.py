@@ -82,12 +82,6 @@ class Ovsdb:
         with Session(self.path, self.timeout) as session:
             return session.is_locked("ovs_vswitchd")
 
-    def port_errors(self) -> dict[str, str]:
-        """Return, by port, why Open vSwitch could not put an interface to work."""
-        with Session(self.path, self.timeout) as session:
-            rows = _select(session)
-        return {name: error for name in rows.ports if (error := rows.error_of(name))}
-
     def apply(self, change: OvsChange) -> None:
         """Change ports and bridges in one transaction and wait until ovs-vswitchd has done it.
 
