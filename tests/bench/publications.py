@@ -66,7 +66,10 @@ def main():
             seconds = time.monotonic() - started
             figures = _connections((_FIRST, _FIRST + count - 1), options.connections)
             unload(count)
-            print(f"{count:6} {name:15}{seconds:9.2f}{figures[0][0]:11.0f}{figures[0][1]:7.0f}{figures[1][0]:11.0f}{figures[1][1]:7.0f}", flush=True)
+            # First and last are one port where there is but one.
+            (first, first_99), (last, last_99) = figures[0], figures[-1]
+            connected = f"{first:11.0f}{first_99:7.0f}{last:11.0f}{last_99:7.0f}"
+            print(f"{count:6} {name:15}{seconds:9.2f}{connected}", flush=True)
 
 
 def _options():
@@ -75,6 +78,8 @@ def _options():
     parser.add_argument("--connections", type=int, default=500, help="how many connections to measure, each (default: %(default)s)")
     options = parser.parse_args()
     options.counts = [int(count) for count in options.counts.split(",") if count]
+    if min(options.counts, default=1) < 1 or options.connections < 2:
+        parser.error("there is nothing to compare with no port, or with less than two connections")
     return options
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 import os
 import sys
 
-sys.dont_write_bytecode = True  # none of it in the working tree
 sys.path[0] = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 
 from stages.command_line import main  # noqa: E402 - only now can it be found
