@@ -9,6 +9,7 @@ import pathlib
 import tarfile
 import typing as t
 
+from . import house
 from .bench import COLLECTION, Bench
 from .results import Result, status_problem
 
@@ -39,7 +40,7 @@ DOCUMENTATION = ("lint-collection-docs", "--plugin-docs", "--validate-collection
 
 
 def lint(bench: Bench) -> Result:
-    """ansible-lint (with yamllint), ruff, mypy, documentation, change log, built tarball"""
+    """ansible-lint (with yamllint), ruff, mypy, rooms, documentation, change log, built tarball"""
     result = Result()
     checks: dict[str, t.Callable[[], str | None]] = {}
     commands: dict[str, list[str | pathlib.Path]] = {
@@ -53,12 +54,20 @@ def lint(bench: Bench) -> Result:
     for name, words in commands.items():
         run = functools.partial(bench.run, *words, MYPYPATH=str(bench.folder))
         checks[name] = functools.partial(lambda run: status_problem(run()), run)
+    checks["house"] = functools.partial(house_problem, bench)
     checks["ansible-galaxy collection build"] = functools.partial(build_problem, bench)
 
     for name, problem in checks.items():
         print(f"--- {name}")
         result.check(name, problem())
     return result
+
+
+def house_problem(bench: Bench) -> str | None:
+    """Looks at which room imports which, and at the size of files."""
+    found = house.problems(bench.collection)
+    print("\n".join(found))
+    return f"{len(found)} lines above" if found else None
 
 
 def build_problem(bench: Bench) -> str | None:

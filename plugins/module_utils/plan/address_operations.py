@@ -111,4 +111,8 @@ class RemoveRoute(Operation):
 
 def on_link_first(routes: Iterable[Route]) -> tuple[Route, ...]:
     """Return routes in the order in which they can be set: a gateway's own route before those through it."""
-    return tuple(sorted(routes, key=lambda route: route.gateway is not None))
+    every = tuple(routes)
+    return (
+        *(route for route in every if route.gateway is None),
+        *(route for route in every if route.gateway is not None),
+    )

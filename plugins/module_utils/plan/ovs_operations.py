@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..model.ovs import NO_BRIDGES, OvsBridgeChange, OvsChange
 from ..model.vlans import ACCESS, DOT1Q_TUNNEL, TRUNK, ranges
@@ -72,21 +72,27 @@ class ChangeOvsPorts(Operation):
         )
 
 
-_BRIDGE_SETTINGS = ("datapath_type", "fail_mode", "stp", "rstp", "mcast_snooping")
+def _named(bridge: OvsBridge) -> dict[str, str | bool | None]:
+    """Return the settings of a bridge that have an option each."""
+    return {
+        "datapath_type": bridge.datapath_type,
+        "fail_mode": bridge.fail_mode,
+        "stp": bridge.stp,
+        "rstp": bridge.rstp,
+        "mcast_snooping": bridge.mcast_snooping,
+    }
 
 
 def _settings(bridge: OvsBridge) -> str:
-    shown = [(name, getattr(bridge, name)) for name in _BRIDGE_SETTINGS]
-    told = [f" {name} {_said(value)}" for name, value in shown if value]
+    told = [f" {name} {_said(value)}" for name, value in _named(bridge).items() if value]
     return "".join([*told, *(f" other_config:{key}={value}" for key, value in bridge.other_config)])
 
 
 def _bridge_changes(old: OvsBridge, new: OvsBridge) -> list[str]:
     start = f"change Open vSwitch bridge {new.name}"
+    shown = _named(old)
     told = [
-        f"{name} {_said(getattr(old, name))} to {_said(getattr(new, name))}"
-        for name in _BRIDGE_SETTINGS
-        if getattr(old, name) != getattr(new, name)
+        f"{name} {_said(shown[name])} to {_said(value)}" for name, value in _named(new).items() if shown[name] != value
     ]
     before, after = dict(old.other_config), dict(new.other_config)
     changed = sorted(key for key in {*before, *after} if before.get(key) != after.get(key))
@@ -98,8 +104,10 @@ def _bridge_changes(old: OvsBridge, new: OvsBridge) -> list[str]:
     return [f"{start}: {', '.join(told)}"]
 
 
-def _said(value: Any) -> str:
-    return {None: "unset", True: "on", False: "off"}.get(value, str(value))
+def _said(value: str | bool | None) -> str:
+    if value is None:
+        return "unset"
+    return value if isinstance(value, str) else "on" if value else "off"
 
 
 def _port_change(old: OvsPort | None, new: OvsPort) -> str:

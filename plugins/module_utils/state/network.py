@@ -95,8 +95,3 @@ class NetworkState:
             if link.index == index:
                 return link
         return None
-
-
-def names_by_index(links: Mapping[str, Link]) -> dict[int, str]:
-    """Return the names of links by interface index, as routes and addresses refer to them."""
-    return {link.index: link.name for link in links.values()}
