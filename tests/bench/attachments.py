@@ -46,9 +46,18 @@ def main():
 
 def _options():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--counts", default="1,100,1000", help="how many network namespaces to attach (default: %(default)s)")
-    parser.add_argument("--containers", type=int, default=100, help="how many Docker containers to attach, 0 for none (default: %(default)s)")
-    parser.add_argument("--tasks", type=int, default=20, help="tasks of each kind in the playbook (default: %(default)s)")
+    parser.add_argument(
+        "--counts", default="1,100,1000", help="how many network namespaces to attach (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--containers",
+        type=int,
+        default=100,
+        help="how many Docker containers to attach, 0 for none (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--tasks", type=int, default=20, help="tasks of each kind in the playbook (default: %(default)s)"
+    )
     parser.add_argument("--pyroute2", metavar="VERSION", help="on the host (default: the machine's own)")
     parser.add_argument("--no-ssh", dest="ssh", action="store_false", help="leave out the playbook")
     options = parser.parse_args()
@@ -60,7 +69,9 @@ def _options():
 
 def _exec(lab, *argv, text=None):
     entering = [LAB, "exec", "--name", lab, _HOST, "--"]
-    done = subprocess.run([*entering, *argv], input=text, stdout=subprocess.PIPE, encoding="utf-8", timeout=_ON_HOST_TIMEOUT, check=False)
+    done = subprocess.run(
+        [*entering, *argv], input=text, stdout=subprocess.PIPE, encoding="utf-8", timeout=_ON_HOST_TIMEOUT, check=False
+    )
     if done.returncode:
         sys.exit(f"{argv[:2]} on {_HOST} ended with {done.returncode}: {done.stdout[-500:]}")
     return done.stdout
@@ -72,7 +83,13 @@ def _exec(lab, *argv, text=None):
 def _attach_table(lab, python_path, options):
     rows = []
     for count in options.counts:
-        rows.append((f"{count} namespaces", count, _measure(lab, python_path, {"kind": "netns", "count": count, "repetitions": _repetitions(count)})))
+        rows.append(
+            (
+                f"{count} namespaces",
+                count,
+                _measure(lab, python_path, {"kind": "netns", "count": count, "repetitions": _repetitions(count)}),
+            )
+        )
     if options.containers:
         names = [f"bench{number}" for number in range(options.containers)]
         quietly(LAB, "containers", "--name", lab, _HOST, *names)
@@ -91,7 +108,9 @@ def _repetitions(count):
 
 
 def _measure(lab, python_path, request):
-    out = _exec(lab, "/usr/bin/python3", str(_HERE / "on_host.py"), text=json.dumps({**request, "python_path": python_path}))
+    out = _exec(
+        lab, "/usr/bin/python3", str(_HERE / "on_host.py"), text=json.dumps({**request, "python_path": python_path})
+    )
     return json.loads(out)
 
 
@@ -102,7 +121,14 @@ def _attach_cells(clock, count, measured):
     inside = [one["attached"]["inside"][clock] * 1000 / count for one in measured]
     unchanged = [one["unchanged"][clock] for one in measured]
     unchanged_inside = [one["unchanged"]["inside"][clock] for one in measured]
-    values = ((commands, ".2f"), (attached, ".2f"), (ratios, ".1f"), (inside, ".2f"), (unchanged, ".2f"), (unchanged_inside, ".3f"))
+    values = (
+        (commands, ".2f"),
+        (attached, ".2f"),
+        (ratios, ".1f"),
+        (inside, ".2f"),
+        (unchanged, ".2f"),
+        (unchanged_inside, ".3f"),
+    )
     return [format(statistics.median(each), form) for each, form in values]
 
 
@@ -147,8 +173,16 @@ def _play_seconds(folder, python_path, pipelining):
         "PYTHONDONTWRITEBYTECODE": "1",
     }
     play = [pathlib.Path(sys.executable).with_name("ansible-playbook"), "-i", folder / "inventory.yml"]
-    play += ["-e", f"ansible_pipelining={pipelining}", "-e", f"ansible_ssh_pipelining={pipelining}", folder / "bench.yml"]
-    done = subprocess.run(play, env=environment, cwd=folder, capture_output=True, encoding="utf-8", timeout=_PLAYBOOK_TIMEOUT, check=False)
+    play += [
+        "-e",
+        f"ansible_pipelining={pipelining}",
+        "-e",
+        f"ansible_ssh_pipelining={pipelining}",
+        folder / "bench.yml",
+    ]
+    done = subprocess.run(
+        play, env=environment, cwd=folder, capture_output=True, encoding="utf-8", timeout=_PLAYBOOK_TIMEOUT, check=False
+    )
     if done.returncode:
         sys.exit(f"ansible-playbook ended with {done.returncode}: {done.stdout[-2000:]}{done.stderr[-2000:]}")
     seconds = {"ping": [], "veth_attach": []}

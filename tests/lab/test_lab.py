@@ -34,7 +34,9 @@ def able():
 def run(*command: str | pathlib.Path, status: int | None = 0, timeout: float = PATIENCE, stdin: str = "") -> str:
     """Run `command`, insist on its exit status unless that is None; what it said."""
     done = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=timeout, check=False)
-    assert status in (None, done.returncode), f"{shlex.join(map(str, command))}: {done.returncode}\n{done.stdout}{done.stderr}"
+    assert status in (None, done.returncode), (
+        f"{shlex.join(map(str, command))}: {done.returncode}\n{done.stdout}{done.stderr}"
+    )
     return done.stdout + done.stderr
 
 
@@ -60,7 +62,9 @@ class Lab:
         mark = str(self.folder).encode() + b"\0"
         found = [str(self.folder)] if self.folder.exists() else []
         found += [str(path) for path in pathlib.Path("/sys/fs/cgroup").glob(f"**/lab-{self.name}")]
-        found += [line for line in pathlib.Path("/proc/self/mountinfo").read_text().splitlines() if str(self.folder) in line]
+        found += [
+            line for line in pathlib.Path("/proc/self/mountinfo").read_text().splitlines() if str(self.folder) in line
+        ]
         for process in pathlib.Path("/proc").glob("[0-9]*"):
             try:
                 text = (process / "environ").read_bytes() + (process / "cmdline").read_bytes()
@@ -206,7 +210,10 @@ def test_docker_is_as_users_have_it(lab: Lab) -> None:
     assert "-P FORWARD DROP" in lab.on("hosta", "iptables", "-S", "FORWARD")
     assert lab.on("hosta", "cat", "/proc/sys/net/bridge/bridge-nf-call-iptables") == "1\n"
     lab("containers", "hosta", "web1", "web2", "web3")
-    assert lab.on("hosta", "docker", "inspect", "-f", "{{.State.Running}} {{.HostConfig.NetworkMode}}", "web3") == "true none\n"
+    assert (
+        lab.on("hosta", "docker", "inspect", "-f", "{{.State.Running}} {{.HostConfig.NetworkMode}}", "web3")
+        == "true none\n"
+    )
     lab("docker-restart", "hosta")
     assert lab.on("hosta", "docker", "ps", "-q") == ""
     lab.on("hosta", "docker", "start", "web1")
@@ -214,7 +221,20 @@ def test_docker_is_as_users_have_it(lab: Lab) -> None:
 
 def test_a_published_port_answers_on_the_lan(lab: Lab) -> None:
     server = ["sh", "-c", "mkdir /www; echo page > /www/index.html; exec httpd -f -h /www"]
-    lab.on("hostb", "docker", "run", "-d", "--name", "published", "-p", "8080:80", "--stop-timeout", "1", "pipefitter/busybox", *server)
+    lab.on(
+        "hostb",
+        "docker",
+        "run",
+        "-d",
+        "--name",
+        "published",
+        "-p",
+        "8080:80",
+        "--stop-timeout",
+        "1",
+        "pipefitter/busybox",
+        *server,
+    )
     fetch = ["timeout", "10", "busybox", "wget", "-q", "-O", "-"]
     assert lab("run", "--", *fetch, "http://10.77.0.12:8080/") == "page\n"
     assert lab.on("hosta", *fetch, "http://10.77.0.12:8080/") == "page\n"
@@ -222,7 +242,9 @@ def test_a_published_port_answers_on_the_lan(lab: Lab) -> None:
 
 def test_open_vswitch_carries_vlans_over_the_trunk(lab: Lab) -> None:
     for host, address in (("hosta", "198.51.100.1"), ("hostb", "198.51.100.2")):
-        lab.on(host, *"ovs-vsctl add-br switch -- set bridge switch datapath_type=netdev -- add-port switch eth1".split())
+        lab.on(
+            host, *"ovs-vsctl add-br switch -- set bridge switch datapath_type=netdev -- add-port switch eth1".split()
+        )
         lab.on(host, *"ovs-vsctl add-port switch green tag=100 -- set interface green type=internal".split())
         lab.on(host, "ip", "address", "add", f"{address}/24", "dev", "green")
         lab.on(host, "ip", "link", "set", "green", "up")
@@ -261,7 +283,9 @@ def test_up_of_a_lab_that_is_up(lab: Lab) -> None:
     assert lab("status").count("Docker") == 2
 
 
-@pytest.mark.parametrize("command", [["exec", "hosta", "--", "true"], ["inventory"], ["containers", "hosta", "web1"], ["run", "--", "true"]])
+@pytest.mark.parametrize(
+    "command", [["exec", "hosta", "--", "true"], ["inventory"], ["containers", "hosta", "web1"], ["run", "--", "true"]]
+)
 def test_a_lab_that_is_not_up_and_one_that_is(lab: Lab, command: list[str]) -> None:
     other = f"{PREFIX}-other"
     said = run(LAB, command[0], "--name", other, *command[1:], status=1)
@@ -274,11 +298,21 @@ def test_two_labs_side_by_side_and_nothing_left(lab: Lab) -> None:
     second("up", "--hosts", "2", "--no-docker", "--podman")
     try:
         assert second.on("hosta", "cat", "/etc/machine-id") != lab.on("hosta", "cat", "/etc/machine-id")
-        assert run("ssh", *ssh_options(second), "root@10.77.0.11", "cat", "/etc/machine-id") == second.on("hosta", "cat", "/etc/machine-id")
+        assert run("ssh", *ssh_options(second), "root@10.77.0.11", "cat", "/etc/machine-id") == second.on(
+            "hosta", "cat", "/etc/machine-id"
+        )
         assert second.on("hostb", *"podman run --rm --network=none pipefitter/busybox echo hello".split()) == "hello\n"
         # These outlive the command that starts them, and are not in the lab's PID namespace.
         left = [subprocess.Popen([LAB, "run", "--name", second.name, "--", "sleep", "600"], start_new_session=True)]
-        connection = [*ssh_options(second), "-o", f"ControlPath={second.folder}/ssh/control/%C", "-o", "ControlPersist=600", "-o", "ControlMaster=yes"]
+        connection = [
+            *ssh_options(second),
+            "-o",
+            f"ControlPath={second.folder}/ssh/control/%C",
+            "-o",
+            "ControlPersist=600",
+            "-o",
+            "ControlMaster=yes",
+        ]
         run("ssh", *connection, "-f", "-N", "root@10.77.0.11")
         inside = processes_in(second)
         assert len(inside) > 6
@@ -347,7 +381,10 @@ def test_one_host_has_another_pyroute2(tmp_path: pathlib.Path) -> None:
     """With a stand-in for pip, as tests must not need the network."""
     version = f"0.0.{os.getpid()}"
     pip = tmp_path / "pip"
-    pip.write_text(f'#!/bin/sh\nwhile [ "$1" != --target ]; do shift; done; mkdir -p "$2/pyroute2"\necho "v = \'{version}\'" >"$2/pyroute2/__init__.py"\n')
+    pip.write_text(
+        '#!/bin/sh\nwhile [ "$1" != --target ]; do shift; done; mkdir -p "$2/pyroute2"\n'
+        f'echo "v = \'{version}\'" >"$2/pyroute2/__init__.py"\n'
+    )
     pip.chmod(0o755)
     lab = Lab(f"{PREFIX}-pip")
     try:
