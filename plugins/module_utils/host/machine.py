@@ -76,6 +76,12 @@ class Machine:
 
         return IccTables()
 
+    def isolated_bridges(self) -> frozenset[str]:
+        """Return the bridges whose ports are to be isolated."""
+        from .nftables.isolation import isolated_bridges
+
+        return isolated_bridges()
+
     @cached_property
     def iptables_forward(self) -> IptablesForward:
         from .firewall.iptables_forward import IptablesForward

@@ -16,6 +16,9 @@ MARK = "pipefitter"
 EXTERNAL_ID = "pipefitter"
 """Key of the external_ids by which ports of Open vSwitch are ours; its value is the rest of the alias."""
 
+VLAN_RECORD = "pipefitter-vlan"
+"""Key of the external_ids by which a port of Open vSwitch says what ovs_vlan_port changed; its value is JSON."""
+
 _LONGEST_VALUE = 128
 
 

@@ -5,17 +5,20 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
 
 from ..errors import MissingFeature
 from ..host.machine import Machine
 from ..model import addresses, attachment
 from ..model.attachment import Attachment
 from ..model.limits import USUAL_MTU
-from ..model.ovs import OvsBridge, OvsPort, missing_device
 from ..plan import link_addresses
 from ..state.attachments import LINUX, OVS, AttachedBridgeState, AttachmentState, ContainerSide, HostSide
 from ..state.network import HOST, Link, NetworkState, names_by_index
 from .containers import Pinned
+
+if TYPE_CHECKING:
+    from ..model.ovs import OvsBridge, OvsPort
 
 _USERSPACE = "netdev"
 
@@ -33,7 +36,7 @@ def observe(machine: Machine, bridges: Collection[str], leftovers: bool = False)
     """
     netlink = machine.netlink(HOST)
     links = netlink.with_vlans(netlink.links())
-    isolated = machine.icc.isolated_bridges() if bridges else frozenset()
+    isolated = machine.isolated_bridges() if bridges else frozenset()
     host = NetworkState(links)
     seen = {
         name: _linux_bridge(links[name], name in isolated or host.all_isolated(name))
@@ -66,6 +69,8 @@ def _linux_bridge(link: Link, isolated: bool) -> AttachedBridgeState:
 
 
 def _ovs_bridge(bridge: OvsBridge, links: dict[str, Link], switch_runs: bool) -> AttachedBridgeState:
+    from ..model.ovs import missing_device
+
     problem = missing_device(bridge, links, switch_runs)
     if problem:
         raise MissingFeature(problem)

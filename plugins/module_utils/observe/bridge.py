@@ -48,7 +48,7 @@ def observe(machine: Machine, want: bridge.Bridge, to_remove: bool = False) -> B
         vlan_filtering=not _speaks_of_vlans(want)
         or (_shows_filtering(existing) if existing else supports_vlan_filtering()),
         birth_link=birth_name if birth_name in links else None,
-        icc=machine.icc.read() if machine.icc.isolated_bridges() else IccRules(),
+        icc=machine.icc.read() if machine.isolated_bridges() else IccRules(),
         held=held,
     )
 

@@ -42,7 +42,7 @@ class LinkedContainers:
 
 
 def _linked_before(machine: Machine, bridge: str) -> set[Target]:
-    if bridge not in machine.icc.isolated_bridges():
+    if bridge not in machine.isolated_bridges():
         return set()
     found = set()
     for flow in machine.icc.read().flows_of(bridge):

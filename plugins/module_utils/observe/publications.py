@@ -57,7 +57,7 @@ def observe(
         bridged_filter=any(sysctls.get(name) == "1" for name in _BRIDGED_FILTERS),
         ports=tuple(_ports(host_side, link, owners)) if link is not None and link.kind == "bridge" else (),
         firewall=machine.read_firewall(),
-        linked=not ours and bridge in machine.icc.isolated_bridges() and bool(machine.icc.read().flows_of(bridge)),
+        linked=not ours and bridge in machine.isolated_bridges() and bool(machine.icc.read().flows_of(bridge)),
         reserved=reserved_ports(sysctls.get(_RESERVED, "")),
         taken=listeners.who,
     )

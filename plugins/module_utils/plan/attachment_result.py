@@ -10,12 +10,11 @@ from typing import Any
 from ..model import addresses, bridge_vlans
 from ..model.addresses import is_link_local
 from ..model.attachment import VLAN_OPTIONS, Attachment
-from ..model.ownership import read_label
+from ..model.ownership import VLAN_RECORD, read_label
 from ..model.route import DEFAULT_METRIC, PROTOCOL, Route
 from ..model.vlans import ACCESS, TRUNK, Vlans, ranges
 from ..state.attachments import LINUX, ContainerSide, HostSide
 from ..state.network import Link
-from . import vlan_record
 from .address_operations import SetRoute
 from .attachment_match import AttachmentMatch, find_all, renamed
 from .attachment_routes import leads_to, plan_routes, taken_by_others, wanted_routes, within_reach
@@ -120,7 +119,7 @@ def _predict(
 def _set_by_vlan_port(one: AttachmentMatch, host_side: HostSide) -> bool:
     """Tell whether the port has VLANs that ovs_vlan_port gave it, and keeps them where the attachment names none."""
     port = host_side.ovs_ports.get(one.host_interface)
-    return port is not None and port.bridge == one.want.bridge and vlan_record.KEY in dict(port.external_ids)
+    return port is not None and port.bridge == one.want.bridge and VLAN_RECORD in dict(port.external_ids)
 
 
 def _certain_routes(one: AttachmentMatch, taken: Collection[tuple[str, int]]) -> list[Route]:

@@ -11,7 +11,7 @@ from ..errors import MissingFeature, Refused
 from ..model.addresses import bounds
 from ..model.attachment import Target
 from ..model.ovs import NETDEV, NO_BRIDGES, SYSTEM, OvsBridge, OvsBridgeChange, OvsPort, missing_device, with_vlans
-from ..model.ownership import EXTERNAL_ID, MARK, read_label
+from ..model.ownership import EXTERNAL_ID, MARK, VLAN_RECORD, read_label
 from ..model.route import Route
 from ..model.vlan_port import BridgeSettings, VlanPort, VlanPorts
 from ..state.network import HOST
@@ -303,7 +303,7 @@ def _put(one: VlanPort, name: str, want: VlanPorts, have: VlanPortState, ports: 
         record = replace(record, external_ids=kept)
     if want.owner:
         record = replace(record, owner=want.owner)
-    ids[vlan_record.KEY] = None if record.empty else record.text()
+    ids[VLAN_RECORD] = None if record.empty else record.text()
     ports.put(
         replace(wanted, external_ids=tuple(sorted((key, value) for key, value in ids.items() if value is not None)))
     )

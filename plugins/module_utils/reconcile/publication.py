@@ -160,7 +160,7 @@ def _warnings(machine: Machine, have: PublicationState, rules: PublicationRules)
         for version, name in _FORWARDING.items()
         if version in versions and shown.get(name) == "0"
     ]
-    if rules.published and have.bridged_filter and have.bridge in machine.icc.isolated_bridges():
+    if rules.published and have.bridged_filter and have.bridge in machine.isolated_bridges():
         # br_nf_pre_routing_finish() bridges what it translated into the bridge that it came from.
         told.append(
             f"containers of {have.bridge} don't reach ports published for {have.bridge}: its ports are isolated, and this host's firewall sees"

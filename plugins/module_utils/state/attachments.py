@@ -10,12 +10,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..model import names
-from ..model.bridge_vlans import PortVlans
-from ..model.ovs import OvsPort
 from .network import Link, NetworkState
 
 if TYPE_CHECKING:
     from ..model.attachment import Attachment
+    from ..model.bridge_vlans import PortVlans
+    from ..model.ovs import OvsPort
 
 LINUX, OVS = "linux", "ovs"
 

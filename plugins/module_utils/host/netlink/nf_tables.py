@@ -15,10 +15,13 @@ import errno
 import os
 import socket
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from ...errors import MissingFeature, PipefitterError
-from ...model.firewall import DroppingChain
 from .wire import NETLINK_NETFILTER, NFGENMSG, KernelError, NetlinkSocket, attribute, attributes
+
+if TYPE_CHECKING:
+    from ...model.firewall import DroppingChain
 
 _TIMEOUT = 5
 _SUBSYSTEM_NFTABLES = 10 << 8

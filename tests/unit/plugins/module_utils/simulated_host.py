@@ -56,7 +56,7 @@ class SimulatedHost:
         # The mechanisms that kinds read from, as host.machine.Machine has them.
         self.masquerades = SimpleNamespace(in_effect=lambda needed=True: frozenset(self.masqueraded))
         self.publications = SimpleNamespace(read=lambda needed=True: (PublicationRules(), True))
-        self.icc = SimpleNamespace(isolated_bridges=lambda: self.icc_rules.off, read=lambda: self.icc_rules)
+        self.icc = SimpleNamespace(read=lambda: self.icc_rules)
         self.read_firewall = lambda: self.firewall
         self.ovsdb = SimpleNamespace(
             available=lambda: bool(self.ovs_bridges),
@@ -158,6 +158,9 @@ class SimulatedHost:
         self.announced.append((netns, link, tuple(addresses)))
 
     # ---- what kinds read besides
+
+    def isolated_bridges(self) -> frozenset[str]:
+        return self.icc_rules.off
 
     def read_sysctls(self, netns: str, names: Collection[str]) -> dict[str, str]:
         shown = {name: self.namespaces[netns].read_sysctl(name) for name in names}

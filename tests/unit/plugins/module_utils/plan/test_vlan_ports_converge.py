@@ -11,7 +11,11 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.error
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model import vlan_port
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.attachment import Target
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.ovs import OvsBridge, OvsPort
-from ansible_collections.pipefitter.container_network.plugins.module_utils.model.ownership import EXTERNAL_ID, MARK
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.ownership import (
+    EXTERNAL_ID,
+    MARK,
+    VLAN_RECORD,
+)
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.route import Route
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.vlan_port import VlanPorts
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.vlans import MODES, Vlans
@@ -219,7 +223,7 @@ def test_the_way_back_leads_to_where_it_began(host, want, second):
     assert all(name.startswith("pf") for name in lost)
     after = {name: shown for name, shown in host.picture()["ovs"].items() if name not in lost}
     same(before, after)
-    assert not any(vlan_record.KEY in dict(port.external_ids) for port in host.ovs_ports.values())
+    assert not any(VLAN_RECORD in dict(port.external_ids) for port in host.ovs_ports.values())
     nothing_left(unmade(host, VlanPorts(want.bridge, want.ports)))
 
 
@@ -270,7 +274,7 @@ def test_an_attachment_keeps_the_vlans_that_it_does_not_name(host, want):
         return
     for name in CONTAINERS:
         port = host.ovs_ports.get(f"pf{name}")
-        if port is None or vlan_record.KEY not in dict(port.external_ids):
+        if port is None or VLAN_RECORD not in dict(port.external_ids):
             continue
         changes = OvsChanges(HostSide(observe(host, want).host_side.network, {}, dict(host.ovs_ports)))
         changes.want(
@@ -347,7 +351,7 @@ UNREADABLE = [
 
 @pytest.mark.parametrize("text", UNREADABLE, ids=range(len(UNREADABLE)))
 def test_a_record_that_somebody_made_unreadable_counts_as_empty(text):
-    port = OvsPort("eth1", BRIDGE, 5, external_ids=((vlan_record.KEY, text),))
+    port = OvsPort("eth1", BRIDGE, 5, external_ids=((VLAN_RECORD, text),))
     record = vlan_record.read(port)
     assert record is not None and record.empty
     assert vlan_record.former(port, record) == OvsPort("eth1", BRIDGE, 5)
@@ -355,7 +359,7 @@ def test_a_record_that_somebody_made_unreadable_counts_as_empty(text):
 
 def test_trunks_of_a_record_are_a_set():
     text = '{"former": {"tag": null, "trunks": [7, 3, 7], "vlan_mode": null}}'
-    port = OvsPort("eth1", BRIDGE, 5, external_ids=((vlan_record.KEY, text),))
+    port = OvsPort("eth1", BRIDGE, 5, external_ids=((VLAN_RECORD, text),))
     assert vlan_record.former(port, vlan_record.read(port)) == OvsPort("eth1", BRIDGE, trunks=(3, 7))
 
 
