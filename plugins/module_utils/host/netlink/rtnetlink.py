@@ -13,11 +13,14 @@ from __future__ import annotations
 import errno
 import importlib
 import importlib.util
+import os
+import platform
 import sys
 import types
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache, partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from ...errors import MissingFeature
 from . import wire
@@ -79,11 +82,41 @@ def _without_init(package: str, path: str) -> Any:
     bare.__path__ = list(spec.submodule_search_locations)
     sys.modules[package] = bare
     try:
-        return importlib.import_module(f"{package}.{path}")
+        with _platform_without_processes():
+            return importlib.import_module(f"{package}.{path}")
     except ImportError:
         for loaded in [entry for entry in sys.modules if entry == package or entry.startswith(f"{package}.")]:
             del sys.modules[loaded]
         return None
+
+
+class _Uname(NamedTuple):
+    """As platform.uname(), which asks a program for the processor as soon as that is read."""
+
+    system: str
+    node: str
+    release: str
+    version: str
+    machine: str
+    processor: str
+
+
+@contextmanager
+def _platform_without_processes() -> Iterator[None]:
+    """Let the standard library say for a moment what machine this is without asking programs.
+
+    pyroute2/config asks it for all it knows when it is imported, and then it runs ``uname -p`` and ``file``:
+    10 ms and more, for a processor and a linkage that nothing reads.
+    """
+    real = platform.uname, platform.architecture
+    bits = "64bit" if sys.maxsize > 1 << 32 else "32bit"
+    told = _Uname(*os.uname(), "")
+    setattr(platform, "uname", lambda: told)  # noqa: B010
+    setattr(platform, "architecture", lambda *_asked: (bits, ""))  # noqa: B010
+    try:
+        yield
+    finally:
+        platform.uname, platform.architecture = real
 
 
 class RouteSocket:
