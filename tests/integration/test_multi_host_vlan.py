@@ -366,7 +366,7 @@ def test_an_address_that_a_container_of_another_host_has_is_refused(hosts, fleet
 
     def refused(*words):
         run = fleet.play("multi_host_vlan", *words)
-        assert run.status == 2 and sum(run.changed.values()) == 0 and f"{bare} is what b1 of hostb has in VLAN web (100)" in run.said
+        assert run.status == 2 and sum(run.changed.values()) == 0 and f"{bare} is in use by b1 of hostb in VLAN web (100)" in run.said
         return run.said
 
     for words in ((), ("--limit", "hosta"), ("-e", "pipefitter_serial=1")):
@@ -374,7 +374,7 @@ def test_an_address_that_a_container_of_another_host_has_is_refused(hosts, fleet
     wanted["hostb"][0]["address"] = "192.168.0.250"
     assert "this run leaves hostb as it is" in refused("--limit", "hosta")
     entry = wanted["hostb"].pop()
-    assert "which is in no variable" in refused()
+    assert "which no variable asks for" in refused()
 
     wanted["hostb"].append(entry)
     # hostb's bridge need not keep an address any more that is given now.

@@ -154,7 +154,7 @@ def refuse_held(
             why = _why_it_stays(interface, asked, variables, running)
             if why:
                 problems.append(
-                    f"{member.where}.address: {asked} is what {interface} has in VLAN {member.vlan} "
+                    f"{member.where}.address: {asked} is in use by {interface} in VLAN {member.vlan} "
                     f"({interface.vlan_id}), {why}"
                 )
 
@@ -179,7 +179,7 @@ def _why_it_stays(
         return f"and this run leaves {host} as it is; run it for {host}, too, or give another"
     if interface.member is not None:
         return "whose entry leaves its address out and so keeps it; give one of them another"
-    return f"which is in no variable; detach it there ({PREFIX}purge does), or give another"
+    return f"which no variable asks for; detach it there ({PREFIX}purge does), or give another"
 
 
 def _is_true(value: Any) -> bool:
@@ -196,7 +196,7 @@ def unread_warnings(members: Sequence[Member], vlans: Mapping[str, Vlan], unread
     }
     return [
         f"{host}: could not be asked which addresses its containers have; "
-        "those that its entries leave out are reckoned from the names, "
+        "those that its entries leave out are derived from the names, "
         "and if one was given to another meanwhile, it changes when the host is back"
         for host in sorted(unread)
         if host in waiting
@@ -278,8 +278,8 @@ class _Choice:
                 continue
             which = "subnet" if (subnet.first, subnet.last) == hosts_of(subnet.network) else "pool"
             problems.append(
-                f"{member.where}: no address of VLAN {vlan.name} is left for {member}, "
-                f"all {subnet.last - subnet.first + 1} of its {which} are taken; make it larger"
+                f"{member.where}: VLAN {vlan.name} has no free address for {member}, "
+                f"all {subnet.last - subnet.first + 1} of its {which} are in use; make it larger"
             )
 
     def _give_first(self, member: Member, subnet: Subnet, addresses: Iterable[Address]) -> bool:

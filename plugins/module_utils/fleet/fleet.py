@@ -219,6 +219,6 @@ def _limit_warnings(left_out: Collection[str]) -> list[str]:
         return []
     return [
         f"--limit leaves out {', '.join(sorted(left_out))}: their VLANs stay as they are, and addresses of containers "
-        "there are not looked at; "
+        "there are not checked; "
         f"set {PREFIX}hosts to all hosts that share the VLANs, such as groups['fleet']"
     ]

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..model.addresses import seeded_mac
-from ..model.attachment import DEFAULT_INTERFACE, SELECTORS, netns_path
+from ..model.attachment import DEFAULT_INTERFACE, SELECTORS, exactly_one, netns_path
 from .subnets import Address, Interface, no_host, not_usable, parsed_address
-from .variables import PREFIX, as_list, quoted
+from .variables import PREFIX, as_list, required
 from .vlans import Vlan
 
 # Of an entry of the containers, what goes to veth_attach as it is.
@@ -89,20 +89,19 @@ def _member(
     given = {str(key): value for key, value in entry.items() if value is not None}
     unknown = sorted(key for key in given if key not in _KEYS)
     if unknown:
-        problems.append(f"{where}: has {', '.join(unknown)}, which no entry has; the keys are {', '.join(_KEYS)}")
+        problems.append(f"{where}: has unknown keys ({', '.join(unknown)}); give {', '.join(_KEYS)}")
         return None
     selected = [selector for selector in SELECTORS if selector in given]
     if len(selected) != 1:
-        problems.append(
-            f"{where}: names {' and '.join(selected) or 'no container'}; give exactly one of {', '.join(SELECTORS)}"
-        )
+        problems.append(f"{where}: {' and '.join(selected) or SELECTORS[0]} {exactly_one(selected, SELECTORS)}")
         return None
     vlan = vlans.get(str(given.get("vlan")))
     if vlan is None and str(given.get("vlan")) in refused:
         return None
     if vlan is None:
         known = ", ".join(sorted(vlans)) or "none"
-        problems.append(f"{where}.vlan: {quoted(given.get('vlan'))} is not a VLAN of {PREFIX}vlans; known are {known}")
+        wrong = required(given.get("vlan"), f"is not a VLAN of {PREFIX}vlans")
+        problems.append(f"{where}.vlan: {wrong}; known are {known}")
         return None
     value = str(given[selected[0]])
     if selected[0] == "netns":
@@ -123,8 +122,8 @@ def _member(
         member = placed
     if selected[0] == "pid" and any(member.address(subnet.network.version) is None for subnet in vlan.subnets):
         problems.append(
-            f"{where}.pid: an address is left out, which could not be kept, as {value} is another process some day; "
-            "give address, or container or netns"
+            f"{where}.pid: requires an address of each subnet, as one that is chosen could not be kept: "
+            f"{value} is another process some day; give address, or container or netns in place of pid"
         )
         return None
     return member
@@ -141,13 +140,13 @@ def _placed(member: Member, text: str, vlan: Vlan, problems: list[str]) -> Membe
         return None
     if member.address(address.version) is not None:
         problems.append(
-            f"{where}: {text!r} is the second of IPv{address.version}; give one IPv4 and one IPv6 address at most"
+            f"{where}: {text!r} is a second IPv{address.version} address; give one IPv4 and one IPv6 address at most"
         )
         return None
     if not vlan.subnets:
         if no_host(address):
             problems.append(
-                f"{where}: {text!r} is a {no_host(address)} address, which no container can be given; choose another"
+                f"{where}: {text!r} is a {no_host(address)} address, which no container can have; choose another"
             )
             return None
         if not slash:

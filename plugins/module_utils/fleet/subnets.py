@@ -49,7 +49,7 @@ def parse_subnets(where: str, given: Mapping[str, Any], problems: list[str]) -> 
             return None
         if network.version in subnets:
             problems.append(
-                f"{where}.subnet: {text!r} is the second of IPv{network.version}; "
+                f"{where}.subnet: {text!r} is a second IPv{network.version} subnet; "
                 "a VLAN has one IPv4 and one IPv6 subnet at most"
             )
             return None
@@ -71,7 +71,7 @@ def _set_on_each(
     seen = set()
     for text in texts:
         if not subnets:
-            problems.append(f"{where}: {text!r} is given and no subnet that it could lie in; give subnet too")
+            problems.append(f"{where}: {text!r} requires subnet; give the subnet that it lies in")
             return False
         bound = parsed_address(str(text).partition("-")[0].strip())
         version = bound.version if bound is not None and bound.version in subnets else min(subnets)
@@ -100,12 +100,12 @@ def _network(where: str, text: Any, problems: list[str]) -> Network | None:
         )
         return None
     if str(network.network_address) != str(parsed_address(str(text).partition("/")[0])):
-        problems.append(f"{where}.subnet: {text!r} has bits set below its prefix length; write {network}")
+        problems.append(f"{where}.subnet: {text!r} has host bits set; write {network}")
         return None
     kind = no_host(network[1]) or no_host(network[0])
     if kind:
         problems.append(
-            f"{where}.subnet: {text!r} holds {kind} addresses, which no container can be given; choose another"
+            f"{where}.subnet: {text!r} contains {kind} addresses, which no container can have; choose another"
         )
         return None
     return network

@@ -61,7 +61,7 @@ def of_port(wanted: Vlans) -> PortVlans:
 def unable(wanted: Vlans) -> str:
     """Say why no port of a Linux bridge can carry ``wanted``, '' where it can."""
     if wanted.mode not in (ACCESS, TRUNK, NATIVE_TAGGED, NATIVE_UNTAGGED):
-        return f"mode {wanted.mode} is one of Open vSwitch; use such a bridge, or give another mode"
+        return f"mode {wanted.mode} is for Open vSwitch only; use an Open vSwitch bridge, or give another mode"
     if 0 in wanted.trunks:
         return (
             "0 is no VLAN of a Linux bridge; for frames without a tag, "
