@@ -384,7 +384,7 @@ def test_an_address_that_a_container_of_another_host_has_is_refused(hosts, fleet
     del fleet.common["multi_host_vlan_hosts"]
     limited = fleet.play("multi_host_vlan", "--limit", "hosta").ok()
     assert limited.changed == {"hosta": 0} and "--limit leaves out hostb: their VLANs stay as they are" in limited.said
-    assert "hostb: how large frames may be there is not known" in limited.said
+    assert "hostb: the MTU of the links there is not known" in limited.said
     # Another fleet is no matter of this one.
     fleet.by_host["hostb"]["multi_host_vlan_bridge"] = "ovs9"
     alone = fleet.play("multi_host_vlan", "--limit", "hosta").ok()
