@@ -46,6 +46,7 @@ class ShownInterface:
 
     @property
     def key(self) -> Key:
+        """Return the key of the member that asks for it, or one of its own."""
         return self.member.key if self.member is not None else (self.host, self.targets[0], self.name)
 
     def __str__(self) -> str:
@@ -171,7 +172,7 @@ def _may_be_its_own(member: Member, interface: ShownInterface) -> bool:
 def _why_it_stays(
     interface: ShownInterface, address: Address, variables: Mapping[str, Mapping[str, Any]], running: Collection[str]
 ) -> str:
-    """Say why an interface keeps an address in this run, and what to do; '' if it gives it up."""
+    """Return why an interface keeps an address in this run, and what to do; '' if it gives it up."""
     if _gives_up(interface, address, variables):
         if interface.host in running:
             return ""
@@ -188,6 +189,7 @@ def _is_true(value: Any) -> bool:
 
 
 def unread_warnings(members: Sequence[Member], vlans: Mapping[str, Vlan], unread: Sequence[str]) -> list[str]:
+    """Return a sentence for each host that could not be read and whose entries leave addresses out."""
     waiting = {
         member.host
         for member in members
@@ -247,6 +249,7 @@ class _Choice:
             self.taken[member.vlan].update(address.ip for address in member.addresses)
 
     def keep_those_in_use(self, interfaces: Iterable[ShownInterface]) -> None:
+        """Give to those that wait the address that their interface has."""
         by_member: dict[Key, list[ShownInterface]] = {}
         for interface in interfaces:
             by_member.setdefault(interface.key, []).append(interface)

@@ -139,6 +139,7 @@ def _with_pool(where: str, subnet: Subnet, text: Any, problems: list[str]) -> Su
 
 
 def parsed_address(text: Any) -> Address | None:
+    """Return an IP address, ``None`` where the text is none."""
     try:
         return ipaddress.ip_address(str(text))
     except ValueError:
@@ -146,6 +147,7 @@ def parsed_address(text: Any) -> Address | None:
 
 
 def from_number(subnet: Network, number: int) -> Address:
+    """Return a number as an address of the subnet's family."""
     return ipaddress.IPv6Address(number) if subnet.version == 6 else ipaddress.IPv4Address(number)
 
 
@@ -161,7 +163,7 @@ def hosts_of(subnet: Network) -> tuple[int, int]:
 
 
 def no_host(address: Address) -> str:
-    """Say what kind of address it is if no interface can be given it, '' otherwise.
+    """Return what kind of address it is if no interface can be given it, '' otherwise.
 
     IPv6 link-local ones each interface makes for itself.
     """
@@ -175,7 +177,7 @@ def no_host(address: Address) -> str:
 
 
 def not_usable(address: Address, subnet: Network) -> str:
-    """Say why no host of ``subnet`` can have ``address``, '' if one can."""
+    """Return why no host of ``subnet`` can have ``address``, '' if one can."""
     if address.version != subnet.version or address not in subnet:
         return f"is not in {subnet}"
     first, last = hosts_of(subnet)

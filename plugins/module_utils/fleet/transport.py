@@ -21,6 +21,7 @@ def underlay(given: Mapping[str, Any]) -> Address | None:
 
 
 def check_same(host: str, variables: Mapping[str, Mapping[str, Any]], problems: list[str]) -> None:
+    """Refuse a transport that another host of the fleet does not have."""
     transport, first = variables[host].get("transport", TRUNK), _first(variables)
     if first is None or variables[host].get("state") == "absent":
         return
@@ -38,6 +39,7 @@ def _first(variables: Mapping[str, Mapping[str, Any]]) -> str | None:
 
 
 def check_underlay(host: str, variables: Mapping[str, Mapping[str, Any]], problems: list[str]) -> None:
+    """Refuse an underlay address that tunnels of the other hosts can't reach."""
     given = variables[host]
     if given.get("transport") != VXLAN or given.get("state") == "absent":
         return
@@ -81,6 +83,7 @@ def check_uplink(
     vlans: Mapping[str, Vlan],
     problems: list[str],
 ) -> None:
+    """Refuse an uplink that is missing, or that can't become a port of the bridge."""
     uplink = given.get("uplink")
     where = f"{host}: {PREFIX}uplink: {uplink!r}"
     if given.get("state") == "absent":
@@ -120,7 +123,7 @@ def check_uplink(
 
 
 def _not_reachable(address: Address) -> str:
-    """Say what an address is that other hosts can't send to, '' if they can."""
+    """Return what an address is that other hosts can't send to, '' if they can."""
     kinds = (
         (address.is_unspecified, "the unspecified address"),
         (address.is_loopback, "a loopback address"),

@@ -268,5 +268,5 @@ def broadcast(address: str) -> str:
 
 
 def is_link_local(address: str) -> bool:
-    """Tell an address of fe80::/10: the kernel makes them, so one that nobody asked for is not drift."""
+    """Tell whether an address is of fe80::/10: the kernel makes them, so one that nobody asked for is not drift."""
     return address.lower()[:3] in ("fe8", "fe9", "fea", "feb")

@@ -53,6 +53,7 @@ class Attachment:
 
     @property
     def gateways(self) -> tuple[str, ...]:
+        """Return the gateways of its default routes, IPv4 first."""
         return tuple(gateway for gateway in (self.gateway, self.gateway6) if gateway)
 
     def __str__(self) -> str:
@@ -160,7 +161,7 @@ def parse_target(options: Mapping[str, Any], prefix: str) -> Target:
 
 
 def exactly_one(given: Sequence[str], options: Sequence[str]) -> str:
-    """Say that of options only one may be given, and one must."""
+    """Return the advice for options of which exactly one is required, where none or several are ``given``."""
     several = "are mutually exclusive" if given else "is required"
     return f"{several}; give exactly one of {', '.join(options[:-1])} and {options[-1]}"
 

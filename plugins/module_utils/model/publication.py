@@ -45,6 +45,7 @@ class PortSpec:
 
     @property
     def is_fixed(self) -> bool:
+        """Tell whether the host port is given, not chosen from a range."""
         return self.lowest == self.highest
 
     def __str__(self) -> str:
@@ -173,6 +174,7 @@ class PublicationRules:
         return self.published, self.hairpins, self.protected, self.loopback, self.opened
 
     def of_bridge(self, bridge: str) -> PublicationRules:
+        """Return the part that is for a bridge."""
         return PublicationRules(
             frozenset(one for one in self.published if one.owner.bridge == bridge),
             frozenset(one for one in self.hairpins if one.bridge == bridge),
@@ -325,7 +327,7 @@ def _of_fields(item: Mapping[str, Any], option: str, defaults: Defaults) -> list
 
 
 def _split_host_ip(rest: str, option: str, text: str) -> tuple[str | None, str]:
-    """Split off the host address; ``None`` where there is none."""
+    """Return the host address, ``None`` where there is none, and the rest."""
     if rest.startswith("["):
         host_ip, bracket, after = rest[1:].partition("]")
         if not bracket or not after.startswith(":"):

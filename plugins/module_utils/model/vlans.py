@@ -134,9 +134,9 @@ def wanted(options: Mapping[str, Any], prefix: str, mode_option: str = "mode", t
 
 
 def needed(options: Mapping[str, Any], prefix: str) -> Vlans:
-    """As ``wanted``, where the VLANs are what is asked for.
+    """Return the VLANs that options ask for, which must be given.
 
-    :raises InvalidOption: also if none is given.
+    :raises InvalidOption: as ``wanted``, or none is given.
     """
     vlans = wanted(options, prefix)
     if vlans is None:
