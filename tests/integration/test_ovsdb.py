@@ -23,9 +23,9 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.host.
 from ansible_collections.pipefitter.container_network.plugins.module_utils.host.ovs.ovsdb import Ovsdb
 from ansible_collections.pipefitter.container_network.plugins.module_utils.host.ovs.session import Session
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.ovs import (
-    NO_BRIDGES,
     OvsBridge,
     OvsBridgeChange,
+    OvsChange,
     OvsPort,
     missing_device,
 )
@@ -91,6 +91,12 @@ def ports():
     return {name: port for name, port in Ovsdb().read()[1].items() if name != port.bridge}
 
 
+def port_errors():
+    with Session(ovsdb.SOCKET, 10) as session:
+        rows = ovsdb._select(session)
+    return {name: error for name in rows.ports if (error := rows.error_of(name))}
+
+
 def configuration():
     """The database but for counters, row ids and what ovs-vswitchd reports of itself."""
     rows = json.loads(run(["ovsdb-client", "-f", "json", "dump", f"unix:{RUN}/db.sock", "Port"]))
@@ -109,17 +115,17 @@ def test_ports_are_added_changed_and_removed_in_one_go():
         access = OvsPort("v1", "br0", tag=100, vlan_mode="access")
         trunk = OvsPort("v2", "br0", tag=7, trunks=(10, 20, 30), vlan_mode="native-untagged")
         plain = OvsPort("v3", "br1", external_ids=(("pipefitter", "web1:eth1"),))
-        Ovsdb().apply(add=[access, trunk, plain])
+        Ovsdb().apply(OvsChange(add=(access, trunk, plain)))
         assert ports() == {"v1": access, "v2": trunk, "v3": plain}
         bridges, _ports = Ovsdb().read()
         assert bridges["br0"].ports == ("br0", "v1", "v2")
         assert bridges["br0"].datapath_type == "netdev"
-        assert Ovsdb().port_errors() == {}
+        assert port_errors() == {}
         changed = OvsPort("v1", "br0", trunks=(5,))
         moved = OvsPort("v2", "br1", tag=9)
-        Ovsdb().apply(add=[moved], change=[changed], remove=[trunk, plain])
+        Ovsdb().apply(OvsChange(add=(moved,), change=(changed,), remove=(trunk, plain)))
         assert ports() == {"v1": changed, "v2": moved}
-        Ovsdb().apply(remove=[changed, moved, plain])
+        Ovsdb().apply(OvsChange(remove=(changed, moved, plain)))
         assert ports() == {}
         assert "v1" not in vsctl("list", "Interface")
 
@@ -130,7 +136,7 @@ def test_every_character_survives():
         links("v1")
         ids = tuple(sorted({'a "quoted" key': "x=1,y=2; {z}", "empty": "", "uni": "grün\n\t\\", "[set]": "[]"}.items()))
         port = OvsPort("v1", "br0", external_ids=ids)
-        Ovsdb().apply(add=[port])
+        Ovsdb().apply(OvsChange(add=(port,)))
         assert ports() == {"v1": port}
 
 
@@ -141,7 +147,7 @@ def test_a_thousand_ports_are_one_transaction():
         many = [OvsPort(f"v{number}", "br0", tag=number % 4095 + 1) for number in range(1000)]
         with Session(ovsdb.SOCKET, 10) as session:
             started = time.monotonic()
-            done = ovsdb._commit(session, many, (), (), NO_BRIDGES)
+            done = ovsdb._commit(session, OvsChange(add=tuple(many)))
             assert time.monotonic() - started < 3
         assert len(ports()) == 1000
         with Session(ovsdb.SOCKET, 10) as session:
@@ -154,10 +160,12 @@ def test_a_port_without_a_device_is_undone_and_says_why():
     with open_vswitch("br0"):
         links("v1", "v2")
         keep = OvsPort("v2", "br0", tag=3, external_ids=(("a", "b"),))
-        Ovsdb().apply(add=[keep])
+        Ovsdb().apply(OvsChange(add=(keep,)))
         before = configuration()
         with pytest.raises(PipefitterError, match="port nope into bridge br0: could not open network device nope"):
-            Ovsdb().apply(add=[OvsPort("v1", "br0"), OvsPort("nope", "br0")], change=[OvsPort("v2", "br0", tag=4)])
+            Ovsdb().apply(
+                OvsChange(add=(OvsPort("v1", "br0"), OvsPort("nope", "br0")), change=(OvsPort("v2", "br0", tag=4),))
+            )
         assert configuration() == before
 
 
@@ -168,12 +176,12 @@ def test_a_bridge_without_a_datapath_names_the_way_out():
         links("v1")
         time.sleep(0.2)
         with pytest.raises(PipefitterError, match="v1 into bridge kernel0.*datapath_type=netdev"):
-            Ovsdb().apply(add=[OvsPort("v1", "kernel0")])
+            Ovsdb().apply(OvsChange(add=(OvsPort("v1", "kernel0"),)))
         bridges, _ports = Ovsdb().read()
         names = set(os.listdir("/proc/thread-self/net/dev_snmp6"))
         assert missing_device(bridges["br0"], names) is None
         assert "datapath_type=netdev" in missing_device(bridges["kernel0"], names)
-        assert "no datapath" in Ovsdb().port_errors()["kernel0"]
+        assert "no datapath" in port_errors()["kernel0"]
 
 
 @in_own_namespaces
@@ -186,13 +194,13 @@ def test_without_vswitchd_everything_is_undone_also_what_we_never_configure():
         os.kill(switch, signal.SIGSTOP)
         with pytest.raises(PipefitterError, match="ovs-vswitchd did not confirm the change within 0.45 s"):
             Ovsdb(timeout=0.3).apply(
-                add=[OvsPort("v2", "br0")], remove=[OvsPort("v1", "br0"), OvsPort("bond0", "br0")]
+                OvsChange(add=(OvsPort("v2", "br0"),), remove=(OvsPort("v1", "br0"), OvsPort("bond0", "br0")))
             )
         assert configuration() == before
         os.kill(switch, signal.SIGCONT)
         vsctl("--", "set", "bridge", "br0", "external_ids:woken=yes")
         assert configuration() == before
-        assert Ovsdb().port_errors() == {}
+        assert port_errors() == {}
 
 
 @in_own_namespaces
@@ -203,13 +211,18 @@ def test_a_bridge_that_is_put_back_has_what_others_configured():
         bridge = Ovsdb().read()[0]["br0"]
 
         def shown():
-            of_bridge = vsctl("--format=json", "--columns=name,protocols,flood_vlans,mcast_snooping_enable,other_config", "list", "Bridge")
+            of_bridge = vsctl(
+                "--format=json",
+                "--columns=name,protocols,flood_vlans,mcast_snooping_enable,other_config",
+                "list",
+                "Bridge",
+            )
             return json.loads(of_bridge)["data"], configuration()
 
         before = shown()
         os.kill(switch, signal.SIGSTOP)
         with pytest.raises(PipefitterError, match="did not confirm .*; nothing of this change was kept"):
-            Ovsdb(timeout=0.2).apply(bridges=OvsBridgeChange(remove=(bridge,)))
+            Ovsdb(timeout=0.2).apply(OvsChange(bridges=OvsBridgeChange(remove=(bridge,))))
         assert shown() == before
 
 
@@ -218,20 +231,23 @@ def test_what_is_not_as_supposed_is_refused_and_nothing_done():
     with open_vswitch("br0", "br1"):
         links("v1", "v2", "v3", "b1", "b2")
         v1 = OvsPort("v1", "br0")
-        Ovsdb().apply(add=[v1])
+        Ovsdb().apply(OvsChange(add=(v1,)))
         vsctl("add-bond", "br0", "bond0", "b1", "b2")
         before = configuration()
         for change, sentence in (
-            ({"add": [OvsPort("v1", "br1")]}, "port v1 can't be added to Open vSwitch bridge br1: it is on bridge br0"),
-            ({"add": [OvsPort("b1", "br1")]}, "port b1 .* part of a bond"),
-            ({"add": [OvsPort("v2", "br9")]}, "no Open vSwitch bridge br9"),
-            ({"add": [OvsPort("v2", "br0"), OvsPort("v2", "br1")]}, "v2 .* twice"),
-            ({"change": [OvsPort("v1", "br1")]}, "port v1 of Open vSwitch bridge br1 .* is on bridge br0"),
-            ({"change": [OvsPort("v2", "br1")]}, "port v2 .* is on no bridge"),
+            (
+                {"add": (OvsPort("v1", "br1"),)},
+                "port v1 can't be added to Open vSwitch bridge br1: it is on bridge br0",
+            ),
+            ({"add": (OvsPort("b1", "br1"),)}, "port b1 .* part of a bond"),
+            ({"add": (OvsPort("v2", "br9"),)}, "no Open vSwitch bridge br9"),
+            ({"add": (OvsPort("v2", "br0"), OvsPort("v2", "br1"))}, "v2 .* twice"),
+            ({"change": (OvsPort("v1", "br1"),)}, "port v1 of Open vSwitch bridge br1 .* is on bridge br0"),
+            ({"change": (OvsPort("v2", "br1"),)}, "port v2 .* is on no bridge"),
         ):
             with pytest.raises(Refused, match=sentence):
-                Ovsdb().apply(**{"add": [OvsPort("v3", "br0")] if "change" in change else [], **change})
-        Ovsdb().apply(remove=[OvsPort("v1", "br1")])
+                Ovsdb().apply(OvsChange(**{"add": (OvsPort("v3", "br0"),) if "change" in change else (), **change}))
+        Ovsdb().apply(OvsChange(remove=(OvsPort("v1", "br1"),)))
         assert configuration() == before
 
 
@@ -241,14 +257,31 @@ def test_what_is_not_as_supposed_is_refused_and_nothing_done():
         ["add-port", "br1", "v2"],
         ["del-br", "br0"],
         ["--if-exists", "del-port", "v1", "--", "add-port", "br1", "v1"],
-        ["--id=@p", "get", "port", "v1", "--", "remove", "bridge", "br0", "ports", "@p", "--", "add", "bridge", "br1", "ports", "@p"],
+        [
+            "--id=@p",
+            "get",
+            "port",
+            "v1",
+            "--",
+            "remove",
+            "bridge",
+            "br0",
+            "ports",
+            "@p",
+            "--",
+            "add",
+            "bridge",
+            "br1",
+            "ports",
+            "@p",
+        ],
     ],
 )
 @in_own_namespaces
 def test_a_change_by_somebody_else_in_between_fails_as_a_whole(monkeypatch, meanwhile):
     with open_vswitch("br0", "br1"):
         links("v1", "v2")
-        Ovsdb().apply(add=[OvsPort("v1", "br0")])
+        Ovsdb().apply(OvsChange(add=(OvsPort("v1", "br0"),)))
         attempt, after = Session.attempt, []
 
         def overtaken(session, operations):
@@ -259,7 +292,7 @@ def test_a_change_by_somebody_else_in_between_fails_as_a_whole(monkeypatch, mean
 
         monkeypatch.setattr(Session, "attempt", overtaken)
         with pytest.raises(Refused, match="br0|br1"):
-            Ovsdb().apply(add=[OvsPort("v2", "br0", tag=2)], change=[OvsPort("v1", "br0", tag=1)])
+            Ovsdb().apply(OvsChange(add=(OvsPort("v2", "br0", tag=2),), change=(OvsPort("v1", "br0", tag=1),)))
         assert configuration() == after[0]
 
 
@@ -268,7 +301,7 @@ def test_a_port_that_somebody_else_removes_in_between_is_not_put_back(monkeypatc
     with open_vswitch("br0") as (_server, switch):
         links("v1", "v2")
         v1, v2 = OvsPort("v1", "br0"), OvsPort("v2", "br0")
-        Ovsdb().apply(add=[v1, v2])
+        Ovsdb().apply(OvsChange(add=(v1, v2)))
         os.kill(switch, signal.SIGSTOP)
         attempt = Session.attempt
 
@@ -278,7 +311,7 @@ def test_a_port_that_somebody_else_removes_in_between_is_not_put_back(monkeypatc
 
         monkeypatch.setattr(Session, "attempt", overtaken)
         with pytest.raises(PipefitterError, match="did not confirm .*; nothing of this change was kept"):
-            Ovsdb(timeout=0.2).apply(remove=[v1, v2])
+            Ovsdb(timeout=0.2).apply(OvsChange(remove=(v1, v2)))
         assert sorted(ports()) == ["v2"]
 
 
@@ -286,7 +319,7 @@ def test_a_port_that_somebody_else_removes_in_between_is_not_put_back(monkeypatc
 def test_a_harmless_change_by_somebody_else_in_between_is_kept(monkeypatch):
     with open_vswitch("br0"):
         links("v1", "v2", "theirs")
-        Ovsdb().apply(add=[OvsPort("v1", "br0")])
+        Ovsdb().apply(OvsChange(add=(OvsPort("v1", "br0"),)))
         attempt, calls = Session.attempt, []
 
         def overtaken(session, operations):
@@ -296,7 +329,7 @@ def test_a_harmless_change_by_somebody_else_in_between_is_kept(monkeypatch):
             return attempt(session, operations)
 
         monkeypatch.setattr(Session, "attempt", overtaken)
-        Ovsdb().apply(add=[OvsPort("v2", "br0")], change=[OvsPort("v1", "br0", tag=1)])
+        Ovsdb().apply(OvsChange(add=(OvsPort("v2", "br0"),), change=(OvsPort("v1", "br0", tag=1),)))
         assert {name: port.tag for name, port in ports().items()} == {"v1": 1, "v2": None, "theirs": None}
         assert len(calls) == 2
 
@@ -310,7 +343,7 @@ def test_two_runs_at_once_lose_nothing():
 
         def add(name):
             try:
-                Ovsdb().apply(add=[OvsPort(name, "br0")])
+                Ovsdb().apply(OvsChange(add=(OvsPort(name, "br0"),)))
             except PipefitterError as error:
                 errors.append(error)
 
@@ -346,22 +379,32 @@ def test_where_it_does_not_run_it_says_what_to_start():
 def test_bridges_come_and_go_with_their_ports():
     with open_vswitch("br0"):
         links("v1", "v2")
-        made = OvsBridge("br1", "netdev", ("br1",), (("a", "b=c, d"),), "secure", mcast_snooping=True, other_config=(("hwaddr", "02:00:00:00:00:09"),))
-        tagged = [OvsPort("v1", "br1", 5), OvsPort("br1", "br1", 6)]
-        Ovsdb().apply(add=tagged, bridges=OvsBridgeChange(add=(made,)))
+        made = OvsBridge(
+            "br1",
+            "netdev",
+            ("br1",),
+            (("a", "b=c, d"),),
+            "secure",
+            mcast_snooping=True,
+            other_config=(("hwaddr", "02:00:00:00:00:09"),),
+        )
+        tagged = (OvsPort("v1", "br1", 5), OvsPort("br1", "br1", 6))
+        Ovsdb().apply(OvsChange(add=tagged, bridges=OvsBridgeChange(add=(made,))))
         bridges, ports = Ovsdb().read()
         assert (bridges["br1"], ports["br1"].tag) == (replace(made, ports=("br1", "v1"), devices=("v1",)), 6)
         with pytest.raises(Refused, match="bridge br1 can't be created: there is a bridge of that name by now"):
-            Ovsdb().apply(bridges=OvsBridgeChange(add=(made,)))
-        with pytest.raises(Refused, match="bridge v1 can't be created: there is a port of bridge br1 of that name by now"):
-            Ovsdb().apply(bridges=OvsBridgeChange(add=(OvsBridge("v1", "netdev", ("v1",)),)))
+            Ovsdb().apply(OvsChange(bridges=OvsBridgeChange(add=(made,))))
+        with pytest.raises(
+            Refused, match="bridge v1 can't be created: there is a port of bridge br1 of that name by now"
+        ):
+            Ovsdb().apply(OvsChange(bridges=OvsBridgeChange(add=(OvsBridge("v1", "netdev", ("v1",)),))))
         vsctl("add-port", "br1", "v2")
         with pytest.raises(Refused, match="bridge br1 can't be deleted: it has port v2 by now"):
-            Ovsdb().apply(remove=[OvsPort("v1", "br1")], bridges=OvsBridgeChange(remove=(made,)))
+            Ovsdb().apply(OvsChange(remove=(OvsPort("v1", "br1"),), bridges=OvsBridgeChange(remove=(made,))))
         assert Ovsdb().read()[0]["br1"].ports == ("br1", "v1", "v2")
         vsctl("del-port", "v2")
-        Ovsdb().apply(remove=[OvsPort("v1", "br1")], bridges=OvsBridgeChange(remove=(made,)))
+        Ovsdb().apply(OvsChange(remove=(OvsPort("v1", "br1"),), bridges=OvsBridgeChange(remove=(made,))))
         assert set(Ovsdb().read()[0]) == {"br0"}
         with pytest.raises(Refused, match="bridge br1 can't be changed: it is gone"):
-            Ovsdb().apply(bridges=OvsBridgeChange(change=(made,)))
-        Ovsdb().apply(bridges=OvsBridgeChange(remove=(made,)))
+            Ovsdb().apply(OvsChange(bridges=OvsBridgeChange(change=(made,))))
+        Ovsdb().apply(OvsChange(bridges=OvsBridgeChange(remove=(made,))))

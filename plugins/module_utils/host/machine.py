@@ -13,7 +13,6 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from ..model.ovs import NO_BRIDGES, OvsBridgeChange
 from ..state.network import HOST, Link
 from . import sysctl
 from .namespace import NetnsFd, entered
@@ -22,11 +21,12 @@ from .netlink.handle import NetlinkHandle
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from ..model.firewall import AcceptedBridge, FirewallState
+    from ..model.firewall import AcceptedBridge
     from ..model.icc_rules import IccRules
     from ..model.masquerade import Masquerade
-    from ..model.ovs import OvsPort
+    from ..model.ovs import OvsChange
     from ..model.publication import PublicationRules, UdpFlow
+    from ..state.firewall import FirewallState
     from .firewall.firewalld import Firewalld
     from .firewall.iptables_forward import IptablesForward
     from .nftables.icc import IccTables
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 
 class Machine:
-    """The real host (``plan.operations.Host``). Places are pinned before they are used."""
+    """The real host (``plan.host.Host``). Places are pinned before they are used."""
 
     def __init__(self) -> None:
         self._announcer: Announcer | None = None
@@ -75,6 +75,12 @@ class Machine:
         from .nftables.icc import IccTables
 
         return IccTables()
+
+    def isolated_bridges(self) -> frozenset[str]:
+        """Return the bridges whose ports are to be isolated."""
+        from .nftables.isolation import isolated_bridges
+
+        return isolated_bridges()
 
     @cached_property
     def iptables_forward(self) -> IptablesForward:
@@ -176,17 +182,8 @@ class Machine:
     def change_iptables_forward(self, add: Collection[AcceptedBridge], remove: Collection[AcceptedBridge]) -> None:
         self.iptables_forward.apply(add, remove)
 
-    def change_ovs_ports(
-        self,
-        add: Sequence[OvsPort],
-        change: Sequence[OvsPort],
-        remove: Sequence[OvsPort],
-        bridges: OvsBridgeChange = NO_BRIDGES,
-        timeout: float | None = None,
-        former: Sequence[OvsPort] = (),
-        restore: bool = False,
-    ) -> None:
-        self.ovsdb.apply(add, change, remove, bridges, timeout, former, restore)
+    def change_ovs_ports(self, change: OvsChange) -> None:
+        self.ovsdb.apply(change)
 
     def announce(self, netns: str, link: str, addresses: Sequence[str]) -> None:
         if self._announcer is None:

@@ -120,6 +120,33 @@ class OvsBridgeChange:
 NO_BRIDGES = OvsBridgeChange()
 
 
+@dataclass(frozen=True)
+class OvsChange:
+    """Ports and bridges of one transaction.
+
+    A port of ``change`` is changed in its tag, trunks, VLAN mode and external
+    ids, as far as it differs from its namesake in ``former``; all else of it
+    stays as it is by now. A port may be in ``remove`` and, for another bridge,
+    in ``add``. The local port of a bridge that is added may be in ``add``, to
+    have VLANs. With ``restore``, ports of ``add`` that this run has removed
+    come back with all that others had configured of them. ``timeout`` is for
+    how many seconds ovs-vswitchd is waited for, ``None`` for as long as the
+    database is.
+    """
+
+    add: tuple[OvsPort, ...] = ()
+    change: tuple[OvsPort, ...] = ()
+    remove: tuple[OvsPort, ...] = ()
+    bridges: OvsBridgeChange = NO_BRIDGES
+    former: tuple[OvsPort, ...] = ()
+    restore: bool = False
+    timeout: float | None = None
+
+    @property
+    def empty(self) -> bool:
+        return not (self.add or self.change or self.remove or self.bridges != NO_BRIDGES)
+
+
 def missing_device(bridge: OvsBridge, links: Container[str], switch_runs: bool = True) -> str | None:
     """Return why ``bridge`` is in the database and yet carries nothing, or ``None``.
 

@@ -4,15 +4,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import Refused
 from ..model import addresses
-from ..model.firewall import FirewallState
 from ..model.publication import ANY, Hairpin, HostPort, Owner, PortSpec, PublicationRules, Published
 from ..state.network import HOST
+from ..state.publications import PublicationState
 from . import firewall
 from .operations import Operation, SetSysctl
 from .publication_operations import ChangePublications, SetPortHairpin
@@ -33,63 +33,13 @@ class Wanted:
     addresses: Mapping[int, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class BridgePortState:
-    """A port of the bridge that is ours, whose it is, and whether its hairpin mode is on."""
+def goal(wants: Sequence[Wanted], have: PublicationState, protect: bool, purge: bool) -> PublicationRules:
+    """Return what our tables are to hold for the bridge.
 
-    name: str
-    owner: Owner
-    hairpin: bool
-
-
-def _nobody(_host: HostPort) -> str:
-    return ""
-
-
-@dataclass(frozen=True)
-class PublicationState:
-    """What the host shows of publications on a bridge.
-
-    ``rules`` are those of all bridges; ``whole`` is false where chains or
-    rules are missing. ``subnets`` are the bridge's. ``route_localnet`` is the
-    bridge's sysctl. ``bridged_filter`` is whether the host's firewall sees what is
-    bridged (br_netfilter). ``linked`` is whether icc_policy has links across the
-    bridge, which need the firewall's consent too. ``taken`` says who else has a port of the host.
-    """
-
-    bridge: str
-    bridge_ours: bool = False
-    rules: PublicationRules = PublicationRules()
-    whole: bool = True
-    subnets: tuple[str, ...] = ()
-    route_localnet: str | None = None
-    bridged_filter: bool = False
-    ports: tuple[BridgePortState, ...] = ()
-    firewall: FirewallState = FirewallState()
-    linked: bool = False
-    reserved: frozenset[int] = frozenset()
-    taken: Callable[[HostPort], str] = _nobody
-
-    @property
-    def ours(self) -> PublicationRules:
-        return self.rules.of_bridge(self.bridge)
-
-
-def present(wants: Sequence[Wanted], have: PublicationState, protect: bool, purge: bool) -> list[Operation]:
-    """Return what publishes exactly the ports wanted of each container named, and with ``purge`` of no other.
+    Of each container named that is exactly the ports wanted, and with ``purge`` nothing of others.
 
     :raises Refused: a port is another's, a range is exhausted, or a container has no address of the family.
     """
-    return _converge(have, goal(wants, have, protect, purge))
-
-
-def absent(wants: Sequence[Wanted] | None, have: PublicationState) -> list[Operation]:
-    """Return what takes publications away, all of the bridge without ``wants``."""
-    return _converge(have, remaining(wants, have))
-
-
-def goal(wants: Sequence[Wanted], have: PublicationState, protect: bool, purge: bool) -> PublicationRules:
-    """Return what our tables are to hold for the bridge."""
     named = {want.owner for want in wants}
     kept = frozenset() if purge else frozenset(one for one in have.ours.published if one.owner not in named)
     others = (have.rules.published - have.ours.published) | kept
@@ -98,7 +48,7 @@ def goal(wants: Sequence[Wanted], have: PublicationState, protect: bool, purge: 
 
 
 def remaining(wants: Sequence[Wanted] | None, have: PublicationState) -> PublicationRules:
-    """Return what is left of the bridge without ``wants``."""
+    """Return what is left of the bridge without ``wants``; where those are ``None``, nothing is."""
     if wants is None:
         return PublicationRules()
     bare = {want.owner for want in wants if want.ports is None}
@@ -255,7 +205,8 @@ def _address(port: PortSpec) -> str:
 # ---- operations, in the order they are carried out
 
 
-def _converge(have: PublicationState, wanted: PublicationRules) -> list[Operation]:
+def changes(have: PublicationState, wanted: PublicationRules) -> list[Operation]:
+    """Return what leads to ``wanted``, which is a ``goal`` or what is ``remaining``."""
     shown = have.ours
     add = wanted if not have.whole else wanted - shown
     remove = shown - wanted

@@ -43,20 +43,18 @@ on its elements hold the sysctls that links changed, as they were before.
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, unquote
 
-from ...errors import MissingFeature
 from ...model.icc_rules import PING, IccFlow, IccRules
-from ..netlink.nf_tables import set_exists
 from . import tables as nftables
-from .tables import FAMILIES, LINKS, PINGS, TABLE, Command, Listing, in_table
+from .isolation import ISOLATED, TABLE
+from .layout import OurChain, OurSet, OurTable, digest, each_family
+from .tables import LINKS, PINGS, Command, Listing
 
-_OFF, _APART, _EGRESS, _HOST = "icc_off", "icc_apart", "icc_egress_denied", "icc_host_denied"
+_OFF, _APART, _EGRESS, _HOST = ISOLATED, "icc_apart", "icc_egress_denied", "icc_host_denied"
 _BRIDGE_SETS = (_OFF, _APART, _EGRESS, _HOST)
 _INSIDE = "icc_inside"
 _FORWARD, _INPUT, _OUTPUT = "icc_forward", "icc_input", "icc_output"
@@ -92,18 +90,6 @@ Rule = tuple[str, list[dict[str, Any]]]
 class IccTables:
     """The isolated bridges in our tables. A read is one ``nft`` a table, and none where there is no isolated bridge."""
 
-    def isolated_bridges(self) -> frozenset[str]:
-        """Return the bridges whose ports are to be isolated."""
-        try:
-            families = [family for family in FAMILIES if set_exists(family, TABLE, _OFF)]
-        except MissingFeature:
-            return frozenset()  # no nf_tables: nothing can have been recorded there
-        found: set[str] = set()
-        for family in families:
-            for entry in nftables.run([{"list": {"set": {"family": family, "table": TABLE, "name": _OFF}}}], _PURPOSE):
-                found.update(_value(element)[0] for element in entry.get("set", {}).get("elem", ()))
-        return frozenset(found)
-
     def read(self, needed: bool = True, listings: Mapping[str, Listing] | None = None) -> IccRules:
         """Return what is in effect, of ``listings`` where the tables were read already.
 
@@ -112,8 +98,8 @@ class IccTables:
         :raises Refused: an object of one of our names has another shape.
         :raises MissingFeature: there is a table and no ``nft``.
         """
-        tables = _read(needed, listings)
-        kinds = [table.bridges for table in tables.values()]
+        tables = [_Table(listing) for listing in each_family(nftables.tables(_PURPOSE, needed, listings))]
+        kinds = [table.bridges for table in tables]
         together = {name: frozenset.union(*(kind[name] for kind in kinds)) for name in _BRIDGE_SETS}
         off, apart = together[_OFF], together[_APART]
         return IccRules(
@@ -121,46 +107,33 @@ class IccTables:
             neighbours=apart - off,
             egress_denied=together[_EGRESS],
             host_denied=together[_HOST],
-            flows=frozenset(flow for table in tables.values() for flow in table.flows),
-            former=frozenset(entry for table in tables.values() for entry in table.former),
-            intact=all(table.intact() for table in tables.values()) and kinds[0] == kinds[1] and off <= apart,
+            flows=frozenset(flow for table in tables for flow in table.flows),
+            former=frozenset(entry for table in tables for entry in table.former),
+            intact=all(table.intact() for table in tables) and kinds[0] == kinds[1] and off <= apart,
         )
 
     def apply(self, rules: IccRules) -> None:
         """Make the tables hold ``rules`` and nothing else of this kind, in one transaction. Raises as ``read`` does."""
         commands: list[Command] = []
-        for family, table in _read().items():
+        for table in map(_Table, each_family(nftables.tables(_PURPOSE))):
             commands += (
-                table.listing.dismantle(_HOOKS, _shapes(family))
+                table.listing.dismantle(table.chains, table.sets)
                 if rules.empty
-                else _build(table, _elements_of(family, rules))
+                else _build(table, _elements_of(table.family, rules))
             )
         if commands:
             nftables.run(commands, _PURPOSE)
 
 
-@dataclass
-class _Table:
-    """What one of our tables holds of this kind; refuses objects of our names and another shape."""
+class _Table(OurTable):
+    """What one of our tables holds of isolation."""
 
-    listing: Listing
-
-    def __post_init__(self) -> None:
-        self.family = self.listing.family
-        for name, shape in _shapes(self.family).items():
-            self.listing.expect(name, "set", {"type": shape})
-        for chain in _HOOKS:
-            self.listing.expect(chain, "chain", _hook(chain))
-        self.objects = {*_shapes(self.family), *_HOOKS} & self.listing.objects.keys()
+    def __init__(self, listing: Listing) -> None:
+        family = listing.family
+        sets = {name: OurSet({"type": types}) for name, types in _types(family).items()}
+        super().__init__(listing, sets, {name: _chain(name, rules) for name, rules in _rules(family).items()})
         # The elements of each set, with their comments.
-        self.elements: dict[str, dict[Any, str]] = {
-            name: dict(map(_value, self.listing.elements(name))) for name in _shapes(self.family)
-        }
-        self.rules = {
-            chain: [rule.get("comment", "") for rule in self.listing.rules.get(chain, ())]
-            for chain in _HOOKS
-            if chain in self.objects
-        }
+        self.elements: dict[str, dict[Any, str]] = {name: dict(map(_value, listing.elements(name))) for name in sets}
 
     @property
     def bridges(self) -> dict[str, frozenset[str]]:
@@ -194,23 +167,13 @@ class _Table:
         return found
 
     def intact(self) -> bool:
-        if not self.objects - nftables.linked(self.family).keys():
-            return not self.flows  # those sets alone are there for nftables_publication
-        wanted = {chain: _comments(rules) for chain, rules in _rules(self.family).items()}
-        return (
-            self.objects == {*_shapes(self.family), *_HOOKS}
-            and self.rules == wanted
-            and any(self.bridges.values())
-            and self._inside()
-        )
+        there = {*self.sets, *self.chains} & self.listing.objects.keys()
+        if not there - nftables.linked(self.family).keys():
+            return not self.flows  # those sets alone are there for published ports
+        return self.is_whole() and any(self.bridges.values()) and self._inside()
 
     def _inside(self) -> bool:
         return set(self.elements.get(_INSIDE, ())) == {(bridge, bridge) for bridge in self.bridges[_EGRESS]}
-
-
-def _read(needed: bool = True, shown: Mapping[str, Listing] | None = None) -> dict[str, _Table]:
-    listings = nftables.tables(_PURPOSE, needed) if shown is None else shown
-    return {family: _Table(listings.get(family) or Listing(family)) for family in FAMILIES}
 
 
 def _value(element: Any) -> tuple[Any, str]:
@@ -260,7 +223,10 @@ def _comment(flow: IccFlow) -> str:
 
 
 def _quoted(name: str) -> str:
-    """Return a container's kind and name as comments hold it: a quotation mark would end them in what ``nft list`` writes."""
+    """Return a container's kind and name as comments hold it.
+
+    A quotation mark would end a comment in what ``nft list`` writes.
+    """
     kind, space, value = name.partition(" ")
     return f"{kind}{space}{quote(value, safe=_PLAIN, errors=_NAMES)}"
 
@@ -270,57 +236,39 @@ def _unquoted(value: str) -> str:
 
 
 def _build(table: _Table, wanted: Mapping[str, Mapping[Any, str]]) -> list[Command]:
-    """Commands that make the table hold ``wanted``; none where it does already."""
-    family = table.family
-    commands: list[Command] = []
-    if not table.listing.exists:
-        commands.append({"add": {"table": {"family": family, "name": TABLE}}})
-    for name, shape in _shapes(family).items():
-        if name not in table.objects:
-            commands.append({"add": {"set": in_table(family, name=name, type=shape)}})
-    for chain, rules in _rules(family).items():
-        comments = _comments(rules)
-        if chain not in table.objects or table.rules.get(chain) != comments:
-            commands.append({"add": {"chain": in_table(family, name=chain, **_hook(chain))}})
-            commands.append({"flush": {"chain": in_table(family, name=chain)}})
-            commands += [
-                {"add": {"rule": in_table(family, chain=chain, comment=comment, expr=expressions)}}
-                for comment, (_name, expressions) in zip(comments, rules)
-            ]
+    """Return commands that make the table hold ``wanted``; none where it does already."""
+    commands = table.frame()
     for verb in ("delete", "add"):
         for name, elements in wanted.items():
-            shown = table.elements.get(name, {})
+            shown = table.elements[name]
             # A comment that is to change goes with its element; names in those of links may differ.
             changed = {key for key in elements if key in shown and name == _OFF and shown[key] != elements[key]}
             keys = shown.keys() - elements.keys() if verb == "delete" else elements.keys() - shown.keys()
-            commands += _change(verb, family, name, {key: elements.get(key, "") for key in keys | changed})
+            comments = elements if verb == "add" else {}
+            written = [_written(key, comments.get(key, "")) for key in sorted(keys | changed)]
+            commands += nftables.elements(verb, table.family, name, written)
     return commands
 
 
-def _change(verb: str, family: str, name: str, elements: Mapping[Any, str]) -> list[Command]:
-    written: list[object] = []
-    for key in sorted(elements):
-        value: object = {"concat": list(key)} if isinstance(key, tuple) else key
-        written.append({"elem": {"val": value, "comment": elements[key]}} if elements[key] and verb == "add" else value)
-    return [{verb: {"element": in_table(family, name=name, elem=written)}}] if written else []
+def _written(key: Any, comment: str) -> object:
+    value: object = {"concat": list(key)} if isinstance(key, tuple) else key
+    return {"elem": {"val": value, "comment": comment}} if comment else value
 
 
-def _shapes(family: str) -> dict[str, Any]:
+def _types(family: str) -> dict[str, Any]:
     return {**dict.fromkeys(_BRIDGE_SETS, "ifname"), **nftables.linked(family), _INSIDE: ["ifname", "ifname"]}
-
-
-def _hook(chain: str) -> dict[str, object]:
-    return {"type": "filter", "hook": _HOOKS[chain], "prio": 0, "policy": "accept"}
 
 
 # ---- the rules; each is known by its comment
 
 
-def _comments(rules: Iterable[Rule]) -> list[str]:
-    """Return what each rule is for, with a digest of what it does: expressions read back differ a little from one nft to the next."""
-    return [
-        f"{name} {hashlib.sha256(json.dumps(expressions).encode()).hexdigest()[:12]}" for name, expressions in rules
-    ]
+def _chain(name: str, rules: list[Rule]) -> OurChain:
+    """Return a chain whose rules say what each is for, with a digest of what it does."""
+    hook = {"type": "filter", "hook": _HOOKS[name], "prio": 0, "policy": "accept"}
+    return OurChain(
+        hook,
+        [{"comment": f"{what} {digest(json.dumps(expressions))}", "expr": expressions} for what, expressions in rules],
+    )
 
 
 def _rules(family: str) -> dict[str, list[Rule]]:
@@ -380,8 +328,8 @@ def _output(family: str) -> list[Rule]:
     kind = _payload(_ICMP[family], "type")
     rules: list[Rule] = [("redirect", [_to(_OFF), _match(kind, _REDIRECT[family]), _DROP])]
     if family == "ip6":
-        # To all nodes and not to the one who asked: the answer to a probe (RFC 4862, 5.4). From a link-local address for one that
-        # is not: not the host's own, which comes from that very address.
+        # To all nodes and not to the one who asked: the answer to a probe (RFC 4862, 5.4). From a link-local
+        # address for one that is not: not the host's own, which comes from that very address.
         target = {"payload": {"base": "th", "offset": 64, "len": 16}}
         to_all = [
             _match(_payload("ip6", "daddr"), "ff02::1"),
@@ -420,3 +368,10 @@ def _payload(protocol: str, name: str) -> dict[str, Any]:
 
 def _concat(*parts: object) -> dict[str, Any]:
     return {"concat": list(parts)}
+
+
+def listed_bridges(family: str) -> list[str]:
+    """Return the bridges that the set of isolated ones holds, which must be there."""
+    asked = [{"list": {"set": {"family": family, "table": TABLE, "name": _OFF}}}]
+    listed = nftables.run(asked, _PURPOSE)
+    return [_value(element)[0] for entry in listed for element in entry.get("set", {}).get("elem", ())]

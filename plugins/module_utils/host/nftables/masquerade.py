@@ -30,14 +30,14 @@ Objects are recognised by name and shape.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from ...errors import Refused
 from ...model.firewall_safe_name import firewall_safe_name
 from ...model.masquerade import Masquerade
 from . import tables as nftables
-from .tables import FAMILIES, Command, Listing, in_table
+from .layout import OurChain, OurSet, OurTable, each_family
+from .tables import Command, Listing
 
 _PURPOSE = "masquerading"
 _SOURCES = "masquerade_sources"
@@ -45,9 +45,6 @@ _LOCAL = "bridge_local"
 _CHAIN = "postrouting"
 
 _HOOK = {"type": "nat", "hook": "postrouting", "prio": 100, "policy": "accept"}
-# What the rules match and do, in order. Compared instead of the whole
-# expressions, whose JSON differs a little from one nft to the next.
-_RULES = [("lo", "return"), (f"@{_LOCAL}", "return"), (f"@{_SOURCES}", "masquerade")]
 
 
 class Masquerades:
@@ -61,107 +58,92 @@ class Masquerades:
         A table of which the chain, a rule or an element is missing does not
         masquerade, so those count as absent, and the next ``apply`` repairs it.
 
-        Raises ``Refused`` for a table of our name with another layout,
-        ``MissingFeature`` without nf_tables or ``nft``.
+        :raises Refused: a table of our name has another layout.
+        :raises MissingFeature: there is no nf_tables or no ``nft``.
         """
-        return frozenset(masquerade for table in _read(needed, listings).values() for masquerade in table.in_effect())
+        tables = map(_Table, nftables.tables(_PURPOSE, needed, listings).values())
+        return frozenset(masquerade for table in tables for masquerade in table.in_effect())
 
     def apply(self, add: Iterable[Masquerade] = (), remove: Iterable[Masquerade] = ()) -> None:
         """Add and remove in one transaction; what is there, or gone, already is no error.
 
         Repairs the tables on the way, creates them as needed and deletes them
-        with their last element. Raises as ``in_effect`` does, ``Refused`` for
-        subnets of one bridge that contain each other, and ``InvalidOption`` for
-        a bridge whose name a rule can't hold.
+        with their last element. Raises as ``in_effect`` does.
+
+        :raises Refused: subnets of one bridge contain each other.
+        :raises InvalidOption: a rule can't hold a bridge's name.
         """
         added, removed = frozenset(add), frozenset(remove)
         for masquerade in added:
             firewall_safe_name(masquerade.bridge)
-        tables = _read()
         commands: list[Command] = []
-        for family in FAMILIES:
-            table = tables.get(family) or _Table(Listing(family))
-            wanted = (table.local | _of(family, added)) - _of(family, removed)
-            commands += _build(table, wanted) if wanted else table.listing.dismantle((_CHAIN,), (_SOURCES, _LOCAL))
+        for table in map(_Table, each_family(nftables.tables(_PURPOSE))):
+            wanted = (table.local | _of(table.family, added)) - _of(table.family, removed)
+            commands += _build(table, wanted) if wanted else table.listing.dismantle(table.chains, table.sets)
         if commands:
             nftables.run(commands, _PURPOSE)
 
 
-@dataclass
-class _Table:
-    """What one of our tables holds of masquerading; refuses objects of our names and another shape."""
+class _Table(OurTable):
+    """What one of our tables holds of masquerading."""
 
-    listing: Listing
+    def __init__(self, listing: Listing) -> None:
+        family = listing.family
+        super().__init__(listing, _sets(family), {_CHAIN: OurChain(_HOOK, _rules(family))})
+        self.sources = {subnet for one in listing.elements(_SOURCES) if (subnet := nftables.subnet_of(family, one))}
+        self.local = {pair for one in listing.elements(_LOCAL) if (pair := nftables.read_local_pair(family, one))}
 
-    def __post_init__(self) -> None:
-        family = self.listing.family
-        self.listing.expect(_CHAIN, "chain", _HOOK)
-        for name in (_SOURCES, _LOCAL):
-            self.listing.expect(name, "set", _set_shape(family, name))
-        self.sources = {
-            subnet for one in self.listing.elements(_SOURCES) if (subnet := nftables.subnet_of(family, one))
-        }
-        self.local = {pair for one in self.listing.elements(_LOCAL) if (pair := nftables.read_local_pair(family, one))}
-        self.rules = [_signature(rule["expr"]) for rule in self.listing.rules.get(_CHAIN, ())]
+    @staticmethod
+    def known_by(rule: Mapping[str, Any]) -> tuple[str, str]:
+        """Return what a rule matches (a set, or ``lo``) and does; of a rule of another it is just unequal to ours."""
+        matches = [str(expression["match"]["right"]) for expression in rule["expr"] if "match" in expression]
+        others = [key for expression in rule["expr"] for key in expression if key != "match"]
+        return " ".join(matches), " ".join(others)
 
     def in_effect(self) -> Iterable[Masquerade]:
-        if self.rules != _RULES:
+        if not self.has_rules(_CHAIN):
             return
         for subnet, bridge in self.local:
             if subnet in self.sources or _contained(subnet, self.sources):
                 yield Masquerade(bridge, subnet)
 
 
-def _read(needed: bool = True, listings: Mapping[str, Listing] | None = None) -> dict[str, _Table]:
-    shown = nftables.tables(_PURPOSE, needed) if listings is None else listings
-    return {family: _Table(listing) for family, listing in shown.items()}
-
-
-def _signature(expressions: list[dict[str, Any]]) -> tuple[str, str]:
-    """What a rule of ours matches (a set, or ``lo``) and does; anything else is just unequal to ours."""
-    matches = [str(expression["match"]["right"]) for expression in expressions if "match" in expression]
-    others = [key for expression in expressions for key in expression if key != "match"]
-    return " ".join(matches), " ".join(others)
-
-
 def _build(table: _Table, wanted: set[tuple[str, str]]) -> list[Command]:
-    """Commands that make ``table`` masquerade exactly ``wanted``; none where it does already."""
-    family = table.listing.family
+    """Return commands that make ``table`` masquerade exactly ``wanted``; none where it does already."""
     sources = _outermost({subnet for subnet, _bridge in wanted})
     _refuse_nested(wanted)
-    commands: list[Command] = []
-    if not table.listing.exists:
-        commands.append({"add": {"table": {"family": family, "name": nftables.TABLE}}})
-    for name in (_SOURCES, _LOCAL):
-        if name not in table.listing.objects:
-            commands.append({"add": {"set": in_table(family, name=name, **_set_shape(family, name))}})
-    if table.rules != _RULES:
-        commands += _chain(family)
-    commands += nftables.elements("delete", family, _SOURCES, map(nftables.prefix, sorted(table.sources - sources)))
-    commands += nftables.elements("delete", family, _LOCAL, map(nftables.local_pair, sorted(table.local - wanted)))
-    commands += nftables.elements("add", family, _SOURCES, map(nftables.prefix, sorted(sources - table.sources)))
-    commands += nftables.elements("add", family, _LOCAL, map(nftables.local_pair, sorted(wanted - table.local)))
-    return commands
+
+    def change(verb: str, subnets: set[str], pairs: set[tuple[str, str]]) -> list[Command]:
+        return [
+            *nftables.elements(verb, table.family, _SOURCES, map(nftables.prefix, sorted(subnets))),
+            *nftables.elements(verb, table.family, _LOCAL, map(nftables.local_pair, sorted(pairs))),
+        ]
+
+    return [
+        *table.frame(),
+        *change("delete", table.sources - sources, table.local - wanted),
+        *change("add", sources - table.sources, wanted - table.local),
+    ]
 
 
-def _chain(family: str) -> list[Command]:
-    """The chain with its rules, from whatever is left of it."""
+def _sets(family: str) -> dict[str, OurSet]:
+    address = nftables.ADDRESS_TYPE[family]
+    types: dict[str, object] = {_SOURCES: address, _LOCAL: [address, "ifname"]}
+    return {name: OurSet({"type": of, "flags": ["interval"]}) for name, of in types.items()}
+
+
+def _rules(family: str) -> list[dict[str, Any]]:
     saddr = {"payload": {"protocol": family, "field": "saddr"}}
     oifname = {"meta": {"key": "oifname"}}
-    lefts: list[object] = [oifname, {"concat": [saddr, oifname]}, saddr]
-    commands: list[Command] = [
-        {"add": {"chain": in_table(family, name=_CHAIN, **_HOOK)}},
-        {"flush": {"chain": in_table(family, name=_CHAIN)}},
+    rules: list[tuple[object, str, str]] = [
+        (oifname, "lo", "return"),
+        ({"concat": [saddr, oifname]}, f"@{_LOCAL}", "return"),
+        (saddr, f"@{_SOURCES}", "masquerade"),
     ]
-    for left, (right, action) in zip(lefts, _RULES):
-        expressions = [{"match": {"op": "==", "left": left, "right": right}}, {action: None}]
-        commands.append({"add": {"rule": in_table(family, chain=_CHAIN, expr=expressions)}})
-    return commands
-
-
-def _set_shape(family: str, name: str) -> dict[str, object]:
-    address = nftables.ADDRESS_TYPE[family]
-    return {"type": [address, "ifname"] if name == _LOCAL else address, "flags": ["interval"]}
+    return [
+        {"expr": [{"match": {"op": "==", "left": left, "right": right}}, {action: None}]}
+        for left, right, action in rules
+    ]
 
 
 def _of(family: str, masquerades: Iterable[Masquerade]) -> set[tuple[str, str]]:

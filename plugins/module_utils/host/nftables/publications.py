@@ -13,7 +13,7 @@ two lookups in hash tables::
         set publish_within { type ifname . ifname; }
         set publish_loopback { type ifname; }     # ip only, as all that has 127.0.0.0/8
         set publish_opened { type ifname; }
-        set icc_links { ... }                     # these two are nftables_icc's
+        set icc_links { ... }                     # these two are those of icc
         set icc_pings { ... }
         chain publish_raw {
             type filter hook prerouting priority raw; policy accept;
@@ -58,16 +58,16 @@ expressions read back differ a little from one nft to the next.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any
 
 from ...model.addresses import IPV4, IPV6
 from ...model.firewall_safe_name import firewall_safe_name
 from ...model.publication import ANY, PROTOCOLS, Hairpin, HostPort, PublicationRules, Published, read_owner
 from . import tables as nftables
-from .tables import FAMILIES, LINKS, PINGS, Listing
+from .isolation import TABLE
+from .layout import OurChain, OurSet, OurTable, digest, each_family
+from .tables import LINKS, PINGS, Listing
 
 _PURPOSE = "publishing ports"
 _PROTOCOL_NUMBERS = {6: "tcp", 17: "udp", 132: "sctp"}
@@ -98,7 +98,7 @@ _Key = tuple[str, str]
 
 
 class Publications:
-    """What our tables hold of publications. A read is one ``nft`` for each table there is, a transaction is one for both."""
+    """The publications in our tables. A read is one ``nft`` for each table there is, a transaction is one for both."""
 
     def read(self, needed: bool = True, listings: Mapping[str, Listing] | None = None) -> tuple[PublicationRules, bool]:
         """Return what the tables hold, and whether their rules are as they should be, so that it is in effect.
@@ -106,21 +106,17 @@ class Publications:
         They are not read where ``listings`` has them already.
         With ``needed`` false, nothing is where there is no nf_tables or no ``nft``.
 
-        Raises ``Refused`` for a table of our name with another layout,
-        ``MissingFeature`` without nf_tables or ``nft``.
+        :raises Refused: a table of our name has another layout.
+        :raises MissingFeature: there is no nf_tables or no ``nft``.
         """
-        listings = _read(needed, listings)
+        tables = [_Table(listing) for listing in each_family(nftables.tables(_PURPOSE, needed, listings))]
         rules = PublicationRules()
-        for listing in listings.values():
-            rules |= _rules(listing)
+        for table in tables:
+            rules |= _rules(table.listing)
         # Protection is that of both families, and of each by two sets.
-        protections = [
-            _names(listings[family], name) if family in listings else frozenset()
-            for family in FAMILIES
-            for name in (_PROTECTED, _WITHIN)
-        ]
+        protections = [_names(table.listing, name) for table in tables for name in (_PROTECTED, _WITHIN)]
         alike = all(one == protections[0] for one in protections)
-        return rules, alike and all(_is_whole(listing) for listing in listings.values())
+        return rules, alike and all(table.is_intact() for table in tables)
 
     def apply(self, add: PublicationRules, remove: PublicationRules) -> None:
         """Add and remove in one transaction; what is there, or gone, already is no error.
@@ -131,36 +127,22 @@ class Publications:
         """
         for bridge in {one.owner.bridge for one in add.published} | add.protected:
             firewall_safe_name(bridge)
-        listings = _read()
         lines: list[str] = []
-        for family in FAMILIES:
-            listing = listings.get(family) or Listing(family)
-            lines += _change(listing, dict(_elements(family, add)), dict(_elements(family, remove)))
+        for table in map(_Table, each_family(nftables.tables(_PURPOSE))):
+            lines += _change(table, dict(_elements(table.family, add)), dict(_elements(table.family, remove)))
         if lines:
             nftables.run_script(lines, _PURPOSE)
 
 
-def _read(needed: bool = True, shown: Mapping[str, Listing] | None = None) -> Mapping[str, Listing]:
-    listings = nftables.tables(_PURPOSE, needed) if shown is None else shown
-    for family, listing in listings.items():
-        for chain in _chains(family):
-            listing.expect(chain, "chain", _HOOKS[chain])
-        for name, (kind, _declared, shape) in _sets(family).items():
-            listing.expect(name, kind, shape)
-    return listings
+class _Table(OurTable):
+    """What one of our tables holds of publications."""
 
+    def __init__(self, listing: Listing) -> None:
+        super().__init__(listing, _sets(listing.family), _chains(listing.family))
 
-def _is_whole(listing: Listing) -> bool:
-    if not any(name.startswith(_PREFIX) for name in listing.objects):
-        return True
-    sets_there = all(name in listing.objects for name in _sets(listing.family))
-    return sets_there and all(
-        _said(listing, chain) == _digests(rules) for chain, rules in _chains(listing.family).items()
-    )
-
-
-def _said(listing: Listing, chain: str) -> list[str]:
-    return [str(rule.get("comment")) for rule in listing.rules.get(chain, ())]
+    def is_intact(self) -> bool:
+        """Tell whether all is there and in effect, or nothing of it."""
+        return not any(name.startswith(_PREFIX) for name in self.listing.objects) or self.is_whole()
 
 
 # ---- reading
@@ -252,14 +234,14 @@ def _held(listing: Listing) -> dict[_Key, str]:
     return held
 
 
-def _change(listing: Listing, add: dict[_Key, str], remove: dict[_Key, str]) -> list[str]:
-    family = listing.family
+def _change(table: _Table, add: dict[_Key, str], remove: dict[_Key, str]) -> list[str]:
+    family, listing = table.family, table.listing
     held = _held(listing)
     gone = {key for key in remove if key in held and key not in add}
     moved = {key for key in add if key in held and held[key] not in ("", add[key])}
     if not add and len(gone) == len(held):
         return nftables.script(listing.dismantle(_HOOKS, _removable(listing)))
-    lines = _frame(listing)
+    lines = nftables.script(table.frame())
     lines += _by_set("delete", family, {key: key[1] for key in gone | moved})
     lines += _by_set("create", family, {key: value for key, value in add.items() if held.get(key) != value})
     return lines
@@ -278,61 +260,35 @@ def _by_set(verb: str, family: str, changed: dict[_Key, str]) -> list[str]:
     by_name: dict[str, list[str]] = {}
     for name, text in sorted(changed):
         by_name.setdefault(name, []).append(changed[name, text])
-    return [
-        f"{verb} element {family} {nftables.TABLE} {name} {{ {', '.join(entries)} }}"
-        for name, entries in by_name.items()
-    ]
-
-
-def _frame(listing: Listing) -> list[str]:
-    """Lines that make table, sets and chains whole; none where they are."""
-    where = f"{listing.family} {nftables.TABLE}"
-    lines: list[str] = []
-    if not listing.exists:
-        lines.append(f"add table {where}")
-    for name, (kind, declared, _shape) in _sets(listing.family).items():
-        if name not in listing.objects:
-            lines.append(f"add {kind} {where} {name} {{ {declared} }}")
-    for chain, rules in _chains(listing.family).items():
-        digests = _digests(rules)
-        if _said(listing, chain) == digests:
-            continue
-        hook = "type {type} hook {hook} priority {prio}; policy {policy};".format(**_HOOKS[chain])
-        lines += [f"add chain {where} {chain} {{ {hook} }}", f"flush chain {where} {chain}"]
-        lines += [f'add rule {where} {chain} {rule} comment "{digest}"' for rule, digest in zip(rules, digests)]
-    return lines
+    return [f"{verb} element {family} {TABLE} {name} {{ {', '.join(entries)} }}" for name, entries in by_name.items()]
 
 
 # ---- the layout
 
 
-def _sets(family: str) -> dict[str, tuple[str, str, dict[str, Any]]]:
-    """Sets and maps by name, each with its kind, how it is declared, and what its listing must have."""
+def _sets(family: str) -> dict[str, OurSet]:
     address = nftables.ADDRESS_TYPE[family]
+    # What its listing says of a map's target differs from one nft to the next.
+    target = f" : {address} . inet_service"
     sets = {
-        _ADDRESS: ("map", [address, "inet_proto", "inet_service"], ""),
-        _ANY: ("map", ["inet_proto", "inet_service"], ""),
-        _HAIRPIN: ("set", [address, "ifname"], " flags interval;"),
-        _PROTECTED: ("set", ["ifname"], ""),
-        _WITHIN: ("set", ["ifname", "ifname"], ""),
-        **{name: ("set", types, "") for name, types in nftables.linked(family).items()},
+        _ADDRESS: _set([address, "inet_proto", "inet_service"], target, kind="map"),
+        _ANY: _set(["inet_proto", "inet_service"], target, kind="map"),
+        _HAIRPIN: _set([address, "ifname"], flags=" flags interval;"),
+        _PROTECTED: _set(["ifname"]),
+        _WITHIN: _set(["ifname", "ifname"]),
+        **{name: _set(types) for name, types in nftables.linked(family).items()},
     }
     if family == "ip":
-        sets[_LOOPBACK] = sets[_OPENED] = ("set", ["ifname"], "")
-    found = {}
-    for name, (kind, types, flags) in sets.items():
-        target = f" : {address} . inet_service" if kind == "map" else ""
-        # What its listing says of a map's target differs from one nft to the next.
-        found[name] = (
-            kind,
-            f"type {' . '.join(types)}{target};{flags}",
-            {"type": types if len(types) > 1 else types[0]},
-        )
-    return found
+        sets[_LOOPBACK] = sets[_OPENED] = _set(["ifname"])
+    return sets
 
 
-def _chains(family: str) -> dict[str, list[str]]:
-    """Chains by name, each with its rules."""
+def _set(types: list[str], target: str = "", flags: str = "", kind: str = "set") -> OurSet:
+    shape = {"type": types if len(types) > 1 else types[0]}
+    return OurSet(shape, kind, f"type {' . '.join(types)}{target};{flags}")
+
+
+def _chains(family: str) -> dict[str, OurChain]:
     protocols = f"meta l4proto {{ {', '.join(PROTOCOLS)} }}"
     to_container = [
         f"{protocols} dnat {family} to {family} daddr . meta l4proto . th dport map @{_ADDRESS}",
@@ -357,8 +313,8 @@ def _chains(family: str) -> dict[str, list[str]]:
     if family == "ip":
         chains[_RAW] = [f"iifname @{_LOOPBACK} ip daddr 127.0.0.0/8 drop"]
         chains[_POSTROUTING].append(f"ct status dnat ip saddr 127.0.0.0/8 oifname @{_LOOPBACK} masquerade")
-    return chains
+    return {name: OurChain(_HOOKS[name], [_rule(text) for text in rules]) for name, rules in chains.items()}
 
 
-def _digests(rules: Iterable[str]) -> list[str]:
-    return [f"pipefitter {hashlib.sha256(rule.encode()).hexdigest()[:12]}" for rule in rules]
+def _rule(text: str) -> dict[str, str]:
+    return {"text": text, "comment": f"pipefitter {digest(text)}"}

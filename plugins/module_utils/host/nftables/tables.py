@@ -3,8 +3,8 @@
 """Our nftables tables, through the program ``nft`` and its JSON. Private to the collection.
 
 One table a family, ``ip pipefitter`` and ``ip6 pipefitter``, shared by several
-concerns, a file each: ``nftables_masquerade``, ``nftables_publication`` and
-``nftables_icc``. Here is what they have in common: one listing, one transaction, and the care for what
+concerns, a file each: ``masquerade``, ``publications`` and ``icc``. Here is how
+they are read and changed: one listing, one transaction, and the care for what
 others put into a table of this name. That is left alone, and keeps the table
 from being deleted.
 """
@@ -19,17 +19,15 @@ from typing import Any
 from ...errors import MissingFeature, PipefitterError, Refused
 from .. import program
 from ..netlink.nf_tables import table_exists
+from .isolation import FAMILIES, TABLE
 
 Command = dict[str, Any]
-
-TABLE = "pipefitter"
-FAMILIES = ("ip", "ip6")
 
 ADDRESS_TYPE = {"ip": "ipv4_addr", "ip6": "ipv6_addr"}
 ADDRESS_BITS = {"ip": 32, "ip6": 128}
 
 LINKS, PINGS = "icc_links", "icc_pings"
-"""Sets of the connections that ``nftables_icc`` lets pass; ``nftables_publication`` does not protect a container from those."""
+"""Sets of the connections that ``icc`` lets pass; ``publications`` does not protect a container from those."""
 
 # The kernel turns away a transaction (ERESTART) that was prepared while
 # somebody else changed the ruleset; nothing was done then.
@@ -64,8 +62,9 @@ class Listing:
         return self.objects[name][1].get("elem", ()) if name in self.objects else ()
 
     def dismantle(self, chains: Iterable[str], sets: Iterable[str]) -> list[Command]:
-        """Return commands that delete what is there of ``chains`` and ``sets``, and the table with the last of its objects.
+        """Return commands that delete what is there of ``chains`` and ``sets``.
 
+        The table goes with the last of its objects.
         A set that a rule of another chain looks into stays.
         """
         gone = frozenset(chains)
@@ -93,13 +92,16 @@ def linked(family: str) -> dict[str, list[str]]:
     return {LINKS: ["ifname", address, address, "inet_proto", "inet_service"], PINGS: ["ifname", address, address]}
 
 
-def tables(purpose: str, needed: bool = True) -> dict[str, Listing]:
-    """Return what our tables hold, by family; ``purpose`` is who needs nft, for errors.
+def tables(purpose: str, needed: bool = True, shown: Mapping[str, Listing] | None = None) -> Mapping[str, Listing]:
+    """Return what our tables hold, by family, ``shown`` where they were read already.
 
-    With ``needed`` false, there are none where there is no nf_tables or no ``nft``.
+    ``purpose`` is who needs nft, for errors. With ``needed`` false, there are
+    none where there is no nf_tables or no ``nft``.
 
-    Raises ``MissingFeature`` without nf_tables or ``nft``.
+    :raises MissingFeature: there is no nf_tables or no ``nft``.
     """
+    if shown is not None:
+        return shown
     try:
         if needed and not program.installed("nft"):
             raise _no_nft(purpose)
@@ -180,14 +182,25 @@ def run_script(lines: Collection[str], purpose: str) -> None:
 
 
 def script(commands: Collection[Command]) -> list[str]:
-    """Return commands about whole tables, chains, sets and maps in nft's own language."""
+    """Return commands about tables, chains, sets, maps and rules in nft's own language.
+
+    Sets, maps and rules to be added have a ``text``.
+    """
     lines = []
     for command in commands:
         ((verb, what),) = command.items()
         ((kind, value),) = what.items()
-        words = [value["family"], *([value["table"]] if "table" in value else []), value["name"]]
-        lines.append(" ".join([verb, kind, *words]))
+        words = [value[key] for key in ("family", "table", "chain", "name") if key in value]
+        lines.append(" ".join([verb, kind, *words, *_body(kind, value)]))
     return lines
+
+
+def _body(kind: str, value: Mapping[str, Any]) -> list[str]:
+    if kind == "rule":
+        return [value["text"], f'comment "{value["comment"]}"']
+    if "hook" in value:
+        return ["{{ type {type} hook {hook} priority {prio}; policy {policy}; }}".format(**value)]
+    return [f"{{ {value['text']} }}"] if "text" in value else []
 
 
 def _run(argv: list[str], text: str, purpose: str) -> str:

@@ -2,17 +2,20 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Rows of the table Bridge: read, and the operations that write them. Private to the collection.
 
-``host/ovsdb.py`` puts them into one transaction with those of ports.
+``host/ovs/ovsdb.py`` puts them into one transaction with those of ports.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ...errors import Refused
 from ...model.ovs import NETDEV, SYSTEM, OvsBridge, OvsBridgeChange
 from .columns import NOTHING, configured, overtaken, pairs, unchanged, values, writing
+from .ports import WholePort, inserts
+from .rows import Rows
 from .session import DATABASE, Operation, Row, Session
 
 COLUMNS = (
@@ -31,6 +34,34 @@ _REPORTED = ("datapath_id", "datapath_version", "ports", "rstp_status", "status"
 # Rows of other tables that live as long as a bridge refers to them (ovs-vswitchd.conf.db(5)): no copy of the
 # bridge's own row brings them back.
 _OWNED = ("auto_attach", "controller", "flow_tables", "ipfix", "mirrors", "netflow", "sflow")
+
+_DEVICES = ("", "system", "tap")  # values of Interface.type
+# How values begin of what Open vSwitch drives itself: dpdkvhostuserclient, afxdp-nonpmd.
+_DRIVEN = ("dpdk", "afxdp")
+
+
+def read_all(rows: Rows) -> dict[str, OvsBridge]:
+    """Return all bridges by name, with what the interfaces of their ports say of them."""
+    return {name: _with_interfaces(rows, name, row) for name, row in rows.bridges.items()}
+
+
+def _with_interfaces(rows: Rows, name: str, row: Row) -> OvsBridge:
+    ports = rows.ports_of(name)
+    interfaces = [interface for port in ports for interface in rows.interfaces_of(port)]
+    own = next((interface["mtu_request"] for interface in interfaces if interface["name"] == name), NOTHING)
+    return replace(
+        read(row, tuple(ports)),
+        devices=tuple(interface["name"] for interface in interfaces if interface["type"] in _DEVICES),
+        mtu_request=next(iter(values(own)), None),
+        driven_mtus=tuple(
+            mtu for interface in interfaces if interface["type"].startswith(_DRIVEN) for mtu in _mtu(interface)
+        ),
+    )
+
+
+def _mtu(interface: Row) -> list[int]:
+    """Return the MTU in effect; before ovs-vswitchd reports one, what was asked for; [] where neither is known."""
+    return values(interface["mtu"]) or values(interface["mtu_request"])
 
 
 def read(row: Row, ports: tuple[str, ...]) -> OvsBridge:
@@ -168,12 +199,15 @@ def whole(session: Session, rows: Mapping[str, Row], bridges: Sequence[OvsBridge
     return found
 
 
-def put_back(found: Iterable[tuple[Row, str]]) -> list[Operation]:
-    """``found`` are bridges that were deleted, each with the name by which the transaction knows its local port."""
+def put_back(bridges: Sequence[Row], local: Sequence[WholePort]) -> list[Operation]:
+    """Return what makes deleted bridges again, with their local ports: a Port without a bridge does not stay."""
+    names = [f"local{number}" for number in range(len(local))]
     operations: list[Operation] = []
-    for number, (row, local) in enumerate(found):
+    for name, (port, interfaces) in zip(names, local):
+        operations += inserts(name, port, interfaces)
+    for number, (row, name) in enumerate(zip(bridges, names)):
         named = f"bridge_put_back{number}"
-        operations.append(_insert("Bridge", named, {**configured(row, _REPORTED), "ports": ["named-uuid", local]}))
+        operations.append(_insert("Bridge", named, {**configured(row, _REPORTED), "ports": ["named-uuid", name]}))
         operations.append(_listed("insert", [["named-uuid", named]]))
     return operations
 

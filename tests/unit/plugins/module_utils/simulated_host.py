@@ -11,28 +11,27 @@ from types import SimpleNamespace
 from unittest import mock
 
 from ansible_collections.pipefitter.container_network.plugins.module_utils.errors import PipefitterError
-from ansible_collections.pipefitter.container_network.plugins.module_utils.host.netlink.rtnetlink import KernelError
+from ansible_collections.pipefitter.container_network.plugins.module_utils.host.netlink.wire import KernelError
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model import names
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.bridge_vlans import (
     PortVlans,
     VlanRange,
     merged,
 )
-from ansible_collections.pipefitter.container_network.plugins.module_utils.model.firewall import (
-    AcceptedBridge,
-    FirewallState,
-)
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.firewall import AcceptedBridge
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.icc_rules import IccRules
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.masquerade import Masquerade
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.ovs import (
     NO_BRIDGES,
     OvsBridge,
-    OvsBridgeChange,
+    OvsChange,
     OvsPort,
 )
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.ownership import MARK
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.publication import PublicationRules
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.route import Route
-from ansible_collections.pipefitter.container_network.plugins.module_utils.state.network import HOST, MARK, Link
+from ansible_collections.pipefitter.container_network.plugins.module_utils.state.firewall import FirewallState
+from ansible_collections.pipefitter.container_network.plugins.module_utils.state.network import HOST, Link
 from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.simulated_kernel import (
     KERNEL,
     SimKernel,
@@ -57,7 +56,7 @@ class SimulatedHost:
         # The mechanisms that kinds read from, as host.machine.Machine has them.
         self.masquerades = SimpleNamespace(in_effect=lambda needed=True: frozenset(self.masqueraded))
         self.publications = SimpleNamespace(read=lambda needed=True: (PublicationRules(), True))
-        self.icc = SimpleNamespace(isolated_bridges=lambda: self.icc_rules.off, read=lambda: self.icc_rules)
+        self.icc = SimpleNamespace(read=lambda: self.icc_rules)
         self.read_firewall = lambda: self.firewall
         self.ovsdb = SimpleNamespace(
             available=lambda: bool(self.ovs_bridges),
@@ -124,33 +123,24 @@ class SimulatedHost:
         else:
             self.firewall = replace(seen, zones=zones, lent=seen.lent - {bridge})
 
-    def change_ovs_ports(
-        self,
-        add: Sequence[OvsPort],
-        change: Sequence[OvsPort],
-        remove: Sequence[OvsPort],
-        bridges: OvsBridgeChange = NO_BRIDGES,
-        timeout: float | None = None,
-        former: Sequence[OvsPort] = (),
-        restore: bool = False,
-    ) -> None:
+    def change_ovs_ports(self, change: OvsChange) -> None:
         self.kernel.request()
-        assert bridges == NO_BRIDGES, "attachments make no bridges"
+        assert change.bridges == NO_BRIDGES, "attachments make no bridges"
         ports = dict(self.ovs_ports)
-        for port in remove:
+        for port in change.remove:
             if port.name in ports and ports[port.name].bridge == port.bridge:
                 del ports[port.name]
-        for port in (*add, *change):
+        for port in (*change.add, *change.change):
             if port.bridge not in self.ovs_bridges:
                 raise PipefitterError(f"port {port.name}: there is no Open vSwitch bridge {port.bridge}")
-        for port in add:
+        for port in change.add:
             link = self.kernel.host.links.get(port.name)
             if port.name in ports:
                 raise PipefitterError(f"port {port.name} is on a bridge already")
             if link is None or link.master is not None:
                 raise PipefitterError(f"port {port.name} was given no port number")
             ports[port.name] = port
-        for port in change:
+        for port in change.change:
             if port.name not in ports or ports[port.name].bridge != port.bridge:
                 raise PipefitterError(f"port {port.name} can't be changed")
             ports[port.name] = port
@@ -168,6 +158,9 @@ class SimulatedHost:
         self.announced.append((netns, link, tuple(addresses)))
 
     # ---- what kinds read besides
+
+    def isolated_bridges(self) -> frozenset[str]:
+        return self.icc_rules.off
 
     def read_sysctls(self, netns: str, names: Collection[str]) -> dict[str, str]:
         shown = {name: self.namespaces[netns].read_sysctl(name) for name in names}
@@ -343,6 +336,7 @@ class SimulatedNetlink:
 
     def add_veth(
         self,
+        *,
         birth_name: str,
         name: str,
         peer: str,

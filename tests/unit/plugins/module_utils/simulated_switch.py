@@ -4,16 +4,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import replace
 from types import SimpleNamespace
 
 from ansible_collections.pipefitter.container_network.plugins.module_utils.errors import PipefitterError
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.ovs import (
-    NO_BRIDGES,
     SYSTEM,
     OvsBridge,
     OvsBridgeChange,
+    OvsChange,
     OvsPort,
 )
 from ansible_collections.pipefitter.container_network.plugins.module_utils.state.network import HOST, Link
@@ -36,59 +36,50 @@ class SimulatedSwitch(SimulatedHost):
 
     def make_ovs_bridge(self, bridge: OvsBridge, up: bool = False, tx_checksum: bool = True) -> None:
         """Make a bridge as somebody else may have done."""
-        self.change_ovs_ports((), (), (), OvsBridgeChange(add=(bridge,)))
+        self.change_ovs_ports(OvsChange(bridges=OvsBridgeChange(add=(bridge,))))
         self.kernel.host.set(bridge.name, up=up)
         self.kernel.host.links[bridge.name].tx_checksum = tx_checksum
 
-    def change_ovs_ports(
-        self,
-        add: Sequence[OvsPort],
-        change: Sequence[OvsPort],
-        remove: Sequence[OvsPort],
-        bridges: OvsBridgeChange = NO_BRIDGES,
-        timeout: float | None = None,
-        former: Sequence[OvsPort] = (),
-        restore: bool = False,
-    ) -> None:
+    def change_ovs_ports(self, change: OvsChange) -> None:
         """All of it or nothing, as one transaction."""
         self.kernel.request()
         switch, ports, links = dict(self.switch), dict(self.ovs_ports), self.kernel.host.links
-        for bridge in (*bridges.add, *bridges.change):
+        for bridge in (*change.bridges.add, *change.bridges.change):
             if bridge.datapath_type == SYSTEM and not self.kernel_datapath:
                 raise PipefitterError(f"Open vSwitch bridge {bridge.name} got no network device")
-        for bridge in bridges.add:
+        for bridge in change.bridges.add:
             assert bridge.name not in switch and bridge.name not in links, "a plan knows what is there"
             switch[bridge.name] = bridge
             ports[bridge.name] = next(
-                (port for port in add if port.name == bridge.name), OvsPort(bridge.name, bridge.name)
+                (port for port in change.add if port.name == bridge.name), OvsPort(bridge.name, bridge.name)
             )
-        for former_bridge, bridge in zip(bridges.former, bridges.change):
+        for former_bridge, bridge in zip(change.bridges.former, change.bridges.change):
             assert replace(former_bridge, ports=()) == replace(switch[bridge.name], ports=()), (
                 "a plan knows what is there"
             )
             switch[bridge.name] = bridge
-        for port in remove:
+        for port in change.remove:
             assert ports[port.name].bridge == port.bridge and port.name != port.bridge
             del ports[port.name]
-        for port in add:
+        for port in change.add:
             if port.name == port.bridge:
                 continue
             assert port.name not in ports, "a plan knows what is there"
             if port.name not in links or links[port.name].master is not None or port.bridge not in switch:
                 raise PipefitterError(f"port {port.name} was given no port number")
             ports[port.name] = port
-        supposed = {port.name: port for port in former}
-        for port in change:
+        supposed = {port.name: port for port in change.former}
+        for port in change.change:
             assert ports[port.name].bridge == port.bridge and ports[port.name] == supposed[port.name], (
                 "a plan knows what is there"
             )
             ports[port.name] = port
-        for bridge in bridges.remove:
+        for bridge in change.bridges.remove:
             assert [port.name for port in ports.values() if port.bridge == bridge.name] == [bridge.name], (
                 "a bridge with ports stays"
             )
             del switch[bridge.name], ports[bridge.name]
-        self._make_devices(bridges)
+        self._make_devices(change.bridges)
         self.switch = switch
         self.ovs_ports.clear()
         self.ovs_ports.update(ports)

@@ -8,9 +8,6 @@ import ipaddress
 
 import pytest
 from ansible_collections.pipefitter.container_network.plugins.module_utils.fleet import fleet as vlan_fleet
-
-# Sets hypothesis' profile.
-from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils import convergence  # noqa: F401 # pylint: disable=unused-import
 from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.fleet_scenes import (
     SEVEN,
     addresses,

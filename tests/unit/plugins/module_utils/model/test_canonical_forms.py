@@ -14,14 +14,9 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.error
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model import addresses, attachment, names
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.bridge import Bridge
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.route import Route
-from ansible_collections.pipefitter.container_network.plugins.module_utils.plan.bridge_facts import (
-    BridgeState,
-    addresses_of,
-)
+from ansible_collections.pipefitter.container_network.plugins.module_utils.plan.bridge_facts import addresses_of
+from ansible_collections.pipefitter.container_network.plugins.module_utils.state.bridge import BridgeState
 from ansible_collections.pipefitter.container_network.plugins.module_utils.state.network import Link, NetworkState
-
-# Sets hypothesis' profile.
-from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils import convergence  # noqa: F401 # pylint: disable=unused-import
 from hypothesis import given
 from hypothesis import strategies as st
 

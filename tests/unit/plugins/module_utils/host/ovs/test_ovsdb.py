@@ -8,7 +8,7 @@ import contextlib
 import json
 import socket
 import threading
-import time
+import types
 
 import pytest
 from ansible_collections.pipefitter.container_network.plugins.module_utils.errors import (
@@ -16,9 +16,11 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.error
     PipefitterError,
     Refused,
 )
+from ansible_collections.pipefitter.container_network.plugins.module_utils.host.ovs import session
 from ansible_collections.pipefitter.container_network.plugins.module_utils.host.ovs.ovsdb import Ovsdb
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.ovs import (
     OvsBridge,
+    OvsChange,
     OvsPort,
     missing_device,
 )
@@ -202,46 +204,49 @@ def test_confirmation_may_come_later_and_piece_by_piece(serve):
             connection.sendall(json.dumps({"method": "update", "id": None, "params": [None, config(value)]}).encode())
 
     server, database = serve(rows(), added(3), update, rows(("br0", "v1")))
-    database.apply(add=[OvsPort("v1", "br0")])
+    database.apply(OvsChange(add=(OvsPort("v1", "br0"),)))
     assert [request["method"] for request in server.requests] == ["transact", "transact", "monitor", "transact"]
 
 
 def test_a_vswitchd_that_never_confirms_is_named_and_the_change_taken_back(serve):
-    server, database = serve(rows(), added(3), config(2), [{"count": 1}], timeout=0.1)
+    server, database = serve(rows(), added(3), config(2), [{"count": 1}], timeout=1.0)
     with pytest.raises(
-        PipefitterError, match="ovs-vswitchd did not confirm the change within 0.15 s.*nothing of this change was kept"
+        PipefitterError, match="ovs-vswitchd did not confirm the change within 1.05 s.*nothing of this change was kept"
     ):
-        database.apply(add=[OvsPort("v1", "br0")])
+        database.apply(OvsChange(add=(OvsPort("v1", "br0"),)))
     _database, undo = server.requests[-1]["params"]
     assert undo["where"] == [["name", "==", "br0"]]
     assert undo["mutations"] == [["ports", "delete", ["set", [uuid("port-v1")]]]]
 
 
 def test_a_change_that_can_not_be_read_after_its_confirmation_is_taken_back(serve):
-    server, database = serve(rows(), added(3), config(3), silence, [{"count": 1}], timeout=0.2)
+    server, database = serve(rows(), added(3), config(3), silence, [{"count": 1}], timeout=1.0)
     with pytest.raises(PipefitterError, match="ovsdb-server did not answer .*; nothing of this change was kept"):
-        database.apply(add=[OvsPort("v1", "br0")])
+        database.apply(OvsChange(add=(OvsPort("v1", "br0"),)))
     _database, undo = server.requests[-1]["params"]
     assert undo["mutations"] == [["ports", "delete", ["set", [uuid("port-v1")]]]]
 
 
-def test_a_late_confirmation_leaves_time_to_read(serve):
-    def late(result):
-        def answer(connection, request):
-            time.sleep(0.7)
-            connection.sendall(json.dumps({"id": request["id"], "result": result, "error": None}).encode())
+def test_a_late_confirmation_leaves_time_to_read(serve, monkeypatch):
+    now = [0.0]
+    wait_for_config = session.Session.wait_for_config
 
-        return answer
+    def confirmed_late(*arguments):
+        confirmed = wait_for_config(*arguments)
+        now[0] += 60  # more than all the time there was
+        return confirmed
 
-    server, database = serve(rows(), added(3), late(config(3)), late(rows(("br0", "v1"))), timeout=1.0)
-    database.apply(add=[OvsPort("v1", "br0")])
+    monkeypatch.setattr(session, "time", types.SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(session.Session, "wait_for_config", confirmed_late)
+    server, database = serve(rows(), added(3), config(3), rows(("br0", "v1")), timeout=30.0)
+    database.apply(OvsChange(add=(OvsPort("v1", "br0"),)))
     assert len(server.requests) == 4
 
 
 def test_an_undoing_that_fails_is_told_with_the_reason_for_it(serve):
-    _server, database = serve(rows(), added(3), config(2), hang_up, timeout=0.1)
+    _server, database = serve(rows(), added(3), config(2), hang_up, timeout=1.0)
     with pytest.raises(PipefitterError, match="did not confirm.*undoing the change failed too: ovsdb-server closed"):
-        database.apply(add=[OvsPort("v1", "br0")])
+        database.apply(OvsChange(add=(OvsPort("v1", "br0"),)))
 
 
 @pytest.mark.parametrize(
@@ -255,21 +260,21 @@ def test_an_undoing_that_fails_is_told_with_the_reason_for_it(serve):
 def test_a_port_that_did_not_come_up_says_why(serve, reported, reason):
     _server, database = serve(rows(), added(3), config(3), rows(("br0", "v1"), **reported), [{"count": 1}])
     with pytest.raises(PipefitterError, match=f"port v1 into bridge br0: .*{reason}.*nothing of this change was kept"):
-        database.apply(add=[OvsPort("v1", "br0")])
+        database.apply(OvsChange(add=(OvsPort("v1", "br0"),)))
 
 
 def test_a_change_that_is_overtaken_each_time_gives_up(serve):
     overtaken = [{}, {"error": "timed out", "details": '"where" clause test failed'}, None]
     server, database = serve(*[rows(), overtaken] * 3)
     with pytest.raises(Refused, match="by somebody else at the same time"):
-        database.apply(add=[OvsPort("v1", "br0")])
+        database.apply(OvsChange(add=(OvsPort("v1", "br0"),)))
     assert len(server.requests) == 6
 
 
 def test_what_the_server_objects_to_is_passed_on(serve):
     _server, database = serve(rows(), [{}, {"error": "constraint violation", "details": "4096 is not in the range"}])
     with pytest.raises(PipefitterError, match="constraint violation: 4096 is not in the range"):
-        database.apply(add=[OvsPort("v1", "br0", tag=4096)])
+        database.apply(OvsChange(add=(OvsPort("v1", "br0", tag=4096),)))
 
 
 def test_a_database_of_another_kind(serve):
@@ -289,7 +294,7 @@ def test_a_server_that_says_nothing(serve):
 
 
 def test_no_change_needs_no_server(tmp_path):
-    Ovsdb(str(tmp_path / "db.sock")).apply()
+    Ovsdb(str(tmp_path / "db.sock")).apply(OvsChange())
 
 
 def test_no_socket(tmp_path):
