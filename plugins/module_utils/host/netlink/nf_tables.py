@@ -84,6 +84,8 @@ def _dropping_chain(entry: bytes) -> DroppingChain | None:
         and _number(chain.get(_CHAIN_POLICY)) == _NF_DROP
         and family in _FAMILY_NAMES
     ):
+        from ...model.firewall import DroppingChain  # most tasks never see one
+
         return DroppingChain(_FAMILY_NAMES[family], _text(chain[_CHAIN_TABLE]), _text(chain[_CHAIN_NAME]))
     return None
 
