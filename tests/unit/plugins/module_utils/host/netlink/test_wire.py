@@ -35,7 +35,7 @@ from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_
 )
 
 NEWLINK, GETLINK = 16, 18
-ONE, TWO, THREE = b"one.", b"two.", b"three..."
+ONE, TWO, THREE = b"one", b"two.", b"three"
 
 
 @pytest.fixture(name="dumped")
