@@ -143,7 +143,8 @@ def test_a_flow_that_ended_meanwhile_is_as_good(monkeypatch):
 def test_a_kernel_without_conntrack_and_not_being_root(monkeypatch, code, sentence):
     kernel = AnsweringKernel(monkeypatch, [[refused(code)]])
     with pytest.raises(
-        PipefitterError, match=f"did not show which UDP flows there are .{sentence}.; it needs nf_conntrack_netlink"
+        PipefitterError,
+        match=f"list conntrack entries .{sentence}.; the kernel module nf_conntrack_netlink is required",
     ):
         conntrack.end([TO_CONTAINER])
     assert kernel.closed == 1
@@ -151,5 +152,5 @@ def test_a_kernel_without_conntrack_and_not_being_root(monkeypatch, code, senten
 
 def test_a_flow_that_may_not_be_ended(monkeypatch):
     AnsweringKernel(monkeypatch, dump_of(flow()), [[refused(errno.EPERM)]])
-    with pytest.raises(PipefitterError, match="did not end a UDP flow .Operation not permitted."):
+    with pytest.raises(PipefitterError, match="delete the conntrack entry of a UDP flow .Operation not permitted."):
         conntrack.end([TO_CONTAINER])

@@ -69,16 +69,18 @@ def test_a_kernel_without_nf_tables(monkeypatch, ask, _request_sent, code):
 
 def test_a_kernel_without_netfilter(monkeypatch):
     AnsweringKernel(monkeypatch, socket_error=errno.EPROTONOSUPPORT)
-    with pytest.raises(MissingFeature, match="nf_tables, which this kernel has not .Protocol not supported."):
+    with pytest.raises(MissingFeature, match="this kernel does not support it .Protocol not supported."):
         nf_tables.table_exists("ip", "nat")
     assert nf_tables.dropping_chains() == frozenset()
 
 
 def test_not_being_root(monkeypatch):
     AnsweringKernel(monkeypatch, [[refused(errno.EPERM)]], [[refused(errno.EPERM)]])
-    with pytest.raises(PipefitterError, match="nf_tables tables exist .Operation not permitted.; run this as root"):
+    with pytest.raises(
+        PipefitterError, match="look up nf_tables tables .Operation not permitted.; run the task as root"
+    ):
         nf_tables.table_exists("ip", "nat")
-    with pytest.raises(PipefitterError, match="nf_tables chains exist .Operation not permitted.; run this as root"):
+    with pytest.raises(PipefitterError, match="list nf_tables chains .Operation not permitted.; run the task as root"):
         nf_tables.dropping_chains()
 
 

@@ -75,5 +75,5 @@ def test_one_that_is_not_there(monkeypatch, code):
     payload, decode = wire.get(18, "ifinfmsg", {"index": 4})
     assert payload == decode().data[16:] == link(4)
     assert wire.get(18, "ifinfmsg", {"index": 4}) is None
-    with pytest.raises(KernelError, match="Operation not permitted"):
+    with pytest.raises(KernelError, match="refused to show links .Operation not permitted."):
         wire.get(18, "ifinfmsg", {"index": 4})
