@@ -139,11 +139,11 @@ class Session:
         """Take whole messages off what was received; nothing but the JSON itself delimits them."""
         # A long answer comes in many pieces, and most of those don't end an
         # object: trying each would parse the beginning again and again.
-        if not self._received.endswith(b"}"):
+        if not self._received.rstrip().endswith(b"}"):
             return
         decoder = json.JSONDecoder()
         try:
-            text = self._received.decode()
+            text = self._received.decode().lstrip()
             while text:
                 message, end = decoder.raw_decode(text)
                 self._messages.append(message)
@@ -169,7 +169,8 @@ def _objection(error: Any) -> str:
 
 
 def _unreachable(path: str, error: OSError) -> PipefitterError:
-    if isinstance(error, socket.timeout):
+    # A unix socket whose queue is full answers EAGAIN at once, whatever the timeout (unix_stream_connect()).
+    if isinstance(error, socket.timeout) or error.errno == errno.EAGAIN:
         return PipefitterError(f"ovsdb-server does not take connections on {path}; see that it is not stopped")
     if error.errno == errno.ENOENT:
         return MissingFeature(

@@ -13,7 +13,7 @@ import errno
 import os
 import re
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from ...errors import PipefitterError
 from ...model.addresses import IPV4, IPV6
@@ -99,13 +99,23 @@ def _process(host: HostPort) -> str:
         processes = []
     for pid in processes:
         try:
-            held = [os.readlink(f"/proc/{pid}/fd/{entry}") for entry in os.listdir(f"/proc/{pid}/fd")]
-            if any((found := _INODE.fullmatch(link)) and found.group(1) in inodes for link in held):
+            if not inodes.isdisjoint(_inodes_of(pid)):
                 with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as file:
                     return f"process {file.read().strip()} (pid {pid}) of this host"
         except OSError:
             continue  # it ended, or is none of ours to look into
     return "a process of this host"
+
+
+def _inodes_of(pid: str) -> Iterator[str]:
+    """Yield the inodes of the sockets that a process has open."""
+    for entry in os.listdir(f"/proc/{pid}/fd"):
+        try:
+            found = _INODE.fullmatch(os.readlink(f"/proc/{pid}/fd/{entry}"))
+        except OSError:
+            continue  # closed meanwhile, as a busy server does all the time
+        if found:
+            yield found.group(1)
 
 
 def _inodes(host: HostPort) -> set[str]:
