@@ -29,7 +29,7 @@ packages=(
 )
 
 # What ansible-test 2.19 installs into the environments of its sanity tests. It
-# would fetch a bootstrap script from a site of its own; tests/stages.py writes
+# would fetch a bootstrap script from a site of its own; tests/stages writes
 # one that uses this wheel from the package index instead.
 pip_for_sanity=24.2
 

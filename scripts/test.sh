@@ -6,5 +6,6 @@
 set -euo pipefail
 
 # Not the first python3 on PATH: the stages start from the Python that hosts
-# have, and a version manager's shims are refused by ansible-test.
-exec /usr/bin/python3 "$(dirname "${BASH_SOURCE[0]}")/../tests/stages.py" "$@"
+# have, and a version manager's shims are refused by ansible-test. -B: a run
+# leaves nothing in the working tree.
+exec /usr/bin/python3 -B "$(dirname "${BASH_SOURCE[0]}")/../tests/stages" "$@"

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 pipefitter contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which container, and how it is wired: the options of one attachment."""
+"""How a container is wired: the options of one attachment beside those of container_target."""
 
 from __future__ import annotations
 
@@ -8,29 +8,13 @@ from __future__ import annotations
 class ModuleDocFragment:
     DOCUMENTATION = r"""
 options:
-  container:
-    description:
-      - Name or id of a running container, or the unique beginning of an id.
-      - Exactly one of O(container), O(netns) and O(pid) names whose network namespace is meant.
-    type: str
-  runtime:
-    description:
-      - Which engine to ask for O(container). V(auto), also the default, asks all that run on the host.
-    type: str
-    choices: [auto, docker, podman]
-  netns:
-    description:
-      - Network namespace, by its name in C(/run/netns) or by an absolute path.
-    type: str
-  pid:
-    description:
-      - Network namespace of a process, by its id. Nothing tells whether the id was reused by another process; prefer O(container).
-    type: int
   bridge:
     description:
       - Bridge to attach to, a Linux bridge or an Open vSwitch bridge. Required unless O(state=absent).
-      - In check mode a bridge that is not there is a warning, not an error, as an earlier task may be the one that makes it.
-      - With O(state=absent), attachments on another bridge are left alone; without this option they are removed from whichever they are on.
+      - In check mode a bridge that is not there is a warning, not an error, as an earlier task may be the one that
+        makes it.
+      - With O(state=absent), attachments on another bridge are left alone; without this option they are removed from
+        whichever they are on.
     type: str
   interface:
     description:
@@ -43,17 +27,19 @@ options:
     type: str
   addresses:
     description:
-      - Addresses of the interface with prefix lengths, IPv4 and IPv6. The list is complete; others are removed, but for link-local
-        IPv6 addresses. V([]) is an interface without addresses. Without this option, addresses are left as they are.
+      - Addresses of the interface with prefix lengths, IPv4 and IPv6. The list is complete; others are removed, but for
+        link-local IPv6 addresses. V([]) is an interface without addresses. Without this option, addresses are left as
+        they are.
       - IPv6 addresses are used at once, without duplicate address detection.
     type: list
     elements: str
   gateway:
     description:
-      - IPv4 gateway that the container's default route leads to. It may be outside of the interface's subnets; a host route to it is
-        then set first. A default route through another gateway is replaced in one step.
-      - A network namespace has one default route of each family. Two attachments of one container that have a gateway in different
-        tasks take it from each other on each run, so that neither task ever settles; give the gateway to one of them.
+      - IPv4 gateway that the container's default route leads to. It may be outside of the interface's subnets; a host
+        route to it is then set first. A default route through another gateway is replaced in one step.
+      - A network namespace has one default route of each family. Two attachments of one container that have a gateway
+        in different tasks take it from each other on each run, so that neither task ever settles; give the gateway to
+        one of them.
     type: str
   gateway6:
     description:
@@ -61,7 +47,8 @@ options:
     type: str
   routes:
     description:
-      - Further routes through the interface. The list is complete for routes that this collection set; others are left alone.
+      - Further routes through the interface. The list is complete for routes that this collection set; others are left
+        alone.
     type: list
     elements: dict
     suboptions:
@@ -81,35 +68,38 @@ options:
     type: str
   mac_seed:
     description:
-      - Text that the MAC address is derived from, as pipework's C(U:) does it. 02 and the first 40 bits of the MD5 of the text and a
-        newline, so that V(myhost.foo.com) gives C(02:72:6c:cd:9b:8d).
+      - Text that the MAC address is derived from, as pipework's C(U:) does it. 02 and the first 40 bits of the MD5 of
+        the text and a newline, so that V(myhost.foo.com) gives C(02:72:6c:cd:9b:8d).
     type: str
   mtu:
     description:
       - Largest frame payload in bytes, 68 to 65535, at least 1280 with IPv6 addresses.
-      - Without it, that of a Linux bridge. On an Open vSwitch bridge, what its own interface was set to (C(mtu_request)), otherwise the least of
-        its ports that are no attachments, such as the uplink, otherwise 1500. The MTU of one attachment is no other's there.
+      - Without it, that of a Linux bridge. On an Open vSwitch bridge, what its own interface was set to
+        (C(mtu_request)), otherwise the least of its ports that are no attachments, such as the uplink, otherwise 1500.
+        The MTU of one attachment is no other's there.
     type: int
   vlan:
     description:
       - VLAN of the container's port, 1 to 4094, on an Open vSwitch bridge or on a Linux bridge that filters VLANs
         (O(pipefitter.container_network.container_bridge#module:vlan_filtering)).
       - Without O(vlan), O(vlan_mode) and O(trunks) a port of Open vSwitch carries all VLANs (trunk), unless
-        M(pipefitter.container_network.ovs_vlan_port) set it, and one of a Linux bridge the bridge's default VLAN. VLANs that it has had from
-        these options are taken off.
+        M(pipefitter.container_network.ovs_vlan_port) set it, and one of a Linux bridge the bridge's default VLAN. VLANs
+        that it has had from these options are taken off.
     type: int
   vlan_mode:
     description:
-      - V(access) carries the VLAN of O(vlan), without a tag. V(trunk) carries those of O(trunks) with their tags, for a container that has
-        VLAN interfaces of its own.
-      - V(native-tagged) and V(native-untagged) carry O(trunks) with tags, and put frames that the container sends without a tag into the
-        VLAN of O(vlan), which come to it with a tag or without. V(dot1q-tunnel) is for Open vSwitch only.
+      - V(access) carries the VLAN of O(vlan), without a tag. V(trunk) carries those of O(trunks) with their tags, for a
+        container that has VLAN interfaces of its own.
+      - V(native-tagged) and V(native-untagged) carry O(trunks) with tags, and put frames that the container sends
+        without a tag into the VLAN of O(vlan), which come to it with a tag or without. V(dot1q-tunnel) is for Open
+        vSwitch only.
       - Without this option, O(vlan) makes an access port and O(trunks) a trunk.
     type: str
     choices: [access, trunk, native-tagged, native-untagged, dot1q-tunnel]
   trunks:
     description:
-      - VLANs that the port carries with tags, as a list or a text, with ranges (V(100,200-210)). 1 to 4094; on Open vSwitch also V(0), for
-        frames without a tag. Without it, V(trunk), V(native-tagged) and V(native-untagged) carry all.
+      - VLANs that the port carries with tags, as a list or a text, with ranges (V(100,200-210)). 1 to 4094; on Open
+        vSwitch also V(0), for frames without a tag. Without it, V(trunk), V(native-tagged) and V(native-untagged) carry
+        all.
     type: raw
 """

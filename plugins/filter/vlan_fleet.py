@@ -11,20 +11,22 @@ version_added: 0.1.0
 author:
   - pipefitter contributors (@pipefitter)
 description:
-  - Reads the variables of the role R(multi_host_vlan,ansible_collections.pipefitter.container_network.multi_host_vlan_role) of all hosts, finds
-    what contradicts itself, gives addresses to containers that name none, and says what each host is to be given.
-  - An address that is asked for is refused while another container has it, which C(multi_host_vlan_shown) of its host tells, unless the variables take
-    it from that one in this run.
-  - A container that names no address keeps the one that its interface has, where C(multi_host_vlan_shown) of its host tells. Otherwise it gets
-    one that follows from the names of host, container and interface, and that nobody else in the VLAN has. So it is for IPv4 and IPv6 each,
-    where the VLAN has subnets of both.
+  - Reads the variables of the role
+    R(multi_host_vlan,ansible_collections.pipefitter.container_network.multi_host_vlan_role) of all hosts, finds what
+    contradicts itself, gives addresses to containers that name none, and says what each host is to be given.
+  - An address that is asked for is refused while another container has it, which C(multi_host_vlan_shown) of its host
+    tells, unless the variables take it from that one in this run.
+  - A container that names no address keeps the one that its interface has, where C(multi_host_vlan_shown) of its host
+    tells. Otherwise it gets one that follows from the names of host, container and interface, and that nobody else in
+    the VLAN has. So it is for IPv4 and IPv6 each, where the VLAN has subnets of both.
   - Nothing is changed or asked for on a host.
 positional: _input, hosts
 options:
   _input:
     description:
       - The variables of hosts, by host. Usually C(hostvars).
-      - Of each host, C(multi_host_vlan_asked) is read if it is there (by bridge, as the role sets it), otherwise the variables of the role.
+      - Of each host, C(multi_host_vlan_asked) is read if it is there (by bridge, as the role sets it), otherwise the
+        variables of the role.
     type: dict
     required: true
   hosts:
@@ -77,11 +79,13 @@ _value:
       description: What is wrong with the variables, a sentence each. Where there is any, no address is chosen.
       type: list
       elements: str
-      sample: ["hostb: multi_host_vlan_containers[0].vlan: 'wbe' is not a VLAN of multi_host_vlan_vlans; known are db, web"]
+      sample:
+        - >-
+          hostb: multi_host_vlan_containers[0].vlan: 'wbe' is not a VLAN of multi_host_vlan_vlans; known are db, web
     warnings:
       description:
-        - A sentence for each host that could not be asked, though addresses that its containers have would count, for C(--limit), and for hosts
-          of which one had to know how large frames may be.
+        - A sentence for each host that could not be asked, though addresses that its containers have would count, for
+          C(--limit), and for hosts of which one had to know how large frames may be.
       type: list
       elements: str
       sample: ["hostb: could not be asked which addresses its containers have; ..."]
@@ -93,8 +97,9 @@ _value:
     hosts:
       description:
         - By host, C(external_ids) for the bridge, which keep the addresses that were chosen.
-        - Beside them the entries for M(pipefitter.container_network.ovs_vlan_port), M(pipefitter.container_network.veth_attach) and
-          M(pipefitter.container_network.container_neighbours_info). Empty where there is a problem.
+        - Beside them the entries for M(pipefitter.container_network.ovs_vlan_port),
+          M(pipefitter.container_network.veth_attach) and M(pipefitter.container_network.container_neighbours_info).
+          Empty where there is a problem.
       type: dict
       sample:
         hosta:

@@ -11,9 +11,11 @@ version_added: 0.1.0
 author:
   - pipefitter contributors (@pipefitter)
 description:
-  - Makes the matrix of all containers of a fleet that have an address. Those of one VLAN are to reach each other, and no others.
+  - Makes the matrix of all containers of a fleet that have an address. Those of one VLAN are to reach each other, and
+    no others.
   - Warns if there is no pair, so that nothing was compared.
-  - Reads the variables of the role R(multi_host_vlan,ansible_collections.pipefitter.container_network.multi_host_vlan_role), and what
+  - Reads the variables of the role
+    R(multi_host_vlan,ansible_collections.pipefitter.container_network.multi_host_vlan_role), and what
     M(pipefitter.container_network.container_neighbours_info) returned for each host, in C(multi_host_vlan_probed).
 positional: _input, hosts
 options:
@@ -51,14 +53,20 @@ EXAMPLES = r"""
         multi_host_vlan_containers: [{container: test1, vlan: web, address: 192.168.0.1/24}]
         multi_host_vlan_probed:
           probes:
-            - {container: test1, interface: eth1, mac: "02:00:00:00:00:01", neighbours: {192.168.0.3: ["02:00:00:00:00:03"]}}
+            - container: test1
+              interface: eth1
+              mac: "02:00:00:00:00:01"
+              neighbours: {192.168.0.3: ["02:00:00:00:00:03"]}
       hostb:
         multi_host_vlan_uplink: "{{ uplink }}"
         multi_host_vlan_vlans: "{{ vlans }}"
         multi_host_vlan_containers: [{container: test3, vlan: web, address: 192.168.0.3/24}]
         multi_host_vlan_probed:
           probes:
-            - {container: test3, interface: eth1, mac: "02:00:00:00:00:03", neighbours: {192.168.0.1: ["02:00:00:00:00:01"]}}
+            - container: test3
+              interface: eth1
+              mac: "02:00:00:00:00:03"
+              neighbours: {192.168.0.1: ["02:00:00:00:00:01"]}
 """
 
 RETURN = r"""

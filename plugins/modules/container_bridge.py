@@ -15,15 +15,17 @@ description:
   - Creates a Linux bridge with its addresses, settings, forwarding and source NAT, or changes in place what differs.
   - What is not asked for is left as it is. All changes go through netlink; none of C(ip), C(brctl) or C(sysctl) is run.
   - If an operation fails, those before it are undone. A run that was interrupted is completed by the next one.
-  - On a host whose firewall drops forwarded traffic, traffic within the bridge is let through there, replies to it, and connections to its
-    published ports (M(pipefitter.container_network.port_publish)). With O(ip_forward) or O(masquerade), so is what leaves by an interface
-    that has routes, and what goes to another such bridge of this collection, but not what goes to networks of Docker. Other new
-    connections from outside stay subject to what the firewall says.
-  - With iptables (of either kind) this is one jump to a chain C(PIPEFITTER). It stands in Docker's chain C(DOCKER-USER), or, without Docker,
-    in C(FORWARD) where that drops what no rule accepts, as with ufw. Rules for certain packets that are there already come first, such as
-    those of C(ufw route); the jump is made before the first that decides for all. With firewalld the bridge becomes an interface of its
-    zone C(trusted), at runtime, unless it is in a zone already; the host's own services are open to that zone. All goes with the
-    bridge. Chains of nftables of others that drop forwarded traffic are not changed; the module warns of those with the policy drop.
+  - On a host whose firewall drops forwarded traffic, traffic within the bridge is let through there, replies to it, and
+    connections to its published ports (M(pipefitter.container_network.port_publish)). With O(ip_forward) or
+    O(masquerade), so is what leaves by an interface that has routes, and what goes to another such bridge of this
+    collection, but not what goes to networks of Docker. Other new connections from outside stay subject to what the
+    firewall says.
+  - With iptables (of either kind) this is one jump to a chain C(PIPEFITTER). It stands in Docker's chain
+    C(DOCKER-USER), or, without Docker, in C(FORWARD) where that drops what no rule accepts, as with ufw. Rules for
+    certain packets that are there already come first, such as those of C(ufw route); the jump is made before the first
+    that decides for all. With firewalld the bridge becomes an interface of its zone C(trusted), at runtime, unless it
+    is in a zone already; the host's own services are open to that zone. All goes with the bridge. Chains of nftables of
+    others that drop forwarded traffic are not changed; the module warns of those with the policy drop.
 requirements:
   - pyroute2 >= 0.6.4 (on the host)
   - netaddr (on the host)
@@ -39,17 +41,19 @@ options:
   state:
     description:
       - Whether the bridge is to be there.
-      - With V(absent), only a bridge that this collection made is deleted, with its source NAT and its published ports; interfaces
-        that are its ports are released, not deleted.
+      - With V(absent), only a bridge that this collection made is deleted, with its source NAT and its published ports;
+        interfaces that are its ports are released, not deleted.
     type: str
     choices: [present, absent]
     default: present
   addresses:
     description:
       - Addresses of the bridge with prefix lengths, IPv4 and IPv6.
-      - The list is complete. An address that is not in it is removed from a bridge that this collection made, and kept on any other.
-      - The entry V(auto) stands for the first address of a free private subnet (172.17.0.0/16 to 172.31.0.0/16, then /20 subnets of
-        192.168.0.0/16, as Docker picks them) that overlaps no route of the host. It is kept on later runs.
+      - The list is complete. An address that is not in it is removed from a bridge that this collection made, and kept
+        on any other.
+      - The entry V(auto) stands for the first address of a free private subnet (172.17.0.0/16 to 172.31.0.0/16, then
+        /20 subnets of 192.168.0.0/16, as Docker picks them) that overlaps no route of the host. It is kept on later
+        runs.
       - Without this option addresses are left as they are. Link-local IPv6 addresses are never removed.
     type: list
     elements: str
@@ -64,8 +68,8 @@ options:
     type: int
   mac:
     description:
-      - MAC address of the bridge. Without one, the kernel chooses one when the bridge is made, and it stays; ports that come and go
-        do not change it.
+      - MAC address of the bridge. Without one, the kernel chooses one when the bridge is made, and it stays; ports that
+        come and go do not change it.
     type: str
   stp:
     description:
@@ -85,41 +89,45 @@ options:
     type: bool
   vlan_filtering:
     description:
-      - Whether the bridge is VLAN-aware, so that each of its ports carries its own VLANs only. Needs a kernel with bridge VLAN filtering.
-      - Containers get theirs by O(pipefitter.container_network.veth_attach#module:vlan), other ports by O(port_vlans). A port that nobody
-        gives VLANs is in the one of O(vlan_default_pvid), without a tag. Where it is switched on for a bridge with ports, their VLANs are
-        set before.
-      - VLANs that would cut off the host from what it is reached by are refused. It is reached by each address of the bridge and of what
-        stands on it (V(br0.100), a macvlan), but for those of O(addresses) where the bridge was made by this collection.
+      - Whether the bridge is VLAN-aware, so that each of its ports carries its own VLANs only. Needs a kernel with
+        bridge VLAN filtering.
+      - Containers get theirs by O(pipefitter.container_network.veth_attach#module:vlan), other ports by O(port_vlans).
+        A port that nobody gives VLANs is in the one of O(vlan_default_pvid), without a tag. Where it is switched on for
+        a bridge with ports, their VLANs are set before.
+      - VLANs that would cut off the host from what it is reached by are refused. It is reached by each address of the
+        bridge and of what stands on it (V(br0.100), a macvlan), but for those of O(addresses) where the bridge was made
+        by this collection.
     type: bool
   vlan_default_pvid:
     description:
-      - VLAN, 1 to 4094, of ports that join without VLANs of their own, and of the host itself by the bridge's own interface. With V(0) they
-        are in none, and reach nobody. The kernel's own choice for a new bridge is 1.
-      - Ports in the former one go to the new one, whether or not they were put there; those in other VLANs stay, and those that O(port_vlans)
-        puts into another than the new one. While it changes, what stays keeps its VLANs and carries one more for a moment, with its tag. That is
-        the new one, or with V(0) one that is unused.
+      - VLAN, 1 to 4094, of ports that join without VLANs of their own, and of the host itself by the bridge's own
+        interface. With V(0) they are in none, and reach nobody. The kernel's own choice for a new bridge is 1.
+      - Ports in the former one go to the new one, whether or not they were put there; those in other VLANs stay, and
+        those that O(port_vlans) puts into another than the new one. While it changes, what stays keeps its VLANs and
+        carries one more for a moment, with its tag. That is the new one, or with V(0) one that is unused.
     type: int
   port_vlans:
     description:
-      - VLANs of ports that are O(members) or were before, and of the bridge itself; needs O(vlan_filtering). Ports that are not in the list
-        are left as they are. An attachment's VLANs are given to M(pipefitter.container_network.veth_attach).
-      - On a bridge that filters already, ports are changed one after the other. The host is cut off between two of them where the bridge itself
-        and the port by which it is reached go to another VLAN together.
+      - VLANs of ports that are O(members) or were before, and of the bridge itself; needs O(vlan_filtering). Ports that
+        are not in the list are left as they are. An attachment's VLANs are given to
+        M(pipefitter.container_network.veth_attach).
+      - On a bridge that filters already, ports are changed one after the other. The host is cut off between two of them
+        where the bridge itself and the port by which it is reached go to another VLAN together.
     type: list
     elements: dict
     suboptions:
       port:
         description:
-          - Name of the port. The bridge's own name stands for the VLANs in which the host itself takes part; a bridge with addresses is
-            best an access port there.
+          - Name of the port. The bridge's own name stands for the VLANs in which the host itself takes part; a bridge
+            with addresses is best an access port there.
         type: str
         required: true
       mode:
         description:
-          - V(access) carries the VLAN of C(tag), without a tag on the wire. V(trunk) carries those of C(trunks) with their tags.
-          - V(native-tagged) and V(native-untagged) carry C(trunks) with tags, and put frames that come without a tag into the VLAN of C(tag),
-            which leaves the port with a tag or without.
+          - V(access) carries the VLAN of C(tag), without a tag on the wire. V(trunk) carries those of C(trunks) with
+            their tags.
+          - V(native-tagged) and V(native-untagged) carry C(trunks) with tags, and put frames that come without a tag
+            into the VLAN of C(tag), which leaves the port with a tag or without.
           - Without this option, C(tag) makes an access port and C(trunks) a trunk.
         type: str
         choices: [access, trunk, native-tagged, native-untagged]
@@ -133,18 +141,21 @@ options:
   members:
     description:
       - Interfaces of the host that are to be ports of the bridge. Ports that are not in the list are left alone.
-      - An interface by which the host may be reached is refused, that is one that holds an address or carries a default route.
+      - An interface by which the host may be reached is refused, that is one that holds an address or carries a default
+        route.
     type: list
     elements: str
   ip_forward:
     description:
-      - With V(true), packets from and to the bridge are forwarded. This switches forwarding on for the whole host, for IPv6 too if the
-        bridge has IPv6 addresses; the module warns when it does. Interfaces that live on router advertisements keep them.
+      - With V(true), packets from and to the bridge are forwarded. This switches forwarding on for the whole host, for
+        IPv6 too if the bridge has IPv6 addresses; the module warns when it does. Interfaces that live on router
+        advertisements keep them.
       - With V(false), packets that come from the bridge are not forwarded; the host's own switch is not touched.
     type: bool
   masquerade:
     description:
-      - Whether the bridge's subnets get the host's address (source NAT) when they leave by another interface than the bridge.
+      - Whether the bridge's subnets get the host's address (source NAT) when they leave by another interface than the
+        bridge.
       - Done by nftables, in the tables C(ip pipefitter) and C(ip6 pipefitter).
     type: bool
   up:
@@ -213,7 +224,8 @@ operations:
     - masquerade 192.168.5.0/24 when it leaves by another interface than br0
 bridge:
   description:
-    - The bridge in the shape of this module's options, as M(pipefitter.container_network.container_network_info) returns it.
+    - The bridge in the shape of this module's options, as M(pipefitter.container_network.container_network_info)
+      returns it.
     - V(null) with O(state=absent). In check mode, values that only the kernel can choose are missing.
   returned: success
   type: dict

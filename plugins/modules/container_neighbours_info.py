@@ -12,10 +12,10 @@ version_added: 0.1.0
 author:
   - pipefitter contributors (@pipefitter)
 description:
-  - Asks from interfaces of containers for addresses, by ARP (IPv4) and neighbour solicitation (IPv6), and returns who answered, by MAC address.
-    That is who can be reached on the same link, in the same VLAN.
-  - It asks from all interfaces at once, up to a thousand questions a second, so that switches in userspace keep up. The container needs no C(ping)
-    or C(arping), and nobody's caches change.
+  - Asks from interfaces of containers for addresses, by ARP (IPv4) and neighbour solicitation (IPv6), and returns who
+    answered, by MAC address. That is who can be reached on the same link, in the same VLAN.
+  - It asks from all interfaces at once, up to a thousand questions a second, so that switches in userspace keep up. The
+    container needs no C(ping) or C(arping), and nobody's caches change.
   - The playbook C(check_connectivity) makes the matrix of a whole fleet of it.
 requirements:
   - pyroute2 >= 0.6.4 (on the host)
@@ -32,7 +32,8 @@ options:
     suboptions:
       container:
         description:
-          - Name or id of a running container. Exactly one of this, O(probes[].netns) and O(probes[].pid) is to be given.
+          - Name or id of a running container. Exactly one of this, O(probes[].netns) and O(probes[].pid) is to be
+            given.
         type: str
       runtime:
         description:
@@ -59,8 +60,8 @@ options:
     required: true
   timeout:
     description:
-      - Seconds to wait for answers, more than 0 and at most 60, on top of the time that asking takes. Each question is asked three times, unless it
-        is answered.
+      - Seconds to wait for answers, more than 0 and at most 60, on top of the time that asking takes. Each question is
+        asked three times, unless it is answered.
       - It is always waited so long, as silence is an answer, too.
     type: float
     default: 1.0
@@ -92,7 +93,8 @@ probes:
       description: MAC address of the interface; V(null) if it could not ask.
       type: str
     neighbours:
-      description: Addresses that answered, each with the MAC addresses that it answered from. More than one is a conflict.
+      description: Addresses that answered, each with the MAC addresses that it answered from. More than one is a
+        conflict.
       type: dict
     problem:
       description: Why it could not ask; V(null) if it could.
@@ -111,13 +113,10 @@ probes:
       problem: it has no interface eth2
 """
 
-from ansible_collections.pipefitter.container_network.plugins.module_utils import ansible_module
+from ansible_collections.pipefitter.container_network.plugins.module_utils import ansible_module, argument_specs
 
 PROBE = {
-    "container": {"type": "str"},
-    "runtime": {"type": "str", "choices": ["auto", "docker", "podman"]},
-    "netns": {"type": "str"},
-    "pid": {"type": "int"},
+    **argument_specs.CONTAINER_TARGET,
     "interface": {"type": "str"},
 }
 

@@ -12,9 +12,10 @@ version_added: 0.1.0
 author:
   - pipefitter contributors (@pipefitter)
 description:
-  - Returns the bridges of a host, their ports, and which container each veth leads to, in a form that can be given back to
-    M(pipefitter.container_network.container_bridge) and M(pipefitter.container_network.veth_attach); and which ports are published and
-    who reaches whom, in forms that M(pipefitter.container_network.port_publish) and M(pipefitter.container_network.icc_policy) take back.
+  - Returns the bridges of a host, their ports, and which container each veth leads to, in a form that can be given back
+    to M(pipefitter.container_network.container_bridge) and M(pipefitter.container_network.veth_attach); and which ports
+    are published and who reaches whom, in forms that M(pipefitter.container_network.port_publish) and
+    M(pipefitter.container_network.icc_policy) take back.
   - What this collection made and what others made (Docker's own bridges, say) is told apart.
   - Without C(nft) on the host, no masquerading, no publications and no policies are shown.
 requirements:
@@ -63,7 +64,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 bridges:
-  description: Linux bridges that this collection made, each in the shape of M(pipefitter.container_network.container_bridge)'s options.
+  description: Linux bridges that this collection made, each in the shape of
+    M(pipefitter.container_network.container_bridge)'s options.
   returned: success
   type: list
   elements: dict
@@ -125,7 +127,8 @@ attachments:
       mac: 9a:4c:0d:a5:33:5b
       mtu: 1500
 unplugged_attachments:
-  description: Attachments of this collection whose host's end is in no bridge any more, in the same shape with V(null) for the bridge.
+  description: Attachments of this collection whose host's end is in no bridge any more, in the same shape with V(null)
+    for the bridge.
   returned: success
   type: list
   elements: dict
@@ -158,7 +161,8 @@ targets:
 ports:
   description:
     - Every port of every bridge; RV(ports[].managed) tells those that this collection made.
-    - A port of Open vSwitch whose interface is gone has no kind, MAC and MTU. A VXLAN tunnel of Open vSwitch has no MAC and MTU.
+    - A port of Open vSwitch whose interface is gone has no kind, MAC and MTU. A VXLAN tunnel of Open vSwitch has no MAC
+      and MTU.
   returned: success
   type: list
   elements: dict
@@ -194,8 +198,8 @@ ports:
       mtu: 1500
 publications:
   description:
-    - Published ports, for each bridge the options of M(pipefitter.container_network.port_publish) that give them back. Automatic ports
-      are shown as the ports that they became.
+    - Published ports, for each bridge the options of M(pipefitter.container_network.port_publish) that give them back.
+      Automatic ports are shown as the ports that they became.
   returned: success
   type: list
   elements: dict
@@ -210,8 +214,8 @@ publications:
             - {host_ip: 127.0.0.1, host_port: 8443, container_port: 443, protocol: tcp}
 policies:
   description:
-    - Who reaches whom, for each bridge with a policy the options of M(pipefitter.container_network.icc_policy) that give it back. Groups
-      and ports that were left out are shown as the containers and ports that they stood for.
+    - Who reaches whom, for each bridge with a policy the options of M(pipefitter.container_network.icc_policy) that
+      give it back. Groups and ports that were left out are shown as the containers and ports that they stood for.
   returned: success
   type: list
   elements: dict
@@ -226,7 +230,8 @@ policies:
           ports: [5432/tcp]
 interfaces:
   description:
-    - Interfaces of the host, but for its loopback interface and what this collection made. O(bridge) makes no difference here.
+    - Interfaces of the host, but for its loopback interface and what this collection made. O(bridge) makes no
+      difference here.
   returned: success
   type: list
   elements: dict
@@ -252,13 +257,14 @@ interfaces:
       type: str
     management:
       description:
-        - Why it must not become a port of a bridge, as the host may be reached by it, or by the bridge that it is a port of; V(null) if nothing
-          speaks against it.
+        - Why it must not become a port of a bridge, as the host may be reached by it, or by the bridge that it is a
+          port of; V(null) if nothing speaks against it.
       type: str
     management_vlans:
       description:
-        - Where it is a port of an Open vSwitch bridge whose own devices have addresses, the tags of frames that lead to them through it, V(0) for
-          frames without a tag. A trunk in its place must carry these. V(null) where it is none.
+        - Where it is a port of an Open vSwitch bridge whose own devices have addresses, the tags of frames that lead to
+          them through it, V(0) for frames without a tag. A trunk in its place must carry these. V(null) where it is
+          none.
       type: list
       elements: int
   sample:

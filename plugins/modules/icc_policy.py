@@ -12,28 +12,35 @@ version_added: 0.1.0
 author:
   - pipefitter contributors (@pipefitter)
 description:
-  - Keeps the containers of a Linux bridge from reaching each other (Docker's C(--icc=false)), and allows single connections between them
-    (Docker's C(--link)), for any container runtime.
-  - Isolation is that of the kernel's bridge ports. It stops everything between them, ARP, IPv6 link-local addresses and multicast too. The
-    host, and through it all else, stays within reach. Each port of the bridge is isolated, so an interface of the host that is a member of
-    the bridge no longer leads containers to the LAN; then they reach it through the host only.
-  - A link is stateful. Replies pass, the other container opens no connection back, and no other port is within reach. Its packets go through
-    the host, where nftables filters them with a number of rules that does not grow with the number of links.
-  - M(pipefitter.container_network.veth_attach) and M(pipefitter.container_network.container_bridge) isolate new ports as they join. Ports that
-    other tools add later are isolated by the next run of this module only; until then they reach all others.
-  - Bridges of this collection are kept apart from isolated bridges, unless a link leads from a container of the one to a container of the other.
-    It is told in the policy of an isolated one of the two; both need O(pipefitter.container_network.container_bridge#module:ip_forward=true), and
-    both containers a route to each other, by a gateway for example. Connections to published ports pass.
-  - On a host whose firewall drops forwarded traffic (Docker's, iptables, ufw, firewalld), links are let through there, as
-    M(pipefitter.container_network.container_bridge) says. On a bridge of another tool that goes with the last link.
-  - Nothing is switched on for the whole host, with one exception. Linux before 6.17 forwards IPv6 only if C(net.ipv6.conf.all.forwarding)
-    is on; links between IPv6 addresses switch it on there, and the module warns when it does.
-  - The policy lives in the tables C(ip pipefitter) and C(ip6 pipefitter) and in the flags of the bridge's ports, so it is gone after a reboot,
-    as the bridge is. If the tables were deleted, the next run makes them again.
+  - Keeps the containers of a Linux bridge from reaching each other (Docker's C(--icc=false)), and allows single
+    connections between them (Docker's C(--link)), for any container runtime.
+  - Isolation is that of the kernel's bridge ports. It stops everything between them, ARP, IPv6 link-local addresses and
+    multicast too. The host, and through it all else, stays within reach. Each port of the bridge is isolated, so an
+    interface of the host that is a member of the bridge no longer leads containers to the LAN; then they reach it
+    through the host only.
+  - A link is stateful. Replies pass, the other container opens no connection back, and no other port is within reach.
+    Its packets go through the host, where nftables filters them with a number of rules that does not grow with the
+    number of links.
+  - M(pipefitter.container_network.veth_attach) and M(pipefitter.container_network.container_bridge) isolate new ports
+    as they join. Ports that other tools add later are isolated by the next run of this module only; until then they
+    reach all others.
+  - Bridges of this collection are kept apart from isolated bridges, unless a link leads from a container of the one to
+    a container of the other. It is told in the policy of an isolated one of the two; both need
+    O(pipefitter.container_network.container_bridge#module:ip_forward=true), and both containers a route to each other,
+    by a gateway for example. Connections to published ports pass.
+  - On a host whose firewall drops forwarded traffic (Docker's, iptables, ufw, firewalld), links are let through there,
+    as M(pipefitter.container_network.container_bridge) says. On a bridge of another tool that goes with the last link.
+  - Nothing is switched on for the whole host, with one exception. Linux before 6.17 forwards IPv6 only if
+    C(net.ipv6.conf.all.forwarding) is on; links between IPv6 addresses switch it on there, and the module warns when it
+    does.
+  - The policy lives in the tables C(ip pipefitter) and C(ip6 pipefitter) and in the flags of the bridge's ports, so it
+    is gone after a reboot, as the bridge is. If the tables were deleted, the next run makes them again.
   - Links hold the addresses that the containers have when the task runs. Run it again after one got another address.
-  - Where the host's firewall sees bridged frames (br_netfilter), isolated containers don't reach ports that containers on the same bridge
-    published; the kernel bridges what it translates there, and isolation holds. Link them instead. Everybody else reaches such ports.
-  - Containers that may send from any address (C(NET_RAW), C(NET_ADMIN)) can send in another one's name, as on any bridge.
+  - Where the host's firewall sees bridged frames (br_netfilter), isolated containers don't reach ports that containers
+    on the same bridge published; the kernel bridges what it translates there, and isolation holds. Link them instead.
+    Everybody else reaches such ports.
+  - Containers that may send from any address (C(NET_RAW), C(NET_ADMIN)) can send in another one's name, as on any
+    bridge.
 requirements:
   - pyroute2 >= 0.6.4 (on the host)
   - netaddr (on the host)
@@ -55,46 +62,53 @@ options:
   icc:
     description:
       - Whether the containers of the bridge reach each other. Required with O(state=present).
-      - V(true) takes away what V(false) did. Sysctls get their former values, and no port of the bridge is isolated any more.
+      - V(true) takes away what V(false) did. Sysctls get their former values, and no port of the bridge is isolated any
+        more.
     type: bool
   links:
     description:
       - Connections to allow in spite of O(icc=false). The list is complete.
       - The connections of a link that is taken out of it end with their next packet.
-      - For links within a bridge the host answers ARP requests for all addresses of the bridge's subnets. So IPv4 links within a bridge are
-        refused while an interface that is no container's is a port of it, such as one to the LAN; links between two bridges are not.
+      - For links within a bridge the host answers ARP requests for all addresses of the bridge's subnets. So IPv4 links
+        within a bridge are refused while an interface that is no container's is a port of it, such as one to the LAN;
+        links between two bridges are not.
       - Containers need addresses on the bridge that do not expire, in a subnet in which the bridge has an address, too.
     type: list
     elements: dict
     suboptions:
       from:
         description:
-          - The container that may open connections, by name or id, or a dictionary with one of V(container), V(netns) (a name or path) and V(pid).
+          - The container that may open connections, by name or id, or a dictionary with one of V(container), V(netns)
+            (a name or path) and V(pid).
         type: raw
         required: true
       to:
         description:
           - The container that they lead to, as for O(links[].from).
-          - 'Or a dictionary with V(label), as in C({label: role=db}) or C({label: role}), for all running containers with this label
-            that have an address on the bridge, or on another bridge of this collection, when the task runs.'
+          - 'Or a dictionary with V(label), as in C({label: role=db}) or C({label: role}), for all running containers
+            with this label that have an address on the bridge, or on another bridge of this collection, when the task
+            runs.'
         type: raw
         required: true
       ports:
         description:
-          - Ports as in V(5432/tcp), V(53/udp), V(9899/sctp) or V(80) (which is TCP), and V(icmp) for echo requests of both families.
+          - Ports as in V(5432/tcp), V(53/udp), V(9899/sctp) or V(80) (which is TCP), and V(icmp) for echo requests of
+            both families.
           - Without this option, those that the container's image exposes.
         type: list
         elements: str
   egress:
     description:
-      - Whether containers of the bridge may open connections to other interfaces (the LAN, other bridges). Replies always pass.
+      - Whether containers of the bridge may open connections to other interfaces (the LAN, other bridges). Replies
+        always pass.
     type: str
     choices: [allow, deny]
     default: allow
   host_access:
     description:
-      - Whether containers of the bridge may open connections to addresses of the host. With V(deny), ARP, neighbour discovery, DHCP and replies
-        to the host's own connections pass, and connections that containers opened before end.
+      - Whether containers of the bridge may open connections to addresses of the host. With V(deny), ARP, neighbour
+        discovery, DHCP and replies to the host's own connections pass, and connections that containers opened before
+        end.
     type: str
     choices: [allow, deny]
     default: allow

@@ -12,16 +12,20 @@ version_added: 0.1.0
 author:
   - pipefitter contributors (@pipefitter)
 description:
-  - Sets the VLAN mode, tag and trunks of ports of an Open vSwitch bridge, and adds those that are not on it yet. Makes the bridge if asked to.
+  - Sets the VLAN mode, tag and trunks of ports of an Open vSwitch bridge, and adds those that are not on it yet. Makes
+    the bridge if asked to.
   - A port that is in other VLANs is corrected in place; it is not taken out of the bridge for it.
-  - A list (O(ports)) is one reading and one transaction, for one port as for a thousand, and much faster than a loop. All of it comes to be,
-    or none of it. The task ends when C(ovs-vswitchd) has carried it out.
-  - A port is named directly, or by container and interface, which means the attachment that M(pipefitter.container_network.veth_attach) made.
-    With its option O(pipefitter.container_network.veth_attach#module:vlan) that module makes an access port in one step. An attachment that has no
-    such option keeps the VLANs that this module gave it; one that has it must have the same O(tag) here, or the two tasks undo each other.
-  - What a port was before is recorded in its C(external_ids). With O(state=absent) it becomes that again; a port that this module added to the bridge
-    is taken out of it. A port that was as wanted all the time stays as it is, and so does any that this module never set.
-    An attachment stays in VLANs that M(pipefitter.container_network.veth_attach) gave it since.
+  - A list (O(ports)) is one reading and one transaction, for one port as for a thousand, and much faster than a loop.
+    All of it comes to be, or none of it. The task ends when C(ovs-vswitchd) has carried it out.
+  - A port is named directly, or by container and interface, which means the attachment that
+    M(pipefitter.container_network.veth_attach) made. With its option
+    O(pipefitter.container_network.veth_attach#module:vlan) that module makes an access port in one step. An attachment
+    that has no such option keeps the VLANs that this module gave it; one that has it must have the same O(tag) here, or
+    the two tasks undo each other.
+  - What a port was before is recorded in its C(external_ids). With O(state=absent) it becomes that again; a port that
+    this module added to the bridge is taken out of it. A port that was as wanted all the time stays as it is, and so
+    does any that this module never set. An attachment stays in VLANs that M(pipefitter.container_network.veth_attach)
+    gave it since.
   - Open vSwitch keeps its configuration over a restart of the host.
 requirements:
   - pyroute2 >= 0.6.4 (on the host)
@@ -29,56 +33,66 @@ requirements:
   - Open vSwitch 2.10 or later (on the host)
 extends_documentation_fragment:
   - pipefitter.container_network.attributes
+  - pipefitter.container_network.container_target
 options:
   bridge:
     description:
       - Name of the Open vSwitch bridge.
-      - In check mode a bridge that is not there is a warning, not an error, as an earlier task may be the one that makes it.
+      - In check mode a bridge that is not there is a warning, not an error, as an earlier task may be the one that
+        makes it.
     type: str
     required: true
   create_bridge:
     description:
-      - Make the bridge if it is not there. It is brought up, and with a datapath in userspace its device computes its own checksums.
+      - Make the bridge if it is not there. It is brought up, and with a datapath in userspace its device computes its
+        own checksums.
       - With O(state=absent), delete the bridge, if this module made it, no port but those of this module is on it,
         and its device has no addresses or routes of the host.
     type: bool
     default: false
   bridge_options:
     description:
-      - Settings of the bridge, new or not. What is left out stays as it is, and O(state=absent) does not put them back. It only takes away keys of
-        O(bridge_options.other_config) and O(bridge_options.external_ids) whose value is null, where the bridge stays.
+      - Settings of the bridge, new or not. What is left out stays as it is, and O(state=absent) does not put them back.
+        It only takes away keys of O(bridge_options.other_config) and O(bridge_options.external_ids) whose value is
+        null, where the bridge stays.
     type: dict
     suboptions:
       datapath_type:
         description:
-          - V(system) is the datapath of the kernel module C(openvswitch), which a new bridge has without this option. V(netdev) is the one in userspace.
+          - V(system) is the datapath of the kernel module C(openvswitch), which a new bridge has without this option.
+            V(netdev) is the one in userspace.
           - A change takes down all ports of the bridge for a moment.
         type: str
         choices: [system, netdev]
       fail_mode:
-        description: Whether the bridge switches frames by itself while no controller is connected (V(standalone)) or not (V(secure)).
+        description: Whether the bridge switches frames by itself while no controller is connected (V(standalone)) or
+          not (V(secure)).
         type: str
         choices: [standalone, secure]
       stp:
         description: Whether the bridge runs the spanning tree protocol (IEEE 802.1D).
         type: bool
       rstp:
-        description: Whether the bridge runs the rapid spanning tree protocol. Only one of O(bridge_options.stp) and O(bridge_options.rstp) can be on.
+        description: Whether the bridge runs the rapid spanning tree protocol. Only one of O(bridge_options.stp) and
+          O(bridge_options.rstp) can be on.
         type: bool
       mcast_snooping:
         description: Whether multicast frames go only to ports that asked for them.
         type: bool
       other_config:
         description:
-          - 'Further keys of the C(other_config) of the bridge with their values, such as C({hwaddr: "02:00:00:00:00:01"}). Other keys stay.'
+          - 'Further keys of the C(other_config) of the bridge with their values, such as C({hwaddr:
+            "02:00:00:00:00:01"}). Other keys stay.'
           - Null takes a key away.
         type: dict
       external_ids:
-        description: Keys of the C(external_ids) of the bridge with their values, for other tools to read. Other keys stay, and null takes one away.
+        description: Keys of the C(external_ids) of the bridge with their values, for other tools to read. Other keys
+          stay, and null takes one away.
         type: dict
   ports:
     description:
-      - The ports, each with the options of a single one. What an entry leaves out of O(runtime) and O(interface) is taken from the module's own.
+      - The ports, each with the options of a single one. What an entry leaves out of O(runtime) and O(interface) is
+        taken from the module's own.
     type: list
     elements: dict
     suboptions:
@@ -136,42 +150,32 @@ options:
   port:
     description:
       - Name of a port of the bridge, also the bridge's own, or of an interface of the host that is to become one.
-      - An interface that becomes a port is brought up. One that holds addresses or the default route is refused, as it would lose them.
-      - Where the host has addresses on a device of the bridge, its own one or another, a port that leads out of the host keeps carrying their VLAN as
-        it does, or the task is refused. So is one that moves that device into another VLAN. It stays on the bridge, too, whatever O(purge) or
-        O(state=absent) say, which are refused then.
-      - On a bridge with a datapath in userspace, what sends into the port must compute its own checksums (C(ethtool -K eth1 tx off) at the sender,
-        if it is virtual). M(pipefitter.container_network.veth_attach) sees to that for containers.
+      - An interface that becomes a port is brought up. One that holds addresses or the default route is refused, as it
+        would lose them.
+      - Where the host has addresses on a device of the bridge, its own one or another, a port that leads out of the
+        host keeps carrying their VLAN as it does, or the task is refused. So is one that moves that device into another
+        VLAN. It stays on the bridge, too, whatever O(purge) or O(state=absent) say, which are refused then.
+      - On a bridge with a datapath in userspace, what sends into the port must compute its own checksums (C(ethtool -K
+        eth1 tx off) at the sender, if it is virtual). M(pipefitter.container_network.veth_attach) sees to that for
+        containers.
     type: str
   container:
     description:
       - Name or id of a running container whose attachment is the port.
-      - Exactly one of O(port), O(container), O(netns) and O(pid) names a port. With O(state=absent) the container need not be there any more.
-    type: str
-  runtime:
-    description:
-      - Which engine to ask for O(container). V(auto), also the default, asks all that run on the host.
-    type: str
-    choices: [auto, docker, podman]
-  netns:
-    description:
-      - Network namespace, by its name in C(/run/netns) or by an absolute path.
-    type: str
-  pid:
-    description:
-      - Network namespace of a process, by its id.
-    type: int
+      - Exactly one of O(port), O(container), O(netns) and O(pid) names a port. With O(state=absent) the container need
+        not be there any more.
   interface:
     description:
       - Name of the attachment's interface in the container. Without it, C(eth1).
     type: str
   mode:
     description:
-      - V(access) carries the VLAN of O(tag), without a tag on the wire. V(trunk) carries those of O(trunks) with their tags.
-      - V(native-tagged) and V(native-untagged) carry O(trunks) with tags, and put frames that come without a tag into the VLAN of O(tag),
-        which leaves the port with a tag or without.
-      - V(dot1q-tunnel) puts all that comes, with its tags, into the VLAN of O(tag) (QinQ). Open vSwitch looks at one tag only unless
-        C(other_config:vlan-limit) of its table C(Open_vSwitch) is V(2) or V(0).
+      - V(access) carries the VLAN of O(tag), without a tag on the wire. V(trunk) carries those of O(trunks) with their
+        tags.
+      - V(native-tagged) and V(native-untagged) carry O(trunks) with tags, and put frames that come without a tag into
+        the VLAN of O(tag), which leaves the port with a tag or without.
+      - V(dot1q-tunnel) puts all that comes, with its tags, into the VLAN of O(tag) (QinQ). Open vSwitch looks at one
+        tag only unless C(other_config:vlan-limit) of its table C(Open_vSwitch) is V(2) or V(0).
       - Without this option, O(tag) makes an access port and O(trunks) a trunk.
     type: str
     choices: [access, trunk, native-tagged, native-untagged, dot1q-tunnel]
@@ -181,18 +185,22 @@ options:
     type: int
   trunks:
     description:
-      - VLANs that a trunk carries, as a list or a text, with ranges (V(100,200-210)). 1 to 4094, and V(0) for frames without a tag.
+      - VLANs that a trunk carries, as a list or a text, with ranges (V(100,200-210)). 1 to 4094, and V(0) for frames
+        without a tag.
       - Without it, V(trunk), V(native-tagged) and V(native-untagged) carry all.
     type: raw
   external_ids:
     description:
-      - Keys and values for the port's C(external_ids). Values may hold any character but NUL. Keys that others set stay; those that this option set before
-        and no longer names get their former value. Without this option, all stay.
+      - Keys and values for the port's C(external_ids). Values may hold any character but NUL. Keys that others set
+        stay; those that this option set before and no longer names get their former value. Without this option, all
+        stay.
     type: dict
   vxlan:
     description:
-      - Makes O(port) a VXLAN tunnel to another host, in place of an interface of this one. O(tag) is the VLAN that it carries.
-      - With a datapath in userspace, Open vSwitch sends tunnels out itself, by a bridge of its own that holds the address of this end.
+      - Makes O(port) a VXLAN tunnel to another host, in place of an interface of this one. O(tag) is the VLAN that it
+        carries.
+      - With a datapath in userspace, Open vSwitch sends tunnels out itself, by a bridge of its own that holds the
+        address of this end.
     type: dict
     suboptions:
       remote:
@@ -208,35 +216,40 @@ options:
         type: str
       protected:
         description:
-          - Whether what comes out of this tunnel goes to no other protected port. A full mesh of tunnels would loop without it.
+          - Whether what comes out of this tunnel goes to no other protected port. A full mesh of tunnels would loop
+            without it.
         type: bool
         default: true
   state:
     description:
       - With V(absent), ports become what they were before this module set them. No VLANs need be given.
-      - With V(absent), O(create_bridge=true) and no port at all, all ports that this module set on the bridge are meant.
+      - With V(absent), O(create_bridge=true) and no port at all, all ports that this module set on the bridge are
+        meant.
     type: str
     choices: [present, absent]
     default: present
   purge:
     description:
       - Do to all ports of O(bridge) that this module set and O(ports) does not name what O(state=absent) does to them.
-      - It is the same transaction that adds the others, so that no frame finds the old and the new way at once. See O(owner), too.
+      - It is the same transaction that adds the others, so that no frame finds the old and the new way at once. See
+        O(owner), too.
     type: bool
     default: false
   owner:
     description:
-      - A word that is noted on the ports, for what sets them. With it, O(purge) is about ports with this word only, so that several tasks or roles
-        can each have ports of their own on a bridge.
+      - A word that is noted on the ports, for what sets them. With it, O(purge) is about ports with this word only, so
+        that several tasks or roles can each have ports of their own on a bridge.
     type: str
   prune:
     description:
-      - Remove ports of attachments of this collection from O(bridge) whose container is gone, and their interface with it.
+      - Remove ports of attachments of this collection from O(bridge) whose container is gone, and their interface with
+        it.
     type: bool
     default: false
   wait_timeout:
     description:
-      - Seconds, 1 or more, within which C(ovs-vswitchd) must confirm the change; 50 milliseconds a port are added. If it does not, the change is undone.
+      - Seconds, 1 or more, within which C(ovs-vswitchd) must confirm the change; 50 milliseconds a port are added. If
+        it does not, the change is undone.
       - A container that is just restarting is waited for as long.
     type: int
     default: 10
@@ -352,7 +365,7 @@ port_names:
   sample: [eth1, pf6f0b2a1c9d1]
 """
 
-from ansible_collections.pipefitter.container_network.plugins.module_utils import ansible_module
+from ansible_collections.pipefitter.container_network.plugins.module_utils import ansible_module, argument_specs
 
 VXLAN = {
     "remote": {"type": "str", "required": True},
@@ -363,10 +376,7 @@ VXLAN = {
 
 PORT = {
     "port": {"type": "str"},
-    "container": {"type": "str"},
-    "runtime": {"type": "str", "choices": ["auto", "docker", "podman"]},
-    "netns": {"type": "str"},
-    "pid": {"type": "int"},
+    **argument_specs.CONTAINER_TARGET,
     "interface": {"type": "str"},
     "mode": {"type": "str", "choices": ["access", "trunk", "native-tagged", "native-untagged", "dot1q-tunnel"]},
     "tag": {"type": "int"},

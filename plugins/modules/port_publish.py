@@ -12,50 +12,58 @@ version_added: 0.1.0
 author:
   - pipefitter contributors (@pipefitter)
 description:
-  - Makes ports of containers on a bridge reachable by ports of the host, as C(docker run -p) and C(-P) do, for containers of any
-    engine and for bare network namespaces. No daemon and no proxy process are involved.
-  - A published port is reached from other hosts, from the host itself by its addresses and 127.0.0.1, from other bridges, from
-    neighbours on the bridge, and from the container itself. The container sees the client's own address, but for the last two and for
-    127.0.0.1, where it sees an address of the host.
-  - It leads to the container's first address of each family on the bridge. Where the container has got another one, the next run
-    corrects that.
-  - Done by nftables, in the tables C(ip pipefitter) and C(ip6 pipefitter), with a number of rules that does not depend on the number
-    of ports. All changes are one transaction.
-  - Whose publication it is, stands in the tables too. If they were flushed by somebody, the next run restores what it names.
-  - On a host whose firewall drops forwarded traffic (Docker's, iptables, ufw, firewalld), published ports of the bridge are let through
-    there, as M(pipefitter.container_network.container_bridge) says. On a bridge of another tool that goes with the last publication.
+  - Makes ports of containers on a bridge reachable by ports of the host, as C(docker run -p) and C(-P) do, for
+    containers of any engine and for bare network namespaces. No daemon and no proxy process are involved.
+  - A published port is reached from other hosts, from the host itself by its addresses and 127.0.0.1, from other
+    bridges, from neighbours on the bridge, and from the container itself. The container sees the client's own address,
+    but for the last two and for 127.0.0.1, where it sees an address of the host.
+  - It leads to the container's first address of each family on the bridge. Where the container has got another one, the
+    next run corrects that.
+  - Done by nftables, in the tables C(ip pipefitter) and C(ip6 pipefitter), with a number of rules that does not depend
+    on the number of ports. All changes are one transaction.
+  - Whose publication it is, stands in the tables too. If they were flushed by somebody, the next run restores what it
+    names.
+  - On a host whose firewall drops forwarded traffic (Docker's, iptables, ufw, firewalld), published ports of the bridge
+    are let through there, as M(pipefitter.container_network.container_bridge) says. On a bridge of another tool that
+    goes with the last publication.
   - If an operation fails, those before it are undone. A run that was interrupted is completed by the next one.
 notes:
-  - In check mode a bridge that is not there is taken for one that an earlier task would have made; which addresses and automatic ports
-    there will be can't be said then.
-  - Forwarding must be on for other hosts to get through; O(pipefitter.container_network.container_bridge#module:ip_forward=true) of
+  - In check mode a bridge that is not there is taken for one that an earlier task would have made; which addresses and
+    automatic ports there will be can't be said then.
+  - Forwarding must be on for other hosts to get through;
+    O(pipefitter.container_network.container_bridge#module:ip_forward=true) of
     M(pipefitter.container_network.container_bridge) switches it on. The module warns where it is off.
   - The container needs a route back to its clients, usually a default route by the bridge.
-  - The kernel routes C(::1) to no other interface, so that published ports can't be reached by it. C(127.0.0.1) works, for which
-    C(net.ipv4.conf.BRIDGE.route_localnet) is set; what comes from the bridge to 127.0.0.0/8 is dropped at the same time, and on a
-    bridge that this collection made, the sysctl is switched off with the last such publication.
-  - C(nft flush ruleset), as a restart of C(nftables.service) does it, removes the rule that drops, and leaves C(route_localnet) as it is.
-    Until the module has run again, a container that may send packets of its own making (C(NET_RAW), which Docker grants unless told not to)
-    can then reach what listens on 127.0.0.1 of the host. Run the module after a flush. Ports that are published on certain addresses
-    of the host other than those in 127.0.0.0/8, for example by O(default_host_ip), do without C(route_localnet).
-  - Where the host's firewall sees bridged frames (br_netfilter), a container reaches itself by its published port only through the
-    hairpin mode of its bridge port. It is switched on for interfaces that M(pipefitter.container_network.veth_attach) made.
-  - On such a host, containers of a bridge that is isolated (O(pipefitter.container_network.icc_policy#module:icc=false) of
-    M(pipefitter.container_network.icc_policy)) don't reach ports that are published for containers of the same bridge, not even their own.
+  - The kernel routes C(::1) to no other interface, so that published ports can't be reached by it. C(127.0.0.1) works,
+    for which C(net.ipv4.conf.BRIDGE.route_localnet) is set; what comes from the bridge to 127.0.0.0/8 is dropped at the
+    same time, and on a bridge that this collection made, the sysctl is switched off with the last such publication.
+  - C(nft flush ruleset), as a restart of C(nftables.service) does it, removes the rule that drops, and leaves
+    C(route_localnet) as it is. Until the module has run again, a container that may send packets of its own making
+    (C(NET_RAW), which Docker grants unless told not to) can then reach what listens on 127.0.0.1 of the host. Run the
+    module after a flush. Ports that are published on certain addresses of the host other than those in 127.0.0.0/8, for
+    example by O(default_host_ip), do without C(route_localnet).
+  - Where the host's firewall sees bridged frames (br_netfilter), a container reaches itself by its published port only
+    through the hairpin mode of its bridge port. It is switched on for interfaces that
+    M(pipefitter.container_network.veth_attach) made.
+  - On such a host, containers of a bridge that is isolated (O(pipefitter.container_network.icc_policy#module:icc=false)
+    of M(pipefitter.container_network.icc_policy)) don't reach ports that are published for containers of the same
+    bridge, not even their own.
   - UDP flows follow a publication that is moved, and end with one that is removed. Connections of TCP and SCTP that are
     established go on until they are closed.
-  - Another tool's filter that drops forwarded traffic without a hook for others, such as a policy of DROP set by hand, drops traffic to
-    published ports too.
+  - Another tool's filter that drops forwarded traffic without a hook for others, such as a policy of DROP set by hand,
+    drops traffic to published ports too.
 requirements:
   - pyroute2 >= 0.6.4 (on the host)
   - netaddr (on the host)
   - nftables (on the host)
 extends_documentation_fragment:
   - pipefitter.container_network.attributes
+  - pipefitter.container_network.container_target
 options:
   bridge:
     description:
-      - Bridge that the containers are attached to, a Linux bridge or an Open vSwitch bridge, made by this collection or not.
+      - Bridge that the containers are attached to, a Linux bridge or an Open vSwitch bridge, made by this collection or
+        not.
     type: str
     required: true
   publications:
@@ -91,37 +99,26 @@ options:
   container:
     description:
       - Name or id of a running container, or the unique beginning of an id.
-      - Exactly one of O(container), O(netns) and O(pid) names whose ports are meant.
-    type: str
-  runtime:
-    description:
-      - Which engine to ask for O(container). V(auto), also the default, asks all that run on the host.
-    type: str
-    choices: [auto, docker, podman]
-  netns:
-    description:
-      - Network namespace, by its name in C(/run/netns) or by an absolute path.
-    type: str
-  pid:
-    description:
-      - Network namespace of a process, by its id. Nothing tells whether the id was reused by another process; prefer O(container).
-    type: int
+      - Exactly one of O(container), O(netns) and O(pid) selects whose ports are meant.
   interface:
     description:
       - The container's interface on the bridge. Without it, C(eth1).
     type: str
   ports:
     description:
-      - Ports to publish. The list is complete for the container's interface; others that were published for it are removed.
-      - Each is written as for C(docker run -p), or given by the fields C(host_ip), C(host_port), C(container_port) and C(protocol).
-      - V(8080:80) and V(127.0.0.1:8080:80) publish on a certain port, V(80) and V(10.0.0.5::80) on one from O(port_range), V(8000-8010:80)
-        on the first free one, V(8000-8010:9000-9010) each on its own. V(53:53/udp) and V(/sctp) are for other protocols than TCP,
-        V([2001:db8::1]:8080:80) for an IPv6 address.
-      - Without a host address it is published on all of the host's, in each family that the container has; V(0.0.0.0) and V(::) are all of
-        one family.
+      - Ports to publish. The list is complete for the container's interface; others that were published for it are
+        removed.
+      - Each is written as for C(docker run -p), or given by the fields C(host_ip), C(host_port), C(container_port) and
+        C(protocol).
+      - V(8080:80) and V(127.0.0.1:8080:80) publish on a certain port, V(80) and V(10.0.0.5::80) on one from
+        O(port_range), V(8000-8010:80) on the first free one, V(8000-8010:9000-9010) each on its own. V(53:53/udp) and
+        V(/sctp) are for other protocols than TCP, V([2001:db8::1]:8080:80) for an IPv6 address.
+      - Without a host address it is published on all of the host's, in each family that the container has; V(0.0.0.0)
+        and V(::) are all of one family.
       - An automatic port is kept on later runs, as long as it lies in the range.
-      - A port that another publication, a process of the host or a container of Docker has, is refused, and so is one that a rule of
-        another tool leads elsewhere (DNAT or redirection, in iptables or nftables); automatic ports pass such ones over.
+      - A port that another publication, a process of the host or a container of Docker has, is refused, and so is one
+        that a rule of another tool leads elsewhere (DNAT or redirection, in iptables or nftables); automatic ports pass
+        such ones over.
       - With O(state=absent), only these are removed, by host address, host port (where given) and container port.
       - Quote every form with a colon. YAML reads V(22:22) without quotes as a number to the base of 60.
       - A port that Docker is asked for later, by C(docker run -p), still leads here. Docker doesn't look for it.
@@ -129,11 +126,13 @@ options:
     elements: raw
   all_exposed:
     description:
-      - Publish each port that the container's image exposes and O(ports) doesn't name, on automatic ports, as C(docker run -P) does.
+      - Publish each port that the container's image exposes and O(ports) doesn't name, on automatic ports, as C(docker
+        run -P) does.
     type: bool
   port_range:
     description:
-      - Ports of the host that automatic ones are chosen from, the lowest first. Those in C(net.ipv4.ip_local_reserved_ports) are left out.
+      - Ports of the host that automatic ones are chosen from, the lowest first. Those in
+        C(net.ipv4.ip_local_reserved_ports) are left out.
       - V(49000-49900) is the range of old versions of Docker.
     type: str
     default: 49153-65535
@@ -143,16 +142,17 @@ options:
     type: str
   protect:
     description:
-      - Drop new connections that are forwarded into the bridge from other interfaces and are not to a published port, in both families.
-      - Nobody on the LAN then reaches containers by their own addresses. It holds for the whole bridge, as long as something is published
-        there.
+      - Drop new connections that are forwarded into the bridge from other interfaces and are not to a published port,
+        in both families.
+      - Nobody on the LAN then reaches containers by their own addresses. It holds for the whole bridge, as long as
+        something is published there.
     type: bool
     default: true
   state:
     description:
       - Whether the ports are to be published.
-      - With V(absent), O(ports) of the containers named, all ports of those named without O(ports), or all of the bridge where no
-        container is named. A container that is gone can be named too.
+      - With V(absent), O(ports) of the containers named, all ports of those named without O(ports), or all of the
+        bridge where no container is named. A container that is gone can be named too.
     type: str
     choices: [present, absent]
     default: present
@@ -211,8 +211,8 @@ operations:
     - set sysctl net.ipv4.conf.br0.route_localnet from 0 to 1
 publications:
   description:
-    - All publications of the bridge in the shape of O(publications), also those of containers that were not named, with the host ports in
-      effect. Ports without C(host_ip) are published on all addresses of both families.
+    - All publications of the bridge in the shape of O(publications), also those of containers that were not named, with
+      the host ports in effect. Ports without C(host_ip) are published on all addresses of both families.
   returned: success
   type: list
   elements: dict
@@ -224,13 +224,10 @@ publications:
         - {host_ip: 127.0.0.1, host_port: 8443, container_port: 443, protocol: tcp}
 """
 
-from ansible_collections.pipefitter.container_network.plugins.module_utils import ansible_module
+from ansible_collections.pipefitter.container_network.plugins.module_utils import ansible_module, argument_specs
 
 PUBLICATION = {
-    "container": {"type": "str"},
-    "runtime": {"type": "str", "choices": ["auto", "docker", "podman"]},
-    "netns": {"type": "str"},
-    "pid": {"type": "int"},
+    **argument_specs.CONTAINER_TARGET,
     "interface": {"type": "str"},
     "ports": {"type": "list", "elements": "raw"},
     "all_exposed": {"type": "bool"},

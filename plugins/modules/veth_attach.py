@@ -12,8 +12,10 @@ version_added: 0.1.0
 author:
   - pipefitter contributors (@pipefitter)
 description:
-  - Gives a container, or each of a list of containers, an interface on a bridge of the host, with addresses, gateway and routes.
-  - What is there and differs is corrected in place; the interface is not taken away for it. A second run changes nothing.
+  - Gives a container, or each of a list of containers, an interface on a bridge of the host, with addresses, gateway
+    and routes.
+  - What is there and differs is corrected in place; the interface is not taken away for it. A second run changes
+    nothing.
   - Works from outside the container through netlink; nothing needs to be installed in the container.
   - A list (O(attachments)) is done in one process with one reading of the host, and is much faster than a loop.
   - If an operation fails, those before it are undone. A run that was interrupted is completed by the next one.
@@ -23,13 +25,15 @@ requirements:
   - netaddr (on the host)
 extends_documentation_fragment:
   - pipefitter.container_network.attributes
+  - pipefitter.container_network.container_target
   - pipefitter.container_network.attachment
 options:
   attachments:
     description:
       - Attachments to make or take away, each with the options of a single one.
-      - What an entry leaves out of O(bridge), O(runtime), O(interface), O(gateway), O(gateway6), O(routes) and O(mtu) is taken from the
-        module's own option of that name; so are O(vlan), O(vlan_mode) and O(trunks) for an entry that has none of the three.
+      - What an entry leaves out of O(bridge), O(runtime), O(interface), O(gateway), O(gateway6), O(routes) and O(mtu)
+        is taken from the module's own option of that name; so are O(vlan), O(vlan_mode) and O(trunks) for an entry that
+        has none of the three.
       - O(gateway) and O(gateway6) are for entries that have addresses of their family or leave O(addresses) out.
     type: list
     elements: dict
@@ -103,9 +107,10 @@ options:
   state:
     description:
       - Whether the attachments are to be there.
-      - With V(absent), an attachment that is not there is as good, and so is a container that is gone. Only interfaces that this
-        collection made are removed.
-      - With V(absent) and O(bridge), an attachment that is on another bridge by now stays; one that is on no bridge is removed.
+      - With V(absent), an attachment that is not there is as good, and so is a container that is gone. Only interfaces
+        that this collection made are removed.
+      - With V(absent) and O(bridge), an attachment that is on another bridge by now stays; one that is on no bridge is
+        removed.
     type: str
     choices: [present, absent]
     default: present
@@ -116,13 +121,14 @@ options:
     default: false
   announce:
     description:
-      - Send gratuitous ARP and unsolicited neighbour advertisements for addresses of interfaces that are new or were changed, so that
-        neighbours and switches learn of them at once.
+      - Send gratuitous ARP and unsolicited neighbour advertisements for addresses of interfaces that are new or were
+        changed, so that neighbours and switches learn of them at once.
     type: bool
     default: true
   wait:
     description:
-      - Return only when both ends of each attachment have a carrier. A container that is just restarting is waited for, too.
+      - Return only when both ends of each attachment have a carrier. A container that is just restarting is waited for,
+        too.
     type: bool
     default: true
   wait_timeout:
@@ -203,7 +209,8 @@ operations:
     - announce 192.168.5.10 from eth1 in container web1
 attachments:
   description:
-    - The attachments in the shape of O(attachments), as M(pipefitter.container_network.container_network_info) returns them.
+    - The attachments in the shape of O(attachments), as M(pipefitter.container_network.container_network_info) returns
+      them.
     - Empty with O(state=absent). In check mode, values that only the kernel can choose are missing.
   returned: success
   type: list
@@ -219,7 +226,7 @@ attachments:
       mtu: 1500
 """
 
-from ansible_collections.pipefitter.container_network.plugins.module_utils import ansible_module
+from ansible_collections.pipefitter.container_network.plugins.module_utils import ansible_module, argument_specs
 
 ROUTES = {
     "type": "list",
@@ -232,10 +239,7 @@ ROUTES = {
 }
 
 ATTACHMENT = {
-    "container": {"type": "str"},
-    "runtime": {"type": "str", "choices": ["auto", "docker", "podman"]},
-    "netns": {"type": "str"},
-    "pid": {"type": "int"},
+    **argument_specs.CONTAINER_TARGET,
     "bridge": {"type": "str"},
     "interface": {"type": "str"},
     "host_interface": {"type": "str"},

@@ -1,18 +1,18 @@
 # SPDX-FileCopyrightText: 2026 pipefitter contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What attaching containers to a bridge costs: by separate ip commands, by one veth_attach task, and as a task among others.
+"""What attaching containers to a bridge costs: by ip commands, by one veth_attach task, and as a task among others.
 
-    sudo .../venv/bin/python tests/bench/attachments.py
+As root, from the clone's folder (scripts/prepare.sh installs what is missing, and says where its Python is):
 
-Needs root, what the lab needs (tests/lab/lab doctor), and ansible-core for the Python that runs it. It starts a lab of its own and takes it
-down. Figures depend on the machine; compare those of one run. What is measured is verified (ports, a few pings, changed=false of the second
-run), not judged: no time makes it fail.
+    "$(scripts/prepare.sh)/bin/python" tests/bench/attachments.py
+
+It starts a lab of its own and takes it down. Figures depend on the machine; compare those of one run. What is measured
+is verified (ports, a few pings, changed=false of the second run), not judged: no time makes it fail.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import os
 import pathlib
@@ -22,35 +22,42 @@ import sys
 import tempfile
 import time
 
-import ansible
+from clone import LAB, python_path_in, quietly, running_lab
 
 _HERE = pathlib.Path(__file__).resolve().parent
-_COLLECTION = _HERE.parent.parent
-_LAB = _HERE.parent / "lab" / "lab"
 _HOST = "hosta"
 
-_LAB_TIMEOUT = 300
 _ON_HOST_TIMEOUT = 1800
 _PLAYBOOK_TIMEOUT = 600
 
 
 def main():
     options = _options()
-    name = f"bench-{os.getpid()}"
-    with tempfile.TemporaryDirectory(prefix=f"{name}-") as folder, _lab(name, options.pyroute2):
-        python_path = _python_path(pathlib.Path(folder))
-        version = _exec(name, "/usr/bin/python3", "-c", "from importlib.metadata import version; print(version('pyroute2'))")
+    pyroute2 = ["--pyroute2", f"{_HOST}={options.pyroute2}"] if options.pyroute2 else []
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder, running_lab("--no-ovs", *pyroute2) as lab:
+        python_path = python_path_in(pathlib.Path(folder))
+        ask = "from importlib.metadata import version; print(version('pyroute2'))"
+        version = _exec(lab, "/usr/bin/python3", "-c", ask)
         print(f"pyroute2 {version.strip()} on the host, {os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f}\n")
-        _attach_table(name, python_path, options)
+        _attach_table(lab, python_path, options)
         if options.ssh:
-            _task_table(name, pathlib.Path(folder), python_path, options.tasks)
+            _task_table(lab, pathlib.Path(folder), python_path, options.tasks)
 
 
 def _options():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--counts", default="1,100,1000", help="how many network namespaces to attach (default: %(default)s)")
-    parser.add_argument("--containers", type=int, default=100, help="how many Docker containers to attach, 0 for none (default: %(default)s)")
-    parser.add_argument("--tasks", type=int, default=20, help="tasks of each kind in the playbook (default: %(default)s)")
+    parser.add_argument(
+        "--counts", default="1,100,1000", help="how many network namespaces to attach (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--containers",
+        type=int,
+        default=100,
+        help="how many Docker containers to attach, 0 for none (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--tasks", type=int, default=20, help="tasks of each kind in the playbook (default: %(default)s)"
+    )
     parser.add_argument("--pyroute2", metavar="VERSION", help="on the host (default: the machine's own)")
     parser.add_argument("--no-ssh", dest="ssh", action="store_false", help="leave out the playbook")
     options = parser.parse_args()
@@ -60,40 +67,14 @@ def _options():
     return options
 
 
-# ---- the lab
-
-
-@contextlib.contextmanager
-def _lab(name, pyroute2):
-    version = ["--pyroute2", f"{_HOST}={pyroute2}"] if pyroute2 else []
-    _quietly(_LAB, "up", "--name", name, "--hosts", "1", "--no-ovs", *version)
-    try:
-        yield
-    finally:
-        _quietly(_LAB, "down", "--name", name)
-
-
-def _quietly(*argv):
-    done = subprocess.run(argv, capture_output=True, encoding="utf-8", timeout=_LAB_TIMEOUT, check=False)
-    if done.returncode:
-        sys.exit(f"{argv} ended with {done.returncode}: {done.stdout}{done.stderr}")
-
-
 def _exec(lab, *argv, text=None):
-    entering = [_LAB, "exec", "--name", lab, _HOST, "--"]
-    done = subprocess.run([*entering, *argv], input=text, stdout=subprocess.PIPE, encoding="utf-8", timeout=_ON_HOST_TIMEOUT, check=False)
+    entering = [LAB, "exec", "--name", lab, _HOST, "--"]
+    done = subprocess.run(
+        [*entering, *argv], input=text, stdout=subprocess.PIPE, encoding="utf-8", timeout=_ON_HOST_TIMEOUT, check=False
+    )
     if done.returncode:
         sys.exit(f"{argv[:2]} on {_HOST} ended with {done.returncode}: {done.stdout[-500:]}")
     return done.stdout
-
-
-def _python_path(folder):
-    """Return a folder with ``ansible`` and the collection and nothing else, so that the host uses its own pyroute2."""
-    (folder / "ansible").symlink_to(pathlib.Path(ansible.__file__).parent)
-    namespace = folder / "ansible_collections" / "pipefitter"
-    namespace.mkdir(parents=True)
-    (namespace / "container_network").symlink_to(_COLLECTION)
-    return str(folder)
 
 
 # ---- one task for many
@@ -102,10 +83,16 @@ def _python_path(folder):
 def _attach_table(lab, python_path, options):
     rows = []
     for count in options.counts:
-        rows.append((f"{count} namespaces", count, _measure(lab, python_path, {"kind": "netns", "count": count, "repetitions": _repetitions(count)})))
+        rows.append(
+            (
+                f"{count} namespaces",
+                count,
+                _measure(lab, python_path, {"kind": "netns", "count": count, "repetitions": _repetitions(count)}),
+            )
+        )
     if options.containers:
         names = [f"bench{number}" for number in range(options.containers)]
-        _quietly(_LAB, "containers", "--name", lab, _HOST, *names)
+        quietly(LAB, "containers", "--name", lab, _HOST, *names)
         request = {"kind": "container", "names": names, "repetitions": _repetitions(options.containers)}
         rows.append((f"{len(names)} containers of Docker", len(names), _measure(lab, python_path, request)))
         _exec(lab, "docker", "rm", "-f", *names)
@@ -121,7 +108,9 @@ def _repetitions(count):
 
 
 def _measure(lab, python_path, request):
-    out = _exec(lab, "/usr/bin/python3", str(_HERE / "on_host.py"), text=json.dumps({**request, "python_path": python_path}))
+    out = _exec(
+        lab, "/usr/bin/python3", str(_HERE / "on_host.py"), text=json.dumps({**request, "python_path": python_path})
+    )
     return json.loads(out)
 
 
@@ -132,7 +121,14 @@ def _attach_cells(clock, count, measured):
     inside = [one["attached"]["inside"][clock] * 1000 / count for one in measured]
     unchanged = [one["unchanged"][clock] for one in measured]
     unchanged_inside = [one["unchanged"]["inside"][clock] for one in measured]
-    values = ((commands, ".2f"), (attached, ".2f"), (ratios, ".1f"), (inside, ".2f"), (unchanged, ".2f"), (unchanged_inside, ".3f"))
+    values = (
+        (commands, ".2f"),
+        (attached, ".2f"),
+        (ratios, ".1f"),
+        (inside, ".2f"),
+        (unchanged, ".2f"),
+        (unchanged_inside, ".3f"),
+    )
     return [format(statistics.median(each), form) for each, form in values]
 
 
@@ -146,8 +142,7 @@ def _row(cells):
 def _task_table(lab, folder, python_path, tasks):
     _exec(lab, "ip", "netns", "add", "bench")
     _exec(lab, "ip", "link", "add", "bench0", "type", "bridge")
-    inventory = subprocess.run([_LAB, "inventory", "--name", lab], check=True, stdout=subprocess.PIPE, encoding="utf-8", timeout=60).stdout
-    (folder / "inventory.yml").write_text(inventory)
+    (folder / "inventory.yml").write_text(quietly(LAB, "inventory", "--name", lab))
     (folder / "bench.yml").write_text(json.dumps(_play(tasks)))
     _row((f"tasks over SSH, median of {tasks}", "ping", "veth_attach", "times ping", "least", "greatest"))
     for pipelining, what in (("true", "with pipelining"), ("false", "without (Ansible's default)")):
@@ -178,8 +173,16 @@ def _play_seconds(folder, python_path, pipelining):
         "PYTHONDONTWRITEBYTECODE": "1",
     }
     play = [pathlib.Path(sys.executable).with_name("ansible-playbook"), "-i", folder / "inventory.yml"]
-    play += ["-e", f"ansible_pipelining={pipelining}", "-e", f"ansible_ssh_pipelining={pipelining}", folder / "bench.yml"]
-    done = subprocess.run(play, env=environment, cwd=folder, capture_output=True, encoding="utf-8", timeout=_PLAYBOOK_TIMEOUT, check=False)
+    play += [
+        "-e",
+        f"ansible_pipelining={pipelining}",
+        "-e",
+        f"ansible_ssh_pipelining={pipelining}",
+        folder / "bench.yml",
+    ]
+    done = subprocess.run(
+        play, env=environment, cwd=folder, capture_output=True, encoding="utf-8", timeout=_PLAYBOOK_TIMEOUT, check=False
+    )
     if done.returncode:
         sys.exit(f"ansible-playbook ended with {done.returncode}: {done.stdout[-2000:]}{done.stderr[-2000:]}")
     seconds = {"ping": [], "veth_attach": []}

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Measures on a lab's host what attachments cost: a request as JSON on stdin, what was measured as JSON on stdout.
 
-The same containers are attached by ``ip`` commands, taken off, and attached by
-one module, in turns; what drifts on the machine meets both.
+attachments.py runs it there; it is of no use alone. The same containers are attached by ``ip`` commands, taken off,
+and attached by one module, in turns; what drifts on the machine meets both.
 """
 
 from __future__ import annotations
@@ -38,10 +38,16 @@ def main():
 
 
 def _repetition(containers, python_path):
-    by_commands = _timed(["sh", "-e"], "\n".join(_commands(number, container) for number, container in enumerate(containers)))
+    by_commands = _timed(
+        ["sh", "-e"], "\n".join(_commands(number, container) for number, container in enumerate(containers))
+    )
     _verify(containers)
     _take_off()
-    options = {"bridge": _BRIDGE, "gateway": _GATEWAY, "attachments": [{**container, "addresses": [_address(n)]} for n, container in enumerate(containers)]}
+    options = {
+        "bridge": _BRIDGE,
+        "gateway": _GATEWAY,
+        "attachments": [{**container, "addresses": [_address(n)]} for n, container in enumerate(containers)],
+    }
     attached = _module(options, python_path, changed=True)
     _verify(containers)
     unchanged = _module(options, python_path, changed=False)
@@ -64,7 +70,13 @@ def _containers(names):
 
 def _pids(containers):
     names = [container["container"] for container in containers]
-    shown = subprocess.run(["docker", "inspect", "-f", "{{.State.Pid}}", *names], check=True, stdout=subprocess.PIPE, encoding="utf-8", timeout=60)
+    shown = subprocess.run(
+        ["docker", "inspect", "-f", "{{.State.Pid}}", *names],
+        check=True,
+        stdout=subprocess.PIPE,
+        encoding="utf-8",
+        timeout=60,
+    )
     return shown.stdout.split()
 
 
@@ -108,7 +120,9 @@ def _module(options, python_path, changed):
 
 def _timed(argv, text, environment=None):
     before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    done = subprocess.run(argv, input=text, capture_output=True, encoding="utf-8", env=environment, timeout=_TIMEOUT, check=False)
+    done = subprocess.run(
+        argv, input=text, capture_output=True, encoding="utf-8", env=environment, timeout=_TIMEOUT, check=False
+    )
     wall, after = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
     if done.returncode:
         sys.exit(f"{argv} ended with {done.returncode}: {done.stdout[:2000]}{done.stderr[:2000]}")
@@ -120,7 +134,13 @@ def _timed(argv, text, environment=None):
 
 
 def _ports():
-    shown = subprocess.run(["ip", "-j", "link", "show", "master", _BRIDGE], check=True, stdout=subprocess.PIPE, encoding="utf-8", timeout=60)
+    shown = subprocess.run(
+        ["ip", "-j", "link", "show", "master", _BRIDGE],
+        check=True,
+        stdout=subprocess.PIPE,
+        encoding="utf-8",
+        timeout=60,
+    )
     return [link["ifname"] for link in json.loads(shown.stdout or "[]")]
 
 
@@ -130,8 +150,14 @@ def _verify(containers):
         sys.exit(f"{len(containers)} containers were attached, and {_BRIDGE} has {ports} ports")
     step = max(1, len(containers) // _PINGED)
     for container in containers[::step]:
-        into = ["ip", "netns", "exec", container["netns"]] if "netns" in container else ["nsenter", "-n", "-t", _pids([container])[0]]
-        subprocess.run([*into, "ping", "-n", "-c", "1", "-W", "5", _GATEWAY], check=True, stdout=subprocess.DEVNULL, timeout=30)
+        into = (
+            ["ip", "netns", "exec", container["netns"]]
+            if "netns" in container
+            else ["nsenter", "-n", "-t", _pids([container])[0]]
+        )
+        subprocess.run(
+            [*into, "ping", "-n", "-c", "1", "-W", "5", _GATEWAY], check=True, stdout=subprocess.DEVNULL, timeout=30
+        )
 
 
 def _take_off():
@@ -145,7 +171,13 @@ def _ip(*words):
 
 
 def _ip_batch(lines):
-    subprocess.run(["ip", "-batch", "-"], input="".join(f"{line}\n" for line in lines), check=True, encoding="utf-8", timeout=_TIMEOUT)
+    subprocess.run(
+        ["ip", "-batch", "-"],
+        input="".join(f"{line}\n" for line in lines),
+        check=True,
+        encoding="utf-8",
+        timeout=_TIMEOUT,
+    )
 
 
 if __name__ == "__main__":

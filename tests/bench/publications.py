@@ -1,11 +1,13 @@
 # SPDX-FileCopyrightText: 2026 pipefitter contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What published ports cost: to load, and to connect to the first and the last of many; ours, and a rule for each port.
+"""What published ports cost, ours and a rule for each: to load them, to connect to the first and the last of many.
 
-    sudo .../venv/bin/python tests/bench/publications.py
+As root, from the clone's folder (scripts/prepare.sh installs what is missing, and says where its Python is):
 
-Needs root, nft and both kinds of iptables, and ansible_collections on PYTHONPATH. All happens in a network namespace of its own. Figures
-depend on the machine; compare those of one run. No time makes it fail.
+    "$(scripts/prepare.sh)/bin/python" tests/bench/publications.py
+
+All happens in a network namespace of its own. Figures depend on the machine; compare those of one run. No time makes it
+fail.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ import subprocess
 import sys
 import time
 
+import clone  # noqa: F401 - or the next could not be found
 from ansible_collections.pipefitter.container_network.plugins.module_utils.host.nftables.publications import (
     Publications,
 )
@@ -43,7 +46,8 @@ ip link add br0 type bridge && ip addr add 192.168.5.1/24 dev br0 && ip link set
 ip netns add web && ip link add v0 master br0 up type veth peer name eth0 netns web
 ip -n web addr add {_CONTAINER}/24 dev eth0 && ip -n web link set eth0 up && ip -n web route add default via 192.168.5.1
 ip netns add client && ip link add v1 up type veth peer name eth0 netns client && ip addr add {_HOST}/24 dev v1
-ip -n client addr add {_CLIENT}/24 dev eth0 && ip -n client link set eth0 up && ip -n client route add default via {_HOST}
+ip -n client addr add {_CLIENT}/24 dev eth0 && ip -n client link set eth0 up
+ip -n client route add default via {_HOST}
 """
 _CLONE_NEWNET = 0x40000000
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -63,33 +67,47 @@ def main():
             seconds = time.monotonic() - started
             figures = _connections((_FIRST, _FIRST + count - 1), options.connections)
             unload(count)
-            print(f"{count:6} {name:15}{seconds:9.2f}{figures[0][0]:11.0f}{figures[0][1]:7.0f}{figures[1][0]:11.0f}{figures[1][1]:7.0f}", flush=True)
+            # First and last are one port where there is but one.
+            (first, first_99), (last, last_99) = figures[0], figures[-1]
+            connected = f"{first:11.0f}{first_99:7.0f}{last:11.0f}{last_99:7.0f}"
+            print(f"{count:6} {name:15}{seconds:9.2f}{connected}", flush=True)
 
 
 def _options():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--counts", default="10,1000,10000", help="how many ports to publish (default: %(default)s)")
-    parser.add_argument("--connections", type=int, default=500, help="how many connections to measure, each (default: %(default)s)")
+    parser.add_argument(
+        "--connections", type=int, default=500, help="how many connections to measure, each (default: %(default)s)"
+    )
     options = parser.parse_args()
     options.counts = [int(count) for count in options.counts.split(",") if count]
+    if min(options.counts, default=1) < 1 or options.connections < 2:
+        parser.error("there is nothing to compare with no port, or with less than two connections")
     return options
 
 
 def _rules(count):
     whose = owner("br0", "eth0", "netns", "web")
-    published = frozenset(Published(HostPort(4, "", "tcp", _FIRST + number), _CONTAINER, 80, whose) for number in range(count))
+    published = frozenset(
+        Published(HostPort(4, "", "tcp", _FIRST + number), _CONTAINER, 80, whose) for number in range(count)
+    )
     return PublicationRules(published, protected=frozenset({"br0"}))
 
 
 def _load_nft_rules(count):
-    rules = "\n".join(f"fib daddr type local tcp dport {_FIRST + number} dnat to {_CONTAINER}:80" for number in range(count))
-    _run(["nft", "-f", "-"], f"table ip rules {{ chain c {{ type nat hook prerouting priority dstnat;\n{rules}\n}}\n}}\n")
+    rules = "\n".join(
+        f"fib daddr type local tcp dport {_FIRST + number} dnat to {_CONTAINER}:80" for number in range(count)
+    )
+    _run(
+        ["nft", "-f", "-"], f"table ip rules {{ chain c {{ type nat hook prerouting priority dstnat;\n{rules}\n}}\n}}\n"
+    )
 
 
 def _load_iptables(kind):
     def load(count):
         rules = "\n".join(
-            f"-A PREROUTING -m addrtype --dst-type LOCAL -p tcp -m tcp --dport {_FIRST + number} -j DNAT --to-destination {_CONTAINER}:80"
+            f"-A PREROUTING -m addrtype --dst-type LOCAL -p tcp -m tcp --dport {_FIRST + number}"
+            f" -j DNAT --to-destination {_CONTAINER}:80"
             for number in range(count)
         )
         _run([f"iptables-{kind}-restore"], f"*nat\n{rules}\nCOMMIT\n")
@@ -102,7 +120,10 @@ def _unload_iptables(kind):
 
 
 _WAYS = {
-    "ours": (lambda count: Publications().apply(_rules(count), PublicationRules()), lambda count: Publications().apply(PublicationRules(), _rules(count))),
+    "ours": (
+        lambda count: Publications().apply(_rules(count), PublicationRules()),
+        lambda count: Publications().apply(PublicationRules(), _rules(count)),
+    ),
     "nft rules": (_load_nft_rules, lambda _count: _run(["nft", "delete table ip rules"])),
     "iptables-nft": (_load_iptables("nft"), _unload_iptables("nft")),
     "iptables-legacy": (_load_iptables("legacy"), _unload_iptables("legacy")),
@@ -124,7 +145,10 @@ def _serve():
 
 
 def _connections(ports, count):
-    """Return p50 and p99 of the time that a connection to each port takes, in µs. In turns, so that all have the same noise."""
+    """Return p50 and p99 of the time that a connection to each port takes, in µs.
+
+    In turns, so that all have the same noise.
+    """
     times = {port: [] for port in ports}
     for _number in range(count):
         for port in ports:

@@ -1,6 +1,10 @@
 # SPDX-FileCopyrightText: 2026 pipefitter contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs a module as AnsiballZ does, and says on stderr how long its converge took: ``timed_module.py MODULE``, options as JSON on stdin."""
+"""Runs a module as AnsiballZ does, and says on stderr how long its converge took.
+
+``timed_module.py MODULE``, options as JSON on stdin. on_host.py and vlan_ports.py run it on a lab's host; it is of no
+use alone.
+"""
 
 from __future__ import annotations
 

@@ -1,19 +1,20 @@
 # SPDX-FileCopyrightText: 2026 pipefitter contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What VLANs of ports cost: by ovs-vsctl for each port, by one ovs_vlan_port task, and by a loop of openvswitch.openvswitch.openvswitch_port.
+"""What VLANs of ports cost: by ovs-vsctl for each port, by one ovs_vlan_port task, by a loop of openvswitch_port.
 
-    sudo .../venv/bin/python tests/bench/vlan_ports.py --collections FOLDER
+As root, from the clone's folder (scripts/prepare.sh installs what is missing, and says where its Python is):
 
-FOLDER holds ansible_collections/openvswitch/openvswitch, as the package ansible of PyPI has it up to version 9; without it the loop is left
-out. Needs root, what the lab needs (tests/lab/lab doctor), and ansible-core for the Python that runs it. It starts a lab of its own, with
-Open vSwitch in userspace, and takes it down. Figures depend on the machine; compare those of one run. The tags are verified after each way;
-no time makes it fail.
+    "$(scripts/prepare.sh)/bin/python" tests/bench/vlan_ports.py
+
+With --collections FOLDER also a loop of openvswitch.openvswitch.openvswitch_port; FOLDER holds
+ansible_collections/openvswitch/openvswitch, as the package ansible of PyPI has it up to version 9. It starts a lab of
+its own, with Open vSwitch in userspace, and takes it down. Figures depend on the machine; compare those of one run. The
+tags are verified after each way; no time makes it fail.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import os
 import pathlib
@@ -22,11 +23,9 @@ import sys
 import tempfile
 import time
 
-import ansible
+from clone import LAB, python_path_in, quietly, running_lab
 
 _HERE = pathlib.Path(__file__).resolve().parent
-_COLLECTION = _HERE.parent.parent
-_LAB = _HERE.parent / "lab" / "lab"
 _HOST = "hosta"
 _BRIDGE = "bench0"
 _TIMEOUT = 1800
@@ -34,9 +33,8 @@ _TIMEOUT = 1800
 
 def main():
     options = _options()
-    name = f"bench-{os.getpid()}"
-    with tempfile.TemporaryDirectory(prefix=f"{name}-") as folder, _lab(name):
-        bench = _Bench(name, pathlib.Path(folder), options)
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder, running_lab() as lab:
+        bench = _Bench(lab, pathlib.Path(folder), options)
         print(f"{os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f}; seconds\n")
         bench.by_processes(options.ports)
         bench.by_tasks(options.looped)
@@ -44,19 +42,17 @@ def main():
 
 def _options():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--ports", type=int, default=500, help="how many ports ovs-vsctl and one task set (default: %(default)s)")
-    parser.add_argument("--looped", type=int, default=50, help="how many ports the loop and one task set over SSH (default: %(default)s)")
+    parser.add_argument(
+        "--ports", type=int, default=500, help="how many ports ovs-vsctl and one task set (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--looped",
+        type=int,
+        default=50,
+        help="how many ports the loop and one task set over SSH (default: %(default)s)",
+    )
     parser.add_argument("--collections", help="folder with ansible_collections/openvswitch/openvswitch")
     return parser.parse_args()
-
-
-@contextlib.contextmanager
-def _lab(name):
-    subprocess.run([_LAB, "up", "--name", name, "--hosts", "1"], check=True, stderr=subprocess.DEVNULL, timeout=300)
-    try:
-        yield
-    finally:
-        subprocess.run([_LAB, "down", "--name", name], check=True, timeout=300)
 
 
 class _Bench:
@@ -66,13 +62,14 @@ class _Bench:
         self._lab = lab
         self._folder = folder
         self._options = options
-        self._python_path = str(folder)
-        (folder / "ansible").symlink_to(pathlib.Path(ansible.__file__).parent)
-        namespace = folder / "ansible_collections" / "pipefitter"
-        namespace.mkdir(parents=True)
-        (namespace / "container_network").symlink_to(_COLLECTION)
+        self._python_path = python_path_in(folder)
         pairs = (max(options.ports, options.looped) + 1) // 2
-        self._exec("ip", "-batch", "-", text="".join(f"link add p{2 * number} type veth peer name p{2 * number + 1}\n" for number in range(pairs)))
+        self._exec(
+            "ip",
+            "-batch",
+            "-",
+            text="".join(f"link add p{2 * number} type veth peer name p{2 * number + 1}\n" for number in range(pairs)),
+        )
 
     # ---- on the host
 
@@ -82,7 +79,9 @@ class _Bench:
         added = self._vsctl(count, 0, "--may-exist")
         self._verify(count, 0)
         again = self._vsctl(count, 0, "--may-exist")
-        retagged = self._timed("sh", "-e", text="".join(f"ovs-vsctl set port p{number} tag={_tag(number, 1)}\n" for number in range(count)))
+        retagged = self._timed(
+            "sh", "-e", text="".join(f"ovs-vsctl set port p{number} tag={_tag(number, 1)}\n" for number in range(count))
+        )
         self._verify(count, 1)
         self._empty_bridge()
         ours = [self._module(count, shift) for shift in (0, 0, 1)]
@@ -93,11 +92,20 @@ class _Bench:
         _row("times faster", *(f"{theirs / one:.1f}" for theirs, one in zip((added, again, retagged), ours)))
 
     def _vsctl(self, count, shift, *words):
-        lines = (f"ovs-vsctl {' '.join(words)} add-port {_BRIDGE} p{number} tag={_tag(number, shift)}\n" for number in range(count))
+        lines = (
+            f"ovs-vsctl {' '.join(words)} add-port {_BRIDGE} p{number} tag={_tag(number, shift)}\n"
+            for number in range(count)
+        )
         return self._timed("sh", "-e", text="".join(lines))
 
     def _module(self, count, shift):
-        python = ("env", f"PYTHONPATH={self._python_path}", "PYTHONDONTWRITEBYTECODE=1", "/usr/bin/python3", str(_HERE / "timed_module.py"))
+        python = (
+            "env",
+            f"PYTHONPATH={self._python_path}",
+            "PYTHONDONTWRITEBYTECODE=1",
+            "/usr/bin/python3",
+            str(_HERE / "timed_module.py"),
+        )
         started = time.perf_counter()
         result = json.loads(self._exec(*python, "ovs_vlan_port", text=json.dumps(_wanted(count, shift))))
         seconds = time.perf_counter() - started
@@ -111,7 +119,8 @@ class _Bench:
         return time.perf_counter() - started
 
     def _empty_bridge(self):
-        self._exec("sh", "-c", f"ovs-vsctl --if-exists del-br {_BRIDGE} && ovs-vsctl add-br {_BRIDGE} -- set bridge {_BRIDGE} datapath_type=netdev")
+        self._exec("ovs-vsctl", "--if-exists", "del-br", _BRIDGE)
+        self._exec("ovs-vsctl", "add-br", _BRIDGE, "--", "set", "bridge", _BRIDGE, "datapath_type=netdev")
 
     def _verify(self, count, shift):
         shown = json.loads(self._exec("ovs-vsctl", "-f", "json", "--columns=name,tag", "list", "port"))["data"]
@@ -121,7 +130,12 @@ class _Bench:
 
     def _exec(self, *argv, text=None):
         done = subprocess.run(
-            [_LAB, "exec", "--name", self._lab, _HOST, "--", *argv], input=text, capture_output=True, encoding="utf-8", timeout=_TIMEOUT, check=False
+            [LAB, "exec", "--name", self._lab, _HOST, "--", *argv],
+            input=text,
+            capture_output=True,
+            encoding="utf-8",
+            timeout=_TIMEOUT,
+            check=False,
         )
         if done.returncode:
             sys.exit(f"{argv[:3]} on {_HOST} ended with {done.returncode}: {done.stdout[-800:]}{done.stderr[-800:]}")
@@ -134,10 +148,13 @@ class _Bench:
         if not self._options.collections:
             print("\nopenvswitch.openvswitch.openvswitch_port was left out: no --collections")
             return
-        inventory = subprocess.run([_LAB, "inventory", "--name", self._lab], check=True, stdout=subprocess.PIPE, encoding="utf-8", timeout=60).stdout
-        (self._folder / "inventory.yml").write_text(inventory)
+        (self._folder / "inventory.yml").write_text(quietly(LAB, "inventory", "--name", self._lab))
         item = {"bridge": _BRIDGE, "port": "{{ item.port }}", "tag": "{{ item.tag }}"}
-        looped = {"openvswitch.openvswitch.openvswitch_port": item, "loop": _wanted(count, 0)["ports"], "loop_control": {"label": ""}}
+        looped = {
+            "openvswitch.openvswitch.openvswitch_port": item,
+            "loop": _wanted(count, 0)["ports"],
+            "loop_control": {"label": ""},
+        }
         theirs = self._play(looped)
         self._verify(count, 0)
         ours = self._play({"pipefitter.container_network.ovs_vlan_port": _wanted(count, 0)})
@@ -163,8 +180,21 @@ class _Bench:
             "BENCH_TASK_SECONDS": str(lines),
             "PYTHONDONTWRITEBYTECODE": "1",
         }
-        play = [pathlib.Path(sys.executable).with_name("ansible-playbook"), "-i", self._folder / "inventory.yml", self._folder / "bench.yml"]
-        done = subprocess.run(play, env=environment, cwd=self._folder, capture_output=True, encoding="utf-8", timeout=_TIMEOUT, check=False)
+        play = [
+            pathlib.Path(sys.executable).with_name("ansible-playbook"),
+            "-i",
+            self._folder / "inventory.yml",
+            self._folder / "bench.yml",
+        ]
+        done = subprocess.run(
+            play,
+            env=environment,
+            cwd=self._folder,
+            capture_output=True,
+            encoding="utf-8",
+            timeout=_TIMEOUT,
+            check=False,
+        )
         if done.returncode:
             sys.exit(f"ansible-playbook ended with {done.returncode}: {done.stdout[-2000:]}{done.stderr[-2000:]}")
         measured = [line for line in map(json.loads, lines.read_text().splitlines()) if line["task"] == "task"]
@@ -174,7 +204,11 @@ class _Bench:
 
 
 def _wanted(count, shift):
-    return {"bridge": _BRIDGE, "wait_timeout": 60, "ports": [{"port": f"p{number}", "tag": _tag(number, shift)} for number in range(count)]}
+    return {
+        "bridge": _BRIDGE,
+        "wait_timeout": 60,
+        "ports": [{"port": f"p{number}", "tag": _tag(number, shift)} for number in range(count)],
+    }
 
 
 def _tag(number, shift):

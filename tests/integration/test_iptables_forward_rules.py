@@ -24,8 +24,8 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.host.
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.firewall import (
     AcceptedBridge,
     DroppingChain,
-    FirewallState,
 )
+from ansible_collections.pipefitter.container_network.plugins.module_utils.state.firewall import FirewallState
 from own_namespaces import guest, in_own_namespaces, needs_root, run, seen_source, udp
 
 pytestmark = needs_root

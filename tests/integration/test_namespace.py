@@ -249,22 +249,6 @@ class TestOfPath:
         assert "can't be opened" in refused(namespace.of_path, str(tmp_path / "loop"))
 
 
-class TestOfName:
-    def test_a_name(self, pid, tmp_path, monkeypatch):
-        monkeypatch.setattr(namespace, "NAMED", str(tmp_path))
-        (tmp_path / "probe").symlink_to(f"/proc/{pid}/ns/net")
-        with namespace.of_name("probe") as pinned:
-            assert pinned.inode == inode(pid)
-            assert str(pinned) == f"netns {tmp_path}/probe"
-
-    @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "/run/netns/x", "a\0b"])
-    def test_what_no_name_can_be(self, name):
-        assert repr(name) in refused(namespace.of_name, name)
-
-    def test_missing(self):
-        assert "/run/netns/no-such-name" in refused(namespace.of_name, "no-such-name")
-
-
 class TestOfPid:
     def test_a_process(self, pid):
         with namespace.of_pid(pid) as pinned:

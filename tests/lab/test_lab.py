@@ -13,13 +13,15 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
 LAB = pathlib.Path(__file__).parent / "lab"
 PREFIX = f"test-{os.getpid()}"  # other labs may be up at the same time
 ROOT = pathlib.Path("/pipefitter-lab")
+PROGRAM = LAB.parent / "pipefitter_lab"
+PATIENCE = 300.0  # seconds until what ought to happen is taken for what never will: however slow, a machine is faster
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -29,10 +31,12 @@ def able():
     assert examined.returncode == 0, examined.stdout or examined.stderr
 
 
-def run(*command: str | pathlib.Path, status: int | None = 0, timeout: float = 60, stdin: str = "") -> str:
+def run(*command: str | pathlib.Path, status: int | None = 0, timeout: float = PATIENCE, stdin: str = "") -> str:
     """Run `command`, insist on its exit status unless that is None; what it said."""
     done = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=timeout, check=False)
-    assert status in (None, done.returncode), f"{shlex.join(map(str, command))}: {done.returncode}\n{done.stdout}{done.stderr}"
+    assert status in (None, done.returncode), (
+        f"{shlex.join(map(str, command))}: {done.returncode}\n{done.stdout}{done.stderr}"
+    )
     return done.stdout + done.stderr
 
 
@@ -58,7 +62,9 @@ class Lab:
         mark = str(self.folder).encode() + b"\0"
         found = [str(self.folder)] if self.folder.exists() else []
         found += [str(path) for path in pathlib.Path("/sys/fs/cgroup").glob(f"**/lab-{self.name}")]
-        found += [line for line in pathlib.Path("/proc/self/mountinfo").read_text().splitlines() if str(self.folder) in line]
+        found += [
+            line for line in pathlib.Path("/proc/self/mountinfo").read_text().splitlines() if str(self.folder) in line
+        ]
         for process in pathlib.Path("/proc").glob("[0-9]*"):
             try:
                 text = (process / "environ").read_bytes() + (process / "cmdline").read_bytes()
@@ -89,6 +95,13 @@ def _ip(*command: str) -> list[dict[str, object]]:
     for entry in found:
         entry.pop("expires", None)
     return found
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def processes_in(lab: Lab) -> set[tuple[str, str]]:
@@ -140,7 +153,7 @@ def before() -> dict[str, object]:
 @pytest.fixture(scope="module")
 def lab(before: dict[str, object]) -> Iterator[Lab]:
     lab = Lab(PREFIX)
-    lab("up", "--hosts", "2", timeout=120)
+    lab("up", "--hosts", "2")
     yield lab
     lab("down")
     assert lab.traces() == []
@@ -148,10 +161,10 @@ def lab(before: dict[str, object]) -> Iterator[Lab]:
 
 
 def test_hosts_reach_each_other_by_name_and_address(lab: Lab) -> None:
-    lab.on("hosta", "ping", "-c1", "-W2", "-4", "hostb")
-    lab.on("hostb", "ping", "-c1", "-W2", "-6", "hosta")
-    lab.on("hosta", "ping", "-c1", "-W2", "10.77.0.1")
-    lab("run", "--", "ping", "-c1", "-W2", "10.77.0.12")
+    lab.on("hosta", "ping", "-c1", "-W10", "-4", "hostb")
+    lab.on("hostb", "ping", "-c1", "-W10", "-6", "hosta")
+    lab.on("hosta", "ping", "-c1", "-W10", "10.77.0.1")
+    lab("run", "--", "ping", "-c1", "-W10", "10.77.0.12")
 
 
 def test_exec_passes_streams_and_status(lab: Lab) -> None:
@@ -164,19 +177,22 @@ def test_exec_ends_its_command_with_it(lab: Lab) -> None:
     waiting = subprocess.Popen([LAB, "exec", "--name", lab.name, "hosta", "--", "sleep", "4321"])
     while lab.on("hosta", "pgrep", "-cx", "sleep", status=None).strip() == "0":
         assert waiting.poll() is None
+    # It became nsenter: nothing of the lab stays beside the command.
+    assert pathlib.Path(f"/proc/{waiting.pid}/comm").read_text() == "nsenter\n"
     waiting.kill()
-    waiting.wait(timeout=5)
-    time.sleep(0.1)
-    assert lab.on("hosta", "pgrep", "-fx", "sleep 4321", status=1) == ""
+    waiting.wait(PATIENCE)
+    wait_until(lambda: lab.on("hosta", "pgrep", "-fx", "sleep 4321", status=None) == "")
 
 
-def test_exec_costs_little(lab: Lab) -> None:
-    times = []
-    for _attempt in range(10):
-        begin = time.perf_counter()
-        lab.on("hosta", "true")
-        times.append(time.perf_counter() - begin)
-    assert min(times) < 0.1  # seconds; 0.03 measured, and the shortest counts: other work may go on beside this test
+def test_exec_loads_little(lab: Lab) -> None:
+    """It runs a thousand times in a test suite. How long that takes is measured by tests/bench/lab_exec.py."""
+    words = ["exec", "--name", lab.name, "hosta", "--", "true"]
+    said = run("/usr/bin/python3", "-IS", "-X", "importtime", PROGRAM, *words)
+    loaded = {line.rpartition("|")[2].strip() for line in said.splitlines()}
+    parts = {name.partition(".")[2] for name in loaded if name.startswith("pipefitter_lab.")}
+    assert parts == {"command_line", "entering", "environment", "errors", "layout", "processes", "record"}
+    assert "argparse" in loaded
+    assert loaded.isdisjoint({"ctypes", "dataclasses", "socket", "subprocess", "tempfile", "typing"})
 
 
 def test_writes_stay_in_the_host(lab: Lab) -> None:
@@ -194,7 +210,10 @@ def test_docker_is_as_users_have_it(lab: Lab) -> None:
     assert "-P FORWARD DROP" in lab.on("hosta", "iptables", "-S", "FORWARD")
     assert lab.on("hosta", "cat", "/proc/sys/net/bridge/bridge-nf-call-iptables") == "1\n"
     lab("containers", "hosta", "web1", "web2", "web3")
-    assert lab.on("hosta", "docker", "inspect", "-f", "{{.State.Running}} {{.HostConfig.NetworkMode}}", "web3") == "true none\n"
+    assert (
+        lab.on("hosta", "docker", "inspect", "-f", "{{.State.Running}} {{.HostConfig.NetworkMode}}", "web3")
+        == "true none\n"
+    )
     lab("docker-restart", "hosta")
     assert lab.on("hosta", "docker", "ps", "-q") == ""
     lab.on("hosta", "docker", "start", "web1")
@@ -202,22 +221,37 @@ def test_docker_is_as_users_have_it(lab: Lab) -> None:
 
 def test_a_published_port_answers_on_the_lan(lab: Lab) -> None:
     server = ["sh", "-c", "mkdir /www; echo page > /www/index.html; exec httpd -f -h /www"]
-    lab.on("hostb", "docker", "run", "-d", "--name", "published", "-p", "8080:80", "--stop-timeout", "1", "pipefitter/busybox", *server)
-    fetch = ["timeout", "3", "busybox", "wget", "-q", "-O", "-"]
+    lab.on(
+        "hostb",
+        "docker",
+        "run",
+        "-d",
+        "--name",
+        "published",
+        "-p",
+        "8080:80",
+        "--stop-timeout",
+        "1",
+        "pipefitter/busybox",
+        *server,
+    )
+    fetch = ["timeout", "10", "busybox", "wget", "-q", "-O", "-"]
     assert lab("run", "--", *fetch, "http://10.77.0.12:8080/") == "page\n"
     assert lab.on("hosta", *fetch, "http://10.77.0.12:8080/") == "page\n"
 
 
 def test_open_vswitch_carries_vlans_over_the_trunk(lab: Lab) -> None:
     for host, address in (("hosta", "198.51.100.1"), ("hostb", "198.51.100.2")):
-        lab.on(host, *"ovs-vsctl add-br switch -- set bridge switch datapath_type=netdev -- add-port switch eth1".split())
+        lab.on(
+            host, *"ovs-vsctl add-br switch -- set bridge switch datapath_type=netdev -- add-port switch eth1".split()
+        )
         lab.on(host, *"ovs-vsctl add-port switch green tag=100 -- set interface green type=internal".split())
         lab.on(host, "ip", "address", "add", f"{address}/24", "dev", "green")
         lab.on(host, "ip", "link", "set", "green", "up")
-    lab.on("hosta", "ping", "-c1", "-W2", "198.51.100.2")
+    lab.on("hosta", "ping", "-c1", "-W10", "198.51.100.2")
     # TCP shows what ping does not: whether checksums survive a userspace switch.
-    lab.on("hostb", "sh", "-c", "echo greeting | timeout 10 busybox nc -l -p 7000 >/dev/null 2>&1 &")
-    fetch = "for attempt in 1 2 3 4 5; do timeout 5 busybox nc 198.51.100.2 7000 </dev/null && break; sleep 0.2; done"
+    lab.on("hostb", "sh", "-c", "echo greeting | timeout 100 busybox nc -l -p 7000 >/dev/null 2>&1 &")
+    fetch = "for attempt in $(seq 50); do timeout 5 busybox nc 198.51.100.2 7000 </dev/null && break; sleep 0.2; done"
     assert lab.on("hosta", "sh", "-c", fetch).endswith("greeting\n")
     lab.on("hostb", *"ovs-vsctl set port green tag=200".split())
     lab.on("hosta", "ping", "-c1", "-W1", "198.51.100.2", status=1)
@@ -249,7 +283,9 @@ def test_up_of_a_lab_that_is_up(lab: Lab) -> None:
     assert lab("status").count("Docker") == 2
 
 
-@pytest.mark.parametrize("command", [["exec", "hosta", "--", "true"], ["inventory"], ["containers", "hosta", "web1"], ["run", "--", "true"]])
+@pytest.mark.parametrize(
+    "command", [["exec", "hosta", "--", "true"], ["inventory"], ["containers", "hosta", "web1"], ["run", "--", "true"]]
+)
 def test_a_lab_that_is_not_up_and_one_that_is(lab: Lab, command: list[str]) -> None:
     other = f"{PREFIX}-other"
     said = run(LAB, command[0], "--name", other, *command[1:], status=1)
@@ -262,21 +298,31 @@ def test_two_labs_side_by_side_and_nothing_left(lab: Lab) -> None:
     second("up", "--hosts", "2", "--no-docker", "--podman")
     try:
         assert second.on("hosta", "cat", "/etc/machine-id") != lab.on("hosta", "cat", "/etc/machine-id")
-        assert run("ssh", *ssh_options(second), "root@10.77.0.11", "cat", "/etc/machine-id") == second.on("hosta", "cat", "/etc/machine-id")
+        assert run("ssh", *ssh_options(second), "root@10.77.0.11", "cat", "/etc/machine-id") == second.on(
+            "hosta", "cat", "/etc/machine-id"
+        )
         assert second.on("hostb", *"podman run --rm --network=none pipefitter/busybox echo hello".split()) == "hello\n"
         # These outlive the command that starts them, and are not in the lab's PID namespace.
         left = [subprocess.Popen([LAB, "run", "--name", second.name, "--", "sleep", "600"], start_new_session=True)]
-        connection = [*ssh_options(second), "-o", f"ControlPath={second.folder}/ssh/control/%C", "-o", "ControlPersist=600", "-o", "ControlMaster=yes"]
+        connection = [
+            *ssh_options(second),
+            "-o",
+            f"ControlPath={second.folder}/ssh/control/%C",
+            "-o",
+            "ControlPersist=600",
+            "-o",
+            "ControlMaster=yes",
+        ]
         run("ssh", *connection, "-f", "-N", "root@10.77.0.11")
         inside = processes_in(second)
         assert len(inside) > 6
     finally:
         second("down")
-    assert [process.wait(timeout=5) for process in left] == [-signal.SIGKILL]
+    assert [process.wait(PATIENCE) for process in left] == [-signal.SIGKILL]
     assert still_there(inside) == []
     assert second.traces() == []
     assert machine() == there
-    lab.on("hosta", "ping", "-c1", "-W2", "10.77.0.12")
+    lab.on("hosta", "ping", "-c1", "-W10", "10.77.0.12")
 
 
 def test_down_after_the_init_was_killed(lab: Lab) -> None:
@@ -285,11 +331,22 @@ def test_down_after_the_init_was_killed(lab: Lab) -> None:
     killed("containers", "hosta", "web1")
     inside = processes_in(killed)
     os.kill(killed.record()["init"][0], signal.SIGKILL)  # type: ignore[index]
-    time.sleep(0.2)
-    assert "has died" in killed.on("hosta", "true", status=1)
+    wait_until(lambda: "has died" in killed.on("hosta", "true", status=None))
     killed("down")
     assert still_there(inside) == []
     assert killed.traces() == []
+
+
+def test_down_of_a_host_with_a_paused_container() -> None:
+    """What is frozen dies of no signal, and with it lives all that waits for its end."""
+    lab = Lab(f"{PREFIX}-paused")
+    lab("up", "--hosts", "1", "--no-ovs")
+    lab("containers", "hosta", "web1")
+    lab.on("hosta", "docker", "pause", "web1")
+    inside = processes_in(lab)
+    lab("down")
+    assert still_there(inside) == []
+    assert lab.traces() == []
 
 
 @pytest.mark.parametrize("moment", [0.1, 0.3, 0.5])
@@ -298,7 +355,7 @@ def test_an_interrupted_up_leaves_nothing(moment: float) -> None:
     starting = subprocess.Popen([LAB, "up", "--name", lab.name, "--hosts", "2"], stderr=subprocess.PIPE, text=True)
     time.sleep(moment)
     starting.send_signal(signal.SIGINT)
-    _output, said = starting.communicate(timeout=30)
+    _output, said = starting.communicate(timeout=PATIENCE)
     if starting.returncode == 0:  # too fast for us
         lab("down")
     else:
@@ -314,7 +371,7 @@ def test_a_failed_up_says_why_and_leaves_nothing() -> None:
     while not (init := pgrep(f"_lan {lab.name} ")):
         assert starting.poll() is None
     os.kill(init[0], signal.SIGKILL)
-    _output, said = starting.communicate(timeout=30)
+    _output, said = starting.communicate(timeout=PATIENCE)
     assert starting.returncode == 1
     assert re.search("hosta died while starting|init died at once", said), said
     assert lab.traces() == []
@@ -324,7 +381,10 @@ def test_one_host_has_another_pyroute2(tmp_path: pathlib.Path) -> None:
     """With a stand-in for pip, as tests must not need the network."""
     version = f"0.0.{os.getpid()}"
     pip = tmp_path / "pip"
-    pip.write_text(f'#!/bin/sh\nwhile [ "$1" != --target ]; do shift; done; mkdir -p "$2/pyroute2"\necho "v = \'{version}\'" >"$2/pyroute2/__init__.py"\n')
+    pip.write_text(
+        '#!/bin/sh\nwhile [ "$1" != --target ]; do shift; done; mkdir -p "$2/pyroute2"\n'
+        f'echo "v = \'{version}\'" >"$2/pyroute2/__init__.py"\n'
+    )
     pip.chmod(0o755)
     lab = Lab(f"{PREFIX}-pip")
     try:

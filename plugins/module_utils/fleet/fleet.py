@@ -13,32 +13,23 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..model.names import derived_name
-from . import kept_addresses, mtu
-from .addresses import refuse_held, unread_warnings, with_addresses, with_owners
-from .members import (
-    ALONE,
-    PREFIX,
-    TRUNK,
-    VXLAN,
-    Address,
-    Key,
-    Member,
-    Vlan,
-    parse_members,
-    parse_vlans,
-    quoted,
-    refuse_duplicates,
-    underlay,
-)
+from . import kept_addresses, mtu, transport
+from .addresses import refuse_held, shown_interfaces, unread_warnings, with_addresses
+from .members import Key, Member, parse_members, refuse_duplicates
+from .subnets import Address
+from .transport import VXLAN, underlay
+from .variables import PREFIX
+from .vlans import Vlan, parse_vlans
 
 _TUNNEL = "vx"  # what the names of our tunnels begin with
 
 
 @dataclass(frozen=True)
 class Fleet:
-    """``members`` have their addresses where ``problems`` is empty; each problem is one sentence for the user, and each warning.
+    """``members`` have their addresses where ``problems`` is empty; a problem or warning is a sentence for the user.
 
-    ``mtus`` are in bytes, of members whose entries name none. ``chosen`` are the addresses of members whose entries leave them out.
+    ``mtus`` are in bytes, of members whose entries name none. ``chosen`` are
+    the addresses of members whose entries leave them out.
     """
 
     vlans: Mapping[str, Vlan]
@@ -78,27 +69,27 @@ def read(
     ]
     refuse_duplicates(members, vlans, problems)
     for host in sorted(variables):
-        _check_transport(host, variables, problems)
-        _check_underlay(host, variables, problems)
+        transport.check_same(host, variables, problems)
+        transport.check_underlay(host, variables, problems)
         mtu.check(host, variables[host], problems)
-        _check_uplink(host, variables[host], shown.get(host), len(variables), vlans, problems)
+        transport.check_uplink(host, variables[host], shown.get(host), len(variables), vlans, problems)
     if not problems:
         running = variables if running is None else running
-        holders = with_owners(members, variables, shown, vlans)
-        refuse_held(members, holders, variables, running, problems)
+        interfaces = shown_interfaces(members, variables, shown, vlans)
+        refuse_held(members, interfaces, variables, running, problems)
         if not problems:
             unread, left_out = [host for host in variables if host not in shown], _left_out(variables)
             warnings = [*unread_warnings(members, vlans, unread), *_limit_warnings(left_out)]
             unknown = sorted({host for host in unread if variables[host].get("state") != "absent"} | left_out)
             warnings += [*mtu.warnings(members, variables, shown, unknown), *mtu.too_large(members, variables, shown)]
-            mtus = mtu.of_members(members, variables, shown, holders, unknown)
+            mtus = mtu.of_members(members, variables, shown, interfaces, unknown)
             kept = {
                 key: found
                 for host, seen in shown.items()
                 for key, found in kept_addresses.of_bridge(host, _bridge(variables, host), seen).items()
             }
             asked = {member.key: member.addresses for member in members}
-            members = with_addresses(members, vlans, holders, running, unread, kept, problems)
+            members = with_addresses(members, vlans, interfaces, running, unread, kept, problems)
             for member in members:
                 chosen[member.key] = [address.ip for address in member.addresses if address not in asked[member.key]]
     fleet = Fleet(vlans, tuple(members), (), tuple(warnings), mtus, chosen)
@@ -127,7 +118,10 @@ def ports(fleet: Fleet, host: str, variables: Mapping[str, Mapping[str, Any]]) -
 def external_ids(
     fleet: Fleet, host: str, variables: Mapping[str, Mapping[str, Any]], shown: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, str]:
-    """Return what a host's bridge is to keep of what was chosen for its containers; nothing where nothing is, and nothing was."""
+    """Return the external_ids by which a host's bridge keeps the addresses that were chosen for its containers.
+
+    Empty where none was chosen, in this run or before.
+    """
     chosen = {key: addresses for key, addresses in fleet.chosen.items() if key[0] == host and addresses}
     kept = kept_addresses.of_bridge(host, _bridge(variables, host), shown.get(host, {}))
     return {kept_addresses.EXTERNAL_ID: kept_addresses.text(chosen)} if chosen or kept else {}
@@ -184,55 +178,6 @@ def _runtime(member: Member) -> dict[str, Any]:
     return {"runtime": member.passed_on["runtime"]} if "runtime" in member.passed_on else {}
 
 
-def _check_transport(host: str, variables: Mapping[str, Mapping[str, Any]], problems: list[str]) -> None:
-    transport, first = variables[host].get("transport", TRUNK), _first(variables)
-    if first is None or variables[host].get("state") == "absent":
-        return
-    other = variables[first].get("transport", TRUNK)
-    if transport != other:
-        problems.append(
-            f"{host}: {PREFIX}transport: {transport!r} is given here and {other!r} on {first}; hosts that share VLANs are joined in one way, "
-            f"so make them equal, or say in {PREFIX}hosts who shares them"
-        )
-
-
-def _first(variables: Mapping[str, Mapping[str, Any]]) -> str | None:
-    return next((host for host in sorted(variables) if variables[host].get("state") != "absent"), None)
-
-
-def _check_underlay(host: str, variables: Mapping[str, Mapping[str, Any]], problems: list[str]) -> None:
-    given = variables[host]
-    if given.get("transport") != VXLAN or given.get("state") == "absent":
-        return
-    here = underlay(given)
-    if here is None:
-        found = given.get("underlay_address") or given.get("ansible_host")
-        problems.append(
-            f"{host}: {PREFIX}underlay_address: {quoted(found)} is not an address that tunnels of other hosts could lead to; "
-            "give the host's address in the network that joins them"
-        )
-        return
-    where = f"{host}: {PREFIX}underlay_address: {str(here)!r}"
-    wrong = _not_reachable(here)
-    if wrong:
-        problems.append(
-            f"{where} is {wrong}, to which no tunnel of another host leads; give the host's address in the network that joins them"
-        )
-        return
-    first = _first(variables)
-    theirs = underlay(variables[first]) if first is not None else None
-    if theirs is not None and theirs.version != here.version:
-        problems.append(
-            f"{where} is an IPv{here.version} address, and {theirs} of {first} an IPv{theirs.version} one; tunnels need one family at both ends"
-        )
-        return
-    same = next((other for other in sorted(variables) if other < host and underlay(variables[other]) == here), None)
-    if same is not None:
-        problems.append(
-            f"{host}: {PREFIX}underlay_address: {here} is the address of {same} too; tunnels need one of each host"
-        )
-
-
 def _check_limit(
     fleet: Fleet,
     host: str,
@@ -259,7 +204,8 @@ def _check_limit(
     lost = [name for name in there if name.startswith(_TUNNEL) and name not in wanted]
     if lost:
         problems.append(
-            f"{host}: --limit leaves hosts out, and {len(lost)} of this host's tunnels lead to none of the others ({', '.join(lost)}); "
+            f"{host}: --limit leaves hosts out, and {len(lost)} of this host's tunnels lead to none of the others "
+            f"({', '.join(lost)}); "
             f"set {PREFIX}hosts to all hosts that share the VLANs, such as groups['fleet'], or run without --limit"
         )
 
@@ -272,63 +218,7 @@ def _limit_warnings(left_out: Collection[str]) -> list[str]:
     if not left_out:
         return []
     return [
-        f"--limit leaves out {', '.join(sorted(left_out))}: their VLANs stay as they are, and addresses of containers there are not looked at; "
+        f"--limit leaves out {', '.join(sorted(left_out))}: their VLANs stay as they are, and addresses of containers "
+        "there are not looked at; "
         f"set {PREFIX}hosts to all hosts that share the VLANs, such as groups['fleet']"
     ]
-
-
-def _check_uplink(
-    host: str,
-    given: Mapping[str, Any],
-    shown: Mapping[str, Any] | None,
-    hosts: int,
-    vlans: Mapping[str, Vlan],
-    problems: list[str],
-) -> None:
-    uplink = given.get("uplink")
-    where = f"{host}: {PREFIX}uplink: {uplink!r}"
-    if given.get("state") == "absent":
-        return
-    if given.get("transport", TRUNK) != TRUNK:
-        if uplink:
-            problems.append(
-                f"{where} stands beside {PREFIX}transport: {given['transport']}, which has none; leave one of the two out"
-            )
-        return
-    if not uplink:
-        if hosts > 1:
-            problems.append(
-                f"{host}: {PREFIX}uplink: nothing is given, and {hosts} hosts are to be joined by a trunk; "
-                f"name the NIC that leads to it, or set {PREFIX}transport to {VXLAN}, or to {ALONE} if nothing joins the hosts"
-            )
-        return
-    if shown is None or "interfaces" not in shown:
-        return
-    interfaces = {interface["name"]: interface for interface in shown["interfaces"]}
-    if uplink not in interfaces:
-        problems.append(f"{where} is not an interface of this host; it has {', '.join(sorted(interfaces)) or 'none'}")
-        return
-    found = interfaces[uplink]
-    bridge = found.get("bridge")
-    tags = found.get("management_vlans") if bridge == given.get("bridge") else None
-    # On its bridge already, and the trunk leaves what the host itself is reached by as it is.
-    stays = tags and {vlan.id for vlan in vlans.values()}.issuperset(tags)
-    if found["management"] and not stays:
-        problems.append(f"{where} {found['management']}")
-    elif bridge not in (None, given.get("bridge")):
-        problems.append(
-            f"{where} is a port of bridge {bridge} already; take it out there first, or give another interface"
-        )
-
-
-def _not_reachable(address: Address) -> str:
-    """Say what an address is that other hosts can't send to, '' if they can."""
-    kinds = (
-        (address.is_unspecified, "the unspecified address"),
-        (address.is_loopback, "a loopback address"),
-        (address.is_multicast, "a multicast address"),
-        # It means another link on each host, and a tunnel names none. IPv4 has a route that says which.
-        (address.version == 6 and address.is_link_local, "a link-local address"),
-        (address.version == 4 and address.is_reserved, "a reserved address"),
-    )
-    return next((kind for found, kind in kinds if found), "")

@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 pipefitter contributors
 # SPDX-License-Identifier: BSD-2-Clause
-"""The addresses that were chosen for containers of a host, as its bridge keeps them in the database of Open vSwitch. Private to the collection.
+"""Addresses that were chosen for containers of a host, as its bridge keeps them. Private to the collection.
 
-An interface goes with its container's restart, and its address with it; the
-database outlives the host's.
+An interface goes when its container restarts, and its address with it; the
+database of Open vSwitch outlives restarts of the host, too.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .members import Address, Key, parsed_address
+from .members import Key
+from .subnets import Address, parsed_address
 
 EXTERNAL_ID = "multi_host_vlan_addresses"
 """Key of the bridge's external_ids that holds them."""

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from .fleet import Fleet
-from .members import Interface, Member
+from .members import Member
+from .subnets import Interface
 
 Addresses = tuple[Interface, ...]
 
@@ -68,7 +69,10 @@ def matrix(fleet: Fleet, seen: Mapping[str, Mapping[str, Any]]) -> Matrix:
     cells = [cell for row in grid for cell, _at in row]
     pairs = len(cells) - cells.count(SELF)
     # Nothing wrong where nothing was looked at is no news, and most likely a variable that is missing.
-    none = f"nothing was checked: it takes two containers with addresses, and the variables of the hosts hold {len(members)}"
+    none = (
+        "nothing was checked: it takes two containers with addresses, "
+        f"and the variables of the hosts hold {len(members)}"
+    )
     lines = _lines(fleet, members, grid)
     lines.append(
         f"{pairs} pairs, {sum(cell in _WRONG or cell == UNKNOWN for cell in cells)} not as they should be ({_LEGEND})"
@@ -107,7 +111,7 @@ def _probes(member: Member, seen: Mapping[str, Mapping[str, Any]]) -> list[Mappi
 def _cell(
     fleet: Fleet, source: Member, target: Member, found: Mapping[tuple[str, str, str], Mapping[str, Any]]
 ) -> tuple[str, Addresses]:
-    """Return what a cell is, and at which of the target's addresses. One address that is not as it should be is enough."""
+    """Return what a cell is, and at which of the target's addresses. One address that is wrong is enough."""
     if source is target:
         return SELF, target.addresses
     if source.key not in found or target.key not in found:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 pipefitter contributors
 # SPDX-License-Identifier: BSD-2-Clause
-"""How large the frames of a fleet's containers may be: in one network, all must take what one sends. Private to the collection."""
+"""The MTU of a fleet's containers: in one network, all must take what one sends. Private to the collection."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ..model.limits import MTU, USUAL_MTU
-from .addresses import Holder
-from .members import ALONE, PREFIX, VXLAN, Key, Member, parsed_address, underlay
+from .addresses import ShownInterface
+from .members import Key, Member
+from .subnets import parsed_address
+from .transport import ALONE, VXLAN, underlay
+from .variables import PREFIX
 
 Variables = Mapping[str, Mapping[str, Any]]
 
@@ -27,18 +30,18 @@ def of_members(
     members: Iterable[Member],
     variables: Variables,
     shown: Mapping[str, Mapping[str, Any]],
-    holders: Iterable[Holder],
+    interfaces: Iterable[ShownInterface],
     unknown: Collection[str],
 ) -> dict[Key, int]:
-    """Return the MTU in bytes of each member whose entry names none; nothing of one of which neither a variable nor a link says any.
+    """Return the MTU in bytes of members whose entries name none, where a variable or a link gives one.
 
     The link of an ``unknown`` host may be the one that lets the least through.
     So while there is one, none gets more than it has, and a new one no more than the others.
     """
     there = {
-        holder.key: holder.mtu
-        for holder in holders
-        if holder.mtu is not None and (holder.owner is None or "mtu" not in holder.owner.passed_on)
+        interface.key: interface.mtu
+        for interface in interfaces
+        if interface.mtu is not None and (interface.member is None or "mtu" not in interface.member.passed_on)
     }
     least = min(there.values(), default=None)
     link, asked = min(_links(variables, shown), default=None), _asked(variables)
@@ -65,13 +68,14 @@ def warnings(
     if not unknown or not reckoned or not any(_links(variables, shown)):
         return []
     return [
-        f"{', '.join(unknown)}: how large frames may be there is not known, so no container gets a larger MTU than it has, and a new one none larger "
+        f"{', '.join(unknown)}: how large frames may be there is not known, so no container gets a larger MTU than it "
+        "has, and a new one none larger "
         f"than the others have; run it for all hosts, or set {PREFIX}mtu for all hosts"
     ]
 
 
 def too_large(members: Iterable[Member], variables: Variables, shown: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Return a sentence for each MTU that is asked for and does not fit through the links of the hosts that were asked."""
+    """Return a sentence for each MTU that is asked for and does not fit through the links of the hosts."""
     link = min(_links(variables, shown), default=None)
     if link is None:
         return []
@@ -90,7 +94,8 @@ def too_large(members: Iterable[Member], variables: Variables, shown: Mapping[st
         if fits is not None and given.get("transport") != ALONE and str(wanted).isdecimal() and int(wanted) > fits:
             through = "tunnels" if given.get("transport") == VXLAN else "uplinks"
             told.append(
-                f"{where}: {wanted} is more than the {fits} bytes that fit through the {through} of all hosts; larger packets to other hosts are lost"
+                f"{where}: {wanted} is more than the {fits} bytes that fit through the {through} of all hosts; "
+                "larger packets to other hosts are lost"
             )
     return told
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .members import PREFIX
+PREFIX = "multi_host_vlan_"
+"""What the names of the role's variables begin with."""
 
 _READ = ("bridge", "state", "transport", "uplink", "vlans", "containers", "mtu", "underlay_address", "purge")
 
@@ -55,3 +56,20 @@ def probed(hostvars: Mapping[str, Mapping[str, Any]], hosts: Sequence[str]) -> S
 def unseen(hostvars: Mapping[str, Mapping[str, Any]], hosts: Sequence[str]) -> list[str]:
     """Return the hosts that were not asked yet; one that gave no answer was."""
     return [host for host in hosts if hostvars[host].get(f"{PREFIX}shown") is None]
+
+
+def as_list(value: Any) -> Sequence[Any]:
+    if value is None:
+        return ()
+    return value if isinstance(value, Sequence) and not isinstance(value, str) else (value,)
+
+
+def whole_number(value: Any) -> int | None:
+    if isinstance(value, bool) or not isinstance(value, (int, str)):
+        return None
+    text = str(value).strip()
+    return int(text) if text.isascii() and text.isdigit() else None
+
+
+def quoted(value: Any) -> str:
+    return "nothing" if value is None else repr(value)

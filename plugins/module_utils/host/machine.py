@@ -21,11 +21,12 @@ from .netlink.handle import NetlinkHandle
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from ..model.firewall import AcceptedBridge, FirewallState
+    from ..model.firewall import AcceptedBridge
     from ..model.icc_rules import IccRules
     from ..model.masquerade import Masquerade
     from ..model.ovs import OvsChange
     from ..model.publication import PublicationRules, UdpFlow
+    from ..state.firewall import FirewallState
     from .firewall.firewalld import Firewalld
     from .firewall.iptables_forward import IptablesForward
     from .nftables.icc import IccTables
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
 
 class Machine:
-    """The real host (``plan.operations.Host``). Places are pinned before they are used."""
+    """The real host (``plan.host.Host``). Places are pinned before they are used."""
 
     def __init__(self) -> None:
         self._announcer: Announcer | None = None
@@ -74,6 +75,12 @@ class Machine:
         from .nftables.icc import IccTables
 
         return IccTables()
+
+    def isolated_bridges(self) -> frozenset[str]:
+        """Return the bridges whose ports are to be isolated."""
+        from .nftables.isolation import isolated_bridges
+
+        return isolated_bridges()
 
     @cached_property
     def iptables_forward(self) -> IptablesForward:

@@ -157,13 +157,6 @@ def of_path(path: str) -> NetnsFd:
         return _not_the_hosts(NetnsFd(fd, origin, path), "it is the host's own; give a container's")
 
 
-def of_name(name: str) -> NetnsFd:
-    """Pin the namespace that ``ip netns`` calls ``name``."""
-    if not name or name in (".", "..") or "/" in name or "\0" in name:
-        raise Refused(f"netns {name!r} was asked for, which can't be a name; give one that 'ip netns' lists")
-    return of_path(f"{NAMED}/{name}")
-
-
 def of_pid(pid: int) -> NetnsFd:
     """Pin the namespace of a process; nothing tells whether the PID was reused."""
     origin = f"pid {pid}"

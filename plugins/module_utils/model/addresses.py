@@ -140,7 +140,10 @@ def host_address(option: str, text: str, found: object) -> str:
     try:
         ip = netaddr.IPAddress(text, flags=netaddr.INET_PTON)
     except (netaddr.AddrFormatError, ValueError, TypeError):
-        advice = f"has the host address {text!r}, which is not an IPv4 or IPv6 address; write it like 192.168.5.1 or fd00:5::1"
+        advice = (
+            f"has the host address {text!r}, which is not an IPv4 or IPv6 address; "
+            "write it like 192.168.5.1 or fd00:5::1"
+        )
         raise InvalidOption(option, found, advice) from None
     value = int(ip)
     if ip.version == IPV4:

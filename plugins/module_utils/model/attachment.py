@@ -258,7 +258,7 @@ def _refuse_no_host(option: str, gateway: str, held: Iterable[str]) -> None:
 
 
 def _held_routes(attachment: Attachment) -> list[tuple[tuple[str, int], str, str]]:
-    """Return what a network namespace has once and an attachment asks for: the route's key, the option and its value."""
+    """Return the routes that an attachment asks for and a network namespace has once: key, option and value."""
     routes = [(entry.key, "routes", entry.destination) for entry in attachment.routes or ()]
     defaults = [
         (route.default(value, attachment.interface).key, name, value)

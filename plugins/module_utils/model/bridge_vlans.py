@@ -52,7 +52,7 @@ def merged(vlans: Iterable[VlanRange]) -> PortVlans:
 
 
 def of_port(wanted: Vlans) -> PortVlans:
-    """Return what a port has in the kernel that carries ``wanted``, which a Linux bridge must be able to (see ``unable``)."""
+    """Return what a port that carries ``wanted`` has in the kernel; a Linux bridge must be able to (see ``unable``)."""
     tagged = wanted.trunks or (range(VLAN[0], VLAN[1] + 1) if wanted.mode != ACCESS else ())
     own = [VlanRange(wanted.tag, wanted.tag, True, wanted.mode != NATIVE_TAGGED)] if wanted.tag is not None else []
     return merged([VlanRange(vlan, vlan) for vlan in tagged if vlan != wanted.tag] + own)
@@ -63,7 +63,10 @@ def unable(wanted: Vlans) -> str:
     if wanted.mode not in (ACCESS, TRUNK, NATIVE_TAGGED, NATIVE_UNTAGGED):
         return f"mode {wanted.mode} is one of Open vSwitch; use such a bridge, or give another mode"
     if 0 in wanted.trunks:
-        return f"0 is no VLAN of a Linux bridge; for frames without a tag, give mode {NATIVE_UNTAGGED} and their VLAN as tag"
+        return (
+            "0 is no VLAN of a Linux bridge; for frames without a tag, "
+            f"give mode {NATIVE_UNTAGGED} and their VLAN as tag"
+        )
     return ""
 
 
@@ -85,7 +88,10 @@ def outside(vlans: PortVlans) -> list[tuple[int, int]]:
 
 
 def as_wanted(vlans: PortVlans) -> Vlans | None:
-    """Return what gives these VLANs, ``None`` where nothing does: no VLAN at all, or some that leave untagged beside the PVID."""
+    """Return what gives a port these VLANs, ``None`` where nothing does.
+
+    That is no VLAN at all, or VLANs that leave untagged beside the PVID.
+    """
     own = next((entry for entry in vlans if entry.pvid), None)
     others = [entry for entry in vlans if entry is not own]
     if not vlans or any(entry.untagged for entry in others):
@@ -103,9 +109,10 @@ def as_wanted(vlans: PortVlans) -> Vlans | None:
 
 
 def on_the_wire(port: PortVlans, own: PortVlans, tag: int | None = None) -> str:
-    """Say how frames of the bridge's own interface leave by a port: ``untagged``, ``in VLAN 5``, or '' where they do not.
+    """Say how frames of the bridge's own interface leave by a port: ``untagged``, ``in VLAN 5``, '' where they do not.
 
-    ``tag`` is the one that they have there: of an interface of one VLAN on the bridge's own, ``None`` of that itself.
+    ``tag`` is the one that they have there: that of a VLAN interface on the
+    bridge (``br0.5``), ``None`` for the bridge's own.
     """
     if tag is None:
         vlan = next((entry.first for entry in own if entry.pvid and entry.untagged), None)

@@ -37,9 +37,9 @@ class IccPort:
 
 @dataclass(frozen=True)
 class IccLink:
-    """``source`` may open connections to ``destination``, or to each container with ``label`` (``role=db`` or ``role``).
+    """``source`` may open connections to ``destination``, or to each container with ``label``.
 
-    ``ports`` of ``None`` are those that the destination's image exposes.
+    ``label`` is ``role=db`` or ``role``. ``ports`` of ``None`` are those that the destination's image exposes.
     """
 
     source: Target

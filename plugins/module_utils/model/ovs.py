@@ -22,8 +22,9 @@ VXLAN = "vxlan"
 
 @dataclass(frozen=True)
 class Tunnel:
-    """A VXLAN tunnel (RFC 7348) that is a port: to the address ``remote``, with the network identifier ``vni`` (1 to 16777215).
+    """A VXLAN tunnel (RFC 7348) that is a port: to the address ``remote``, with network identifier ``vni``.
 
+    ``vni`` is 1 to 16777215.
     ``local`` is the address that it comes from, '' for the one that the route takes.
     A ``protected`` port passes nothing on to other protected ports. ``altered``
     are further options by which it would not understand the other end.

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 pipefitter contributors
 # SPDX-License-Identifier: BSD-2-Clause
-"""Ports of containers published on the host, as they can be wanted and as they are in effect. Private to the collection."""
+"""Ports of containers published on the host, as wanted and as in effect. Private to the collection."""
 
 from __future__ import annotations
 
@@ -55,9 +55,9 @@ class PortSpec:
 
 @dataclass(frozen=True)
 class Publication:
-    """What is wanted of one container's interface; with ``all_exposed`` what its image exposes comes on top of ``ports``.
+    """What is wanted of one container's interface; ``all_exposed`` adds the ports that its image exposes to ``ports``.
 
-    ``ports`` of ``None`` stands for all there are, where they are to go.
+    ``ports`` of ``None`` stands for all that are published, where they are to be removed.
     """
 
     attachment: Attachment
@@ -103,7 +103,7 @@ class Owner:
 
 
 def owner(bridge: str, interface: str, kind: str, value: str) -> Owner:
-    """Return an owner that a comment can hold: of a longer or an odder name what fits is kept, and a digest of all of it."""
+    """Return an owner that a comment can hold: a name that is too long or odd is cut, with a digest of all of it."""
     interface = _word(interface, _INTERFACE_BYTES)
     return Owner(bridge, interface, kind, _word(value, _COMMENT_BYTES - len(f"{bridge} {interface} {kind} ")))
 
@@ -139,7 +139,7 @@ class Published:
 
 @dataclass(frozen=True, order=True)
 class Hairpin:
-    """A bridge's subnet: what comes from it through a published port, and goes back into it, gets the host's address."""
+    """A bridge's subnet: what comes from it and goes back into it by a published port gets the host's address."""
 
     bridge: str
     subnet: str
@@ -217,7 +217,9 @@ def parse_defaults(options: Mapping[str, Any]) -> Defaults:
 
 
 def parse(options: Mapping[str, Any], defaults: Defaults, prefix: str = "", absent: bool = False) -> Publication:
-    """Return the publication that options ask for; ``prefix`` is put before option names in errors (``publications[2].``).
+    """Return the publication that options ask for.
+
+    ``prefix`` is put before option names in errors (``publications[2].``).
 
     :raises InvalidOption: naming the first option that can't be right.
     """
@@ -291,7 +293,8 @@ def parse_port(item: object, option: str, defaults: Defaults) -> list[PortSpec]:
         raise InvalidOption(
             option,
             text,
-            "is not a port to publish; write it like 8080:80, 127.0.0.1:8080:80, 10.0.0.5::80 or [2001:db8::1]:8080:80/udp",
+            "is not a port to publish; write it like 8080:80, 127.0.0.1:8080:80, 10.0.0.5::80 or "
+            "[2001:db8::1]:8080:80/udp",
         )
     host_port, container_port = parts if len(parts) == 2 else ("", parts[0])
     if len(parts) == 2 and host_ip is None and not host_port:
@@ -358,7 +361,8 @@ def _ports(
     outer = _range(option, host_port, found)
     if outer[1] - outer[0] + 1 == count:
         return [
-            PortSpec(address, outer[0] + number, outer[0] + number, inner[0] + number, protocol) for number in range(count)
+            PortSpec(address, outer[0] + number, outer[0] + number, inner[0] + number, protocol)
+            for number in range(count)
         ]
     if count == 1:
         return [PortSpec(address, *outer, inner[0], protocol)]

@@ -42,9 +42,10 @@ class VlanPort:
 
 @dataclass(frozen=True)
 class BridgeSettings:
-    """What of a bridge is wanted; ``None`` leaves what is there, and so do keys that ``other_config`` and ``external_ids`` do not name.
+    """What is wanted of a bridge; ``None`` leaves what is there as it is.
 
-    A key whose value is ``None`` is to go.
+    So do keys that ``other_config`` and ``external_ids`` do not name; one
+    whose value is ``None`` is to be removed.
     """
 
     datapath_type: str | None = None
@@ -66,7 +67,10 @@ class BridgeSettings:
 
 @dataclass(frozen=True)
 class VlanPorts:
-    """All that is wanted of one bridge; ``ports`` of ``None`` speaks of no port. ``owner`` is noted on them, and ``purge`` goes by it."""
+    """All that is wanted of one bridge; with ``ports`` of ``None``, no port is meant.
+
+    ``owner`` is noted on the ports, and ``purge`` removes only those that have it.
+    """
 
     bridge: str
     ports: tuple[VlanPort, ...] | None

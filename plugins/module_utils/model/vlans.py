@@ -69,7 +69,11 @@ def ranges(vlans: Iterable[int]) -> str:
 
 @dataclass(frozen=True)
 class Vlans:
-    """What a port is wanted to carry: ``mode`` is one of ``model.ovs.MODES``, ``tag`` its own VLAN, ``trunks`` those that are tagged (none: all)."""
+    """What a port is wanted to carry.
+
+    ``mode`` is one of ``MODES``, ``tag`` the port's access or native VLAN (1
+    to 4094), ``trunks`` those that it carries tagged (none: all).
+    """
 
     mode: str
     tag: int | None = None
@@ -103,8 +107,8 @@ def wanted(options: Mapping[str, Any], prefix: str, mode_option: str = "mode", t
     if mode is None:
         if tag is not None and trunks:
             advice = (
-                f"stands beside {tag_option}, and no {mode_option} says what that is; give {mode_option} {NATIVE_TAGGED} or {NATIVE_UNTAGGED},"
-                " or leave one of the two out"
+                f"stands beside {tag_option}, and no {mode_option} says what that is; give {mode_option} "
+                f"{NATIVE_TAGGED} or {NATIVE_UNTAGGED}, or leave one of the two out"
             )
             raise InvalidOption(f"{prefix}trunks", given, advice)
         if tag is None and not trunks:
@@ -113,12 +117,18 @@ def wanted(options: Mapping[str, Any], prefix: str, mode_option: str = "mode", t
     if mode not in MODES:
         raise InvalidOption(f"{prefix}{mode_option}", mode, f"is not a VLAN mode; give one of {', '.join(MODES)}")
     if mode == TRUNK and tag is not None:
-        advice = f"stands beside {mode_option} trunk, which has none; leave it out, or give {mode_option} {NATIVE_TAGGED} or {NATIVE_UNTAGGED}"
+        advice = (
+            f"stands beside {mode_option} trunk, which has none; leave it out, or give {mode_option} "
+            f"{NATIVE_TAGGED} or {NATIVE_UNTAGGED}"
+        )
         raise InvalidOption(f"{prefix}{tag_option}", tag, advice)
     if mode != TRUNK and tag is None:
         raise InvalidOption(f"{prefix}{mode_option}", mode, f"needs a VLAN of its own; give {tag_option}")
     if mode in (ACCESS, DOT1Q_TUNNEL) and trunks:
-        advice = f"stands beside {mode_option} {mode}, which carries the VLAN of {tag_option} only; leave it out, or give another {mode_option}"
+        advice = (
+            f"stands beside {mode_option} {mode}, which carries the VLAN of {tag_option} only; leave it out, or give "
+            f"another {mode_option}"
+        )
         raise InvalidOption(f"{prefix}trunks", given, advice)
     return Vlans(mode, tag, trunks)
 

@@ -5,16 +5,20 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
 
 from ..errors import MissingFeature
 from ..host.machine import Machine
-from ..model import addresses
+from ..model import addresses, attachment
 from ..model.attachment import Attachment
 from ..model.limits import USUAL_MTU
-from ..model.ovs import OvsBridge, OvsPort, missing_device
 from ..plan import link_addresses
-from ..state.attachments import LINUX, OVS, AttachedBridgeState, ContainerSide, HostSide
-from ..state.network import HOST, Link, NetworkState
+from ..state.attachments import LINUX, OVS, AttachedBridgeState, AttachmentState, ContainerSide, HostSide
+from ..state.network import HOST, Link, NetworkState, names_by_index
+from .containers import Pinned
+
+if TYPE_CHECKING:
+    from ..model.ovs import OvsBridge, OvsPort
 
 _USERSPACE = "netdev"
 
@@ -32,7 +36,7 @@ def observe(machine: Machine, bridges: Collection[str], leftovers: bool = False)
     """
     netlink = machine.netlink(HOST)
     links = netlink.with_vlans(netlink.links())
-    isolated = machine.icc.isolated_bridges() if bridges else frozenset()
+    isolated = machine.isolated_bridges() if bridges else frozenset()
     host = NetworkState(links)
     seen = {
         name: _linux_bridge(links[name], name in isolated or host.all_isolated(name))
@@ -65,6 +69,8 @@ def _linux_bridge(link: Link, isolated: bool) -> AttachedBridgeState:
 
 
 def _ovs_bridge(bridge: OvsBridge, links: dict[str, Link], switch_runs: bool) -> AttachedBridgeState:
+    from ..model.ovs import missing_device
+
     problem = missing_device(bridge, links, switch_runs)
     if problem:
         raise MissingFeature(problem)
@@ -77,7 +83,9 @@ def _ovs_bridge(bridge: OvsBridge, links: dict[str, Link], switch_runs: bool) ->
     )
 
 
-def observe_container(machine: Machine, netns: str, identity: str, wants: Sequence[Attachment], host_side: HostSide) -> ContainerSide:
+def observe_container(
+    machine: Machine, netns: str, identity: str, wants: Sequence[Attachment], host_side: HostSide
+) -> ContainerSide:
     """Return what a container shows of the links that attachments ask for."""
     netlink = machine.netlink(netns)
     links = netlink.links()
@@ -86,7 +94,7 @@ def observe_container(machine: Machine, netns: str, identity: str, wants: Sequen
     asked = {want.interface for want in wants}
     relevant = [link for link in links.values() if link.name in asked or _ours(bare, link, host_side)]
     held = netlink.addresses(relevant) if relevant else {}
-    routes = netlink.routes({link.index: link.name for link in links.values()})
+    routes = netlink.routes(names_by_index(links))
     userspace = any(want.bridge in host_side.bridges and host_side.bridges[want.bridge].userspace for want in wants)
     return ContainerSide(
         netns,
@@ -139,3 +147,36 @@ def _promote_secondaries(
     shown = machine.read_sysctls(netns, [pattern.format(name) for name in ("all", *going)])
     # The kernel promotes where either says so (IN_DEV_PROMOTE_SECONDARIES).
     return {name: max(shown.get(pattern.format(whose), "0") for whose in ("all", name)) for name in going}
+
+
+def observe_all(
+    machine: Machine, pinned: Sequence[Pinned], check: bool, purge: str | None, leftovers: bool
+) -> AttachmentState:
+    """Return each wanted attachment with its container's side, and the host's side of all; ``leftovers`` as ``observe``.
+
+    With ``check``, a bridge that is not there counts as made by an earlier task.
+    """
+    wants = [one.want for one in pinned]
+    bridges = {want.bridge for want in wants if want.bridge != attachment.ANY_BRIDGE} | (
+        {purge} if purge is not None else set()
+    )
+    host_side = observe(machine, bridges, leftovers)
+    if check:
+        # A play is checked as a whole: an earlier task would have made the bridge.
+        tagged = {want.bridge for want in wants if want.vlans is not None}
+        missing = {
+            name: AttachedBridgeState(OVS if name in tagged else LINUX, USUAL_MTU, assumed=True)
+            for name in bridges
+            if name not in host_side.bridges
+        }
+        host_side = HostSide(host_side.network, {**host_side.bridges, **missing}, host_side.ovs_ports)
+    by_netns: dict[str, list[Attachment]] = {}
+    for one in pinned:
+        if one.netns is not None:
+            by_netns.setdefault(one.netns, []).append(one.want)
+    identities = {one.netns: one.identity for one in pinned if one.netns is not None}
+    sides = {
+        netns: observe_container(machine, netns, identities[netns], here, host_side) for netns, here in by_netns.items()
+    }
+    each = [(one.want, sides[one.netns] if one.netns is not None else None) for one in pinned]
+    return AttachmentState(each, host_side)

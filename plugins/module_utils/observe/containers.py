@@ -101,9 +101,7 @@ def containers_of(targets: Iterable[Target]) -> dict[Target, Container | None]:
     return found
 
 
-def _pin(
-    target: Target, container: Container | None, must_run: bool, patience: float
-) -> tuple[NetnsFd | None, str]:
+def _pin(target: Target, container: Container | None, must_run: bool, patience: float) -> tuple[NetnsFd | None, str]:
     if target.kind == "container":
         if container is None:
             if must_run:

@@ -6,36 +6,43 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..errors import Refused
 from ..model import addresses, limits, names
 from ..model.attachment import ANY_BRIDGE, Attachment
-from ..state.attachments import EXTERNAL_ID, LINUX, ContainerSide, HostSide, read_label
+from ..model.ownership import EXTERNAL_ID, read_label
+from ..state.attachments import LINUX, ContainerSide, HostSide
 from ..state.network import HOST, Link
 from . import attachment_refusals, link_addresses
+from .address_operations import AddAddress, RestoreOnUndo, SetRoute, on_link_first
 from .attachment_match import AttachmentMatch, find_all, find_bridge, made_by_us, refuse_mistaken, renamed
 from .attachment_routes import plan_routes, taken_by_others
-from .operations import (
-    AddAddress,
+from .link_operations import (
     AddVeth,
     Announce,
     ClaimVeth,
     DeleteLink,
-    Operation,
     RenameLink,
-    RestoreOnUndo,
     SetLink,
-    SetRoute,
-    SetSysctl,
     SetTxChecksumOffload,
-    on_link_first,
+    of_same_keys,
 )
+from .operations import Operation, SetSysctl
 from .ovs_ports import OvsChanges, connect, ports_of
+
+if TYPE_CHECKING:
+    from .host import LinkSettings
+
+# How a new veth is.
+_ALONE_AND_DOWN: LinkSettings = {"master": "", "isolated": False, "vlans": None, "up": False}
 
 
 def present(
-    wants: Sequence[tuple[Attachment, ContainerSide]], host_side: HostSide, announce: bool = True, purge: str | None = None
+    wants: Sequence[tuple[Attachment, ContainerSide]],
+    host_side: HostSide,
+    announce: bool = True,
+    purge: str | None = None,
 ) -> list[Operation]:
     """Return what makes all attachments as wanted.
 
@@ -79,7 +86,7 @@ def absent(wants: Sequence[tuple[Attachment, ContainerSide | None]], host_side: 
     ovs = OvsChanges(host_side)
     deletions: dict[str, Operation] = {}
     for want, side in wants:
-        for host_veth in _outers_of(want, side, host_side):
+        for host_veth in _host_veths_of(want, side, host_side):
             if not _within(host_side.bridge_of(host_veth), want):
                 continue
             live = side is not None and host_veth.peer_netns == side.netns_id
@@ -126,7 +133,7 @@ def _creation(one: AttachmentMatch, host_side: HostSide, ovs: OvsChanges) -> lis
         operations.append(SetTxChecksumOffload(netns, want.interface, False))
     operations.append(SetLink(netns, want.interface, {"up": True}, {"up": False}))
     operations += plan_routes(one, ())[0]
-    operations.append(_joined(one, {"up": True}))
+    operations.append(_joined(one))
     return operations
 
 
@@ -134,12 +141,16 @@ def _stale_deletion(name: str, netns: str) -> DeleteLink:
     return DeleteLink(HOST, name, f"veth {name} that led into a namespace {netns} has left", ())
 
 
-def _joined(one: AttachmentMatch, new: dict[str, Any]) -> SetLink:
+def _joined(one: AttachmentMatch) -> SetLink:
+    new: LinkSettings = {}
     if one.bridge.kind == LINUX:
-        vlans = {"vlans": one.port_vlans} if one.port_vlans != one.bridge.default_vlans else {}
-        new = {"master": one.want.bridge, **({"isolated": True} if one.bridge.isolated else {}), **vlans, **new}
-    undone = {"master": "", "vlans": None}
-    return SetLink(HOST, one.host_interface, new, {key: undone.get(key, False) for key in new})
+        new["master"] = one.want.bridge
+        if one.bridge.isolated:
+            new["isolated"] = True
+        if one.port_vlans != one.bridge.default_vlans:
+            new["vlans"] = one.port_vlans
+    new["up"] = True
+    return SetLink(HOST, one.host_interface, new, of_same_keys(_ALONE_AND_DOWN, new))
 
 
 def _ipv6_operations(one: AttachmentMatch, shown: str | None) -> list[Operation]:
@@ -153,7 +164,12 @@ def _ipv6_operations(one: AttachmentMatch, shown: str | None) -> list[Operation]
 
 
 def _correction(
-    one: AttachmentMatch, peer: Link, host_veth: Link, host_side: HostSide, ovs: OvsChanges, taken: Collection[tuple[str, int]]
+    one: AttachmentMatch,
+    peer: Link,
+    host_veth: Link,
+    host_side: HostSide,
+    ovs: OvsChanges,
+    taken: Collection[tuple[str, int]],
 ) -> list[Operation]:
     want, side, netns = one.want, one.side, one.side.netns
     shown = side.network.addresses.get(peer.name, ())
@@ -163,7 +179,7 @@ def _correction(
         for entry in side.network.routes
         if entry.link == peer.name and entry.key not in taken
     )
-    operations = _outer_identity(one, host_veth, host_side, ovs)
+    operations = _host_veth_identity(one, host_veth, host_side, ovs)
     if peer.name != want.interface:
         ipv6 = tuple(address for address in shown if addresses.family(address) == addresses.IPV6)
         operations.append(RenameLink(netns, peer.name, want.interface, ipv6, on_link_first(own_routes)))
@@ -189,11 +205,13 @@ def _correction(
         operations += link_addresses.removals(netns, want.interface, want.addresses, shown, staying)
     if takes_ipv6_off:
         operations += _mtu_operations(one, peer, host_veth)
-    operations += _outer_port(one, host_veth, host_side, ovs)
+    operations += _host_veth_port(one, host_veth, host_side, ovs)
     if not operations:
         return []
     return [
-        RestoreOnUndo(netns, peer.name, shown, tuple(entry for entry in side.network.routes if entry.link == peer.name)),
+        RestoreOnUndo(
+            netns, peer.name, shown, tuple(entry for entry in side.network.routes if entry.link == peer.name)
+        ),
         *operations,
     ]
 
@@ -205,7 +223,7 @@ def _mtu_operations(one: AttachmentMatch, peer: Link, host_veth: Link) -> list[O
     ]
 
 
-def _outer_identity(one: AttachmentMatch, host_veth: Link, host_side: HostSide, ovs: OvsChanges) -> list[Operation]:
+def _host_veth_identity(one: AttachmentMatch, host_veth: Link, host_side: HostSide, ovs: OvsChanges) -> list[Operation]:
     alias = one.label.alias()
     operations: list[Operation] = [] if host_veth.ours else [ClaimVeth(HOST, host_veth.name, alias)]
     if host_veth.name != one.host_interface:
@@ -226,9 +244,9 @@ def _outer_identity(one: AttachmentMatch, host_veth: Link, host_side: HostSide, 
     return operations
 
 
-def _outer_port(one: AttachmentMatch, host_veth: Link, host_side: HostSide, ovs: OvsChanges) -> list[Operation]:
+def _host_veth_port(one: AttachmentMatch, host_veth: Link, host_side: HostSide, ovs: OvsChanges) -> list[Operation]:
     master = host_side.by_index.get(host_veth.master)
-    new: dict[str, Any] = {}
+    new: LinkSettings = {}
     if one.bridge.kind == LINUX:
         ovs.drop(host_veth.name)
         joins = master is None or master.name != one.want.bridge
@@ -251,13 +269,13 @@ def _outer_port(one: AttachmentMatch, host_veth: Link, host_side: HostSide, ovs:
     # A port that is to be isolated or in VLANs joins down.
     if not host_veth.up or ("master" in new and not new.keys().isdisjoint(("isolated", "vlans"))):
         new["up"] = True
-    old = {
+    old: LinkSettings = {
         "master": former,
         "up": host_veth.up,
         "isolated": host_veth.isolated if former else None,
         "vlans": host_veth.vlans if had_vlans else None,
     }
-    return [SetLink(HOST, one.host_interface, new, {key: old[key] for key in new})] if new else []
+    return [SetLink(HOST, one.host_interface, new, of_same_keys(old, new))] if new else []
 
 
 def _to_announce(one: AttachmentMatch, operations: list[Operation], ovs: OvsChanges) -> bool:
@@ -288,7 +306,7 @@ def _within(bridge: str | None, want: Attachment) -> bool:
     return bridge is None or want.bridge in (ANY_BRIDGE, bridge)
 
 
-def _outers_of(want: Attachment, side: ContainerSide | None, host_side: HostSide) -> list[Link]:
+def _host_veths_of(want: Attachment, side: ContainerSide | None, host_side: HostSide) -> list[Link]:
     if side is None:
         labels = [(link, read_label(link.alias)) for link in host_side.network.links.values() if link.ours]
         return [link for link, said in labels if said and said.interface == want.interface and said.names(want.target)]
@@ -328,7 +346,9 @@ def _left_behind(want: Attachment, side: ContainerSide, host_side: HostSide) -> 
 def _deletion(host_veth: Link, side: ContainerSide | None, host_side: HostSide) -> DeleteLink:
     restore: list[Operation] = []
     said = read_label(host_veth.alias)
-    what = f"veth {host_veth.name} of {said.interface} of {said.kind} {said.value}" if said else f"veth {host_veth.name}"
+    what = (
+        f"veth {host_veth.name} of {said.interface} of {said.kind} {said.value}" if said else f"veth {host_veth.name}"
+    )
     peer = (
         next((link for link in side.network.links.values() if link.index == host_veth.peer), None)
         if side is not None
@@ -363,7 +383,7 @@ def _deletion(host_veth: Link, side: ContainerSide | None, host_side: HostSide) 
             for entry in on_link_first(entry for entry in side.network.routes if entry.link == peer.name)
         ]
         master = host_side.by_index.get(host_veth.master)
-        new: dict[str, Any] = {"up": host_veth.up}
+        new: LinkSettings = {"up": host_veth.up}
         if master is not None and master.kind == "bridge":
             new["master"] = master.name
             if host_veth.isolated:
@@ -377,7 +397,12 @@ def _deletion(host_veth: Link, side: ContainerSide | None, host_side: HostSide) 
 def _purge(bridge: str, kept: set[str], host_side: HostSide, ovs: OvsChanges) -> list[Operation]:
     operations: list[Operation] = []
     for host_veth in sorted(host_side.network.links.values(), key=lambda link: link.name):
-        if host_veth.ours and host_veth.kind == "veth" and host_veth.name not in kept and host_side.bridge_of(host_veth) == bridge:
+        if (
+            host_veth.ours
+            and host_veth.kind == "veth"
+            and host_veth.name not in kept
+            and host_side.bridge_of(host_veth) == bridge
+        ):
             ovs.drop(host_veth.name)
             operations.append(replace(_deletion(host_veth, None, host_side), restore=None))
     for port in host_side.ovs_ports.values():

@@ -11,8 +11,9 @@ from ..errors import MissingFeature, Refused
 from ..model import bridge_vlans
 from ..model.attachment import Attachment
 from ..model.bridge_vlans import NO_VLAN_FILTERING, PortVlans
+from ..model.ownership import OwnershipLabel, label, read_label
 from ..model.vlans import Vlans, ranges
-from ..state.attachments import LINUX, AttachedBridgeState, ContainerSide, HostSide, OwnershipLabel, label, read_label
+from ..state.attachments import LINUX, AttachedBridgeState, ContainerSide, HostSide
 from ..state.network import Link
 
 
@@ -148,7 +149,9 @@ def renamed(want: Attachment, side: ContainerSide, host_side: HostSide) -> tuple
     inner_by_index = {link.index: link for link in side.network.links.values()}
     for host_veth in host_side.ours_by_netns.get(side.netns_id, []):
         said = read_label(host_veth.alias)
-        if (said and said.interface == want.interface) or (want.host_interface and host_veth.name == want.host_interface):
+        if (said and said.interface == want.interface) or (
+            want.host_interface and host_veth.name == want.host_interface
+        ):
             peer = inner_by_index.get(host_veth.peer)
             if peer is not None:
                 return peer, host_veth

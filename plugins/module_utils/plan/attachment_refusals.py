@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 from ..errors import Refused
 from ..model import addresses, limits, route
-from ..state.attachments import EXTERNAL_ID, HostSide, read_label
+from ..model.ownership import EXTERNAL_ID, read_label
+from ..state.attachments import HostSide
 from ..state.network import Link
 from .attachment_match import AttachmentMatch
 from .attachment_routes import wanted_routes
@@ -41,7 +42,11 @@ def _check_links(found: Sequence[AttachmentMatch]) -> None:
 def _check_host_interfaces(found: Sequence[AttachmentMatch], host_side: HostSide) -> None:
     for one in found:
         holder = host_side.network.links.get(one.host_interface)
-        if holder is None or (one.host_veth is not None and holder.index == one.host_veth.index) or _is_stale(holder, one):
+        if (
+            holder is None
+            or (one.host_veth is not None and holder.index == one.host_veth.index)
+            or _is_stale(holder, one)
+        ):
             continue
         raise Refused(
             f"host_interface: {one.host_interface!r} is taken on this host by {_owner(holder)}; choose another"
@@ -108,9 +113,7 @@ def _check_routes(found: Sequence[AttachmentMatch]) -> None:
 def _is_stale(holder: Link, one: AttachmentMatch) -> bool:
     """Tell a veth of this very attachment that leads into a namespace the container has left."""
     said = read_label(holder.alias) if holder.ours else None
-    leads_elsewhere = holder.kind == "veth" and (
-        one.side.netns_id is None or holder.peer_netns != one.side.netns_id
-    )
+    leads_elsewhere = holder.kind == "veth" and (one.side.netns_id is None or holder.peer_netns != one.side.netns_id)
     ours = (said is not None and said.interface == one.want.interface and said.names(one.want.target)) or (
         not holder.alias and holder.name == one.birth_name
     )

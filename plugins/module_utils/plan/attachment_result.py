@@ -10,14 +10,16 @@ from typing import Any
 from ..model import addresses, bridge_vlans
 from ..model.addresses import is_link_local
 from ..model.attachment import VLAN_OPTIONS, Attachment
+from ..model.ownership import VLAN_RECORD, read_label
 from ..model.route import DEFAULT_METRIC, PROTOCOL, Route
 from ..model.vlans import ACCESS, TRUNK, Vlans, ranges
-from ..state.attachments import LINUX, ContainerSide, HostSide, read_label
+from ..state.attachments import LINUX, ContainerSide, HostSide
 from ..state.network import Link
-from . import vlan_record
+from .address_operations import SetRoute
 from .attachment_match import AttachmentMatch, find_all, renamed
 from .attachment_routes import leads_to, plan_routes, taken_by_others, wanted_routes, within_reach
-from .operations import DeleteLink, Operation, SetRoute
+from .link_operations import DeleteLink
+from .operations import Operation
 
 Sides = Sequence[tuple[Attachment, "ContainerSide | None"]]
 
@@ -27,7 +29,7 @@ def describe(sides: Sides, host_side: HostSide) -> list[dict[str, Any] | None]:
     described: list[dict[str, Any] | None] = []
     for want, side in sides:
         entry = None
-        peer = _inner(want, side, host_side) if side is not None else None
+        peer = _peer_of(want, side, host_side) if side is not None else None
         if side is not None and peer is not None:
             host_veth = host_side.host_veth(side, peer)
             if host_veth is not None:
@@ -36,7 +38,9 @@ def describe(sides: Sides, host_side: HostSide) -> list[dict[str, Any] | None]:
     return described
 
 
-def describe_one(kind: str, value: str, side: ContainerSide, peer: Link, host_veth: Link, host_side: HostSide) -> dict[str, Any]:
+def describe_one(
+    kind: str, value: str, side: ContainerSide, peer: Link, host_veth: Link, host_side: HostSide
+) -> dict[str, Any]:
     """Return one attachment as an entry of ``attachments`` that gives it back."""
     held = side.network.addresses.get(peer.name, ())
     described: dict[str, Any] = {
@@ -115,7 +119,7 @@ def _predict(
 def _set_by_vlan_port(one: AttachmentMatch, host_side: HostSide) -> bool:
     """Tell whether the port has VLANs that ovs_vlan_port gave it, and keeps them where the attachment names none."""
     port = host_side.ovs_ports.get(one.host_interface)
-    return port is not None and port.bridge == one.want.bridge and vlan_record.KEY in dict(port.external_ids)
+    return port is not None and port.bridge == one.want.bridge and VLAN_RECORD in dict(port.external_ids)
 
 
 def _certain_routes(one: AttachmentMatch, taken: Collection[tuple[str, int]]) -> list[Route]:
@@ -206,7 +210,7 @@ def unsettled(sides: Sides, host_side: HostSide) -> str:
     return ""
 
 
-def _inner(want: Attachment, side: ContainerSide, host_side: HostSide) -> Link | None:
+def _peer_of(want: Attachment, side: ContainerSide, host_side: HostSide) -> Link | None:
     peer = side.network.links.get(want.interface)
     if peer is not None:
         return peer

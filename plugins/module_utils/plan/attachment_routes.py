@@ -9,11 +9,14 @@ from dataclasses import replace
 
 from ..model import addresses, route
 from ..model.attachment import Attachment
+from .address_operations import RemoveRoute, RestoreOnUndo, SetRoute
 from .attachment_match import AttachmentMatch
-from .operations import Operation, RemoveRoute, RestoreOnUndo, SetRoute
+from .operations import Operation
 
 
-def plan_routes(one: AttachmentMatch, taken: Collection[tuple[str, int]]) -> tuple[list[Operation], tuple[route.Route, ...]]:
+def plan_routes(
+    one: AttachmentMatch, taken: Collection[tuple[str, int]]
+) -> tuple[list[Operation], tuple[route.Route, ...]]:
     """Return what sets routes and gateways, and which routes of the interface there are then.
 
     ``taken`` are keys of routes that go over to another attachment. What a route needs comes first, the default last; the old one is kept until then.

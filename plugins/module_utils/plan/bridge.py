@@ -5,20 +5,32 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..errors import Refused
 from ..model import addresses, bridge_vlans
 from ..model.bridge import Bridge
 from ..model.firewall import AcceptedBridge
-from ..model.masquerade import Masquerade
 from ..model.publication import PublicationRules
-from ..model.vlans import Vlans, ranges
-from ..state.network import HOST, Link, NetworkState
+from ..state.bridge import BridgeState
+from ..state.network import HOST, Link
 from . import firewall, forwarding, link_addresses, uplinks
-from .bridge_facts import LEAST_FORWARD_DELAY, BridgeState, addresses_of, joining, links_of, routes_of, staying
+from .address_operations import AddAddress, RestoreOnUndo, SetRoute, on_link_first
+from .bridge_facts import (
+    _TIMES,
+    addresses_of,
+    default_vlans,
+    joining,
+    links_of,
+    masqueraded,
+    moves_along,
+    routes_of,
+    staying,
+    wanted_attributes,
+)
+from .bridge_operations import AddBridge, ChangeBridge, ChangeDefaultPvid, ChangeMasquerades, SetBridgeVlans
 from .bridge_refusals import (
     bridge_link,
     check_forward_delay,
@@ -30,26 +42,13 @@ from .bridge_refusals import (
     check_vlans,
 )
 from .icc_operations import ChangeIccRules
-from .operations import (
-    AddAddress,
-    AddBridge,
-    ChangeBridge,
-    ChangeDefaultPvid,
-    ChangeMasquerades,
-    DeleteLink,
-    Operation,
-    RestoreOnUndo,
-    SetBridgeVlans,
-    SetLink,
-    SetRoute,
-    SetSysctl,
-    on_link_first,
-)
+from .link_operations import DeleteLink, SetLink, of_same_keys
+from .operations import Operation, SetSysctl
 from .publication_operations import ChangePublications
+from .uplinks import is_way_out
 
-_ATTRIBUTES = ("stp", "forward_delay", "ageing_time", "multicast_snooping", "vlan_default_pvid", "vlan_filtering")
-
-_TIMES = ("forward_delay", "ageing_time")
+if TYPE_CHECKING:
+    from .host import LinkSettings
 
 
 def present(want: Bridge, have: BridgeState) -> list[Operation]:
@@ -110,11 +109,12 @@ def _uplinks(want: Bridge, have: BridgeState, family: str) -> tuple[str, ...]:
     if want.ip_forward is False:
         return ()
     links = have.network.links
-    # Every port of a bridge has a link-local route, and leads nowhere.
+    # Every port of a bridge has a link-local route, one that was given an address a route to its subnet: they lead nowhere.
+    nowhere = {want.name, *(want.members or ()), *(port.name for port in have.network.ports(want.name))}
     routes = [
         route
         for route in have.network.routes
-        if route.link in links and route.link != want.name and not addresses.is_link_local(route.destination)
+        if route.link in links and route.link not in nowhere and not addresses.is_link_local(route.destination)
     ]
     return tuple(sorted({route.link for route in routes if links[route.link].kind != "bridge" or route.is_default}))
 
@@ -148,168 +148,7 @@ def absent(name: str, have: BridgeState, force: bool) -> list[Operation]:
     return operations
 
 
-def is_way_out(bridge: str, network: NetworkState) -> bool:
-    """Tell a bridge through which a default route goes: isolated bridges are not kept apart from that."""
-    return any(route.is_default and route.link == bridge for route in network.routes)
-
-
-def warnings(want: Bridge, have: BridgeState, operations: list[Operation]) -> list[str]:
-    """Return what a person should know about a plan."""
-    told = forwarding.warnings(operations)
-    if want.masquerade and not _masqueraded(want, have, addresses_of(want, have)):
-        told.append(
-            f"bridge {want.name} has no address, so there is no subnet to masquerade; give addresses beside masquerade"
-        )
-    if want.name not in have.icc.off and have.network.all_isolated(want.name):
-        told.append(
-            f"every port of {want.name} is isolated, and the nftables tables pipefitter don't say so any more; run icc_policy for {want.name} again,"
-            " which makes its rules anew or ends the isolation"
-        )
-    if want.ip_forward or want.masquerade:
-        told += firewall.warnings(want.name, have.firewall)
-    return told
-
-
-def orphan_warnings(name: str, have: BridgeState) -> list[str]:
-    """Return a warning where attachments lose their bridge."""
-    bridge = have.link(name)
-    ports = sorted(
-        link.name
-        for link in have.network.links.values()
-        if bridge is not None and link.master == bridge.index and link.ours
-    )
-    if not ports:
-        return []
-    return [
-        f"attachments of containers were ports of {name} and are in no bridge now: {', '.join(ports)}; take them away with veth_attach and state absent"
-    ]
-
-
-def describe(name: str, have: BridgeState) -> dict[str, Any] | None:
-    """Return the bridge as options that give it back, ``None`` if there is none."""
-    link = have.link(name)
-    if link is None or link.kind != "bridge":
-        return None
-    members = sorted(port.name for port in have.network.links.values() if port.master == link.index and not port.ours)
-    described: dict[str, Any] = {
-        "name": name,
-        "addresses": sorted(address for address in have.addresses(name) if not addresses.is_link_local(address)),
-        "mtu": link.mtu,
-        "mac": link.mac,
-        "stp": bool(link.bridge.get("stp")),
-        "forward_delay": link.bridge.get("forward_delay", 0) / 100,
-        "ageing_time": link.bridge.get("ageing_time", 0) / 100,
-        "multicast_snooping": bool(link.bridge.get("multicast_snooping")),
-        "members": members,
-        "ip_forward": have.sysctls.get(forwarding.of_link(name, addresses.IPV4)) == "1",
-        "masquerade": any(nat.bridge == name for nat in have.masquerades),
-        "up": link.up,
-    }
-    if "vlan_filtering" in link.bridge:
-        described["vlan_filtering"] = bool(link.bridge["vlan_filtering"])
-    if described.get("vlan_filtering"):
-        described["vlan_default_pvid"] = link.bridge.get("vlan_default_pvid", 0)
-        vlans = {port.name: port.vlans for port in (link, *have.network.ports(name))}
-        described["port_vlans"] = _shown_vlans(name, vlans, link.default_vlans, have)
-    return described
-
-
-def _port_vlans(port: str, vlans: Vlans) -> dict[str, Any]:
-    entry: dict[str, Any] = {"port": port, "mode": vlans.mode}
-    if vlans.tag is not None:
-        entry["tag"] = vlans.tag
-    if vlans.trunks:
-        entry["trunks"] = ranges(vlans.trunks)
-    return entry
-
-
-def predict(want: Bridge, have: BridgeState) -> dict[str, Any]:
-    """Return what ``describe`` will show once the plan was carried out, as far as it can be known."""
-    described = describe(want.name, have) or {"name": want.name}
-    existing = have.link(want.name)
-    wanted_addresses = addresses_of(want, have)
-    if existing is None or wanted_addresses is not None or want.up is False:
-        described["addresses"] = sorted(_predicted_addresses(want, have, wanted_addresses))
-    if joining(want, have):
-        # A bridge follows its ports in what was not set expressly.
-        described.pop("mtu", None)
-        described.pop("mac", None)
-    for option in ("mtu", "mac", "multicast_snooping", "ip_forward", "up"):
-        value = getattr(want, option)
-        if value is not None:
-            described[option] = value
-    _predict_vlans(want, have, described)
-    for option, number in _wanted_attributes(want, have, existing).items():
-        if option in ("forward_delay", "ageing_time"):
-            described[option] = number / 100
-        elif option == "stp":
-            described[option] = bool(number)
-    if want.masquerade is not None:
-        described["masquerade"] = bool(_masqueraded(want, have, wanted_addresses))
-    if want.members is not None:
-        # Ports of ours are attachments, and shown with those.
-        others = [name for name in want.members if not have.network.links[name].ours]
-        described["members"] = sorted({*described.get("members", ()), *others})
-    return described
-
-
-def _predict_vlans(want: Bridge, have: BridgeState, described: dict[str, Any]) -> None:
-    if want.vlan_filtering is not None and have.vlan_filtering:
-        described["vlan_filtering"] = want.vlan_filtering
-    if not described.get("vlan_filtering"):
-        for option in ("vlan_default_pvid", "port_vlans"):
-            described.pop(option, None)
-        return
-    existing = have.link(want.name)
-    before, after = _default_vlans(want, existing)
-    described["vlan_default_pvid"] = next((entry.first for entry in after), 0)
-    # A port that joins is in the default one, whatever it was in elsewhere.
-    vlans = dict.fromkeys((want.name, *joining(want, have)), after)
-    vlans.update(
-        {
-            link.name: after if link.vlans == before else link.vlans
-            for link in (existing, *have.network.ports(want.name))
-            if link is not None
-        }
-    )
-    vlans.update({name: bridge_vlans.of_port(wanted) for name, wanted in want.port_vlans or ()})
-    described["port_vlans"] = _shown_vlans(want.name, vlans, after, have)
-
-
-def _shown_vlans(
-    bridge: str, vlans: Mapping[str, bridge_vlans.PortVlans], default: bridge_vlans.PortVlans, have: BridgeState
-) -> list[dict[str, Any]]:
-    """Return what is in other VLANs than ``default``, as options; attachments are shown with those of their own."""
-    links = have.network.links
-    shown = {
-        name: bridge_vlans.as_wanted(one)
-        for name, one in vlans.items()
-        if one != default and (name == bridge or not links[name].ours)
-    }
-    return [_port_vlans(name, one) for name, one in sorted(shown.items()) if one is not None]
-
-
-def _predicted_addresses(want: Bridge, have: BridgeState, wanted: tuple[str, ...] | None) -> set[str]:
-    existing = have.link(want.name)
-    shown = staying(want, have)
-    kept = shown if wanted is None or (existing is not None and not existing.ours) else ()
-    return {address for address in (*(wanted or ()), *kept) if not addresses.is_link_local(address)}
-
-
 # ---- operations, in the order they are carried out
-
-
-def _wanted_attributes(want: Bridge, have: BridgeState, existing: Link | None) -> dict[str, int]:
-    wanted = {name: int(value) for name in _ATTRIBUTES if (value := getattr(want, name)) is not None}
-    if not have.vlan_filtering:
-        for name in ("vlan_filtering", "vlan_default_pvid"):
-            wanted.pop(name, None)  # asked to be off on a kernel that hasn't it
-    if want.stp and existing is not None and not existing.bridge.get("stp"):
-        # br_stp_start() would raise it without a word.
-        delay = wanted.get("forward_delay", existing.bridge.get("forward_delay", LEAST_FORWARD_DELAY))
-        if delay < LEAST_FORWARD_DELAY:
-            wanted["forward_delay"] = LEAST_FORWARD_DELAY
-    return wanted
 
 
 def _same_setting(name: str, shown: int | None, wanted: int) -> bool:
@@ -333,7 +172,7 @@ def _bridge_changes(changed: dict[str, int], existing: Link) -> list[Operation]:
 
 
 def _link_operations(want: Bridge, have: BridgeState, existing: Link | None) -> list[Operation]:
-    wanted = _wanted_attributes(want, have, existing)
+    wanted = wanted_attributes(want, have, existing)
     operations: list[Operation] = []
     if existing is None:
         operations.append(AddBridge(HOST, want.name, wanted, want.mac))
@@ -349,10 +188,10 @@ def _link_operations(want: Bridge, have: BridgeState, existing: Link | None) -> 
     pvid = changed.pop("vlan_default_pvid", None)
     if pvid is not None:
         links = (existing, *have.network.ports(want.name))
-        kept = tuple((link.name, link.vlans) for link in links if not _moves_along(link, want, existing))
+        kept = tuple((link.name, link.vlans) for link in links if not moves_along(link, want, existing))
         operations.append(ChangeDefaultPvid(HOST, want.name, pvid, existing.bridge.get("vlan_default_pvid", 0), kept))
     operations += _bridge_changes(changed, existing)
-    new: dict[str, Any] = {}
+    new: LinkSettings = {}
     if want.mac is not None and existing.mac != want.mac:
         new["mac"] = want.mac
     if want.mtu is not None and existing.mtu != want.mtu:
@@ -360,7 +199,11 @@ def _link_operations(want: Bridge, have: BridgeState, existing: Link | None) -> 
     if want.up is False and existing.up:
         new["up"] = False
     if new:
-        operations.append(SetLink(HOST, want.name, new, {name: getattr(existing, name) for name in new}))
+        operations.append(
+            SetLink(
+                HOST, want.name, new, of_same_keys({"mac": existing.mac, "mtu": existing.mtu, "up": existing.up}, new)
+            )
+        )
     return operations
 
 
@@ -383,7 +226,7 @@ def _member_operations(want: Bridge, have: BridgeState, existing: Link | None) -
     operations: list[Operation] = []
     for name in want.members or ():
         link = have.network.links[name]
-        new: dict[str, Any] = {}
+        new: LinkSettings = {}
         joins = existing is None or link.master != existing.index
         isolated = want.name in have.icc.off or have.network.all_isolated(want.name)
         if joins:
@@ -397,8 +240,8 @@ def _member_operations(want: Bridge, have: BridgeState, existing: Link | None) -
         if not link.up or (joins and (isolated or "vlans" in new)):
             new["up"] = True
         if new:
-            old = {"master": "", "up": link.up, "isolated": False, "vlans": None}
-            operations.append(SetLink(HOST, name, new, {key: old[key] for key in new}))
+            old: LinkSettings = {"master": "", "up": link.up, "isolated": False, "vlans": None}
+            operations.append(SetLink(HOST, name, new, of_same_keys(old, new)))
     return operations
 
 
@@ -421,7 +264,7 @@ def _check_way_in(
     ]
     if not ways:
         return
-    before, after = _default_vlans(want, existing)
+    before, after = default_vlans(want, existing)
     filters = bool(existing.bridge.get("vlan_filtering"))
     will_filter = filters if want.vlan_filtering is None else want.vlan_filtering
     goals = {name: bridge_vlans.of_port(vlans) for name, vlans in want.port_vlans or ()}
@@ -452,11 +295,11 @@ def _vlan_operations(want: Bridge, have: BridgeState, existing: Link | None) -> 
     On a bridge that filters already, a port and the bridge itself that go to another VLAN are apart until both are there.
     """
     operations: list[Operation] = []
-    _before, after = _default_vlans(want, existing)
+    _before, after = default_vlans(want, existing)
     for name, vlans in want.port_vlans or ():
         goal = bridge_vlans.of_port(vlans)
         link = have.link(name)
-        shown = after if link is None or _moves_along(link, want, existing) else link.vlans
+        shown = after if link is None or moves_along(link, want, existing) else link.vlans
         if name == want.name and goal != shown:
             operations.append(SetBridgeVlans(HOST, name, goal, shown))
         elif name != want.name and name not in joining(want, have) and goal != shown:
@@ -464,19 +307,6 @@ def _vlan_operations(want: Bridge, have: BridgeState, existing: Link | None) -> 
     if existing is not None and want.vlan_filtering and not existing.bridge.get("vlan_filtering"):
         operations.append(ChangeBridge(HOST, want.name, {"vlan_filtering": 1}, {"vlan_filtering": 0}))
     return operations
-
-
-def _moves_along(link: Link, want: Bridge, existing: Link | None) -> bool:
-    """Tell whether a change of the default PVID is to take along a port, or the bridge itself: what is in it, and is not asked to have another PVID."""
-    before, after = _default_vlans(want, existing)
-    wanted = dict(want.port_vlans or ()).get(link.name)
-    return link.vlans == before and (wanted is None or bool(after) and set(after) <= set(bridge_vlans.of_port(wanted)))
-
-
-def _default_vlans(want: Bridge, existing: Link | None) -> tuple[bridge_vlans.PortVlans, bridge_vlans.PortVlans]:
-    """Return what a port has that joins, as long as the bridge is as it is and once it is as wanted."""
-    before = existing.default_vlans if existing is not None else bridge_vlans.default(bridge_vlans.DEFAULT_PVID)
-    return before, before if want.vlan_default_pvid is None else bridge_vlans.default(want.vlan_default_pvid)
 
 
 def _forwarding_operations(want: Bridge, have: BridgeState, wanted: tuple[str, ...] | None) -> list[Operation]:
@@ -507,19 +337,10 @@ def _masquerade_operations(want: Bridge, have: BridgeState, wanted: tuple[str, .
     if want.masquerade is None:
         return []
     shown = {nat for nat in have.masquerades if nat.bridge == want.name}
-    goal = _masqueraded(want, have, wanted)
+    goal = masqueraded(want, have, wanted)
     if goal == shown:
         return []
     return [ChangeMasquerades(HOST, tuple(sorted(goal - shown)), tuple(sorted(shown - goal)))]
-
-
-def _masqueraded(want: Bridge, have: BridgeState, wanted: tuple[str, ...] | None) -> set[Masquerade]:
-    if not want.masquerade:
-        return set()
-    held = wanted if wanted is not None else staying(want, have)
-    return {
-        Masquerade(want.name, addresses.network(address)) for address in held if not addresses.is_link_local(address)
-    }
 
 
 def _restore(link: Link, have: BridgeState) -> tuple[Operation, ...]:
@@ -531,7 +352,7 @@ def _restore(link: Link, have: BridgeState) -> tuple[Operation, ...]:
         (port for port in have.network.links.values() if port.master == link.index), key=lambda port: port.name
     )
     operations += [SetLink(HOST, port.name, _as_port(port, link), {}) for port in ports]
-    if link.bridge.get("vlan_filtering") and link.vlans != link.default_vlans:
+    if "vlan_filtering" in link.bridge and link.vlans != link.default_vlans:
         operations.append(SetBridgeVlans(HOST, link.name, link.vlans, link.default_vlans))
     operations.append(SetLink(HOST, link.name, {"mtu": link.mtu, "up": link.up}, {}))
     operations += [
@@ -542,10 +363,12 @@ def _restore(link: Link, have: BridgeState) -> tuple[Operation, ...]:
     return tuple(operations)
 
 
-def _as_port(port: Link, bridge: Link) -> dict[str, Any]:
-    new: dict[str, Any] = {"master": bridge.name}
+def _as_port(port: Link, bridge: Link) -> LinkSettings:
+    new: LinkSettings = {"master": bridge.name}
     if port.isolated:
         new["isolated"] = True
-    if bridge.bridge.get("vlan_filtering") and port.vlans != bridge.default_vlans:
+    if "vlan_filtering" in bridge.bridge and port.vlans != bridge.default_vlans:
         new["vlans"] = port.vlans
-    return {**new, "up": port.up} if len(new) > 1 else new
+    if len(new) > 1:
+        new["up"] = port.up  # it joins down
+    return new

@@ -4,53 +4,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from ..errors import Refused
-from ..model import addresses
+from ..model import addresses, bridge_vlans
 from ..model.bridge import FORWARD_DELAY, Bridge
-from ..model.firewall import FirewallState
-from ..model.icc_rules import IccFlow, IccRules
+from ..model.icc_rules import IccFlow
 from ..model.masquerade import Masquerade
-from ..model.publication import PublicationRules
 from ..model.route import KERNEL_PROTOCOL, Route
-from ..state.network import Link, NetworkState
+from ..state.bridge import BridgeState
+from ..state.network import Link
+
+if TYPE_CHECKING:
+    pass
 
 LEAST_FORWARD_DELAY = round(FORWARD_DELAY[0] * 100)
 """Hundredths of a second; the kernel takes no less while STP is on."""
-
-
-@dataclass(frozen=True)
-class BridgeState:
-    """What the host shows of a bridge.
-
-    ``network`` has every link, the bridge's addresses and every route of
-    the main table. ``sysctls`` are the host's, named with slashes; those of a
-    bridge that is still to be made are what it will inherit.
-    ``unfit`` maps links that must not become ports to the reason.
-    ``firewall`` is what of forwarded traffic passes. ``publications`` are
-    the published ports of the bridge, read where it is to go. ``icc`` is what
-    our tables say of isolated bridges. ``held`` are the addresses of every
-    interface, leased ones too, read where VLANs are asked for.
-    """
-
-    network: NetworkState
-    masquerades: frozenset[Masquerade] = frozenset()
-    firewall: FirewallState = FirewallState()
-    sysctls: Mapping[str, str] = field(default_factory=dict)
-    unfit: Mapping[str, str] = field(default_factory=dict)
-    vlan_filtering: bool = True
-    birth_link: str | None = None
-    publications: PublicationRules = PublicationRules()
-    icc: IccRules = IccRules()
-    held: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-
-    def link(self, name: str) -> Link | None:
-        return self.network.links.get(name)
-
-    def addresses(self, name: str) -> tuple[str, ...]:
-        return self.network.addresses.get(name, ())
 
 
 def addresses_of(want: Bridge, have: BridgeState) -> tuple[str, ...] | None:
@@ -125,3 +94,44 @@ def joining(want: Bridge, have: BridgeState) -> list[str]:
     return [
         name for name in want.members or () if existing is None or have.network.links[name].master != existing.index
     ]
+
+
+_ATTRIBUTES = ("stp", "forward_delay", "ageing_time", "multicast_snooping", "vlan_default_pvid", "vlan_filtering")
+
+
+_TIMES = ("forward_delay", "ageing_time")
+
+
+def wanted_attributes(want: Bridge, have: BridgeState, existing: Link | None) -> dict[str, int]:
+    wanted = {name: int(value) for name in _ATTRIBUTES if (value := getattr(want, name)) is not None}
+    if not have.vlan_filtering:
+        for name in ("vlan_filtering", "vlan_default_pvid"):
+            wanted.pop(name, None)  # asked to be off on a kernel that hasn't it
+    if want.stp and existing is not None and not existing.bridge.get("stp"):
+        # br_stp_start() would raise it without a word.
+        delay = wanted.get("forward_delay", existing.bridge.get("forward_delay", LEAST_FORWARD_DELAY))
+        if delay < LEAST_FORWARD_DELAY:
+            wanted["forward_delay"] = LEAST_FORWARD_DELAY
+    return wanted
+
+
+def moves_along(link: Link, want: Bridge, existing: Link | None) -> bool:
+    """Tell whether a change of the default PVID is to take along a port, or the bridge itself: what is in it, and is not asked to have another PVID."""
+    before, after = default_vlans(want, existing)
+    wanted = dict(want.port_vlans or ()).get(link.name)
+    return link.vlans == before and (wanted is None or bool(after) and set(after) <= set(bridge_vlans.of_port(wanted)))
+
+
+def default_vlans(want: Bridge, existing: Link | None) -> tuple[bridge_vlans.PortVlans, bridge_vlans.PortVlans]:
+    """Return what a port has that joins, as long as the bridge is as it is and once it is as wanted."""
+    before = existing.default_vlans if existing is not None else bridge_vlans.default(bridge_vlans.DEFAULT_PVID)
+    return before, before if want.vlan_default_pvid is None else bridge_vlans.default(want.vlan_default_pvid)
+
+
+def masqueraded(want: Bridge, have: BridgeState, wanted: tuple[str, ...] | None) -> set[Masquerade]:
+    if not want.masquerade:
+        return set()
+    held = wanted if wanted is not None else staying(want, have)
+    return {
+        Masquerade(want.name, addresses.network(address)) for address in held if not addresses.is_link_local(address)
+    }

@@ -8,8 +8,9 @@ from ..errors import MissingFeature, Refused
 from ..model import addresses, limits
 from ..model.bridge import Bridge
 from ..model.bridge_vlans import NO_VLAN_FILTERING
+from ..state.bridge import BridgeState
 from ..state.network import Link
-from .bridge_facts import LEAST_FORWARD_DELAY, BridgeState, linked_within, links_of, staying
+from .bridge_facts import LEAST_FORWARD_DELAY, linked_within, links_of, staying
 
 
 def bridge_link(name: str, have: BridgeState) -> Link | None:

@@ -6,10 +6,15 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from ..model.firewall import AcceptedBridge, FirewallState
+from ..model.firewall import AcceptedBridge
+from ..state.firewall import FirewallState
 from ..state.network import HOST
-from .operations import Host, Operation
+from .operations import Operation
+
+if TYPE_CHECKING:
+    from .host import Host
 
 FIREWALLD_ZONE = "trusted"
 """The zone of firewalld that accepts all, among those that it comes with (firewalld.zones(5))."""
@@ -110,7 +115,9 @@ def no_longer(bridge: str, firewall: FirewallState, families: Collection[str] = 
     return operations
 
 
-def _change(add: Collection[AcceptedBridge], remove: Collection[AcceptedBridge], firewall: FirewallState) -> list[Operation]:
+def _change(
+    add: Collection[AcceptedBridge], remove: Collection[AcceptedBridge], firewall: FirewallState
+) -> list[Operation]:
     if not add and not remove:
         return []
     taken_over = {(one.family, one.bridge) for one in add}

@@ -67,3 +67,7 @@ def warnings(operations: Iterable[Operation]) -> list[str]:
         for operation in operations
         if isinstance(operation, SetSysctl) and operation.name in (IPV4_SWITCH, IPV6_SWITCH) and operation.new == "1"
     ]
+
+
+# Since Linux 6.17 a bridge can forward IPv6 while the host does not; before, the host's own switch counts (ip6_forward()).
+FORCE_FORWARDING = "net/ipv6/conf/{}/force_forwarding"

@@ -6,9 +6,13 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ..model.icc_rules import IccFlow, IccRules
-from .operations import Host, Operation
+from .operations import Operation
+
+if TYPE_CHECKING:
+    from .host import Host
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ from __future__ import annotations
 from ..model import addresses
 from ..model.addresses import is_link_local
 from ..model.route import KERNEL_PROTOCOL, Route
-from .operations import AddAddress, Operation, RemoveAddress, on_link_first
+from .address_operations import AddAddress, RemoveAddress, on_link_first
+from .operations import Operation
 
 
 def plan(

@@ -130,7 +130,9 @@ def _through_masters(host: NetworkState, own: Mapping[str, str]) -> dict[str, st
     return found
 
 
-def _through_ovs(host: NetworkState, held: Mapping[str, tuple[str, ...]], ports: Mapping[str, OvsPort]) -> dict[str, str]:
+def _through_ovs(
+    host: NetworkState, held: Mapping[str, tuple[str, ...]], ports: Mapping[str, OvsPort]
+) -> dict[str, str]:
     found = {}
     for name, reached in vlans(host, held, ports).items():
         port = ports[name]

@@ -1,20 +1,25 @@
 # SPDX-FileCopyrightText: 2026 pipefitter contributors
 # SPDX-License-Identifier: BSD-2-Clause
-"""From ports that attachments need to changes of Open vSwitch. Pure. Private to the collection."""
+"""From ports that attachments need to changes of Open vSwitch. Pure. Private to the collection.
+
+Every plan for attachments comes by here, also on a host with Linux bridges alone: what only Open
+vSwitch needs is imported where there is something of it.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from ..model.attachment import Target
-from ..model.ovs import NO_BRIDGES, OvsBridgeChange, OvsPort, with_vlans
-from ..model.vlans import Vlans
-from ..state.attachments import EXTERNAL_ID, OVS, HostSide, read_label
+from ..model.ownership import EXTERNAL_ID, VLAN_RECORD, read_label
+from ..state.attachments import OVS, HostSide
 from ..state.network import HOST
-from . import vlan_record
-from .attachment_match import AttachmentMatch
-from .operations import ChangeOvsPorts, Operation
-from .vlan_record import VlanRecord
+
+if TYPE_CHECKING:
+    from ..model.attachment import Target
+    from ..model.ovs import OvsBridgeChange, OvsPort
+    from ..model.vlans import Vlans
+    from .attachment_match import AttachmentMatch
+    from .operations import Operation
 
 
 class OvsChanges:
@@ -38,12 +43,16 @@ class OvsChanges:
 
     def want(self, port: OvsPort, vlans: Vlans | None) -> None:
         """Ask for an attachment's port. External ids of others stay, and VLANs that ovs_vlan_port set, unless the attachment names its own."""
+        from dataclasses import replace
+
+        from ..model.ovs import with_vlans
+
         shown = self._shown.get(port.name)
         if shown is not None and port.name not in self.left and shown.bridge == port.bridge:
             ids = {**dict(shown.external_ids), **dict(port.external_ids)}
-            if vlans is None and vlan_record.KEY in ids:
+            if vlans is None and VLAN_RECORD in ids:
                 vlans = shown.vlans
-            elif vlan_record.KEY in ids:
+            elif VLAN_RECORD in ids:
                 ids = _settled(shown, ids)
             port = replace(port, external_ids=tuple(sorted(ids.items())))
         self.put(with_vlans(port, vlans) if vlans is not None else port)
@@ -61,16 +70,25 @@ class OvsChanges:
             self._changed[port.name] = port
 
     def leave(self) -> list[Operation]:
+        if not self.left:
+            return []
+        from .ovs_operations import ChangeOvsPorts
+
         ports = tuple(self.left[name] for name in sorted(self.left))
-        return [ChangeOvsPorts(HOST, (), (), ports, self._restorable(ports))] if ports else []
+        return [ChangeOvsPorts(HOST, (), (), ports, self._restorable(ports))]
 
     def join(self) -> list[Operation]:
         if not self.joined and not self._changed:
             return []
+        from .ovs_operations import ChangeOvsPorts
+
         return [ChangeOvsPorts(HOST, tuple(self.joined.values()), tuple(self._changed.values()), (), self._former())]
 
     def at_once(self, bridges: OvsBridgeChange, timeout: float) -> list[Operation]:
         """Return all of it as one transaction, bridges too."""
+        from ..model.ovs import NO_BRIDGES
+        from .ovs_operations import ChangeOvsPorts
+
         ports = tuple(self.left[name] for name in sorted(self.left))
         if not (ports or self.joined or self._changed or bridges != NO_BRIDGES):
             return []
@@ -90,14 +108,20 @@ class OvsChanges:
 
 def _settled(port: OvsPort, ids: dict[str, str]) -> dict[str, str]:
     """Return external ids for a port whose attachment names its VLANs: whatever it had before is not to come back."""
-    record = replace(vlan_record.read(port) or VlanRecord(), vlans=None)
-    kept = {key: value for key, value in ids.items() if key != vlan_record.KEY}
-    return kept if record.empty else {**kept, vlan_record.KEY: record.text()}
+    from dataclasses import replace
+
+    from . import vlan_record
+
+    record = replace(vlan_record.read(port) or vlan_record.VlanRecord(), vlans=None)
+    kept = {key: value for key, value in ids.items() if key != VLAN_RECORD}
+    return kept if record.empty else {**kept, VLAN_RECORD: record.text()}
 
 
 def connect(one: AttachmentMatch, ovs: OvsChanges) -> None:
     """Ask for the port of an attachment, if it goes to an Open vSwitch bridge."""
     if one.bridge.kind == OVS:
+        from ..model.ovs import OvsPort
+
         ids = ((EXTERNAL_ID, one.label.external_id()),)
         ovs.want(OvsPort(one.host_interface, one.want.bridge, external_ids=ids), one.want.vlans)
 

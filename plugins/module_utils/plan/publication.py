@@ -4,15 +4,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import Refused
 from ..model import addresses
-from ..model.firewall import FirewallState
 from ..model.publication import ANY, Hairpin, HostPort, Owner, PortSpec, PublicationRules, Published
 from ..state.network import HOST
+from ..state.publications import PublicationState
 from . import firewall
 from .operations import Operation, SetSysctl
 from .publication_operations import ChangePublications, SetPortHairpin
@@ -31,48 +31,6 @@ class Wanted:
     owner: Owner
     ports: tuple[PortSpec, ...] | None
     addresses: Mapping[int, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class BridgePortState:
-    """A port of the bridge that is ours, whose it is, and whether its hairpin mode is on."""
-
-    name: str
-    owner: Owner
-    hairpin: bool
-
-
-def _nobody(_host: HostPort) -> str:
-    return ""
-
-
-@dataclass(frozen=True)
-class PublicationState:
-    """What the host shows of publications on a bridge.
-
-    ``rules`` are those of all bridges; ``whole`` is false where chains or
-    rules are missing. ``subnets`` are the bridge's. ``route_localnet`` is the
-    bridge's sysctl. ``bridged_filter`` is whether the host's firewall sees what is
-    bridged (br_netfilter). ``linked`` is whether icc_policy has links across the
-    bridge, which need the firewall's consent too. ``taken`` says who else has a port of the host.
-    """
-
-    bridge: str
-    bridge_ours: bool = False
-    rules: PublicationRules = PublicationRules()
-    whole: bool = True
-    subnets: tuple[str, ...] = ()
-    route_localnet: str | None = None
-    bridged_filter: bool = False
-    ports: tuple[BridgePortState, ...] = ()
-    firewall: FirewallState = FirewallState()
-    linked: bool = False
-    reserved: frozenset[int] = frozenset()
-    taken: Callable[[HostPort], str] = _nobody
-
-    @property
-    def ours(self) -> PublicationRules:
-        return self.rules.of_bridge(self.bridge)
 
 
 def goal(wants: Sequence[Wanted], have: PublicationState, protect: bool, purge: bool) -> PublicationRules:

@@ -5,10 +5,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ..errors import PipefitterError
 from ..model.publication import PublicationRules, Published, UdpFlow
-from .operations import Host, Operation
+from .operations import Operation
+
+if TYPE_CHECKING:
+    from .host import Host
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from ..state.network import Link, NetworkState
+
+if TYPE_CHECKING:
+    pass
 
 DEVICES = ("tun", "openvswitch")
 """Devices of Open vSwitch's own: of a userspace datapath, and of the kernel's. A virtual machine's is a ``tun``, too."""
@@ -54,3 +58,8 @@ def upper_interfaces(bridge: Link, host: NetworkState) -> list[tuple[Link, int |
                 found.append(entry)
                 waiting.append(entry)
     return found
+
+
+def is_way_out(bridge: str, network: NetworkState) -> bool:
+    """Tell a bridge through which a default route goes: isolated bridges are not kept apart from that."""
+    return any(route.is_default and route.link == bridge for route in network.routes)

@@ -4,65 +4,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from ..errors import MissingFeature, Refused
 from ..model.addresses import bounds
 from ..model.attachment import Target
-from ..model.ovs import (
-    NETDEV,
-    NO_BRIDGES,
-    SYSTEM,
-    OvsBridge,
-    OvsBridgeChange,
-    OvsPort,
-    Tunnel,
-    missing_device,
-    with_vlans,
-)
+from ..model.ovs import NETDEV, NO_BRIDGES, SYSTEM, OvsBridge, OvsBridgeChange, OvsPort, missing_device, with_vlans
+from ..model.ownership import EXTERNAL_ID, MARK, VLAN_RECORD, read_label
 from ..model.route import Route
 from ..model.vlan_port import BridgeSettings, VlanPort, VlanPorts
-from ..model.vlans import TRUNK, ranges
-from ..state.attachments import EXTERNAL_ID, ContainerSide, HostSide, read_label
-from ..state.network import HOST, MARK
+from ..state.network import HOST
+from ..state.vlan_ports import VlanPortState
 from . import vlan_record
-from .operations import Operation, SetLink, SetTxChecksumOffload
+from .link_operations import SetLink, SetTxChecksumOffload
+from .operations import Operation
 from .ovs_ports import OvsChanges, ports_of
+from .vlan_port_refusals import refuse_lockout, refuse_same_tunnels, refuse_unfit
 from .vlan_record import VlanRecord
 
 _BRIDGE_LABEL = "bridge"
-
-
-@dataclass(frozen=True)
-class VlanPortState:
-    """What Open vSwitch and the host show.
-
-    ``sides`` has the containers that ports are named by, ``None`` for one that
-    is gone; ``unfit`` interfaces that must not become ports, each with the
-    reason; ``uplinks`` ports by which this host is reached, each with the VLANs
-    in which it is, and the reason; ``tx_checksum`` whether the bridge's own
-    device leaves checksums to hardware; ``held`` what addresses and routes of
-    the host that device has (read for state absent only); ``switch_runs``
-    whether ovs-vswitchd does, asked where the bridge is there;
-    ``underlays`` addresses of the own devices of bridges with a datapath in
-    userspace, by device, read where tunnels are to be on one, ``None`` otherwise;
-    ``routes`` all of the host's then, those that came with its addresses too.
-    ``assume``: in check mode, what isn't there counts as made
-    by an earlier task.
-    """
-
-    host_side: HostSide
-    bridges: Mapping[str, OvsBridge]
-    sides: Mapping[Target, ContainerSide | None] = field(default_factory=dict)
-    unfit: Mapping[str, str] = field(default_factory=dict)
-    uplinks: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
-    tx_checksum: bool = False
-    held: Sequence[str] = ()
-    switch_runs: bool = True
-    underlays: Mapping[str, Collection[str]] | None = None
-    routes: Sequence[Route] = ()
-    assume: bool = False
 
 
 def present(want: VlanPorts, have: VlanPortState, timeout: float = 10.0) -> list[Operation]:
@@ -84,7 +45,7 @@ def present(want: VlanPorts, have: VlanPortState, timeout: float = 10.0) -> list
             ports.clear(port.name)
         elif want.purge and _meant(port, want):
             _give_back(port, have, ports)
-    _refuse_same_tunnels(have, ports)
+    refuse_same_tunnels(have, ports)
     return [*ports.at_once(bridges, timeout), *_devices(want, have, bridges, names)]
 
 
@@ -314,7 +275,7 @@ def _put(one: VlanPort, name: str, want: VlanPorts, have: VlanPortState, ports: 
             f"port: {name!r} is a port of Open vSwitch bridge {shown.bridge} already; take it out there first, or name that bridge"
         )
     if shown is None and one.tunnel is None:
-        _refuse_unfit(one, name, bridge, have)
+        refuse_unfit(one, name, bridge, have)
     if shown is None and one.tunnel is not None and name in have.host_side.network.links:
         raise Refused(
             f"port: {name!r} is an interface of this host, and a tunnel has none; choose another name for the tunnel"
@@ -328,7 +289,7 @@ def _put(one: VlanPort, name: str, want: VlanPorts, have: VlanPortState, ports: 
         base = replace(base, tunnel=one.tunnel)
     wanted = base if one.vlans in (None, base.vlans) else with_vlans(base, one.vlans)
     if shown is not None:
-        _refuse_lockout(shown, wanted, have.uplinks.get(name, {}))
+        refuse_lockout(shown, wanted, have.uplinks.get(name, {}))
     # A port that was in the wanted VLANs all the time was not set by us, and is not given back.
     if record.vlans is None and not record.added and wanted.vlans != base.vlans:
         record = replace(record, vlans=(base.tag, base.trunks, base.vlan_mode))
@@ -342,7 +303,7 @@ def _put(one: VlanPort, name: str, want: VlanPorts, have: VlanPortState, ports: 
         record = replace(record, external_ids=kept)
     if want.owner:
         record = replace(record, owner=want.owner)
-    ids[vlan_record.KEY] = None if record.empty else record.text()
+    ids[VLAN_RECORD] = None if record.empty else record.text()
     ports.put(
         replace(wanted, external_ids=tuple(sorted((key, value) for key, value in ids.items() if value is not None)))
     )
@@ -361,75 +322,6 @@ def _base(one: VlanPort, name: str, bridge: str, have: VlanPortState) -> tuple[O
         # An attachment that has lost its port: it is veth_attach's, as it was.
         return replace(bare, external_ids=((EXTERNAL_ID, link.alias[len(MARK) + 1 :]),)), VlanRecord()
     return bare, VlanRecord(added=True) if one.target is None else VlanRecord()
-
-
-def _refuse_lockout(
-    shown: OvsPort, wanted: OvsPort | None, reached: Mapping[int, str], given_back: bool = False
-) -> None:
-    """``wanted`` of ``None`` is a port that is taken out of the bridge."""
-    for vlan, why in reached.items():
-        before = shown.vlans.on_the_wire(vlan)
-        after = wanted.vlans.on_the_wire(vlan) if wanted is not None else None
-        if before is not None and after != before:
-            frames = f"frames with tag {before}" if before else "frames without a tag"
-            change = f"as {_described(wanted)}" if wanted is not None else "taken out of the bridge"
-            if given_back or wanted is None:
-                advice = "keep it as it is, or give what the host has there to another interface first"
-            else:
-                advice = "give another port" + (
-                    ", or leave VLAN 0 in trunks" if wanted.mode == TRUNK and not vlan else ""
-                )
-            raise Refused(
-                f"port: {shown.name!r} carries {frames} on bridge {shown.bridge}, where {why}; {change} it would not, and lock you out, so {advice}"
-            )
-
-
-def _described(port: OvsPort) -> str:
-    own = f" of VLAN {port.tag}" if port.tag is not None else ""
-    return f"{port.mode} port{own}" + (f" with trunks {ranges(port.trunks)}" if port.trunks else "")
-
-
-def _refuse_unfit(one: VlanPort, name: str, bridge: str, have: VlanPortState) -> None:
-    link = have.host_side.network.links.get(name)
-    if name == bridge:
-        return
-    if link is None:
-        if have.assume:
-            return
-        raise Refused(
-            f"port: {name!r} is neither a port of bridge {bridge} nor an interface of this host; create it first or take it off the list"
-        )
-    if name in have.unfit:
-        raise Refused(f"port: {name!r} {have.unfit[name]}")
-    master = have.host_side.by_index.get(link.master)
-    if master is not None and master.kind == "bridge":
-        raise Refused(
-            f"port: {name!r}{'' if one.port else f' ({one})'} is a port of Linux bridge {master.name}; take it out there first"
-        )
-    if link.kind == "bridge":
-        raise Refused(f"port: {name!r} is a bridge itself; join two bridges by a veth pair")
-
-
-def _refuse_same_tunnels(have: VlanPortState, ports: OvsChanges) -> None:
-    """The datapath tells tunnels by their ends and VNI, whichever bridge they are on."""
-    staying = [
-        port for port in have.host_side.ovs_ports.values() if port.tunnel is not None and port.name not in ports.left
-    ]
-    taken = {_ends(port.tunnel): port for port in staying if port.tunnel is not None}
-    for port in ports.joined.values():
-        if port.tunnel is None:
-            continue
-        other = taken.setdefault(_ends(port.tunnel), port)
-        if other is not port:
-            source = f" from {port.tunnel.local}" if port.tunnel.local else ""
-            raise Refused(
-                f"port: {port.name!r} can't be a tunnel to {port.tunnel.remote}{source} with VNI {port.tunnel.vni}:"
-                f" port {other.name} of Open vSwitch bridge {other.bridge} is that already; choose another vni"
-            )
-
-
-def _ends(tunnel: Tunnel) -> Tunnel:
-    return replace(tunnel, protected=True)
 
 
 def _asked_for(want: VlanPorts, have: VlanPortState) -> list[OvsPort]:
@@ -452,7 +344,7 @@ def _give_back(port: OvsPort, have: VlanPortState, ports: OvsChanges) -> None:
     if record is None:
         return
     former = None if record.added else vlan_record.former(port, record)
-    _refuse_lockout(port, former, have.uplinks.get(port.name, {}), given_back=True)
+    refuse_lockout(port, former, have.uplinks.get(port.name, {}), given_back=True)
     if former is None:
         (ports.drop if port.tunnel is not None or port.name in have.host_side.network.links else ports.clear)(port.name)
     else:

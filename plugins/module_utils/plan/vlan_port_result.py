@@ -11,8 +11,10 @@ from typing import Any
 from ..model.ovs import OvsBridge, OvsPort
 from ..model.vlan_port import RESERVED_IDS, VlanPorts
 from ..model.vlans import ranges
-from .operations import ChangeOvsPorts, Operation
-from .vlan_port import VlanPortState, port_names
+from ..state.vlan_ports import VlanPortState
+from .operations import Operation
+from .ovs_operations import ChangeOvsPorts
+from .vlan_port import port_names
 
 
 def after(have: VlanPortState, operations: Iterable[Operation]) -> VlanPortState:

@@ -10,11 +10,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..model.ovs import OvsPort
+from ..model.ownership import VLAN_RECORD
 from ..model.vlan_port import RESERVED_IDS
 from ..model.vlans import MODES
-
-KEY = "pipefitter-vlan"
-"""Key of a port's external_ids; its value is JSON."""
 
 _HIGHEST = 4095  # of tag and trunks in the schema; others may have set 0 and 4095, which this collection never does
 
@@ -49,7 +47,7 @@ class VlanRecord:
 
 def read(port: OvsPort) -> VlanRecord | None:
     """Return the record on a port, ``None`` without one. What somebody has made unreadable counts as one that holds nothing."""
-    text = dict(port.external_ids).get(KEY)
+    text = dict(port.external_ids).get(VLAN_RECORD)
     if text is None:
         return None
     try:
@@ -90,7 +88,7 @@ def _external_ids(said: Any) -> dict[str, str | None]:
 
 def former(port: OvsPort, record: VlanRecord) -> OvsPort:
     """Return the port as it was, without the record."""
-    ids: dict[str, str | None] = {**dict(port.external_ids), **record.external_ids, KEY: None}
+    ids: dict[str, str | None] = {**dict(port.external_ids), **record.external_ids, VLAN_RECORD: None}
     port = replace(port, external_ids=tuple(sorted((key, value) for key, value in ids.items() if value is not None)))
     if record.vlans is None:
         return port

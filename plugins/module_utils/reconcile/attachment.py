@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Optional
+from typing import Any
 
 from ..errors import InvalidOption, Refused
 from ..host import lock
@@ -13,17 +13,13 @@ from ..host.machine import Machine
 from ..model import attachment, names
 from ..model.attachment import Attachment
 from ..model.limits import USUAL_MTU
-from ..observe import attachments
+from ..observe.attachments import observe_all
 from ..observe.containers import Pinned, pin_all, refuse_left
 from ..plan import attachment as plan
 from ..plan.attachment_result import describe, predict, removed, taken_default_routes, unsettled
-from ..state.attachments import LINUX, OVS, AttachedBridgeState, ContainerSide, HostSide
+from ..state.attachments import LINUX, AttachmentState, HostSide
 from . import engine
 from .result import Result
-
-# What is read for a plan: each attachment with its container's side, and the host's side of all.
-Seen = tuple[Sequence[tuple[Attachment, Optional[ContainerSide]]], HostSide]
-
 
 # Options of one attachment that may also stand beside the list, for all that leave them out.
 _COMMON = ("bridge", "runtime", "interface", "gateway", "gateway6", "routes", "mtu", *attachment.VLAN_OPTIONS)
@@ -45,10 +41,10 @@ def converge(options: Mapping[str, Any], check: bool) -> Result:
         pinned = pin_all(machine, wants, must_run=present, patience=timeout if wait else 0)
         _refuse_same_interface(pinned)
 
-        def observe() -> Seen:
-            return _observe(machine, pinned, check, purge, leftovers=not present or purge is not None)
+        def observe() -> AttachmentState:
+            return observe_all(machine, pinned, check, purge, leftovers=not present or purge is not None)
 
-        def plan_of(have: Seen) -> list[Any]:
+        def plan_of(have: AttachmentState) -> list[Any]:
             sides, host_side = have
             if present:
                 return plan.present(
@@ -123,33 +119,6 @@ def _refuse_same_interface(pinned: Sequence[Pinned]) -> None:
                 f"attachments: {one.want.target} and {other.want.target} are the same network namespace "
                 f"and both ask for {one.want.interface}; name it once"
             )
-
-
-def _observe(machine: Machine, pinned: Sequence[Pinned], check: bool, purge: str | None, leftovers: bool) -> Seen:
-    wants = [one.want for one in pinned]
-    bridges = {want.bridge for want in wants if want.bridge != attachment.ANY_BRIDGE} | (
-        {purge} if purge is not None else set()
-    )
-    host_side = attachments.observe(machine, bridges, leftovers)
-    if check:
-        # A play is checked as a whole: an earlier task would have made the bridge.
-        tagged = {want.bridge for want in wants if want.vlans is not None}
-        missing = {
-            name: AttachedBridgeState(OVS if name in tagged else LINUX, USUAL_MTU, assumed=True)
-            for name in bridges
-            if name not in host_side.bridges
-        }
-        host_side = HostSide(host_side.network, {**host_side.bridges, **missing}, host_side.ovs_ports)
-    by_netns: dict[str, list[Attachment]] = {}
-    for one in pinned:
-        if one.netns is not None:
-            by_netns.setdefault(one.netns, []).append(one.want)
-    identities = {one.netns: one.identity for one in pinned if one.netns is not None}
-    sides = {
-        netns: attachments.observe_container(machine, netns, identities[netns], here, host_side)
-        for netns, here in by_netns.items()
-    }
-    return [(one.want, sides[one.netns] if one.netns is not None else None) for one in pinned], host_side
 
 
 def _warnings(host_side: HostSide) -> list[str]:

@@ -7,10 +7,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from ..errors import PipefitterError
-from ..plan.operations import Host, Operation
+from ..plan.operations import Operation
+
+if TYPE_CHECKING:
+    from ..plan.host import Host
 
 Have = TypeVar("Have")
 

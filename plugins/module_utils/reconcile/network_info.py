@@ -4,29 +4,24 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from ..errors import MissingFeature, Refused
-from ..host import namespace
-from ..host.engines import lookup
 from ..host.machine import Machine
-from ..host.namespace import NAMED, NetnsFd
 from ..host.nftables import tables as nftables
 from ..host.nftables.tables import Listing
 from ..model import names
 from ..model.addresses import is_link_local
 from ..model.ovs import VXLAN, OvsBridge
-from ..plan import bridge as plan_bridge
+from ..model.ownership import EXTERNAL_ID, OwnershipLabel
+from ..observe.network import namespaces, observe_bridges
+from ..plan import bridge_result, management, vlan_record
 from ..plan import icc_policy as plan_icc_policy
-from ..plan import management, vlan_record
 from ..plan import publication as plan_publication
 from ..plan.attachment_result import describe_one
-from ..plan.bridge_facts import BridgeState
 from ..plan.vlan_port_result import of_others
-from ..state.attachments import EXTERNAL_ID, ContainerSide, HostSide, OwnershipLabel, read_label
-from ..state.network import HOST, Link, NetworkState
+from ..state.attachments import ContainerSide, HostSide
+from ..state.network import HOST, Link, NetworkState, names_by_index
 from .result import Result
 
 
@@ -38,17 +33,15 @@ def gather(options: Mapping[str, Any], _check: bool) -> Result:
     with Machine() as machine:
         # One listing for all that is in the tables: with thousands of publications each takes half a second.
         tables = nftables.tables("showing what is in the firewall", needed=False)
-        have = _observe_host(machine, tables)
+        have = observe_bridges(machine, tables)
         ovs_bridges, ovs_ports = machine.ovsdb.read() if machine.ovsdb.available() else ({}, {})
         host_side = HostSide(have.network, {}, ovs_ports)
         every, targets = _attachments(machine, host_side)
         attachments = [entry for entry in every if only in (None, entry[1]["bridge"])]
-        bridges = [
-            link for link in have.network.links.values() if link.kind == "bridge" and only in (None, link.name)
-        ]
+        bridges = [link for link in have.network.links.values() if link.kind == "bridge" and only in (None, link.name)]
         values = {
-            "bridges": [plan_bridge.describe(link.name, have) for link in bridges if link.ours],
-            "foreign_bridges": [plan_bridge.describe(link.name, have) for link in bridges if not link.ours],
+            "bridges": [bridge_result.describe(link.name, have) for link in bridges if link.ours],
+            "foreign_bridges": [bridge_result.describe(link.name, have) for link in bridges if not link.ours],
             "ovs_bridges": [_ovs_bridge(bridge) for bridge in ovs_bridges.values() if only in (None, bridge.name)],
             "attachments": [entry for ours, entry in attachments if ours and entry["bridge"] is not None],
             "unplugged_attachments": [entry for ours, entry in attachments if ours and entry["bridge"] is None],
@@ -62,18 +55,6 @@ def gather(options: Mapping[str, Any], _check: bool) -> Result:
     return Result([], {}, {}, values)
 
 
-def _observe_host(machine: Machine, tables: Mapping[str, Listing]) -> BridgeState:
-    netlink = machine.netlink(HOST)
-    links = netlink.with_vlans(netlink.links())
-    routes = netlink.routes({link.index: link.name for link in links.values()}, connected=True)
-    forwarding = [f"net/ipv4/conf/{link.name}/forwarding" for link in links.values() if link.kind == "bridge"]
-    return BridgeState(
-        network=NetworkState(links, netlink.addresses(links.values()), routes),
-        masquerades=machine.masquerades.in_effect(listings=tables),
-        sysctls=machine.read_sysctls(HOST, forwarding),
-    )
-
-
 def _attachments(
     machine: Machine, host_side: HostSide
 ) -> tuple[list[tuple[bool, dict[str, Any]]], dict[str, list[dict[str, Any]]]]:
@@ -81,7 +62,7 @@ def _attachments(
     found: list[tuple[bool, dict[str, Any]]] = []
     names_of: dict[int, list[dict[str, Any]]] = {}
     targets: dict[str, list[dict[str, Any]]] = {}
-    for label, pinned in _namespaces(host_side):
+    for label, pinned in namespaces(host_side):
         seen = pinned.inode in names_of
         known = names_of.setdefault(pinned.inode, [])
         known += _targets(label)
@@ -101,54 +82,24 @@ def _targets(label: OwnershipLabel) -> list[dict[str, Any]]:
     return [*named, {"container": label.identity.partition(":")[2]}] if label.identity else named
 
 
-def _attachments_of(machine: Machine, netns: str, label: OwnershipLabel, host_side: HostSide) -> list[tuple[bool, dict[str, Any]]]:
+def _attachments_of(
+    machine: Machine, netns: str, label: OwnershipLabel, host_side: HostSide
+) -> list[tuple[bool, dict[str, Any]]]:
     netlink = machine.netlink(netns)
     links = netlink.links()
-    bare = ContainerSide(netns, label.identity, NetworkState(links), machine.netlink(HOST).netns_id(machine.descriptor(netns)))
+    bare = ContainerSide(
+        netns, label.identity, NetworkState(links), machine.netlink(HOST).netns_id(machine.descriptor(netns))
+    )
     pairs = [(link, host_veth) for link in links.values() if (host_veth := host_side.host_veth(bare, link)) is not None]
     if not pairs:
         return []
     held = netlink.addresses([link for link, _outer in pairs])
-    routes = netlink.routes({link.index: link.name for link in links.values()})
+    routes = netlink.routes(names_by_index(links))
     side = ContainerSide(netns, label.identity, NetworkState(links, held, routes), bare.netns_id)
-    return [(host_veth.ours, describe_one(label.kind, label.value, side, link, host_veth, host_side)) for link, host_veth in pairs]
-
-
-def _namespaces(host_side: HostSide) -> Iterator[tuple[OwnershipLabel, NetnsFd]]:
-    """Yield the namespaces of running containers, of names, and of processes that attachments of ours were made for."""
-    try:
-        running = lookup.listing()
-    except MissingFeature:
-        running = []  # no engine: there may still be namespaces with names
-    namespace.raise_open_file_limit(len(running) + len(host_side.network.links))
-    for container in running:
-        try:
-            yield (
-                OwnershipLabel("", "container", container.name, f"{container.runtime}:{container.id}"),
-                namespace.of_container(container),
-            )
-        except Refused:
-            pass  # it shares the host's network, or has just stopped: nothing is wired to it
-    paths = {f"{NAMED}/{name}" for name in _named()}
-    labels = [said for link in host_side.network.links.values() if link.ours and (said := read_label(link.alias))]
-    paths |= {said.value for said in labels if said.kind == "netns"}
-    for path in sorted(paths):
-        try:
-            yield OwnershipLabel("", "netns", path), namespace.of_path(path)
-        except Refused:
-            pass  # the namespace is gone, its name is left
-    for pid in sorted({int(said.value) for said in labels if said.kind == "pid" and said.value.isdigit()}):
-        try:
-            yield OwnershipLabel("", "pid", str(pid)), namespace.of_pid(pid)
-        except Refused:
-            pass
-
-
-def _named() -> list[str]:
-    try:
-        return os.listdir(NAMED)
-    except FileNotFoundError:
-        return []
+    return [
+        (host_veth.ours, describe_one(label.kind, label.value, side, link, host_veth, host_side))
+        for link, host_veth in pairs
+    ]
 
 
 def _ovs_bridge(bridge: OvsBridge) -> dict[str, Any]:

@@ -4,22 +4,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..model import names
-from ..model.attachment import Target
-from ..model.bridge_vlans import PortVlans
-from ..model.ovs import OvsPort
-from .network import MARK, Link, NetworkState
+from .network import Link, NetworkState
+
+if TYPE_CHECKING:
+    from ..model.attachment import Attachment
+    from ..model.bridge_vlans import PortVlans
+    from ..model.ovs import OvsPort
 
 LINUX, OVS = "linux", "ovs"
-
-_LONGEST_VALUE = 128
-
-EXTERNAL_ID = "pipefitter"
-"""Key of the external_ids by which ports of Open vSwitch are ours; its value is the rest of the alias."""
 
 
 @dataclass(frozen=True)
@@ -105,55 +103,11 @@ class HostSide:
         return master.name if master is not None and master.kind == "bridge" else None
 
 
-@dataclass(frozen=True)
-class OwnershipLabel:
-    """What an alias of ours says: the interface in the container, and how the container was named."""
+class AttachmentState(NamedTuple):
+    """What the host shows of wanted attachments: each with its container's side, and the host's side of all.
 
-    interface: str
-    kind: str
-    value: str
-    identity: str = ""
-
-    def external_id(self) -> str:
-        return " ".join(part for part in (self.interface, self.kind, self.value, self.identity) if part)
-
-    def alias(self) -> str:
-        return f"{MARK} {self.external_id()}"
-
-    def names(self, target: Target) -> bool:
-        """Tell whether it speaks of that container: by name, or by the start of its id."""
-        if self.kind != target.kind:
-            return False
-        by_id = (
-            target.kind == "container"
-            and len(target.value) >= 12
-            and self.identity.partition(":")[2].startswith(target.value)
-        )
-        return self.value == _shortened(target.value) or by_id
-
-
-def label(target: Target, interface: str, identity: str) -> OwnershipLabel:
-    """Return what the alias of an attachment says."""
-    return OwnershipLabel(interface, target.kind, _shortened(target.value), identity if target.kind == "container" else "")
-
-
-def _shortened(value: str) -> str:
-    """Return a name or path as it fits into an alias beside all else, still another one for another value.
-
-    IFALIASZ is 256 with the NUL; the mark, an interface, a kind and the
-    identity of a container (the engine and 64 digits) take up to 118 bytes.
+    A side of ``None`` is a container that is gone or has stopped.
     """
-    if len(value.encode()) <= _LONGEST_VALUE:
-        return value
-    digest = names.derived_name("~", value)
-    return value.encode()[: _LONGEST_VALUE - len(digest)].decode(errors="ignore") + digest
 
-
-def read_label(text: str) -> OwnershipLabel | None:
-    """Return what an alias (or an external_ids value, without the mark) says, ``None`` if it isn't one of ours."""
-    words = text.split(" ")
-    if words and words[0] == MARK:
-        words = words[1:]
-    if len(words) not in (3, 4):
-        return None
-    return OwnershipLabel(*words)
+    sides: Sequence[tuple[Attachment, ContainerSide | None]]
+    host_side: HostSide

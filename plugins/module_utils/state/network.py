@@ -9,13 +9,11 @@ from dataclasses import dataclass, field
 
 from ..model import bridge_vlans
 from ..model.bridge_vlans import PortVlans
+from ..model.ownership import MARK
 from ..model.route import Route
 
 HOST = ""
 """The place that is the host's own network namespace; every other place is a container's, by its printable name."""
-
-MARK = "pipefitter"
-"""How every ifalias of ours begins."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +59,11 @@ class Link:
     @property
     def ours(self) -> bool:
         return self.alias == MARK or self.alias.startswith(MARK + " ")
+
+
+def names_by_index(links: Mapping[str, Link]) -> dict[int, str]:
+    """Return the names of links by interface index."""
+    return {link.index: link.name for link in links.values()}
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ name: task_seconds
 type: aggregate
 short_description: Write how long each task took, as lines of JSON
 description:
-  - For the benchmark beside this plugin. One host, one line a task, with its name, its seconds and whether it changed anything.
+  - For the benchmark beside this plugin. One host, one line a task, with its name, its seconds and whether it changed
+    anything.
 options:
   path:
     description: File that the lines are added to.

@@ -8,6 +8,7 @@ is that each daemon has a parent group of its own, /lab-NAME/HOST.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 
@@ -65,6 +66,14 @@ def groups(lab: str) -> Iterator[str]:
     for root in hierarchies():
         for folder, _subfolders, _files in os.walk(f"{root}/lab-{lab}", topdown=False):
             yield folder
+
+
+def thaw(lab: str) -> None:
+    """Let what is paused go on: in a frozen v1 group a signal waits, even SIGKILL (v2 ends what is frozen)."""
+    for folder in groups(lab):
+        if os.path.exists(f"{folder}/freezer.state"):
+            with contextlib.suppress(OSError):  # gone meanwhile, as a container was that has ended
+                _write(f"{folder}/freezer.state", "THAWED")
 
 
 def remove(lab: str) -> list[str]:

@@ -51,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
-    def command(name: str, function: Callable[[argparse.NetworkState], int | None], text: str, lab: bool = True) -> argparse.ArgumentParser:
+    def command(name: str, function: Callable[[argparse.Namespace], int | None], text: str, lab: bool = True) -> argparse.ArgumentParser:
         sub = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
         if lab:
             sub.add_argument("--name", default=DEFAULT_NAME, help="which lab (default: %(default)s)")
@@ -100,7 +100,7 @@ def _add_up(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--pip", metavar="PATH", help="the pip that fetches it (default: the system Python's)")
 
 
-def _up(chosen: argparse.NetworkState) -> None:
+def _up(chosen: argparse.Namespace) -> None:
     import time
 
     from . import doctor, pyroute2_version, startup
@@ -126,26 +126,26 @@ def _without_dashes(command: Sequence[str], default: Sequence[str]) -> Sequence[
     return (command[1:] if command[:1] == ["--"] else command) or default
 
 
-def _exec(chosen: argparse.NetworkState) -> None:
+def _exec(chosen: argparse.Namespace) -> None:
     from . import entering
 
     entering.execute(Layout(chosen.name), chosen.host, _without_dashes(chosen.command, ["bash", "-l"]))
 
 
-def _run(chosen: argparse.NetworkState) -> None:
+def _run(chosen: argparse.Namespace) -> None:
     from . import entering
 
     entering.run_on_lan(Layout(chosen.name), _without_dashes(chosen.command, ["bash"]))
 
 
-def _proxy(chosen: argparse.NetworkState) -> None:
+def _proxy(chosen: argparse.Namespace) -> None:
     from . import connecting
 
     connect = connecting.pass_socket if chosen.pass_socket else connecting.relay
     connect(Layout(chosen.name), chosen.host, chosen.port)
 
 
-def _inventory(chosen: argparse.NetworkState) -> None:
+def _inventory(chosen: argparse.Namespace) -> None:
     from . import init, ssh
     from .record import running
     from .spec import Spec
@@ -155,7 +155,7 @@ def _inventory(chosen: argparse.NetworkState) -> None:
     print(ssh.inventory(layout, Spec.load(layout), init.COMMAND), end="")
 
 
-def _containers(chosen: argparse.NetworkState) -> None:
+def _containers(chosen: argparse.Namespace) -> None:
     from . import docker_engine
     from .record import running_host
 
@@ -163,7 +163,7 @@ def _containers(chosen: argparse.NetworkState) -> None:
     docker_engine.of_host(host_init.pid).start_containers(chosen.containers, chosen.network)
 
 
-def _podman_image(chosen: argparse.NetworkState) -> None:
+def _podman_image(chosen: argparse.Namespace) -> None:
     from . import entering, podman
     from .record import running_host
     from .spec import Spec
@@ -173,7 +173,7 @@ def _podman_image(chosen: argparse.NetworkState) -> None:
     podman.import_image(Spec.load(layout).image, entering.nsenter(host_init.pid))
 
 
-def _docker_restart(chosen: argparse.NetworkState) -> None:
+def _docker_restart(chosen: argparse.Namespace) -> None:
     from . import docker_engine, entering
     from .record import running_host
 
@@ -181,7 +181,7 @@ def _docker_restart(chosen: argparse.NetworkState) -> None:
     docker_engine.restart(host_init.pid, entering.nsenter(host_init.pid))
 
 
-def _status(chosen: argparse.NetworkState) -> int:
+def _status(chosen: argparse.Namespace) -> int:
     from . import status
 
     names = [chosen.name] if chosen.name else existing_labs()
@@ -199,7 +199,7 @@ def _status(chosen: argparse.NetworkState) -> int:
     return result
 
 
-def _down(chosen: argparse.NetworkState) -> None:
+def _down(chosen: argparse.Namespace) -> None:
     from . import teardown
     from .lock import Lock
 
@@ -211,7 +211,7 @@ def _down(chosen: argparse.NetworkState) -> None:
         teardown.remove(layout)
 
 
-def _doctor(_chosen: argparse.NetworkState) -> int:
+def _doctor(_chosen: argparse.Namespace) -> int:
     from . import doctor
 
     necessary = False

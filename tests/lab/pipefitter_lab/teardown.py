@@ -30,6 +30,7 @@ def clear(layout: Layout) -> None:
     record = Record.load(layout)
     # Looked for while init lives: then the namespaces are certain to be this lab's.
     joined = [] if record is None else list(in_namespaces_of(record.processes))
+    cgroups.thaw(layout.name)
     _kill(_inits(layout))
     _kill(joined)
     _kill(marked_with(layout.root))

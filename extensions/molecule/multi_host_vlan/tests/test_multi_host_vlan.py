@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 pipefitter contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a person would look at after the playbook ran: bridges, ports and tags, and pings between containers of two hosts."""
+"""What a person would look at after the playbook ran: bridges, ports, tags, and pings between two hosts' containers."""
 
 from __future__ import annotations
 

@@ -1,6 +1,9 @@
 # SPDX-FileCopyrightText: 2026 pipefitter contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a person would look at after the playbook ran: four containers of a host in two VLANs, on each of two hosts with the same addresses."""
+"""What a person would look at after the playbook ran: four containers of a host in two VLANs.
+
+Two hosts have the same, with the same addresses.
+"""
 
 from __future__ import annotations
 

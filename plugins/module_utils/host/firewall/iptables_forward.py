@@ -51,8 +51,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ...errors import MissingFeature, PipefitterError, Refused
-from ...model.firewall import AcceptedBridge, DroppingChain, FirewallState
+from ...model.firewall import AcceptedBridge, DroppingChain
 from ...model.firewall_safe_name import firewall_safe_name
+from ...state.firewall import FirewallState
 from .. import program
 from ..netlink.nf_tables import chain_exists, dropping_chains
 
@@ -251,7 +252,8 @@ def _read(family: str, kind: str) -> _Filter | None:
         return None
     hook = _DOCKER_USER if docker else _FORWARD
     jumps = {
-        each: [position for position, words in enumerate(saved.words(each), 1) if words == ["-j", _CHAIN]] for each in _HOOKS
+        each: [position for position, words in enumerate(saved.words(each), 1) if words == ["-j", _CHAIN]]
+        for each in _HOOKS
     }
     astray = any(positions for each, positions in jumps.items() if each != hook)
     reached = has_chain and not astray and saved.reaches(hook)
@@ -289,7 +291,9 @@ class _Saved:
     def position(self, hook: str) -> int | None:
         """Return the place of the first rule that decides for all packets, not counting jumps to our chain; ``None`` where none does."""
         others = (words for words in self.words(hook) if words != ["-j", _CHAIN])
-        return next((position for position, words in enumerate(others, 1) if self._of_rule(words, {hook}) is not None), None)
+        return next(
+            (position for position, words in enumerate(others, 1) if self._of_rule(words, {hook}) is not None), None
+        )
 
     def reaches(self, hook: str) -> bool:
         """Whether no rule for all packets keeps them from our chain; one that accepts them does no harm."""

@@ -14,12 +14,12 @@ from collections.abc import Iterable, Mapping
 
 from ...model.bridge_vlans import PortVlans, VlanRange, merged, outside
 from . import rtnetlink
-from .rtnetlink import RouteSocket, attribute, attributes
+from .rtnetlink import RouteSocket
+from .wire import NLA_F_NESTED, attribute, attributes
 
 _AF_BRIDGE = 7
 _IFINFO = struct.Struct("=BxHiII")  # family, type, index, flags, change
 _IFLA_AF_SPEC = 26
-_NESTED = 1 << 15
 _BRIDGE_FLAGS, _VLAN_INFO = 0, 2
 _FLAGS = struct.Struct("=H")
 _MASTER, _SELF = 1, 2
@@ -71,7 +71,7 @@ def change(route_socket: RouteSocket, index: int, name: str, vlans: PortVlans, o
         if entries:
             infos = b"".join(_infos(*entry) for entry in entries)
             specification = attribute(_BRIDGE_FLAGS, _FLAGS.pack(target)) + infos
-            payload = _IFINFO.pack(_AF_BRIDGE, 0, index, 0, 0) + attribute(_IFLA_AF_SPEC | _NESTED, specification)
+            payload = _IFINFO.pack(_AF_BRIDGE, 0, index, 0, 0) + attribute(_IFLA_AF_SPEC | NLA_F_NESTED, specification)
             route_socket.request_payload(f"{what} VLANs of {name}", kind, 0, payload)
 
 

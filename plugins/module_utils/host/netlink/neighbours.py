@@ -14,8 +14,9 @@ import socket
 import struct
 
 from ...model.route import PROTOCOL
-from . import rtnetlink
-from .rtnetlink import KernelError, RouteSocket, attribute, attributes
+from . import rtnetlink, wire
+from .rtnetlink import RouteSocket
+from .wire import KernelError, attribute, attributes
 
 _NDMSG = struct.Struct("=BxxxiHBB")  # family, index, state, flags, type
 _NTF_PROXY = 0x08
@@ -64,9 +65,7 @@ def shown(route_socket: RouteSocket, index: int) -> frozenset[str]:
 
 def add(route_socket: RouteSocket, index: int, address: str, link: str) -> None:
     body = _request(index, address, _NTF_PROXY) + attribute(_NDA_PROTOCOL, bytes((PROTOCOL,)))
-    route_socket.request_payload(
-        f"answer for {address} on {link}", rtnetlink.RTM_NEWNEIGH, rtnetlink.NLM_F_CREATE, body
-    )
+    route_socket.request_payload(f"answer for {address} on {link}", rtnetlink.RTM_NEWNEIGH, wire.NLM_F_CREATE, body)
 
 
 def remove(route_socket: RouteSocket, index: int, address: str, link: str) -> None:

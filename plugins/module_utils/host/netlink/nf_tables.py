@@ -14,16 +14,16 @@ from __future__ import annotations
 import errno
 import os
 import socket
-import struct
-from collections.abc import Iterator
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from ...errors import MissingFeature, PipefitterError
-from ...model.firewall import DroppingChain
-from .rtnetlink import attributes
+from .wire import NETLINK_NETFILTER, NFGENMSG, KernelError, NetlinkSocket, attribute, attributes
 
-_NETLINK_NETFILTER = 12
-_NLMSG_ERROR, _NLMSG_DONE = 2, 3
-_NLM_F_REQUEST, _NLM_F_DUMP = 1, 0x300
+if TYPE_CHECKING:
+    from ...model.firewall import DroppingChain
+
+_TIMEOUT = 5
 _SUBSYSTEM_NFTABLES = 10 << 8
 _GETTABLE, _GETCHAIN, _GETSET = 1, 4, 10
 _TABLE_NAME = 1  # NFTA_TABLE_NAME
@@ -39,9 +39,10 @@ _NO_NF_TABLES = (errno.EINVAL, errno.EOPNOTSUPP, errno.EPROTONOSUPPORT, errno.EA
 
 
 def table_exists(family: str, table: str) -> bool:
-    """Whether ``family table`` exists in the network namespace of this thread.
+    """Tell whether ``family table`` exists in the network namespace of this thread.
 
-    Raises ``MissingFeature`` where the kernel has no nf_tables.
+    :raises MissingFeature: the kernel has no nf_tables.
+    :raises PipefitterError: the kernel refused to say.
     """
     return _exists(family, _GETTABLE, ((_TABLE_NAME, table),))
 
@@ -61,44 +62,30 @@ def dropping_chains() -> frozenset[DroppingChain]:
 
     One dump of all chains; of a kernel without nf_tables, none.
     """
-    body = struct.pack("=BBH", 0, 0, 0)
-    request = (
-        struct.pack("=IHHII", 16 + len(body), _SUBSYSTEM_NFTABLES | _GETCHAIN, _NLM_F_REQUEST | _NLM_F_DUMP, 1, 0)
-        + body
-    )
-    found = set()
-    for family, message in _dumped(request):
-        chain = dict(attributes(message))
-        hook = dict(attributes(chain.get(_CHAIN_HOOK, b"")))
-        if (
-            _number(hook.get(_HOOK_NUMBER)) == _FORWARD
-            and _number(chain.get(_CHAIN_POLICY)) == _NF_DROP
-            and family in _FAMILY_NAMES
-        ):
-            found.add(DroppingChain(_FAMILY_NAMES[family], _text(chain[_CHAIN_TABLE]), _text(chain[_CHAIN_NAME])))
-    return frozenset(found)
-
-
-def _dumped(request: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yield the family and the attributes of each object; a dump that changes meanwhile shows what it shows."""
     try:
-        with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_NETFILTER) as netlink:
-            netlink.settimeout(5)
-            netlink.send(request)
-            while True:
-                answer = netlink.recv(1 << 18)
-                while len(answer) >= 16:
-                    length, kind = struct.unpack_from("=IH", answer)
-                    if kind in (_NLMSG_DONE, _NLMSG_ERROR) or length < 20:
-                        return
-                    yield answer[16], answer[20:length]
-                    answer = answer[(length + 3) & ~3 :]
-    except OSError as error:
-        if error.errno in _NO_NF_TABLES:
-            return
+        with NetlinkSocket(NETLINK_NETFILTER, _TIMEOUT) as netlink:
+            entries = netlink.dump("nf_tables chains", _SUBSYSTEM_NFTABLES | _GETCHAIN, NFGENMSG.pack(0, 0, 0))
+    except KernelError as error:
+        if error.code in _NO_NF_TABLES:
+            return frozenset()
         raise PipefitterError(
-            f"the kernel did not say which nf_tables chains exist ({error.strerror or error}); run this as root"
+            f"the kernel did not say which nf_tables chains exist ({os.strerror(error.code)}); run this as root"
         ) from None
+    found = (_dropping_chain(entry) for entry in entries)
+    return frozenset(chain for chain in found if chain is not None)
+
+
+def _dropping_chain(entry: bytes) -> DroppingChain | None:
+    family, _version, _resource = NFGENMSG.unpack_from(entry)
+    chain = dict(attributes(entry, NFGENMSG.size))
+    hook = dict(attributes(chain.get(_CHAIN_HOOK, b"")))
+    if (
+        _number(hook.get(_HOOK_NUMBER)) == _FORWARD
+        and _number(chain.get(_CHAIN_POLICY)) == _NF_DROP
+        and family in _FAMILY_NAMES
+    ):
+        return DroppingChain(_FAMILY_NAMES[family], _text(chain[_CHAIN_TABLE]), _text(chain[_CHAIN_NAME]))
+    return None
 
 
 def _number(value: bytes | None) -> int | None:
@@ -109,36 +96,22 @@ def _text(value: bytes) -> str:
     return value.rstrip(b"\0").decode(errors="replace")
 
 
-def _exists(family: str, message: int, names: tuple[tuple[int, str], ...]) -> bool:
-    error = _ask(_request(family, message, names))
-    if error in _NO_NF_TABLES:
-        raise MissingFeature(
-            "the firewall rules asked for need nf_tables, which this kernel has not"
-            f" ({os.strerror(error)}); load the module nf_tables or use a kernel that has it"
-        )
-    if error not in (0, errno.ENOENT):
-        raise PipefitterError(
-            f"the kernel did not say which nf_tables tables exist ({os.strerror(error)}); run this as root"
-        )
-    return error == 0
-
-
-def _request(family: str, message: int, names: tuple[tuple[int, str], ...]) -> bytes:
-    body = struct.pack("=BBH", _FAMILY[family], 0, 0)
-    for kind, name in names:
-        value = name.encode() + b"\0"
-        body += struct.pack("=HH", 4 + len(value), kind) + value + b"\0" * (-len(value) % 4)
-    return struct.pack("=IHHII", 16 + len(body), _SUBSYSTEM_NFTABLES | message, _NLM_F_REQUEST, 1, 0) + body
-
-
-def _ask(request: bytes) -> int:
-    """Return the errno of the kernel's answer, 0 where it is the thing itself."""
+def _exists(family: str, message: int, names: Sequence[tuple[int, str]]) -> bool:
+    payload = NFGENMSG.pack(_FAMILY[family], 0, 0) + b"".join(
+        attribute(kind, name.encode() + b"\0") for kind, name in names
+    )
     try:
-        with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_NETFILTER) as netlink:
-            netlink.settimeout(5)
-            netlink.send(request)
-            answer = netlink.recv(65536)
-    except OSError as error:
-        return error.errno or errno.EIO
-    _length, kind, _flags, _sequence, _port, code = struct.unpack_from("=IHHIIi", answer)
-    return -code if kind == _NLMSG_ERROR else 0
+        with NetlinkSocket(NETLINK_NETFILTER, _TIMEOUT) as netlink:
+            netlink.get("look up an nf_tables object", _SUBSYSTEM_NFTABLES | message, payload)
+    except KernelError as error:
+        if error.code == errno.ENOENT:
+            return False
+        if error.code in _NO_NF_TABLES:
+            raise MissingFeature(
+                "the firewall rules asked for need nf_tables, which this kernel has not"
+                f" ({os.strerror(error.code)}); load the module nf_tables or use a kernel that has it"
+            ) from None
+        raise PipefitterError(
+            f"the kernel did not say which nf_tables tables exist ({os.strerror(error.code)}); run this as root"
+        ) from None
+    return True

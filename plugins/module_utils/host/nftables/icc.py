@@ -48,14 +48,13 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, unquote
 
-from ...errors import MissingFeature
 from ...model.icc_rules import PING, IccFlow, IccRules
-from ..netlink.nf_tables import set_exists
 from . import tables as nftables
+from .isolation import ISOLATED, TABLE
 from .layout import OurChain, OurSet, OurTable, digest, each_family
-from .tables import FAMILIES, LINKS, PINGS, TABLE, Command, Listing
+from .tables import LINKS, PINGS, Command, Listing
 
-_OFF, _APART, _EGRESS, _HOST = "icc_off", "icc_apart", "icc_egress_denied", "icc_host_denied"
+_OFF, _APART, _EGRESS, _HOST = ISOLATED, "icc_apart", "icc_egress_denied", "icc_host_denied"
 _BRIDGE_SETS = (_OFF, _APART, _EGRESS, _HOST)
 _INSIDE = "icc_inside"
 _FORWARD, _INPUT, _OUTPUT = "icc_forward", "icc_input", "icc_output"
@@ -90,18 +89,6 @@ Rule = tuple[str, list[dict[str, Any]]]
 
 class IccTables:
     """The isolated bridges in our tables. A read is one ``nft`` a table, and none where there is no isolated bridge."""
-
-    def isolated_bridges(self) -> frozenset[str]:
-        """Return the bridges whose ports are to be isolated."""
-        try:
-            families = [family for family in FAMILIES if set_exists(family, TABLE, _OFF)]
-        except MissingFeature:
-            return frozenset()  # no nf_tables: nothing can have been recorded there
-        found: set[str] = set()
-        for family in families:
-            for entry in nftables.run([{"list": {"set": {"family": family, "table": TABLE, "name": _OFF}}}], _PURPOSE):
-                found.update(_value(element)[0] for element in entry.get("set", {}).get("elem", ()))
-        return frozenset(found)
 
     def read(self, needed: bool = True, listings: Mapping[str, Listing] | None = None) -> IccRules:
         """Return what is in effect, of ``listings`` where the tables were read already.
@@ -381,3 +368,10 @@ def _payload(protocol: str, name: str) -> dict[str, Any]:
 
 def _concat(*parts: object) -> dict[str, Any]:
     return {"concat": list(parts)}
+
+
+def listed_bridges(family: str) -> list[str]:
+    """Return the bridges that the set of isolated ones holds, which must be there."""
+    asked = [{"list": {"set": {"family": family, "table": TABLE, "name": _OFF}}}]
+    listed = nftables.run(asked, _PURPOSE)
+    return [_value(element)[0] for entry in listed for element in entry.get("set", {}).get("elem", ())]

@@ -13,7 +13,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .tables import FAMILIES, TABLE, Command, Listing, in_table
+from .isolation import FAMILIES, TABLE
+from .tables import Command, Listing, in_table
 
 
 @dataclass(frozen=True)

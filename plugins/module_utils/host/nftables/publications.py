@@ -65,6 +65,7 @@ from ...model.addresses import IPV4, IPV6
 from ...model.firewall_safe_name import firewall_safe_name
 from ...model.publication import ANY, PROTOCOLS, Hairpin, HostPort, PublicationRules, Published, read_owner
 from . import tables as nftables
+from .isolation import TABLE
 from .layout import OurChain, OurSet, OurTable, digest, each_family
 from .tables import LINKS, PINGS, Listing
 
@@ -259,10 +260,7 @@ def _by_set(verb: str, family: str, changed: dict[_Key, str]) -> list[str]:
     by_name: dict[str, list[str]] = {}
     for name, text in sorted(changed):
         by_name.setdefault(name, []).append(changed[name, text])
-    return [
-        f"{verb} element {family} {nftables.TABLE} {name} {{ {', '.join(entries)} }}"
-        for name, entries in by_name.items()
-    ]
+    return [f"{verb} element {family} {TABLE} {name} {{ {', '.join(entries)} }}" for name, entries in by_name.items()]
 
 
 # ---- the layout

@@ -19,11 +19,9 @@ from typing import Any
 from ...errors import MissingFeature, PipefitterError, Refused
 from .. import program
 from ..netlink.nf_tables import table_exists
+from .isolation import FAMILIES, TABLE
 
 Command = dict[str, Any]
-
-TABLE = "pipefitter"
-FAMILIES = ("ip", "ip6")
 
 ADDRESS_TYPE = {"ip": "ipv4_addr", "ip6": "ipv6_addr"}
 ADDRESS_BITS = {"ip": 32, "ip6": 128}

@@ -18,6 +18,7 @@ from ...model.addresses import IPV4, IPV6
 from ...model.publication import PROTOCOLS
 from .. import program
 from ..nftables import tables as nftables
+from ..nftables.isolation import FAMILIES, TABLE
 from .dnat_rule import ALL_PORTS, DnatRule, leading, protocols, single
 
 _PURPOSE = "looking for ports that other rules translate"
@@ -28,7 +29,7 @@ _JUMPS = ("jump", "goto")
 _ENDINGS = ("accept", "drop", "return", "continue")
 
 # In the tables of iptables its translations are opaque, but others may have put rules of nft's own there.
-_OURS = frozenset((family, nftables.TABLE) for family in nftables.FAMILIES)
+_OURS = frozenset((family, TABLE) for family in FAMILIES)
 
 
 def translations() -> Iterator[DnatRule]:

@@ -14,6 +14,7 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.model
     Attachment,
 )
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.ovs import OvsPort
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.ownership import MARK
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.route import PROTOCOL, Route
 from ansible_collections.pipefitter.container_network.plugins.module_utils.observe import attachments
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import attachment as plan
@@ -22,7 +23,6 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.state
     ContainerSide,
     HostSide,
 )
-from ansible_collections.pipefitter.container_network.plugins.module_utils.state.network import MARK
 from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.simulated_host import (
     SimulatedHost,
 )

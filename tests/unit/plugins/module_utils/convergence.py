@@ -4,34 +4,18 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import hypothesis
 from ansible_collections.pipefitter.container_network.plugins.module_utils.errors import MissingFeature, Refused
-from ansible_collections.pipefitter.container_network.plugins.module_utils.plan.operations import Host, Operation
+from ansible_collections.pipefitter.container_network.plugins.module_utils.plan.host import Host
+from ansible_collections.pipefitter.container_network.plugins.module_utils.plan.operations import Operation
 from ansible_collections.pipefitter.container_network.plugins.module_utils.reconcile import engine
 from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.simulated_host import (
     SimulatedHost,
 )
 from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.simulated_kernel import Killed
-
-# The same examples in each run: a red run is red again when it is looked into. PIPEFITTER_EXAMPLES=5000 looks further.
-hypothesis.settings.register_profile(
-    "pipefitter",
-    derandomize=True,
-    deadline=None,
-    database=None,
-    max_examples=int(os.environ.get("PIPEFITTER_EXAMPLES", "60")),
-    suppress_health_check=[
-        hypothesis.HealthCheck.too_slow,
-        hypothesis.HealthCheck.data_too_large,
-        hypothesis.HealthCheck.filter_too_much,
-    ],
-)
-hypothesis.settings.load_profile("pipefitter")
 
 
 class BrokenDown(Exception):

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.firewall import (
     AcceptedBridge,
     DroppingChain,
-    FirewallState,
 )
+from ansible_collections.pipefitter.container_network.plugins.module_utils.state.firewall import FirewallState
 from hypothesis import strategies as st
 
 FAMILIES = ("ip", "ip6")

@@ -11,17 +11,14 @@ from types import SimpleNamespace
 from unittest import mock
 
 from ansible_collections.pipefitter.container_network.plugins.module_utils.errors import PipefitterError
-from ansible_collections.pipefitter.container_network.plugins.module_utils.host.netlink.rtnetlink import KernelError
+from ansible_collections.pipefitter.container_network.plugins.module_utils.host.netlink.wire import KernelError
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model import names
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.bridge_vlans import (
     PortVlans,
     VlanRange,
     merged,
 )
-from ansible_collections.pipefitter.container_network.plugins.module_utils.model.firewall import (
-    AcceptedBridge,
-    FirewallState,
-)
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.firewall import AcceptedBridge
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.icc_rules import IccRules
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.masquerade import Masquerade
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.ovs import (
@@ -30,9 +27,11 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.model
     OvsChange,
     OvsPort,
 )
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.ownership import MARK
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.publication import PublicationRules
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.route import Route
-from ansible_collections.pipefitter.container_network.plugins.module_utils.state.network import HOST, MARK, Link
+from ansible_collections.pipefitter.container_network.plugins.module_utils.state.firewall import FirewallState
+from ansible_collections.pipefitter.container_network.plugins.module_utils.state.network import HOST, Link
 from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.simulated_kernel import (
     KERNEL,
     SimKernel,
@@ -57,7 +56,7 @@ class SimulatedHost:
         # The mechanisms that kinds read from, as host.machine.Machine has them.
         self.masquerades = SimpleNamespace(in_effect=lambda needed=True: frozenset(self.masqueraded))
         self.publications = SimpleNamespace(read=lambda needed=True: (PublicationRules(), True))
-        self.icc = SimpleNamespace(isolated_bridges=lambda: self.icc_rules.off, read=lambda: self.icc_rules)
+        self.icc = SimpleNamespace(read=lambda: self.icc_rules)
         self.read_firewall = lambda: self.firewall
         self.ovsdb = SimpleNamespace(
             available=lambda: bool(self.ovs_bridges),
@@ -159,6 +158,9 @@ class SimulatedHost:
         self.announced.append((netns, link, tuple(addresses)))
 
     # ---- what kinds read besides
+
+    def isolated_bridges(self) -> frozenset[str]:
+        return self.icc_rules.off
 
     def read_sysctls(self, netns: str, names: Collection[str]) -> dict[str, str]:
         shown = {name: self.namespaces[netns].read_sysctl(name) for name in names}
@@ -334,6 +336,7 @@ class SimulatedNetlink:
 
     def add_veth(
         self,
+        *,
         birth_name: str,
         name: str,
         peer: str,

@@ -17,7 +17,7 @@ import errno
 import ipaddress
 from dataclasses import dataclass, field
 
-from ansible_collections.pipefitter.container_network.plugins.module_utils.host.netlink.rtnetlink import KernelError
+from ansible_collections.pipefitter.container_network.plugins.module_utils.host.netlink.wire import KernelError
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.route import Route
 
 KERNEL = 2  # RTPROT_KERNEL

@@ -7,9 +7,6 @@ from __future__ import annotations
 import pytest
 import yaml
 from ansible_collections.pipefitter.container_network.plugins.module_utils import ansible_module
-
-# Sets hypothesis' profile.
-from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils import convergence  # noqa: F401 # pylint: disable=unused-import
 from hypothesis import example, given
 from hypothesis import strategies as st
 

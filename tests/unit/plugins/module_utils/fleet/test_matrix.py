@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 pipefitter contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The matrix of who reaches whom tells each cell that is not as the variables want it, and by the MAC who it was that answered."""
+"""The matrix of who reaches whom tells each cell that is not as the variables want it; the MAC tells who answered."""
 
 from __future__ import annotations
 

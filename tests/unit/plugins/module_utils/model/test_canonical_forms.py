@@ -14,14 +14,9 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.error
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model import addresses, attachment, names
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.bridge import Bridge
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.route import Route
-from ansible_collections.pipefitter.container_network.plugins.module_utils.plan.bridge_facts import (
-    BridgeState,
-    addresses_of,
-)
+from ansible_collections.pipefitter.container_network.plugins.module_utils.plan.bridge_facts import addresses_of
+from ansible_collections.pipefitter.container_network.plugins.module_utils.state.bridge import BridgeState
 from ansible_collections.pipefitter.container_network.plugins.module_utils.state.network import Link, NetworkState
-
-# Sets hypothesis' profile.
-from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils import convergence  # noqa: F401 # pylint: disable=unused-import
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -174,7 +169,8 @@ def test_a_chosen_subnet_stays():
 def test_no_subnet_left():
     with pytest.raises(
         Refused,
-        match=r"bridge br0: addresses has auto, and each subnet .* overlaps a route of this host; name the address instead",
+        match=r"bridge br0: addresses has auto, and each subnet .* overlaps a route of this host; "
+        "name the address instead",
     ):
         chosen(have("172.16.0.0/12", "192.168.0.0/16"))
 

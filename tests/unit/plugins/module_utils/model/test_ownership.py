@@ -6,11 +6,12 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.attachment import Target
-from ansible_collections.pipefitter.container_network.plugins.module_utils.state.attachments import label, read_label
-from ansible_collections.pipefitter.container_network.plugins.module_utils.state.network import MARK, Link
-
-# Sets hypothesis' profile.
-from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils import convergence  # noqa: F401 # pylint: disable=unused-import
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.ownership import (
+    MARK,
+    label,
+    read_label,
+)
+from ansible_collections.pipefitter.container_network.plugins.module_utils.state.network import Link
 from hypothesis import given
 from hypothesis import strategies as st
 

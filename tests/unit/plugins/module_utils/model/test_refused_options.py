@@ -4,15 +4,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
-from ansible_collections.pipefitter.container_network.plugins.module_utils.errors import InvalidOption
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model import attachment, bridge
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.vlans import Vlans
 from ansible_collections.pipefitter.container_network.plugins.module_utils.reconcile import attachment as kind
-
-ONE = {"container": "web1", "bridge": "br0"}
+from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.refusals import ONE, complaint
 
 # An address, and words of the sentence that refuses it, on a bridge as on an attachment.
 ADDRESSES = [
@@ -51,6 +47,7 @@ ADDRESSES = [
     ("fd00:5::/64", "is the subnet-router anycast address; choose a host address in it"),
 ]
 
+
 # What an interface may not be called.
 NAMES = [
     ("lan/1", "holds '/', which no interface name may; choose another"),
@@ -68,16 +65,6 @@ NAMES = [
     ("sixteen-bytes-xx", "has 16 bytes; an interface name has at most 15"),
     ("brücke-über-alles", "has 19 bytes; an interface name has at most 15"),
 ]
-
-
-def complaint(parse: Any, options: Any, option: str, found: object, words: str) -> None:
-    with pytest.raises(InvalidOption) as refused:
-        parse(options)
-    sentence = str(refused.value)
-    assert refused.value.option == option
-    assert refused.value.found == found
-    assert sentence.startswith(f"{option}: " if found is None else f"{option}: {found!r} ") and "None" not in sentence
-    assert words in sentence
 
 
 @pytest.mark.parametrize(("address", "words"), ADDRESSES)
@@ -296,105 +283,6 @@ def test_bridge(options, option, found, words):
 
 
 @pytest.mark.parametrize(
-    ("first", "second", "option", "found", "words"),
-    [
-        ({}, {}, "interface", "eth1", "is in attachments[0] for container web1 too; each must be there once"),
-        (
-            {"mac": "02:00:00:00:00:01"},
-            {"container": "web2", "mac": "02-00-00-00-00-01"},
-            "mac",
-            "02:00:00:00:00:01",
-            "is in attachments[0] too",
-        ),
-        (
-            {"mac_seed": "x"},
-            {"container": "web2", "mac_seed": "x"},
-            "mac",
-            "02:40:1b:30:e3:b8",
-            "is in attachments[0] too",
-        ),
-        (
-            {"host_interface": "w"},
-            {"container": "web2", "host_interface": "w"},
-            "host_interface",
-            "w",
-            "is in attachments[0] too",
-        ),
-        (
-            {"addresses": ["10.0.0.2/24"]},
-            {"container": "web2", "addresses": ["10.0.0.2/16"]},
-            "addresses",
-            "10.0.0.2/16",
-            "is in attachments[0] too",
-        ),
-        (
-            {"gateway": "10.0.0.1"},
-            {"interface": "eth2", "gateway": "10.0.0.9"},
-            "gateway",
-            "10.0.0.9",
-            "is a second default route of container web1, beside that of attachments[0]; leave it to one of the two",
-        ),
-        (
-            {"routes": [{"destination": "10.20.0.0/16"}]},
-            {"interface": "eth2", "routes": [{"destination": "10.20.0.0/16", "gateway": "10.0.0.1"}]},
-            "routes",
-            "10.20.0.0/16",
-            "is a second route of that metric of container web1, beside that of attachments[0]",
-        ),
-    ],
-)
-def test_list(first, second, option, found, words):
-    def parse(items: Any) -> Any:
-        return attachment.parse_list(items, {})
-
-    complaint(parse, [{**ONE, **first}, {**ONE, **second}], f"attachments[1].{option}", found, words)
-
-
-def test_a_name_and_its_path_are_one_namespace():
-    items = [{"netns": "probe", "bridge": "br0"}, {"netns": "/run/netns/probe", "bridge": "br0"}]
-    complaint(
-        lambda options: attachment.parse_list(options, {}),
-        items,
-        "attachments[1].interface",
-        "eth1",
-        "for netns /run/netns/probe too",
-    )
-
-
-def test_an_address_may_be_on_two_segments():
-    items = [
-        {**ONE, "addresses": ["10.0.0.2/24"]},
-        {"container": "web2", "bridge": "br1", "addresses": ["10.0.0.2/24"]},
-    ]
-    assert len(attachment.parse_list(items, {})) == 2
-
-
-def test_an_error_in_a_list_says_its_place():
-    complaint(
-        lambda items: attachment.parse_list(items, {"bridge": "br0"}),
-        [{"pid": 7}, {"pid": 8, "mtu": 1}],
-        "attachments[1].mtu",
-        1,
-        "68 to 65535",
-    )
-
-
-@pytest.mark.parametrize(
-    ("option", "value"),
-    [("container", "web1"), ("addresses", ["10.0.0.2/24"]), ("mac", "02:00:00:00:00:01"), ("host_interface", "w")],
-)
-def test_an_option_of_one_attachment_beside_the_list(option, value):
-    options = {"state": "present", "attachments": [ONE], option: value}
-    complaint(
-        kind.parse,
-        options,
-        option,
-        value,
-        "stands beside attachments; put it into the entry of the list that it is for",
-    )
-
-
-@pytest.mark.parametrize(
     "address",
     [
         "192.168.5.1/31",
@@ -438,36 +326,6 @@ def test_limits_belong_to_what_is_allowed():
 def test_gateways_that_only_look_like_a_network_or_broadcast_address(gateway, address):
     option = "gateway6" if ":" in gateway else "gateway"
     assert attachment.parse({**ONE, option: gateway, "addresses": [address]}).gateways == (gateway,)
-
-
-def test_a_gateway_beside_the_list_is_for_entries_with_addresses_of_its_family():
-    common = {"bridge": "br0", "gateway": "10.0.0.1", "gateway6": "fd00::1"}
-    items = [
-        {"addresses": ["fd00::2/64"]},
-        {"addresses": ["10.0.0.3/24"]},
-        {"addresses": ["10.0.0.4/24", "fd00::4/64"]},
-        {"addresses": []},
-        {},
-    ]
-    parsed = attachment.parse_list([{"container": f"web{index}", **item} for index, item in enumerate(items)], common)
-    both = ("10.0.0.1", "fd00::1")
-    assert [one.gateways for one in parsed] == [("fd00::1",), ("10.0.0.1",), both, (), both]
-    own = {"container": "web1", "addresses": ["fd00::2/64"], "gateway": "10.0.0.9"}
-    complaint(
-        lambda options: attachment.parse_list([options], common),
-        own,
-        "attachments[0].gateway",
-        "10.0.0.9",
-        "has no IPv4 address beside it",
-    )
-    wrong = {"container": "web1", "addresses": ["fd00::2/64"]}
-    complaint(
-        lambda options: attachment.parse_list([options], {**common, "gateway": "10.0.0"}),
-        wrong,
-        "gateway",
-        "10.0.0",
-        "is not an IPv4",
-    )
 
 
 def test_a_time_to_wait_below_zero():

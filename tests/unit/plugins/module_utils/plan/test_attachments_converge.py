@@ -16,6 +16,7 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.model
     Attachment,
 )
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.icc_rules import IccRules
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.ownership import EXTERNAL_ID, MARK
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.route import DEFAULT
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.vlans import Vlans
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan.attachment_result import (
@@ -23,8 +24,6 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.plan.
     predict,
     unsettled,
 )
-from ansible_collections.pipefitter.container_network.plugins.module_utils.state.attachments import EXTERNAL_ID
-from ansible_collections.pipefitter.container_network.plugins.module_utils.state.network import MARK
 from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.attachment_scenes import (
     BRIDGES,
     Scene,

@@ -12,11 +12,15 @@ import pytest
 from ansible_collections.pipefitter.container_network.plugins.module_utils.errors import InvalidOption
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model import bridge, names
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.masquerade import Masquerade
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.ownership import MARK
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.route import Route
+from ansible_collections.pipefitter.container_network.plugins.module_utils.observe import bridge as observing
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import bridge as plan
-from ansible_collections.pipefitter.container_network.plugins.module_utils.plan.operations import ChangeDefaultPvid
-from ansible_collections.pipefitter.container_network.plugins.module_utils.reconcile import bridge as kind
-from ansible_collections.pipefitter.container_network.plugins.module_utils.state.network import MARK
+from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import bridge_result
+from ansible_collections.pipefitter.container_network.plugins.module_utils.plan.bridge_operations import (
+    ChangeDefaultPvid,
+)
+from ansible_collections.pipefitter.container_network.plugins.module_utils.state.firewall import FirewallState
 from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.convergence import (
     Errand,
     recovers,
@@ -192,9 +196,9 @@ def _vlans(draw: st.DrawFn, ns: SimNamespace) -> None:
             ns.delete_vlans(link.name, draw(st.sampled_from([{}, {7: ()}])))
 
 
-def observe(host: SimulatedHost, want: bridge.Bridge) -> plan.BridgeState:
-    with mock.patch.object(kind, "supports_vlan_filtering", lambda: host.kernel.vlan_filtering):
-        return kind.observe(host, want)  # type: ignore[arg-type]
+def observe(host: SimulatedHost, want: bridge.Bridge, to_remove: bool = False) -> plan.BridgeState:
+    with mock.patch.object(observing, "supports_vlan_filtering", lambda: host.kernel.vlan_filtering):
+        return observing.observe(host, want, to_remove)  # type: ignore[arg-type]
 
 
 def made(host: SimulatedHost, want: bridge.Bridge) -> Errand:
@@ -202,7 +206,7 @@ def made(host: SimulatedHost, want: bridge.Bridge) -> Errand:
 
 
 def removed(host: SimulatedHost, force: bool) -> Errand:
-    return Errand(host, lambda: plan.absent(NAME, observe(host, bridge.Bridge(NAME)), force))
+    return Errand(host, lambda: plan.absent(NAME, observe(host, bridge.Bridge(NAME), to_remove=True), force))
 
 
 def of_others(host: SimulatedHost, want: bridge.Bridge | None) -> Any:
@@ -249,9 +253,9 @@ def test_check_mode_predicts_what_a_run_makes(host, want):
     errand = made(host, want)
     operations = errand.planned()
     if operations is not None:
-        predicted = plan.predict(want, observe(host, want))
+        predicted = bridge_result.predict(want, observe(host, want))
         settles(errand)
-        described = plan.describe(want.name, observe(host, want))
+        described = bridge_result.describe(want.name, observe(host, want))
         # Of the rest, some can't be known before the kernel chose it.
         known = {*predicted, "vlan_default_pvid", "port_vlans"}
         assert {name: described.get(name) for name in known} == {name: predicted.get(name) for name in known}
@@ -300,6 +304,32 @@ def test_absent_that_was_killed_is_made_good_by_the_next(host, force, patience):
 @given(hosts(), booleans, st.integers(0, 5))
 def test_absent_that_fails_brings_the_bridge_back(host, force, index):
     assert takes_back(removed(host, force), index) == []
+
+
+@pytest.mark.parametrize("filtering", [0, 1])
+def test_a_bridge_whose_removal_fails_has_its_vlans_again(filtering):
+    host = SimulatedHost(SimKernel())
+    ns = host.kernel.host
+    ns.new_link(NAME, "bridge", alias=MARK)
+    ns.change_bridge(NAME, {"vlan_filtering": filtering})
+    ns.new_link("nic1", "")
+    ns.set("nic1", master=NAME)
+    for link, vlans in ((NAME, {1: (False, False)}), ("nic1", {7: (True, True)})):
+        ns.add_vlans(link, vlans)
+        ns.delete_vlans(link, vlans)
+    assert takes_back(removed(host, False), 1) == []
+
+
+def test_a_port_with_an_address_is_no_way_out_of_its_bridge():
+    """It comes up with the run, and its subnet's route with it: the next run would have let traffic leave there."""
+    host = SimulatedHost(SimKernel())
+    host.firewall = FirewallState(frozenset({"ip"}))
+    ns = host.kernel.host
+    ns.new_link(NAME, "bridge", alias=MARK)
+    ns.new_link("nic1", "")
+    ns.add_address("nic1", "10.66.0.1/24")
+    ns.set("nic1", master=NAME)
+    assert settles(made(host, bridge.parse({"name": NAME, "members": ["nic1"], "masquerade": True})))
 
 
 @pytest.mark.parametrize(("old", "new"), [(1, 0), (0, 9), (1, 9), (0, 1)])

@@ -8,14 +8,15 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.model
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.firewall import (
     AcceptedBridge,
     DroppingChain,
-    FirewallState,
 )
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.ownership import MARK
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.route import Route
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import bridge as plan
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import firewall
-from ansible_collections.pipefitter.container_network.plugins.module_utils.plan.bridge_facts import BridgeState
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan.firewall import ChangeIptablesForward
-from ansible_collections.pipefitter.container_network.plugins.module_utils.state.network import MARK, Link, NetworkState
+from ansible_collections.pipefitter.container_network.plugins.module_utils.state.bridge import BridgeState
+from ansible_collections.pipefitter.container_network.plugins.module_utils.state.firewall import FirewallState
+from ansible_collections.pipefitter.container_network.plugins.module_utils.state.network import Link, NetworkState
 
 IPTABLES = frozenset({"ip"})
 

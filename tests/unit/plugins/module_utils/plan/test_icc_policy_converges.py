@@ -13,19 +13,17 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.model
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.addresses import contains
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.attachment import Target
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.bridge import Bridge
-from ansible_collections.pipefitter.container_network.plugins.module_utils.model.firewall import (
-    AcceptedBridge,
-    FirewallState,
-)
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.firewall import AcceptedBridge
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.icc_policy import IccPolicy, IccPort
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.icc_rules import IccFlow, IccRules
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.ownership import MARK
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.route import Route
+from ansible_collections.pipefitter.container_network.plugins.module_utils.observe import bridge as observe_bridge
+from ansible_collections.pipefitter.container_network.plugins.module_utils.observe import icc as observing
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import bridge as bridge_plan
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import icc_policy as plan
-from ansible_collections.pipefitter.container_network.plugins.module_utils.reconcile import bridge as bridge_kind
 from ansible_collections.pipefitter.container_network.plugins.module_utils.reconcile import engine
-from ansible_collections.pipefitter.container_network.plugins.module_utils.reconcile import icc_policy as kind
-from ansible_collections.pipefitter.container_network.plugins.module_utils.state.network import MARK
+from ansible_collections.pipefitter.container_network.plugins.module_utils.state.firewall import FirewallState
 from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.convergence import (
     Errand,
     lines,
@@ -183,7 +181,7 @@ def observe(host: SimulatedHost, want: IccPolicy) -> plan.IccState:
         exposes={TARGETS["db1"]: (IccPort("tcp", 5432),), TARGETS["db2"]: ()},
         labelled={"role=db": (TARGETS["db1"], TARGETS["db2"])},
     )
-    return kind.observe(host, want, containers)  # type: ignore[arg-type]
+    return observing.observe(host, want, containers)  # type: ignore[arg-type]
 
 
 def made(host: SimulatedHost, want: IccPolicy) -> Errand:
@@ -248,7 +246,7 @@ def test_a_bridge_that_is_taken_away_takes_its_policy_along(host):
     subnets = [subnet for subnet in host.kernel.host.links[NAME].addresses if subnet.startswith(("192", "fd"))]
     leading = {flow for flow in others.flows if any(contains(subnet, flow.destination) for subnet in subnets)}
     others = replace(others, flows=others.flows - leading)
-    errand = Errand(host, lambda: bridge_plan.absent(NAME, bridge_kind.observe(host, Bridge(NAME)), True))  # type: ignore[arg-type]
+    errand = Errand(host, lambda: bridge_plan.absent(NAME, observe_bridge.observe(host, Bridge(NAME)), True))  # type: ignore[arg-type]
     operations = errand.planned()
     assert operations is not None
     engine.apply(operations, host)

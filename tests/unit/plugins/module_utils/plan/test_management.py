@@ -154,7 +154,9 @@ def test_a_nic_of_another_bridge_by_which_the_host_is_reached_is_not_advised_awa
         {**ovm(OvsPort("eth0", "ovm")), "ovs0": OvsPort("ovs0", "ovs0")},
     )
     bridges = {name: OvsBridge(name, "netdev", (name,)) for name in ("ovm", "ovs0")}
-    have = plan.VlanPortState(HostSide(seen, {}, ports), bridges, unfit=management.interfaces(seen, {"ovm": ADDRESS}, ports))
+    have = plan.VlanPortState(
+        HostSide(seen, {}, ports), bridges, unfit=management.interfaces(seen, {"ovm": ADDRESS}, ports)
+    )
     with pytest.raises(
         Refused,
         match="'eth0' is a port of Open vSwitch bridge ovm, where ovm holds 10.77.0.12/24; you would be locked out",

@@ -9,10 +9,7 @@ from dataclasses import replace
 
 import pytest
 from ansible_collections.pipefitter.container_network.plugins.module_utils.errors import PipefitterError, Refused
-from ansible_collections.pipefitter.container_network.plugins.module_utils.model.firewall import (
-    AcceptedBridge,
-    FirewallState,
-)
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.firewall import AcceptedBridge
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.publication import (
     HostPort,
     PortSpec,
@@ -21,12 +18,14 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.model
     owner,
 )
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import publication as plan
-from ansible_collections.pipefitter.container_network.plugins.module_utils.plan.publication import (
+from ansible_collections.pipefitter.container_network.plugins.module_utils.plan.publication import Wanted
+from ansible_collections.pipefitter.container_network.plugins.module_utils.reconcile import engine
+from ansible_collections.pipefitter.container_network.plugins.module_utils.state.firewall import FirewallState
+from ansible_collections.pipefitter.container_network.plugins.module_utils.state.publications import (
     BridgePortState,
     PublicationState,
-    Wanted,
 )
-from ansible_collections.pipefitter.container_network.plugins.module_utils.reconcile import engine
+from ansible_collections.pipefitter.container_network.tests.effort import EXAMPLES_OF_PUBLICATIONS
 from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.firewalls import firewalls
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -101,7 +100,9 @@ class _Host:
             return
         assert seen.zone(bridge) == ("" if lend else zone)
         lent = seen.lent | {bridge} if lend else seen.lent - {bridge}
-        zones = tuple(pair for pair in seen.zones if pair[0] != bridge) + (((bridge, zone),) if lend else ())
+        others = [pair for pair in seen.zones if pair[0] != bridge]
+        # In the order in which firewalls() makes them: given back, a zone is where it was.
+        zones = tuple(sorted([*others, (bridge, zone)] if lend else others))
         self.have = replace(self.have, firewall=replace(seen, zones=zones, lent=lent))
 
 
@@ -112,7 +113,9 @@ _haves = st.builds(
         subnets=("192.168.5.0/24", "fd00:5::/64"),
         route_localnet=localnet,
         bridged_filter=filtered,
-        ports=tuple(BridgePortState(f"pf{number}", whose, on) for number, (whose, on) in enumerate(zip(_OWNERS, hairpins))),
+        ports=tuple(
+            BridgePortState(f"pf{number}", whose, on) for number, (whose, on) in enumerate(zip(_OWNERS, hairpins))
+        ),
         firewall=firewall,
         linked=linked,
         taken=lambda host: "a process" if host.port in taken else "",
@@ -142,7 +145,7 @@ def _carry_out(operations, host):
 
 
 @given(_haves, _wants(), _wants(), st.booleans(), st.booleans(), st.booleans())
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=EXAMPLES_OF_PUBLICATIONS)
 def test_a_plan_leaves_nothing_to_plan_and_its_way_back_leads_back(have, before, wants, protect, purge, whole):
     host = _Host(have)
     for round_of, options in ((before, (True, False)), (wants, (protect, purge))):
@@ -214,7 +217,10 @@ def test_rules_are_taken_back_where_flows_that_go_another_way_cannot_be_ended():
         host.ends_flows = True
         engine.apply(_present([two], host.have, True, True), host)
         assert host.ended[1:] == [
-            (host.have.rules, {UdpFlow(HostPort(4, "", "udp", 53)), UdpFlow(HostPort(4, "", "udp", 53), "192.168.5.11", 53)})
+            (
+                host.have.rules,
+                {UdpFlow(HostPort(4, "", "udp", 53)), UdpFlow(HostPort(4, "", "udp", 53), "192.168.5.11", 53)},
+            )
         ]
 
 

@@ -10,12 +10,14 @@ import pytest
 from ansible_collections.pipefitter.container_network.plugins.module_utils.errors import MissingFeature, Refused
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model import attachment, bridge, bridge_vlans
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.ovs import OvsPort
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.ownership import MARK
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.route import Route
+from ansible_collections.pipefitter.container_network.plugins.module_utils.observe import bridge as observing
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import bridge as plan
-from ansible_collections.pipefitter.container_network.plugins.module_utils.plan.bridge_facts import BridgeState
-from ansible_collections.pipefitter.container_network.plugins.module_utils.reconcile import bridge as kind
+from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import bridge_result
 from ansible_collections.pipefitter.container_network.plugins.module_utils.reconcile import engine
-from ansible_collections.pipefitter.container_network.plugins.module_utils.state.network import MARK, Link, NetworkState
+from ansible_collections.pipefitter.container_network.plugins.module_utils.state.bridge import BridgeState
+from ansible_collections.pipefitter.container_network.plugins.module_utils.state.network import Link, NetworkState
 from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.attachment_scenes import Scene
 from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.simulated_host import (
     SimulatedHost,
@@ -41,8 +43,8 @@ def host():
 
 
 def plans(host, want):
-    with mock.patch.object(kind, "supports_vlan_filtering", lambda: host.kernel.vlan_filtering):
-        return plan.present(want, kind.observe(host, want))
+    with mock.patch.object(observing, "supports_vlan_filtering", lambda: host.kernel.vlan_filtering):
+        return plan.present(want, observing.observe(host, want))
 
 
 @pytest.mark.parametrize(
@@ -113,7 +115,7 @@ def test_overlap_that_was_allowed_and_link_local_addresses_of_every_interface(ho
 
 
 def test_absent_of_another_tools_bridge(host):
-    have = kind.observe(host, bridge.Bridge("br9"))
+    have = observing.observe(host, bridge.Bridge("br9"))
     with pytest.raises(
         Refused, match="^bridge br9 was not made by this collection and stays; set force to delete it all the same$"
     ):
@@ -124,17 +126,17 @@ def test_absent_of_another_tools_bridge(host):
 def test_switching_the_hosts_forwarding_on_is_a_warning(host):
     want = bridge.parse({"name": "br0", "ip_forward": True, "addresses": ["192.168.5.1/24", "fd00:5::1/64"]})
     operations = plans(host, want)
-    assert plan.warnings(want, kind.observe(host, want), operations) == [
+    assert bridge_result.warnings(want, observing.observe(host, want), operations) == [
         f"{name} is switched on for the whole host: it now forwards between all its interfaces, not only this bridge"
         for name in ("net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding")
     ]
     engine.apply(operations, host)
-    assert plan.warnings(want, kind.observe(host, want), plans(host, want)) == []
+    assert bridge_result.warnings(want, observing.observe(host, want), plans(host, want)) == []
 
 
 def test_masquerading_a_bridge_that_has_no_address_is_a_warning(host):
     want = bridge.parse({"name": "br0", "masquerade": True})
-    (told,) = plan.warnings(want, kind.observe(host, want), plans(host, want))
+    (told,) = bridge_result.warnings(want, observing.observe(host, want), plans(host, want))
     assert told.startswith("bridge br0 has no address")
 
 
@@ -347,8 +349,7 @@ def test_what_stands_on_a_bridge_is_a_way_in():
     assert asks_for_a_trunk(NIC, upper, held={"mv0": ("10.8.0.1/24",)}) == "mv0, which up0 connects untagged"
     assert asks_for_a_trunk(NIC, upper, held={"mv0": ("fe80::1/64",)}) is None
     assert (
-        asks_for_a_trunk(NIC, Link(7, "mv0", "macvlan", peer=5, peer_netns=0), held={"mv0": ("10.8.0.1/24",)})
-        is None
+        asks_for_a_trunk(NIC, Link(7, "mv0", "macvlan", peer=5, peer_netns=0), held={"mv0": ("10.8.0.1/24",)}) is None
     )
     # The other end of a veth has that as its peer, and stands on nothing.
     assert asks_for_a_trunk(NIC, Link(7, "ve0", "veth", peer=5), held={"ve0": ("10.8.0.1/24",)}) is None

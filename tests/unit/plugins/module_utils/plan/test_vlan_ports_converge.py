@@ -11,20 +11,22 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.error
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model import vlan_port
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.attachment import Target
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.ovs import OvsBridge, OvsPort
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.ownership import (
+    EXTERNAL_ID,
+    MARK,
+    VLAN_RECORD,
+)
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.route import Route
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.vlan_port import VlanPorts
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.vlans import MODES, Vlans
+from ansible_collections.pipefitter.container_network.plugins.module_utils.observe import vlan_ports as observing
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import vlan_port as plan
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import vlan_port_result as state
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import vlan_record
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan.ovs_ports import OvsChanges
 from ansible_collections.pipefitter.container_network.plugins.module_utils.reconcile import engine
-from ansible_collections.pipefitter.container_network.plugins.module_utils.reconcile import vlan_port as kind
-from ansible_collections.pipefitter.container_network.plugins.module_utils.state.attachments import (
-    EXTERNAL_ID,
-    HostSide,
-)
-from ansible_collections.pipefitter.container_network.plugins.module_utils.state.network import MARK, NetworkState
+from ansible_collections.pipefitter.container_network.plugins.module_utils.state.attachments import HostSide
+from ansible_collections.pipefitter.container_network.plugins.module_utils.state.network import NetworkState
 from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.convergence import (
     Errand,
     lines,
@@ -144,7 +146,7 @@ def hosts(draw: st.DrawFn) -> SimulatedSwitch:
 
 def observe(host: SimulatedSwitch, want: VlanPorts, check: bool = False) -> plan.VlanPortState:
     netns_of = {Target("container", name): (name, f"docker:{name}") for name in CONTAINERS}
-    return kind.observe(host, want, netns_of, check)  # type: ignore[arg-type]
+    return observing.observe(host, want, netns_of, check)  # type: ignore[arg-type]
 
 
 def made(host: SimulatedSwitch, want: VlanPorts) -> Errand:
@@ -221,7 +223,7 @@ def test_the_way_back_leads_to_where_it_began(host, want, second):
     assert all(name.startswith("pf") for name in lost)
     after = {name: shown for name, shown in host.picture()["ovs"].items() if name not in lost}
     same(before, after)
-    assert not any(vlan_record.KEY in dict(port.external_ids) for port in host.ovs_ports.values())
+    assert not any(VLAN_RECORD in dict(port.external_ids) for port in host.ovs_ports.values())
     nothing_left(unmade(host, VlanPorts(want.bridge, want.ports)))
 
 
@@ -272,7 +274,7 @@ def test_an_attachment_keeps_the_vlans_that_it_does_not_name(host, want):
         return
     for name in CONTAINERS:
         port = host.ovs_ports.get(f"pf{name}")
-        if port is None or vlan_record.KEY not in dict(port.external_ids):
+        if port is None or VLAN_RECORD not in dict(port.external_ids):
             continue
         changes = OvsChanges(HostSide(observe(host, want).host_side.network, {}, dict(host.ovs_ports)))
         changes.want(
@@ -349,7 +351,7 @@ UNREADABLE = [
 
 @pytest.mark.parametrize("text", UNREADABLE, ids=range(len(UNREADABLE)))
 def test_a_record_that_somebody_made_unreadable_counts_as_empty(text):
-    port = OvsPort("eth1", BRIDGE, 5, external_ids=((vlan_record.KEY, text),))
+    port = OvsPort("eth1", BRIDGE, 5, external_ids=((VLAN_RECORD, text),))
     record = vlan_record.read(port)
     assert record is not None and record.empty
     assert vlan_record.former(port, record) == OvsPort("eth1", BRIDGE, 5)
@@ -357,7 +359,7 @@ def test_a_record_that_somebody_made_unreadable_counts_as_empty(text):
 
 def test_trunks_of_a_record_are_a_set():
     text = '{"former": {"tag": null, "trunks": [7, 3, 7], "vlan_mode": null}}'
-    port = OvsPort("eth1", BRIDGE, 5, external_ids=((vlan_record.KEY, text),))
+    port = OvsPort("eth1", BRIDGE, 5, external_ids=((VLAN_RECORD, text),))
     assert vlan_record.former(port, vlan_record.read(port)) == OvsPort("eth1", BRIDGE, trunks=(3, 7))
 
 
@@ -371,7 +373,7 @@ def test_two_names_of_one_port_are_refused():
     with pytest.raises(
         Refused, match="ports: port pfweb1 and eth1 of container web1 are the same port pfweb1; name it once"
     ):
-        plan.present(want, kind.observe(host, want, {Target("container", "web1"): ("web1", "docker:web1")}, False))
+        plan.present(want, observing.observe(host, want, {Target("container", "web1"): ("web1", "docker:web1")}, False))
 
 
 def test_a_bridge_that_has_an_address_stays():
@@ -380,7 +382,7 @@ def test_a_bridge_that_has_an_address_stays():
     want = vlan_port.parse({"bridge": BRIDGE, "create_bridge": True, "state": "absent"})
     for address, operations in (("10.0.0.1/24", []), ("fe80::1/64", ["delete Open vSwitch bridge ovs0"])):
         host.kernel.host.links[BRIDGE].addresses[:] = [address]
-        have = kind.observe(host, want, {}, False, is_absent=True)  # type: ignore[arg-type]
+        have = observing.observe(host, want, {}, False, is_absent=True)  # type: ignore[arg-type]
         assert lines(plan.absent(want, have)) == operations
         assert [address in text for text in plan.warnings(want, have, True)] == [True] * (not operations)
 

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from ansible_collections.pipefitter.container_network.plugins.module_utils.host.netlink import bridge_vlans
-from ansible_collections.pipefitter.container_network.plugins.module_utils.host.netlink.rtnetlink import attribute
+from ansible_collections.pipefitter.container_network.plugins.module_utils.host.netlink.wire import attribute
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.bridge_vlans import VlanRange
 
 

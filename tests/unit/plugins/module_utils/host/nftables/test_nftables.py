@@ -4,15 +4,19 @@
 
 from __future__ import annotations
 
+import errno
 import subprocess
 
 import pytest
 from ansible_collections.pipefitter.container_network.plugins.module_utils.errors import MissingFeature, PipefitterError
-from ansible_collections.pipefitter.container_network.plugins.module_utils.host.netlink import nf_tables
 from ansible_collections.pipefitter.container_network.plugins.module_utils.host.nftables import masquerade
 from ansible_collections.pipefitter.container_network.plugins.module_utils.host.nftables import tables as nftables
 from ansible_collections.pipefitter.container_network.plugins.module_utils.host.nftables.masquerade import Masquerades
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.masquerade import Masquerade
+from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.answering_kernel import (
+    AnsweringKernel,
+    refused,
+)
 
 ONE = Masquerade("br0", "192.168.5.0/24")
 
@@ -71,15 +75,15 @@ def test_what_is_missing_is_named(nft, stderr, sentence):
         Masquerades().apply(add=[ONE])
 
 
-@pytest.mark.parametrize("error", nf_tables._NO_NF_TABLES)
+@pytest.mark.parametrize("error", [errno.EINVAL, errno.EOPNOTSUPP, errno.EPROTONOSUPPORT, errno.EAFNOSUPPORT])
 def test_a_kernel_without_nf_tables(monkeypatch, error):
-    monkeypatch.setattr(nf_tables, "_ask", lambda _request: error)
+    AnsweringKernel(monkeypatch, [[refused(error)]])
     with pytest.raises(MissingFeature, match="nf_tables, which this kernel has not"):
         Masquerades().in_effect()
 
 
 def test_not_being_root(monkeypatch):
-    monkeypatch.setattr(nf_tables, "_ask", lambda _request: 1)
+    AnsweringKernel(monkeypatch, [[refused(errno.EPERM)]])
     with pytest.raises(PipefitterError, match="Operation not permitted.*root"):
         Masquerades().in_effect()
 

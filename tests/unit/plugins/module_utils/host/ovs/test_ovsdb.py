@@ -8,7 +8,7 @@ import contextlib
 import json
 import socket
 import threading
-import time
+import types
 
 import pytest
 from ansible_collections.pipefitter.container_network.plugins.module_utils.errors import (
@@ -16,6 +16,7 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.error
     PipefitterError,
     Refused,
 )
+from ansible_collections.pipefitter.container_network.plugins.module_utils.host.ovs import session
 from ansible_collections.pipefitter.container_network.plugins.module_utils.host.ovs.ovsdb import Ovsdb
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.ovs import (
     OvsBridge,
@@ -208,9 +209,9 @@ def test_confirmation_may_come_later_and_piece_by_piece(serve):
 
 
 def test_a_vswitchd_that_never_confirms_is_named_and_the_change_taken_back(serve):
-    server, database = serve(rows(), added(3), config(2), [{"count": 1}], timeout=0.1)
+    server, database = serve(rows(), added(3), config(2), [{"count": 1}], timeout=1.0)
     with pytest.raises(
-        PipefitterError, match="ovs-vswitchd did not confirm the change within 0.15 s.*nothing of this change was kept"
+        PipefitterError, match="ovs-vswitchd did not confirm the change within 1.05 s.*nothing of this change was kept"
     ):
         database.apply(OvsChange(add=(OvsPort("v1", "br0"),)))
     _database, undo = server.requests[-1]["params"]
@@ -219,28 +220,31 @@ def test_a_vswitchd_that_never_confirms_is_named_and_the_change_taken_back(serve
 
 
 def test_a_change_that_can_not_be_read_after_its_confirmation_is_taken_back(serve):
-    server, database = serve(rows(), added(3), config(3), silence, [{"count": 1}], timeout=0.2)
+    server, database = serve(rows(), added(3), config(3), silence, [{"count": 1}], timeout=1.0)
     with pytest.raises(PipefitterError, match="ovsdb-server did not answer .*; nothing of this change was kept"):
         database.apply(OvsChange(add=(OvsPort("v1", "br0"),)))
     _database, undo = server.requests[-1]["params"]
     assert undo["mutations"] == [["ports", "delete", ["set", [uuid("port-v1")]]]]
 
 
-def test_a_late_confirmation_leaves_time_to_read(serve):
-    def late(result):
-        def answer(connection, request):
-            time.sleep(0.7)
-            connection.sendall(json.dumps({"id": request["id"], "result": result, "error": None}).encode())
+def test_a_late_confirmation_leaves_time_to_read(serve, monkeypatch):
+    now = [0.0]
+    wait_for_config = session.Session.wait_for_config
 
-        return answer
+    def confirmed_late(*arguments):
+        confirmed = wait_for_config(*arguments)
+        now[0] += 60  # more than all the time there was
+        return confirmed
 
-    server, database = serve(rows(), added(3), late(config(3)), late(rows(("br0", "v1"))), timeout=1.0)
+    monkeypatch.setattr(session, "time", types.SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(session.Session, "wait_for_config", confirmed_late)
+    server, database = serve(rows(), added(3), config(3), rows(("br0", "v1")), timeout=30.0)
     database.apply(OvsChange(add=(OvsPort("v1", "br0"),)))
     assert len(server.requests) == 4
 
 
 def test_an_undoing_that_fails_is_told_with_the_reason_for_it(serve):
-    _server, database = serve(rows(), added(3), config(2), hang_up, timeout=0.1)
+    _server, database = serve(rows(), added(3), config(2), hang_up, timeout=1.0)
     with pytest.raises(PipefitterError, match="did not confirm.*undoing the change failed too: ovsdb-server closed"):
         database.apply(OvsChange(add=(OvsPort("v1", "br0"),)))
 

@@ -1,0 +1,13 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: BSD-2-Clause
+"""Argument specs that several modules share. Private to the collection."""
+
+from __future__ import annotations
+
+# Documented in doc_fragments/container_target.py.
+CONTAINER_TARGET = {
+    "container": {"type": "str"},
+    "runtime": {"type": "str", "choices": ["auto", "docker", "podman"]},
+    "netns": {"type": "str"},
+    "pid": {"type": "int"},
+}

@@ -1,0 +1,93 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: BSD-2-Clause
+"""Addresses of links (linux/if_addr.h). Private to the collection."""
+
+from __future__ import annotations
+
+import errno
+import socket
+import struct
+from collections.abc import Mapping
+from typing import Any
+
+from ...model import addresses as text
+from . import rtnetlink, wire
+from .rtnetlink import RouteSocket
+from .wire import KernelError
+
+_IFADDR = struct.Struct("=BBBBI")  # ifaddrmsg: family, prefix length, flags, scope, index
+_IFA_F_NODAD, _IFA_F_PERMANENT = 0x02, 0x80
+_FAMILIES = {text.IPV4: socket.AF_INET, text.IPV6: socket.AF_INET6}
+
+
+def shown(route_socket: RouteSocket, names_by_index: Mapping[int, str], leased: bool) -> dict[str, tuple[str, ...]]:
+    """Return the permanent addresses of links, by name. One dump for both families.
+
+    ``leased`` adds those with a lifetime (DHCP, router advertisements), after the permanent ones.
+    """
+    permanent: dict[str, list[str]] = {name: [] for name in names_by_index.values()}
+    expiring: dict[str, list[str]] = {name: [] for name in names_by_index.values()}
+    for payload, decode in route_socket.dump(rtnetlink.RTM_GETADDR, "ifaddrmsg", {"family": 0}):
+        _family, prefix, flags, _scope, index = _IFADDR.unpack_from(payload)
+        if index in names_by_index and (leased or flags & _IFA_F_PERMANENT):
+            entry = decode()
+            # On a point-to-point link IFA_ADDRESS is the other end; IFA_LOCAL is ours (IPv4 only).
+            address = entry.get_attr("IFA_LOCAL") or entry.get_attr("IFA_ADDRESS")
+            kept = permanent if flags & _IFA_F_PERMANENT else expiring
+            kept[names_by_index[index]].append(f"{address}/{prefix}")
+    return {name: (*entries, *expiring[name]) for name, entries in permanent.items()}
+
+
+def add(route_socket: RouteSocket, index: int, link: str, address: str) -> None:
+    """Add an address, for good: one that is there already on lease (DHCP) loses its lifetime.
+
+    IPv6 addresses are used at once (NODAD): they were declared, and a
+    tentative address fails connections for a second.
+    """
+    attributes = _local_and_address(address)
+    header = _header(index, address)
+    if text.family(address) == text.IPV4 and header["prefixlen"] <= 30:
+        attributes.append(("IFA_BROADCAST", text.broadcast(address)))
+    flags = wire.NLM_F_CREATE | wire.NLM_F_REPLACE
+    try:
+        route_socket.request(
+            f"add address {address} to {link}", rtnetlink.RTM_NEWADDR, "ifaddrmsg", flags, header, attributes
+        )
+    except KernelError as error:
+        if error.code != errno.EEXIST:
+            raise
+
+
+def remove(route_socket: RouteSocket, index: int, link: str, address: str) -> None:
+    """Remove an address; one that is gone already is as good."""
+    what = f"remove address {address} from {link}"
+    header = _header(index, address)
+    if _removed(route_socket, what, header, _local_and_address(address)) or text.family(address) == text.IPV6:
+        return
+    # With the other end's beside it (``ip address add … peer …``), it is found by itself alone.
+    _removed(route_socket, what, header, [("IFA_LOCAL", text.bare(address))])
+
+
+def _removed(
+    route_socket: RouteSocket, what: str, header: Mapping[str, int], attributes: list[tuple[str, Any]]
+) -> bool:
+    try:
+        route_socket.request(what, rtnetlink.RTM_DELADDR, "ifaddrmsg", 0, header, attributes)
+    except KernelError as error:
+        if error.code != errno.EADDRNOTAVAIL:
+            raise
+        return False
+    return True
+
+
+def _header(index: int, address: str) -> dict[str, int]:
+    family = text.family(address)
+    header = {"family": int(_FAMILIES[family]), "prefixlen": int(address.partition("/")[2]), "index": index}
+    if family == text.IPV6:
+        header["flags"] = _IFA_F_NODAD
+    return header
+
+
+def _local_and_address(address: str) -> list[tuple[str, Any]]:
+    ip = text.bare(address)
+    return [("IFA_LOCAL", ip), ("IFA_ADDRESS", ip)]

@@ -1,0 +1,78 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: BSD-2-Clause
+"""Our mark on what we made, and what it says. Private to the collection."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from . import names
+from .attachment import Target
+
+MARK = "pipefitter"
+"""How every ifalias of ours begins."""
+
+
+EXTERNAL_ID = "pipefitter"
+"""Key of the external_ids by which ports of Open vSwitch are ours; its value is the rest of the alias."""
+
+VLAN_RECORD = "pipefitter-vlan"
+"""Key of the external_ids by which a port of Open vSwitch says what ovs_vlan_port changed; its value is JSON."""
+
+_LONGEST_VALUE = 128
+
+
+@dataclass(frozen=True)
+class OwnershipLabel:
+    """What an alias of ours says: the interface in the container, and how the container was named."""
+
+    interface: str
+    kind: str
+    value: str
+    identity: str = ""
+
+    def external_id(self) -> str:
+        return " ".join(part for part in (self.interface, self.kind, self.value, self.identity) if part)
+
+    def alias(self) -> str:
+        return f"{MARK} {self.external_id()}"
+
+    def names(self, target: Target) -> bool:
+        """Tell whether it speaks of that container: by name, or by the start of its id."""
+        if self.kind != target.kind:
+            return False
+        by_id = (
+            target.kind == "container"
+            and len(target.value) >= 12
+            and self.identity.partition(":")[2].startswith(target.value)
+        )
+        return self.value == _shortened(target.value) or by_id
+
+
+def label(target: Target, interface: str, identity: str) -> OwnershipLabel:
+    """Return what the alias of an attachment says."""
+    return OwnershipLabel(
+        interface, target.kind, _shortened(target.value), identity if target.kind == "container" else ""
+    )
+
+
+def _shortened(value: str) -> str:
+    """Return a name or path as it fits into an alias beside all else, still another one for another value.
+
+    IFALIASZ is 256 with the NUL; the mark, an interface, a kind and the
+    identity of a container (the engine and 64 digits) take up to 118 bytes.
+    """
+    if len(value.encode()) <= _LONGEST_VALUE:
+        return value
+    digest = names.derived_name("~", value)
+    return value.encode()[: _LONGEST_VALUE - len(digest)].decode(errors="ignore") + digest
+
+
+def read_label(text: str) -> OwnershipLabel | None:
+    """Return what an alias (or an external_ids value, without the mark) says, ``None`` if it isn't one of ours."""
+    words = text.split(" ")
+    if words and words[0] == MARK:
+        words = words[1:]
+    if len(words) not in (3, 4):
+        return None
+    return OwnershipLabel(*words)

@@ -1,0 +1,154 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: BSD-2-Clause
+"""The seam between operations and host: all that an operation may ask for, typed. Private to the collection.
+
+Types only: at run time nothing imports this file. ``host.machine.Machine`` is the real
+host, and ``host.netlink.handle.NetlinkHandle`` the real ``Netlink``; the unit
+tests simulate both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Protocol, TypedDict
+
+from ..model.bridge_vlans import PortVlans
+from ..model.firewall import AcceptedBridge
+from ..model.icc_rules import IccRules
+from ..model.masquerade import Masquerade
+from ..model.ovs import OvsChange
+from ..model.publication import PublicationRules, UdpFlow
+from ..model.route import Route
+
+
+class LinkSettings(TypedDict, total=False):
+    """What can be set of a link, as ``Netlink.set_link`` takes it; ``None`` and what is left out stay as they are.
+
+    ``mtu`` is in bytes, ``master`` a bridge's name ('' takes the link out of its bridge).
+    """
+
+    up: bool | None
+    mtu: int | None
+    mac: str | None
+    master: str | None
+    alias: str | None
+    isolated: bool | None
+    vlans: PortVlans | None
+
+
+class Netlink(Protocol):
+    """Changes the links, addresses, routes and neighbours of one network namespace.
+
+    Each raises ``KernelError`` (a ``PipefitterError``) where the kernel refuses.
+    """
+
+    def add_bridge(self, name: str, attributes: Mapping[str, int], mac: str) -> None:
+        """Create a bridge that bears our mark; ``attributes`` are named as in ``model.bridge.Bridge``."""
+
+    def change_bridge(self, name: str, attributes: Mapping[str, int]) -> None:
+        """Set attributes of a bridge."""
+
+    def set_bridge_vlans(self, name: str, vlans: PortVlans) -> None:
+        """Set the VLANs that the host itself takes part in by a bridge's own interface."""
+
+    def add_veth(
+        self,
+        *,
+        birth_name: str,
+        name: str,
+        peer: str,
+        descriptor: int,
+        mac: str | None,
+        mtu: int,
+        alias: str,
+        alternative_name: str,
+    ) -> None:
+        """Create a veth whose peer is born in the namespace behind ``descriptor``; both ends are down."""
+
+    def set_link(
+        self,
+        name: str,
+        up: bool | None = None,
+        mtu: int | None = None,
+        mac: str | None = None,
+        master: str | None = None,
+        alias: str | None = None,
+        isolated: bool | None = None,
+        vlans: PortVlans | None = None,
+    ) -> None:
+        """Change what is given of a link."""
+
+    def rename_link(self, name: str, new: str, keep_addresses: Collection[str], keep_routes: Collection[Route]) -> None:
+        """Rename a link; what an older kernel drops on the way is put back."""
+
+    def delete_link(self, name: str) -> None:
+        """Delete a link; one that is gone already is as good."""
+
+    def add_address(self, link: str, address: str) -> None:
+        """Add an address with its prefix length, used at once."""
+
+    def remove_address(
+        self, link: str, address: str, keep_addresses: Collection[str] = (), keep_routes: Collection[Route] = ()
+    ) -> None:
+        """Remove an address; what the kernel drops along with it is put back."""
+
+    def set_route(self, route: Route) -> None:
+        """Add a route, or put it in place of the one with the same destination and metric."""
+
+    def remove_route(self, route: Route) -> None:
+        """Remove a route; one that is gone already is as good."""
+
+    def put_back(self, link: str, addresses: Collection[str], routes: Collection[Route]) -> None:
+        """Add addresses and routes that the kernel dropped; a route whose gateway is out of reach by now is passed over."""
+
+    def add_proxy_neighbour(self, link: str, address: str) -> None:
+        """Let the host answer neighbour solicitations for an IPv6 address on a link."""
+
+    def remove_proxy_neighbour(self, link: str, address: str) -> None:
+        """Let it no longer answer; an entry that is gone already is as good."""
+
+    def forget_neighbour(self, link: str, address: str) -> None:
+        """Let a link ask anew for an address when it next sends to it."""
+
+
+class Host(Protocol):
+    """What operations need of a host. ``netns`` is '' for the host's own namespace, else a container's printable name."""
+
+    def netlink(self, netns: str) -> Netlink:
+        """Return what changes a namespace's links, addresses and routes."""
+
+    def descriptor(self, netns: str) -> int:
+        """Return the open file descriptor of a container's namespace."""
+
+    def write_sysctl(self, netns: str, name: str, value: str) -> None:
+        """Write one sysctl, named with slashes (``net/ipv4/ip_forward``)."""
+
+    def change_masquerades(self, add: Collection[Masquerade], remove: Collection[Masquerade]) -> None:
+        """Change the source NAT in one transaction."""
+
+    def change_icc_rules(self, rules: IccRules) -> None:
+        """Make the firewall hold these rules of isolated bridges, in one transaction."""
+
+    def change_iptables_forward(self, add: Collection[AcceptedBridge], remove: Collection[AcceptedBridge]) -> None:
+        """Change which bridges the host's iptables lets pass."""
+
+    def lend_zone(self, bridge: str, zone: str, lend: bool) -> None:
+        """Put a bridge into a zone of firewalld, or take it out."""
+
+    def change_publications(self, add: PublicationRules, remove: PublicationRules) -> None:
+        """Change published ports in one transaction."""
+
+    def end_flows(self, flows: Collection[UdpFlow]) -> None:
+        """End UDP flows that go another way than the rules say by now."""
+
+    def set_port_hairpin(self, port: str, on: bool) -> None:
+        """Switch the hairpin mode of a bridge port."""
+
+    def change_ovs_ports(self, change: OvsChange) -> None:
+        """Change ports and bridges of Open vSwitch in one transaction and wait until they are in effect."""
+
+    def set_tx_checksum_offload(self, netns: str, link: str, on: bool) -> None:
+        """Switch the transmit checksum offload of a link."""
+
+    def announce(self, netns: str, link: str, addresses: Sequence[str]) -> None:
+        """Send gratuitous ARP and unsolicited neighbour advertisements."""

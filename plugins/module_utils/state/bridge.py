@@ -1,0 +1,46 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: BSD-2-Clause
+"""What the host shows of a bridge. Private to the collection."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ..model.icc_rules import IccRules
+from ..model.masquerade import Masquerade
+from ..model.publication import PublicationRules
+from .firewall import FirewallState
+from .network import Link, NetworkState
+
+
+@dataclass(frozen=True)
+class BridgeState:
+    """What the host shows of a bridge.
+
+    ``network`` has every link, the bridge's addresses and every route of
+    the main table. ``sysctls`` are the host's, named with slashes; those of a
+    bridge that is still to be made are what it will inherit.
+    ``unfit`` maps links that must not become ports to the reason.
+    ``firewall`` is what of forwarded traffic passes. ``publications`` are
+    the published ports of the bridge, read where it is to go. ``icc`` is what
+    our tables say of isolated bridges. ``held`` are the addresses of every
+    interface, leased ones too, read where VLANs are asked for.
+    """
+
+    network: NetworkState
+    masquerades: frozenset[Masquerade] = frozenset()
+    firewall: FirewallState = FirewallState()
+    sysctls: Mapping[str, str] = field(default_factory=dict)
+    unfit: Mapping[str, str] = field(default_factory=dict)
+    vlan_filtering: bool = True
+    birth_link: str | None = None
+    publications: PublicationRules = PublicationRules()
+    icc: IccRules = IccRules()
+    held: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def link(self, name: str) -> Link | None:
+        return self.network.links.get(name)
+
+    def addresses(self, name: str) -> tuple[str, ...]:
+        return self.network.addresses.get(name, ())

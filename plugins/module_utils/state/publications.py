@@ -1,0 +1,53 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: BSD-2-Clause
+"""What the host shows of a bridge's published ports. Private to the collection."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ..model.publication import HostPort, Owner, PublicationRules
+from .firewall import FirewallState
+
+
+def _nobody(_host: HostPort) -> str:
+    return ""
+
+
+@dataclass(frozen=True)
+class BridgePortState:
+    """A port of the bridge that is ours, whose it is, and whether its hairpin mode is on."""
+
+    name: str
+    owner: Owner
+    hairpin: bool
+
+
+@dataclass(frozen=True)
+class PublicationState:
+    """What the host shows of publications on a bridge.
+
+    ``rules`` are those of all bridges; ``whole`` is false where chains or
+    rules are missing. ``subnets`` are the bridge's. ``route_localnet`` is the
+    bridge's sysctl. ``bridged_filter`` is whether the host's firewall sees what is
+    bridged (br_netfilter). ``linked`` is whether icc_policy has links across the
+    bridge, which need the firewall's consent too. ``taken`` says who else has a port of the host.
+    """
+
+    bridge: str
+    bridge_ours: bool = False
+    rules: PublicationRules = PublicationRules()
+    whole: bool = True
+    subnets: tuple[str, ...] = ()
+    route_localnet: str | None = None
+    bridged_filter: bool = False
+    ports: tuple[BridgePortState, ...] = ()
+    firewall: FirewallState = FirewallState()
+    linked: bool = False
+    reserved: frozenset[int] = frozenset()
+    taken: Callable[[HostPort], str] = _nobody
+
+    @property
+    def ours(self) -> PublicationRules:
+        return self.rules.of_bridge(self.bridge)
