@@ -8,7 +8,7 @@ import json
 import re
 import shlex
 
-from ansible_collections.pipefitter.container_network.plugins.module_utils.host.nftables import icc, tables
+from ansible_collections.pipefitter.container_network.plugins.module_utils.host.nftables import isolation, tables
 from ansible_collections.pipefitter.container_network.plugins.module_utils.host.program import Finished
 
 _LINE = re.compile(
@@ -26,7 +26,7 @@ class SimulatedNft:
         self.tables = {}
         self.transactions = []
         monkeypatch.setattr(tables, "table_exists", lambda family, _table: family in self.tables)
-        monkeypatch.setattr(icc, "set_exists", lambda family, _table, name: name in self.tables.get(family, {}))
+        monkeypatch.setattr(isolation, "set_exists", lambda family, _table, name: name in self.tables.get(family, {}))
         monkeypatch.setattr(tables.program, "installed", lambda _name: True)
         monkeypatch.setattr(tables.program, "run", self._run)
 

@@ -17,7 +17,7 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.model
     owner,
 )
 from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.host.nftables import simulated_nft
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 NOTHING = PublicationRules()
@@ -61,7 +61,6 @@ _rules = st.builds(
 
 
 @given(_rules, _rules)
-@settings(max_examples=25, deadline=None)
 def test_rules_are_read_back_as_they_were_written(first, second):
     with pytest.MonkeyPatch.context() as monkeypatch:
         nft = simulated_nft.SimulatedNft(monkeypatch)
