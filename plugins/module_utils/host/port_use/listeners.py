@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 pipefitter contributors
 # SPDX-License-Identifier: BSD-2-Clause
-"""Who has a port of the host: its own processes, a container engine, or a rule of another tool. Private to the collection.
+"""Who has a port of the host: a process, a container engine, or a rule of another tool. Private to the collection.
 
 DNAT comes before a listener of the host, which would get no more connections and
 not know why. So a port is tried with bind() first, as a listener would. Rules that
@@ -32,7 +32,7 @@ _INODE = re.compile(r"socket:\[(\d+)\]")
 
 
 class Listeners:
-    """The ports of the host that somebody else has. Each is asked for once."""
+    """The ports of the host that are in use. Each is asked for once."""
 
     def __init__(self) -> None:
         self._known: dict[HostPort, str] = {}
@@ -71,7 +71,7 @@ def is_bound(host: HostPort) -> bool:
     error = _bind(_FAMILIES[host.family], *_PROTOCOLS[host.protocol], host.address, host.port)
     if error not in (0, errno.EADDRINUSE):
         raise PipefitterError(
-            f"{host} can't be tried for a listener ({os.strerror(error)}); choose another address or port"
+            f"can't check whether {host} is in use ({os.strerror(error)}); choose another address or port"
         )
     return error == errno.EADDRINUSE
 

@@ -195,7 +195,7 @@ def test_a_change_of_others_in_between_is_told_from_other_errors(pair, error):
 )
 def test_a_call_that_is_refused_as_a_whole(pair, error, said):
     pair.say(answer(1, None, error))
-    with pytest.raises(PipefitterError, match=f"/run/db.sock refused transact: {said}; see"):
+    with pytest.raises(PipefitterError, match=f"/run/db.sock refused transact: {said}; check"):
         pair.session.transact([SELECT])
 
 
@@ -213,16 +213,16 @@ def test_a_server_that_is_gone_before_the_call(pair):
 
 
 def test_a_server_that_is_silent_or_breaks_off_ends_the_call_at_its_deadline(pair):
-    with pytest.raises(PipefitterError, match="did not answer on /run/db.sock within 60 s"):
+    with pytest.raises(PipefitterError, match="timed out after 60 s waiting for .* to answer on /run/db.sock"):
         pair.session.transact([SELECT])
     pair.send(json.dumps(answer(2, [{}])).encode()[:-1])
-    with pytest.raises(PipefitterError, match="did not answer"):
+    with pytest.raises(PipefitterError, match="waiting for ovsdb-server to answer"):
         pair.session.transact([SELECT])
 
 
 def test_a_deadline_that_is_over_is_over_until_it_is_renewed(pair):
     pair.session.renew(0)
-    with pytest.raises(PipefitterError, match="did not answer"):
+    with pytest.raises(PipefitterError, match="waiting for ovsdb-server to answer"):
         pair.session.transact([SELECT])
     pair.session.renew(60)
     pair.say(answer(1, ["late"]), answer(2, [{}]))
@@ -271,5 +271,5 @@ def test_a_server_that_takes_no_connections(tmp_path):
         stopped.bind(path)
         stopped.listen(0)
         first.connect(path)  # the queue is full now
-        with pytest.raises(PipefitterError, match=f"does not take connections on {path}"), Session(path, 60):
+        with pytest.raises(PipefitterError, match=f"accepts no connections on {path}"), Session(path, 60):
             pass

@@ -116,7 +116,7 @@ def test_nobody_listens_by_a_protocol_that_the_kernel_has_not(monkeypatch, numbe
 
 def test_a_port_that_can_not_be_tried_is_an_error(monkeypatch):
     monkeypatch.setattr(listeners, "_bind", lambda *_arguments: errno.EACCES)
-    with pytest.raises(PipefitterError, match="10.0.0.5:80/tcp can't be tried for a listener .Permission denied"):
+    with pytest.raises(PipefitterError, match="can't check whether 10.0.0.5:80/tcp is in use .Permission denied"):
         is_bound(HostPort(4, "10.0.0.5", "tcp", 80))
 
 
