@@ -311,7 +311,7 @@ def test_a_bridge_of_others_or_with_others_on_it_stays(hosta):
     assert stays["operations"] == ["remove port mine0 from Open vSwitch bridge ovs1"]
     assert warned(stays) == ["Open vSwitch bridge ovs1 stays, as it has ports that ovs_vlan_port did not add: theirs0"]
     hosta.run("ovs-vsctl", "del-port", "theirs0", "--", "set-controller", "ovs1", "tcp:127.0.0.1:6633")
-    sentence = "Open vSwitch bridge ovs1 is not deleted: somebody else gave it controller"
+    sentence = "Open vSwitch bridge ovs1 is not deleted: another program configured its controller"
     with pytest.raises(ModuleFailed, match=sentence):
         hosta.module("ovs_vlan_port", bridge="ovs1", create_bridge=True, state="absent")
     hosta.run("ovs-vsctl", "del-controller", "ovs1")

@@ -40,7 +40,7 @@ def test_a_bridge_without_a_datapath_is_noticed_and_undone(hosta):
         hosta.module("ovs_vlan_port", bridge="ovs0", create_bridge=True, port="up1", tag=5)
     said = failure.value.result["msg"]
     assert "Open vSwitch bridge ovs0 got no network device" in said
-    assert "its datapath_type system needs the kernel module openvswitch; load that module, or set datapath_type to netdev in bridge_options" in said
+    assert "the kernel module openvswitch is required for its datapath_type system; load that module, or set datapath_type to netdev in bridge_options" in said
     assert "nothing of this change was kept" in said
     assert_same(before, everything(hosta))
     # One that somebody made so is told, and is healed by being given a datapath.
@@ -49,7 +49,7 @@ def test_a_bridge_without_a_datapath_is_noticed_and_undone(hosta):
     thoroughly(hosta, bridge="ovs0", port="up1", tag=5, bridge_options=NETDEV)
     # And back to one that the kernel has not: undone.
     configured = configuration(hosta)
-    with pytest.raises(ModuleFailed, match="datapath_type system needs the kernel module"):
+    with pytest.raises(ModuleFailed, match="the kernel module openvswitch is required for its datapath_type system"):
         hosta.module("ovs_vlan_port", bridge="ovs0", bridge_options={"datapath_type": "system"})
     assert configuration(hosta) == configured
 
@@ -66,7 +66,7 @@ def test_a_switch_that_does_not_confirm(hosta, create):
     switch = hosta.run("cat", "/run/openvswitch/ovs-vswitchd.pid").stdout.strip()
     hosta.run("kill", "-STOP", switch)
     try:
-        with pytest.raises(ModuleFailed, match=r"ovs-vswitchd did not confirm the change within 1\.\d+ s.*nothing of this change was kept"):
+        with pytest.raises(ModuleFailed, match=r"timed out after 1\.\d+ s waiting for ovs-vswitchd to confirm.*nothing of this change was kept"):
             hosta.module("ovs_vlan_port", wait_timeout=1, **options)
     finally:
         hosta.run("kill", "-CONT", switch)
@@ -83,7 +83,7 @@ def test_deleting_a_bridge_is_undone_too(hosta):
     switch = hosta.run("cat", "/run/openvswitch/ovs-vswitchd.pid").stdout.strip()
     hosta.run("kill", "-STOP", switch)
     try:
-        with pytest.raises(ModuleFailed, match="did not confirm"):
+        with pytest.raises(ModuleFailed, match="waiting for ovs-vswitchd to confirm"):
             hosta.module("ovs_vlan_port", bridge="ovs0", create_bridge=True, state="absent", wait_timeout=1)
     finally:
         hosta.run("kill", "-CONT", switch)
@@ -134,11 +134,11 @@ def test_somebody_else_comes_between(hosta, meanwhile, sentence):
 @pytest.mark.parametrize(
     ("meanwhile", "sentence"),
     [
-        ("port set0 tag=77", "port set0 of Open vSwitch bridge ovs0 can't be changed: somebody else changed its tag meanwhile; run this again"),
-        ("port set0 trunks=7,8", "port set0 of Open vSwitch bridge ovs0 can't be changed: somebody else changed its trunks meanwhile; run this again"),
-        ("port set0 external_ids:whose=them", "somebody else changed its external_ids:whose meanwhile; run this again"),
-        ("bridge ovs0 stp_enable=true", "Open vSwitch bridge ovs0 can't be changed: somebody else changed its stp_enable meanwhile; run this again"),
-        ("bridge ovs0 other_config:a=2", "somebody else changed its other_config:a meanwhile; run this again"),
+        ("port set0 tag=77", "port set0 of Open vSwitch bridge ovs0 can't be changed: another program changed its tag in the meantime; run this again"),
+        ("port set0 trunks=7,8", "port set0 of Open vSwitch bridge ovs0 can't be changed: another program changed its trunks in the meantime; run this again"),
+        ("port set0 external_ids:whose=them", "another program changed its external_ids:whose in the meantime; run this again"),
+        ("bridge ovs0 stp_enable=true", "Open vSwitch bridge ovs0 can't be changed: another program changed its stp_enable in the meantime; run this again"),
+        ("bridge ovs0 other_config:a=2", "another program changed its other_config:a in the meantime; run this again"),
     ],
 )
 def test_what_somebody_else_wrote_in_between_is_not_overwritten(hosta, meanwhile, sentence):

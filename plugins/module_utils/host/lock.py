@@ -43,7 +43,8 @@ def held(reading: bool = False, timeout: float = 120.0) -> Iterator[None]:
             except BlockingIOError:
                 if time.monotonic() > deadline:
                     raise PipefitterError(
-                        f"another run has been changing this host's wiring for {timeout:g} seconds; run again when it is through"
+                        f"timed out after {timeout:g} s waiting for another run that changes this host's network;"
+                        " run this again when that has finished"
                     ) from None
                 time.sleep(_PAUSE)
         yield

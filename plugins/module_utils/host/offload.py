@@ -49,7 +49,7 @@ class Offloads:
             self._ioctl(link, _ETHTOOL_STXCSUM, int(on))
         except OSError as error:
             raise PipefitterError(
-                f"{link}: its TX checksum offload can't be switched ({os.strerror(error.errno or 0)})"
+                f"{link}: its TX checksum offload can't be changed ({os.strerror(error.errno or 0)})"
             ) from None
 
     def _ioctl(self, link: str, command: int, value: int) -> int:

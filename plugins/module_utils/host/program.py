@@ -32,7 +32,7 @@ def _path() -> str:
 
 
 def run(argv: Sequence[str], text: str | None = None) -> Finished | None:
-    """Run a program with ``text`` as its input; ``None`` where this host hasn't it.
+    """Run a program with ``text`` as its input; ``None`` where it is not installed.
 
     :raises PipefitterError: it did not end in time.
     """
@@ -47,6 +47,6 @@ def run(argv: Sequence[str], text: str | None = None) -> Finished | None:
         return None
     except subprocess.TimeoutExpired:
         raise PipefitterError(
-            f"{argv[0]} did not finish within {_TIMEOUT} s; see what else changes firewall rules on this host"
+            f"timed out after {_TIMEOUT} s waiting for {argv[0]}; see what else changes firewall rules on this host"
         ) from None
     return Finished(done.returncode, done.stdout, done.stderr)

@@ -33,7 +33,7 @@ def write(name: str, value: str) -> None:
         descriptor = os.open(f"{_ROOT}/{name}", os.O_WRONLY | os.O_CLOEXEC)
     except FileNotFoundError:
         raise MissingFeature(
-            f"sysctl {name.replace('/', '.')} is not there on this host; the kernel was built or booted without it"
+            f"sysctl {name.replace('/', '.')} does not exist on this host; the kernel was built or booted without it"
         ) from None
     except OSError as error:
         raise PipefitterError(
@@ -42,6 +42,8 @@ def write(name: str, value: str) -> None:
     try:
         os.write(descriptor, value.encode())
     except OSError as error:
-        raise PipefitterError(f"sysctl {name.replace('/', '.')} does not take {value!r} ({error.strerror})") from None
+        raise PipefitterError(
+            f"sysctl {name.replace('/', '.')} rejects the value {value!r} ({error.strerror})"
+        ) from None
     finally:
         os.close(descriptor)

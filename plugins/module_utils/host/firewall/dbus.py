@@ -24,7 +24,9 @@ class CallFailed(PipefitterError):
 
 
 def owner(service: str) -> str:
-    """Return the name that the bus itself gave to a service, '' where it does not run; it is another one after a restart.
+    """Return the name that the bus itself gave to a service, '' where it does not run.
+
+    It is another one after a restart.
 
     :raises MissingFeature: this host has no ``busctl``.
     """
@@ -44,7 +46,7 @@ def call(service: str, path: str, interface: str, method: str, *strings: str) ->
     done = program.run([*_CALLING, service, path, interface, method, *signature])
     if done is None:
         raise MissingFeature(
-            f"{service} runs on this host, and the program busctl to talk to it is missing; install the package systemd"
+            f"the program busctl is required for {service}, which runs on this host; install the package systemd"
         )
     if done.status != 0:
         said = done.stderr.strip()

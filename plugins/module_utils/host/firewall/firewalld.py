@@ -72,7 +72,8 @@ class Firewalld:
             _note(noted)
             if error.said.startswith("ZONE_CONFLICT"):
                 raise Refused(
-                    f"{bridge} was to be put into firewalld's zone {zone} and has been put into another one meanwhile; run this again"
+                    f"bridge {bridge} can't be added to firewalld's zone {zone}: it was added to another zone in the"
+                    " meantime; run this again"
                 ) from None
             raise
 

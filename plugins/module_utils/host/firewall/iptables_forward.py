@@ -81,7 +81,7 @@ class IptablesForward:
     """What iptables drops of forwarded traffic, and the bridges of ours that it lets pass."""
 
     def read(self) -> FirewallState:
-        """Return the families (``ip``, ``ip6``) in which iptables drops forwarded traffic, and what we have accepted there.
+        """Return in which families (``ip``, ``ip6``) iptables drops forwarded traffic, and what we have accepted there.
 
         A bridge counts as accepted where its rules and the jump to them are in
         place in every iptables of the family that drops.
@@ -289,7 +289,10 @@ class _Saved:
         return (self._verdict(_FORWARD, set()) or self.policies[_FORWARD]) == _DROP
 
     def position(self, hook: str) -> int | None:
-        """Return the place of the first rule that decides for all packets, not counting jumps to our chain; ``None`` where none does."""
+        """Return the place of the first rule that decides for all packets, ``None`` where none does.
+
+        Jumps to our chain are not counted.
+        """
         others = (words for words in self.words(hook) if words != ["-j", _CHAIN])
         return next(
             (position for position, words in enumerate(others, 1) if self._of_rule(words, {hook}) is not None), None
@@ -393,7 +396,8 @@ def _refuse_unfiltered(added: frozenset[AcceptedBridge], families: frozenset[str
         if accepted.family not in families:
             raise Refused(
                 f"traffic of bridge {accepted.bridge} was to be accepted in the filter of {_PROGRAM[accepted.family]},"
-                " which drops nothing that is forwarded (any more): its rules were changed meanwhile; run this again"
+                " which drops nothing that is forwarded (any more): its rules were changed in the meantime;"
+                " run this again"
             )
 
 
@@ -405,15 +409,15 @@ def _run(command: list[str], text: str | None = None) -> str:
         if finished is None:
             continue
         if finished.status != 0:
-            raise PipefitterError(f"{name} did not do what the chain {_CHAIN} needs: {_reason(finished.stderr)}")
+            raise PipefitterError(f"{name} failed for the chain {_CHAIN}: {_reason(finished.stderr)}")
         return finished.stdout
     raise MissingFeature(
-        f"this host has rules of iptables for forwarded traffic, but the program {command[0]} to let our bridges"
-        " through is missing; install the package iptables"
+        f"the program {command[0]} is required for letting bridges through the iptables rules of this host;"
+        " install the package iptables"
     )
 
 
 def _reason(stderr: str) -> str:
     # Warnings about the other kind of iptables come first and begin with '#'.
     lines = [line for line in stderr.splitlines() if line.strip() and not line.startswith("#")]
-    return "; ".join(lines[:2]) or "it gave no reason"
+    return "; ".join(lines[:2]) or "no reason given"

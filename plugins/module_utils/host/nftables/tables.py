@@ -30,7 +30,7 @@ LINKS, PINGS = "icc_links", "icc_pings"
 """Sets of the connections that ``icc`` lets pass; ``publications`` does not protect a container from those."""
 
 # The kernel turns away a transaction (ERESTART) that was prepared while
-# somebody else changed the ruleset; nothing was done then.
+# another program changed the ruleset; nothing was done then.
 _ATTEMPTS = 5
 _OVERTAKEN = "should be restarted"
 
@@ -218,7 +218,7 @@ def _run(argv: list[str], text: str, purpose: str) -> str:
 
 
 def _no_nft(purpose: str) -> MissingFeature:
-    return MissingFeature(f"{purpose} needs the program nft, which this host has not; install the package nftables")
+    return MissingFeature(f"the program nft is required for {purpose}; install the package nftables")
 
 
 def _listed(output: str) -> list[dict[str, Any]]:
@@ -229,10 +229,12 @@ def _listed(output: str) -> list[dict[str, Any]]:
 def _refusal(stderr: str, purpose: str) -> PipefitterError:
     reason = next((line.partition("Error: ")[2] for line in stderr.splitlines() if "Error: " in line), stderr.strip())
     if "JSON support not compiled-in" in stderr:
-        return MissingFeature(f"{purpose} needs an nft that speaks JSON, and this host's was built without it")
+        return MissingFeature(
+            f"an nft with support for JSON is required for {purpose}; this host's was built without it"
+        )
     if "No such file or directory" in reason or "not supported" in reason:
         return MissingFeature(
-            f"nft could not set up {purpose} ({reason}); the kernel needs nf_tables with"
-            " nft_chain_nat and nft_masq, and sets with concatenated intervals (Linux 5.6)"
+            f"nft could not set up {purpose} ({reason}); nf_tables with nft_chain_nat and nft_masq, and sets with"
+            " concatenated intervals (Linux 5.6) are required in the kernel"
         )
-    return PipefitterError(f"nft did not change the tables {TABLE}, and nothing was changed: {reason}")
+    return PipefitterError(f"nft refused to change the tables {TABLE}, and nothing was changed: {reason}")

@@ -89,7 +89,8 @@ def refuse_unlike(
         if bridge.name in rows or bridge.name in bridge_of:
             what = "a bridge" if bridge.name in rows else f"a port of bridge {bridge_of[bridge.name]}"
             raise Refused(
-                f"Open vSwitch bridge {bridge.name} can't be created: there is {what} of that name by now; run this again to see the difference"
+                f"Open vSwitch bridge {bridge.name} can't be created: there is {what} of that name by now;"
+                " run this again to see the difference"
             )
     for bridge in change.change:
         if bridge.name not in rows:
@@ -100,7 +101,8 @@ def refuse_unlike(
         other = overtaken(_old(row, change), _columns(bridge), _columns(read(row, ())))
         if other:
             raise Refused(
-                f"Open vSwitch bridge {bridge.name} can't be changed: somebody else changed its {other} meanwhile; run this again"
+                f"Open vSwitch bridge {bridge.name} can't be changed: another program changed its {other}"
+                " in the meantime; run this again"
             )
     going = [bridge for bridge in change.remove if bridge.name in rows]
     for bridge in going:
@@ -111,7 +113,8 @@ def refuse_unlike(
         )
         if left:
             raise Refused(
-                f"Open vSwitch bridge {bridge.name} can't be deleted: it has port {left[0]} by now; run this again to see the difference"
+                f"Open vSwitch bridge {bridge.name} can't be deleted: it has port {left[0]} by now;"
+                " run this again to see the difference"
             )
     return going
 
@@ -192,8 +195,8 @@ def whole(session: Session, rows: Mapping[str, Row], bridges: Sequence[OvsBridge
         owned = [column for column in _OWNED if row.get(column) not in (None, NOTHING, ["map", []])]
         if owned:
             raise Refused(
-                f"Open vSwitch bridge {bridge.name} is not deleted: somebody else gave it {owned[0]}; take that off,"
-                f" or delete it by `ovs-vsctl del-br {bridge.name}`"
+                f"Open vSwitch bridge {bridge.name} is not deleted: another program configured its {owned[0]};"
+                f" remove that, or delete the bridge by `ovs-vsctl del-br {bridge.name}`"
             )
         found.append(row)
     return found
@@ -214,10 +217,14 @@ def put_back(bridges: Sequence[Row], local: Sequence[WholePort]) -> list[Operati
 
 def without_device(bridge: str, datapath_type: str, reason: str) -> str:
     if datapath_type == NETDEV:
-        return f"Open vSwitch bridge {bridge} (datapath_type={NETDEV}) got no network device: {reason}; see the log of ovs-vswitchd"
+        return (
+            f"Open vSwitch bridge {bridge} (datapath_type={NETDEV}) got no network device: {reason};"
+            " see the log of ovs-vswitchd"
+        )
     return (
-        f"Open vSwitch bridge {bridge} got no network device ({reason}): its datapath_type {datapath_type or SYSTEM} needs the kernel module openvswitch;"
-        f" load that module, or set datapath_type to {NETDEV} in bridge_options"
+        f"Open vSwitch bridge {bridge} got no network device ({reason}): the kernel module openvswitch is required"
+        f" for its datapath_type {datapath_type or SYSTEM}; load that module, or set datapath_type to {NETDEV} in"
+        " bridge_options"
     )
 
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 pipefitter contributors
 # SPDX-License-Identifier: BSD-2-Clause
-"""Columns of OVSDB rows: their values (RFC 7047 section 5.1), and writing no more of them than differs. Private to the collection."""
+"""Columns of OVSDB rows (RFC 7047 section 5.1): read, compared, written as they differ. Private to the collection."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NOTHING: list[Any] = ["set", []]
 
 
 def values(value: Any) -> list[Any]:
-    """The members of a column that holds a set; a set of one is sent as the bare value."""
+    """Return the members of a column that holds a set; a set of one is sent as the bare value."""
     if isinstance(value, list) and value[0] == "set":
         return list(value[1])
     return [value]
@@ -30,7 +30,7 @@ def pairs(value: Any) -> tuple[tuple[str, str], ...]:
 def writing(table: str, uuid: list[str], old: Row, new: Row) -> list[Operation]:
     """Return what leads from ``old`` to ``new``, which have the same columns.
 
-    Maps are written by key: those of others that came meanwhile stay.
+    Maps are written by key: those that others have set in the meantime stay.
     """
     where = [["_uuid", "==", uuid]]
     whole = {name: value for name, value in new.items() if not _is_map(value) and value != old[name]}
@@ -55,9 +55,10 @@ def writing(table: str, uuid: list[str], old: Row, new: Row) -> list[Operation]:
 
 
 def overtaken(old: Row, new: Row, found: Row, together: tuple[str, ...] = ()) -> str | None:
-    """Return which column (``tag``) or key of a map (``external_ids:a``) is not as in ``old`` any more, though ``new`` writes it.
+    """Return a column (``tag``) or key of a map (``external_ids:a``) that was changed since it was as in ``old``.
 
-    The columns ``together`` mean something as a whole: if one of them is written, none may have changed.
+    Only those count that ``new`` writes. The columns ``together`` mean something as a whole: if one of them is
+    written, none may have changed.
     """
     written = {name for name in new if not _is_map(new[name]) and new[name] != old[name]}
     if written & set(together):
@@ -74,7 +75,7 @@ def overtaken(old: Row, new: Row, found: Row, together: tuple[str, ...] = ()) ->
 
 
 def unchanged(table: str, row: Row, columns: list[str]) -> Operation:
-    """What fails the transaction once one of the columns of the row is not as it was read."""
+    """Return what fails the transaction once one of the columns of the row is not as it was read."""
     expected = {column: row[column] for column in columns}
     where = [["_uuid", "==", row["_uuid"]]]
     return {

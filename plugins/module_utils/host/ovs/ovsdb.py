@@ -42,7 +42,7 @@ _RAISE_CONFIG: list[Operation] = [
     {"op": "select", "table": DATABASE, "where": [], "columns": ["next_cfg"]},
 ]
 
-# Somebody else changed one of our ports between our look and our
+# Another program changed one of our ports between our look and our
 # transaction; the next look says what there is to say about it.
 _ATTEMPTS = 3
 # ovs-vswitchd takes 1 ms to open a port and 15 ms to close one (userspace
@@ -142,8 +142,8 @@ def _commit(
         if results is not None:
             return transaction.committed(operations, results)
     raise Refused(
-        "the Open vSwitch ports asked for were changed by somebody else at the same time, again and again;"
-        " see what else configures Open vSwitch on this host and run this again"
+        f"gave up after {_ATTEMPTS} attempts: another program changed the same ports or bridges of Open vSwitch each"
+        " time; see what else configures Open vSwitch on this host and run this again"
     )
 
 
@@ -240,8 +240,8 @@ def _confirm(session: Session, done: _Committed, timeout: float, answer_timeout:
     session.renew(timeout)
     if not session.wait_for_config(done.config):
         return (
-            f"ovs-vswitchd did not confirm the change within {timeout:g} s; see that it runs"
-            " (`systemctl status openvswitch-switch`) and what its log says"
+            f"timed out after {timeout:g} s waiting for ovs-vswitchd to confirm the change; check that it runs"
+            " (`systemctl status openvswitch-switch`), and its log"
         )
     if not done.added and not done.bridges:
         return None
@@ -263,7 +263,7 @@ def _confirm(session: Session, done: _Committed, timeout: float, answer_timeout:
 
 def _failure_of_bridge(rows: Rows, bridge: str) -> str | None:
     if bridge not in rows.ports:
-        return "somebody else removed it at once"
+        return "another program removed it at once"
     # A bridge whose datapath_type was changed to one that is not there keeps the port number that it had.
     present = any(name == bridge for _index, name in socket.if_nameindex())
     return rows.error_of(bridge) or (None if present else "there is no datapath for it")
@@ -271,7 +271,7 @@ def _failure_of_bridge(rows: Rows, bridge: str) -> str | None:
 
 def _failure(rows: Rows, port: OvsPort) -> str | None:
     if port.name not in rows.ports:
-        return "somebody else removed it at once"
+        return "another program removed it at once"
     error = rows.error_of(port.name)
     datapath = rows.bridges.get(port.bridge, {}).get("datapath_type")
     if error and "no datapath" in error and datapath in ("", "system"):

@@ -143,7 +143,7 @@ def _refuse_elsewhere(rows: Rows, port: OvsPort) -> None:
 
 
 def refuse_overtaken(changing: Sequence[Changing], shown: Mapping[str, OvsPort]) -> None:
-    """Refuse to write what somebody else has written meanwhile.
+    """Refuse to write what another program has written in the meantime.
 
     :raises Refused: a column or key to be changed has another value than it is supposed to have.
     """
@@ -151,8 +151,8 @@ def refuse_overtaken(changing: Sequence[Changing], shown: Mapping[str, OvsPort])
         other = overtaken(columns(old), columns(new), columns(shown[new.name]), _VLANS)
         if other:
             raise Refused(
-                f"port {new.name} of Open vSwitch bridge {new.bridge} can't be changed: somebody else changed"
-                f" its {other} meanwhile; run this again"
+                f"port {new.name} of Open vSwitch bridge {new.bridge} can't be changed: another program changed"
+                f" its {other} in the meantime; run this again"
             )
 
 

@@ -52,7 +52,10 @@ class Session:
         self._deadline = time.monotonic() + timeout
 
     def transact(self, operations: Sequence[Operation]) -> list[Row]:
-        """Return one result an operation, or raise with what ovsdb-server objected to."""
+        """Return one result an operation.
+
+        :raises PipefitterError: ovsdb-server objected to one.
+        """
         results = self._call("transact", [DATABASE, *operations])
         error = _first_error(results)
         if error is not None:
@@ -60,7 +63,10 @@ class Session:
         return results  # type: ignore[no-any-return]
 
     def attempt(self, operations: Sequence[Operation]) -> list[Row] | None:
-        """As ``transact``, but ``None`` where somebody else's change came in between."""
+        """Return as ``transact`` does, but ``None`` where another program's change came in between.
+
+        :raises PipefitterError: ovsdb-server objected to anything else.
+        """
         results = self._call("transact", [DATABASE, *operations])
         error = _first_error(results)
         if error is None:
@@ -70,7 +76,7 @@ class Session:
         raise PipefitterError(f"ovsdb-server refused the change to Open vSwitch: {_objection(error)}")
 
     def wait_for_config(self, config: int) -> bool:
-        """Wait until ovs-vswitchd has carried out ``config``; ``False`` where it hasn't by the deadline."""
+        """Wait until ovs-vswitchd has carried out ``config``; tell whether it has by the deadline."""
         wanted = {DATABASE: {"columns": ["cur_cfg"]}}
         update = self._call("monitor", [DATABASE, None, wanted])
         while _current_config(update) < config:
@@ -82,7 +88,10 @@ class Session:
         return True
 
     def is_locked(self, lock: str) -> bool:
-        """Return whether a client holds the lock (RFC 7047 section 4.1.8). Asked for on a connection that is closed soon, which gives the lock up again."""
+        """Tell whether a client holds the lock (RFC 7047 section 4.1.8).
+
+        A lock that we get is given up when the connection is closed.
+        """
         return not self._call("lock", [lock])["locked"]
 
     def _call(self, method: str, params: list[Any]) -> Any:
@@ -92,14 +101,14 @@ class Session:
             message = self._receive()
             if message is None:
                 raise PipefitterError(
-                    f"ovsdb-server did not answer on {self._path} within {self._timeout:g} s; see that it is"
-                    " not stopped or overloaded, and restart openvswitch-switch (`openvswitch` on RHEL) if so"
+                    f"timed out after {self._timeout:g} s waiting for ovsdb-server to answer on {self._path};"
+                    " check that it is not stopped or overloaded, and restart openvswitch-switch (`openvswitch` on RHEL) if so"
                 )
             if message.get("id") == self._calls and "method" not in message:
                 if message.get("error"):
                     raise PipefitterError(
                         f"ovsdb-server on {self._path} refused {method}: {_objection(message['error'])};"
-                        " see that this is the database of ovs-vswitchd"
+                        " check that this is the database of ovs-vswitchd"
                     )
                 return message["result"]
 
@@ -130,7 +139,7 @@ class Session:
                 raise _unreachable(self._path, error) from None
             if not received:
                 raise PipefitterError(
-                    f"ovsdb-server closed the connection on {self._path}; see its log, and that it still runs"
+                    f"ovsdb-server closed the connection on {self._path}; check that it runs, and its log"
                 )
             self._received += received
             self._split()
@@ -139,11 +148,11 @@ class Session:
         """Take whole messages off what was received; nothing but the JSON itself delimits them."""
         # A long answer comes in many pieces, and most of those don't end an
         # object: trying each would parse the beginning again and again.
-        if not self._received.endswith(b"}"):
+        if not self._received.rstrip().endswith(b"}"):
             return
         decoder = json.JSONDecoder()
         try:
-            text = self._received.decode()
+            text = self._received.decode().lstrip()
             while text:
                 message, end = decoder.raw_decode(text)
                 self._messages.append(message)
@@ -169,8 +178,9 @@ def _objection(error: Any) -> str:
 
 
 def _unreachable(path: str, error: OSError) -> PipefitterError:
-    if isinstance(error, socket.timeout):
-        return PipefitterError(f"ovsdb-server does not take connections on {path}; see that it is not stopped")
+    # A unix socket whose queue is full answers EAGAIN at once, whatever the timeout (unix_stream_connect()).
+    if isinstance(error, socket.timeout) or error.errno == errno.EAGAIN:
+        return PipefitterError(f"ovsdb-server accepts no connections on {path}; check that it is not stopped")
     if error.errno == errno.ENOENT:
         return MissingFeature(
             f"Open vSwitch does not run on this host (there is no {path}); {_START},"

@@ -21,7 +21,10 @@ from .local_address import is_local
 
 
 class DnatConflicts:
-    """The translations of this host that are not ours, as they are when this is made: a process for each table of theirs."""
+    """The translations of this host that are not ours, as they are when this is made.
+
+    That takes a process for each table of theirs.
+    """
 
     def __init__(self) -> None:
         self._by_port: dict[tuple[str, int], list[DnatRule]] = {}

@@ -121,7 +121,10 @@ def _translations(
 
 
 def _leads(verdict: Any, translating: frozenset[str]) -> bool:
-    """Tell whether an element of a map leads to a translation: an address or port does, a verdict by where it sends to."""
+    """Tell whether an element of a map leads to a translation.
+
+    An address or port does, a verdict by where it sends to.
+    """
     if not isinstance(verdict, dict):
         return True
     targets = [verdict[kind]["target"] for kind in _JUMPS if kind in verdict]

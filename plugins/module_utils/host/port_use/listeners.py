@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 pipefitter contributors
 # SPDX-License-Identifier: BSD-2-Clause
-"""Who has a port of the host: its own processes, a container engine, or a rule of another tool. Private to the collection.
+"""Who has a port of the host: a process, a container engine, or a rule of another tool. Private to the collection.
 
 DNAT comes before a listener of the host, which would get no more connections and
 not know why. So a port is tried with bind() first, as a listener would. Rules that
@@ -13,7 +13,7 @@ import errno
 import os
 import re
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from ...errors import PipefitterError
 from ...model.addresses import IPV4, IPV6
@@ -32,7 +32,7 @@ _INODE = re.compile(r"socket:\[(\d+)\]")
 
 
 class Listeners:
-    """The ports of the host that somebody else has. Each is asked for once."""
+    """The ports of the host that are in use. Each is asked for once."""
 
     def __init__(self) -> None:
         self._known: dict[HostPort, str] = {}
@@ -71,7 +71,7 @@ def is_bound(host: HostPort) -> bool:
     error = _bind(_FAMILIES[host.family], *_PROTOCOLS[host.protocol], host.address, host.port)
     if error not in (0, errno.EADDRINUSE):
         raise PipefitterError(
-            f"{host} can't be tried for a listener ({os.strerror(error)}); choose another address or port"
+            f"can't check whether {host} is in use ({os.strerror(error)}); choose another address or port"
         )
     return error == errno.EADDRINUSE
 
@@ -99,13 +99,23 @@ def _process(host: HostPort) -> str:
         processes = []
     for pid in processes:
         try:
-            held = [os.readlink(f"/proc/{pid}/fd/{entry}") for entry in os.listdir(f"/proc/{pid}/fd")]
-            if any((found := _INODE.fullmatch(link)) and found.group(1) in inodes for link in held):
+            if not inodes.isdisjoint(_inodes_of(pid)):
                 with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as file:
                     return f"process {file.read().strip()} (pid {pid}) of this host"
         except OSError:
             continue  # it ended, or is none of ours to look into
     return "a process of this host"
+
+
+def _inodes_of(pid: str) -> Iterator[str]:
+    """Yield the inodes of the sockets that a process has open."""
+    for entry in os.listdir(f"/proc/{pid}/fd"):
+        try:
+            found = _INODE.fullmatch(os.readlink(f"/proc/{pid}/fd/{entry}"))
+        except OSError:
+            continue  # closed meanwhile, as a busy server does all the time
+        if found:
+            yield found.group(1)
 
 
 def _inodes(host: HostPort) -> set[str]:

@@ -77,6 +77,6 @@ def test_a_host_without_busctl_names_the_package(busctl):
     busctl(None)
     with pytest.raises(
         MissingFeature,
-        match="org.example.Wall runs on this host, and the program busctl .* install the package systemd",
+        match="busctl is required for org.example.Wall, which runs on this host; install the package systemd",
     ):
         dbus.call(*CALL, "getActiveZones")

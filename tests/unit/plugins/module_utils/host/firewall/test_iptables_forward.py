@@ -71,5 +71,5 @@ def test_the_reason_of_a_failure_is_not_the_warning_in_front_of_it(monkeypatch):
     docker_in(monkeypatch, "nft")
     stderr = "# Warning: iptables-legacy tables present\niptables-nft-save: no such luck\n"
     monkeypatch.setattr(subprocess, "run", lambda argv, **_options: subprocess.CompletedProcess(argv, 1, "", stderr))
-    with pytest.raises(PipefitterError, match="needs: iptables-nft-save: no such luck$"):
+    with pytest.raises(PipefitterError, match="chain PIPEFITTER: iptables-nft-save: no such luck$"):
         IptablesForward().read()
