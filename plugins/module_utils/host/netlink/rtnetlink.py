@@ -118,14 +118,14 @@ class _Uname(NamedTuple):
 def _platform_without_processes() -> Iterator[None]:
     """Let the standard library say for a moment what machine this is without asking programs.
 
-    pyroute2/config asks it for all it knows when it is imported, and then it runs ``uname -p`` and ``file``:
-    10 ms and more, for a processor and a linkage that nothing reads.
+    pyroute2/config (before 0.9.7) asks it for all it knows when it is imported, and then it runs ``uname -p`` and
+    ``file``: 10 ms and more, for a processor and a linkage that nothing reads.
     """
     real = platform.uname, platform.architecture
     bits = "64bit" if sys.maxsize > 1 << 32 else "32bit"
     told = _Uname(*os.uname(), "")
     setattr(platform, "uname", lambda: told)  # noqa: B010
-    setattr(platform, "architecture", lambda *_asked: (bits, ""))  # noqa: B010
+    setattr(platform, "architecture", lambda *_asked, **_named: (bits, ""))  # noqa: B010
     try:
         yield
     finally:
