@@ -1,0 +1,54 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a task costs before it looks at the host: the controller packs these files, the host compiles those lines, each time.
+
+A limit that is hit is a question: does every run of that module need what came with it? Import it where it is needed,
+in the function, and it is loaded there. Raise a limit for what is needed each time.
+"""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+HERE = pathlib.Path(__file__).resolve()
+FOLDER = next(folder.parent for folder in HERE.parents if folder.name == "ansible_collections")
+
+# By module: files and bytes of ours that are packed, and lines that are imported until it is ready to run.
+LIMITS = {
+    "container_bridge": (85, 490_000, 7_250),
+    "container_neighbours_info": (66, 380_000, 4_150),
+    "container_network_info": (96, 578_000, 10_500),
+    "icc_policy": (83, 475_000, 6_400),
+    "ovs_vlan_port": (83, 488_000, 6_450),
+    "port_publish": (83, 480_000, 7_250),
+    "veth_attach": (86, 502_000, 6_100),
+}
+# What costs most, and only what changes or asks something needs: pyroute2 brings multiprocessing.
+LATE = {"pyroute2", "multiprocessing"}
+
+
+def told(*words):
+    command = [sys.executable, "-B", str(HERE.with_name("payloads.py")), str(FOLDER), *words]
+    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True, timeout=120).stdout)
+
+
+def test_the_controller_packs_no_more_than_before():
+    packed = told()
+    assert set(packed) == set(LIMITS), "each module has a limit"
+    limits = {module: limit[:2] for module, limit in LIMITS.items()}
+    over = {
+        module: (now, limits[module]) for module, now in packed.items() if any(map(int.__gt__, now, limits[module]))
+    }
+    assert over == {}
+
+
+@pytest.mark.parametrize("module", LIMITS)
+def test_the_host_compiles_no_more_than_before(module):
+    lines, libraries = told(module)
+    assert 1000 < lines <= LIMITS[module][2], lines
+    assert LATE.isdisjoint(libraries)
