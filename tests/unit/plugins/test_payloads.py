@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 pipefitter contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a task costs before it looks at the host: the controller packs these files, the host compiles those lines, each time.
+"""What a task costs before it looks at the host: the controller packs these files, the host compiles those lines.
 
 A limit that is hit is a question: does every run of that module need what came with it? Import it where it is needed,
 in the function, and it is loaded there. Raise a limit for what is needed each time.
