@@ -32,7 +32,7 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.model
     HostPort,
     PublicationRules,
     Published,
-    owner,
+    endpoint,
 )
 
 _FIRST = 10000
@@ -87,7 +87,7 @@ def _options():
 
 
 def _rules(count):
-    whose = owner("br0", "eth0", "netns", "web")
+    whose = endpoint("br0", "eth0", "netns", "web")
     published = frozenset(
         Published(HostPort(4, "", "tcp", _FIRST + number), _CONTAINER, 80, whose) for number in range(count)
     )

@@ -27,7 +27,11 @@ _BAD = {
     "address twice": ({"addresses": ["fd00:5::1/64", "fd00:5:0::1/64"]}, "addresses[1]", "twice"),
     "gateway of IPv6": ({"addresses": ["fd00:5::10/64"], "gateway": "fd00:5::1"}, "gateway:", "IPv4", "gateway6"),
     "gateway6 of IPv4": ({"addresses": ["192.168.5.10/24"], "gateway6": "192.168.5.1"}, "gateway6:", "IPv6", "gateway takes"),
-    "gateway without an address": ({"addresses": ["fd00:5::10/64"], "gateway": "192.168.5.1"}, "gateway:", "no IPv4 address"),
+    "gateway without an address": (
+        {"addresses": ["fd00:5::10/64"], "gateway": "192.168.5.1"},
+        "gateway:",
+        "requires an IPv4 address",
+    ),
     "gateway that is its own address": ({"addresses": ["192.168.5.10/24"], "gateway": "192.168.5.10"}, "gateway:", "own address"),
     "slash in the interface": ({"interface": "eth/1"}, "interface:", "'eth/1'", "'/'"),
     "space in the interface": ({"interface": "eth 1"}, "interface:", "' '"),

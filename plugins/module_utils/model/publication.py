@@ -87,8 +87,8 @@ class HostPort:
 
 
 @dataclass(frozen=True, order=True)
-class Owner:
-    """Whose publication it is: an interface of a container on a bridge, as its element's comment says it."""
+class Endpoint:
+    """The interface of a container on a bridge that a port is published for, as its element's comment names it."""
 
     bridge: str
     interface: str
@@ -103,10 +103,10 @@ class Owner:
         return f"{self.kind} {self.value}"
 
 
-def owner(bridge: str, interface: str, kind: str, value: str) -> Owner:
-    """Return an owner that a comment can hold: a name that is too long or odd is cut, with a digest of all of it."""
+def endpoint(bridge: str, interface: str, kind: str, value: str) -> Endpoint:
+    """Return an endpoint that a comment can hold: a name that is too long or odd is cut, with a digest of all of it."""
     interface = _word(interface, _INTERFACE_BYTES)
-    return Owner(bridge, interface, kind, _word(value, _COMMENT_BYTES - len(f"{bridge} {interface} {kind} ")))
+    return Endpoint(bridge, interface, kind, _word(value, _COMMENT_BYTES - len(f"{bridge} {interface} {kind} ")))
 
 
 def _word(text: str, most: int) -> str:
@@ -118,10 +118,10 @@ def _word(text: str, most: int) -> str:
 
 
 @cache
-def read_owner(comment: str) -> Owner | None:
+def read_endpoint(comment: str) -> Endpoint | None:
     """Return whose element it is by its comment, ``None`` if that isn't one of ours. Ten thousand may have the same."""
     words = comment.split(" ")
-    return Owner(*words) if len(words) == 4 and all(words) else None
+    return Endpoint(*words) if len(words) == 4 and all(words) else None
 
 
 @dataclass(frozen=True, order=True)
@@ -131,11 +131,11 @@ class Published:
     host: HostPort
     address: str
     port: int
-    owner: Owner
+    endpoint: Endpoint
 
     def __str__(self) -> str:
         target = f"[{self.address}]" if self.host.family == addresses.IPV6 else self.address
-        return f"{target}:{self.port} of {self.owner}"
+        return f"{target}:{self.port} of {self.endpoint}"
 
 
 @dataclass(frozen=True, order=True)
@@ -176,7 +176,7 @@ class PublicationRules:
     def of_bridge(self, bridge: str) -> PublicationRules:
         """Return the part that is for a bridge."""
         return PublicationRules(
-            frozenset(one for one in self.published if one.owner.bridge == bridge),
+            frozenset(one for one in self.published if one.endpoint.bridge == bridge),
             frozenset(one for one in self.hairpins if one.bridge == bridge),
             self.protected & {bridge},
             self.loopback & {bridge},
@@ -198,27 +198,27 @@ class UdpFlow:
 
 
 @dataclass(frozen=True)
-class Defaults:
+class PortDefaults:
     """What a port that leaves something out gets: ``port_range`` and ``default_host_ip``."""
 
     range: tuple[int, int] = DEFAULT_RANGE
     host_ip: str = ANY
 
 
-def parse_defaults(options: Mapping[str, Any]) -> Defaults:
+def parse_defaults(options: Mapping[str, Any]) -> PortDefaults:
     """Return the defaults that a module's options ask for.
 
     :raises InvalidOption: a range that is none, or an address that can't be published on.
     """
     text = options.get("port_range")
     host_ip = options.get("default_host_ip")
-    return Defaults(
+    return PortDefaults(
         _range("port_range", str(text)) if text is not None else DEFAULT_RANGE,
         _host_ip("default_host_ip", host_ip) if host_ip else ANY,
     )
 
 
-def parse(options: Mapping[str, Any], defaults: Defaults, prefix: str = "", absent: bool = False) -> Publication:
+def parse(options: Mapping[str, Any], defaults: PortDefaults, prefix: str = "", absent: bool = False) -> Publication:
     """Return the publication that options ask for.
 
     ``prefix`` is put before option names in errors (``publications[2].``).
@@ -249,7 +249,7 @@ def parse(options: Mapping[str, Any], defaults: Defaults, prefix: str = "", abse
 
 
 def parse_list(
-    items: Iterable[Mapping[str, Any]], common: Mapping[str, Any], defaults: Defaults, absent: bool = False
+    items: Iterable[Mapping[str, Any]], common: Mapping[str, Any], defaults: PortDefaults, absent: bool = False
 ) -> tuple[Publication, ...]:
     """Return the publications of a list; what an item leaves out is taken from ``common``.
 
@@ -274,7 +274,7 @@ def parse_list(
     return tuple(parsed)
 
 
-def parse_port(item: object, option: str, defaults: Defaults) -> list[PortSpec]:
+def parse_port(item: object, option: str, defaults: PortDefaults) -> list[PortSpec]:
     """Return the ports of one form that Docker's ``-p`` takes, or of its fields.
 
     ``8080:80``, ``127.0.0.1:8080:80``, ``10.0.0.5::80``, ``80``,
@@ -304,7 +304,7 @@ def parse_port(item: object, option: str, defaults: Defaults) -> list[PortSpec]:
     return _ports(option, text, host_ip, host_port, container_port, protocol or "tcp", defaults)
 
 
-def _of_fields(item: Mapping[str, Any], option: str, defaults: Defaults) -> list[PortSpec]:
+def _of_fields(item: Mapping[str, Any], option: str, defaults: PortDefaults) -> list[PortSpec]:
     unknown = sorted(str(key) for key in item if key not in _FIELDS)
     if unknown:
         raise InvalidOption(
@@ -352,7 +352,7 @@ def _ports(
     host_port: str,
     container_port: str,
     protocol: str,
-    defaults: Defaults,
+    defaults: PortDefaults,
 ) -> list[PortSpec]:
     if protocol.lower() not in PROTOCOLS:
         raise InvalidOption(option, found, f"has the protocol {protocol!r}; give one of {', '.join(PROTOCOLS)}")

@@ -12,7 +12,7 @@ from ..host.machine import Machine
 from ..host.port_use.listeners import Listeners, reserved_ports
 from ..model import addresses
 from ..model.ownership import read_label
-from ..model.publication import Owner, Publication, owner
+from ..model.publication import Endpoint, Publication, endpoint
 from ..plan.publication import Wanted
 from ..state.attachments import ContainerSide, HostSide
 from ..state.network import HOST, Link, NetworkState
@@ -40,8 +40,8 @@ def observe(
         raise Refused(
             f"bridge: {bridge!r} is not a bridge of this host; make it first, with container_bridge for example"
         )
-    owners: dict[str, Owner] = {}
-    wanted = [_wanted(machine, want, one, host_side, owners, present) for want, one in zip(wants, pinned)]
+    endpoints: dict[str, Endpoint] = {}
+    wanted = [_wanted(machine, want, one, host_side, endpoints, present) for want, one in zip(wants, pinned)]
     rules, whole = machine.publications.read()
     ours = link is not None and link.ours
     localnet = f"net/ipv4/conf/{bridge}/route_localnet"
@@ -55,7 +55,7 @@ def observe(
         subnets=_outermost({addresses.network(address) for address in shown if not addresses.is_link_local(address)}),
         route_localnet=sysctls.get(localnet) if link is not None else None,
         bridged_filter=any(sysctls.get(name) == "1" for name in _BRIDGED_FILTERS),
-        ports=tuple(_ports(host_side, link, owners)) if link is not None and link.kind == "bridge" else (),
+        ports=tuple(_ports(host_side, link, endpoints)) if link is not None and link.kind == "bridge" else (),
         firewall=machine.read_firewall(),
         linked=not ours and bridge in machine.isolated_bridges() and bool(machine.icc.read().flows_of(bridge)),
         reserved=reserved_ports(sysctls.get(_RESERVED, "")),
@@ -74,9 +74,9 @@ def _is_part(subnet: str, whole: str) -> bool:
 
 
 def _wanted(
-    machine: Machine, want: Publication, one: Pinned, host_side: HostSide, owners: dict[str, Owner], present: bool
+    machine: Machine, want: Publication, one: Pinned, host_side: HostSide, endpoints: dict[str, Endpoint], present: bool
 ) -> Wanted:
-    """Return a publication with the container's addresses, and note the host's end of its interface in ``owners``."""
+    """Return a publication with the container's addresses, and note its host veth in ``endpoints``."""
     target, interface, bridge = want.attachment.target, want.attachment.interface, want.attachment.bridge
     # A container may be named by its id: its engine's name for it is what is kept.
     named = (
@@ -84,7 +84,7 @@ def _wanted(
         if one.netns is not None and target.kind == "container" and one.netns.startswith("container ")
         else target.value
     )
-    whose = owner(bridge, interface, target.kind, named)
+    whose = endpoint(bridge, interface, target.kind, named)
     if not present or one.netns is None:
         return Wanted(whose, want.ports)
     netlink = machine.netlink(one.netns)
@@ -98,7 +98,7 @@ def _wanted(
         raise Refused(
             f"{target.kind}: {target.value!r} has no interface {interface} on bridge {bridge}; attach it first, or name the interface it has there"
         )
-    owners[host_veth.name] = whose
+    endpoints[host_veth.name] = whose
     found = _addresses(netlink.addresses([peer], leased=True)[interface])
     if not found:
         raise Refused(
@@ -116,12 +116,12 @@ def _addresses(shown: Sequence[str]) -> dict[int, str]:
     return found
 
 
-def _ports(host_side: HostSide, link: Link, owners: Mapping[str, Owner]) -> list[BridgePortState]:
+def _ports(host_side: HostSide, link: Link, endpoints: Mapping[str, Endpoint]) -> list[BridgePortState]:
     """Return the ports of the bridge that are ours; others' hairpin mode is theirs to set."""
     found = []
     for port in host_side.network.links.values():
         label = read_label(port.alias) if port.ours and port.master == link.index else None
         if label is not None:
-            whose = owners.get(port.name) or owner(link.name, label.interface, label.kind, label.value)
+            whose = endpoints.get(port.name) or endpoint(link.name, label.interface, label.kind, label.value)
             found.append(BridgePortState(port.name, whose, bool(hairpin.hairpin(port.name))))
     return sorted(found, key=lambda seen: seen.name)

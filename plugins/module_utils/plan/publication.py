@@ -10,7 +10,7 @@ from typing import Any
 
 from ..errors import Refused
 from ..model import addresses
-from ..model.publication import ANY, Hairpin, HostPort, Owner, PortSpec, PublicationRules, Published
+from ..model.publication import ANY, Endpoint, Hairpin, HostPort, PortSpec, PublicationRules, Published
 from ..state.network import HOST
 from ..state.publications import PublicationState
 from . import firewall
@@ -28,7 +28,7 @@ class Wanted:
     ``ports`` of ``None`` is all it has, where they are to go.
     """
 
-    owner: Owner
+    endpoint: Endpoint
     ports: tuple[PortSpec, ...] | None
     addresses: Mapping[int, str] = field(default_factory=dict)
 
@@ -40,8 +40,8 @@ def goal(wants: Sequence[Wanted], have: PublicationState, protect: bool, purge: 
 
     :raises Refused: a port is another's, a range is exhausted, or a container has no address of the family.
     """
-    named = {want.owner for want in wants}
-    kept = frozenset() if purge else frozenset(one for one in have.ours.published if one.owner not in named)
+    named = {want.endpoint for want in wants}
+    kept = frozenset() if purge else frozenset(one for one in have.ours.published if one.endpoint not in named)
     others = (have.rules.published - have.ours.published) | kept
     published = kept | _allocate(wants, have, others)
     return _around(published, have, protect)
@@ -51,16 +51,16 @@ def remaining(wants: Sequence[Wanted] | None, have: PublicationState) -> Publica
     """Return what is left of the bridge without ``wants``; where those are ``None``, nothing is."""
     if wants is None:
         return PublicationRules()
-    bare = {want.owner for want in wants if want.ports is None}
+    bare = {want.endpoint for want in wants if want.ports is None}
     # With thousands of containers, or of ports of one, not each is to be held against each.
-    named: dict[tuple[Owner, str, int], list[PortSpec]] = {}
+    named: dict[tuple[Endpoint, str, int], list[PortSpec]] = {}
     for want in wants:
         for port in want.ports or ():
-            named.setdefault((want.owner, port.protocol, port.container_port), []).append(port)
+            named.setdefault((want.endpoint, port.protocol, port.container_port), []).append(port)
 
     def is_named(one: Published) -> bool:
-        return one.owner in bare or any(
-            _is_for(one, port) for port in named.get((one.owner, one.host.protocol, one.port), ())
+        return one.endpoint in bare or any(
+            _is_for(one, port) for port in named.get((one.endpoint, one.host.protocol, one.port), ())
         )
 
     left = frozenset(one for one in have.ours.published if not is_named(one))
@@ -127,9 +127,9 @@ class _Claims:
         for one in others:
             self._note(one)
         self._held = {one.host for one in have.ours.published}
-        self._current: dict[tuple[Owner, str, int], list[Published]] = {}
+        self._current: dict[tuple[Endpoint, str, int], list[Published]] = {}
         for one in sorted(have.ours.published):
-            self._current.setdefault((one.owner, one.host.protocol, one.port), []).append(one)
+            self._current.setdefault((one.endpoint, one.host.protocol, one.port), []).append(one)
         self._next: dict[tuple[str, int, str], int] = {}
 
     def fixed(self, want: Wanted, port: PortSpec) -> None:
@@ -137,12 +137,12 @@ class _Claims:
             who = self._who(one.host)
             if who:
                 raise Refused(
-                    f"ports: {one.host} was asked for {want.owner}, and {who} has it; choose another host port, or free that one"
+                    f"ports: {one.host} was asked for {want.endpoint}, and {who} has it; choose another host port, or free that one"
                 )
             self._claim(one)
 
     def keep(self, want: Wanted, port: PortSpec) -> bool:
-        for current in self._current.get((want.owner, port.protocol, port.container_port), ()):
+        for current in self._current.get((want.endpoint, port.protocol, port.container_port), ()):
             if _is_for(current, port) and current not in self.published and self._take(want, port, current.host.port):
                 return True
         return False
@@ -154,7 +154,7 @@ class _Claims:
                 self._next[span] = number + 1
                 return
         raise Refused(
-            f"ports: no port of {port.lowest}-{port.highest}/{port.protocol} is free for port {port.container_port} of {want.owner}; widen the range"
+            f"ports: no port of {port.lowest}-{port.highest}/{port.protocol} is free for port {port.container_port} of {want.endpoint}; widen the range"
         )
 
     def _take(self, want: Wanted, port: PortSpec, number: int) -> bool:
@@ -175,7 +175,7 @@ class _Claims:
     def _who(self, host: HostPort) -> str:
         for one in self._by_port.get((host.family, host.protocol, host.port), ()):
             if one.host.meets(host):
-                return f"the publication of port {one.port} of {one.owner} on {one.owner.bridge}"
+                return f"the publication of port {one.port} of {one.endpoint} on {one.endpoint.bridge}"
         return "" if host in self._held else self._have.taken(host)
 
     @staticmethod
@@ -183,14 +183,14 @@ class _Claims:
         versions = [version for version in _families(port) if version in want.addresses]
         if not versions:
             asked = " or ".join(f"IPv{version}" for version in _families(port))
-            where = f"{want.owner.interface} has no {asked} address on {want.owner.bridge}"
-            raise Refused(f"ports: {port} was asked for {want.owner}, whose {where}; attach it with one first")
+            where = f"{want.endpoint.interface} has no {asked} address on {want.endpoint.bridge}"
+            raise Refused(f"ports: {port} was asked for {want.endpoint}, whose {where}; attach it with one first")
         for version in versions:
             yield Published(
                 HostPort(version, _address(port), port.protocol, number),
                 want.addresses[version],
                 port.container_port,
-                want.owner,
+                want.endpoint,
             )
 
 
@@ -230,12 +230,12 @@ def changes(have: PublicationState, wanted: PublicationRules) -> list[Operation]
 def _hairpin_operations(have: PublicationState, wanted: PublicationRules) -> list[Operation]:
     """A container that connects to its own published port: where the bridge hands its frames to the firewall, they are
     translated before they are bridged, and then have to leave by the port they came in by."""
-    owners = {one.owner for one in wanted.published}
+    endpoints = {one.endpoint for one in wanted.published}
     operations: list[Operation] = []
     for port in have.ports:
-        wants_it = port.owner in owners
+        wants_it = port.endpoint in endpoints
         if wants_it != port.hairpin and (have.bridged_filter or not wants_it):
-            operations.append(SetPortHairpin(HOST, port.name, wants_it, str(port.owner)))
+            operations.append(SetPortHairpin(HOST, port.name, wants_it, str(port.endpoint)))
     return operations
 
 
@@ -254,22 +254,24 @@ def _firewall_operations(have: PublicationState, wanted: PublicationRules) -> li
 
 def describe(rules: PublicationRules) -> list[dict[str, Any]]:
     """Return publications as entries of the list that gives them back, a container's interface each."""
-    by_owner: dict[Owner, list[Published]] = {}
+    by_endpoint: dict[Endpoint, list[Published]] = {}
     for one in rules.published:
-        by_owner.setdefault(one.owner, []).append(one)
+        by_endpoint.setdefault(one.endpoint, []).append(one)
     return [
         {
-            owner.kind: int(owner.value) if owner.kind == "pid" else owner.value,
-            "interface": owner.interface,
-            "ports": _described_ports(by_owner[owner]),
+            endpoint.kind: int(endpoint.value) if endpoint.kind == "pid" else endpoint.value,
+            "interface": endpoint.interface,
+            "ports": _described_ports(by_endpoint[endpoint]),
         }
-        for owner in sorted(by_owner)
+        for endpoint in sorted(by_endpoint)
     ]
 
 
 def describe_bridges(rules: PublicationRules) -> list[dict[str, Any]]:
     """Return publications as options that give them back, a bridge each."""
-    of_bridges = [(bridge, rules.of_bridge(bridge)) for bridge in sorted({one.owner.bridge for one in rules.published})]
+    of_bridges = [
+        (bridge, rules.of_bridge(bridge)) for bridge in sorted({one.endpoint.bridge for one in rules.published})
+    ]
     return [
         {"bridge": bridge, "protect": bool(own.protected), "publications": describe(own)} for bridge, own in of_bridges
     ]

@@ -16,7 +16,7 @@ from ..host.port_use.local_address import is_local
 from ..model import addresses, names, publication
 from ..model.attachment import SELECTORS
 from ..model.firewall_safe_name import firewall_safe_name
-from ..model.publication import Defaults, PortSpec, Publication, PublicationRules
+from ..model.publication import PortDefaults, PortSpec, Publication, PublicationRules
 from ..observe.containers import containers_of, pin_all
 from ..observe.publications import observe as observe_publications
 from ..plan import firewall
@@ -82,7 +82,7 @@ def _assumed(bridge: str, wants: Sequence[Publication]) -> Result:
     return Result(lines, nothing, nothing, {"publications": []}, [warning])
 
 
-def parse(options: Mapping[str, Any], defaults: Defaults) -> tuple[Publication, ...] | None:
+def parse(options: Mapping[str, Any], defaults: PortDefaults) -> tuple[Publication, ...] | None:
     """Return the wanted publications, of the list or of the single options; ``None`` stands for all of the bridge.
 
     :raises InvalidOption: naming the first option that can't be right.
@@ -103,7 +103,7 @@ def parse(options: Mapping[str, Any], defaults: Defaults) -> tuple[Publication, 
     return publication.parse_list(items, common, defaults, absent)
 
 
-def _exposed(parsed: Sequence[Publication], defaults: Defaults) -> list[Publication]:
+def _exposed(parsed: Sequence[Publication], defaults: PortDefaults) -> list[Publication]:
     """Return publications with what images expose among their ports, as far as it isn't named there."""
     asked = [want.attachment.target for want in parsed if want.all_exposed]
     if not asked:
@@ -122,7 +122,7 @@ def _exposed(parsed: Sequence[Publication], defaults: Defaults) -> list[Publicat
     ]
 
 
-def _with_exposed(want: Publication, exposed: Sequence[str], defaults: Defaults) -> Publication:
+def _with_exposed(want: Publication, exposed: Sequence[str], defaults: PortDefaults) -> Publication:
     named = {(port.container_port, port.protocol) for port in want.ports or ()}
     more: list[PortSpec] = []
     for text in exposed:

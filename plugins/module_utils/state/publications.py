@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ..model.publication import HostPort, Owner, PublicationRules
+from ..model.publication import Endpoint, HostPort, PublicationRules
 from .firewall import FirewallState
 
 
@@ -20,7 +20,7 @@ class BridgePortState:
     """A port of the bridge that is ours, whose it is, and whether its hairpin mode is on."""
 
     name: str
-    owner: Owner
+    endpoint: Endpoint
     hairpin: bool
 
 

@@ -63,7 +63,7 @@ from dataclasses import replace
 
 from ...model.addresses import IPV4, IPV6
 from ...model.firewall_safe_name import firewall_safe_name
-from ...model.publication import ANY, PROTOCOLS, Hairpin, HostPort, PublicationRules, Published, read_owner
+from ...model.publication import ANY, PROTOCOLS, Hairpin, HostPort, PublicationRules, Published, read_endpoint
 from . import tables as nftables
 from .isolation import TABLE
 from .layout import OurChain, OurSet, OurTable, digest, each_family
@@ -125,7 +125,7 @@ class Publications:
         same step. Repairs the tables on the way, creates them as needed and
         deletes them with their last element. Raises as ``read`` does.
         """
-        for bridge in {one.owner.bridge for one in add.published} | add.protected:
+        for bridge in {one.endpoint.bridge for one in add.published} | add.protected:
             firewall_safe_name(bridge)
         lines: list[str] = []
         for table in map(_Table, each_family(nftables.tables(_PURPOSE))):
@@ -163,7 +163,7 @@ def _published(listing: Listing) -> Iterator[Published]:
     for name in (_ADDRESS, _ANY):
         for key, target in listing.elements(name):
             entry = key.get("elem", {}) if isinstance(key, dict) else {}
-            whose = read_owner(entry.get("comment", ""))
+            whose = read_endpoint(entry.get("comment", ""))
             if whose is None:
                 continue  # somebody else's element: an add of the same port fails, and nothing is lost
             concat = entry["val"]["concat"]
@@ -199,7 +199,7 @@ def _elements(family: str, rules: PublicationRules) -> Iterator[tuple[_Key, str]
             name = _ANY if one.host.address == ANY else _ADDRESS
             address = [] if name == _ANY else [one.host.address]
             key = " . ".join([*address, one.host.protocol, str(one.host.port)])
-            yield (name, key), _mapping(key, one.owner.comment, one.address, one.port)
+            yield (name, key), _mapping(key, one.endpoint.comment, one.address, one.port)
     for hairpin in rules.hairpins:
         if (":" in hairpin.subnet) == (family == "ip6"):
             yield from _plain(_HAIRPIN, f'{hairpin.subnet} . "{hairpin.bridge}"')

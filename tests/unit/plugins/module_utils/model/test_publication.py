@@ -10,12 +10,12 @@ import pytest
 from ansible_collections.pipefitter.container_network.plugins.module_utils.errors import InvalidOption
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model import publication
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.publication import (
-    Defaults,
     HostPort,
+    PortDefaults,
     PortSpec,
-    owner,
+    endpoint,
     parse_port,
-    read_owner,
+    read_endpoint,
 )
 
 AUTO = (49153, 65535)
@@ -54,7 +54,7 @@ AUTO = (49153, 65535)
     ],
 )
 def test_forms(form, ports):
-    assert parse_port(form, "ports[0]", Defaults()) == [PortSpec(*port) for port in ports]
+    assert parse_port(form, "ports[0]", PortDefaults()) == [PortSpec(*port) for port in ports]
 
 
 def test_defaults_stand_for_what_is_left_out():
@@ -95,18 +95,18 @@ def test_defaults_stand_for_what_is_left_out():
 )
 def test_what_is_no_port(form, sentence):
     with pytest.raises(InvalidOption, match=sentence) as refusal:
-        parse_port(form, "ports[3]", Defaults())
+        parse_port(form, "ports[3]", PortDefaults())
     assert str(refusal.value).startswith("ports[3]: ")
 
 
 def test_an_owner_is_read_back_from_its_comment_whatever_its_name():
     names = ["web1", "/run/netns/probe", "x" * 300, 'odd"name\\', "ü" * 100, "a;b"]
-    comments = {owner("fifteen_bytes_x", "eth1", "container", name).comment for name in names}
+    comments = {endpoint("fifteen_bytes_x", "eth1", "container", name).comment for name in names}
     assert len(comments) == len(names)
     for name in names:
-        made = owner("fifteen_bytes_x", 'e"th', "container", name)
-        assert read_owner(made.comment) == made and len(made.comment.encode()) <= 127 and '"' not in made.comment
-    assert read_owner("somebody else's") is None and read_owner("") is None
+        made = endpoint("fifteen_bytes_x", 'e"th', "container", name)
+        assert read_endpoint(made.comment) == made and len(made.comment.encode()) <= 127 and '"' not in made.comment
+    assert read_endpoint("somebody else's") is None and read_endpoint("") is None
 
 
 def test_ports_that_meet():
@@ -129,9 +129,9 @@ def test_four_thousand_containers_are_read_in_one_pass():
 
     sys.setprofile(count)
     try:
-        parsed = publication.parse_list(items, {"bridge": "br0"}, Defaults())
+        parsed = publication.parse_list(items, {"bridge": "br0"}, PortDefaults())
     finally:
         sys.setprofile(None)
     assert len(parsed) == 4000 and compared < 200 * len(items)
     with pytest.raises(InvalidOption, match=r"publications\[4000\].container.*twice"):
-        publication.parse_list([*items, items[7]], {"bridge": "br0"}, Defaults())
+        publication.parse_list([*items, items[7]], {"bridge": "br0"}, PortDefaults())

@@ -15,7 +15,7 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.model
     PortSpec,
     PublicationRules,
     UdpFlow,
-    owner,
+    endpoint,
 )
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import publication as plan
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan.publication import Wanted
@@ -30,7 +30,7 @@ from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-_OWNERS = [owner("br0", "eth1", "container", name) for name in ("one", "two", "three")]
+_ENDPOINTS = [endpoint("br0", "eth1", "container", name) for name in ("one", "two", "three")]
 _ADDRESSES = {4: "192.168.5.", 6: "fd00:5::"}
 
 _ports = st.builds(
@@ -46,7 +46,7 @@ _ports = st.builds(
 @st.composite
 def _wants(draw):
     wants = []
-    for number, whose in enumerate(_OWNERS):
+    for number, whose in enumerate(_ENDPOINTS):
         if draw(st.booleans()):
             families = draw(st.sampled_from([(4,), (4, 6), (4, 6)]))
             addresses = {
@@ -114,7 +114,7 @@ _haves = st.builds(
         route_localnet=localnet,
         bridged_filter=filtered,
         ports=tuple(
-            BridgePortState(f"pf{number}", whose, on) for number, (whose, on) in enumerate(zip(_OWNERS, hairpins))
+            BridgePortState(f"pf{number}", whose, on) for number, (whose, on) in enumerate(zip(_ENDPOINTS, hairpins))
         ),
         firewall=firewall,
         linked=linked,
@@ -168,10 +168,10 @@ def test_a_plan_leaves_nothing_to_plan_and_its_way_back_leads_back(have, before,
         # What a repair made whole stays whole.
         assert host.have == replace(start, whole=host.have.whole)
         host.have = end
-    named = [Wanted(want.owner, None) for want in wants]
+    named = [Wanted(want.endpoint, None) for want in wants]
     _carry_out(_absent(named, host.have), host)
     assert _absent(named, host.have) == []
-    assert not {one.owner for one in host.have.rules.published} & {want.owner for want in wants}
+    assert not {one.endpoint for one in host.have.rules.published} & {want.endpoint for want in wants}
     _carry_out(_absent(None, host.have), host)
     assert not host.have.rules and _absent(None, host.have) == []
     assert not any(port.hairpin for port in host.have.ports)
@@ -180,7 +180,7 @@ def test_a_plan_leaves_nothing_to_plan_and_its_way_back_leads_back(have, before,
 def test_a_repair_that_is_undone_leaves_what_was_there():
     one, two = (
         Wanted(whose, (PortSpec("", 80 + number, 80 + number, 80, "tcp"),), {4: f"192.168.5.{11 + number}"})
-        for number, whose in enumerate(_OWNERS[:2])
+        for number, whose in enumerate(_ENDPOINTS[:2])
     )
     host = _Host(PublicationState("br0"))
     _carry_out(_present([one, two], host.have, True, False), host)
@@ -198,7 +198,7 @@ def test_a_repair_that_is_undone_leaves_what_was_there():
 def test_rules_are_taken_back_where_flows_that_go_another_way_cannot_be_ended():
     one, two = (
         Wanted(whose, (PortSpec("", 53, 53, 53, "udp"),), {4: f"192.168.5.{11 + number}"})
-        for number, whose in enumerate(_OWNERS[:2])
+        for number, whose in enumerate(_ENDPOINTS[:2])
     )
     for whole in (True, False):
         host = _Host(PublicationState("br0"))
@@ -239,20 +239,20 @@ def test_tells_where_not_even_the_rules_can_be_taken_back():
     ):
         engine.apply(
             _present(
-                [Wanted(_OWNERS[0], (PortSpec("", 53, 53, 53, "udp"),), {4: "192.168.5.11"})], host.have, True, False
+                [Wanted(_ENDPOINTS[0], (PortSpec("", 53, 53, 53, "udp"),), {4: "192.168.5.11"})], host.have, True, False
             ),
             host,
         )
 
 
-@pytest.mark.parametrize("wants", [[], [Wanted(_OWNERS[0], (), {4: "192.168.5.11"})]], ids=["nobody", "no port"])
+@pytest.mark.parametrize("wants", [[], [Wanted(_ENDPOINTS[0], (), {4: "192.168.5.11"})]], ids=["nobody", "no port"])
 @pytest.mark.parametrize("published", [False, True])
 def test_nothing_is_protected_where_nothing_is_published(wants, published):
     host = _Host(PublicationState("br0", bridge_ours=True))
     if published:
         _carry_out(
             _present(
-                [Wanted(_OWNERS[0], (PortSpec("", 80, 80, 80, "tcp"),), {4: "192.168.5.11"})], host.have, True, False
+                [Wanted(_ENDPOINTS[0], (PortSpec("", 80, 80, 80, "tcp"),), {4: "192.168.5.11"})], host.have, True, False
             ),
             host,
         )
@@ -269,7 +269,9 @@ def test_the_firewall_keeps_what_another_module_needs(ours, linked, stays):
     firewall = FirewallState(frozenset({"ip"}), accepted, zones=(("br0", "trusted"),), lent=frozenset({"br0"}))
     host = _Host(PublicationState("br0", bridge_ours=ours, firewall=firewall, linked=linked))
     _carry_out(
-        _present([Wanted(_OWNERS[0], (PortSpec("", 80, 80, 80, "tcp"),), {4: "192.168.5.11"})], host.have, True, False),
+        _present(
+            [Wanted(_ENDPOINTS[0], (PortSpec("", 80, 80, 80, "tcp"),), {4: "192.168.5.11"})], host.have, True, False
+        ),
         host,
     )
     assert host.have.firewall == firewall
@@ -278,7 +280,7 @@ def test_the_firewall_keeps_what_another_module_needs(ours, linked, stays):
 
 
 def test_what_stays_on_the_bridge_of_another_is_left_to_its_owner():
-    wants = [Wanted(_OWNERS[0], (PortSpec("", 80, 80, 80, "tcp"),), {4: "192.168.5.11"})]
+    wants = [Wanted(_ENDPOINTS[0], (PortSpec("", 80, 80, 80, "tcp"),), {4: "192.168.5.11"})]
     for accepted in (frozenset(), frozenset({AcceptedBridge("ip", "br0")})):
         host = _Host(PublicationState("br0", firewall=FirewallState(frozenset({"ip"}), accepted)))
         _carry_out(_present(wants, host.have, True, False), host)
@@ -287,7 +289,7 @@ def test_what_stays_on_the_bridge_of_another_is_left_to_its_owner():
 
 def test_other_bridges_are_in_the_way_and_left_alone():
     theirs = plan.goal(
-        [Wanted(owner("br1", "eth1", "container", "one"), (PortSpec("", 80, 80, 80, "tcp"),), {4: "10.0.0.2"})],
+        [Wanted(endpoint("br1", "eth1", "container", "one"), (PortSpec("", 80, 80, 80, "tcp"),), {4: "10.0.0.2"})],
         PublicationState("br1"),
         True,
         False,
@@ -295,7 +297,7 @@ def test_other_bridges_are_in_the_way_and_left_alone():
     have = PublicationState("br0", rules=theirs)
     with pytest.raises(Refused, match="the publication of port 80 of container one on br1 has it"):
         _present(
-            [Wanted(_OWNERS[0], (PortSpec("10.0.0.5", 80, 80, 80, "tcp"),), {4: "192.168.5.11"})], have, True, False
+            [Wanted(_ENDPOINTS[0], (PortSpec("10.0.0.5", 80, 80, 80, "tcp"),), {4: "192.168.5.11"})], have, True, False
         )
     assert _present([], have, False, True) == [] and _absent(None, have) == []
     assert PublicationRules() == have.ours and HostPort(4, "", "tcp", 80) in {one.host for one in theirs.published}
@@ -306,7 +308,7 @@ def test_two_thousand_ports_are_taken_away_in_one_pass(containers):
     wants = []
     for number in range(containers):
         ports = tuple(PortSpec("", port, port, port, "tcp") for port in range(10000 + number, 12000, containers))
-        wants.append(Wanted(owner("br0", "eth1", "container", f"c{number}"), ports, {4: "192.168.5.11"}))
+        wants.append(Wanted(endpoint("br0", "eth1", "container", f"c{number}"), ports, {4: "192.168.5.11"}))
     have = PublicationState("br0", rules=plan.goal(wants, PublicationState("br0"), True, False))
     assert len(have.rules.published) == 2000
     calls = 0

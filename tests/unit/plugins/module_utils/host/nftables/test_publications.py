@@ -14,20 +14,20 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.model
     HostPort,
     PublicationRules,
     Published,
-    owner,
+    endpoint,
 )
 from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.host.nftables import simulated_nft
 from hypothesis import given
 from hypothesis import strategies as st
 
 NOTHING = PublicationRules()
-_OWNERS = [owner("br0", "eth1", "container", "web"), owner("br1", "eth0", "netns", "/run/netns/a b")]
+_ENDPOINTS = [endpoint("br0", "eth1", "container", "web"), endpoint("br1", "eth0", "netns", "/run/netns/a b")]
 _HOST = {4: ["", "10.0.0.5", "127.0.0.1"], 6: ["", "fd00::5"]}
 _CONTAINER = {4: "192.168.5.", 6: "fd00:5::"}
 _SUBNETS = ["192.168.5.0/24", "fd00:5::/64", "10.0.0.0/8"]
-WEB = Published(HostPort(4, "", "tcp", 8080), "192.168.5.2", 80, _OWNERS[0])
+WEB = Published(HostPort(4, "", "tcp", 8080), "192.168.5.2", 80, _ENDPOINTS[0])
 RULES = PublicationRules(
-    frozenset({WEB, Published(HostPort(6, "fd00::5", "udp", 53), "fd00:5::2", 53, _OWNERS[0])}),
+    frozenset({WEB, Published(HostPort(6, "fd00::5", "udp", 53), "fd00:5::2", 53, _ENDPOINTS[0])}),
     frozenset({Hairpin("br0", "192.168.5.0/24"), Hairpin("br0", "fd00:5::/64")}),
     protected=frozenset({"br0"}),
     loopback=frozenset({"br0"}),
@@ -45,7 +45,7 @@ def _published(draw):
         draw(st.integers(8000, 8003)),
     )
     address = f"{_CONTAINER[family]}{draw(st.integers(2, 4))}"
-    return Published(host, address, draw(st.integers(80, 81)), draw(st.sampled_from(_OWNERS)))
+    return Published(host, address, draw(st.integers(80, 81)), draw(st.sampled_from(_ENDPOINTS)))
 
 
 _bridges = st.frozensets(st.sampled_from(["br0", "br1", "docker_gwbridge"]), max_size=2)
@@ -93,14 +93,14 @@ def test_what_is_written_for_one_port(monkeypatch):
 
 def test_a_port_is_led_elsewhere_in_one_transaction(monkeypatch):
     nft = simulated_nft.SimulatedNft(monkeypatch)
-    moved = Published(WEB.host, "192.168.5.3", 81, _OWNERS[1])
+    moved = Published(WEB.host, "192.168.5.3", 81, _ENDPOINTS[1])
     for one, before in ((WEB, frozenset()), (moved, frozenset({WEB}))):
         Publications().apply(PublicationRules(frozenset({one})), PublicationRules(before))
     assert nft.transactions[1:] == [
         [
             "delete element ip pipefitter publish_any { tcp . 8080 }",
             'create element ip pipefitter publish_any { tcp . 8080 comment "br1 eth0 netns '
-            f'{_OWNERS[1].value}" : 192.168.5.3 . 81 }}',
+            f'{_ENDPOINTS[1].value}" : 192.168.5.3 . 81 }}',
         ]
     ]
 
@@ -143,7 +143,7 @@ def test_an_element_that_somebody_took_out_is_missed(monkeypatch):
 
 def test_an_element_of_another_is_left_and_in_the_way(monkeypatch):
     nft = simulated_nft.SimulatedNft(monkeypatch)
-    other = PublicationRules(frozenset({Published(HostPort(4, "", "tcp", 9090), "192.168.5.2", 90, _OWNERS[0])}))
+    other = PublicationRules(frozenset({Published(HostPort(4, "", "tcp", 9090), "192.168.5.2", 90, _ENDPOINTS[0])}))
     Publications().apply(other, NOTHING)
     nft.tamper("add element ip pipefitter publish_any { tcp . 8080 : 10.9.9.9 . 9 }")
     assert Publications().read() == (other, True)
@@ -158,7 +158,7 @@ def test_protocols_by_number_are_those_by_name(monkeypatch):
     Publications().apply(RULES, NOTHING)
     nft.tamper(
         "flush set ip pipefitter publish_any",
-        f'add element ip pipefitter publish_any {{ 6 . 8080 comment "{WEB.owner.comment}" : 192.168.5.2 . 80 }}',
+        f'add element ip pipefitter publish_any {{ 6 . 8080 comment "{WEB.endpoint.comment}" : 192.168.5.2 . 80 }}',
     )
     assert Publications().read() == (RULES, True)
 
