@@ -354,7 +354,7 @@ except namespace.LostInNamespace:
         ran = subprocess.run(
             [sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=30, check=False
         )
-        assert ran.stdout.startswith(f"no way back from pid {pid} to the host's network"), ran.stderr
+        assert ran.stdout.startswith(f"failed to return from pid {pid} to the host's network namespace"), ran.stderr
         assert ran.stdout.endswith("[]\nagain\n")
 
     def test_costs_only_system_calls(self, pid):
