@@ -19,27 +19,27 @@ options:
   interface:
     description:
       - Name of the interface in the container, 1 to 15 bytes. Without it, C(eth1).
-      - An interface of ours that bears another name than it was given, is renamed in place.
+      - An interface of this collection that was renamed gets its name back in place.
     type: str
   host_interface:
     description:
-      - Name of the host's end, 1 to 15 bytes. Without it, a name derived from the container and its interface.
+      - Name of the host veth, 1 to 15 bytes. Without it, a name derived from the container and its interface.
     type: str
   addresses:
     description:
-      - Addresses of the interface with prefix lengths, IPv4 and IPv6. The list is complete; others are removed, but for
-        link-local IPv6 addresses. V([]) is an interface without addresses. Without this option, addresses are left as
-        they are.
+      - Addresses of the interface with prefix lengths, IPv4 and IPv6. The list is complete; other addresses are
+        removed, except link-local IPv6 ones. V([]) is an interface without addresses. Without this option, addresses
+        are left as they are.
       - IPv6 addresses are used at once, without duplicate address detection.
     type: list
     elements: str
   gateway:
     description:
-      - IPv4 gateway that the container's default route leads to. It may be outside of the interface's subnets; a host
+      - IPv4 gateway of the container's default route. It may be outside of the interface's subnets; an on-link host
         route to it is then set first. A default route through another gateway is replaced in one step.
       - A network namespace has one default route of each family. Two attachments of one container that have a gateway
-        in different tasks take it from each other on each run, so that neither task ever settles; give the gateway to
-        one of them.
+        in different tasks replace each other's default route on each run, so that neither task is idempotent; give the
+        gateway to one of them.
     type: str
   gateway6:
     description:
@@ -57,7 +57,7 @@ options:
         type: str
         required: true
       gateway:
-        description: Next hop; without one the destination is on the link.
+        description: Next hop; without one the destination is on-link.
         type: str
       metric:
         description: Priority; the lowest wins. 0 to 4294967295.
@@ -68,38 +68,37 @@ options:
     type: str
   mac_seed:
     description:
-      - Text that the MAC address is derived from, as pipework's C(U:) does it. 02 and the first 40 bits of the MD5 of
-        the text and a newline, so that V(myhost.foo.com) gives C(02:72:6c:cd:9b:8d).
+      - Text that the MAC address is derived from, as pipework's C(U:) does it. It is 02 and the first 40 bits of the
+        MD5 of the text and a newline, so that V(myhost.foo.com) gives C(02:72:6c:cd:9b:8d).
     type: str
   mtu:
     description:
       - Largest frame payload in bytes, 68 to 65535, at least 1280 with IPv6 addresses.
-      - Without it, that of a Linux bridge. On an Open vSwitch bridge, what its own interface was set to
-        (C(mtu_request)), otherwise the least of its ports that are no attachments, such as the uplink, otherwise 1500.
-        The MTU of one attachment is no other's there.
+      - Without it, the MTU of the Linux bridge. On an Open vSwitch bridge, the one that was set for its own interface
+        (C(mtu_request)), otherwise the smallest of its ports that are no attachments, such as the uplink, otherwise
+        1500. Attachments don't influence each other there.
     type: int
   vlan:
     description:
       - VLAN of the container's port, 1 to 4094, on an Open vSwitch bridge or on a Linux bridge that filters VLANs
         (O(pipefitter.container_network.container_bridge#module:vlan_filtering)).
       - Without O(vlan), O(vlan_mode) and O(trunks) a port of Open vSwitch carries all VLANs (trunk), unless
-        M(pipefitter.container_network.ovs_vlan_port) set it, and one of a Linux bridge the bridge's default VLAN. VLANs
-        that it has had from these options are taken off.
+        M(pipefitter.container_network.ovs_vlan_port) set it, and a port of a Linux bridge carries the bridge's default
+        VLAN. VLANs that it had from these options are removed.
     type: int
   vlan_mode:
     description:
-      - V(access) carries the VLAN of O(vlan), without a tag. V(trunk) carries those of O(trunks) with their tags, for a
-        container that has VLAN interfaces of its own.
-      - V(native-tagged) and V(native-untagged) carry O(trunks) with tags, and put frames that the container sends
-        without a tag into the VLAN of O(vlan), which come to it with a tag or without. V(dot1q-tunnel) is for Open
-        vSwitch only.
+      - V(access) carries the VLAN of O(vlan) untagged. V(trunk) carries those of O(trunks) tagged, for a container that
+        has VLAN interfaces of its own.
+      - V(native-tagged) and V(native-untagged) carry O(trunks) tagged and have O(vlan) as native VLAN; untagged frames
+        that the container sends belong to it, and its frames reach the container tagged or untagged. V(dot1q-tunnel) is
+        for Open vSwitch only.
       - Without this option, O(vlan) makes an access port and O(trunks) a trunk.
     type: str
     choices: [access, trunk, native-tagged, native-untagged, dot1q-tunnel]
   trunks:
     description:
-      - VLANs that the port carries with tags, as a list or a text, with ranges (V(100,200-210)). 1 to 4094; on Open
-        vSwitch also V(0), for frames without a tag. Without it, V(trunk), V(native-tagged) and V(native-untagged) carry
-        all.
+      - VLANs that the port carries tagged, as a list or a text, with ranges (V(100,200-210)). 1 to 4094; on Open
+        vSwitch also V(0), for untagged frames. Without it, V(trunk), V(native-tagged) and V(native-untagged) carry all.
     type: raw
 """

@@ -12,14 +12,15 @@ author:
   - pipefitter contributors (@pipefitter)
 description:
   - Reads the variables of the role
-    R(multi_host_vlan,ansible_collections.pipefitter.container_network.multi_host_vlan_role) of all hosts, finds what
-    contradicts itself, gives addresses to containers that name none, and says what each host is to be given.
-  - An address that is asked for is refused while another container has it, which C(multi_host_vlan_shown) of its host
-    tells, unless the variables take it from that one in this run.
-  - A container that names no address keeps the one that its interface has, where C(multi_host_vlan_shown) of its host
-    tells. Otherwise it gets one that follows from the names of host, container and interface, and that nobody else in
-    the VLAN has. So it is for IPv4 and IPv6 each, where the VLAN has subnets of both.
-  - Nothing is changed or asked for on a host.
+    R(multi_host_vlan,ansible_collections.pipefitter.container_network.multi_host_vlan_role) of all hosts, finds
+    contradictions in them, chooses addresses for containers that name none, and returns what each host is to be
+    configured with.
+  - An address that is asked for is refused while another container has it, according to C(multi_host_vlan_shown) of its
+    host, unless the variables take it from that one in this run.
+  - A container that names no address keeps the one that its interface has according to C(multi_host_vlan_shown) of its
+    host. Otherwise it gets one that is derived from the names of host, container and interface, and that no other in
+    the VLAN has. Where the VLAN has subnets of IPv4 and IPv6, this holds for each.
+  - Nothing is read or changed on a host.
 positional: _input, hosts
 options:
   _input:
@@ -36,7 +37,7 @@ options:
     required: true
   defaults:
     description:
-      - What a host has whose variables don't say, without the prefix C(multi_host_vlan_).
+      - Values of variables that a host does not set, by their names without the prefix C(multi_host_vlan_).
     type: dict
     default: {}
   running:
@@ -76,7 +77,7 @@ _value:
   type: dict
   contains:
     problems:
-      description: What is wrong with the variables, a sentence each. Where there is any, no address is chosen.
+      description: What is wrong with the variables, a sentence each. If there is any, no address is chosen.
       type: list
       elements: str
       sample:
@@ -84,8 +85,8 @@ _value:
           hostb: multi_host_vlan_containers[0].vlan: 'wbe' is not a VLAN of multi_host_vlan_vlans; known are db, web
     warnings:
       description:
-        - A sentence for each host that could not be asked, though addresses that its containers have would count, for
-          C(--limit), and for hosts of which one had to know how large frames may be.
+        - A sentence for each host that could not be asked which addresses its containers have, for hosts that
+          C(--limit) leaves out, and for hosts whose MTU is not known.
       type: list
       elements: str
       sample: ["hostb: could not be asked which addresses its containers have; ..."]

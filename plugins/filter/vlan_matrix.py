@@ -11,8 +11,8 @@ version_added: 0.1.0
 author:
   - pipefitter contributors (@pipefitter)
 description:
-  - Makes the matrix of all containers of a fleet that have an address. Those of one VLAN are to reach each other, and
-    no others.
+  - Makes the matrix of all containers of a fleet that have an address. Containers of one VLAN must reach each other,
+    and no others.
   - Warns if there is no pair, so that nothing was compared.
   - Reads the variables of the role
     R(multi_host_vlan,ansible_collections.pipefitter.container_network.multi_host_vlan_role), and what
@@ -29,7 +29,7 @@ options:
     elements: str
     required: true
   defaults:
-    description: What a host has whose variables don't say, without the prefix C(multi_host_vlan_).
+    description: Values of variables that a host does not set, by their names without the prefix C(multi_host_vlan_).
     type: dict
     default: {}
 seealso:

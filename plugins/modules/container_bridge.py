@@ -12,20 +12,20 @@ version_added: 0.1.0
 author:
   - pipefitter contributors (@pipefitter)
 description:
-  - Creates a Linux bridge with its addresses, settings, forwarding and source NAT, or changes in place what differs.
+  - Creates a Linux bridge with its addresses, settings, forwarding and masquerading, or changes in place what differs.
   - What is not asked for is left as it is. All changes go through netlink; none of C(ip), C(brctl) or C(sysctl) is run.
   - If an operation fails, those before it are undone. A run that was interrupted is completed by the next one.
   - On a host whose firewall drops forwarded traffic, traffic within the bridge is let through there, replies to it, and
     connections to its published ports (M(pipefitter.container_network.port_publish)). With O(ip_forward) or
     O(masquerade), so is what leaves by an interface that has routes, and what goes to another such bridge of this
-    collection, but not what goes to networks of Docker. Other new connections from outside stay subject to what the
-    firewall says.
+    collection, but not what goes to networks of Docker. Other new connections from outside remain subject to the
+    firewall.
   - With iptables (of either kind) this is one jump to a chain C(PIPEFITTER). It stands in Docker's chain
     C(DOCKER-USER), or, without Docker, in C(FORWARD) where that drops what no rule accepts, as with ufw. Rules for
     certain packets that are there already come first, such as those of C(ufw route); the jump is made before the first
     that decides for all. With firewalld the bridge becomes an interface of its zone C(trusted), at runtime, unless it
-    is in a zone already; the host's own services are open to that zone. All goes with the bridge. Chains of nftables of
-    others that drop forwarded traffic are not changed; the module warns of those with the policy drop.
+    is in a zone already; the host's own services are open to that zone. All of this is removed with the bridge. Chains
+    of nftables of others that drop forwarded traffic are not changed; the module warns of those with the policy drop.
 requirements:
   - pyroute2 >= 0.6.4 (on the host)
   - netaddr (on the host)
@@ -40,9 +40,9 @@ options:
     required: true
   state:
     description:
-      - Whether the bridge is to be there.
-      - With V(absent), only a bridge that this collection made is deleted, with its source NAT and its published ports;
-        interfaces that are its ports are released, not deleted.
+      - Whether the bridge exists.
+      - With V(absent), only a bridge that this collection made is deleted, with its masquerading and its published
+        ports; interfaces that are its ports are released, not deleted.
     type: str
     choices: [present, absent]
     default: present
@@ -85,54 +85,52 @@ options:
     type: float
   multicast_snooping:
     description:
-      - Whether multicast goes only to ports that asked for it.
+      - Whether multicast is forwarded only to ports with members of the group (IGMP and MLD snooping).
     type: bool
   vlan_filtering:
     description:
-      - Whether the bridge is VLAN-aware, so that each of its ports carries its own VLANs only. Needs a kernel with
+      - Whether the bridge is VLAN-aware, so that each of its ports carries its own VLANs only. Requires a kernel with
         bridge VLAN filtering.
       - Containers get theirs by O(pipefitter.container_network.veth_attach#module:vlan), other ports by O(port_vlans).
-        A port that nobody gives VLANs is in the one of O(vlan_default_pvid), without a tag. Where it is switched on for
-        a bridge with ports, their VLANs are set before.
-      - VLANs that would cut off the host from what it is reached by are refused. It is reached by each address of the
-        bridge and of what stands on it (V(br0.100), a macvlan), but for those of O(addresses) where the bridge was made
-        by this collection.
+        A port without VLANs of its own is an untagged member of O(vlan_default_pvid). Where filtering is switched on
+        for a bridge with ports, their VLANs are set before.
+      - VLANs that would cut the host off are refused. It is reached by each address of the bridge and of interfaces on
+        top of it (V(br0.100), a macvlan), but for those of O(addresses) where the bridge was made by this collection.
     type: bool
   vlan_default_pvid:
     description:
       - VLAN, 1 to 4094, of ports that join without VLANs of their own, and of the host itself by the bridge's own
-        interface. With V(0) they are in none, and reach nobody. The kernel's own choice for a new bridge is 1.
-      - Ports in the former one go to the new one, whether or not they were put there; those in other VLANs stay, and
-        those that O(port_vlans) puts into another than the new one. While it changes, what stays keeps its VLANs and
-        carries one more for a moment, with its tag. That is the new one, or with V(0) one that is unused.
+        interface. With V(0) they are in none, and reach nobody. The kernel's default for a new bridge is 1.
+      - Ports in the former one move to the new one, whether or not they were put there; those in other VLANs stay, and
+        so do those that O(port_vlans) puts into another than the new one. During the change, ports that stay keep their
+        VLANs and carry one more tagged for a moment, which is the new one or, with V(0), one that is unused.
     type: int
   port_vlans:
     description:
-      - VLANs of ports that are O(members) or were before, and of the bridge itself; needs O(vlan_filtering). Ports that
-        are not in the list are left as they are. An attachment's VLANs are given to
+      - VLANs of ports that are O(members) or were before, and of the bridge itself; requires O(vlan_filtering). Ports
+        that are not in the list are left as they are. VLANs of attachments are options of
         M(pipefitter.container_network.veth_attach).
-      - On a bridge that filters already, ports are changed one after the other. The host is cut off between two of them
-        where the bridge itself and the port by which it is reached go to another VLAN together.
+      - On a bridge that filters already, ports are changed one after the other. Where the bridge itself and the port by
+        which the host is reached move to another VLAN together, the host is cut off between the two changes.
     type: list
     elements: dict
     suboptions:
       port:
         description:
-          - Name of the port. The bridge's own name stands for the VLANs in which the host itself takes part; a bridge
-            with addresses is best an access port there.
+          - Name of the port. The bridge's own name stands for the VLANs of the host itself; where the bridge has
+            addresses, an access port is best there.
         type: str
         required: true
       mode:
         description:
-          - V(access) carries the VLAN of C(tag), without a tag on the wire. V(trunk) carries those of C(trunks) with
-            their tags.
-          - V(native-tagged) and V(native-untagged) carry C(trunks) with tags, and put frames that come without a tag
-            into the VLAN of C(tag), which leaves the port with a tag or without.
+          - V(access) carries the VLAN of C(tag) untagged. V(trunk) carries those of C(trunks) tagged.
+          - V(native-tagged) and V(native-untagged) carry C(trunks) tagged and have C(tag) as native VLAN; untagged
+            frames that come in belong to it, and its frames leave tagged or untagged.
           - Without this option, C(tag) makes an access port and C(trunks) a trunk.
         type: str
         choices: [access, trunk, native-tagged, native-untagged]
       tag:
-        description: VLAN of the port, 1 to 4094. Needed by all modes but V(trunk), which has none.
+        description: Access or native VLAN of the port, 1 to 4094. Required by all modes but V(trunk), which has none.
         type: int
       trunks:
         description:
@@ -141,21 +139,21 @@ options:
   members:
     description:
       - Interfaces of the host that are to be ports of the bridge. Ports that are not in the list are left alone.
-      - An interface by which the host may be reached is refused, that is one that holds an address or carries a default
+      - An interface by which the host may be reached is refused, that is one that has an address or carries a default
         route.
     type: list
     elements: str
   ip_forward:
     description:
       - With V(true), packets from and to the bridge are forwarded. This switches forwarding on for the whole host, for
-        IPv6 too if the bridge has IPv6 addresses; the module warns when it does. Interfaces that live on router
-        advertisements keep them.
+        IPv6 too if the bridge has IPv6 addresses; the module warns when it does. Interfaces that are configured by
+        router advertisements go on accepting them.
       - With V(false), packets that come from the bridge are not forwarded; the host's own switch is not touched.
     type: bool
   masquerade:
     description:
-      - Whether the bridge's subnets get the host's address (source NAT) when they leave by another interface than the
-        bridge.
+      - Whether traffic from the bridge's subnets is masqueraded (source NAT to the host's address) where it leaves by
+        another interface than the bridge.
       - Done by nftables, in the tables C(ip pipefitter) and C(ip6 pipefitter).
     type: bool
   up:
@@ -174,7 +172,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: A bridge for containers, with a way out
+- name: A bridge for containers that reach other networks
   pipefitter.container_network.container_bridge:
     name: br0
     addresses: [192.168.5.1/24, "fd00:5::1/64"]
@@ -205,7 +203,7 @@ EXAMPLES = r"""
       - {port: eth2, mode: trunk, trunks: "100,200-210"}
       - {port: br3, tag: 100}
 
-- name: Take a bridge away, and its source NAT
+- name: Remove a bridge and its masquerading
   pipefitter.container_network.container_bridge:
     name: br2
     state: absent

@@ -12,10 +12,10 @@ version_added: 0.1.0
 author:
   - pipefitter contributors (@pipefitter)
 description:
-  - Asks from interfaces of containers for addresses, by ARP (IPv4) and neighbour solicitation (IPv6), and returns who
-    answered, by MAC address. That is who can be reached on the same link, in the same VLAN.
-  - It asks from all interfaces at once, up to a thousand questions a second, so that switches in userspace keep up. The
-    container needs no C(ping) or C(arping), and nobody's caches change.
+  - Resolves addresses from interfaces of containers, by ARP (IPv4) and neighbour solicitation (IPv6), and returns the
+    MAC addresses that answered. Those can be reached on the same link, in the same VLAN.
+  - It asks from all interfaces at once, with up to a thousand requests a second, so that switches in userspace keep up.
+    The container needs no C(ping) or C(arping), and no neighbour cache changes.
   - The playbook C(check_connectivity) makes the matrix of a whole fleet of it.
 requirements:
   - pyroute2 >= 0.6.4 (on the host)
@@ -32,8 +32,7 @@ options:
     suboptions:
       container:
         description:
-          - Name or id of a running container. Exactly one of this, O(probes[].netns) and O(probes[].pid) is to be
-            given.
+          - Name or id of a running container. Exactly one of this, O(probes[].netns) and O(probes[].pid) is required.
         type: str
       runtime:
         description:
@@ -60,9 +59,9 @@ options:
     required: true
   timeout:
     description:
-      - Seconds to wait for answers, more than 0 and at most 60, on top of the time that asking takes. Each question is
-        asked three times, unless it is answered.
-      - It is always waited so long, as silence is an answer, too.
+      - Seconds to wait for answers, more than 0 and at most 60, on top of the time that asking takes. Each request is
+        sent up to three times, until it is answered.
+      - The module always waits this long, as no reply is a result, too.
     type: float
     default: 1.0
 seealso:
@@ -93,7 +92,7 @@ probes:
       description: MAC address of the interface; V(null) if it could not ask.
       type: str
     neighbours:
-      description: Addresses that answered, each with the MAC addresses that it answered from. More than one is a
+      description: Addresses that answered, each with the MAC addresses that the answers came from. More than one is a
         conflict.
       type: dict
     problem:

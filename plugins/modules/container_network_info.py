@@ -16,7 +16,7 @@ description:
     to M(pipefitter.container_network.container_bridge) and M(pipefitter.container_network.veth_attach); and which ports
     are published and who reaches whom, in forms that M(pipefitter.container_network.port_publish) and
     M(pipefitter.container_network.icc_policy) take back.
-  - What this collection made and what others made (Docker's own bridges, say) is told apart.
+  - What this collection made is listed apart from what other tools made, such as Docker's own bridges.
   - Without C(nft) on the host, no masquerading, no publications and no policies are shown.
 requirements:
   - pyroute2 >= 0.6.4 (on the host)
@@ -127,14 +127,14 @@ attachments:
       mac: 9a:4c:0d:a5:33:5b
       mtu: 1500
 unplugged_attachments:
-  description: Attachments of this collection whose host's end is in no bridge any more, in the same shape with V(null)
-    for the bridge.
+  description: Attachments of this collection whose host veth is not a port of a bridge any more, in the same shape with
+    V(null) for the bridge.
   returned: success
   type: list
   elements: dict
   sample: []
 foreign_attachments:
-  description: Veths of others that lead from the host into a container or a namespace with a name, in the same shape.
+  description: Veths of other tools from the host into a container or a named namespace, in the same shape.
   returned: success
   type: list
   elements: dict
@@ -183,10 +183,10 @@ ports:
       description: Whether it is up.
       type: bool
     mac:
-      description: MAC address of the host's end.
+      description: MAC address of the host's side.
       type: str
     mtu:
-      description: MTU of the host's end, in bytes.
+      description: MTU of the host's side, in bytes.
       type: int
   sample:
     - name: pf6f0b2a1c9d1
@@ -258,13 +258,12 @@ interfaces:
     management:
       description:
         - Why it must not become a port of a bridge, as the host may be reached by it, or by the bridge that it is a
-          port of; V(null) if nothing speaks against it.
+          port of; V(null) if it may become one.
       type: str
     management_vlans:
       description:
-        - Where it is a port of an Open vSwitch bridge whose own devices have addresses, the tags of frames that lead to
-          them through it, V(0) for frames without a tag. A trunk in its place must carry these. V(null) where it is
-          none.
+        - Where it is a port of an Open vSwitch bridge whose own devices have addresses, the tags of frames that reach
+          them through it, V(0) for untagged frames. A trunk in its place must carry these. V(null) where it is none.
       type: list
       elements: int
   sample:

@@ -14,32 +14,34 @@ author:
 description:
   - Keeps the containers of a Linux bridge from reaching each other (Docker's C(--icc=false)), and allows single
     connections between them (Docker's C(--link)), for any container runtime.
-  - Isolation is that of the kernel's bridge ports. It stops everything between them, ARP, IPv6 link-local addresses and
-    multicast too. The host, and through it all else, stays within reach. Each port of the bridge is isolated, so an
-    interface of the host that is a member of the bridge no longer leads containers to the LAN; then they reach it
+  - Isolation is that of the kernel's bridge ports. It stops all traffic between them, ARP, IPv6 link-local addresses
+    and multicast too. The host, and other networks through it, remain reachable. Each port of the bridge is isolated,
+    so containers no longer reach the LAN through an interface of the host that is a port of the bridge; they reach it
     through the host only.
-  - A link is stateful. Replies pass, the other container opens no connection back, and no other port is within reach.
+  - A link is stateful. Replies pass, the other container can't open connections back, and no other port is reachable.
     Its packets go through the host, where nftables filters them with a number of rules that does not grow with the
     number of links.
   - M(pipefitter.container_network.veth_attach) and M(pipefitter.container_network.container_bridge) isolate new ports
-    as they join. Ports that other tools add later are isolated by the next run of this module only; until then they
+    as they join. Ports that other tools add later are isolated only by the next run of this module; until then they
     reach all others.
   - Bridges of this collection are kept apart from isolated bridges, unless a link leads from a container of the one to
-    a container of the other. It is told in the policy of an isolated one of the two; both need
-    O(pipefitter.container_network.container_bridge#module:ip_forward=true), and both containers a route to each other,
-    by a gateway for example. Connections to published ports pass.
+    a container of the other. It belongs in the policy of one of the two that is isolated; both require
+    O(pipefitter.container_network.container_bridge#module:ip_forward=true), and both containers need a route to each
+    other, by a gateway for example. Connections to published ports pass.
   - On a host whose firewall drops forwarded traffic (Docker's, iptables, ufw, firewalld), links are let through there,
-    as M(pipefitter.container_network.container_bridge) says. On a bridge of another tool that goes with the last link.
+    as M(pipefitter.container_network.container_bridge) says. On a bridge of another tool this is removed with the last
+    link.
   - Nothing is switched on for the whole host, with one exception. Linux before 6.17 forwards IPv6 only if
     C(net.ipv6.conf.all.forwarding) is on; links between IPv6 addresses switch it on there, and the module warns when it
     does.
   - The policy lives in the tables C(ip pipefitter) and C(ip6 pipefitter) and in the flags of the bridge's ports, so it
-    is gone after a reboot, as the bridge is. If the tables were deleted, the next run makes them again.
-  - Links hold the addresses that the containers have when the task runs. Run it again after one got another address.
+    is gone after a reboot, as the bridge is. If the tables were deleted, the next run creates them again.
+  - Links hold the addresses that the containers have when the task runs. Run it again after a container got another
+    address.
   - Where the host's firewall sees bridged frames (br_netfilter), isolated containers don't reach ports that containers
     on the same bridge published; the kernel bridges what it translates there, and isolation holds. Link them instead.
-    Everybody else reaches such ports.
-  - Containers that may send from any address (C(NET_RAW), C(NET_ADMIN)) can send in another one's name, as on any
+    All others reach such ports.
+  - Containers that may send from any address (C(NET_RAW), C(NET_ADMIN)) can spoof the address of another one, as on any
     bridge.
 requirements:
   - pyroute2 >= 0.6.4 (on the host)
@@ -50,29 +52,29 @@ extends_documentation_fragment:
 options:
   bridge:
     description:
-      - Name of a Linux bridge of the host. It need not be of this collection.
+      - Name of a Linux bridge of the host. This collection need not have made it.
     type: str
     required: true
   state:
     description:
-      - With V(absent), the bridge has no policy, as with O(icc=true) and nothing else. The bridge may be gone.
+      - With V(absent), the bridge has no policy, as with O(icc=true) and nothing else. The bridge need not exist.
     type: str
     choices: [present, absent]
     default: present
   icc:
     description:
       - Whether the containers of the bridge reach each other. Required with O(state=present).
-      - V(true) takes away what V(false) did. Sysctls get their former values, and no port of the bridge is isolated any
+      - V(true) removes what V(false) set. Sysctls get their former values, and no port of the bridge is isolated any
         more.
     type: bool
   links:
     description:
-      - Connections to allow in spite of O(icc=false). The list is complete.
-      - The connections of a link that is taken out of it end with their next packet.
+      - Connections to allow despite O(icc=false). The list is complete.
+      - The connections of a link that is removed from it end with their next packet.
       - For links within a bridge the host answers ARP requests for all addresses of the bridge's subnets. So IPv4 links
         within a bridge are refused while an interface that is no container's is a port of it, such as one to the LAN;
         links between two bridges are not.
-      - Containers need addresses on the bridge that do not expire, in a subnet in which the bridge has an address, too.
+      - Containers need addresses on the bridge that do not expire, in a subnet in which the bridge has an address.
     type: list
     elements: dict
     suboptions:
@@ -84,7 +86,7 @@ options:
         required: true
       to:
         description:
-          - The container that they lead to, as for O(links[].from).
+          - The container that they go to, as for O(links[].from).
           - 'Or a dictionary with V(label), as in C({label: role=db}) or C({label: role}), for all running containers
             with this label that have an address on the bridge, or on another bridge of this collection, when the task
             runs.'

@@ -12,20 +12,20 @@ version_added: 0.1.0
 author:
   - pipefitter contributors (@pipefitter)
 description:
-  - Sets the VLAN mode, tag and trunks of ports of an Open vSwitch bridge, and adds those that are not on it yet. Makes
-    the bridge if asked to.
-  - A port that is in other VLANs is corrected in place; it is not taken out of the bridge for it.
-  - A list (O(ports)) is one reading and one transaction, for one port as for a thousand, and much faster than a loop.
-    All of it comes to be, or none of it. The task ends when C(ovs-vswitchd) has carried it out.
+  - Sets the VLAN mode, tag and trunks of ports of an Open vSwitch bridge, and adds those that are not on it yet.
+    Creates the bridge if asked to.
+  - A port that is in other VLANs is corrected in place; it is not removed from the bridge for it.
+  - A list (O(ports)) is one transaction, for one port as for a thousand, and much faster than a loop. Either all of it
+    takes effect or nothing. The task ends when C(ovs-vswitchd) has applied it.
   - A port is named directly, or by container and interface, which means the attachment that
     M(pipefitter.container_network.veth_attach) made. With its option
     O(pipefitter.container_network.veth_attach#module:vlan) that module makes an access port in one step. An attachment
-    that has no such option keeps the VLANs that this module gave it; one that has it must have the same O(tag) here, or
-    the two tasks undo each other.
+    without that option keeps the VLANs that this module gave it; one with it must have the same O(tag) here, or the two
+    tasks undo each other.
   - What a port was before is recorded in its C(external_ids). With O(state=absent) it becomes that again; a port that
-    this module added to the bridge is taken out of it. A port that was as wanted all the time stays as it is, and so
-    does any that this module never set. An attachment stays in VLANs that M(pipefitter.container_network.veth_attach)
-    gave it since.
+    this module added to the bridge is removed from it. A port that needed no change stays as it is, and so does any
+    that this module never set. An attachment stays in VLANs that M(pipefitter.container_network.veth_attach) gave it
+    since.
   - Open vSwitch keeps its configuration over a restart of the host.
 requirements:
   - pyroute2 >= 0.6.4 (on the host)
@@ -44,17 +44,17 @@ options:
     required: true
   create_bridge:
     description:
-      - Make the bridge if it is not there. It is brought up, and with a datapath in userspace its device computes its
-        own checksums.
-      - With O(state=absent), delete the bridge, if this module made it, no port but those of this module is on it,
-        and its device has no addresses or routes of the host.
+      - Create the bridge if it does not exist. It is brought up, and with a datapath in userspace its device computes
+        its own checksums.
+      - With O(state=absent), delete the bridge if this module made it, only ports of this module are on it, and its
+        device has no addresses or routes of the host.
     type: bool
     default: false
   bridge_options:
     description:
       - Settings of the bridge, new or not. What is left out stays as it is, and O(state=absent) does not put them back.
-        It only takes away keys of O(bridge_options.other_config) and O(bridge_options.external_ids) whose value is
-        null, where the bridge stays.
+        It only removes keys of O(bridge_options.other_config) and O(bridge_options.external_ids) whose value is null,
+        where the bridge stays.
     type: dict
     suboptions:
       datapath_type:
@@ -77,17 +77,17 @@ options:
           O(bridge_options.rstp) can be on.
         type: bool
       mcast_snooping:
-        description: Whether multicast frames go only to ports that asked for them.
+        description: Whether multicast is forwarded only to ports with members of the group (IGMP and MLD snooping).
         type: bool
       other_config:
         description:
           - 'Further keys of the C(other_config) of the bridge with their values, such as C({hwaddr:
             "02:00:00:00:00:01"}). Other keys stay.'
-          - Null takes a key away.
+          - Null removes a key.
         type: dict
       external_ids:
         description: Keys of the C(external_ids) of the bridge with their values, for other tools to read. Other keys
-          stay, and null takes one away.
+          stay, and null removes one.
         type: dict
   ports:
     description:
@@ -150,11 +150,11 @@ options:
   port:
     description:
       - Name of a port of the bridge, also the bridge's own, or of an interface of the host that is to become one.
-      - An interface that becomes a port is brought up. One that holds addresses or the default route is refused, as it
+      - An interface that becomes a port is brought up. One that has addresses or the default route is refused, as it
         would lose them.
       - Where the host has addresses on a device of the bridge, its own one or another, a port that leads out of the
-        host keeps carrying their VLAN as it does, or the task is refused. So is one that moves that device into another
-        VLAN. It stays on the bridge, too, whatever O(purge) or O(state=absent) say, which are refused then.
+        host must go on carrying their VLAN as it does, and that device must stay in its VLAN; the task is refused
+        otherwise. So are O(purge) and O(state=absent) where they would remove that port from the bridge.
       - On a bridge with a datapath in userspace, what sends into the port must compute its own checksums (C(ethtool -K
         eth1 tx off) at the sender, if it is virtual). M(pipefitter.container_network.veth_attach) sees to that for
         containers.
@@ -162,31 +162,30 @@ options:
   container:
     description:
       - Name or id of a running container whose attachment is the port.
-      - Exactly one of O(port), O(container), O(netns) and O(pid) names a port. With O(state=absent) the container need
-        not be there any more.
+      - Exactly one of O(port), O(container), O(netns) and O(pid) selects a port. With O(state=absent) the container
+        need not exist any more.
   interface:
     description:
       - Name of the attachment's interface in the container. Without it, C(eth1).
     type: str
   mode:
     description:
-      - V(access) carries the VLAN of O(tag), without a tag on the wire. V(trunk) carries those of O(trunks) with their
-        tags.
-      - V(native-tagged) and V(native-untagged) carry O(trunks) with tags, and put frames that come without a tag into
-        the VLAN of O(tag), which leaves the port with a tag or without.
-      - V(dot1q-tunnel) puts all that comes, with its tags, into the VLAN of O(tag) (QinQ). Open vSwitch looks at one
+      - V(access) carries the VLAN of O(tag) untagged. V(trunk) carries those of O(trunks) tagged.
+      - V(native-tagged) and V(native-untagged) carry O(trunks) tagged and have O(tag) as native VLAN; untagged frames
+        that come in belong to it, and its frames leave tagged or untagged.
+      - V(dot1q-tunnel) puts all frames, with their tags, into the VLAN of O(tag) (QinQ). Open vSwitch looks at one
         tag only unless C(other_config:vlan-limit) of its table C(Open_vSwitch) is V(2) or V(0).
       - Without this option, O(tag) makes an access port and O(trunks) a trunk.
     type: str
     choices: [access, trunk, native-tagged, native-untagged, dot1q-tunnel]
   tag:
     description:
-      - VLAN of the port, 1 to 4094. Needed by all modes but V(trunk), which has none.
+      - Access or native VLAN of the port, 1 to 4094. Required by all modes but V(trunk), which has none.
     type: int
   trunks:
     description:
-      - VLANs that a trunk carries, as a list or a text, with ranges (V(100,200-210)). 1 to 4094, and V(0) for frames
-        without a tag.
+      - VLANs that a trunk carries, as a list or a text, with ranges (V(100,200-210)). 1 to 4094, and V(0) for untagged
+        frames.
       - Without it, V(trunk), V(native-tagged) and V(native-untagged) carry all.
     type: raw
   external_ids:
@@ -222,7 +221,7 @@ options:
         default: true
   state:
     description:
-      - With V(absent), ports become what they were before this module set them. No VLANs need be given.
+      - With V(absent), ports become what they were before this module set them. No VLANs are required.
       - With V(absent), O(create_bridge=true) and no port at all, all ports that this module set on the bridge are
         meant.
     type: str
@@ -230,15 +229,15 @@ options:
     default: present
   purge:
     description:
-      - Do to all ports of O(bridge) that this module set and O(ports) does not name what O(state=absent) does to them.
-      - It is the same transaction that adds the others, so that no frame finds the old and the new way at once. See
+      - Do what O(state=absent) does to all ports of O(bridge) that this module set and O(ports) does not list.
+      - This happens in the transaction that adds the others, so that the old and the new path never exist at once. See
         O(owner), too.
     type: bool
     default: false
   owner:
     description:
-      - A word that is noted on the ports, for what sets them. With it, O(purge) is about ports with this word only, so
-        that several tasks or roles can each have ports of their own on a bridge.
+      - A label that is stored on the ports that the task sets. With it, O(purge) is limited to ports with this label,
+        so that several tasks or roles can each have ports of their own on a bridge.
     type: str
   prune:
     description:
@@ -277,7 +276,7 @@ EXAMPLES = r"""
     container: test1
     tag: 200
 
-- name: More VLANs on the uplink, untagged frames in VLAN 5, and a note for other tools
+- name: More VLANs on the uplink, VLAN 5 as its native VLAN, and external_ids for other tools
   pipefitter.container_network.ovs_vlan_port:
     bridge: ovs0
     port: eth1

@@ -16,32 +16,32 @@ description:
     containers of any engine and for bare network namespaces. No daemon and no proxy process are involved.
   - A published port is reached from other hosts, from the host itself by its addresses and 127.0.0.1, from other
     bridges, from neighbours on the bridge, and from the container itself. The container sees the client's own address,
-    but for the last two and for 127.0.0.1, where it sees an address of the host.
-  - It leads to the container's first address of each family on the bridge. Where the container has got another one, the
-    next run corrects that.
+    except for the last two and for 127.0.0.1, where it sees an address of the host.
+  - Connections are sent to the container's first address of each family on the bridge. Where the container has got
+    another address, the next run corrects that.
   - Done by nftables, in the tables C(ip pipefitter) and C(ip6 pipefitter), with a number of rules that does not depend
     on the number of ports. All changes are one transaction.
-  - Whose publication it is, stands in the tables too. If they were flushed by somebody, the next run restores what it
-    names.
+  - The tables also hold which container each publication is for. If they were flushed, the next run restores the
+    publications that it names.
   - On a host whose firewall drops forwarded traffic (Docker's, iptables, ufw, firewalld), published ports of the bridge
-    are let through there, as M(pipefitter.container_network.container_bridge) says. On a bridge of another tool that
-    goes with the last publication.
+    are let through there, as M(pipefitter.container_network.container_bridge) says. On a bridge of another tool this is
+    removed with the last publication.
   - If an operation fails, those before it are undone. A run that was interrupted is completed by the next one.
 notes:
-  - In check mode a bridge that is not there is taken for one that an earlier task would have made; which addresses and
-    automatic ports there will be can't be said then.
+  - In check mode a bridge that does not exist is taken for one that an earlier task would have created; its addresses
+    and automatic ports are not known then.
   - Forwarding must be on for other hosts to get through;
     O(pipefitter.container_network.container_bridge#module:ip_forward=true) of
     M(pipefitter.container_network.container_bridge) switches it on. The module warns where it is off.
-  - The container needs a route back to its clients, usually a default route by the bridge.
-  - The kernel routes C(::1) to no other interface, so that published ports can't be reached by it. C(127.0.0.1) works,
-    for which C(net.ipv4.conf.BRIDGE.route_localnet) is set; what comes from the bridge to 127.0.0.0/8 is dropped at the
-    same time, and on a bridge that this collection made, the sysctl is switched off with the last such publication.
+  - The container needs a route back to its clients, usually a default route via the bridge.
+  - The kernel routes C(::1) to no other interface, so published ports can't be reached at it. C(127.0.0.1) works, as
+    C(net.ipv4.conf.BRIDGE.route_localnet) is set; traffic from the bridge to 127.0.0.0/8 is dropped at the same time,
+    and on a bridge that this collection made, the sysctl is switched off with the last such publication.
   - C(nft flush ruleset), as a restart of C(nftables.service) does it, removes the rule that drops, and leaves
-    C(route_localnet) as it is. Until the module has run again, a container that may send packets of its own making
-    (C(NET_RAW), which Docker grants unless told not to) can then reach what listens on 127.0.0.1 of the host. Run the
-    module after a flush. Ports that are published on certain addresses of the host other than those in 127.0.0.0/8, for
-    example by O(default_host_ip), do without C(route_localnet).
+    C(route_localnet) as it is. Until the module has run again, a container that may send raw packets (C(NET_RAW), which
+    Docker grants by default) can then reach what listens on 127.0.0.1 of the host. Run the module after a flush. Ports
+    that are published on certain addresses of the host other than those in 127.0.0.0/8, for example by
+    O(default_host_ip), do without C(route_localnet).
   - Where the host's firewall sees bridged frames (br_netfilter), a container reaches itself by its published port only
     through the hairpin mode of its bridge port. It is switched on for interfaces that
     M(pipefitter.container_network.veth_attach) made.
@@ -106,7 +106,7 @@ options:
     type: str
   ports:
     description:
-      - Ports to publish. The list is complete for the container's interface; others that were published for it are
+      - Ports to publish. The list is complete for the container's interface; other ports that were published for it are
         removed.
       - Each is written as for C(docker run -p), or given by the fields C(host_ip), C(host_port), C(container_port) and
         C(protocol).
@@ -117,11 +117,11 @@ options:
         and V(::) are all of one family.
       - An automatic port is kept on later runs, as long as it lies in the range.
       - A port that another publication, a process of the host or a container of Docker has, is refused, and so is one
-        that a rule of another tool leads elsewhere (DNAT or redirection, in iptables or nftables); automatic ports pass
-        such ones over.
+        that a rule of another tool leads elsewhere (DNAT or redirection, in iptables or nftables); automatic ports skip
+        those.
       - With O(state=absent), only these are removed, by host address, host port (where given) and container port.
       - Quote every form with a colon. YAML reads V(22:22) without quotes as a number to the base of 60.
-      - A port that Docker is asked for later, by C(docker run -p), still leads here. Docker doesn't look for it.
+      - A port that Docker is asked for later, by C(docker run -p), still leads here. Docker does not check for it.
     type: list
     elements: raw
   all_exposed:
@@ -144,15 +144,15 @@ options:
     description:
       - Drop new connections that are forwarded into the bridge from other interfaces and are not to a published port,
         in both families.
-      - Nobody on the LAN then reaches containers by their own addresses. It holds for the whole bridge, as long as
+      - Hosts on the LAN then don't reach containers at their own addresses. It holds for the whole bridge, as long as
         something is published there.
     type: bool
     default: true
   state:
     description:
-      - Whether the ports are to be published.
-      - With V(absent), O(ports) of the containers named, all ports of those named without O(ports), or all of the
-        bridge where no container is named. A container that is gone can be named too.
+      - Whether the ports are published.
+      - V(absent) removes O(ports) of the containers named, all ports of those named without O(ports), or all of the
+        bridge where no container is named. A container that no longer exists can be named too.
     type: str
     choices: [present, absent]
     default: present

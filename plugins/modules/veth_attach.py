@@ -14,10 +14,9 @@ author:
 description:
   - Gives a container, or each of a list of containers, an interface on a bridge of the host, with addresses, gateway
     and routes.
-  - What is there and differs is corrected in place; the interface is not taken away for it. A second run changes
-    nothing.
+  - What differs is corrected in place; the interface is not removed for it. A second run changes nothing.
   - Works from outside the container through netlink; nothing needs to be installed in the container.
-  - A list (O(attachments)) is done in one process with one reading of the host, and is much faster than a loop.
+  - A list (O(attachments)) is handled in one process that reads the host once, and is much faster than a loop.
   - If an operation fails, those before it are undone. A run that was interrupted is completed by the next one.
   - Attachments do not outlive a restart of their container; run the task again after one.
 requirements:
@@ -30,11 +29,11 @@ extends_documentation_fragment:
 options:
   attachments:
     description:
-      - Attachments to make or take away, each with the options of a single one.
+      - Attachments to create or remove, each with the options of a single one.
       - What an entry leaves out of O(bridge), O(runtime), O(interface), O(gateway), O(gateway6), O(routes) and O(mtu)
         is taken from the module's own option of that name; so are O(vlan), O(vlan_mode) and O(trunks) for an entry that
         has none of the three.
-      - O(gateway) and O(gateway6) are for entries that have addresses of their family or leave O(addresses) out.
+      - O(gateway) and O(gateway6) apply to entries that have addresses of their family or leave O(addresses) out.
     type: list
     elements: dict
     suboptions:
@@ -80,7 +79,7 @@ options:
             type: str
             required: true
           gateway:
-            description: Next hop; without one the destination is on the link.
+            description: Next hop; without one the destination is on-link.
             type: str
           metric:
             description: Priority; the lowest wins. 0 to 4294967295.
@@ -106,9 +105,9 @@ options:
         type: raw
   state:
     description:
-      - Whether the attachments are to be there.
-      - With V(absent), an attachment that is not there is as good, and so is a container that is gone. Only interfaces
-        that this collection made are removed.
+      - Whether the attachments exist.
+      - With V(absent), an attachment or a container that does not exist is no error. Only interfaces that this
+        collection made are removed.
       - With V(absent) and O(bridge), an attachment that is on another bridge by now stays; one that is on no bridge is
         removed.
     type: str
@@ -116,13 +115,13 @@ options:
     default: present
   purge:
     description:
-      - Also remove attachments of ours from O(bridge) that are not asked for. The bridge must be there.
+      - Also remove attachments of this collection from O(bridge) that are not listed. The bridge must exist.
     type: bool
     default: false
   announce:
     description:
-      - Send gratuitous ARP and unsolicited neighbour advertisements for addresses of interfaces that are new or were
-        changed, so that neighbours and switches learn of them at once.
+      - Send gratuitous ARP and unsolicited neighbour advertisements for addresses of interfaces that are new or
+        changed, so that neighbours and switches learn them at once.
     type: bool
     default: true
   wait:
@@ -181,7 +180,7 @@ EXAMPLES = r"""
     interface: eth2
     trunks: "100,200-210"
 
-- name: Take one attachment away
+- name: Remove one attachment
   pipefitter.container_network.veth_attach:
     container: web3
     state: absent

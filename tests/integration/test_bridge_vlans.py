@@ -250,11 +250,11 @@ def test_refusals(host):
     )
     for options, words in (
         ({"port_vlans": [TRUNK]}, "port_vlans: br0 does not filter VLANs"),
-        ({"port_vlans": [TRUNK], "vlan_filtering": False}, "stands beside vlan_filtering false"),
+        ({"port_vlans": [TRUNK], "vlan_filtering": False}, "is mutually exclusive with vlan_filtering false"),
         ({"port_vlans": [TRUNK], "vlan_filtering": True}, "port_vlans[0].port: 'up0' is no port of br0; put it into members too"),
         ({"port_vlans": [{"port": "br0", "tag": 4095}], "vlan_filtering": True}, "port_vlans[0].tag: 4095 is out of range; give 1 to 4094"),
         ({"port_vlans": [{"port": "br0", "trunks": "0,5"}], "vlan_filtering": True}, "0 is no VLAN of a Linux bridge"),
-        ({"port_vlans": [{"port": "br0"}], "vlan_filtering": True}, "port_vlans[0].mode: is not given, and neither is tag nor trunks"),
+        ({"port_vlans": [{"port": "br0"}], "vlan_filtering": True}, "port_vlans[0].mode: is required without tag and trunks"),
         ({"port_vlans": [TRUNK, TRUNK], "members": ["up0"], "vlan_filtering": True}, "port_vlans[1].port: 'up0' is in the list twice"),
         ({"vlan_default_pvid": 4095}, "vlan_default_pvid: 4095 is out of range"),
     ):

@@ -26,3 +26,19 @@ def test_names_the_library_that_is_missing(hosta, module, library):
 def test_hosts_have_the_pyroute2_that_tests_are_named_after(host):
     version = host.run("/usr/bin/python3", "-c", "from importlib.metadata import version; print(version('pyroute2'))").stdout.strip()
     assert version == PYROUTE2[host.name]
+
+
+def test_pyroute2_is_loaded_without_a_process(host, python_path):
+    """Its configuration asks the platform for what the standard library finds out by running programs."""
+    name = "ansible_collections.pipefitter.container_network.plugins.module_utils.host.netlink.rtnetlink"
+    program = f"""
+import importlib, platform, sys
+before = platform.uname, platform.architecture
+started = []
+sys.addaudithook(lambda event, arguments: event in ("subprocess.Popen", "os.posix_spawn") and started.append(arguments[0]))
+message = importlib.import_module("{name}").message("ifinfmsg")
+print(message.__name__, started, "pyroute2.config" in sys.modules or "pr2modules.config" in sys.modules)
+print(before == (platform.uname, platform.architecture))
+"""
+    told = host.run("env", f"PYTHONPATH={python_path}", "/usr/bin/python3", "-c", program).stdout
+    assert told == "ifinfmsg [] True\nTrue\n"

@@ -366,7 +366,7 @@ def test_an_address_that_a_container_of_another_host_has_is_refused(hosts, fleet
 
     def refused(*words):
         run = fleet.play("multi_host_vlan", *words)
-        assert run.status == 2 and sum(run.changed.values()) == 0 and f"{bare} is what b1 of hostb has in VLAN web (100)" in run.said
+        assert run.status == 2 and sum(run.changed.values()) == 0 and f"{bare} is in use by b1 of hostb in VLAN web (100)" in run.said
         return run.said
 
     for words in ((), ("--limit", "hosta"), ("-e", "pipefitter_serial=1")):
@@ -374,7 +374,7 @@ def test_an_address_that_a_container_of_another_host_has_is_refused(hosts, fleet
     wanted["hostb"][0]["address"] = "192.168.0.250"
     assert "this run leaves hostb as it is" in refused("--limit", "hosta")
     entry = wanted["hostb"].pop()
-    assert "which is in no variable" in refused()
+    assert "which no variable asks for" in refused()
 
     wanted["hostb"].append(entry)
     # hostb's bridge need not keep an address any more that is given now.
@@ -384,7 +384,7 @@ def test_an_address_that_a_container_of_another_host_has_is_refused(hosts, fleet
     del fleet.common["multi_host_vlan_hosts"]
     limited = fleet.play("multi_host_vlan", "--limit", "hosta").ok()
     assert limited.changed == {"hosta": 0} and "--limit leaves out hostb: their VLANs stay as they are" in limited.said
-    assert "hostb: how large frames may be there is not known" in limited.said
+    assert "hostb: the MTU of the links there is not known" in limited.said
     # Another fleet is no matter of this one.
     fleet.by_host["hostb"]["multi_host_vlan_bridge"] = "ovs9"
     alone = fleet.play("multi_host_vlan", "--limit", "hosta").ok()

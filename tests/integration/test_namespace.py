@@ -193,7 +193,7 @@ class TestOfContainer:
     def test_gone_in_the_middle(self, engine_says):
         with unshared() as pid:
             pass
-        assert "restarted in the middle" in refused(namespace.of_container, container(pid))
+        assert "restarted meanwhile" in refused(namespace.of_container, container(pid))
 
     @pytest.mark.parametrize("status", ["exited", "created", "restarting"])
     def test_not_running(self, status):
@@ -222,14 +222,14 @@ class TestOfPath:
 
     def test_a_plain_file(self, tmp_path):
         (tmp_path / "stale").touch()
-        assert "plain file" in refused(namespace.of_path, str(tmp_path / "stale"))
+        assert "regular file" in refused(namespace.of_path, str(tmp_path / "stale"))
 
     def test_a_fifo_is_not_waited_for(self, tmp_path):
         os.mkfifo(tmp_path / "fifo")
         assert "special file" in refused(namespace.of_path, str(tmp_path / "fifo"))
 
     def test_a_folder_and_a_device(self, tmp_path):
-        assert "folder" in refused(namespace.of_path, str(tmp_path))
+        assert "directory" in refused(namespace.of_path, str(tmp_path))
         assert "special file" in refused(namespace.of_path, "/dev/null")
 
     @pytest.mark.parametrize("path", ["/run/netns/no-such-name", "/etc/passwd/x", "/proc/999999999/ns/net"])

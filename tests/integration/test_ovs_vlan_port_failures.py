@@ -259,8 +259,8 @@ def test_a_run_that_was_killed_is_completed_by_the_next(hosta, after):
         ({"port": "up1", "tag": 0}, "tag: 0 is out of range; give 1 to 4094 for a VLAN id"),
         ({"port": "up1", "tag": 4095}, "tag: 4095 is out of range"),
         ({"ports": [{"port": "a1", "tag": 1}, {"port": "up1", "tag": 5000}]}, "ports[1].tag: 5000 is out of range"),
-        ({"port": "up1", "mode": "trunk", "tag": 5}, "tag: 5 stands beside mode trunk"),
-        ({"port": "up1", "mode": "access", "tag": 5, "trunks": "7"}, "trunks: '7' stands beside mode access"),
+        ({"port": "up1", "mode": "trunk", "tag": 5}, "tag: 5 is mutually exclusive with mode trunk"),
+        ({"port": "up1", "mode": "access", "tag": 5, "trunks": "7"}, "trunks: '7' is mutually exclusive with mode access"),
     ],
 )
 def test_what_can_not_be_right_on_any_host(hosta, options, sentence):

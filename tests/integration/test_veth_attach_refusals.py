@@ -47,7 +47,7 @@ _BAD = {
     "VLAN 0": ({"vlan": 0}, "vlan: 0", "1 to 4094"),
     "VLAN 4095": ({"vlan": 4095}, "vlan: 4095", "1 to 4094"),
     "VLAN on a Linux bridge": ({"vlan": 10}, "vlan: 10", "br0", "Linux bridge", "Open vSwitch"),
-    "no bridge": ({"bridge": None}, "bridge:", "names no bridge"),
+    "no bridge": ({"bridge": None}, "bridge:", "is required for an attachment"),
     "two selectors": ({"container": "web1"}, "container:", "container and netns", "exactly one"),
     "no selector": ({"netns": None}, "container:", "exactly one"),
     "missing container": ({"netns": None, "container": "nobody"}, "'nobody'", "not known"),

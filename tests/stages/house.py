@@ -21,6 +21,7 @@ MAY_IMPORT = {
     "errors": set(),
     "argument_specs": set(),
     "diff_yaml": set(),
+    "compiled_once": set(),
     "model": {"errors"},
     "fleet": {"errors", "model"},
     "state": {"errors", "model"},
@@ -28,7 +29,7 @@ MAY_IMPORT = {
     "host": {"errors", "model", "state"},
     "observe": {"errors", "model", "state", "plan", "host"},
     "reconcile": {"errors", "model", "state", "plan", "host", "observe"},
-    "ansible_module": {"errors", "diff_yaml"},
+    "ansible_module": {"errors", "diff_yaml", "compiled_once"},
 }
 # What of Ansible and of the system a room may not know: pure rooms have no input and no output.
 PURE = {"errors", "diff_yaml", "model", "fleet", "state", "plan"}

@@ -46,6 +46,7 @@ class ShownInterface:
 
     @property
     def key(self) -> Key:
+        """Return the key of the member that asks for it, or one of its own."""
         return self.member.key if self.member is not None else (self.host, self.targets[0], self.name)
 
     def __str__(self) -> str:
@@ -154,7 +155,7 @@ def refuse_held(
             why = _why_it_stays(interface, asked, variables, running)
             if why:
                 problems.append(
-                    f"{member.where}.address: {asked} is what {interface} has in VLAN {member.vlan} "
+                    f"{member.where}.address: {asked} is in use by {interface} in VLAN {member.vlan} "
                     f"({interface.vlan_id}), {why}"
                 )
 
@@ -171,7 +172,7 @@ def _may_be_its_own(member: Member, interface: ShownInterface) -> bool:
 def _why_it_stays(
     interface: ShownInterface, address: Address, variables: Mapping[str, Mapping[str, Any]], running: Collection[str]
 ) -> str:
-    """Say why an interface keeps an address in this run, and what to do; '' if it gives it up."""
+    """Return why an interface keeps an address in this run, and what to do; '' if it gives it up."""
     if _gives_up(interface, address, variables):
         if interface.host in running:
             return ""
@@ -179,7 +180,7 @@ def _why_it_stays(
         return f"and this run leaves {host} as it is; run it for {host}, too, or give another"
     if interface.member is not None:
         return "whose entry leaves its address out and so keeps it; give one of them another"
-    return f"which is in no variable; detach it there ({PREFIX}purge does), or give another"
+    return f"which no variable asks for; detach it there ({PREFIX}purge does), or give another"
 
 
 def _is_true(value: Any) -> bool:
@@ -188,6 +189,7 @@ def _is_true(value: Any) -> bool:
 
 
 def unread_warnings(members: Sequence[Member], vlans: Mapping[str, Vlan], unread: Sequence[str]) -> list[str]:
+    """Return a sentence for each host that could not be read and whose entries leave addresses out."""
     waiting = {
         member.host
         for member in members
@@ -196,7 +198,7 @@ def unread_warnings(members: Sequence[Member], vlans: Mapping[str, Vlan], unread
     }
     return [
         f"{host}: could not be asked which addresses its containers have; "
-        "those that its entries leave out are reckoned from the names, "
+        "those that its entries leave out are derived from the names, "
         "and if one was given to another meanwhile, it changes when the host is back"
         for host in sorted(unread)
         if host in waiting
@@ -247,6 +249,7 @@ class _Choice:
             self.taken[member.vlan].update(address.ip for address in member.addresses)
 
     def keep_those_in_use(self, interfaces: Iterable[ShownInterface]) -> None:
+        """Give to those that wait the address that their interface has."""
         by_member: dict[Key, list[ShownInterface]] = {}
         for interface in interfaces:
             by_member.setdefault(interface.key, []).append(interface)
@@ -278,8 +281,8 @@ class _Choice:
                 continue
             which = "subnet" if (subnet.first, subnet.last) == hosts_of(subnet.network) else "pool"
             problems.append(
-                f"{member.where}: no address of VLAN {vlan.name} is left for {member}, "
-                f"all {subnet.last - subnet.first + 1} of its {which} are taken; make it larger"
+                f"{member.where}: VLAN {vlan.name} has no free address for {member}, "
+                f"all {subnet.last - subnet.first + 1} of its {which} are in use; make it larger"
             )
 
     def _give_first(self, member: Member, subnet: Subnet, addresses: Iterable[Address]) -> bool:

@@ -40,6 +40,7 @@ class Fleet:
     chosen: Mapping[Key, Sequence[Address]] = field(default_factory=dict)
 
     def of(self, host: str) -> list[Member]:
+        """Return the members of a host."""
         return [member for member in self.members if member.host == host]
 
 
@@ -58,9 +59,6 @@ def read(
     one that follows from the names of host, container and interface.
     """
     problems: list[str] = []
-    warnings: list[str] = []
-    chosen: dict[Key, list[Address]] = {}
-    mtus: dict[Key, int] = {}
     vlans, refused = parse_vlans(variables, problems)
     members = [
         member
@@ -68,34 +66,62 @@ def read(
         for member in parse_members(host, variables[host].get("containers"), vlans, refused, problems)
     ]
     refuse_duplicates(members, vlans, problems)
+    _check_hosts(variables, shown, vlans, problems)
+    fleet = Fleet(vlans, tuple(members), ())
+    if not problems:
+        fleet = _settled(fleet, variables, shown, variables if running is None else running, problems)
+    for host in sorted(variables):
+        _check_limit(fleet, host, variables, shown.get(host), problems)
+    return replace(fleet, problems=tuple(problems))
+
+
+def _check_hosts(
+    variables: Mapping[str, Mapping[str, Any]],
+    shown: Mapping[str, Mapping[str, Any]],
+    vlans: Mapping[str, Vlan],
+    problems: list[str],
+) -> None:
     for host in sorted(variables):
         transport.check_same(host, variables, problems)
         transport.check_underlay(host, variables, problems)
         mtu.check(host, variables[host], problems)
         transport.check_uplink(host, variables[host], shown.get(host), len(variables), vlans, problems)
-    if not problems:
-        running = variables if running is None else running
-        interfaces = shown_interfaces(members, variables, shown, vlans)
-        refuse_held(members, interfaces, variables, running, problems)
-        if not problems:
-            unread, left_out = [host for host in variables if host not in shown], _left_out(variables)
-            warnings = [*unread_warnings(members, vlans, unread), *_limit_warnings(left_out)]
-            unknown = sorted({host for host in unread if variables[host].get("state") != "absent"} | left_out)
-            warnings += [*mtu.warnings(members, variables, shown, unknown), *mtu.too_large(members, variables, shown)]
-            mtus = mtu.of_members(members, variables, shown, interfaces, unknown)
-            kept = {
-                key: found
-                for host, seen in shown.items()
-                for key, found in kept_addresses.of_bridge(host, _bridge(variables, host), seen).items()
-            }
-            asked = {member.key: member.addresses for member in members}
-            members = with_addresses(members, vlans, interfaces, running, unread, kept, problems)
-            for member in members:
-                chosen[member.key] = [address.ip for address in member.addresses if address not in asked[member.key]]
-    fleet = Fleet(vlans, tuple(members), (), tuple(warnings), mtus, chosen)
-    for host in sorted(variables):
-        _check_limit(fleet, host, variables, shown.get(host), problems)
-    return replace(fleet, problems=tuple(problems))
+
+
+def _settled(
+    fleet: Fleet,
+    variables: Mapping[str, Mapping[str, Any]],
+    shown: Mapping[str, Mapping[str, Any]],
+    running: Collection[str],
+    problems: list[str],
+) -> Fleet:
+    """Return the fleet with addresses and MTUs; as it is where an address that is asked for is in use."""
+    vlans, members = fleet.vlans, fleet.members
+    interfaces = shown_interfaces(members, variables, shown, vlans)
+    refuse_held(members, interfaces, variables, running, problems)
+    if problems:
+        return fleet
+    unread, left_out = [host for host in variables if host not in shown], _left_out(variables)
+    unknown = sorted({host for host in unread if variables[host].get("state") != "absent"} | left_out)
+    warnings = [
+        *unread_warnings(members, vlans, unread),
+        *_limit_warnings(left_out),
+        *mtu.warnings(members, variables, shown, unknown),
+        *mtu.too_large(members, variables, shown),
+    ]
+    kept = {
+        key: found
+        for host, seen in shown.items()
+        for key, found in kept_addresses.of_bridge(host, _bridge(variables, host), seen).items()
+    }
+    asked = {member.key: member.addresses for member in members}
+    placed = with_addresses(members, vlans, interfaces, running, unread, kept, problems)
+    chosen = {
+        member.key: [address.ip for address in member.addresses if address not in asked[member.key]]
+        for member in placed
+    }
+    mtus = mtu.of_members(members, variables, shown, interfaces, unknown)
+    return Fleet(vlans, tuple(placed), (), tuple(warnings), mtus, chosen)
 
 
 def ports(fleet: Fleet, host: str, variables: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -219,6 +245,6 @@ def _limit_warnings(left_out: Collection[str]) -> list[str]:
         return []
     return [
         f"--limit leaves out {', '.join(sorted(left_out))}: their VLANs stay as they are, and addresses of containers "
-        "there are not looked at; "
+        "there are not checked; "
         f"set {PREFIX}hosts to all hosts that share the VLANs, such as groups['fleet']"
     ]

@@ -94,7 +94,7 @@ def _problem(member: Member, seen: Mapping[str, Mapping[str, Any]]) -> str:
         return f"{member.host} was not asked"
     return next(
         (shown["problem"] for shown in _probes(member, seen) if shown.get("problem")),
-        f"{member.host} said nothing of it",
+        f"{member.host} returned no result for it",
     )
 
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..model.addresses import seeded_mac
-from ..model.attachment import DEFAULT_INTERFACE, SELECTORS, netns_path
+from ..model.attachment import DEFAULT_INTERFACE, SELECTORS, exactly_one, netns_path
 from .subnets import Address, Interface, no_host, not_usable, parsed_address
-from .variables import PREFIX, as_list, quoted
+from .variables import PREFIX, as_list, required
 from .vlans import Vlan
 
 # Of an entry of the containers, what goes to veth_attach as it is.
@@ -43,15 +43,18 @@ class Member:
         return next((address for address in self.addresses if address.version == version), None)
 
     def with_address(self, address: Address, prefix: int) -> Member:
+        """Return the member with one address more, IPv4 first."""
         added = ipaddress.ip_interface(f"{address}/{prefix}")
         return replace(self, addresses=tuple(sorted((*self.addresses, added), key=lambda one: one.version)))
 
     @property
     def key(self) -> Key:
+        """Return what tells it from all other members."""
         return (self.host, "=".join(self.target), self.interface)
 
     @property
     def label(self) -> str:
+        """Return how messages name it on its host."""
         return interface_label(*self.target, self.interface)
 
     def __str__(self) -> str:
@@ -59,6 +62,7 @@ class Member:
 
 
 def interface_label(selector: str, value: str, interface: str) -> str:
+    """Return how messages name an interface: ``web1``, or ``web1:eth2`` where it is not the usual one."""
     name = value.rpartition("/")[2] if selector == "netns" else value
     return name if interface == DEFAULT_INTERFACE else f"{name}:{interface}"
 
@@ -87,50 +91,56 @@ def _member(
         problems.append(f"{where}: {entry!r} is not a mapping; write it like {{container: web1, vlan: web}}")
         return None
     given = {str(key): value for key, value in entry.items() if value is not None}
-    unknown = sorted(key for key in given if key not in _KEYS)
-    if unknown:
-        problems.append(f"{where}: has {', '.join(unknown)}, which no entry has; the keys are {', '.join(_KEYS)}")
+    wrong = _wrong(given, vlans)
+    if wrong:
+        if str(given.get("vlan")) not in refused or not wrong.startswith(".vlan"):
+            problems.append(f"{where}{wrong}")
         return None
-    selected = [selector for selector in SELECTORS if selector in given]
-    if len(selected) != 1:
-        problems.append(
-            f"{where}: names {' and '.join(selected) or 'no container'}; give exactly one of {', '.join(SELECTORS)}"
-        )
-        return None
-    vlan = vlans.get(str(given.get("vlan")))
-    if vlan is None and str(given.get("vlan")) in refused:
-        return None
-    if vlan is None:
-        known = ", ".join(sorted(vlans)) or "none"
-        problems.append(f"{where}.vlan: {quoted(given.get('vlan'))} is not a VLAN of {PREFIX}vlans; known are {known}")
-        return None
-    value = str(given[selected[0]])
-    if selected[0] == "netns":
-        value = netns_path(value)
-    passed_on = {name: given[name] for name in _PASSED_ON if name in given}
+    (selector,) = (name for name in SELECTORS if name in given)
+    value = str(given[selector])
+    vlan = vlans[str(given.get("vlan"))]
     member = Member(
         host,
-        (selected[0], value),
+        (selector, netns_path(value) if selector == "netns" else value),
         str(given.get("interface", DEFAULT_INTERFACE)),
         vlan.name,
         where,
-        passed_on=passed_on,
+        passed_on={name: given[name] for name in _PASSED_ON if name in given},
     )
+    return _with_given_addresses(member, given, vlan, problems)
+
+
+def _wrong(given: Mapping[str, Any], vlans: Mapping[str, Vlan]) -> str:
+    """Return what is wrong with the keys of an entry, its container or its VLAN, '' if nothing is."""
+    unknown = sorted(key for key in given if key not in _KEYS)
+    if unknown:
+        return f": has unknown keys ({', '.join(unknown)}); give {', '.join(_KEYS)}"
+    selected = [selector for selector in SELECTORS if selector in given]
+    if len(selected) != 1:
+        return f": {' and '.join(selected) or SELECTORS[0]} {exactly_one(selected, SELECTORS)}"
+    if str(given.get("vlan")) not in vlans:
+        known = ", ".join(sorted(vlans)) or "none"
+        return f".vlan: {required(given.get('vlan'), f'is not a VLAN of {PREFIX}vlans')}; known are {known}"
+    return ""
+
+
+def _with_given_addresses(member: Member, given: Mapping[str, Any], vlan: Vlan, problems: list[str]) -> Member | None:
     for text in as_list(given.get("address")):
-        placed = _placed(member, str(text), vlan, problems)
+        placed = _with_address(member, str(text), vlan, problems)
         if placed is None:
             return None
         member = placed
-    if selected[0] == "pid" and any(member.address(subnet.network.version) is None for subnet in vlan.subnets):
+    selector, value = member.target
+    if selector == "pid" and any(member.address(subnet.network.version) is None for subnet in vlan.subnets):
         problems.append(
-            f"{where}.pid: an address is left out, which could not be kept, as {value} is another process some day; "
-            "give address, or container or netns"
+            f"{member.where}.pid: requires an address of each subnet, as one that is chosen could not be kept: "
+            f"{value} is another process some day; give address, or container or netns in place of pid"
         )
         return None
     return member
 
 
-def _placed(member: Member, text: str, vlan: Vlan, problems: list[str]) -> Member | None:
+def _with_address(member: Member, text: str, vlan: Vlan, problems: list[str]) -> Member | None:
     bare, slash, prefix = text.partition("/")
     address = parsed_address(bare)
     where = f"{member.where}.address"
@@ -141,13 +151,13 @@ def _placed(member: Member, text: str, vlan: Vlan, problems: list[str]) -> Membe
         return None
     if member.address(address.version) is not None:
         problems.append(
-            f"{where}: {text!r} is the second of IPv{address.version}; give one IPv4 and one IPv6 address at most"
+            f"{where}: {text!r} is a second IPv{address.version} address; give one IPv4 and one IPv6 address at most"
         )
         return None
     if not vlan.subnets:
         if no_host(address):
             problems.append(
-                f"{where}: {text!r} is a {no_host(address)} address, which no container can be given; choose another"
+                f"{where}: {text!r} is a {no_host(address)} address, which no container can have; choose another"
             )
             return None
         if not slash:
@@ -179,6 +189,7 @@ def _placed(member: Member, text: str, vlan: Vlan, problems: list[str]) -> Membe
 
 
 def refuse_duplicates(members: Iterable[Member], vlans: Mapping[str, Vlan], problems: list[str]) -> None:
+    """Refuse an interface that is named twice, and an address or MAC address that is twice in a VLAN."""
     interfaces: dict[Key, Member] = {}
     addresses: dict[tuple[str, Address], Member] = {}
     macs: dict[tuple[str, str], Member] = {}

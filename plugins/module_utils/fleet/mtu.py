@@ -21,9 +21,10 @@ _OVERHEAD = {4: 50, 6: 70}
 
 
 def check(host: str, given: Mapping[str, Any], problems: list[str]) -> None:
+    """Refuse a variable of a host that is not an MTU (68 to 65535 bytes)."""
     wanted = given.get("mtu")
     if wanted and not (isinstance(wanted, (int, str)) and str(wanted).isdecimal() and MTU[0] <= int(wanted) <= MTU[1]):
-        problems.append(f"{host}: {PREFIX}mtu: {wanted!r} is no MTU; give {MTU[0]} to {MTU[1]} bytes")
+        problems.append(f"{host}: {PREFIX}mtu: {wanted!r} is not an MTU; give {MTU[0]} to {MTU[1]} bytes")
 
 
 def of_members(
@@ -61,16 +62,17 @@ def of_members(
 def warnings(
     members: Iterable[Member], variables: Variables, shown: Mapping[str, Mapping[str, Any]], unknown: Sequence[str]
 ) -> list[str]:
-    reckoned = any(
+    """Return a sentence where the MTU of containers is derived, while links of ``unknown`` hosts may be smaller."""
+    derived = any(
         member.host in shown and "mtu" not in member.passed_on and not variables[member.host].get("mtu")
         for member in members
     )
-    if not unknown or not reckoned or not any(_links(variables, shown)):
+    if not unknown or not derived or not any(_links(variables, shown)):
         return []
     return [
-        f"{', '.join(unknown)}: how large frames may be there is not known, so no container gets a larger MTU than it "
-        "has, and a new one none larger "
-        f"than the others have; run it for all hosts, or set {PREFIX}mtu for all hosts"
+        f"{', '.join(unknown)}: the MTU of the links there is not known, so no container gets a larger MTU than it "
+        "has, and a new one none larger than the others have; "
+        f"run it for all hosts, or set {PREFIX}mtu for all hosts"
     ]
 
 

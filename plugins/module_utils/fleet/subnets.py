@@ -49,7 +49,7 @@ def parse_subnets(where: str, given: Mapping[str, Any], problems: list[str]) -> 
             return None
         if network.version in subnets:
             problems.append(
-                f"{where}.subnet: {text!r} is the second of IPv{network.version}; "
+                f"{where}.subnet: {text!r} is a second IPv{network.version} subnet; "
                 "a VLAN has one IPv4 and one IPv6 subnet at most"
             )
             return None
@@ -71,7 +71,7 @@ def _set_on_each(
     seen = set()
     for text in texts:
         if not subnets:
-            problems.append(f"{where}: {text!r} is given and no subnet that it could lie in; give subnet too")
+            problems.append(f"{where}: {text!r} requires subnet; give the subnet that it lies in")
             return False
         bound = parsed_address(str(text).partition("-")[0].strip())
         version = bound.version if bound is not None and bound.version in subnets else min(subnets)
@@ -100,12 +100,12 @@ def _network(where: str, text: Any, problems: list[str]) -> Network | None:
         )
         return None
     if str(network.network_address) != str(parsed_address(str(text).partition("/")[0])):
-        problems.append(f"{where}.subnet: {text!r} has bits set below its prefix length; write {network}")
+        problems.append(f"{where}.subnet: {text!r} has host bits set; write {network}")
         return None
     kind = no_host(network[1]) or no_host(network[0])
     if kind:
         problems.append(
-            f"{where}.subnet: {text!r} holds {kind} addresses, which no container can be given; choose another"
+            f"{where}.subnet: {text!r} contains {kind} addresses, which no container can have; choose another"
         )
         return None
     return network
@@ -139,6 +139,7 @@ def _with_pool(where: str, subnet: Subnet, text: Any, problems: list[str]) -> Su
 
 
 def parsed_address(text: Any) -> Address | None:
+    """Return an IP address, ``None`` where the text is none."""
     try:
         return ipaddress.ip_address(str(text))
     except ValueError:
@@ -146,6 +147,7 @@ def parsed_address(text: Any) -> Address | None:
 
 
 def from_number(subnet: Network, number: int) -> Address:
+    """Return a number as an address of the subnet's family."""
     return ipaddress.IPv6Address(number) if subnet.version == 6 else ipaddress.IPv4Address(number)
 
 
@@ -161,7 +163,7 @@ def hosts_of(subnet: Network) -> tuple[int, int]:
 
 
 def no_host(address: Address) -> str:
-    """Say what kind of address it is if no interface can be given it, '' otherwise.
+    """Return what kind of address it is if no interface can be given it, '' otherwise.
 
     IPv6 link-local ones each interface makes for itself.
     """
@@ -175,7 +177,7 @@ def no_host(address: Address) -> str:
 
 
 def not_usable(address: Address, subnet: Network) -> str:
-    """Say why no host of ``subnet`` can have ``address``, '' if one can."""
+    """Return why no host of ``subnet`` can have ``address``, '' if one can."""
     if address.version != subnet.version or address not in subnet:
         return f"is not in {subnet}"
     first, last = hosts_of(subnet)

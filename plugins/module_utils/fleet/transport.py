@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .subnets import Address, parsed_address
-from .variables import PREFIX, quoted
+from .variables import PREFIX, required
 from .vlans import Vlan
 
 TRUNK, VXLAN, ALONE = "trunk", "vxlan", "none"
@@ -21,6 +21,7 @@ def underlay(given: Mapping[str, Any]) -> Address | None:
 
 
 def check_same(host: str, variables: Mapping[str, Mapping[str, Any]], problems: list[str]) -> None:
+    """Refuse a transport that another host of the fleet does not have."""
     transport, first = variables[host].get("transport", TRUNK), _first(variables)
     if first is None or variables[host].get("state") == "absent":
         return
@@ -28,8 +29,8 @@ def check_same(host: str, variables: Mapping[str, Mapping[str, Any]], problems: 
     if transport != other:
         problems.append(
             f"{host}: {PREFIX}transport: {transport!r} is given here and {other!r} on {first}; "
-            "hosts that share VLANs are joined in one way, "
-            f"so make them equal, or say in {PREFIX}hosts who shares them"
+            "hosts that share VLANs need the same transport, so make them equal, "
+            f"or set {PREFIX}hosts to the hosts that share them"
         )
 
 
@@ -38,6 +39,7 @@ def _first(variables: Mapping[str, Mapping[str, Any]]) -> str | None:
 
 
 def check_underlay(host: str, variables: Mapping[str, Mapping[str, Any]], problems: list[str]) -> None:
+    """Refuse an underlay address that tunnels of the other hosts can't reach."""
     given = variables[host]
     if given.get("transport") != VXLAN or given.get("state") == "absent":
         return
@@ -45,17 +47,16 @@ def check_underlay(host: str, variables: Mapping[str, Mapping[str, Any]], proble
     if here is None:
         found = given.get("underlay_address") or given.get("ansible_host")
         problems.append(
-            f"{host}: {PREFIX}underlay_address: {quoted(found)} is not an address that tunnels of other hosts could "
-            "lead to; "
-            "give the host's address in the network that joins them"
+            f"{host}: {PREFIX}underlay_address: {required(found, 'is not an IP address')}; "
+            "give the host's address in the network that joins the hosts"
         )
         return
     where = f"{host}: {PREFIX}underlay_address: {str(here)!r}"
     wrong = _not_reachable(here)
     if wrong:
         problems.append(
-            f"{where} is {wrong}, to which no tunnel of another host leads; "
-            "give the host's address in the network that joins them"
+            f"{where} is {wrong}, which tunnels of other hosts can't reach; "
+            "give the host's address in the network that joins the hosts"
         )
         return
     first = _first(variables)
@@ -63,13 +64,14 @@ def check_underlay(host: str, variables: Mapping[str, Mapping[str, Any]], proble
     if theirs is not None and theirs.version != here.version:
         problems.append(
             f"{where} is an IPv{here.version} address, and {theirs} of {first} an IPv{theirs.version} one; "
-            "tunnels need one family at both ends"
+            "tunnels need the same address family at both ends"
         )
         return
     same = next((other for other in sorted(variables) if other < host and underlay(variables[other]) == here), None)
     if same is not None:
         problems.append(
-            f"{host}: {PREFIX}underlay_address: {here} is the address of {same} too; tunnels need one of each host"
+            f"{host}: {PREFIX}underlay_address: {here} is the address of {same} too; "
+            "each host needs an underlay address of its own"
         )
 
 
@@ -81,6 +83,7 @@ def check_uplink(
     vlans: Mapping[str, Vlan],
     problems: list[str],
 ) -> None:
+    """Refuse an uplink that is missing, or that can't become a port of the bridge."""
     uplink = given.get("uplink")
     where = f"{host}: {PREFIX}uplink: {uplink!r}"
     if given.get("state") == "absent":
@@ -88,14 +91,14 @@ def check_uplink(
     if given.get("transport", TRUNK) != TRUNK:
         if uplink:
             problems.append(
-                f"{where} stands beside {PREFIX}transport: {given['transport']}, which has none; "
+                f"{where} is mutually exclusive with {PREFIX}transport: {given['transport']}, which has no uplink; "
                 "leave one of the two out"
             )
         return
     if not uplink:
         if hosts > 1:
             problems.append(
-                f"{host}: {PREFIX}uplink: nothing is given, and {hosts} hosts are to be joined by a trunk; "
+                f"{host}: {PREFIX}uplink: is required, as {hosts} hosts are to be joined by a trunk; "
                 f"name the NIC that leads to it, or set {PREFIX}transport to {VXLAN}, or to {ALONE} if nothing joins "
                 "the hosts"
             )
@@ -115,12 +118,12 @@ def check_uplink(
         problems.append(f"{where} {found['management']}")
     elif bridge not in (None, given.get("bridge")):
         problems.append(
-            f"{where} is a port of bridge {bridge} already; take it out there first, or give another interface"
+            f"{where} is a port of bridge {bridge} already; remove it from there first, or give another interface"
         )
 
 
 def _not_reachable(address: Address) -> str:
-    """Say what an address is that other hosts can't send to, '' if they can."""
+    """Return what an address is that other hosts can't send to, '' if they can."""
     kinds = (
         (address.is_unspecified, "the unspecified address"),
         (address.is_loopback, "a loopback address"),

@@ -59,17 +59,20 @@ def unseen(hostvars: Mapping[str, Mapping[str, Any]], hosts: Sequence[str]) -> l
 
 
 def as_list(value: Any) -> Sequence[Any]:
+    """Return the values of a variable that takes one or a list of them."""
     if value is None:
         return ()
     return value if isinstance(value, Sequence) and not isinstance(value, str) else (value,)
 
 
 def whole_number(value: Any) -> int | None:
+    """Return a number as YAML or an inventory may give it, ``None`` if it is none."""
     if isinstance(value, bool) or not isinstance(value, (int, str)):
         return None
     text = str(value).strip()
     return int(text) if text.isascii() and text.isdigit() else None
 
 
-def quoted(value: Any) -> str:
-    return "nothing" if value is None else repr(value)
+def required(value: Any, wrong: str) -> str:
+    """Return what is wrong with a value, or that it is required where there is none."""
+    return "is required" if value is None else f"{value!r} {wrong}"

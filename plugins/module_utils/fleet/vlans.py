@@ -10,7 +10,7 @@ from typing import Any
 
 from ..model.limits import VLAN, VNI
 from .subnets import Subnet, from_number, hosts_of, parse_subnets
-from .variables import PREFIX, quoted, whole_number
+from .variables import PREFIX, required, whole_number
 
 _KEYS = ("id", "subnet", "gateway", "pool", "vni")
 
@@ -100,18 +100,18 @@ def _vlan(host: str, name: str, given: Any, problems: list[str]) -> Vlan | None:
         return None
     unknown = sorted(str(key) for key in given if key not in _KEYS)
     if unknown:
-        problems.append(f"{where}: has {', '.join(unknown)}, which no VLAN has; the keys are {', '.join(_KEYS)}")
+        problems.append(f"{where}: has unknown keys ({', '.join(unknown)}); give {', '.join(_KEYS)}")
         return None
     number = whole_number(given.get("id"))
     if number is None or not VLAN[0] <= number <= VLAN[1]:
         problems.append(
-            f"{where}.id: {quoted(given.get('id'))} is not a VLAN id; give a number from {VLAN[0]} to {VLAN[1]}"
+            f"{where}.id: {required(given.get('id'), 'is not a VLAN id')}; give a number from {VLAN[0]} to {VLAN[1]}"
         )
         return None
     vni = whole_number(given.get("vni"))
     if given.get("vni") is not None and (vni is None or not VNI[0] <= vni <= VNI[1]):
         problems.append(
-            f"{where}.vni: {quoted(given['vni'])} is not a VXLAN network identifier; give a number from 1 to 16777215"
+            f"{where}.vni: {given['vni']!r} is not a VXLAN network identifier; give a number from {VNI[0]} to {VNI[1]}"
         )
         return None
     subnets = parse_subnets(where, given, problems)

@@ -95,7 +95,7 @@ class NetnsFd:
 
 
 class LostInNamespace(BaseException):
-    """The way back to the host's namespace failed.
+    """Returning to the host's namespace failed.
 
     Not an Exception: whatever goes on in this thread would change the
     container's network in place of the host's, an undo too.
@@ -116,8 +116,8 @@ _host: NetnsFd | None = None
 def of_container(container: Container) -> NetnsFd:
     """Pin the namespace of a running (or paused) container.
 
-    Raises Refused where it has no process, where its PID is another
-    process' by now, and where it shares the network of the host.
+    :raises Refused: it has no process, its PID is another process' by now,
+        or it shares the host's network.
     """
     if not container.pid:
         raise Refused(f"{container} must run to be wired, and it is {container.status}; start it")
@@ -136,36 +136,44 @@ def of_container(container: Container) -> NetnsFd:
 
 
 def of_path(path: str) -> NetnsFd:
-    """Pin the namespace that an absolute path (a bind mount of it, or /proc/PID/ns/net) leads to."""
+    """Pin the namespace that an absolute path (a bind mount of it, or /proc/PID/ns/net) leads to.
+
+    :raises Refused: the path leads to no network namespace, or to the host's own.
+    :raises PipefitterError: no permission.
+    """
     origin = f"netns {path}"
     if not os.path.isabs(path):
-        raise Refused(f"{origin} was asked for, which isn't an absolute path; give one like {NAMED}/NAME")
+        raise Refused(f"{origin} is not an absolute path; give one like {NAMED}/NAME")
     try:
         kind = os.stat(path).st_mode
         # Opening a device could start something, and a FIFO would wait.
         if not stat.S_ISREG(kind):
-            raise Refused(f"{origin} was asked for, which is no namespace but a {_kind(kind)}; give a namespace's path")
+            raise Refused(f"{origin} is a {_kind(kind)}, not a namespace; give a namespace's path")
         fd = _open(path, origin)
     except (FileNotFoundError, NotADirectoryError, ProcessLookupError):
-        raise Refused(f"{origin} was asked for and doesn't exist; create it first (ip netns add NAME)") from None
+        raise Refused(f"{origin} doesn't exist; create it first (ip netns add NAME)") from None
     except PermissionError:
         raise _no_permission(origin) from None
     except (OSError, ValueError) as error:  # a loop of links, a name too long, a NUL
-        raise Refused(f"{origin} was asked for and can't be opened: {error}; give a namespace's path") from error
+        raise Refused(f"{origin} can't be opened: {error}; give a namespace's path") from error
     with _closed_on_error(fd):
         _check_kind(fd, origin)
         return _not_the_hosts(NetnsFd(fd, origin, path), "it is the host's own; give a container's")
 
 
 def of_pid(pid: int) -> NetnsFd:
-    """Pin the namespace of a process; nothing tells whether the PID was reused."""
+    """Pin the namespace of a process; nothing tells whether the PID was reused.
+
+    :raises Refused: there is no such process, or it shares the host's network.
+    :raises PipefitterError: no permission.
+    """
     origin = f"pid {pid}"
     if pid <= 0:
-        raise Refused(f"{origin} was asked for, and PIDs are above 0; give the PID of a running process")
+        raise Refused(f"{origin} is not valid: PIDs are above 0; give the PID of a running process")
     try:
         fd = _open(f"/proc/{pid}/ns/net", origin)
     except ProcessLookupError:
-        raise Refused(f"{origin} was asked for and no such process runs; give the PID of a running process") from None
+        raise Refused(f"{origin}: no such process; give the PID of a running process") from None
     with _closed_on_error(fd):
         return _not_the_hosts(
             NetnsFd(fd, origin, f"/proc/{pid}/ns/net"), "it shares the host's network; give a container's"
@@ -174,11 +182,13 @@ def of_pid(pid: int) -> NetnsFd:
 
 @contextmanager
 def entered(namespace: NetnsFd) -> Iterator[NetnsFd]:
-    """This thread in ``namespace``, for as long as the block takes.
+    """Move this thread into ``namespace``, for as long as the block takes.
 
     A socket opened inside stays there for good, so the block only opens it.
-    Doesn't nest. Raises LostInNamespace when the way back fails, and again
-    whenever that thread tries to enter another.
+    Doesn't nest.
+
+    :raises PipefitterError: no permission, or setns(2) failed.
+    :raises LostInNamespace: returning failed; again whenever that thread tries to enter another.
     """
     if _here.lost:
         raise _here.lost
@@ -201,7 +211,7 @@ def entered(namespace: NetnsFd) -> Iterator[NetnsFd]:
 
 @contextmanager
 def scratch() -> Iterator[None]:
-    """This thread in a new, empty namespace, for as long as the block takes.
+    """Move this thread into a new, empty namespace, for as long as the block takes.
 
     It lives on as long as a socket opened inside. Raises as ``entered`` does.
     """
@@ -212,7 +222,7 @@ def scratch() -> Iterator[None]:
         _unshare(CLONE_NEWNET)
     except OSError as error:
         raise PipefitterError(
-            f"no network namespace can be made here: {error}; run the task as root with CAP_SYS_ADMIN"
+            f"failed to create a network namespace: {error}; run the task as root with CAP_SYS_ADMIN"
         ) from error
     try:
         yield
@@ -224,7 +234,7 @@ def _return(back: int, origin: str) -> None:
     try:
         _setns(back, CLONE_NEWNET)
     except OSError as error:
-        _here.lost = LostInNamespace(f"no way back from {origin} to the host's network: {error}")
+        _here.lost = LostInNamespace(f"failed to return from {origin} to the host's network namespace: {error}")
         raise _here.lost from error
 
 
@@ -233,6 +243,8 @@ def raise_open_file_limit(namespaces: int, files_each: int = 2) -> None:
 
     ``files_each`` counts what is open of each at once: the namespace itself
     and a netlink socket inside it.
+
+    :raises Refused: the hard limit is too low.
     """
     # For the rest of the task: the store, engines, modules being loaded, and 128 sockets that announce.
     spare = 256
@@ -242,14 +254,14 @@ def raise_open_file_limit(namespaces: int, files_each: int = 2) -> None:
         return
     if hard != resource.RLIM_INFINITY and hard < needed:
         raise Refused(
-            f"{namespaces} namespaces were asked for, which takes {needed} open files, and the limit is {hard}; "
-            "raise the hard limit (LimitNOFILE=, limits.conf) or name fewer at once"
+            f"{namespaces} namespaces at once need {needed} open files, and the hard limit is {hard}; "
+            "raise it (LimitNOFILE=, limits.conf) or name fewer at once"
         )
     resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
 
 
 def _hosts_own() -> NetnsFd:
-    """Where this process started; opened once, as every way back leads there."""
+    """Return the namespace this process started in, opened once."""
     global _host  # pylint: disable=global-statement
     if _host is None:
         # Not /proc/self: that is the main thread, which may be elsewhere now.
@@ -264,7 +276,10 @@ def _not_the_hosts(namespace: NetnsFd, found: str) -> NetnsFd:
 
 
 def _open(path: str, origin: str) -> int:
-    """Raises ProcessLookupError for a /proc/PID whose process is gone, a zombie too."""
+    """Return a descriptor of a namespace's file.
+
+    :raises ProcessLookupError: the process of a /proc/PID is gone, or a zombie.
+    """
     try:
         return os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except PermissionError:
@@ -282,15 +297,13 @@ def _check_kind(fd: int, origin: str) -> None:
         kind = fcntl.ioctl(fd, NS_GET_NSTYPE)
     except OSError:
         # What is left of a named namespace after a reboot or a failed delete.
-        raise Refused(
-            f"{origin} was asked for, which is a plain file and no namespace; remove it and create the namespace"
-        ) from None
+        raise Refused(f"{origin} is a regular file, not a namespace; remove it and create the namespace") from None
     if kind != CLONE_NEWNET:
-        raise Refused(f"{origin} was asked for, which is a namespace of another kind; give a network namespace")
+        raise Refused(f"{origin} is a namespace of another kind; give a network namespace")
 
 
 def _belongs(pid: int, container_id: str) -> bool:
-    """Whether the process is of that container: by its cgroup or by its parent.
+    """Tell whether the process is of that container: by its cgroup or by its parent.
 
     The last id in a cgroup's path counts, since a container in a container
     has both: /docker/ID, docker-ID.scope, libpod-ID.scope/container, under
@@ -305,7 +318,7 @@ def _belongs(pid: int, container_id: str) -> bool:
 
 
 def _read(path: str) -> str:
-    """The file's text; nothing where the process is gone."""
+    """Return the file's text, '' where the process is gone."""
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
             return file.read()
@@ -314,31 +327,31 @@ def _read(path: str) -> str:
 
 
 def _stranger(container: Container) -> Refused:
-    """Why the process is not the container's."""
+    """Return why the process is not the container's."""
     from .engines.lookup import inspect_again  # asks an engine; most tasks never come here
 
     now = inspect_again(container)
     if now is None or now.pid != container.pid:
         return _restarted(container)
     return Refused(
-        f"{container} has pid {container.pid} says {container.runtime}, but that process belongs to something "
-        f"else (the PID was reused); restart the container"
+        f"{container.runtime} reports pid {container.pid} for {container}, but that process is not part of it "
+        "(the PID was reused); restart the container"
     )
 
 
 def _restarted(container: Container) -> Refused:
-    return Refused(f"{container} with pid {container.pid} stopped or restarted in the middle; run the task again")
+    return Refused(f"{container} with pid {container.pid} stopped or restarted meanwhile; run the task again")
 
 
 def _no_permission(origin: str) -> PipefitterError:
     return PipefitterError(
-        f"{origin} may not be opened or entered by uid {os.geteuid()}; run the task as root (become: true) "
+        f"uid {os.geteuid()} has no permission to open or enter {origin}; run the task as root (become: true) "
         "with CAP_SYS_ADMIN and CAP_SYS_PTRACE"
     )
 
 
 def _kind(mode: int) -> str:
-    return "folder" if stat.S_ISDIR(mode) else "special file"
+    return "directory" if stat.S_ISDIR(mode) else "special file"
 
 
 @contextmanager

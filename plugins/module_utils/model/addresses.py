@@ -53,7 +53,7 @@ def _split(option: str, text: str) -> tuple[netaddr.IPAddress, int]:
         raise InvalidOption(option, text, f"has no prefix length; write it like {address}/{24 if width == 32 else 64}")
     if not prefix.isascii() or not prefix.isdigit() or int(prefix) > width:
         raise InvalidOption(
-            option, text, f"has no usable prefix length; give a number from 0 to {width} after the slash"
+            option, text, f"has an invalid prefix length; give a number from 0 to {width} after the slash"
         )
     return ip, int(prefix)
 
@@ -62,10 +62,10 @@ def _refuse_reserved(option: str, ip: netaddr.IPAddress, found: str) -> None:
     value = int(ip)
     if ip.version == IPV4:
         reserved = (
-            (value >> 24 == 0, "is of 0.0.0.0/8 (this network, RFC 1122)"),
+            (value >> 24 == 0, "is in 0.0.0.0/8 (this network, RFC 1122)"),
             (value >> 24 == 127, "is a loopback address"),
             (value >> 28 == 0xE, "is a multicast address"),
-            (value >> 28 == 0xF, "is of 240.0.0.0/4 (reserved, RFC 1112)"),
+            (value >> 28 == 0xF, "is in 240.0.0.0/4 (reserved, RFC 1112)"),
         )
     else:
         reserved = (
@@ -179,7 +179,7 @@ def destination(option: str, text: str) -> str:
     ip, prefix = _split(option, text)
     subnet = f"{ip}/{prefix}"
     if network(subnet) != subnet:
-        raise InvalidOption(option, text, f"has bits set below its prefix length; write {network(subnet)}")
+        raise InvalidOption(option, text, f"has host bits set; write {network(subnet)}")
     if prefix == 0:
         raise InvalidOption(option, text, "is the default route; use gateway or gateway6")
     return subnet
@@ -268,5 +268,5 @@ def broadcast(address: str) -> str:
 
 
 def is_link_local(address: str) -> bool:
-    """Tell an address of fe80::/10: the kernel makes them, so one that nobody asked for is not drift."""
+    """Tell whether an address is of fe80::/10: the kernel makes them, so one that nobody asked for is not drift."""
     return address.lower()[:3] in ("fe8", "fe9", "fea", "feb")

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,6 +53,7 @@ class Attachment:
 
     @property
     def gateways(self) -> tuple[str, ...]:
+        """Return the gateways of its default routes, IPv4 first."""
         return tuple(gateway for gateway in (self.gateway, self.gateway6) if gateway)
 
     def __str__(self) -> str:
@@ -73,12 +74,12 @@ def parse(options: Mapping[str, Any], prefix: str = "") -> Attachment:
         )
     bridge = options.get("bridge")
     if not bridge:
-        raise InvalidOption(f"{prefix}bridge", bridge, "names no bridge; give the bridge to attach to")
+        raise InvalidOption(f"{prefix}bridge", None, "is required for an attachment; name the bridge to attach to")
     host_interface = options.get("host_interface")
     wanted = options.get("addresses")
     mac, seed = options.get("mac"), options.get("mac_seed")
     if mac is not None and seed is not None:
-        raise InvalidOption(f"{prefix}mac_seed", seed, "stands beside mac; give one of the two")
+        raise InvalidOption(f"{prefix}mac_seed", seed, "is mutually exclusive with mac; give one of the two")
     if seed is not None:
         mac = addresses.seeded_mac(seed)
     attachment = Attachment(
@@ -96,9 +97,7 @@ def parse(options: Mapping[str, Any], prefix: str = "") -> Attachment:
     )
     _check_gateways(attachment, prefix)
     if attachment.mtu is not None and attachment.mtu < limits.IPV6_MTU and _has_family(attachment, addresses.IPV6):
-        advice = (
-            f"is below {limits.IPV6_MTU} bytes, the least IPv6 works with; raise it or leave out the IPv6 addresses"
-        )
+        advice = f"is below {limits.IPV6_MTU} bytes, the minimum MTU of IPv6; raise it or leave out the IPv6 addresses"
         raise InvalidOption(f"{prefix}mtu", attachment.mtu, advice)
     return attachment
 
@@ -141,8 +140,7 @@ def parse_target(options: Mapping[str, Any], prefix: str) -> Target:
     """
     given = [name for name in SELECTORS if options.get(name) is not None]
     if len(given) != 1:
-        found = " and ".join(given) or "none of them"
-        raise InvalidOption(f"{prefix}container", found, "was given; give exactly one of container, netns or pid")
+        raise InvalidOption(f"{prefix}container", " and ".join(given) or None, exactly_one(given, SELECTORS))
     kind = given[0]
     value = options[kind]
     if kind == "pid":
@@ -151,15 +149,21 @@ def parse_target(options: Mapping[str, Any], prefix: str) -> Target:
         return Target(kind, str(value))
     if not value or any(character.isspace() or not character.isprintable() for character in value):
         raise InvalidOption(
-            f"{prefix}{kind}", value, "is empty or holds white space; give the name as its engine shows it"
+            f"{prefix}{kind}", value, "is empty or contains white space; give the name as its engine shows it"
         )
     if kind == "netns":
         return Target(kind, _netns(f"{prefix}netns", value))
     if "/" in value:
         raise InvalidOption(
-            f"{prefix}container", value, "holds '/', which no container name may; give a namespace's path in netns"
+            f"{prefix}container", value, "contains '/', which no container name does; give a namespace's path in netns"
         )
     return Target(kind, value, options.get("runtime") or "auto")
+
+
+def exactly_one(given: Sequence[str], options: Sequence[str]) -> str:
+    """Return the advice for options of which exactly one is required, where none or several are ``given``."""
+    several = "are mutually exclusive" if given else "is required"
+    return f"{several}; give exactly one of {', '.join(options[:-1])} and {options[-1]}"
 
 
 def _netns(option: str, value: str) -> str:
@@ -229,7 +233,7 @@ def _check_gateways(attachment: Attachment, prefix: str) -> None:
             raise InvalidOption(
                 f"{prefix}{option}",
                 gateway,
-                f"has no IPv{version} address beside it in addresses; add one or leave the gateway out",
+                f"requires an IPv{version} address in addresses; add one or leave the gateway out",
             )
         if any(addresses.bare(address) == gateway for address in attachment.addresses):
             raise InvalidOption(f"{prefix}{option}", gateway, "is the interface's own address; give the router's")
@@ -286,7 +290,7 @@ def _check_duplicates(attachments: list[Attachment], option: str) -> None:
             if prefix != position:
                 what = "second default route" if name.startswith("gateway") else "second route of that metric"
                 advice = (
-                    f"is a {what} of {attachment.target}, beside that of {option}[{prefix}]; leave it to one of the two"
+                    f"is a {what} of {attachment.target}, after that of {option}[{prefix}]; give it to one of the two"
                 )
                 raise InvalidOption(f"{option}[{position}].{name}", found, advice)
         for name, found, claim in claims:
@@ -295,6 +299,6 @@ def _check_duplicates(attachments: list[Attachment], option: str) -> None:
                 raise InvalidOption(
                     f"{option}[{position}].{name}",
                     found,
-                    f"is in {option}[{seen[claim]}]{whose} too; each must be there once",
+                    f"is in {option}[{seen[claim]}]{whose} too; it must be unique",
                 )
             seen[claim] = position

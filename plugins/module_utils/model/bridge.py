@@ -69,7 +69,7 @@ def parse(options: Mapping[str, Any]) -> Bridge:
         raise InvalidOption(
             "forward_delay",
             options["forward_delay"],
-            "is below 2 seconds, the least the kernel takes while stp is on; raise it or turn stp off",
+            "is below 2 seconds, the minimum that the kernel accepts with stp on; raise it or turn stp off",
         )
     mtu = limits.mtu("mtu", options.get("mtu"))
     if (
@@ -80,7 +80,7 @@ def parse(options: Mapping[str, Any]) -> Bridge:
         raise InvalidOption(
             "mtu",
             mtu,
-            f"is below {limits.IPV6_MTU} bytes, the least IPv6 works with; raise it or leave out the IPv6 addresses",
+            f"is below {limits.IPV6_MTU} bytes, the minimum MTU of IPv6; raise it or leave out the IPv6 addresses",
         )
     return Bridge(
         name=name,
@@ -123,7 +123,7 @@ def _port_vlans(options: Mapping[str, Any]) -> tuple[tuple[str, Vlans], ...] | N
         raise InvalidOption(
             "port_vlans",
             [item["port"] for item in items],
-            "stands beside vlan_filtering false, with which VLANs mean nothing; leave one out",
+            "is mutually exclusive with vlan_filtering false, with which VLANs mean nothing; leave one out",
         )
     found: dict[str, Vlans] = {}
     for position, item in enumerate(items):
@@ -134,7 +134,7 @@ def _port_vlans(options: Mapping[str, Any]) -> tuple[tuple[str, Vlans], ...] | N
         vlans = needed(item, prefix)
         problem = bridge_vlans.unable(vlans)
         if problem:
-            raise InvalidOption(f"{prefix}mode", vlans.mode, f"can't be: {problem}")
+            raise InvalidOption(f"{prefix}mode", vlans.mode, f"is not possible: {problem}")
         found[port] = vlans
     return tuple(found.items())
 

@@ -59,9 +59,9 @@ def of_port(wanted: Vlans) -> PortVlans:
 
 
 def unable(wanted: Vlans) -> str:
-    """Say why no port of a Linux bridge can carry ``wanted``, '' where it can."""
+    """Return why no port of a Linux bridge can carry ``wanted``, '' where it can."""
     if wanted.mode not in (ACCESS, TRUNK, NATIVE_TAGGED, NATIVE_UNTAGGED):
-        return f"mode {wanted.mode} is one of Open vSwitch; use such a bridge, or give another mode"
+        return f"mode {wanted.mode} is for Open vSwitch only; use an Open vSwitch bridge, or give another mode"
     if 0 in wanted.trunks:
         return (
             "0 is no VLAN of a Linux bridge; for frames without a tag, "
@@ -109,7 +109,7 @@ def as_wanted(vlans: PortVlans) -> Vlans | None:
 
 
 def on_the_wire(port: PortVlans, own: PortVlans, tag: int | None = None) -> str:
-    """Say how frames of the bridge's own interface leave by a port: ``untagged``, ``in VLAN 5``, '' where they do not.
+    """Return how frames of the bridge's own interface leave by a port: ``untagged``, ``in VLAN 5``, or '' if not.
 
     ``tag`` is the one that they have there: that of a VLAN interface on the
     bridge (``br0.5``), ``None`` for the bridge's own.

@@ -69,12 +69,16 @@ def parse(options: Mapping[str, Any]) -> IccPolicy:
         return IccPolicy(bridge)
     icc, links = options.get("icc"), options.get("links") or ()
     if icc is None:
-        raise InvalidOption("icc", icc, "does not say whether the containers reach each other; set it to true or false")
+        raise InvalidOption(
+            "icc",
+            icc,
+            "is required with state present; set it to true or false: whether the containers reach each other",
+        )
     if icc and links:
         raise InvalidOption(
             "links",
             f"{len(links)} of them",
-            "were given together with icc: true, where everybody reaches everybody; set icc to false",
+            "are mutually exclusive with icc: true, where all containers reach each other; set icc to false",
         )
     return IccPolicy(
         bridge=bridge,

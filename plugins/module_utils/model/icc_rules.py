@@ -32,6 +32,7 @@ class IccFlow:
 
     @property
     def family(self) -> str:
+        """Return ``ip`` or ``ip6``, as nftables names it."""
         return "ip6" if ":" in self.source else "ip"
 
     @property
@@ -80,6 +81,7 @@ class IccRules:
         return not (self.off or self.egress_denied or self.host_denied)
 
     def flows_of(self, bridge: str) -> frozenset[IccFlow]:
+        """Return the flows that the policy of a bridge allows."""
         return frozenset(flow for flow in self.flows if flow.bridge == bridge)
 
     def former_of(self, bridge: str) -> dict[str, str]:

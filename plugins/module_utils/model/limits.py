@@ -42,7 +42,7 @@ def vlan(option: str, value: int | None) -> int | None:
 def _between(option: str, value: int | None, limits: tuple[int, int], unit: str) -> int | None:
     # YAML's yes is an int to Python, and to Ansible's type int.
     if isinstance(value, bool):
-        raise InvalidOption(option, value, f"is no number; give {limits[0]} to {limits[1]} {unit}")
+        raise InvalidOption(option, value, f"is not a number; give {limits[0]} to {limits[1]} {unit}")
     if value is not None and not limits[0] <= value <= limits[1]:
         raise InvalidOption(option, value, f"is out of range; give {limits[0]} to {limits[1]} {unit}")
     return value

@@ -40,7 +40,7 @@ def interface_name(option: str, name: str) -> str:
     if size > IFNAMSIZ:
         raise InvalidOption(option, name, f"has {size} bytes; an interface name has at most {IFNAMSIZ}")
     if name in (".", ".."):
-        raise InvalidOption(option, name, "is not an interface name the kernel takes; choose another")
+        raise InvalidOption(option, name, "is not an interface name that the kernel accepts; choose another")
     for character in name:
         if (
             character in _FORBIDDEN
@@ -48,7 +48,7 @@ def interface_name(option: str, name: str) -> str:
             or not character.isprintable()
             or _KERNEL_SPACE in _bytes(character)
         ):
-            raise InvalidOption(option, name, f"holds {character!r}, which no interface name may; choose another")
+            raise InvalidOption(option, name, f"contains {character!r}, which no interface name may; choose another")
     return name
 
 

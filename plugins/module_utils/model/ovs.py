@@ -148,7 +148,7 @@ class OvsChange:
 
 
 def missing_device(bridge: OvsBridge, links: Container[str], switch_runs: bool = True) -> str | None:
-    """Say why ``bridge`` is in the database and yet carries nothing, or ``None``.
+    """Return why ``bridge`` is in the database and yet carries nothing, or ``None``.
 
     ``links`` are the names of the links of the namespace that ovs-vswitchd runs
     in. Creating a bridge succeeds in the database whether or not a datapath

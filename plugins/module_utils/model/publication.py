@@ -45,6 +45,7 @@ class PortSpec:
 
     @property
     def is_fixed(self) -> bool:
+        """Tell whether the host port is given, not chosen from a range."""
         return self.lowest == self.highest
 
     def __str__(self) -> str:
@@ -173,6 +174,7 @@ class PublicationRules:
         return self.published, self.hairpins, self.protected, self.loopback, self.opened
 
     def of_bridge(self, bridge: str) -> PublicationRules:
+        """Return the part that is for a bridge."""
         return PublicationRules(
             frozenset(one for one in self.published if one.owner.bridge == bridge),
             frozenset(one for one in self.hairpins if one.bridge == bridge),
@@ -235,7 +237,7 @@ def parse(options: Mapping[str, Any], defaults: Defaults, prefix: str = "", abse
         raise InvalidOption(
             f"{prefix}ports",
             None,
-            "names no port, and all_exposed is not set; give the ports to publish, or [] for none",
+            "is required unless all_exposed is set; give the ports to publish, or [] for none",
         )
     if items is None and absent:
         return Publication(whose, None)
@@ -286,7 +288,7 @@ def parse_port(item: object, option: str, defaults: Defaults) -> list[PortSpec]:
     text = str(item).strip()
     rest, slash, protocol = text.partition("/")
     if slash and not protocol:
-        raise InvalidOption(option, text, "names no protocol after the slash; write it like 53:53/udp")
+        raise InvalidOption(option, text, "has no protocol after the slash; write it like 53:53/udp")
     host_ip, rest = _split_host_ip(rest, option, text)
     parts = rest.split(":")
     if len(parts) > 2 or (host_ip is not None and len(parts) != 2):
@@ -298,7 +300,7 @@ def parse_port(item: object, option: str, defaults: Defaults) -> list[PortSpec]:
         )
     host_port, container_port = parts if len(parts) == 2 else ("", parts[0])
     if len(parts) == 2 and host_ip is None and not host_port:
-        raise InvalidOption(option, text, "names no host port; leave the colon out for an automatic one")
+        raise InvalidOption(option, text, "has no host port before the colon; leave the colon out for an automatic one")
     return _ports(option, text, host_ip, host_port, container_port, protocol or "tcp", defaults)
 
 
@@ -310,7 +312,7 @@ def _of_fields(item: Mapping[str, Any], option: str, defaults: Defaults) -> list
         )
     container_port = item.get("container_port")
     if container_port in (None, ""):
-        raise InvalidOption(f"{option}.container_port", container_port, "names no port; give the port of the container")
+        raise InvalidOption(f"{option}.container_port", None, "is required; give the port of the container")
     host_port = item.get("host_port")
     given = {key: value for key, value in item.items() if value is not None}
     return _ports(
@@ -325,7 +327,7 @@ def _of_fields(item: Mapping[str, Any], option: str, defaults: Defaults) -> list
 
 
 def _split_host_ip(rest: str, option: str, text: str) -> tuple[str | None, str]:
-    """Split off the host address; ``None`` where there is none."""
+    """Return the host address, ``None`` where there is none, and the rest."""
     if rest.startswith("["):
         host_ip, bracket, after = rest[1:].partition("]")
         if not bracket or not after.startswith(":"):
@@ -334,7 +336,9 @@ def _split_host_ip(rest: str, option: str, text: str) -> tuple[str | None, str]:
             )
         return host_ip, after[1:]
     if rest.count(":") > 2:
-        raise InvalidOption(option, text, "holds an IPv6 address without brackets; write it like [2001:db8::1]:8080:80")
+        raise InvalidOption(
+            option, text, "contains an IPv6 address without brackets; write it like [2001:db8::1]:8080:80"
+        )
     if rest.count(":") == 2:
         host_ip, _colon, after = rest.partition(":")
         return host_ip, after

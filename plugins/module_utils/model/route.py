@@ -32,15 +32,17 @@ class Route:
 
     @property
     def family(self) -> int:
+        """Return 4 or 6."""
         return addresses.family(self.destination)
 
     @property
     def key(self) -> tuple[str, int]:
-        """What the kernel keeps one route for (per table and, for IPv4, TOS)."""
+        """Return what the kernel keeps one route for (per table and, for IPv4, TOS)."""
         return self.destination, self.metric
 
     @property
     def is_default(self) -> bool:
+        """Tell whether it is a default route."""
         return self.destination in (DEFAULT[addresses.IPV4], DEFAULT[addresses.IPV6])
 
     def __str__(self) -> str:

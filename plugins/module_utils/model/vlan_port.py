@@ -10,7 +10,7 @@ from typing import Any
 
 from ..errors import InvalidOption
 from . import addresses, limits, names
-from .attachment import DEFAULT_INTERFACE, SELECTORS, Target, parse_target
+from .attachment import DEFAULT_INTERFACE, SELECTORS, Target, exactly_one, parse_target
 from .ovs import Tunnel
 from .vlans import Vlans, needed
 
@@ -98,20 +98,24 @@ def parse(options: Mapping[str, Any]) -> VlanPorts:
         raise InvalidOption("owner", owner, "is empty; give a word, or leave it out")
     if owner is not None and absent:
         raise InvalidOption(
-            "owner", owner, "stands beside state absent, which is about the ports that are named; leave it out"
+            "owner",
+            owner,
+            "is mutually exclusive with state absent, which removes the ports that are named; leave it out",
         )
     for name, given in (("purge", purge), ("prune", prune)):
         if absent and given:
             raise InvalidOption(
-                name, True, "stands beside state absent; give it with state present, where what is not asked for goes"
+                name,
+                True,
+                "is mutually exclusive with state absent; with state present it removes what is not asked for",
             )
     if purge and ports is None:
         raise InvalidOption(
-            "purge", True, "has no ports beside it; to leave no port of this module on the bridge, give ports: []"
+            "purge", True, "requires ports; to leave no port of this module on the bridge, give ports: []"
         )
     if ports is None and not (create or (not absent and (prune or settings != BridgeSettings()))):
         raise InvalidOption(
-            "ports", None, "is not given, and there is no port, container, netns or pid either; say which port is meant"
+            "ports", None, "is required without port, container, netns and pid; say which port is meant"
         )
     return VlanPorts(
         names.interface_name("bridge", options["bridge"]), ports, create, settings, purge, prune, owner or ""
@@ -128,10 +132,12 @@ def _ports(options: Mapping[str, Any], absent: bool) -> tuple[VlanPort, ...] | N
         if any(name in single for name in _OWN):
             return (_port({**common, **single}, "", absent),)
         for name, found in single.items():
-            raise InvalidOption(name, found, "is given without a port; name it by port, container, netns or pid")
+            raise InvalidOption(name, found, "requires a port; name it by port, container, netns or pid")
         return None
     for name, found in single.items():
-        raise InvalidOption(name, found, "stands beside ports; put it into the entry of the list that it is for")
+        raise InvalidOption(
+            name, found, "is mutually exclusive with ports; put it into the entry of the list that it is for"
+        )
     parsed = []
     for position, item in enumerate(items):
         given = {name: value for name, value in item.items() if value is not None}
@@ -143,8 +149,7 @@ def _ports(options: Mapping[str, Any], absent: bool) -> tuple[VlanPort, ...] | N
 def _port(options: Mapping[str, Any], prefix: str, absent: bool) -> VlanPort:
     given = [name for name in _OWN if options.get(name) is not None]
     if len(given) != 1:
-        found = " and ".join(given) or "none of them"
-        raise InvalidOption(f"{prefix}port", found, "was given; give exactly one of port, container, netns or pid")
+        raise InvalidOption(f"{prefix}port", " and ".join(given) or None, exactly_one(given, _OWN))
     port = names.interface_name(f"{prefix}port", options["port"]) if given == ["port"] else ""
     target = parse_target(options, prefix) if not port else None
     interface = names.interface_name(f"{prefix}interface", options.get("interface") or DEFAULT_INTERFACE)
@@ -164,7 +169,9 @@ def _tunnel(given: Mapping[str, Any] | None, port: str, prefix: str) -> Tunnel |
         return None
     if not port:
         raise InvalidOption(
-            f"{prefix}vxlan", given.get("remote"), "is a tunnel, and the port of a container is none; give port"
+            f"{prefix}vxlan",
+            given.get("remote"),
+            "is for a tunnel, and the port of a container is none; name the tunnel by port",
         )
     local = given.get("local")
     protected = given.get("protected")
@@ -191,13 +198,13 @@ def _refuse_reserved(given: Mapping[str, Any], prefix: str) -> None:
     for key in RESERVED_IDS:
         if key in given:
             raise InvalidOption(
-                f"{prefix}external_ids", key, "is a key by which this collection tells what is its own; choose another"
+                f"{prefix}external_ids", key, "is a key that marks what this collection made; choose another"
             )
 
 
 def _settings(options: Mapping[str, Any]) -> BridgeSettings:
     if options.get("stp") and options.get("rstp"):
-        raise InvalidOption("bridge_options.rstp", True, "stands beside stp; a bridge runs one of the two")
+        raise InvalidOption("bridge_options.rstp", True, "is mutually exclusive with stp; a bridge runs one of the two")
     wanted = {name: options.get(name) for name in ("datapath_type", "fail_mode", "stp", "rstp", "mcast_snooping")}
     other_config, external_ids = (options.get(name) or {} for name in ("other_config", "external_ids"))
     _refuse_reserved(external_ids, "bridge_options.")
@@ -219,16 +226,16 @@ def _texts(given: Mapping[str, Any], option: str) -> tuple[tuple[str, str], ...]
     texts = {}
     for key, value in given.items():
         if isinstance(value, (Mapping, list, tuple)) or value is None or not str(key):
-            raise InvalidOption(option, {key: value}, "is not a text; give a key and a text, a number or a boolean")
+            raise InvalidOption(option, {key: value}, "is not a string; give a key and a string, a number or a boolean")
         # Open vSwitch's own booleans are spelled in lower case.
         text = str(value).lower() if isinstance(value, bool) else str(value)
         if "\0" in f"{key}{text}":
             raise InvalidOption(
-                option, {key: value}, "holds the character NUL, which Open vSwitch does not take; leave it out"
+                option, {key: value}, "contains the character NUL, which Open vSwitch does not accept; leave it out"
             )
         if not _encodable(f"{key}{text}"):
             raise InvalidOption(
-                option, {key: value}, "is not UTF-8, which is all that Open vSwitch takes; spell it otherwise"
+                option, {key: value}, "is not UTF-8, the only encoding that Open vSwitch accepts; write it in UTF-8"
             )
         texts[str(key)] = text
     return tuple(sorted(texts.items()))
@@ -247,7 +254,5 @@ def _check_duplicates(ports: Iterable[VlanPort]) -> None:
     for position, port in enumerate(ports):
         key = ("port", port.port) if port.port else (port.target, port.interface)
         if key in seen:
-            raise InvalidOption(
-                f"ports[{position}]", str(port), f"is in ports[{seen[key]}] too; each must be there once"
-            )
+            raise InvalidOption(f"ports[{position}]", str(port), f"is in ports[{seen[key]}] too; name each port once")
         seen[key] = position

@@ -48,7 +48,7 @@ def vlan_set(option: str, given: Any) -> tuple[int, ...]:
             )
         if last < first:
             raise InvalidOption(
-                option, given, f"holds the range {first}-{last}, which runs backwards; write {last}-{first}"
+                option, given, f"has the range {first}-{last}, which ends before it begins; write {last}-{first}"
             )
         found.update(range(first, last + 1))
     if not found:
@@ -107,8 +107,8 @@ def wanted(options: Mapping[str, Any], prefix: str, mode_option: str = "mode", t
     if mode is None:
         if tag is not None and trunks:
             advice = (
-                f"stands beside {tag_option}, and no {mode_option} says what that is; give {mode_option} "
-                f"{NATIVE_TAGGED} or {NATIVE_UNTAGGED}, or leave one of the two out"
+                f"requires a {mode_option} together with {tag_option}; give {mode_option} {NATIVE_TAGGED} or "
+                f"{NATIVE_UNTAGGED}, or leave one of the two out"
             )
             raise InvalidOption(f"{prefix}trunks", given, advice)
         if tag is None and not trunks:
@@ -118,31 +118,31 @@ def wanted(options: Mapping[str, Any], prefix: str, mode_option: str = "mode", t
         raise InvalidOption(f"{prefix}{mode_option}", mode, f"is not a VLAN mode; give one of {', '.join(MODES)}")
     if mode == TRUNK and tag is not None:
         advice = (
-            f"stands beside {mode_option} trunk, which has none; leave it out, or give {mode_option} "
-            f"{NATIVE_TAGGED} or {NATIVE_UNTAGGED}"
+            f"is mutually exclusive with {mode_option} trunk, which has no native VLAN; leave it out, or give "
+            f"{mode_option} {NATIVE_TAGGED} or {NATIVE_UNTAGGED}"
         )
         raise InvalidOption(f"{prefix}{tag_option}", tag, advice)
     if mode != TRUNK and tag is None:
-        raise InvalidOption(f"{prefix}{mode_option}", mode, f"needs a VLAN of its own; give {tag_option}")
+        raise InvalidOption(f"{prefix}{mode_option}", mode, f"requires {tag_option}; give the VLAN of the port")
     if mode in (ACCESS, DOT1Q_TUNNEL) and trunks:
         advice = (
-            f"stands beside {mode_option} {mode}, which carries the VLAN of {tag_option} only; leave it out, or give "
-            f"another {mode_option}"
+            f"is mutually exclusive with {mode_option} {mode}, which carries the VLAN of {tag_option} only; "
+            f"leave it out, or give another {mode_option}"
         )
         raise InvalidOption(f"{prefix}trunks", given, advice)
     return Vlans(mode, tag, trunks)
 
 
 def needed(options: Mapping[str, Any], prefix: str) -> Vlans:
-    """As ``wanted``, where the VLANs are what is asked for.
+    """Return the VLANs that options ask for, which must be given.
 
-    :raises InvalidOption: also if none is given.
+    :raises InvalidOption: as ``wanted``, or none is given.
     """
     vlans = wanted(options, prefix)
     if vlans is None:
         raise InvalidOption(
             f"{prefix}mode",
             None,
-            "is not given, and neither is tag nor trunks; give tag for an access port, or mode trunk for all VLANs",
+            "is required without tag and trunks; give tag for an access port, or mode trunk for all VLANs",
         )
     return vlans

@@ -51,7 +51,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
-    def command(name: str, function: Callable[[argparse.Namespace], int | None], text: str, lab: bool = True) -> argparse.ArgumentParser:
+    def command(
+        name: str, function: Callable[[argparse.Namespace], int | None], text: str, lab: bool = True
+    ) -> argparse.ArgumentParser:
         sub = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
         if lab:
             sub.add_argument("--name", default=DEFAULT_NAME, help="which lab (default: %(default)s)")
@@ -112,9 +114,7 @@ def _up(chosen: argparse.Namespace) -> None:
         print(f"{time.monotonic() - begin:5.1f} s  {text}", file=sys.stderr, flush=True)
 
     layout = Layout(chosen.name)
-    spec = Spec(
-        chosen.name, chosen.hosts, chosen.subnet, not chosen.no_docker, not chosen.no_ovs, podman=chosen.podman
-    )
+    spec = Spec(chosen.name, chosen.hosts, chosen.subnet, not chosen.no_docker, not chosen.no_ovs, podman=chosen.podman)
     missing = doctor.missing_for_up(spec)
     if missing:
         raise LabError("; ".join(missing))

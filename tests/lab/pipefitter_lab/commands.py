@@ -17,7 +17,10 @@ def run(
     timeout: float = 30.0,
     environment: Mapping[str, str] | None = None,
 ) -> str:
-    """Run `command`, in the environment of a root login if none is given; its output, or a LabError with what it said."""
+    """Run `command`, in the environment of a root login if none is given.
+
+    Its output, or a LabError with what it said.
+    """
     try:
         done = subprocess.run(
             command,

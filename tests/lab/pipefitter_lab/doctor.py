@@ -107,7 +107,9 @@ def _found(program: str) -> bool:
 def _python_packages() -> Iterator[Finding]:
     for module in ("pyroute2", "netaddr"):
         if not _succeeds(["/usr/bin/python3", "-c", f"import {module}"]):
-            yield Finding(False, f"{module} is missing for /usr/bin/python3, modules need it: apt install python3-{module}")
+            yield Finding(
+                False, f"{module} is missing for /usr/bin/python3, modules need it: apt install python3-{module}"
+            )
 
 
 def _files() -> Iterator[Finding]:
@@ -123,7 +125,9 @@ def _files() -> Iterator[Finding]:
 
 def _kernel() -> Iterator[Finding]:
     if not _overlays_work():
-        yield Finding(True, f"{ROOT} can't hold overlays, hosts' files are such: kernel feature CONFIG_OVERLAY_FS on a disk")
+        yield Finding(
+            True, f"{ROOT} can't hold overlays, hosts' files are such: kernel feature CONFIG_OVERLAY_FS on a disk"
+        )
     for attempt, otherwise in _NECESSARY_LINKS:
         if not _links_work(attempt):
             yield Finding(True, otherwise)

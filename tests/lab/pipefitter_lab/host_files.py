@@ -137,8 +137,8 @@ def write_identity(spec: Spec, host: str) -> None:
     # Nothing answers there unless a test starts something; a refusal comes at once, a timeout would not.
     _replace("/etc/resolv.conf", f"nameserver {spec.lan_address}\noptions timeout:1 attempts:1\n")
     _replace("/etc/machine-id", f"{uuid.uuid4().hex}\n")
-    # What the machine's own root has there runs before every command that comes by SSH. pyenv's waits up to a minute for a
-    # lock that it saw on the machine, as a file that goes from under an overlay stays.
+    # What the machine's own root has there runs before every command that comes by SSH. pyenv's waits up to a minute
+    # for a lock that it saw on the machine, as a file that goes from under an overlay stays.
     _replace("/root/.bashrc", "")
 
 

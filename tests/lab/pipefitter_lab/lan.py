@@ -33,7 +33,9 @@ def boot(name: str, report_argument: str, log: str) -> None:
         syscalls.mount("proc", "/proc", "proc")
         wait_end, connected = os.pipe()
         hosts = {
-            host: init.spawn(["_host", name, host, str(wait_end), str(report_descriptor)], (wait_end, report_descriptor))
+            host: init.spawn(
+                ["_host", name, host, str(wait_end), str(report_descriptor)], (wait_end, report_descriptor)
+            )
             for host in spec.host_names
         }
         os.close(wait_end)

@@ -52,7 +52,9 @@ def running(layout: Layout) -> Record:
     record = Record.load(layout)
     if record is None or not record.ready:
         others = [name for name in existing_labs() if name != layout.name and _is_up(Layout(name))]
-        advice = f"up are: {', '.join(others)}; name one with --name" if others else f"start it with 'lab up{layout.option}'"
+        advice = (
+            f"up are: {', '.join(others)}; name one with --name" if others else f"start it with 'lab up{layout.option}'"
+        )
         raise LabError(f"no lab named {layout.name} is up: {advice}")
     if not record.init.alive:
         raise LabError(f"the lab {layout.name} has died: remove it with 'lab down{layout.option}'")

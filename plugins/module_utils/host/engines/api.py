@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 pipefitter contributors
 # SPDX-License-Identifier: BSD-2-Clause
-"""What every container engine is to the rest, and how its socket is asked. Private to the collection.
+"""The interface of container engines, and the client of their HTTP API on a unix socket. Private to the collection.
 
 An engine is one file beside this one (``docker``, ``podman``) with one class
 that fits :class:`Engine`; ``containers`` names them all.
@@ -49,28 +49,28 @@ class Container:
 
 
 class Unreachable(MissingFeature):
-    """An engine isn't there to be asked: not installed, or not started."""
+    """An engine's socket can't be connected to: it is not installed, or not started."""
 
     def __init__(self, engine: str, path: str, found: str, advice: str) -> None:
-        super().__init__(f"{engine} was asked for at {path}, found {found}; {advice}")
+        super().__init__(f"{engine} can't be reached at {path} ({found}); {advice}")
         self.tried = f"{engine} at {path} ({found})"
         self.advice = advice
 
 
 class Engine(Protocol):
-    """One container engine on this host; each method may raise Unreachable."""
+    """One container engine on this host; each method raises Unreachable where it can't be connected to."""
 
     runtime: str
 
     def find(self, names: Sequence[str], known: Collection[str]) -> dict[str, list[Container]]:
-        """The container that each name means; several for the beginning of several ids.
+        """Return the container that each name means; several for the beginning of several ids.
 
         A name without one may be left out. ``known`` are the names that
         another engine found.
         """
 
     def running(self) -> list[Container]:
-        """All containers that have a process."""
+        """Return all containers that have a process."""
 
 
 class Answer(NamedTuple):
@@ -82,16 +82,24 @@ class EngineSocket:
     """An engine's HTTP API on its unix socket."""
 
     def __init__(self, engine: str, variable: str, default: str, timeout: float, advice: str) -> None:
-        """``variable`` is the environment variable that may name another socket."""
+        """Make a client of ``default`` or of the socket that the environment variable ``variable`` names.
+
+        ``timeout`` is in seconds.
+
+        :raises Refused: the variable names something other than a unix socket.
+        """
         self.engine = engine
         self.path = _socket_path(engine, os.environ.get(variable, ""), variable) or default
         self.timeout = timeout
         self.advice = advice
 
     def get(self, targets: Sequence[str]) -> list[Answer]:
-        """The answers to GET requests, in order, over one connection.
+        """Return the answers to GET requests, in order, over one connection.
 
         A server may close it after an answer; the rest is asked over the next.
+
+        :raises Unreachable: there is no such socket, or nobody listens on it.
+        :raises PipefitterError: no valid answer, or none in time.
         """
         answers: list[Answer] = []
         while len(answers) < len(targets):
@@ -99,11 +107,14 @@ class EngineSocket:
         return answers
 
     def document(self, target: str, answer: Answer, shape: type) -> Any:
-        """The JSON of a successful answer, an object or a list as ``shape`` says."""
+        """Return the JSON of a successful answer, an object or a list as ``shape`` says.
+
+        :raises PipefitterError: it has another status, or another shape.
+        """
         if answer.status != 200:
             raise PipefitterError(
-                f"{self.engine} at {self.path} was asked for {target} and answered HTTP "
-                f"{answer.status}: {_message(answer.body)}; see the log of {self.engine}"
+                f"{self.engine} at {self.path} answered GET {target} with HTTP {answer.status}: "
+                f"{_message(answer.body)}; see the log of {self.engine}"
             )
         try:
             document = json.loads(answer.body)
@@ -115,12 +126,12 @@ class EngineSocket:
 
     def unexpected(self, target: str, found: object) -> PipefitterError:
         return PipefitterError(
-            f"{self.engine} at {self.path} was asked for {target} and answered {str(found)[:80]!r}, "
-            f"which isn't what {self.engine} says; check what listens on that socket"
+            f"{self.engine} at {self.path} answered GET {target} with {str(found)[:80]!r}, "
+            f"which is not a valid response of {self.engine}; check what listens on that socket"
         )
 
     def _ask(self, targets: Sequence[str]) -> list[Answer]:
-        """At least one answer: as many as one connection gives."""
+        """Return at least one answer: as many as one connection gives."""
         # Not at the top: 9 to 20 ms (email, ssl), which a task without
         # containers must not pay. pyroute2 0.7 has loaded it already.
         from http.client import HTTPException, HTTPResponse
@@ -143,7 +154,7 @@ class EngineSocket:
                         if response.will_close:
                             return answers
             except socket.timeout:
-                raise self._silent(targets[len(answers)]) from None
+                raise self._timed_out(f"answer GET {targets[len(answers)]}") from None
             except (OSError, HTTPException) as error:
                 if not answers:
                     raise self.unexpected(targets[0], error) from error
@@ -155,24 +166,23 @@ class EngineSocket:
         except (FileNotFoundError, NotADirectoryError):
             raise Unreachable(self.engine, self.path, "no socket", self.advice) from None
         except ConnectionRefusedError:
-            raise Unreachable(self.engine, self.path, "a socket nobody listens on", self.advice) from None
+            raise Unreachable(self.engine, self.path, "connection refused", self.advice) from None
         except PermissionError:
             raise Refused(
-                f"{self.engine} was to be asked at {self.path}, which uid {os.geteuid()} may not open; "
+                f"uid {os.geteuid()} has no permission to connect to {self.engine} at {self.path}; "
                 "run the task as root (become: true)"
             ) from None
         except (socket.timeout, BlockingIOError):
             # Linux answers EAGAIN to a full backlog of a non-blocking unix socket.
-            raise self._silent("a connection") from None
+            raise self._timed_out("accept a connection") from None
         except OSError as error:
             raise PipefitterError(
-                f"{self.engine} was to be asked at {self.path}, which can't be opened: {error}; "
-                "give the path of its unix socket"
+                f"failed to connect to {self.engine} at {self.path}: {error}; give the path of its unix socket"
             ) from error
 
-    def _silent(self, target: str) -> PipefitterError:
+    def _timed_out(self, what: str) -> PipefitterError:
         return PipefitterError(
-            f"{self.engine} at {self.path} was asked for {target} and said nothing for {self.timeout:g} s; "
+            f"timed out after {self.timeout:g} s waiting for {self.engine} at {self.path} to {what}; "
             f"see whether {self.engine} hangs, and restart it"
         )
 
@@ -196,7 +206,7 @@ def _request(target: str) -> str:
 
 
 def _message(body: bytes) -> str:
-    """What the engine says about its failure, on one line."""
+    """Return the engine's error message, on one line."""
     try:
         said = str(json.loads(body)["message"])
     except (ValueError, KeyError, TypeError):
@@ -209,6 +219,6 @@ def _socket_path(engine: str, url: str, variable: str) -> str:
     if not url or (separator and scheme == "unix" and path.startswith("/")):
         return path
     raise Refused(
-        f"{variable} is {url!r}, and containers of this host are wired, so {engine} must be asked over "
-        f"its unix socket; set {variable} to unix:///path/of/the/socket or unset it"
+        f"{variable} is {url!r}; a unix socket of {engine} on this host is required, "
+        f"so set {variable} to unix:///path/of/the/socket or unset it"
     )

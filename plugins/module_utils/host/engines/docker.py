@@ -41,7 +41,7 @@ class Docker:
         return [container for container in self._of_ids(self._ids("/containers/json")) if container.pid]
 
     def published_ports(self) -> dict[tuple[str, int], list[tuple[str, str]]]:
-        """What running containers publish: by protocol and port of the host, its addresses, each with whose it is."""
+        """Return what running containers publish, by protocol and port of the host: addresses, and whose each is."""
         target = "/containers/json"
         document = self._socket.document(target, self._socket.get([target])[0], list)
         found: dict[tuple[str, int], list[tuple[str, str]]] = {}
@@ -58,7 +58,7 @@ class Docker:
         return found
 
     def _beginning_with(self, start: str) -> list[Container]:
-        """Whether that is why Docker answered with an error; it is 500 or 400 by version."""
+        """Return the containers whose ids begin so: with several, Docker answers 400 or 500, by version."""
         return self._of_ids([each for each in self._ids("/containers/json?all=true") if each.startswith(start)])
 
     def _ids(self, target: str) -> list[str]:
@@ -69,7 +69,7 @@ class Docker:
             raise self._socket.unexpected(target, document) from None
 
     def _of_ids(self, ids: Sequence[str]) -> list[Container]:
-        """Without those that are gone since they were listed."""
+        """Return the containers of ids, without those that are gone since they were listed."""
         return [self._container(target, answer) for target, answer in self._inspect(ids) if answer.status != 404]
 
     def _inspect(self, names: Sequence[str]) -> list[tuple[str, Answer]]:

@@ -20,7 +20,7 @@ __all__ = ["RUNTIMES", "Container", "exposed_ports", "find", "inspect_again", "l
 
 RUNTIMES = ("docker", "podman")
 TIMEOUT = 10.0
-"""Seconds an engine may stay silent before that is an error."""
+"""Seconds to wait for each answer of an engine."""
 
 # The engines' own rule for names (moby: daemon/names); ids fit it too.
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
@@ -29,19 +29,21 @@ _T = TypeVar("_T")
 
 
 def find(names: Sequence[str], runtime: str = "auto", timeout: float = TIMEOUT) -> dict[str, Container | None]:
-    """The container of each name: a name, a full id or the beginning of one id.
+    """Return the container of each name: a name, a full id or the beginning of one id.
 
-    The keys are the names as asked; None means that no reachable engine has
-    such a container. Raises Refused for what no name can be and for what
-    means two containers, MissingFeature where no engine can be asked, and
-    PipefitterError for an engine that doesn't answer as it should.
+    The keys are the names as asked; ``None`` means that no reachable engine
+    has such a container. ``timeout`` is in seconds.
+
+    :raises Refused: what no name can be, or what means two containers.
+    :raises MissingFeature: no engine can be reached.
+    :raises PipefitterError: an engine doesn't answer in time, or as it should.
     """
     asked = list(dict.fromkeys(names))
     for name in asked:
         if not _NAME.fullmatch(name):
             raise Refused(
-                f"container {name!r} was asked for, which can't be a name or an id; give letters, digits, "
-                "'_', '.' and '-', a letter or digit first"
+                f"container {name!r} is not a valid name or id; give letters, digits, '_', '.' and '-', "
+                "a letter or digit first"
             )
     candidates: dict[str, list[Container]] = {name: [] for name in asked}
     known: set[str] = set()
@@ -57,18 +59,21 @@ def find(names: Sequence[str], runtime: str = "auto", timeout: float = TIMEOUT) 
 
 
 def listing(runtime: str = "auto", timeout: float = TIMEOUT) -> list[Container]:
-    """All containers that run (or are paused); raises as ``find`` does."""
+    """Return all containers that run (or are paused); raises as ``find`` does."""
     answers = _ask_each(runtime, timeout, lambda engine: engine.running())
     return _without_twins(container for answer in answers for container in answer)
 
 
 def inspect_again(container: Container, timeout: float = TIMEOUT) -> Container | None:
-    """What its engine says of the same container now; None where it is gone."""
+    """Return the same container as its engine shows it now, ``None`` where it is gone; raises as ``find`` does."""
     return find([container.id], container.runtime, timeout)[container.id]
 
 
 def exposed_ports(found: Sequence[Container], timeout: float = TIMEOUT) -> dict[str, tuple[str, ...]]:
-    """What the images of containers, or whoever made them, expose (``80/tcp``), by the containers' ids. Raises as ``find`` does."""
+    """Return the ports that containers expose (``80/tcp``), by image or when created, by the containers' ids.
+
+    Raises as ``find`` does.
+    """
     exposed = {each.id: each.exposed for each in found if each.exposed is not None}
     unknown = [each.id for each in found if each.exposed is None]
     if unknown:
@@ -77,7 +82,7 @@ def exposed_ports(found: Sequence[Container], timeout: float = TIMEOUT) -> dict[
 
 
 def published_ports(timeout: float = TIMEOUT) -> dict[tuple[str, int], list[tuple[str, str]]]:
-    """What Docker has published: by protocol and port of the host, its addresses, each with whose it is.
+    """Return what Docker has published, by protocol and port of the host: addresses, and whose each is.
 
     Podman's conmon listens on such ports itself.
     """
@@ -94,11 +99,11 @@ def _engines(runtime: str, timeout: float) -> list[Engine]:
         return [Podman(timeout, asked_for=True)]
     if runtime == "auto":
         return [Docker(timeout), Podman(timeout, asked_for=False)]
-    raise Refused(f"runtime {runtime!r} was asked for; set it to auto or one of {', '.join(RUNTIMES)}")
+    raise Refused(f"runtime {runtime!r} is not supported; set it to auto or one of {', '.join(RUNTIMES)}")
 
 
 def _ask_each(runtime: str, timeout: float, question: Callable[[Engine], _T]) -> list[_T]:
-    """The answers of the engines that can be reached, at least one."""
+    """Return the answers of the engines that can be reached, at least one."""
     answers = []
     absent = []
     for engine in _engines(runtime, timeout):
@@ -112,7 +117,7 @@ def _ask_each(runtime: str, timeout: float, question: Callable[[Engine], _T]) ->
         raise absent[0]
     tried = " and ".join(error.tried for error in absent)
     advice = "; ".join(error.advice for error in absent)
-    raise MissingFeature(f"a container engine was asked for and none was found, tried {tried}; {advice}")
+    raise MissingFeature(f"a container engine is required and none was found, tried {tried}; {advice}")
 
 
 def _the_one(name: str, candidates: Collection[Container]) -> Container | None:
@@ -123,12 +128,12 @@ def _the_one(name: str, candidates: Collection[Container]) -> Container | None:
         known = " and ".join(f"{each.name} {each.id} of {each.runtime}" for each in found[:2])
         more = f" and {len(found) - 2} more" if len(found) > 2 else ""
         advice = "set runtime or give the whole id" if found[0].runtime != found[-1].runtime else "give the whole id"
-        raise Refused(f"container {name} was asked for, which may mean {known}{more}; {advice}")
+        raise Refused(f"container {name} is ambiguous, it may be {known}{more}; {advice}")
     return found[0] if found else None
 
 
 def _without_twins(containers: Iterable[Container]) -> list[Container]:
-    """Each id once, as the last engine has it.
+    """Return each id once, as the last engine has it.
 
     Podman answers on Docker's socket too, where podman-docker or a symbolic
     link put it there.

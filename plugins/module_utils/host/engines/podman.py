@@ -33,7 +33,10 @@ class Podman:
     runtime = "podman"
 
     def __init__(self, timeout: float, asked_for: bool) -> None:
-        """``asked_for``: the user named Podman, so its program is run even if nothing hints at containers."""
+        """``asked_for``: the user named Podman, so its program is run even if nothing hints at containers.
+
+        ``timeout`` is in seconds.
+        """
         self._socket = EngineSocket(
             "Podman",
             "CONTAINER_HOST",
@@ -70,9 +73,9 @@ class Podman:
             raise self._socket.unexpected(LIST, document) from None
 
     def exposed(self, ids: Sequence[str]) -> list[tuple[str, ...]]:
-        """What images or whoever made the containers of these ids expose (``80/tcp``), a tuple each.
+        """Return the ports that containers of these ids expose (``80/tcp``), a tuple each, by image or when created.
 
-        Podman lists what was exposed when the container was made only where
+        Podman lists what was exposed when the container was created only where
         the network is its own, and what the image exposes only with the image.
         """
         made = self._inspect("containers", ids)
@@ -125,11 +128,13 @@ class Podman:
             raise Unreachable("Podman", self._socket.path, "no socket and no program", self._socket.advice) from None
         except subprocess.TimeoutExpired:
             raise PipefitterError(
-                f"{command!r} did not end within {timeout:g} s; see whether another podman holds its lock"
+                f"timed out after {timeout:g} s waiting for {command!r}; see whether another podman holds its lock"
             ) from None
         if ran.returncode:
             said = " ".join(ran.stderr.decode(errors="replace").split())[-300:]
-            raise PipefitterError(f"{command!r} ended with {ran.returncode}: {said}; run it by hand on the host")
+            raise PipefitterError(
+                f"{command!r} failed with status {ran.returncode}: {said}; run it by hand on the host"
+            )
         try:
             document = json.loads(ran.stdout or b"null")
         except ValueError:
@@ -142,7 +147,7 @@ class Podman:
 def _unexpected(argv: Sequence[str], said: str) -> PipefitterError:
     command = " ".join(argv[:5])
     return PipefitterError(
-        f"{command!r} printed {said[:80]!r}, which is no list of containers; run it by hand on the host"
+        f"{command!r} printed {said[:80]!r}, which is not a list of containers; run it by hand on the host"
     )
 
 
@@ -160,7 +165,7 @@ def _section(document: Mapping[str, Any], *keys: str) -> Mapping[str, Any]:
 
 
 def _each_port(text: str) -> list[str]:
-    """An image built by Podman keeps ``EXPOSE 90-91`` as it was written."""
+    """Return the ports of a range: an image built by Podman keeps ``EXPOSE 90-91`` as it was written."""
     span, _slash, protocol = text.partition("/")
     first, _dash, last = span.partition("-")
     return [f"{number}/{protocol or 'tcp'}" for number in range(int(first), int(last or first) + 1)]
@@ -181,7 +186,7 @@ def _from_list(document: Sequence[Mapping[str, Any]]) -> list[Container]:
 
 
 def _meant(name: str, containers: Sequence[Container]) -> list[Container]:
-    """As ``podman inspect`` resolves: name or full id, else the beginning of an id."""
+    """Return what ``podman inspect`` resolves a name to: that name or full id, else the ids that begin so."""
     exactly = [container for container in containers if name in (container.name, container.id)]
     return exactly[:1] or [container for container in containers if container.id.startswith(name)]
 
@@ -191,7 +196,7 @@ def _is_used() -> bool:
 
 
 def _may_know(names: Sequence[str]) -> bool:
-    """Whether Podman's storage mentions a name that Docker has found already.
+    """Tell whether Podman's storage mentions a name that Docker has found already.
 
     Only a hint to run the program, so it may err: the files are
     containers/storage's own, one folder a driver, JSON with "id" and "names".

@@ -29,12 +29,15 @@ _COMPRESSED = (("IFLA_EXT_MASK", 1 << 2),)  # RTEXT_FILTER_BRVLAN_COMPRESSED
 
 
 def shown(route_socket: RouteSocket) -> Mapping[int, PortVlans]:
-    """Return the VLANs of each bridge and of each port, by index; nothing where the kernel has no VLAN filtering. One dump."""
+    """Return the VLANs of each bridge and of each port, by index. One dump.
+
+    Nothing where the kernel has no VLAN filtering.
+    """
     found = {}
     for payload, _decode in route_socket.dump(rtnetlink.RTM_GETLINK, "ifinfmsg", {"family": _AF_BRIDGE}, _COMPRESSED):
         for specification in (value for kind, value in attributes(payload, _IFINFO.size) if kind == _IFLA_AF_SPEC):
             entries = list(attributes(specification))
-            # A NIC with a switch of its own (ndo_bridge_getlink) sends a message, too, which says that it is about that.
+            # A NIC with a hardware switch (ndo_bridge_getlink) sends a message of its own, with IFLA_BRIDGE_FLAGS.
             if all(kind != _BRIDGE_FLAGS for kind, _value in entries):
                 found[_IFINFO.unpack_from(payload)[2]] = _read(entries)
     return found

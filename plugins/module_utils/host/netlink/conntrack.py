@@ -1,10 +1,11 @@
 # SPDX-FileCopyrightText: 2026 pipefitter contributors
 # SPDX-License-Identifier: BSD-2-Clause
-"""Ending UDP flows that conntrack still sends the old way. Private to the collection.
+"""Deleting conntrack entries of UDP flows that are still translated the old way. Private to the collection.
 
-A flow keeps the way that its first packet took for as long as it lives, whatever
-the rules say by then. TCP connections end by themselves; a UDP client that goes
-on sending never does. Message layout: include/uapi/linux/netfilter/nfnetlink_conntrack.h.
+A flow keeps the translation (NAT) of its first packet for as long as its entry
+lives, whatever the rules say by then. TCP connections end by themselves; the
+entry of a UDP client that goes on sending never expires. Message layout:
+include/uapi/linux/netfilter/nfnetlink_conntrack.h.
 """
 
 from __future__ import annotations
@@ -53,11 +54,13 @@ def _entries(netlink: NetlinkSocket, by_port: Mapping[int, Sequence[UdpFlow]], v
     payload = NFGENMSG.pack(_FAMILIES[version], 0, 0)
     try:
         # A busy host has hundreds of thousands of entries: only those that are meant are kept.
-        found = netlink.dump("UDP flows", _GET, payload, lambda entry: _ends(_attributes(entry), by_port, version))
+        found = netlink.dump(
+            "conntrack entries", _GET, payload, lambda entry: _ends(_attributes(entry), by_port, version)
+        )
     except KernelError as error:
         raise PipefitterError(
-            f"the kernel did not show which UDP flows there are ({os.strerror(error.code)}); "
-            "it needs nf_conntrack_netlink"
+            f"failed to list conntrack entries ({os.strerror(error.code)}); "
+            "the kernel module nf_conntrack_netlink is required for it"
         ) from None
     return [_attributes(entry) for entry in found]
 
@@ -105,7 +108,9 @@ def _delete(netlink: NetlinkSocket, entry: Mapping[int, bytes], version: int) ->
         attribute(kind, entry[number]) for number, kind in kinds.items() if number in entry
     )
     try:
-        netlink.change("end a UDP flow", _DELETE, 0, payload)
+        netlink.change("delete a conntrack entry", _DELETE, 0, payload)
     except KernelError as error:
         if error.code != errno.ENOENT:
-            raise PipefitterError(f"the kernel did not end a UDP flow ({os.strerror(error.code)})") from None
+            raise PipefitterError(
+                f"failed to delete the conntrack entry of a UDP flow ({os.strerror(error.code)})"
+            ) from None

@@ -403,8 +403,8 @@ class NetlinkHandle:
 def supports_vlan_filtering() -> bool:
     """Tell whether bridges of this kernel can filter VLANs.
 
-    A kernel without it takes the attribute without a word, so a bridge is
-    made and looked at, in a namespace of its own that is gone with it.
+    A kernel without it silently accepts the attribute, so a bridge is created
+    and read, in a temporary namespace.
     """
     with scratch():
         namespace = NetlinkHandle()

@@ -170,6 +170,6 @@ def _bridge_attributes(info: Any) -> dict[str, int]:
         return {}
     values = {field: data.get_attr(attribute) for field, attribute in _BRIDGE_ATTRIBUTES.items()}
     if data.get_attr("IFLA_BR_VLAN_PROTOCOL") is None:
-        # A kernel without CONFIG_BRIDGE_VLAN_FILTERING still shows IFLA_BR_VLAN_FILTERING, and takes 1 without a word.
+        # A kernel without CONFIG_BRIDGE_VLAN_FILTERING still shows IFLA_BR_VLAN_FILTERING, and silently accepts 1.
         values["vlan_filtering"] = values["vlan_default_pvid"] = None
     return {field: value for field, value in values.items() if value is not None}

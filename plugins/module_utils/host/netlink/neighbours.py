@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 pipefitter contributors
 # SPDX-License-Identifier: BSD-2-Clause
-"""Neighbours of a link: those learned, and those for which the host answers. Private to the collection.
+"""Neighbours of a link: those learned, and those the host answers for (proxy NDP). Private to the collection.
 
 An entry of the latter kind (NTF_PROXY) bears our mark in NDA_PROTOCOL (Linux 5.2), as a route does.
 pyroute2 0.7 has no name for that attribute, so the messages are written and
@@ -26,7 +26,7 @@ _NUD_FAILED, _NUD_PERMANENT = 0x20, 0x80
 
 
 def learned(route_socket: RouteSocket) -> frozenset[tuple[int, str, str]]:
-    """Return index, address and MAC of what was learned on any link; not what somebody set."""
+    """Return index, address and MAC of the neighbours learned on any link; no permanent or failed entries."""
     found = set()
     for payload, _decode in route_socket.dump(rtnetlink.RTM_GETNEIGH, "ndmsg", {"family": 0}):
         family, index, state, _flags, _type = _NDMSG.unpack_from(payload)
@@ -41,12 +41,12 @@ def learned(route_socket: RouteSocket) -> frozenset[tuple[int, str, str]]:
 
 
 def forget(route_socket: RouteSocket, index: int, address: str, link: str) -> None:
-    """Let a link ask anew for an address; one that it does not know is as good."""
+    """Delete a link's neighbour entry, so that it resolves the address anew; one that is gone is as good."""
     _delete(route_socket, f"forget the neighbour {address} of {link}", _request(index, address, 0))
 
 
 def shown(route_socket: RouteSocket, index: int) -> frozenset[str]:
-    """Return the addresses of our entries on a link."""
+    """Return the IPv6 addresses of our proxy entries on a link."""
     found = set()
     for payload, _decode in route_socket.dump(
         rtnetlink.RTM_GETNEIGH, "ndmsg", {"family": int(socket.AF_INET6), "flags": _NTF_PROXY}
@@ -64,11 +64,13 @@ def shown(route_socket: RouteSocket, index: int) -> frozenset[str]:
 
 
 def add(route_socket: RouteSocket, index: int, address: str, link: str) -> None:
+    """Let the host answer neighbour solicitations for an IPv6 address on a link; the entry bears our mark."""
     body = _request(index, address, _NTF_PROXY) + attribute(_NDA_PROTOCOL, bytes((PROTOCOL,)))
     route_socket.request_payload(f"answer for {address} on {link}", rtnetlink.RTM_NEWNEIGH, wire.NLM_F_CREATE, body)
 
 
 def remove(route_socket: RouteSocket, index: int, address: str, link: str) -> None:
+    """Delete a proxy entry; one that is gone already is as good."""
     _delete(route_socket, f"no longer answer for {address} on {link}", _request(index, address, _NTF_PROXY))
 
 

@@ -34,7 +34,7 @@ _NF_DROP = 0
 _SET_TABLE, _SET_NAME = 1, 2  # NFTA_SET_TABLE, NFTA_SET_NAME
 _FAMILY = {"inet": 1, "ip": socket.AF_INET, "ip6": socket.AF_INET6}
 _FAMILY_NAMES = {1: "inet", 2: "ip", 7: "bridge", 10: "ip6"}  # NFPROTO_*
-# nfnetlink answers EINVAL for a subsystem that it has not and can't load.
+# nfnetlink answers EINVAL for a subsystem that is not registered and can't be loaded.
 _NO_NF_TABLES = (errno.EINVAL, errno.EOPNOTSUPP, errno.EPROTONOSUPPORT, errno.EAFNOSUPPORT)
 
 
@@ -48,19 +48,21 @@ def table_exists(family: str, table: str) -> bool:
 
 
 def chain_exists(family: str, table: str, chain: str) -> bool:
-    """As ``table_exists``, for one chain of a table."""
+    """Tell whether a table has that chain; raises as ``table_exists`` does."""
     return _exists(family, _GETCHAIN, ((_CHAIN_TABLE, table), (_CHAIN_NAME, chain)))
 
 
 def set_exists(family: str, table: str, name: str) -> bool:
-    """As ``table_exists``, for one set (or map) of a table."""
+    """Tell whether a table has that set or map; raises as ``table_exists`` does."""
     return _exists(family, _GETSET, ((_SET_TABLE, table), (_SET_NAME, name)))
 
 
 def dropping_chains() -> frozenset[DroppingChain]:
     """Return the base chains that see forwarded packets and drop what none of their rules accepts (policy drop).
 
-    One dump of all chains; of a kernel without nf_tables, none.
+    One dump of all chains; a kernel without nf_tables has none.
+
+    :raises PipefitterError: the kernel refused.
     """
     try:
         with NetlinkSocket(NETLINK_NETFILTER, _TIMEOUT) as netlink:
@@ -69,7 +71,7 @@ def dropping_chains() -> frozenset[DroppingChain]:
         if error.code in _NO_NF_TABLES:
             return frozenset()
         raise PipefitterError(
-            f"the kernel did not say which nf_tables chains exist ({os.strerror(error.code)}); run this as root"
+            f"failed to list nf_tables chains ({os.strerror(error.code)}); run the task as root"
         ) from None
     found = (_dropping_chain(entry) for entry in entries)
     return frozenset(chain for chain in found if chain is not None)
@@ -84,6 +86,8 @@ def _dropping_chain(entry: bytes) -> DroppingChain | None:
         and _number(chain.get(_CHAIN_POLICY)) == _NF_DROP
         and family in _FAMILY_NAMES
     ):
+        from ...model.firewall import DroppingChain  # most tasks never see one
+
         return DroppingChain(_FAMILY_NAMES[family], _text(chain[_CHAIN_TABLE]), _text(chain[_CHAIN_NAME]))
     return None
 
@@ -108,10 +112,10 @@ def _exists(family: str, message: int, names: Sequence[tuple[int, str]]) -> bool
             return False
         if error.code in _NO_NF_TABLES:
             raise MissingFeature(
-                "the firewall rules asked for need nf_tables, which this kernel has not"
+                "nf_tables is required for the firewall rules asked for, and this kernel does not support it"
                 f" ({os.strerror(error.code)}); load the module nf_tables or use a kernel that has it"
             ) from None
         raise PipefitterError(
-            f"the kernel did not say which nf_tables tables exist ({os.strerror(error.code)}); run this as root"
+            f"failed to look up nf_tables tables ({os.strerror(error.code)}); run the task as root"
         ) from None
     return True

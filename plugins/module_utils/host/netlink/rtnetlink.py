@@ -13,11 +13,14 @@ from __future__ import annotations
 import errno
 import importlib
 import importlib.util
+import os
+import platform
 import sys
 import types
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache, partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from ...errors import MissingFeature
 from . import wire
@@ -35,6 +38,15 @@ _OPTIONS = (wire.NETLINK_CAP_ACK, wire.NETLINK_EXT_ACK, wire.NETLINK_GET_STRICT_
 
 # Bytes of the fixed header that each message begins with.
 _FIXED = {"ifinfmsg": 16, "ifaddrmsg": 8, "rtmsg": 12, "ndmsg": 12}
+
+_SUBJECTS = {
+    "ifinfmsg": "links",
+    "ifaddrmsg": "addresses",
+    "rtmsg": "routes",
+    "ndmsg": "neighbours",
+    "nsidmsg": "network namespace ids",
+}
+"""What the messages are about, as errors say it."""
 
 _PACKAGES = ("pyroute2", "pr2modules")
 """Where pyroute2 has its messages; the latter in 0.6."""
@@ -61,7 +73,8 @@ def _message_module(name: str) -> Any:
             return importlib.import_module(f"{package}.{path}")
     if importlib.util.find_spec("pyroute2") is None:
         raise MissingFeature(
-            f"the Python that runs this module ({sys.executable}) has no pyroute2; install python3-pyroute2, or run the role host_setup"
+            f"the Python that runs this module ({sys.executable}) has no pyroute2; "
+            "install python3-pyroute2, or run the role host_setup"
         )
     for package in _PACKAGES:
         found = _without_init(package, path)
@@ -71,7 +84,10 @@ def _message_module(name: str) -> Any:
 
 
 def _without_init(package: str, path: str) -> Any:
-    """Return ``package``'s module ``path``, imported as if the package's ``__init__`` were empty; ``None`` where that fails."""
+    """Return ``package``'s module ``path``, imported as if the package's ``__init__`` were empty.
+
+    ``None`` where that fails.
+    """
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
         return None
@@ -79,11 +95,41 @@ def _without_init(package: str, path: str) -> Any:
     bare.__path__ = list(spec.submodule_search_locations)
     sys.modules[package] = bare
     try:
-        return importlib.import_module(f"{package}.{path}")
+        with _platform_without_processes():
+            return importlib.import_module(f"{package}.{path}")
     except ImportError:
         for loaded in [entry for entry in sys.modules if entry == package or entry.startswith(f"{package}.")]:
             del sys.modules[loaded]
         return None
+
+
+class _Uname(NamedTuple):
+    """As platform.uname(), which asks a program for the processor as soon as that is read."""
+
+    system: str
+    node: str
+    release: str
+    version: str
+    machine: str
+    processor: str
+
+
+@contextmanager
+def _platform_without_processes() -> Iterator[None]:
+    """Let the standard library say for a moment what machine this is without asking programs.
+
+    pyroute2/config (before 0.9.7) asks it for all it knows when it is imported, and then it runs ``uname -p`` and
+    ``file``: 10 ms and more, for a processor and a linkage that nothing reads.
+    """
+    real = platform.uname, platform.architecture
+    bits = "64bit" if sys.maxsize > 1 << 32 else "32bit"
+    told = _Uname(*os.uname(), "")
+    setattr(platform, "uname", lambda: told)  # noqa: B010
+    setattr(platform, "architecture", lambda *_asked, **_named: (bits, ""))  # noqa: B010
+    try:
+        yield
+    finally:
+        platform.uname, platform.architecture = real
 
 
 class RouteSocket:
@@ -106,14 +152,14 @@ class RouteSocket:
         """Yield ``(payload, decode)`` for each entry of a dump.
 
         ``payload`` begins with the fixed header of the message (ifinfomsg,
-        ifaddrmsg, rtmsg): entries nobody wants are told by it without
+        ifaddrmsg, rtmsg): by it, entries nobody wants are skipped without
         decoding. ``decode()`` returns the pyroute2 message, with the
         attributes whose types are in ``only`` (all of them where it is empty).
 
         :raises KernelError: the kernel refused, at once or in the middle.
         """
         request = _encoded_dump(name, tuple(header.items()), tuple(attributes))
-        for payload in self._netlink.dump(name, kind, request):
+        for payload in self._netlink.dump(_SUBJECTS[name], kind, request):
             yield payload, partial(_decoded, name, payload, only)
 
     def request(
@@ -132,7 +178,10 @@ class RouteSocket:
         self._netlink.change(what, kind, flags, _encoded(name, header, attributes))
 
     def request_payload(self, what: str, kind: int, flags: int, payload: bytes) -> None:
-        """As ``request``, for what pyroute2 has no words for: ``payload`` is all that follows the netlink header."""
+        """Send one change that pyroute2 can't encode; ``payload`` is all that follows the netlink header.
+
+        :raises KernelError: the kernel refused.
+        """
         self._netlink.change(what, kind, flags, payload)
 
     def get(
@@ -145,7 +194,7 @@ class RouteSocket:
         :raises KernelError: the kernel refused.
         """
         try:
-            payload = self._netlink.get(f"show {name}", kind, _encoded(name, header, attributes))
+            payload = self._netlink.get(f"show {_SUBJECTS[name]}", kind, _encoded(name, header, attributes))
         except KernelError as error:
             if error.code in (errno.ENODEV, errno.ENOENT):
                 return None

@@ -115,7 +115,7 @@ class NetlinkSocket:
     def dump(self, subject: str, kind: int, payload: bytes, keep: Callable[[bytes], bool] | None = None) -> list[bytes]:
         """Return the payloads of a dump, all of one state of the table; ``subject`` completes "… to list …".
 
-        With ``keep``, those for which it is true: of a large table, the rest is never held at once.
+        With ``keep``, those for which it is true: of a large table, the rest is never held in memory.
 
         :raises KernelError: the kernel refused, at once or in the middle.
         :raises PipefitterError: the table changed all the time.
@@ -125,8 +125,8 @@ class NetlinkSocket:
             if entries is not None:
                 return entries
         raise PipefitterError(
-            f"the kernel's tables changed during each of {_DUMP_TRIES} readings of {subject}; "
-            "run again when the host is quieter"
+            f"the dump of {subject} was interrupted {_DUMP_TRIES} times, as they changed meanwhile; "
+            "run the task again when the host is quieter"
         )
 
     def _whole_dump(
@@ -160,10 +160,8 @@ class NetlinkSocket:
             while offset + HEADER.size <= len(received):
                 length, answer, answer_flags, sequence, _port = HEADER.unpack_from(received, offset)
                 if length < HEADER.size or offset + length > len(received):
-                    raise PipefitterError(
-                        f"the kernel sent a netlink message of more than {_RECEIVE} bytes, which was cut off"
-                    )
-                if sequence == self._sequence:  # what a request given up earlier still sends is passed over
+                    raise PipefitterError(f"a netlink message was truncated to {_RECEIVE} bytes while trying to {what}")
+                if sequence == self._sequence:  # the rest of an earlier request's answer is skipped
                     yield answer, answer_flags, received[offset + HEADER.size : offset + length]
                 offset += (length + 3) & ~3
 
@@ -172,7 +170,7 @@ class NetlinkSocket:
             return self._socket.recv(_RECEIVE)
         except BlockingIOError:
             raise PipefitterError(
-                f"the kernel did not answer a netlink request within {self._timeout} seconds; see the kernel log"
+                f"timed out after {self._timeout} s waiting for the kernel to {what}; see the kernel log"
             ) from None
         except OSError as error:
             raise KernelError(what, error.errno or errno.EIO, "") from error

@@ -46,7 +46,7 @@ class Announcer:
             mac = wire.getsockname()[4][:6]
             _await_running(wire, link)
             for ip in ips:
-                # One that finds no room is given up: neighbours then learn a little later.
+                # A frame that meets a full queue is given up: neighbours then learn a little later.
                 # A request with sender and target the same: what RFC 5227 chose, as some hosts ignore unasked replies.
                 frames.send(
                     wire,
@@ -75,8 +75,8 @@ class Announcer:
 
 
 def _await_running(wire: socket.socket, link: str) -> None:
-    # Being up is not enough: until a kernel worker (net/core/link_watch.c) has seen the carrier, the link drops
-    # what it is given without a word, and the bridge's port does not forward yet. One of six was lost.
+    # Being up is not enough: until a kernel worker (net/core/link_watch.c) has seen the carrier, the link silently
+    # drops frames, and the bridge's port does not forward yet. One of six was lost.
     for _attempt in range(_RUNNING_TRIES):
         (flags,) = struct.unpack_from(
             "=H", fcntl.ioctl(wire, _SIOCGIFFLAGS, struct.pack("16sH22x", link.encode(), 0)), 16

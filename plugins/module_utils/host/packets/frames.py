@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 pipefitter contributors
 # SPDX-License-Identifier: BSD-2-Clause
-"""Frames by which neighbours on a link find each other: ARP (RFC 826) and neighbour discovery (RFC 4861). Private to the collection."""
+"""Frames of ARP (RFC 826) and IPv6 neighbour discovery (RFC 4861). Private to the collection."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ _TRIES, _PAUSE = 5, 0.001
 
 
 def send(wire: socket.socket, frame: bytes) -> None:
-    """Send a frame; one that still finds no room after some tries is given up."""
+    """Send a frame; it is given up where the queue is still full (ENOBUFS) after some tries.
+
+    :raises OSError: any other error.
+    """
     for _attempt in range(_TRIES):
         try:
             wire.send(frame)
@@ -38,7 +41,10 @@ def send(wire: socket.socket, frame: bytes) -> None:
 
 
 def arp_request(mac: bytes, sender: str, asked: str) -> bytes:
-    """Return the question of ``mac`` for an IPv4 address. A ``sender`` of 0.0.0.0 leaves no trace in caches (RFC 5227, section 1.1)."""
+    """Return an ARP request of ``mac`` for an IPv4 address.
+
+    With a ``sender`` of 0.0.0.0 it is an ARP probe, which changes nobody's cache (RFC 5227, section 1.1).
+    """
     own, other = socket.inet_pton(socket.AF_INET, sender), socket.inet_pton(socket.AF_INET, asked)
     return (
         _BROADCAST
@@ -52,21 +58,27 @@ def arp_request(mac: bytes, sender: str, asked: str) -> bytes:
 
 
 def neighbour_advertisement(mac: bytes, ip: str) -> bytes:
-    """Return the news for all nodes that an IPv6 address is at ``mac``."""
+    """Return an unsolicited advertisement, to all nodes, that an IPv6 address is at ``mac``."""
     own = socket.inet_pton(socket.AF_INET6, ip)
     body = struct.pack("!I", _OVERRIDE) + own + struct.pack("!BB", _TARGET_LINK_LAYER_ADDRESS, 1) + mac
     return _icmpv6(mac, _ALL_NODES_MAC, own, _ALL_NODES, _ADVERTISEMENT, body)
 
 
 def neighbour_solicitation(mac: bytes, asked: str) -> bytes:
-    """Return the question for an IPv6 address. It comes from the unspecified address, so that the answer goes to all nodes and to no cache."""
+    """Return a solicitation of ``mac`` for an IPv6 address.
+
+    It comes from the unspecified address, so that the advertisement goes to all nodes and changes nobody's cache.
+    """
     target = socket.inet_pton(socket.AF_INET6, asked)
     group = _SOLICITED_NODE + target[13:]
     return _icmpv6(mac, b"\x33\x33" + group[12:], bytes(16), group, _SOLICITATION, bytes(4) + target)
 
 
 def answered(frame: bytes, mac: bytes) -> tuple[str, str] | None:
-    """Return the address that a frame answers for, and the MAC that has it; ``None`` for other frames. ``mac`` is who asked."""
+    """Return the address that a frame answers for, and the MAC that has it; ``None`` for other frames.
+
+    ``mac`` is who asked.
+    """
     kind = frame[12:14]
     if kind == struct.pack("!H", ETH_P_ARP) and len(frame) >= 42:
         (operation,) = struct.unpack_from("!H", frame, 20)

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Asking from many links at once who has which address. Private to the collection.
 
-Frames of our own: a container need not have ping, and a socket opened in its
-namespace needs nothing of it. The questions name no sender, so no cache of
-anybody changes.
+ARP and neighbour solicitations of our own: a container need not have ping, and a
+socket opened in its namespace needs nothing of it. They are sent from the
+unspecified address, so nobody's cache changes.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Probe:
 
 
 def open_probe(link: str, families: Collection[int]) -> Probe | None:
-    """Return a probe for a link of the namespace this thread is in; ``None`` if there is no such link."""
+    """Return a probe for a link of the namespace this thread is in; ``None`` where there is no such link."""
     wires = {
         family: socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK)
         for family in families

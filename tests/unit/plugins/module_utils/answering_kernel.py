@@ -72,7 +72,8 @@ class AnsweringKernel:
 
 def message(kind, payload, flags=0, late=0):
     """Return an answer; one to the request ``late`` requests before."""
-    return lambda sequence: struct.pack("=IHHII", 16 + len(payload), kind, flags, sequence - late, 0) + payload
+    padded = payload + b"\0" * (-len(payload) % 4)
+    return lambda sequence: struct.pack("=IHHII", 16 + len(payload), kind, flags, sequence - late, 0) + padded
 
 
 def entry(kind, payload, flags=MULTI, late=0):

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 import yaml
-from ansible_collections.pipefitter.container_network.plugins.module_utils import ansible_module
+from ansible_collections.pipefitter.container_network.plugins.module_utils import diff_yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -76,13 +76,13 @@ documents = st.recursive(
 @given(st.dictionaries(keys, documents, max_size=4))
 @example({"": [[], {}, [[1, [2]], {"a": []}], {"b": {"c": None}}]})
 def test_it_reads_back_as_what_was_written(document):
-    assert yaml.safe_load(ansible_module._yaml(document)) == (document or None)
+    assert yaml.safe_load(diff_yaml.as_yaml(document)) == (document or None)
 
 
 @pytest.mark.parametrize("text", AWKWARD)
 def test_awkward_texts(text):
     document = {"a": text, text: [text, {"b": text}]}
-    assert yaml.safe_load(ansible_module._yaml(document)) == document
+    assert yaml.safe_load(diff_yaml.as_yaml(document)) == document
 
 
 def test_it_is_plain_and_sorted_where_it_can_be():
@@ -99,7 +99,7 @@ def test_it_is_plain_and_sorted_where_it_can_be():
             "comment": None,
         }
     }
-    assert ansible_module._yaml(document) == (
+    assert diff_yaml.as_yaml(document) == (
         "bridge:\n"
         "  addresses:\n"
         "    - 192.168.5.1/24\n"
@@ -119,4 +119,4 @@ def test_it_is_plain_and_sorted_where_it_can_be():
 
 @given(st.dictionaries(keys, documents, max_size=4))
 def test_the_order_of_keys_makes_no_difference(document):
-    assert ansible_module._yaml(document) == ansible_module._yaml(dict(reversed(document.items())))
+    assert diff_yaml.as_yaml(document) == diff_yaml.as_yaml(dict(reversed(document.items())))

@@ -95,20 +95,20 @@ def test_an_address_that_another_keeps_is_refused():
     ):
         found = problem(seen, **entries)
         assert found.startswith(
-            "hosta: multi_host_vlan_containers[0].address: 192.168.0.7 is what m of hostb has in VLAN web (100), "
+            "hosta: multi_host_vlan_containers[0].address: 192.168.0.7 is in use by m of hostb in VLAN web (100), "
         )
         assert ("whose entry leaves its address out and so keeps it; give one of them another" in found) is (
             host == "hostb"
         )
-        assert ("which is in no variable; detach it there (multi_host_vlan_purge does), or give another" in found) is (
-            host == "hosta"
-        )
+        assert (
+            "which no variable asks for; detach it there (multi_host_vlan_purge does), or give another" in found
+        ) is (host == "hosta")
     # The interface of somebody else, which a tool of its own put there, is in use as well.
     seen["hostb"]["foreign_attachments"] = seen["hostb"].pop("attachments")
-    assert "192.168.0.7 is what m of hostb has" in problem(seen, hosta=[SEVEN], hostb=[])
+    assert "192.168.0.7 is in use by m of hostb" in problem(seen, hosta=[SEVEN], hostb=[])
     # So is one on the same host, by another interface of the same container.
     seen = shown(hosta=[("n", 100, "192.168.0.7")])
-    assert "192.168.0.7 is what n of hosta has" in problem(seen, hosta=[{**SEVEN, "interface": "eth2"}])
+    assert "192.168.0.7 is in use by n of hosta" in problem(seen, hosta=[{**SEVEN, "interface": "eth2"}])
 
 
 def test_an_address_that_another_gives_up_in_this_run_can_be_given():
@@ -127,7 +127,7 @@ def test_an_address_that_another_gives_up_in_this_run_can_be_given():
         # Not if nobody goes to that host: it keeps what it has.
         refused = fleet(seen, more={"hostb": more}, running=["hosta"], hosta=[SEVEN], hostb=entries).problems
         assert refused == (
-            "hosta: multi_host_vlan_containers[0].address: 192.168.0.7 is what m of hostb has in VLAN web (100), "
+            "hosta: multi_host_vlan_containers[0].address: 192.168.0.7 is in use by m of hostb in VLAN web (100), "
             "and this run leaves hostb as it is; run it for hostb, too, or give another",
         )
 
@@ -137,7 +137,7 @@ def test_an_address_that_one_has_already_is_no_problem():
     # Both have it, since one host was down when the other's was given: the one that leaves it out moves.
     found = addresses(fleet(seen, hosta=[SEVEN], hostb=[{"container": "m", "vlan": "web"}]))
     assert found["hosta/n"] == "192.168.0.7" != found["hostb/m"]
-    assert "192.168.0.7 is what m of hostb has" in problem(seen, hosta=[SEVEN], hostb=[])
+    assert "192.168.0.7 is in use by m of hostb" in problem(seen, hosta=[SEVEN], hostb=[])
     assert addresses(fleet(seen, hosta=[{**SEVEN, "vlan": "db"}], hostb=[])) == {"hosta/n": "192.168.0.7"}
 
 
@@ -145,7 +145,7 @@ def test_a_process_whose_interface_is_shown_by_another_name_may_have_it():
     seen = shown(hosta=[("n", 100, "192.168.0.7")])
     by_pid = {"pid": 71, "vlan": "web", "address": "192.168.0.7"}
     assert addresses(fleet(seen, hosta=[by_pid])) == {"hosta/71": "192.168.0.7"}
-    assert "192.168.0.7 is what n of hosta has" in problem(seen, hosta=[{**by_pid, "interface": "eth2"}])
+    assert "192.168.0.7 is in use by n of hosta" in problem(seen, hosta=[{**by_pid, "interface": "eth2"}])
 
 
 def test_an_address_that_is_given_up_on_a_host_that_is_left_out_stays_in_use():
@@ -156,7 +156,7 @@ def test_an_address_that_is_given_up_on_a_host_that_is_left_out_stays_in_use():
         "hostb": [{"container": "m", "vlan": "web", "address": "10.0.0.2"}],
     }
     assert addresses(fleet(seen, vlans, **entries))["hosta/n"] == "10.0.0.1"
-    assert "no address of VLAN web is left for n of hosta" in problem(seen, vlans, ["hosta"], **entries)
+    assert "VLAN web has no free address for n of hosta" in problem(seen, vlans, ["hosta"], **entries)
 
 
 @pytest.mark.parametrize(
@@ -283,7 +283,7 @@ def test_addresses_are_kept_when_a_vlan_gets_another_id_or_name():
         assert addresses(fleet(seen, vlans, **asked)) == kept
     # An address that is asked for would move the one that keeps it here as well.
     vlans = {"web": {"id": 150, "subnet": "192.168.0.0/24"}}
-    assert "192.168.0.7 is what a of hosta has in VLAN web (100)" in problem(
+    assert "192.168.0.7 is in use by a of hosta in VLAN web (100)" in problem(
         seen, vlans, hosta=[asked["hosta"][0]], hostb=[SEVEN]
     )
 
@@ -303,6 +303,6 @@ def test_an_address_of_another_vlan_is_not_kept():
 def test_a_subnet_that_is_full():
     vlans = {"web": {"id": 100, "subnet": "10.0.0.0/30"}}
     assert (
-        "[2]: no address of VLAN web is left for c of hosta, all 2 of its subnet are taken; make it larger"
+        "[2]: VLAN web has no free address for c of hosta, all 2 of its subnet are in use; make it larger"
         in problem(vlans=vlans, hosta=[{"container": name, "vlan": "web"} for name in "abc"])
     )

@@ -100,7 +100,6 @@ def test_a_limited_run_says_which_hosts_it_does_not_look_at():
         {"hosta": {**given, "left_out": ["hostc"]}, "hostb": {**given, "left_out": ["hostc"]}}, {}
     ).warnings
     assert said.startswith(
-        "--limit leaves out hostc: their VLANs stay as they are, and addresses of containers there are not looked at; "
-        "set"
+        "--limit leaves out hostc: their VLANs stay as they are, and addresses of containers there are not checked; set"
     )
     assert vlan_fleet.read({"hosta": {**given, "limited": False, "left_out": ["hostc"]}}, {}).warnings == ()

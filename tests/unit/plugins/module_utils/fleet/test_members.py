@@ -30,13 +30,15 @@ def test_the_same_address_in_two_vlans_is_no_duplicate():
     [
         (
             {"vlan": "web"},
-            "hosta: multi_host_vlan_containers[0]: names no container; give exactly one of container, netns, pid",
+            "hosta: multi_host_vlan_containers[0]: container is required; give exactly one of container, netns and pid",
         ),
-        ({"container": "a", "pid": 1, "vlan": "web"}, "names container and pid; give exactly one"),
+        (
+            {"container": "a", "pid": 1, "vlan": "web"},
+            "container and pid are mutually exclusive; give exactly one of container, netns and pid",
+        ),
         (
             {"container": "a"},
-            "hosta: multi_host_vlan_containers[0].vlan: nothing is not a VLAN of multi_host_vlan_vlans; "
-            "known are db, web",
+            "hosta: multi_host_vlan_containers[0].vlan: is required; known are db, web",
         ),
         ({"container": "a", "vlan": "wbe"}, "vlan: 'wbe' is not a VLAN of multi_host_vlan_vlans; known are db, web"),
         (
@@ -63,16 +65,16 @@ def test_the_same_address_in_two_vlans_is_no_duplicate():
         ({"container": "a", "vlan": "web", "address": "192.168.0.1/x"}, "is not an address"),
         (
             {"container": "a", "vlan": "web", "address": ["192.168.0.1", "192.168.0.2"]},
-            "'192.168.0.2' is the second of IPv4; give one IPv4 and one IPv6",
+            "'192.168.0.2' is a second IPv4 address; give one IPv4 and one IPv6",
         ),
         (
             {"container": "a", "vlan": "web", "adress": "192.168.0.1"},
-            "has adress, which no entry has; the keys are container",
+            "has unknown keys (adress); give container, netns",
         ),
         (
             {"pid": 71, "vlan": "web"},
-            "[0].pid: an address is left out, which could not be kept, as 71 is another process some day; "
-            "give address, or",
+            "[0].pid: requires an address of each subnet, as one that is chosen could not be kept: "
+            "71 is another process some day; give address, or",
         ),
         ("a", "hosta: multi_host_vlan_containers[0]: 'a' is not a mapping"),
     ],
@@ -122,10 +124,10 @@ def test_duplicates_in_either_family():
     seen["hostb"]["attachments"][0]["addresses"].append("fd00:1::7/64")
     # That m is given another IPv4 address takes no IPv6 address from it.
     other = {"container": "m", "vlan": "web", "address": "192.168.0.10"}
-    assert "fd00:1::7 is what m of hostb has in VLAN web (100), whose entry leaves" in problem(
+    assert "fd00:1::7 is in use by m of hostb in VLAN web (100), whose entry leaves" in problem(
         seen, BOTH, hosta=[one], hostb=[other]
     )
-    assert "pid: an address is left out" in problem(
+    assert "pid: requires an address of each subnet" in problem(
         vlans=BOTH, hosta=[{"pid": 7, "vlan": "web", "address": "fd00:1::7"}]
     )
 

@@ -85,7 +85,7 @@ def test_no_container_gets_a_larger_mtu_while_a_host_does_not_say_what_fits():
     assert mtus({"hosta": 9000, "hostb": 9000}, low) == ({"a1": 9000, "a2": 9000, "b1": 9000}, [])
     given, (said,) = mtus({"hosta": 9000}, {"a1": 1500, "a2": 1600})
     assert given == {"a1": 1500, "a2": 1600, "b1": 1500}
-    assert said.startswith("hostb: how large frames may be there is not known, ") and said.endswith(
+    assert said.startswith("hostb: the MTU of the links there is not known, ") and said.endswith(
         "or set multi_host_vlan_mtu for all hosts"
     )
     # A new one gets no more than the others, and nothing keeps them from getting less.
@@ -94,7 +94,7 @@ def test_no_container_gets_a_larger_mtu_while_a_host_does_not_say_what_fits():
     assert mtus({"hosta": 9000})[0]["a1"] == 9000
     # So it is where --limit leaves a host out of the variables.
     given, (said,) = mtus({"hosta": 9000, "hostb": 9000}, low, more={"hosta": {"limited": True, "left_out": ["hostc"]}})
-    assert given == low and said.startswith("hostc: how large")
+    assert given == low and said.startswith("hostc: the MTU of the links there")
     # What needs no reckoning, and a host that shares nothing any more.
     both = {host: {"mtu": 8000} for host in ("hosta", "hostb")}
     assert mtus({"hosta": 9000}, {"a1": 1500}, more=both) == ({"a1": 8000, "a2": 8000, "b1": 8000}, [])
@@ -115,7 +115,7 @@ def test_an_mtu_that_one_entry_asks_for_is_no_measure_for_others():
 def test_an_mtu_that_is_none(wrong):
     assert (
         problem(more={"hosta": {"mtu": wrong}}, hosta=[])
-        == f"hosta: multi_host_vlan_mtu: {wrong!r} is no MTU; give 68 to 65535 bytes"
+        == f"hosta: multi_host_vlan_mtu: {wrong!r} is not an MTU; give 68 to 65535 bytes"
     )
 
 

@@ -30,7 +30,7 @@ def test_the_management_interface_is_no_uplink():
 
     assert found(uplink="eth1") == found() == found(transport="none") == ()
     assert (
-        "'eth1' stands beside multi_host_vlan_transport: none, which has none"
+        "'eth1' is mutually exclusive with multi_host_vlan_transport: none, which has no uplink"
         in found(uplink="eth1", transport="none")[0]
     )
     assert found(uplink="eth0") == (
@@ -53,7 +53,7 @@ def test_an_uplink_that_is_a_port_already():
     assert found(bridge="ovs0") == ()
     assert found(bridge="br0") == (
         "hosta: multi_host_vlan_uplink: 'eth1' is a port of bridge br0 already; "
-        "take it out there first, or give another interface",
+        "remove it from there first, or give another interface",
     )
     assert found(bridge="br0", management="is a port of Linux bridge br0, which") == (
         "hosta: multi_host_vlan_uplink: 'eth1' is a port of Linux bridge br0, which",
@@ -70,7 +70,7 @@ def test_hosts_on_a_trunk_need_an_uplink():
     one = {"vlans": VLANS, "containers": []}
     found = vlan_fleet.read({"hosta": {**one, "uplink": "eth1"}, "hostb": one}, {}).problems
     assert len(found) == 1 and found[0].startswith(
-        "hostb: multi_host_vlan_uplink: nothing is given, and 2 hosts are to be joined by a trunk; name the NIC"
+        "hostb: multi_host_vlan_uplink: is required, as 2 hosts are to be joined by a trunk; name the NIC"
     )
     assert vlan_fleet.read({"hosta": {**one, "uplink": "eth1"}, "hostb": {**one, "state": "absent"}}, {}).problems == ()
 
@@ -104,13 +104,14 @@ def test_tunnels_need_an_address_of_each_host_and_an_identifier_of_each_vlan():
         tunnelled(hosta={"ansible_host": "a.example"}, hostb={"ansible_host": "10.0.0.1"}), {}
     ).problems
     assert len(found) == 1 and found[0].startswith(
-        "hosta: multi_host_vlan_underlay_address: 'a.example' is not an address"
+        "hosta: multi_host_vlan_underlay_address: 'a.example' is not an IP address"
     )
     found = vlan_fleet.read(
         tunnelled(hosta={"ansible_host": "10.0.0.1"}, hostb={"ansible_host": "10.0.0.1"}), {}
     ).problems
     assert found == (
-        "hostb: multi_host_vlan_underlay_address: 10.0.0.1 is the address of hosta too; tunnels need one of each host",
+        "hostb: multi_host_vlan_underlay_address: 10.0.0.1 is the address of hosta too; "
+        "each host needs an underlay address of its own",
     )
     assert "vlans.y.vni: 1 is the VXLAN identifier of VLAN x already" in problem(
         vlans={"x": {"id": 1}, "y": {"id": 2, "vni": 1}}, hosta=[], hostb=[]
@@ -166,8 +167,8 @@ def test_an_underlay_address_that_no_tunnel_leads_to(address, kind):
         hosta={"underlay_address": "10.77.0.11"}, hostb={"underlay_address": address, "ansible_host": "10.77.0.12"}
     )
     assert vlan_fleet.read(given, {}).problems == (
-        f"hostb: multi_host_vlan_underlay_address: {address!r} is {kind}, to which no tunnel of another host leads; "
-        "give the host's address in the network that joins them",
+        f"hostb: multi_host_vlan_underlay_address: {address!r} is {kind}, which tunnels of other hosts can't reach; "
+        "give the host's address in the network that joins the hosts",
     )
 
 
@@ -175,15 +176,15 @@ def test_tunnels_of_one_family_and_hosts_of_one_transport():
     hosta = {"ansible_host": "10.77.0.11"}
     assert vlan_fleet.read(tunnelled(hosta=hosta, hostb={"ansible_host": "fd00::12"}), {}).problems == (
         "hostb: multi_host_vlan_underlay_address: 'fd00::12' is an IPv6 address, and 10.77.0.11 of hosta an IPv4 one; "
-        "tunnels need one family at both ends",
+        "tunnels need the same address family at both ends",
     )
     # One whose name is no address, and that is in no tunnel.
     for transport, more in (("trunk", {"uplink": "eth1"}), ("none", {})):
         mixed = tunnelled(hosta=hosta, hostb={"ansible_host": "b.example", "transport": transport, **more})
         assert vlan_fleet.read(mixed, {}).problems == (
             f"hostb: multi_host_vlan_transport: {transport!r} is given here and 'vxlan' on hosta; "
-            "hosts that share VLANs are joined in one way, "
-            "so make them equal, or say in multi_host_vlan_hosts who shares them",
+            "hosts that share VLANs need the same transport, so make them equal, "
+            "or set multi_host_vlan_hosts to the hosts that share them",
         )
     gone = tunnelled(
         hosta={**hosta, "state": "absent", "transport": "trunk"},
@@ -194,5 +195,5 @@ def test_tunnels_of_one_family_and_hosts_of_one_transport():
     twice = tunnelled(hosta=hosta, hostb=hosta)
     assert vlan_fleet.read(twice, {}).problems == (
         "hostb: multi_host_vlan_underlay_address: 10.77.0.11 is the address of hosta too; "
-        "tunnels need one of each host",
+        "each host needs an underlay address of its own",
     )

@@ -18,22 +18,22 @@ from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_
         ({"id": 4095}, "4095 is not a VLAN id"),
         ({"id": 5000}, "5000 is not a VLAN id"),
         ({"id": True}, "True is not a VLAN id"),
-        ({"subnet": "10.0.0.0/8"}, "id: nothing is not a VLAN id"),
-        ({"id": 1, "subnet": "10.0.0.1/8"}, "'10.0.0.1/8' has bits set below its prefix length; write 10.0.0.0/8"),
+        ({"subnet": "10.0.0.0/8"}, "id: is required; give a number from 1 to 4094"),
+        ({"id": 1, "subnet": "10.0.0.1/8"}, "'10.0.0.1/8' has host bits set; write 10.0.0.0/8"),
         ({"id": 1, "subnet": "10.0.0.0"}, "'10.0.0.0' has no room for two hosts; give its prefix length"),
         ({"id": 1, "subnet": "ten"}, "subnet: 'ten' is not a subnet; write it like"),
         (
             {"id": 1, "subnet": "10.0.0.0/8", "gateway": "11.0.0.1"},
             "gateway: '11.0.0.1' is not in 10.0.0.0/8; give an address of a host in 10.0.0.0/8",
         ),
-        ({"id": 1, "gateway": "11.0.0.1"}, "gateway: '11.0.0.1' is given and no subnet that it could lie in"),
+        ({"id": 1, "gateway": "11.0.0.1"}, "gateway: '11.0.0.1' requires subnet; give the subnet that it lies in"),
         (
             {"id": 1, "subnet": "10.0.0.0/8", "pool": "10.0.0.9-10.0.0.8"},
             "pool: '10.0.0.9-10.0.0.8' is not a range of host addresses in 10.0.0.0/8",
         ),
         (
             {"id": 1, "subnet": ["10.0.0.0/8", "11.0.0.0/8"]},
-            "subnet: '11.0.0.0/8' is the second of IPv4; a VLAN has one IPv4 and one IPv6 subnet at most",
+            "subnet: '11.0.0.0/8' is a second IPv4 subnet; a VLAN has one IPv4 and one IPv6 subnet at most",
         ),
         (
             {"id": 1, "subnet": ["10.0.0.0/8", "fd00::/64"], "gateway": ["10.0.0.1", "10.0.0.2"]},
@@ -47,7 +47,7 @@ from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_
             {"id": 1, "vni": 1 << 24},
             "vni: 16777216 is not a VXLAN network identifier; give a number from 1 to 16777215",
         ),
-        ({"id": 1, "tag": 5}, "has tag, which no VLAN has; the keys are id, subnet"),
+        ({"id": 1, "tag": 5}, "has unknown keys (tag); give id, subnet"),
         (100, "multi_host_vlan_vlans.x: 100 is not a mapping"),
     ],
 )
@@ -67,7 +67,7 @@ def test_a_vlan_that_can_not_be_right_is_told_once_for_all_hosts(spec, sentence)
 )
 def test_addresses_that_no_container_can_have(subnet, kind):
     said = problem(vlans={"x": {"id": 1, "subnet": subnet}}, hosta=[], hostb=[])
-    assert f"vlans.x.subnet: '{subnet}' holds {kind} addresses, which no container can be given; choose another" in said
+    assert f"vlans.x.subnet: '{subnet}' contains {kind} addresses, which no container can have; choose another" in said
     address = f"{ipaddress.ip_network(subnet)[1]}/24"
     if kind != "unspecified":
         assert f"is a {kind} address" in problem(

@@ -15,7 +15,7 @@ from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_
 @pytest.mark.parametrize(
     ("first", "second", "option", "found", "words"),
     [
-        ({}, {}, "interface", "eth1", "is in attachments[0] for container web1 too; each must be there once"),
+        ({}, {}, "interface", "eth1", "is in attachments[0] for container web1 too; it must be unique"),
         (
             {"mac": "02:00:00:00:00:01"},
             {"container": "web2", "mac": "02-00-00-00-00-01"},
@@ -49,14 +49,14 @@ from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_
             {"interface": "eth2", "gateway": "10.0.0.9"},
             "gateway",
             "10.0.0.9",
-            "is a second default route of container web1, beside that of attachments[0]; leave it to one of the two",
+            "is a second default route of container web1, after that of attachments[0]; give it to one of the two",
         ),
         (
             {"routes": [{"destination": "10.20.0.0/16"}]},
             {"interface": "eth2", "routes": [{"destination": "10.20.0.0/16", "gateway": "10.0.0.1"}]},
             "routes",
             "10.20.0.0/16",
-            "is a second route of that metric of container web1, beside that of attachments[0]",
+            "is a second route of that metric of container web1, after that of attachments[0]",
         ),
     ],
 )
@@ -129,7 +129,7 @@ def test_a_gateway_beside_the_list_is_for_entries_with_addresses_of_its_family()
         own,
         "attachments[0].gateway",
         "10.0.0.9",
-        "has no IPv4 address beside it",
+        "requires an IPv4 address in addresses",
     )
     wrong = {"container": "web1", "addresses": ["fd00::2/64"]}
     complaint(

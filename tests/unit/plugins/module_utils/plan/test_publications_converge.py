@@ -66,7 +66,7 @@ class _Host:
 
     def end_flows(self, flows):
         if flows and not self.ends_flows:
-            raise PipefitterError("the kernel did not show which UDP flows there are")
+            raise PipefitterError("failed to list conntrack entries")
         if flows:
             self.ended.append((self.have.rules, set(flows)))
 
@@ -210,7 +210,7 @@ def test_rules_are_taken_back_where_flows_that_go_another_way_cannot_be_ended():
         moved = _present([two], host.have, True, True)
         with pytest.raises(
             engine.OperationFailed,
-            match="did not show which UDP flows there are while trying to .*nothing had been changed before it",
+            match="failed to list conntrack entries while trying to .*nothing had been changed before it",
         ):
             engine.apply(moved, host)
         assert host.have.rules == before
@@ -235,7 +235,7 @@ def test_tells_where_not_even_the_rules_can_be_taken_back():
     host.ends_flows = False
     with pytest.raises(
         engine.OperationFailed,
-        match="did not show which UDP flows there are, and the rules could not be taken back: nft refused",
+        match="failed to list conntrack entries, and the rules could not be taken back: nft refused",
     ):
         engine.apply(
             _present(

@@ -188,7 +188,7 @@ def test_vlans_that_a_linux_bridge_can_not_carry(scene):
     said = refusal(scene, {"container": "web2", "bridge": "br1", "vlan_mode": "dot1q-tunnel", "vlan": 7})
     assert (
         said
-        == "vlan: 7 was asked for on br1, a Linux bridge: mode dot1q-tunnel is one of Open vSwitch; use such a bridge, or give another mode"
+        == "vlan: 7 was asked for on br1, a Linux bridge: mode dot1q-tunnel is for Open vSwitch only; use an Open vSwitch bridge, or give another mode"
     )
     said = refusal(scene, {"container": "web2", "bridge": "br1", "trunks": [0, 7]})
     assert said.endswith(

@@ -341,7 +341,7 @@ class TestPodman:
 
 
 class TestExposedPorts:
-    """Podman 4.3 keeps what --expose says only where it makes the network, and ranges of an image as they were written."""
+    """Podman 4.3 keeps what --expose says only where it makes the network, and an image's ranges as written."""
 
     CONTAINER = {
         "Id": POD1,
@@ -419,12 +419,12 @@ class TestPodmanProgram:
 
     def test_it_hangs(self, host, podman_program):
         (host / "before").write_text("exec /bin/sleep 5\n")
-        assert "within 0.2 s" in refusal(PipefitterError, runtime="podman", timeout=0.2)
+        assert "timed out after 0.2 s" in refusal(PipefitterError, runtime="podman", timeout=0.2)
 
     @pytest.mark.parametrize("printed", ["WARN something", '{"a": 1}', '[{"Id": "a"}]'])
     def test_it_prints_something_else(self, host, podman_program, printed):
         (host / "printed").write_text(printed)
-        assert "no list of containers" in refusal(PipefitterError, runtime="podman")
+        assert "not a list of containers" in refusal(PipefitterError, runtime="podman")
 
 
 class TestTwoEngines:
@@ -487,7 +487,7 @@ class TestEnginesThatFail:
     def test_a_socket_nobody_listens_on(self, host):
         with socket.socket(socket.AF_UNIX) as left:
             left.bind(str(host / "docker.sock"))
-        assert "nobody listens" in refusal(MissingFeature)
+        assert "connection refused" in refusal(MissingFeature)
 
     @pytest.mark.parametrize("url", ["tcp://10.0.0.1:2375", "ssh://host", "/var/run/docker.sock", "unix://relative"])
     def test_another_kind_of_address(self, host, monkeypatch, url):
@@ -512,14 +512,14 @@ class TestEnginesThatFail:
             silent.setblocking(False)
             with silent.accept()[0], pytest.raises(BlockingIOError):
                 silent.accept()
-        assert "said nothing for 0.2 s" in message and "/containers/web1/json" in message
+        assert "timed out after 0.2 s" in message and "/containers/web1/json" in message
 
     def test_a_full_backlog(self, host):
         with socket.socket(socket.AF_UNIX) as busy, socket.socket(socket.AF_UNIX) as first:
             busy.bind(str(host / "docker.sock"))
             busy.listen(0)
             first.connect(str(host / "docker.sock"))
-            assert "said nothing" in refusal(PipefitterError, timeout=0.2)
+            assert "timed out after 0.2 s" in refusal(PipefitterError, timeout=0.2)
 
     @pytest.mark.parametrize(
         "given",
@@ -535,24 +535,24 @@ class TestEnginesThatFail:
     def test_an_answer_that_is_not_dockers(self, start, given):
         start(FakeAnything, "docker.sock").given = given
         message = refusal(PipefitterError)
-        assert "docker.sock" in message and "isn't what Docker says" in message
+        assert "docker.sock" in message and "not a valid response of Docker" in message
 
     def test_an_answer_that_is_not_http(self, start, monkeypatch):
         engine = start(FakeAnything, "docker.sock")
         monkeypatch.setattr(engine, "_http", lambda *_: b"SSH-2.0-OpenSSH_9.2\r\n\r\n")
-        assert "isn't what Docker says" in refusal(PipefitterError)
+        assert "not a valid response of Docker" in refusal(PipefitterError)
 
     def test_a_connection_closed_without_answer(self, start, monkeypatch):
         engine = start(FakeAnything, "docker.sock")
         engine.close_after = 1
         monkeypatch.setattr(engine, "_http", lambda *_: b"")
-        assert "isn't what Docker says" in refusal(PipefitterError)
+        assert "not a valid response of Docker" in refusal(PipefitterError)
 
     def test_an_answer_cut_short(self, start, monkeypatch):
         engine = start(FakeAnything, "docker.sock")
         engine.close_after = 1
         monkeypatch.setattr(engine, "_http", lambda *_: b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{")
-        assert "isn't what Docker says" in refusal(PipefitterError)
+        assert "not a valid response of Docker" in refusal(PipefitterError)
 
     @pytest.mark.parametrize("body", [b'{"message": "driver failed\\nbadly."}', b"driver failed\n", b""])
     def test_an_error_of_the_engine(self, start, body):

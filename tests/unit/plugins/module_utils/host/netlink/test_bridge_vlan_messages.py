@@ -37,7 +37,10 @@ def test_vlans_of_ports_and_ranges():
 
 
 def test_what_a_nic_says_of_its_own_switch_is_not_what_its_port_has():
-    """Drivers with a bridge in hardware send a second message of the same port (ndo_bridge_getlink), without the VLANs that it has here."""
+    """Drivers with a bridge in hardware send a second message of the same port (ndo_bridge_getlink).
+
+    It is without the VLANs that the port has here.
+    """
     of_the_bridge = message(4, vlan(100))
     for messages in ((of_the_bridge, OF_THE_DRIVER), (OF_THE_DRIVER, of_the_bridge)):
         assert bridge_vlans.shown(Dump(*messages)) == {4: (VlanRange(100, 100),)}

@@ -50,10 +50,11 @@ def fixture_message(monkeypatch):
 
 
 def test_an_entry_is_decoded_when_asked(monkeypatch):
-    AnsweringKernel(monkeypatch, [[entry(NEWLINK, link(1)), entry(NEWLINK, link(2))], [done()]])
+    shown = [link(1, attribute(3, b"eth1\0")), link(2)]
+    AnsweringKernel(monkeypatch, [[entry(NEWLINK, each) for each in shown], [done()]])
     found = list(RouteSocket().dump(18, "ifinfmsg", {"family": 0}))
-    assert [payload for payload, _decode in found] == [link(1), link(2)]
-    assert [decode().data[16:] for _payload, decode in found] == [link(1), link(2)]
+    assert [payload for payload, _decode in found] == shown
+    assert [decode().data[16:] for _payload, decode in found] == shown
 
 
 def test_only_the_attributes_that_are_read_are_decoded(monkeypatch):
@@ -74,5 +75,5 @@ def test_one_that_is_not_there(monkeypatch, code):
     payload, decode = wire.get(18, "ifinfmsg", {"index": 4})
     assert payload == decode().data[16:] == link(4)
     assert wire.get(18, "ifinfmsg", {"index": 4}) is None
-    with pytest.raises(KernelError, match="Operation not permitted"):
+    with pytest.raises(KernelError, match="refused to show links .Operation not permitted."):
         wire.get(18, "ifinfmsg", {"index": 4})

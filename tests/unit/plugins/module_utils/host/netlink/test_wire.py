@@ -35,7 +35,7 @@ from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_
 )
 
 NEWLINK, GETLINK = 16, 18
-ONE, TWO, THREE = b"one.", b"two.", b"three..."
+ONE, TWO, THREE = b"one", b"two.", b"three"
 
 
 @pytest.fixture(name="dumped")
@@ -69,7 +69,7 @@ def test_a_dump_is_asked_again_when_the_table_changed_under_it(dumped):
 
 
 def test_a_table_that_never_settles(dumped):
-    with pytest.raises(PipefitterError, match="changed during each of 20 readings of links"):
+    with pytest.raises(PipefitterError, match="dump of links was interrupted 20 times"):
         dumped(*[[[done(flags=MULTI | DUMP_INTR)]]] * 20)
 
 
@@ -93,7 +93,7 @@ def test_a_dump_that_is_refused(dumped):
 
 def test_a_datagram_that_was_cut_off_is_an_error(dumped):
     whole = entry(NEWLINK, bytes(100))
-    with pytest.raises(PipefitterError, match="cut off"):
+    with pytest.raises(PipefitterError, match="truncated to 65536 bytes while trying to list links"):
         dumped([[lambda sequence: whole(sequence)[:60]]])
 
 
@@ -133,7 +133,7 @@ def test_one_message(monkeypatch):
 
 def test_no_answer(monkeypatch):
     AnsweringKernel(monkeypatch, [[]])
-    with pytest.raises(PipefitterError, match="within 5 seconds"):
+    with pytest.raises(PipefitterError, match="timed out after 5 s waiting for the kernel to show it"):
         NetlinkSocket(0, 5).get("show it", GETLINK, b"")
 
 

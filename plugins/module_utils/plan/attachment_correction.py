@@ -1,0 +1,148 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: BSD-2-Clause
+"""From attachments that are there, and not as wanted, to operations. Pure. Private to the collection."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ..model import addresses, limits
+from ..model.ownership import read_label
+from ..state.attachments import LINUX, HostSide
+from ..state.network import HOST, Link
+from . import link_addresses
+from .address_operations import RestoreOnUndo, on_link_first
+from .attachment_match import AttachmentMatch
+from .attachment_routes import plan_routes
+from .link_operations import ClaimVeth, RenameLink, SetLink, SetTxChecksumOffload, of_same_keys
+from .operations import Operation, SetSysctl
+from .ovs_ports import OvsChanges
+
+if TYPE_CHECKING:
+    from .host import LinkSettings
+
+
+def ipv6_operations(one: AttachmentMatch, shown: str | None) -> list[Operation]:
+    wanted = any(addresses.family(address) == addresses.IPV6 for address in one.want.addresses or ())
+    if not wanted or shown != "1":
+        return []
+    return [SetSysctl(one.side.netns, f"net/ipv6/conf/{one.want.interface}/disable_ipv6", "0", "1")]
+
+
+def correction(
+    one: AttachmentMatch,
+    peer: Link,
+    host_veth: Link,
+    host_side: HostSide,
+    ovs: OvsChanges,
+    taken: Collection[tuple[str, int]],
+) -> list[Operation]:
+    want, side, netns = one.want, one.side, one.side.netns
+    shown = side.network.addresses.get(peer.name, ())
+    # Put back on the way is what is not another attachment's by then.
+    own_routes = tuple(
+        replace(entry, link=want.interface)
+        for entry in side.network.routes
+        if entry.link == peer.name and entry.key not in taken
+    )
+    operations = _host_veth_identity(one, host_veth, host_side, ovs)
+    if peer.name != want.interface:
+        ipv6 = tuple(address for address in shown if addresses.family(address) == addresses.IPV6)
+        operations.append(RenameLink(netns, peer.name, want.interface, ipv6, on_link_first(own_routes)))
+    if want.mac is not None and peer.mac != want.mac:
+        operations.append(SetLink(netns, want.interface, {"mac": want.mac}, {"mac": peer.mac}))
+    # An MTU too small for IPv6 comes after the IPv6 addresses went, so that it is larger again before they come back.
+    takes_ipv6_off = one.mtu < limits.IPV6_MTU
+    if not takes_ipv6_off:
+        operations += _mtu_operations(one, peer, host_veth)
+    operations += ipv6_operations(one, side.disable_ipv6.get(peer.name))
+    if want.addresses is not None:
+        operations += link_addresses.additions(netns, want.interface, want.addresses, shown, own_routes)
+    if one.bridge.userspace and side.tx_checksum_offload.get(peer.name, False):
+        operations.append(SetTxChecksumOffload(netns, want.interface, False))
+    if not peer.up:
+        operations.append(SetLink(netns, want.interface, {"up": True}, {"up": False}))
+    routing, staying = plan_routes(one, taken)
+    operations += routing
+    if want.addresses is not None:
+        # Last, so that the old addresses carry the old routes until the new ones are in, and again when this is undone.
+        if side.promote_secondaries.get(peer.name) == "0" and link_addresses.needs_promotion(want.addresses, shown):
+            operations.append(SetSysctl(netns, f"net/ipv4/conf/{want.interface}/promote_secondaries", "1", "0"))
+        operations += link_addresses.removals(netns, want.interface, want.addresses, shown, staying)
+    if takes_ipv6_off:
+        operations += _mtu_operations(one, peer, host_veth)
+    operations += _host_veth_port(one, host_veth, host_side, ovs)
+    if not operations:
+        return []
+    return [
+        RestoreOnUndo(
+            netns, peer.name, shown, tuple(entry for entry in side.network.routes if entry.link == peer.name)
+        ),
+        *operations,
+    ]
+
+
+def _mtu_operations(one: AttachmentMatch, peer: Link, host_veth: Link) -> list[Operation]:
+    sides = ((one.side.netns, one.want.interface, peer), (HOST, one.host_interface, host_veth))
+    return [
+        SetLink(netns, name, {"mtu": one.mtu}, {"mtu": link.mtu}) for netns, name, link in sides if link.mtu != one.mtu
+    ]
+
+
+def _host_veth_identity(one: AttachmentMatch, host_veth: Link, host_side: HostSide, ovs: OvsChanges) -> list[Operation]:
+    alias = one.label.alias()
+    operations: list[Operation] = [] if host_veth.ours else [ClaimVeth(HOST, host_veth.name, alias)]
+    if host_veth.name != one.host_interface:
+        ovs.drop(host_veth.name)
+        if one.bridge.kind == LINUX:
+            ovs.clear(one.host_interface)  # it would take in whatever comes to bear the name
+        if one.host_interface in host_side.network.links:
+            from .attachment_deletion import stale_deletion
+
+            operations.append(stale_deletion(one.host_interface, one.side.netns))
+        operations.append(RenameLink(HOST, host_veth.name, one.host_interface, (), ()))
+    said = read_label(host_veth.alias) if host_veth.ours else one.label
+    # The same namespace may be named in several ways; the first one stays, so that two ways don't take turns.
+    if (
+        said is None
+        or said.interface != one.want.interface
+        or (said.kind == one.want.target.kind and host_veth.alias != alias and not said.names(one.want.target))
+    ):
+        operations.append(SetLink(HOST, one.host_interface, {"alias": alias}, {"alias": host_veth.alias}))
+    return operations
+
+
+def _host_veth_port(one: AttachmentMatch, host_veth: Link, host_side: HostSide, ovs: OvsChanges) -> list[Operation]:
+    master = host_side.by_index.get(host_veth.master)
+    new: LinkSettings = {}
+    if one.bridge.kind == LINUX:
+        ovs.drop(host_veth.name)
+        joins = master is None or master.name != one.want.bridge
+        if joins:
+            new["master"] = one.want.bridge
+        if one.bridge.isolated and (joins or not host_veth.isolated):
+            new["isolated"] = True
+        if one.bridge.vlan_filtering and one.port_vlans != (one.bridge.default_vlans if joins else host_veth.vlans):
+            new["vlans"] = one.port_vlans
+    elif master is not None and master.kind == "bridge":
+        new["master"] = ""
+    former = master.name if master is not None and master.kind == "bridge" else ""
+    had_vlans = master is not None and bool(master.bridge.get("vlan_filtering"))
+    if "master" in new:
+        # What it had is to come back with the former bridge.
+        if had_vlans:
+            new.setdefault("vlans", None)
+        if former and host_veth.isolated:
+            new.setdefault("isolated", None)
+    # A port that is to be isolated or in VLANs joins down.
+    if not host_veth.up or ("master" in new and not new.keys().isdisjoint(("isolated", "vlans"))):
+        new["up"] = True
+    old: LinkSettings = {
+        "master": former,
+        "up": host_veth.up,
+        "isolated": host_veth.isolated if former else None,
+        "vlans": host_veth.vlans if had_vlans else None,
+    }
+    return [SetLink(HOST, one.host_interface, new, of_same_keys(old, new))] if new else []

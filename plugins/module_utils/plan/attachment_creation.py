@@ -1,0 +1,74 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: BSD-2-Clause
+"""From attachments that are not there to operations. Pure. Private to the collection."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..model import names
+from ..state.attachments import LINUX, HostSide
+from ..state.network import HOST
+from .address_operations import AddAddress
+from .attachment_correction import ipv6_operations
+from .attachment_deletion import stale_deletion
+from .attachment_match import AttachmentMatch
+from .attachment_routes import plan_routes
+from .link_operations import AddVeth, SetLink, SetTxChecksumOffload, of_same_keys
+from .operations import Operation
+from .ovs_ports import OvsChanges
+
+if TYPE_CHECKING:
+    from .host import LinkSettings
+
+
+# How a new veth is.
+_ALONE_AND_DOWN: LinkSettings = {"master": "", "isolated": False, "vlans": None, "up": False}
+
+
+def creation(one: AttachmentMatch, host_side: HostSide, ovs: OvsChanges) -> list[Operation]:
+    want, netns = one.want, one.side.netns
+    operations: list[Operation] = []
+    for stale in dict.fromkeys((one.host_interface, one.birth_name)):
+        link = host_side.network.links.get(stale)
+        if link is not None:
+            operations.append(stale_deletion(stale, netns))
+        port = host_side.ovs_ports.get(stale)
+        if port is not None and (stale != one.host_interface or port.bridge != want.bridge):
+            ovs.clear(stale)
+    alternative = names.alternative_name(
+        want.target.value.rpartition("/")[2] if want.target.kind != "pid" else f"pid{want.target.value}", want.interface
+    )
+    operations.append(
+        AddVeth(
+            HOST,
+            one.host_interface,
+            one.birth_name,
+            want.interface,
+            netns,
+            want.mac,
+            one.mtu,
+            one.label.alias(),
+            alternative,
+        )
+    )
+    operations += ipv6_operations(one, one.side.disable_ipv6.get("default"))
+    operations += [AddAddress(netns, want.interface, address) for address in want.addresses or ()]
+    if one.bridge.userspace:
+        operations.append(SetTxChecksumOffload(netns, want.interface, False))
+    operations.append(SetLink(netns, want.interface, {"up": True}, {"up": False}))
+    operations += plan_routes(one, ())[0]
+    operations.append(_joined(one))
+    return operations
+
+
+def _joined(one: AttachmentMatch) -> SetLink:
+    new: LinkSettings = {}
+    if one.bridge.kind == LINUX:
+        new["master"] = one.want.bridge
+        if one.bridge.isolated:
+            new["isolated"] = True
+        if one.port_vlans != one.bridge.default_vlans:
+            new["vlans"] = one.port_vlans
+    new["up"] = True
+    return SetLink(HOST, one.host_interface, new, of_same_keys(_ALONE_AND_DOWN, new))

@@ -1,0 +1,135 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: BSD-2-Clause
+"""From attachments that are to go to operations. Pure. Private to the collection."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ..errors import Refused
+from ..model import addresses
+from ..model.attachment import Attachment
+from ..model.ownership import EXTERNAL_ID, read_label
+from ..state.attachments import ContainerSide, HostSide
+from ..state.network import HOST, Link
+from .address_operations import AddAddress, SetRoute, on_link_first
+from .attachment_match import made_by_us, refuse_mistaken, renamed
+from .link_operations import AddVeth, DeleteLink, SetLink, SetTxChecksumOffload
+from .operations import Operation, SetSysctl
+from .ovs_ports import OvsChanges
+
+if TYPE_CHECKING:
+    pass
+
+if TYPE_CHECKING:
+    from .host import LinkSettings
+
+
+def stale_deletion(name: str, netns: str) -> DeleteLink:
+    return DeleteLink(HOST, name, f"veth {name} that led into a namespace {netns} has left", ())
+
+
+def deletion(host_veth: Link, side: ContainerSide | None, host_side: HostSide) -> DeleteLink:
+    restore: list[Operation] = []
+    said = read_label(host_veth.alias)
+    what = (
+        f"veth {host_veth.name} of {said.interface} of {said.kind} {said.value}" if said else f"veth {host_veth.name}"
+    )
+    peer = (
+        next((link for link in side.network.links.values() if link.index == host_veth.peer), None)
+        if side is not None
+        else None
+    )
+    if side is not None and peer is not None:
+        alternative = "".join(host_veth.alternative_names[:1])
+        restore.append(
+            AddVeth(
+                HOST,
+                host_veth.name,
+                side.birth_name(peer.name),
+                peer.name,
+                side.netns,
+                peer.mac,
+                peer.mtu,
+                host_veth.alias,
+                alternative,
+            )
+        )
+        held = side.network.addresses.get(peer.name, ())
+        if host_veth.mtu != peer.mtu:
+            restore.append(SetLink(HOST, host_veth.name, {"mtu": host_veth.mtu}, {}))
+        if any(addresses.family(address) == addresses.IPV6 for address in held):
+            restore.append(SetSysctl(side.netns, f"net/ipv6/conf/{peer.name}/disable_ipv6", "0", "0"))
+        restore += [AddAddress(side.netns, peer.name, address) for address in held]
+        if host_veth.name in host_side.ovs_ports:
+            restore.append(SetTxChecksumOffload(side.netns, peer.name, False))
+        restore.append(SetLink(side.netns, peer.name, {"up": peer.up}, {}))
+        restore += [
+            SetRoute(side.netns, entry, None)
+            for entry in on_link_first(entry for entry in side.network.routes if entry.link == peer.name)
+        ]
+        master = host_side.by_index.get(host_veth.master)
+        new: LinkSettings = {"up": host_veth.up}
+        if master is not None and master.kind == "bridge":
+            new["master"] = master.name
+            if host_veth.isolated:
+                new["isolated"] = True
+            if master.bridge.get("vlan_filtering") and host_veth.vlans != master.default_vlans:
+                new["vlans"] = host_veth.vlans
+        restore.append(SetLink(HOST, host_veth.name, new, {}))
+    return DeleteLink(HOST, host_veth.name, what, tuple(restore))
+
+
+def purge_operations(bridge: str, kept: set[str], host_side: HostSide, ovs: OvsChanges) -> list[Operation]:
+    operations: list[Operation] = []
+    for host_veth in sorted(host_side.network.links.values(), key=lambda link: link.name):
+        if (
+            host_veth.ours
+            and host_veth.kind == "veth"
+            and host_veth.name not in kept
+            and host_side.bridge_of(host_veth) == bridge
+        ):
+            ovs.drop(host_veth.name)
+            operations.append(replace(deletion(host_veth, None, host_side), restore=None))
+    for port in host_side.ovs_ports.values():
+        if port.bridge == bridge and port.name not in kept and EXTERNAL_ID in dict(port.external_ids):
+            (ovs.drop if port.name in host_side.network.links else ovs.clear)(port.name)
+    return operations
+
+
+def host_veths_of(want: Attachment, side: ContainerSide | None, host_side: HostSide) -> list[Link]:
+    if side is None:
+        labels = [(link, read_label(link.alias)) for link in host_side.network.links.values() if link.ours]
+        return [link for link, said in labels if said and said.interface == want.interface and said.names(want.target)]
+    left_behind = _left_behind(want, side, host_side)
+    peer = side.network.links.get(want.interface)
+    if peer is None:
+        other = renamed(want, side, host_side)
+        return [other[1], *left_behind] if other else left_behind
+    host_veth = host_side.host_veth(side, peer)
+    if host_veth is None or not made_by_us(host_veth, want, side):
+        raise Refused(
+            f"interface: {want.interface!r} of {side.netns} was not made by this collection and stays; remove it with what made it"
+        )
+    refuse_mistaken(want, side, host_veth, host_side)
+    return [host_veth, *left_behind]
+
+
+def _left_behind(want: Attachment, side: ContainerSide, host_side: HostSide) -> list[Link]:
+    """Return veths of this attachment into a namespace that its container has left.
+
+    The label must say the same container, not only one of the same name; a
+    process id may be another process's by now.
+    """
+    found = []
+    for host_veth in host_side.network.links.values():
+        said = (
+            read_label(host_veth.alias)
+            if host_veth.ours and host_veth.kind == "veth" and host_veth.peer_netns != side.netns_id
+            else None
+        )
+        if said is not None and said.interface == want.interface and said.names(want.target) and said.kind != "pid":
+            if said.kind != "container" or said.identity == side.identity:
+                found.append(host_veth)
+    return found
