@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 from ..model.publication import Endpoint, HostPort, PublicationRules
 from .firewall import FirewallState
@@ -48,6 +49,7 @@ class PublicationState:
     reserved: frozenset[int] = frozenset()
     taken: Callable[[HostPort], str] = _nobody
 
-    @property
+    @cached_property
     def ours(self) -> PublicationRules:
+        """Return those of ``rules`` that are of this bridge. Plans ask several times, of ten thousand as well."""
         return self.rules.of_bridge(self.bridge)

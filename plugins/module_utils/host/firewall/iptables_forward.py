@@ -104,8 +104,10 @@ class IptablesForward:
 
         One atomic ``iptables-restore`` for a family; if that of the second
         family fails, the first is put back. Chain and jump go with the last
-        bridge. Raises ``InvalidOption`` for a name that iptables would not take
-        literally, and ``Refused`` for ``add`` in a family that drops nothing.
+        bridge.
+
+        :raises InvalidOption: iptables would not take a name literally.
+        :raises Refused: a bridge is to be accepted in a family that drops nothing.
         """
         added, removed = frozenset(add), frozenset(remove)
         for accepted in added:
@@ -149,7 +151,7 @@ class _Filter:
 
     @property
     def found(self) -> frozenset[AcceptedBridge]:
-        """Bridges that have rules here, whether or not all are left."""
+        """Return the bridges that have rules here, whether or not all are left."""
         ways: dict[str, set[str]] = {}
         for bridge, out in (read for rule in self._own_rules() if (read := _bridge_and_ways(rule)) is not None):
             ways.setdefault(bridge, set()).update(out)
@@ -164,7 +166,7 @@ class _Filter:
         return self.rules[: replies[-1]] if replies else self.rules
 
     def in_effect(self) -> frozenset[AcceptedBridge]:
-        """Bridges whose rules are all there, and reached."""
+        """Return the bridges whose rules are all there, and reached."""
         if not self.reached:
             return frozenset()
         found, here = self.found, set(self.rules)
@@ -176,7 +178,7 @@ class _Filter:
         return not self.reached or list(self.rules) != _rules(wanted)
 
     def rewrite(self, wanted: frozenset[AcceptedBridge]) -> list[str]:
-        """Lines for iptables-restore that make our part hold ``wanted`` and leave all else.
+        """Return lines for iptables-restore that make our part hold ``wanted`` and leave all else.
 
         ``:CHAIN -`` creates a chain or, under ``--noflush``, empties that one alone.
         """
@@ -209,7 +211,7 @@ class _Filter:
 
 
 def _filters() -> Iterator[_Filter]:
-    """The filters that drop forwarded traffic, or would without us."""
+    """Yield the filters that drop forwarded traffic, or would without us."""
     for family in _PROGRAM:
         for kind, in_use in (("nft", _nft_in_use), ("legacy", _legacy_in_use)):
             if in_use(family):
@@ -231,7 +233,7 @@ def _nft_in_use(family: str) -> bool:
 
 
 def _legacy_in_use(family: str) -> bool:
-    """Whether the legacy table ``filter`` is loaded in this network namespace; to list it would load it."""
+    """Tell whether the legacy table ``filter`` is loaded in this network namespace; to list it would load it."""
     try:
         with open(_LEGACY_TABLES[family], encoding="ascii") as names:
             return _TABLE in names.read().split()
@@ -240,7 +242,7 @@ def _legacy_in_use(family: str) -> bool:
 
 
 def _read(family: str, kind: str) -> _Filter | None:
-    """The filter as it is; ``None`` where it drops nothing that is forwarded and has nothing of ours."""
+    """Return the filter as it is, ``None`` where it drops nothing that is forwarded and has nothing of ours."""
     saved = _Saved(_run([f"{_PROGRAM[family]}-{kind}-save", "-t", _TABLE]).splitlines())
     if _FORWARD not in saved.policies:
         return None  # it is a table of nft, which iptables doesn't show
@@ -285,7 +287,7 @@ class _Saved:
             yield words
 
     def drops(self) -> bool:
-        """Whether what no rule for certain packets accepts is dropped."""
+        """Tell whether what no rule for certain packets accepts is dropped."""
         return (self._verdict(_FORWARD, set()) or self.policies[_FORWARD]) == _DROP
 
     def position(self, hook: str) -> int | None:
@@ -299,7 +301,7 @@ class _Saved:
         )
 
     def reaches(self, hook: str) -> bool:
-        """Whether no rule for all packets keeps them from our chain; one that accepts them does no harm."""
+        """Tell whether no rule for all packets keeps them from our chain; one that accepts them does no harm."""
         for words in self.words(hook):
             if words == ["-j", _CHAIN]:
                 return True
@@ -308,7 +310,7 @@ class _Saved:
         return False
 
     def _verdict(self, chain: str, passed: set[str]) -> str | None:
-        """What rules for all packets decide, ``None`` where they leave it open."""
+        """Return what rules for all packets decide, ``None`` where they leave it open."""
         if chain in passed:
             return None
         for words in self.words(chain):
@@ -343,7 +345,7 @@ def _is_of_all(words: Sequence[str]) -> bool:
 
 
 def _is_of_the_new(words: Sequence[str]) -> bool:
-    """Whether a rule is for whatever opens a connection."""
+    """Tell whether a rule is for whatever opens a connection."""
     return (
         words[:1] == ["-m"]
         and words[2:3] in (["--ctstate"], ["--state"])
@@ -361,7 +363,7 @@ def _bridge_and_ways(rule: str) -> tuple[str, tuple[str, ...]] | None:
 
 
 def _rules(accepted: Iterable[AcceptedBridge]) -> list[str]:
-    """Our rules, spelled as iptables-save prints them."""
+    """Return our rules, spelled as iptables-save prints them."""
     bridges = sorted(accepted)
     return [rule for one in bridges for rule in _own(one)] + [
         rule for one in bridges for rule in _from_here(one, bridges)
@@ -386,7 +388,7 @@ def _replies(bridge: str) -> list[str]:
 
 
 def _from_here(one: AcceptedBridge, accepted: Iterable[AcceptedBridge]) -> list[str]:
-    """The ways from one bridge to the others, where both are let out."""
+    """Return the rules from one bridge to the others, where both are let out."""
     others = sorted(other.bridge for other in accepted if other.uplinks and other.bridge != one.bridge)
     return [f"-A {_CHAIN} -i {one.bridge} -o {other} -j ACCEPT" for other in others] if one.uplinks else []
 

@@ -113,7 +113,11 @@ class IccTables:
         )
 
     def apply(self, rules: IccRules) -> None:
-        """Make the tables hold ``rules`` and nothing else of this kind, in one transaction. Raises as ``read`` does."""
+        """Make the tables hold ``rules`` and nothing else of this kind, in one transaction.
+
+        :raises Refused: an object of one of our names has another shape.
+        :raises MissingFeature: there is no nf_tables or no ``nft``.
+        """
         commands: list[Command] = []
         for table in map(_Table, each_family(nftables.tables(_PURPOSE))):
             commands += (

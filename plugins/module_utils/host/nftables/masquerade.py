@@ -68,9 +68,10 @@ class Masquerades:
         """Add and remove in one transaction; what is there, or gone, already is no error.
 
         Repairs the tables on the way, creates them as needed and deletes them
-        with their last element. Raises as ``in_effect`` does.
+        with their last element.
 
-        :raises Refused: subnets of one bridge contain each other.
+        :raises Refused: subnets of one bridge contain each other, or a table of our name has another layout.
+        :raises MissingFeature: there is no nf_tables or no ``nft``.
         :raises InvalidOption: a rule can't hold a bridge's name.
         """
         added, removed = frozenset(add), frozenset(remove)
@@ -155,7 +156,7 @@ def _of(family: str, masquerades: Iterable[Masquerade]) -> set[tuple[str, str]]:
 
 
 def _outermost(subnets: set[str]) -> set[str]:
-    """The subnets that no other one contains."""
+    """Return the subnets that no other one contains."""
     if len(subnets) < 2:
         return subnets
     import ipaddress  # 2 ms, and most hosts have one subnet a family

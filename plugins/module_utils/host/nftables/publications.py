@@ -123,7 +123,11 @@ class Publications:
 
         A port of the host that leads elsewhere is led to its new target in the
         same step. Repairs the tables on the way, creates them as needed and
-        deletes them with their last element. Raises as ``read`` does.
+        deletes them with their last element.
+
+        :raises Refused: a table of our name has another layout.
+        :raises MissingFeature: there is no nf_tables or no ``nft``.
+        :raises InvalidOption: a rule can't hold a bridge's name.
         """
         for bridge in {one.endpoint.bridge for one in add.published} | add.protected:
             firewall_safe_name(bridge)

@@ -59,6 +59,7 @@ class Listing:
         return True
 
     def elements(self, name: str) -> Iterable[Any]:
+        """Return the elements of a set or map as nft's JSON has them, none of one that is not there."""
         return self.objects[name][1].get("elem", ()) if name in self.objects else ()
 
     def dismantle(self, chains: Iterable[str], sets: Iterable[str]) -> list[Command]:
@@ -133,21 +134,24 @@ def _foreign(family: str, found: str) -> Refused:
 
 
 def in_table(family: str, **attributes: object) -> dict[str, object]:
+    """Return the attributes of an object of our table in a family."""
     return {"family": family, "table": TABLE, **attributes}
 
 
 def elements(verb: str, family: str, name: str, changed: Iterable[object]) -> list[Command]:
+    """Return the command that adds or deletes elements of a set, none without elements."""
     changed = list(changed)
     return [{verb: {"element": in_table(family, name=name, elem=changed)}}] if changed else []
 
 
 def prefix(subnet: str) -> dict[str, object]:
+    """Return a subnet as nft's JSON has it."""
     address, _slash, length = subnet.partition("/")
     return {"prefix": {"addr": address, "len": int(length)}}
 
 
 def subnet_of(family: str, element: Any) -> str | None:
-    """A subnet as it was written; ``None`` for an element that isn't one (a range, say)."""
+    """Return an element as the subnet that was written, ``None`` for what is none (a range, say)."""
     if isinstance(element, str):
         return f"{element}/{ADDRESS_BITS[family]}"
     shown = element.get("prefix")
@@ -155,12 +159,13 @@ def subnet_of(family: str, element: Any) -> str | None:
 
 
 def local_pair(pair: tuple[str, str]) -> dict[str, object]:
-    """An element of a set of subnets and interfaces."""
+    """Return an element of a set of subnets and interfaces."""
     subnet, bridge = pair
     return {"concat": [prefix(subnet), bridge]}
 
 
 def read_local_pair(family: str, element: Any) -> tuple[str, str] | None:
+    """Return subnet and interface of an element, ``None`` for what is no such pair."""
     concat = element.get("concat") if isinstance(element, dict) else None
     if not concat or len(concat) != 2:
         return None

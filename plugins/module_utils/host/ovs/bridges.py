@@ -65,6 +65,7 @@ def _mtu(interface: Row) -> list[int]:
 
 
 def read(row: Row, ports: tuple[str, ...]) -> OvsBridge:
+    """Return a bridge as far as its own row says it."""
     return OvsBridge(
         name=row["name"],
         datapath_type=row["datapath_type"] or SYSTEM,
@@ -93,24 +94,11 @@ def refuse_unlike(
                 " run this again to see the difference"
             )
     for bridge in change.change:
-        if bridge.name not in rows:
-            raise Refused(
-                f"Open vSwitch bridge {bridge.name} can't be changed: it is gone; run this again to see the difference"
-            )
-        row = rows[bridge.name]
-        other = overtaken(_old(row, change), _columns(bridge), _columns(read(row, ())))
-        if other:
-            raise Refused(
-                f"Open vSwitch bridge {bridge.name} can't be changed: another program changed its {other}"
-                " in the meantime; run this again"
-            )
+        _refuse_overtaken(rows, bridge, change)
     going = [bridge for bridge in change.remove if bridge.name in rows]
     for bridge in going:
-        left = sorted(
-            name
-            for name, where in bridge_of.items()
-            if where == bridge.name and name not in gone and name != bridge.name
-        )
+        members = {name for name, where in bridge_of.items() if where == bridge.name}
+        left = sorted(members - {*gone, bridge.name})
         if left:
             raise Refused(
                 f"Open vSwitch bridge {bridge.name} can't be deleted: it has port {left[0]} by now;"
@@ -119,7 +107,22 @@ def refuse_unlike(
     return going
 
 
+def _refuse_overtaken(rows: Mapping[str, Row], bridge: OvsBridge, change: OvsBridgeChange) -> None:
+    if bridge.name not in rows:
+        raise Refused(
+            f"Open vSwitch bridge {bridge.name} can't be changed: it is gone; run this again to see the difference"
+        )
+    row = rows[bridge.name]
+    other = overtaken(_old(row, change), _columns(bridge), _columns(read(row, ())))
+    if other:
+        raise Refused(
+            f"Open vSwitch bridge {bridge.name} can't be changed: another program changed its {other}"
+            " in the meantime; run this again"
+        )
+
+
 def additions(bridges: Sequence[OvsBridge], local_columns: Mapping[str, Row]) -> list[Operation]:
+    """Return what makes bridges with their local ports, for which ``local_columns`` are further columns by bridge."""
     operations: list[Operation] = []
     for number, bridge in enumerate(bridges):
         interface, port, named = (f"{what}_of_bridge{number}" for what in ("interface", "port", "row"))
@@ -137,11 +140,12 @@ def additions(bridges: Sequence[OvsBridge], local_columns: Mapping[str, Row]) ->
 
 
 def take_back(created: list[Any]) -> list[Operation]:
-    """``created`` are the ids of the bridges that ``additions`` made."""
+    """Return what undoes ``additions``; ``created`` are the ids of the bridges made."""
     return [_listed("delete", created)] if created else []
 
 
 def changes(rows: Mapping[str, Row], change: OvsBridgeChange) -> list[Operation]:
+    """Return what changes bridges from what they are supposed to be."""
     operations: list[Operation] = []
     for bridge in change.change:
         row = rows[bridge.name]
@@ -154,6 +158,7 @@ def changes(rows: Mapping[str, Row], change: OvsBridgeChange) -> list[Operation]
 
 
 def change_back(rows: Mapping[str, Row], change: OvsBridgeChange) -> list[Operation]:
+    """Return what undoes ``changes``."""
     back = [(rows[bridge.name], bridge) for bridge in change.change]
     return [
         operation
@@ -168,6 +173,7 @@ def _old(row: Row, change: OvsBridgeChange) -> Row:
 
 
 def removals(rows: Mapping[str, Row], ports: Mapping[str, Row], bridges: Sequence[OvsBridge]) -> list[Operation]:
+    """Return what deletes bridges that have no port but their local one; ``ports`` are all rows of Port by name."""
     if not bridges:
         return []
     # By now the transaction itself has taken out the ports that go; one that somebody else put in stops it.
@@ -216,6 +222,7 @@ def put_back(bridges: Sequence[Row], local: Sequence[WholePort]) -> list[Operati
 
 
 def without_device(bridge: str, datapath_type: str, reason: str) -> str:
+    """Return the sentence about a bridge that carries nothing, with what helps."""
     if datapath_type == NETDEV:
         return (
             f"Open vSwitch bridge {bridge} (datapath_type={NETDEV}) got no network device: {reason};"

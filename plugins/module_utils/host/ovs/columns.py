@@ -20,10 +20,12 @@ def values(value: Any) -> list[Any]:
 
 
 def row_ids(value: Any) -> list[str]:
+    """Return the ids in a column that refers to rows."""
     return [uuid for _tag, uuid in values(value)]
 
 
 def pairs(value: Any) -> tuple[tuple[str, str], ...]:
+    """Return keys and values of a column that holds a map, sorted."""
     return tuple(sorted((key, item) for key, item in value[1]))
 
 

@@ -49,6 +49,7 @@ class Session:
         self._socket.close()
 
     def renew(self, timeout: float) -> None:
+        """Give the calls that follow ``timeout`` seconds from now."""
         self._deadline = time.monotonic() + timeout
 
     def transact(self, operations: Sequence[Operation]) -> list[Row]:
@@ -102,7 +103,8 @@ class Session:
             if message is None:
                 raise PipefitterError(
                     f"timed out after {self._timeout:g} s waiting for ovsdb-server to answer on {self._path};"
-                    " check that it is not stopped or overloaded, and restart openvswitch-switch (`openvswitch` on RHEL) if so"
+                    " check that it is not stopped or overloaded, and restart openvswitch-switch (`openvswitch` on"
+                    " RHEL) if so"
                 )
             if message.get("id") == self._calls and "method" not in message:
                 if message.get("error"):

@@ -141,6 +141,16 @@ def test_an_element_that_somebody_took_out_is_missed(monkeypatch):
     assert Publications().read() == (RULES - gone, True)
 
 
+@pytest.mark.parametrize("element", ['publish_protected { "br0" }', 'publish_within { "br0" . "br0" }'])
+def test_half_a_protection_is_one_that_can_be_taken_away(monkeypatch, element):
+    nft = simulated_nft.SimulatedNft(monkeypatch)
+    Publications().apply(RULES, NOTHING)
+    nft.tamper(f"delete element ip pipefitter {element}", f"delete element ip6 pipefitter {element}")
+    assert Publications().read() == (RULES, False)
+    Publications().apply(NOTHING, RULES)
+    assert nft.tables == {}
+
+
 def test_an_element_of_another_is_left_and_in_the_way(monkeypatch):
     nft = simulated_nft.SimulatedNft(monkeypatch)
     other = PublicationRules(frozenset({Published(HostPort(4, "", "tcp", 9090), "192.168.5.2", 90, _ENDPOINTS[0])}))

@@ -151,6 +151,21 @@ def test_only_what_listens_has_a_tcp_port():
             assert listeners._inodes(HostPort(4, "", "tcp", port_of(client))) == set()
 
 
+def test_a_process_is_named_though_it_closes_files_meanwhile(others, monkeypatch):
+    readlink, listdir = os.readlink, os.listdir
+    here = f"/proc/{os.getpid()}/fd"
+
+    def closed(path):
+        if path == f"{here}/closed":
+            raise FileNotFoundError(path)
+        return readlink(path)
+
+    monkeypatch.setattr(listeners.os, "listdir", lambda path: [*(["closed"] if path == here else []), *listdir(path)])
+    monkeypatch.setattr(listeners.os, "readlink", closed)
+    with listener() as taken:
+        assert f"pid {os.getpid()}" in Listeners().who(HostPort(4, "", "tcp", port_of(taken)))
+
+
 def test_a_process_that_can_not_be_looked_into_stays_without_a_name(others, monkeypatch):
     with listener() as taken:
         monkeypatch.setattr(listeners.os, "readlink", lambda _path: (_ for _ in ()).throw(PermissionError()))
