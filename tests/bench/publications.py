@@ -24,7 +24,8 @@ import subprocess
 import sys
 import time
 
-import clone  # noqa: F401 - or the next could not be found
+# Imported, it makes the next to be found.
+import clone  # noqa: F401 # pylint: disable=unused-import
 from ansible_collections.pipefitter.container_network.plugins.module_utils.host.nftables.publications import (
     Publications,
 )
