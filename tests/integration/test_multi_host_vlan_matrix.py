@@ -29,7 +29,10 @@ def three_hosts(python_path):
     """A lab of its own, as three hosts are too many for all other tests."""
     name = f"matrix-{os.getpid()}"
     subprocess.run([LAB, "up", "--name", name, "--hosts", "3", "--no-docker"], check=True, timeout=180)
-    yield {host: LabHost(name, host, python_path) for host in HOSTS}
+    hosts = {host: LabHost(name, host, python_path) for host in HOSTS}
+    yield hosts
+    for host in hosts.values():
+        host.close()
     subprocess.run([LAB, "down", "--name", name], check=True, timeout=60)
 
 
