@@ -52,6 +52,16 @@ def lab_hosts(lab_name, python_path):
         host.close()
 
 
+@pytest.fixture(scope="session")
+def playbooks(tmp_path_factory):
+    """What runs ansible-playbook for a ``Fleet``."""
+    from fleet import start_playbook_server
+
+    server = start_playbook_server(tmp_path_factory.mktemp("playbooks"))
+    yield server
+    server.stop()
+
+
 @pytest.fixture(params=[pytest.param(name, id=f"pyroute2-{version}") for name, version in PYROUTE2.items()])
 def host(lab_hosts, request):
     """A host as it was after its start; what the test leaves is removed after it."""
