@@ -47,6 +47,7 @@ def lab_hosts(lab_name, python_path):
     hosts = {name: LabHost(lab_name, name, python_path) for name in PYROUTE2}
     for host in hosts.values():
         host.run("sh", "-c", f"iptables-nft-save > {_RULES_AT_START}")
+        host.keep_sent_code()
     yield hosts
     for host in hosts.values():
         host.close()

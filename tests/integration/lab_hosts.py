@@ -21,6 +21,7 @@ from pipefitter_lab.layout import Layout  # noqa: E402
 
 RUNNER = pathlib.Path(__file__).with_name("module_runner.py")
 SERVER = pathlib.Path(__file__).with_name("module_server.py")
+SENT_CODE = pathlib.Path(__file__).with_name("sent_code_cache.py")
 
 PYROUTE2 = {"hosta": "0.7.2", "hostb": "0.9.7"}
 """Debian 12's package, and the newest."""
@@ -102,6 +103,12 @@ class LabHost:
 
     def remove_containers(self) -> None:
         host_docker.remove_all(self._docker)
+
+    def keep_sent_code(self) -> None:
+        """Let the host's Python compile what Ansible sends only once."""
+        folder = "/usr/lib/python3/dist-packages"
+        self.run("sh", "-c", f"cat > {folder}/{SENT_CODE.name}", text=SENT_CODE.read_text(encoding="utf-8"))
+        self.run("sh", "-c", f"echo import {SENT_CODE.stem} > {folder}/{SENT_CODE.stem}.pth")
 
     def close(self) -> None:
         """End what runs modules; the next one starts it again."""

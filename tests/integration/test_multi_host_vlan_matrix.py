@@ -30,6 +30,8 @@ def three_hosts(python_path):
     name = f"matrix-{os.getpid()}"
     subprocess.run([LAB, "up", "--name", name, "--hosts", "3", "--no-docker"], check=True, timeout=180)
     hosts = {host: LabHost(name, host, python_path) for host in HOSTS}
+    for host in hosts.values():
+        host.keep_sent_code()
     yield hosts
     for host in hosts.values():
         host.close()
