@@ -304,8 +304,8 @@ def integration(bench: Bench) -> Result:
     result = Result()
     # Not in PYTHONPATH, which would reach the hosts of the lab and go before the pyroute2 that they have.
     python_path = shlex.join([str(bench.folder), str(host_pyroute2(bench))])
-    # Modules' tests wait for their labs most of the time: two at once, each with a lab of its own. A file's tests share hosts.
-    for name, at_once in (("lab", []), ("integration", ["--numprocesses=2", "--dist=loadfile"])):
+    # Modules' tests wait for packets half of the time: three at once, each with a lab of its own.
+    for name, at_once in (("lab", []), ("integration", ["--numprocesses=3", "--dist=loadgroup"])):
         folder = bench.collection / "tests" / name
         say(f"--- tests/{name}")
         if not folder.is_dir():
