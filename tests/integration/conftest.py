@@ -47,7 +47,20 @@ def lab_hosts(lab_name, python_path):
     hosts = {name: LabHost(lab_name, name, python_path) for name in PYROUTE2}
     for host in hosts.values():
         host.run("sh", "-c", f"iptables-nft-save > {_RULES_AT_START}")
-    return hosts
+        host.keep_sent_code()
+    yield hosts
+    for host in hosts.values():
+        host.close()
+
+
+@pytest.fixture(scope="session")
+def playbooks(tmp_path_factory):
+    """What runs ansible-playbook for a ``Fleet``."""
+    from fleet import start_playbook_server
+
+    server = start_playbook_server(tmp_path_factory.mktemp("playbooks"))
+    yield server
+    server.stop()
 
 
 @pytest.fixture(params=[pytest.param(name, id=f"pyroute2-{version}") for name, version in PYROUTE2.items()])
@@ -85,7 +98,6 @@ _RULES_AT_START = "/run/iptables-at-start"
 
 # One shell: each way into the host costs more than the commands.
 _CLEANING = f"""
-docker ps -aq | xargs -r docker rm -f >/dev/null
 ip -all netns delete
 ovs-vsctl list-br | xargs -r -n 1 ovs-vsctl del-br
 for family in ip ip6; do nft delete table $family pipefitter 2>/dev/null || true; done
@@ -100,6 +112,7 @@ esac
 
 def clean(host):
     """Remove links, namespaces, containers, tables and bridges a test left."""
+    host.remove_containers()
     host.run("sh", "-e", "-c", _CLEANING)
     # Ends in namespaces that were deleted go some time later, and may be gone when it is their turn.
     deadline = time.monotonic() + 10

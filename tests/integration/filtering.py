@@ -8,8 +8,7 @@ import contextlib
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
-from lab_hosts import LAB
-from publishing import HOST, LAN, SERVER, Net, publish, ruleset
+from publishing import HOST, LAN, PYTHON, SERVER, Net, publish, ruleset, start_on_lan
 from wiring import assert_same, everything
 
 BRIDGE = {"name": "br0", "addresses": ["192.168.5.1/24", "fd00:5::1/64"], "ip_forward": True, "masquerade": True}
@@ -44,7 +43,7 @@ class Walled:
         self.net.serve("db1", "5432", "81")
         self.publishes = {"netns": "web1", "ports": ["8080:80", "5353:53/udp"]}
         # Pings may pass where nothing else does.
-        self._lan = subprocess.Popen([LAB, "run", "--name", host.lab, "--", "python3", "-c", SERVER, "lan", "7000"], stdout=subprocess.PIPE, encoding="utf-8")
+        self._lan = start_on_lan(host, *PYTHON, "-c", SERVER, "lan", "7000", stdout=subprocess.PIPE, encoding="utf-8")
         assert self._lan.stdout.readline() == "ready\n"
         self.links = {"bridge": "br0", "icc": False, "links": [LINK]}
         publish(host, **self.publishes)

@@ -12,10 +12,11 @@ import subprocess
 import sys
 
 import ansible_collections.pipefitter.container_network as collection
+from fork_client import ForkServer
 from lab_hosts import LAB
 from wiring import container_pid
 
-_ANSIBLE_PLAYBOOK = pathlib.Path(sys.executable).with_name("ansible-playbook")
+_SERVER = pathlib.Path(__file__).with_name("playbook_server.py")
 
 VLANS = {"web": {"id": 100, "subnet": "192.168.0.0/24"}, "db": {"id": 200, "subnet": "192.168.0.0/24"}}
 COMMON = {
@@ -23,6 +24,30 @@ COMMON = {
     "multi_host_vlan_bridge_options": {"datapath_type": "netdev"},
     "multi_host_vlan_vlans": VLANS,
 }
+
+
+def ansible_environment(folder: pathlib.Path, **settings: str) -> dict[str, str]:
+    """Return what Ansible is started with: ``settings`` in place of whoever's own, and what it writes in ``folder``."""
+    root = pathlib.Path(next(iter(collection.__path__))).parents[2]
+    configuration = folder / "ansible.cfg"
+    lines = ["[defaults]", "nocolor = true", *(f"{name} = {value}" for name, value in settings.items())]
+    configuration.write_text("\n".join([*lines, ""]), encoding="utf-8")
+    return {
+        **os.environ,
+        "ANSIBLE_COLLECTIONS_PATH": str(root),
+        "ANSIBLE_CONFIG": str(configuration),
+        "ANSIBLE_HOME": str(folder / "home"),
+        "ANSIBLE_LOCAL_TEMP": str(folder / "tmp"),
+        "PYTHONPATH": "",
+        # Each task loads the collection anew: what was compiled is kept, but beside the tests' folders, not the code.
+        "PYTHONDONTWRITEBYTECODE": "",
+        "PYTHONPYCACHEPREFIX": str(folder.parent / "bytecode"),
+    }
+
+
+def start_playbook_server(folder: pathlib.Path) -> ForkServer:
+    """Return what runs playbooks for all fleets."""
+    return ForkServer([sys.executable, str(_SERVER)], ansible_environment(folder, timeout="3"))
 
 
 class Run:
@@ -41,31 +66,23 @@ class Run:
 class Fleet:
     """The hosts of a lab and what its inventory says of them: ``common`` of all, ``by_host`` of each."""
 
-    def __init__(self, lab_name: str, folder: pathlib.Path, by_host: dict[str, dict], common: dict) -> None:
+    def __init__(
+        self, lab_name: str, folder: pathlib.Path, by_host: dict[str, dict], common: dict, playbooks: ForkServer
+    ) -> None:
         self._folder = folder
+        self._playbooks = playbooks
         self._lab = folder / "lab.yml"
         self._lab.write_text(subprocess.run([LAB, "inventory", "--name", lab_name], check=True, capture_output=True, encoding="utf-8").stdout, encoding="utf-8")
-        (folder / "ansible.cfg").write_text("[defaults]\nnocolor = true\ntimeout = 3\n", encoding="utf-8")  # in place of whoever's own
         self.by_host = by_host
         self.common = common
 
-    def play(self, playbook: str, *words: str) -> Run:
+    def play(self, playbook: str, *options: str) -> Run:
         """Run a playbook of the collection."""
         inventory = self._folder / "fleet.json"
         inventory.write_text(json.dumps({"lab": {"vars": self.common, "hosts": self.by_host}}), encoding="utf-8")
-        root = pathlib.Path(next(iter(collection.__path__))).parents[2]
-        environment = {
-            **os.environ,
-            "ANSIBLE_COLLECTIONS_PATH": str(root),
-            "ANSIBLE_CONFIG": str(self._folder / "ansible.cfg"),
-            "ANSIBLE_HOME": str(self._folder / "home"),
-            "PYTHONPATH": "",
-        }
-        argv = [_ANSIBLE_PLAYBOOK, "-i", self._lab, "-i", inventory, f"pipefitter.container_network.{playbook}", "-e", "pipefitter_hosts=lab", *words]
-        done = subprocess.run(
-            argv, stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8", timeout=240, check=False, env=environment, cwd=self._folder
-        )
-        return Run(done)
+        inventories = ["-i", str(self._lab), "-i", str(inventory)]
+        words = [*inventories, f"pipefitter.container_network.{playbook}", "-e", "pipefitter_hosts=lab", *options]
+        return Run(self._playbooks.start(str(self._folder), *words).wait(240))
 
 
 def in_container(host, container: str, *argv: str, **options):

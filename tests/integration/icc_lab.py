@@ -97,10 +97,10 @@ class Listeners:
         self._running = []
 
     def listen(self, host, netns, *services):
-        self._listen(host, "ip", "netns", "exec", netns, "python3", "-c", _SERVER, *services)
+        self._listen(host, "ip", "netns", "exec", netns, "python3", "-IS", "-c", _SERVER, *services)
 
     def listen_on_host(self, host, *services):
-        self._listen(host, "python3", "-c", _SERVER, *services)
+        self._listen(host, "python3", "-IS", "-c", _SERVER, *services)
 
     def _listen(self, host, *words):
         process = host.start(*words, stdout=-1, text=True)
@@ -108,7 +108,8 @@ class Listeners:
         assert process.stdout.readline().strip() == "listening"
 
     def converse(self, host, netns, address, port):
-        process = host.start("ip", "netns", "exec", netns, "python3", "-c", _CONVERSATION, address, str(port), stdin=-1, stdout=-1, text=True)
+        argv = ["ip", "netns", "exec", netns, "python3", "-IS", "-c", _CONVERSATION, address, str(port)]
+        process = host.start(*argv, stdin=-1, stdout=-1, text=True)
         self._running.append(process)
         assert process.stdout.readline().strip() == "open"
         return Conversation(process)
@@ -152,7 +153,8 @@ def asks(host, netns, *questions, timeout=2) -> list[bool]:
 
 def _asking(host, netns, questions, timeout):
     code = _CLIENT % {"timeout": timeout}
-    return host.start("ip", "netns", "exec", netns, "python3", "-c", code, json.dumps(questions), stdout=-1, text=True)
+    argv = ["ip", "netns", "exec", netns, "python3", "-IS", "-c", code, json.dumps(questions)]
+    return host.start(*argv, stdout=-1, text=True)
 
 
 def _answers(process) -> list[bool]:
@@ -184,7 +186,7 @@ def udp_refused(host, address, netns=None):
     family = "AF_INET6" if ":" in address else "AF_INET"
     code = f"import socket; s = socket.socket(socket.{family}, socket.SOCK_DGRAM); s.settimeout(2); s.connect(('{address}', 53)); s.send(b'x'); s.recv(9)"
     inside = ("ip", "netns", "exec", netns) if netns else ()
-    return "ConnectionRefusedError" in host.run(*inside, "python3", "-c", code, check=False).stderr
+    return "ConnectionRefusedError" in host.run(*inside, "python3", "-IS", "-c", code, check=False).stderr
 
 
 def icc(host, bridge="br0", **options):

@@ -4,12 +4,24 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import pathlib
 import subprocess
+import sys
+
+from fork_client import ForkServer
 
 LAB = pathlib.Path(__file__).resolve().parent.parent / "lab" / "lab"
+sys.path.append(str(LAB.parent))
+
+import host_docker  # noqa: E402 - only now can they be found
+from pipefitter_lab import docker_engine, entering, record  # noqa: E402
+from pipefitter_lab.layout import Layout  # noqa: E402
+
 RUNNER = pathlib.Path(__file__).with_name("module_runner.py")
+SERVER = pathlib.Path(__file__).with_name("module_server.py")
+SENT_CODE = pathlib.Path(__file__).with_name("sent_code_cache.py")
 
 PYROUTE2 = {"hosta": "0.7.2", "hostb": "0.9.7"}
 """Debian 12's package, and the newest."""
@@ -33,13 +45,16 @@ class LabHost:
 
     def run(self, *argv: str, check: bool = True, text: str | None = None, timeout: float = 30) -> subprocess.CompletedProcess:
         """Run a command in the host, by its words."""
-        done = subprocess.run(self._entering(argv), input=text, capture_output=True, encoding="utf-8", timeout=timeout, check=False)
+        words, environment = self._entering
+        pipes = {"input": text, "capture_output": True, "encoding": "utf-8"}
+        done = subprocess.run([*words, *argv], timeout=timeout, check=False, env=environment, **pipes)
         assert not check or done.returncode == 0, f"{argv} in {self.name}: {done.stdout}{done.stderr}"
         return done
 
     def start(self, *argv: str, **options) -> subprocess.Popen:
         """Start a command in the host; the caller ends it."""
-        return subprocess.Popen(self._entering(argv), **options)
+        words, environment = self._entering
+        return subprocess.Popen([*words, *argv], env=environment, **options)
 
     def ip(self, *words: str, netns: str | None = None):
         """Return what iproute2 shows, as JSON (``ip("addr", "show", "dev", "br0")``)."""
@@ -56,36 +71,70 @@ class LabHost:
         fail_after: int | None = None,
         without: str | None = None,
         meanwhile: tuple[int, str] | None = None,
+        alone: bool = False,
         **options,
     ) -> dict:
-        """Run a module of the collection and return its result.
+        """Run a module of the collection and return its result; ``alone`` in a Python that is started for it.
 
         :raises ModuleFailed: it failed.
         """
         request = self._request(options, check_mode, diff, die_after, fail_after, without, meanwhile)
-        done = self.run(*self._module_argv(name), text=request, check=False, timeout=120)
-        return self._result(name, done.returncode, done.stdout, done.stderr)
+        # What is imported already can't be missing.
+        run = self._run_module_alone if alone or without else self.run_module
+        return self._result(name, run(name, request))
 
     def modules_at_once(self, name: str, count: int, /, **options) -> list[dict]:
         """Run the same module ``count`` times at the same time and return all results."""
         request = self._request(options)
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "encoding": "utf-8"}
-        running = [self.start(*self._module_argv(name), **pipes) for _number in range(count)]
-        for process in running:
-            process.stdin.write(request)
-            process.stdin.close()
-            process.stdin = None
-        results = []
-        for process in running:
-            out, err = process.communicate(timeout=120)
-            results.append(self._result(name, process.returncode, out, err))
-        return results
+        running = [self._modules.start(name, text=request) for _number in range(count)]
+        ended = [module.wait(120) for module in running]
+        return [self._result(name, done) for done in ended]
 
-    def _entering(self, argv):
-        return [str(LAB), "exec", "--name", self.lab, self.name, "--", *argv]
+    def run_module(self, name: str, request: str) -> subprocess.CompletedProcess:
+        return self._modules.start(name, text=request).wait(120)
 
-    def _module_argv(self, name):
-        return ["env", f"PYTHONPATH={self._python_path}", "PYTHONDONTWRITEBYTECODE=1", "/usr/bin/python3", str(RUNNER), name]
+    def _run_module_alone(self, name: str, request: str) -> subprocess.CompletedProcess:
+        path = (f"PYTHONPATH={self._python_path}", "PYTHONDONTWRITEBYTECODE=1")
+        return self.run("env", *path, "/usr/bin/python3", str(RUNNER), name, text=request, check=False, timeout=120)
+
+    def container_pids(self) -> list[int]:
+        """Return the first process of each container that runs in Docker, by its number in the host."""
+        return host_docker.pids(self._docker)
+
+    def remove_containers(self) -> None:
+        host_docker.remove_all(self._docker)
+
+    def keep_sent_code(self) -> None:
+        """Let the host's Python compile what Ansible sends only once."""
+        folder = "/usr/lib/python3/dist-packages"
+        self.run("sh", "-c", f"cat > {folder}/{SENT_CODE.name}", text=SENT_CODE.read_text(encoding="utf-8"))
+        self.run("sh", "-c", f"echo import {SENT_CODE.stem} > {folder}/{SENT_CODE.stem}.pth")
+
+    def close(self) -> None:
+        """End what runs modules; the next one starts it again."""
+        if "_modules" in self.__dict__:
+            self._modules.stop()
+            del self._modules
+
+    @functools.cached_property
+    def _entering(self) -> tuple[list[str], dict[str, str]]:
+        """What ``lab exec`` becomes, and its environment: to find it out takes longer than most commands."""
+        return entering.command(Layout(self.lab), self.name)
+
+    @functools.cached_property
+    def way_to_lan(self) -> list[str]:
+        """The words to put before a command that is to run on the lab's LAN."""
+        return entering.lan_command(Layout(self.lab))
+
+    @functools.cached_property
+    def _docker(self) -> docker_engine.Api:
+        host_init = record.running_host(Layout(self.lab), self.name)
+        return docker_engine.Api(f"/proc/{host_init.pid}/root{docker_engine.SOCKET}")
+
+    @functools.cached_property
+    def _modules(self) -> ForkServer:
+        words, environment = self._entering
+        return ForkServer([*words, "/usr/bin/python3", str(SERVER), self._python_path], environment)
 
     @staticmethod
     def _request(options, check_mode=False, diff=False, die_after=None, fail_after=None, without=None, meanwhile=None):
@@ -93,13 +142,14 @@ class LabHost:
         return json.dumps({"options": given, "die_after": die_after, "fail_after": fail_after, "without": without, "meanwhile": meanwhile})
 
     @staticmethod
-    def _result(name, status, out, err):
-        if status == -9 or status == 137:
+    def _result(name, done):
+        if done.returncode == -9:
             return {"killed": True}
         try:
-            result = json.loads(out)
+            result = json.loads(done.stdout)
         except ValueError:
-            raise AssertionError(f"{name} ended with {status} and no result: {out}{err}") from None
+            said = f"{done.stdout}{done.stderr}"
+            raise AssertionError(f"{name} ended with {done.returncode} and no result: {said}") from None
         if result.get("failed"):
             raise ModuleFailed(result)
         return result

@@ -66,8 +66,11 @@ class OtherKernel(LabHost):
         assert not check or done.returncode == 0, f"{argv} in {self.name}: {done.stdout}{done.stderr}"
         return done
 
-    def _module_argv(self, name):
-        return ["module", name]
+    def run_module(self, name: str, request: str) -> subprocess.CompletedProcess:
+        return self.run("module", name, text=request, check=False, timeout=120)
+
+    def container_pids(self) -> list[int]:
+        return []
 
     def ip_bridge(self, *words: str):
         """Return what iproute2's bridge shows, as JSON."""

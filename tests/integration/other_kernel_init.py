@@ -7,16 +7,19 @@ Files come slowly here, so what modules import is imported once, and each module
 
 from __future__ import annotations
 
-import importlib
+import gc
 import json
 import os
-import pkgutil
 import signal
 import subprocess
 import sys
 import time
-import traceback
 import tty
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+import fork_server  # noqa: E402 - only now can they be found
+import module_server  # noqa: E402
 
 _PREPARE = """
 mount -t proc proc /proc
@@ -34,7 +37,8 @@ def main():
     os.environ.update(PATH="/usr/sbin:/usr/bin:/sbin:/bin", HOME="/run", LC_ALL="C.UTF-8")
     subprocess.run(["sh", "-e", "-c", _PREPARE], check=True)
     subprocess.run(["mount", "-t", "hostfs", "-o", folder, "exchange", "/run/exchange"], check=True)
-    run_module = _module_runner(python_path)
+    run_module = module_server.load(python_path)
+    gc.freeze()  # else the first collection of each fork would copy all that was imported
     line = os.open("/dev/ttyS0", os.O_RDWR | os.O_NOCTTY)
     tty.setraw(line)
     os.write(line, b".")
@@ -54,54 +58,18 @@ def main():
     time.sleep(10)
 
 
-def _module_runner(python_path):
-    sys.dont_write_bytecode = True
-    sys.path[:0] = [python_path, os.path.dirname(os.path.abspath(__file__))]
-    import module_runner
-    import pyroute2  # the whole of it: what rtnetlink imports of it alone has no __spec__
-    from ansible_collections.pipefitter.container_network.plugins.module_utils import ansible_module, observe, reconcile
-    from ansible_collections.pipefitter.container_network.plugins.module_utils.host.netlink import rtnetlink
-
-    assert pyroute2 and ansible_module
-    for room in (observe, reconcile):
-        for found in pkgutil.iter_modules(room.__path__, f"{room.__name__}."):
-            importlib.import_module(found.name)
-    for name in ("ifinfmsg", "ifaddrmsg", "rtmsg", "nsidmsg"):
-        rtnetlink.message(name)
-    return module_runner.main
-
-
 def _run_module(run, asked):
     with open("/run/out", "w+", encoding="utf-8") as out, open("/run/err", "w+", encoding="utf-8") as err, open("/run/in", "w+", encoding="utf-8") as given:
         given.write(asked["text"])
         given.seek(0)
         child = os.fork()
         if child == 0:
-            _be_module(run, asked["argv"][1], (given, out, err))
+            signal.alarm(120)
+            fork_server.become(run, asked["argv"][1:], [file.fileno() for file in (given, out, err)])
         status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         out.seek(0)
         err.seek(0)
         return {"status": status, "out": out.read(), "err": err.read()}
-
-
-def _be_module(run, name, files):
-    status = 1
-    try:
-        signal.alarm(120)
-        for number, file in enumerate(files):
-            os.dup2(file.fileno(), number)
-        sys.argv = ["module_runner.py", name]
-        sys.stdin, sys.stdout, sys.stderr = (open(number, mode, encoding="utf-8", closefd=False) for number, mode in enumerate("rww"))
-        run()
-        status = 0
-    except SystemExit as ending:
-        status = ending.code or 0
-    except BaseException:
-        traceback.print_exc()
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(status)
 
 
 def _run(asked):

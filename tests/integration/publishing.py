@@ -5,13 +5,12 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import pathlib
 import re
 import subprocess
-import time
 
-from lab_hosts import LAB
 from wiring import assert_same, everything, make_namespaces
 
 # Answers each TCP connection and each UDP datagram (and SCTP where the kernel has it) with its own name and the
@@ -60,6 +59,9 @@ except OSError as error:
     print("-", error)
 """
 
+# Without what a site adds, which takes longer to find than a question to ask.
+PYTHON = ("python3", "-IS")
+
 LAN = {4: "10.77.0.1", 6: "fd00:10:77::1"}
 HOST = {4: "10.77.0.11", 6: "fd00:10:77::11"}
 BRIDGE = {4: "192.168.5.1", 6: "fd00:5::1"}
@@ -91,7 +93,7 @@ class Net:
     def serve(self, name, *ports, netns=None):
         """Start a server that says ``name``, in the namespace of that name."""
         where = [] if netns == "" else ["ip", "netns", "exec", netns or name]
-        process = self.host.start(*where, "python3", "-c", SERVER, name, *ports, stdout=subprocess.PIPE, encoding="utf-8")
+        process = self.host.start(*where, *PYTHON, "-c", SERVER, name, *ports, stdout=subprocess.PIPE, encoding="utf-8")
         assert process.stdout.readline() == "ready\n"
         self._servers.append(process)
 
@@ -105,19 +107,18 @@ class Net:
     def ask(self, address, port, protocol="tcp", netns=None):
         """Return the name that answers a client on the host (or in a namespace of it) and the address that it saw."""
         where = ["ip", "netns", "exec", netns] if netns else []
-        return _answer(self.host.run(*where, "python3", "-c", _CLIENT, address, str(port), protocol).stdout)
+        return _answer(self.host.run(*where, *PYTHON, "-c", _CLIENT, address, str(port), protocol).stdout)
 
     def ask_from_lan(self, address, port, protocol="tcp"):
-        return _answer(on_lan(self.host, "python3", "-c", _CLIENT, address, str(port), protocol))
+        return _answer(on_lan(self.host, *PYTHON, "-c", _CLIENT, address, str(port), protocol))
 
     def nobody_answers(self, *questions, netns=None, lan=False):
         """Tell whether no question (address, port, protocol) is answered on the host, in a namespace of it, or on the LAN; all are asked at once."""
-        if lan:
-            entering = [str(LAB), "run", "--name", self.host.lab, "--"]
-        else:
-            entering = [str(LAB), "exec", "--name", self.host.lab, self.host.name, "--", *(["ip", "netns", "exec", netns] if netns else [])]
-        argvs = [[*entering, "python3", "-c", _CLIENT, address, str(port), protocol] for address, port, protocol in questions]
-        asking = [subprocess.Popen(argv, stdout=subprocess.PIPE, encoding="utf-8") for argv in argvs]
+        where = ["ip", "netns", "exec", netns] if netns else []
+        start = functools.partial(start_on_lan, self.host) if lan else self.host.start
+        client = [*where, *PYTHON, "-c", _CLIENT]
+        argvs = [[*client, address, str(port), protocol] for address, port, protocol in questions]
+        asking = [start(*argv, stdout=subprocess.PIPE, encoding="utf-8") for argv in argvs]
         answers = [_answer(process.communicate(timeout=30)[0]) for process in asking]
         assert questions
         return not any(answers)
@@ -158,8 +159,8 @@ for line in sys.stdin:
 """
 
     def __init__(self, host, port=5353, version=4):
-        argv = [LAB, "run", "--name", host.lab, "--", "python3", "-u", "-c", self._CLIENT, HOST[version], str(port)]
-        self._process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8")
+        argv = [*PYTHON, "-u", "-c", self._CLIENT, HOST[version], str(port)]
+        self._process = start_on_lan(host, *argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8")
 
     def ask(self):
         """Return the name of the server that answers."""
@@ -175,8 +176,12 @@ for line in sys.stdin:
 
 
 def on_lan(host, *argv):
-    done = subprocess.run([LAB, "run", "--name", host.lab, "--", *argv], capture_output=True, encoding="utf-8", timeout=30, check=False)
+    done = subprocess.run([*host.way_to_lan, *argv], capture_output=True, encoding="utf-8", timeout=30, check=False)
     return done.stdout
+
+
+def start_on_lan(host, *argv, **options):
+    return subprocess.Popen([*host.way_to_lan, *argv], **options)
 
 
 def _answer(said):
@@ -220,10 +225,3 @@ def ruleset(host):
     listed = json.loads(host.run("nft", "-j", "-s", "list", "ruleset").stdout)["nftables"]
     kept = [entry for entry in listed if "pipefitter" not in json.dumps(entry)]
     return [*shown, re.sub(r'"handle": \d+', "", json.dumps(kept))]
-
-
-def until(condition, seconds=3.0):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)

@@ -19,7 +19,7 @@ NAMES = ("web1", "web2", "db1", "db2")
 TRUNK = {"port": "up0", "mode": "trunk", "trunks": "100,200-210"}
 
 
-@pytest.fixture(scope="module", name="kernel")
+@pytest.fixture(scope="session", name="kernel")
 def fixture_kernel(python_path, tmp_path_factory):
     kernel = OtherKernel(python_path, tmp_path_factory.mktemp("kernel"))
     yield kernel

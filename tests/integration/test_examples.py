@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import importlib
-import os
 import pathlib
 import re
 import subprocess
@@ -14,6 +13,7 @@ import sys
 import ansible_collections.pipefitter.container_network as collection
 import pytest
 import yaml
+from fleet import ansible_environment
 from lab_hosts import LAB
 from wiring import BUSYBOX, make_bridge, make_containers, make_namespaces, make_ovs_bridge
 
@@ -41,13 +41,10 @@ def _play(tasks, lab_name, host, folder):
     inventory.write_text(subprocess.run([LAB, "inventory", "--name", lab_name], check=True, capture_output=True, encoding="utf-8").stdout, encoding="utf-8")
     playbook = folder / "playbook.yml"
     playbook.write_text(yaml.safe_dump([{"hosts": host.name, "gather_facts": False, "tasks": tasks}], sort_keys=False), encoding="utf-8")
-    settings = folder / "ansible.cfg"  # in place of whoever's own
-    settings.write_text("[defaults]\nnocolor = true\n", encoding="utf-8")
-    root = pathlib.Path(next(iter(collection.__path__))).parents[2]
-    environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(root), "ANSIBLE_CONFIG": str(settings), "ANSIBLE_HOME": str(folder / "home"), "PYTHONPATH": ""}
-    done = subprocess.run(
-        [_ANSIBLE_PLAYBOOK, "-i", inventory, playbook], capture_output=True, encoding="utf-8", timeout=150, check=False, env=environment, cwd=folder
-    )
+    argv = [_ANSIBLE_PLAYBOOK, "-i", inventory, playbook]
+    environment = ansible_environment(folder)
+    how = {"env": environment, "cwd": folder, "encoding": "utf-8", "timeout": 150}
+    done = subprocess.run(argv, capture_output=True, check=False, **how)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
     return done.stdout
 

@@ -5,13 +5,12 @@
 from __future__ import annotations
 
 import subprocess
-import time
 
 import pytest
 from filtering import BRIDGE, bridge, bridge_thoroughly, without_docker
 from lab_hosts import ModuleFailed
 from publishing import publish, ruleset
-from wiring import attach, make_bridge, make_namespaces
+from wiring import attach, make_bridge, make_namespaces, until
 
 
 @pytest.fixture(name="firewalld")
@@ -21,22 +20,17 @@ def fixture_firewalld(hosta):
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     with without_docker(hosta):
         bus = hosta.start("dbus-daemon", "--system", "--nofork", "--nopidfile", **quiet)
-        _until(lambda: hosta.run("test", "-S", "/run/dbus/system_bus_socket", check=False).returncode == 0)
+        socket = ("test", "-S", "/run/dbus/system_bus_socket")
+        until(lambda: hosta.run(*socket, check=False).returncode == 0, "there is no bus", seconds=15)
         daemon = hosta.start("firewalld", "--nofork", "--nopid", **quiet)
-        _until(lambda: hosta.run("firewall-cmd", "--state", check=False).stdout.strip() == "running")
+        state = ("firewall-cmd", "--state")
+        until(lambda: hosta.run(*state, check=False).stdout.strip() == "running", "firewalld does not start", seconds=15)
         yield hosta
         for process in (daemon, bus):
             process.terminate()
             process.wait(timeout=20)
         hosta.run("nft", "delete", "table", "inet", "firewalld", check=False)
         hosta.run("rm", "-f", "/run/dbus/system_bus_socket")
-
-
-def _until(true, seconds=15):
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
 
 
 def zones(host):
@@ -129,7 +123,7 @@ def test_a_host_whose_firewalld_was_stopped(firewalld):
     bridge(firewalld)
     pid = firewalld.run("sh", "-c", "for one in /proc/[0-9]*; do grep -qs bin/[f]irewalld $one/cmdline && basename $one; done; true").stdout.split()[0]
     firewalld.run("kill", pid)
-    _until(lambda: "not running" in firewalld.run("firewall-cmd", "--state", check=False).stderr)
+    until(lambda: "not running" in firewalld.run("firewall-cmd", "--state", check=False).stderr, "firewalld goes on")
     assert bridge(firewalld)["changed"] is False
     firewalld.module("container_bridge", name="br0", state="absent")
     assert firewalld.run("ls", "/run/pipefitter").stdout.split() == ["lock"]

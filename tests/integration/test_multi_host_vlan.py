@@ -43,9 +43,10 @@ def hosts(lab_hosts):
 
 
 @pytest.fixture
-def fleet(hosts, lab_name, tmp_path):
+def fleet(hosts, lab_name, tmp_path, playbooks):
     """Two hosts whose inventory asks for nothing yet."""
-    return Fleet(lab_name, tmp_path, {name: {"multi_host_vlan_containers": []} for name in hosts}, {**COMMON, "multi_host_vlan_uplink": "eth1"})
+    by_host = {name: {"multi_host_vlan_containers": []} for name in hosts}
+    return Fleet(lab_name, tmp_path, by_host, {**COMMON, "multi_host_vlan_uplink": "eth1"}, playbooks)
 
 
 @pytest.fixture

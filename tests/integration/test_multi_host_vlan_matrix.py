@@ -29,11 +29,16 @@ def three_hosts(python_path):
     """A lab of its own, as three hosts are too many for all other tests."""
     name = f"matrix-{os.getpid()}"
     subprocess.run([LAB, "up", "--name", name, "--hosts", "3", "--no-docker"], check=True, timeout=180)
-    yield {host: LabHost(name, host, python_path) for host in HOSTS}
+    hosts = {host: LabHost(name, host, python_path) for host in HOSTS}
+    for host in hosts.values():
+        host.keep_sent_code()
+    yield hosts
+    for host in hosts.values():
+        host.close()
     subprocess.run([LAB, "down", "--name", name], check=True, timeout=60)
 
 
-def test_sixty_containers_in_six_vlans(three_hosts, tmp_path):
+def test_sixty_containers_in_six_vlans(three_hosts, tmp_path, playbooks):
     by_host = {}
     for place, (name, host) in enumerate(three_hosts.items()):
         names = [f"c{place}{number:02}" for number in range(20)]
@@ -45,7 +50,8 @@ def test_sixty_containers_in_six_vlans(three_hosts, tmp_path):
                 for number, one in enumerate(names)
             ]
         }
-    fleet = Fleet(three_hosts["hosta"].lab, tmp_path, by_host, {**TWO_VLANS, "multi_host_vlan_vlans": VLANS, "multi_host_vlan_uplink": "eth1"})
+    common = {**TWO_VLANS, "multi_host_vlan_vlans": VLANS, "multi_host_vlan_uplink": "eth1"}
+    fleet = Fleet(three_hosts["hosta"].lab, tmp_path, by_host, common, playbooks)
 
     assert fleet.play("multi_host_vlan").ok().changed == dict.fromkeys(HOSTS, 2)
     assert fleet.play("multi_host_vlan").ok().changed == dict.fromkeys(HOSTS, 0)
@@ -74,7 +80,7 @@ def join_by_userspace_switches(hosts):
         host.run("sh", "-c", script)
 
 
-def test_vlans_in_tunnels(three_hosts, tmp_path):
+def test_vlans_in_tunnels(three_hosts, tmp_path, playbooks):
     join_by_userspace_switches(three_hosts)
     by_host = {}
     for number, (name, host) in enumerate(three_hosts.items(), 1):
@@ -84,7 +90,8 @@ def test_vlans_in_tunnels(three_hosts, tmp_path):
             "multi_host_vlan_containers": [{"netns": "w1", "vlan": "web", "address": f"192.168.0.{number}"}]
             + [{"netns": one, "vlan": {"w": "web", "d": "db"}[one[0]]} for one in ("w2", "d1")],
         }
-    fleet = Fleet(three_hosts["hosta"].lab, tmp_path, by_host, {**TWO_VLANS, "multi_host_vlan_transport": "vxlan"})
+    common = {**TWO_VLANS, "multi_host_vlan_transport": "vxlan"}
+    fleet = Fleet(three_hosts["hosta"].lab, tmp_path, by_host, common, playbooks)
 
     assert fleet.play("multi_host_vlan").ok().changed == dict.fromkeys(HOSTS, 2)
     assert fleet.play("multi_host_vlan").ok().changed == dict.fromkeys(HOSTS, 0)

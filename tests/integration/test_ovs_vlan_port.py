@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import json
-import time
 
 import pytest
 from capture import Capture
@@ -22,6 +21,7 @@ from wiring import (
     ping,
     refused,
     tcp_answer,
+    until,
     warned,
 )
 
@@ -242,8 +242,9 @@ def test_separates_vlans_and_carries_tcp_over_a_tagged_trunk(host):
         ports = [{"port": uplink, "trunks": "100,200"}, *({"netns": name, "tag": tag} for name, tag in zip(names, (100, 200)))]
         thoroughly(host, bridge=bridge, ports=ports)
 
-    capture = host.start("timeout", "20", "tcpdump", "-e", "-n", "-c", "4", "-i", "up1", "vlan", "and", "icmp", stdout=-1, stderr=-1, encoding="utf-8")
-    time.sleep(1)
+    words = ("timeout", "20", "tcpdump", "-e", "-n", "-c", "4", "-i", "up1", "vlan", "and", "icmp")
+    capture = host.start(*words, stdout=-1, stderr=-1, encoding="utf-8")
+    assert any("listening on" in line for line in capture.stderr)
     assert ping(host, "a1", "192.168.0.3") and ping(host, "a2", "192.168.0.4")
     assert "vlan 100" in (said := capture.communicate(timeout=25)[0]) and "vlan 200" in said
     assert not ping(host, "a1", "192.168.0.4") and not ping(host, "a1", "192.168.0.2") and not ping(host, "b2", "192.168.0.1")
@@ -346,11 +347,7 @@ def _transactions(host):
 
 
 def _gone(host, name):
-    for _attempt in range(100):
-        if host.run("ip", "link", "show", "dev", name, check=False).returncode:
-            return
-        time.sleep(0.02)
-    raise AssertionError(f"{name} stays")
+    until(lambda: host.run("ip", "link", "show", "dev", name, check=False).returncode, f"{name} stays")
 
 
 def test_is_refused_with_the_reason(hosta):

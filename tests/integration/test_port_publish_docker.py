@@ -8,8 +8,8 @@ import subprocess
 
 import pytest
 from lab_hosts import LAB
-from publishing import HOST, LAN, Net, host_ports, publish, publish_thoroughly, ruleset, until
-from wiring import BUSYBOX, make_containers, refused
+from publishing import HOST, LAN, Net, host_ports, publish, publish_thoroughly, ruleset
+from wiring import BUSYBOX, make_containers, refused, until
 
 
 @pytest.fixture(name="net")
@@ -101,7 +101,7 @@ def test_a_container_of_dockers_own_network(hosta):
     net.serve("inner", "80")
     before = ruleset(hosta)
     publish_thoroughly(hosta, bridge="docker0", container="inner", interface="eth0", ports=["8080:80"])
-    until(lambda: net.ask_from_lan(HOST[4], 8080) == ("inner", LAN[4]))
+    until(lambda: net.ask_from_lan(HOST[4], 8080) == ("inner", LAN[4]), "the container is not reached")
     publish_thoroughly(hosta, bridge="docker0", state="absent")
     assert ruleset(hosta) == before
     net.stop()

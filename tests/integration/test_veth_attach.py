@@ -4,8 +4,6 @@
 
 from __future__ import annotations
 
-import time
-
 from wiring import (
     attach,
     attach_thoroughly,
@@ -18,6 +16,7 @@ from wiring import (
     name_namespace,
     ports,
     routes,
+    until,
 )
 
 
@@ -70,11 +69,7 @@ def test_names_a_namespace_by_name_path_and_pid_and_means_the_same(host):
     make_namespaces(host, "probe")
     sleeper = host.start("ip", "netns", "exec", "probe", "sleep", "100")
     try:
-        found: list[str] = []
-        deadline = time.monotonic() + 10
-        while not found and time.monotonic() < deadline:  # it takes a moment to get there
-            found = host.run("ip", "netns", "pids", "probe").stdout.split()
-        pid = int(found[0])
+        pid = int(until(lambda: host.run("ip", "netns", "pids", "probe").stdout.split(), "nobody gets there")[0])
         attach_thoroughly(host, pid=pid, bridge="br0", addresses=["192.168.5.10/24"])
         for selector in ({"netns": "probe"}, {"netns": "/run/netns/probe"}, {"netns": f"/proc/{pid}/ns/net"}, {"pid": pid}):
             assert not attach(host, **selector, bridge="br0", addresses=["192.168.5.10/24"])["changed"], selector
@@ -257,13 +252,12 @@ def test_the_hosts_end_takes_no_address_of_its_own(host):
     make_bridge(host)
     make_namespaces(host, "probe")
     attach(host, bridge="br0", netns="probe", host_interface="probe0", addresses=["fd00:5::10/64"])
-    for _attempt in range(20):
-        inner = host.ip("-6", "addr", "show", "dev", "eth1", netns="probe")[0]["addr_info"]
-        if any(entry["local"].startswith("fe80:") for entry in inner):
-            break  # the container's end has one; by then the other would, too
-    else:
-        raise AssertionError("the container's end never had a link-local address")
 
+    def has_one_inside():
+        inner = host.ip("-6", "addr", "show", "dev", "eth1", netns="probe")[0]["addr_info"]
+        return any(entry["local"].startswith("fe80:") for entry in inner)
+
+    until(has_one_inside, "the container's end never had a link-local address")  # by then the other would, too
     assert [entry for entry in host.ip("-6", "addr", "show", "dev", "probe0") if entry.get("addr_info")] == []
 
 

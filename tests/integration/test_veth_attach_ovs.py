@@ -4,8 +4,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from lab_hosts import ModuleFailed
 from wiring import (
@@ -24,6 +22,7 @@ from wiring import (
     ports,
     refused,
     tcp_answer,
+    until,
 )
 
 
@@ -236,8 +235,4 @@ def test_leaves_a_port_of_others_that_has_the_name(hosta):
 
 def _gone(host, name):
     """Wait until the kernel has taken a veth away: it does so after the namespace's end, in its own time."""
-    for _attempt in range(100):
-        if host.run("ip", "link", "show", "dev", name, check=False).returncode:
-            return
-        time.sleep(0.02)
-    raise AssertionError(f"{name} stays")
+    until(lambda: host.run("ip", "link", "show", "dev", name, check=False).returncode, f"{name} stays")

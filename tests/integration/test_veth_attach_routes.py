@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from wiring import attach, attach_thoroughly, make_bridge, make_namespaces, routes
+from wiring import attach, attach_thoroughly, make_bridge, make_namespaces, routes, until
 
 
 def test_keeps_the_old_default_route_until_the_new_one_is_in(host):
@@ -34,13 +34,14 @@ def test_keeps_the_old_default_route_until_the_new_one_is_in(host):
 
 def _monitored(host, sign):
     """Set a route until the monitor shows it; return what it has shown by then."""
-    for _attempt in range(50):
+
+    def seen():
         # Setting a route that is there already is no event.
         host.run("sh", "-c", f"ip -n probe route add {sign}/32 dev eth1 || ip -n probe route del {sign}/32 dev eth1")
-        seen = host.run("cat", "/run/monitor", check=False).stdout.splitlines()
-        if any(sign in line for line in seen):
-            return seen
-    raise AssertionError(f"the monitor shows {seen}")
+        lines = host.run("cat", "/run/monitor", check=False).stdout.splitlines()
+        return lines if any(sign in line for line in lines) else None
+
+    return until(seen, f"the monitor does not show {sign}")
 
 
 def test_reaches_gateways_outside_of_its_subnets(host):

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import pytest
 from wiring import (
     attach,
     attach_thoroughly,
@@ -15,6 +14,7 @@ from wiring import (
     name_namespace,
     ping,
     tcp_answer,
+    until,
 )
 
 # tcpdump's own words for what is announced.
@@ -115,21 +115,16 @@ def _overheard(host, doing) -> str:
         doing()
         # What comes after it was sent after it, too.
         host.run("ip", "netns", "exec", "neighbour", "busybox", "arping", "-c", "1", "-w", "1", "-I", "eth1", "192.168.5.77", check=False)
-        for _attempt in range(40):
-            heard = host.run("cat", "/run/seen").stdout
-            if "192.168.5.77" in heard:
-                return " ".join(heard.split())
+        until(lambda: "192.168.5.77" in host.run("cat", "/run/seen").stdout, "the neighbour hears nothing")
+        return " ".join(host.run("cat", "/run/seen").stdout.split())
     finally:
         sniffer.terminate()
         sniffer.wait()
-    pytest.fail(f"the neighbour hears nothing: {host.run('cat', '/run/listening').stdout}")
 
 
 def _listens(host):
-    for _attempt in range(100):
-        if "listening on" in host.run("cat", "/run/listening", check=False).stdout:
-            return
-    pytest.fail("tcpdump does not start")
+    said = ("cat", "/run/listening")
+    until(lambda: "listening on" in host.run(*said, check=False).stdout, "tcpdump does not start")
 
 
 def test_podman_containers_are_attached_by_name(host, lab_name):

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 from lab_hosts import LAB, ModuleFailed
@@ -15,14 +16,16 @@ BUSYBOX = "pipefitter/busybox:latest"
 # those that Docker made have no name in /run/netns.
 _DUMP = r"""
 show() {
-    echo "== $1 link"; $2 -j -d link show
-    echo "== $1 addr"; $2 -j -d addr show
-    echo "== $1 route4"; $2 -j -d route show table all
+    echo "== $1 link,addr,route4"; $2 -j -d -batch - <<END
+link show
+addr show
+route show table all
+END
     echo "== $1 route6"; $2 -j -d -6 route show table all
 }
 show host ip
 for name in $(ip netns list | cut -d' ' -f1); do show "$name" "ip -n $name"; done
-[ -S /run/docker.sock ] && for pid in $(docker ps -q | xargs -r docker inspect -f '{{.State.Pid}}'); do show "pid $pid" "nsenter -n -t $pid ip"; done
+for pid; do show "pid $pid" "nsenter -n -t $pid ip"; done
 echo "== vlans"; bridge -j -compressvlans vlan show
 echo "== nft"; nft -j -s list ruleset
 echo "== ovs"; [ -S /run/openvswitch/db.sock ] || exit 0
@@ -38,13 +41,15 @@ _MOVING = ("_timer", "life_time", "tentative", "operstate", "expires", "label", 
 def everything(host) -> dict:
     """Return all that a host shows of links, addresses, routes, nftables and Open vSwitch, by what it is of."""
     shown: dict = {}
-    section = ""
-    for line in host.run("sh", "-c", _DUMP).stdout.splitlines():
+    sections: list[str] = []
+    for line in host.run("sh", "-c", _DUMP, "sh", *map(str, host.container_pids())).stdout.splitlines():
         if line.startswith("== "):
-            section = line[3:]
-            shown[section] = []
+            of, _space, kinds = line[3:].rpartition(" ")
+            sections = [f"{of} {kind}".strip() for kind in kinds.split(",")]
+            shown.update((section, []) for section in sections)
         elif line.strip():
-            shown[section].append(_still(json.loads(line)) if line[0] in "[{" else line)
+            shown[sections[0]].append(_still(json.loads(line)) if line[0] in "[{" else line)
+            sections = sections[1:] or sections  # a line each, but all that come for the last one
     return shown
 
 
@@ -92,6 +97,15 @@ def _changed(old, new) -> str:
         return f"{str(old)[:400]} became {str(new)[:400]}"
     keys = [key for key in {**old[0], **new[0]} if old[0].get(key) != new[0].get(key)]
     return "; ".join(f"{key} {old[0].get(key)} became {new[0].get(key)}" for key in keys)[:800]
+
+
+def until(condition, what: str, seconds: float = 10):
+    """Ask until the answer is true, and return it."""
+    deadline = time.monotonic() + seconds
+    while not (answer := condition()):
+        assert time.monotonic() < deadline, what
+        time.sleep(0.02)
+    return answer
 
 
 def make_bridge(host, name: str = "br0", *words: str, address: str | None = None) -> None:

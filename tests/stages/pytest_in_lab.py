@@ -13,7 +13,7 @@ from .selection import below
 
 # Modules' tests wait for their labs most of the time: two at once, each with a lab of its own.
 # A file's tests share hosts.
-SUITES = {"lab": (), "integration": ("--numprocesses=2", "--dist=loadfile")}
+SUITES = {"lab": (), "integration": ("--numprocesses=3", "--dist=loadgroup")}
 
 
 def integration(bench: Bench) -> Result:

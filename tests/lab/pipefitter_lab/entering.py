@@ -28,14 +28,25 @@ def host_environment(layout: Layout) -> dict[str, str]:
     return {**kept, **ROOT_LOGIN, LAB_VARIABLE: layout.root}
 
 
-def execute(layout: Layout, host: str, command: Sequence[str]) -> None:
-    """Become `command` in `host`."""
+def command(layout: Layout, host: str) -> tuple[list[str], dict[str, str]]:
+    """The words to put before a command that is to run in `host`, and the environment for all of it."""
     host_init = running_host(layout, host)
     # nsenter stays as the parent outside the PID namespace; the command must not survive when only that one is
     # killed, as by a caller's timeout. What the command itself left in the background does survive.
-    tied = ["setpriv", "--pdeathsig", "KILL", "--", *command]
+    words = [*nsenter(host_init.pid), "--", "setpriv", "--pdeathsig", "KILL", "--"]
+    return words, host_environment(layout)
+
+
+def execute(layout: Layout, host: str, words: Sequence[str]) -> None:
+    """Become the command `words` in `host`."""
+    before, environment = command(layout, host)
     sys.stdout.flush()
-    os.execvpe("nsenter", [*nsenter(host_init.pid), "--", *tied], host_environment(layout))
+    os.execvpe(before[0], [*before, *words], environment)
+
+
+def lan_command(layout: Layout) -> list[str]:
+    """The words to put before a command that is to run on the LAN, for one that does not look into /sys."""
+    return ["nsenter", f"--net=/proc/{running(layout).init.pid}/ns/net", "--"]
 
 
 def run_on_lan(layout: Layout, command: Sequence[str]) -> None:
