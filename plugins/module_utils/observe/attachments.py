@@ -74,7 +74,8 @@ def _ovs_bridge(bridge: OvsBridge, links: dict[str, Link], switch_runs: bool) ->
     problem = missing_device(bridge, links, switch_runs)
     if problem:
         raise MissingFeature(problem)
-    # The MTU of the bridge's own device follows the least of its ports, so one attachment's would become everybody's, and stay.
+    # The MTU of the bridge's own device follows the least of its ports, so one attachment's would become
+    # everybody's, and stay.
     others = [links[name].mtu for name in bridge.devices if name in links and not links[name].ours]
     return AttachedBridgeState(
         OVS,
@@ -152,9 +153,9 @@ def _promote_secondaries(
 def observe_all(
     machine: Machine, pinned: Sequence[Pinned], check: bool, purge: str | None, leftovers: bool
 ) -> AttachmentState:
-    """Return each wanted attachment with its container's side, and the host's side of all; ``leftovers`` as ``observe``.
+    """Return each wanted attachment with its container's side, and the host's side of all.
 
-    With ``check``, a bridge that is not there counts as made by an earlier task.
+    With ``check``, a bridge that is not there counts as made by an earlier task. ``leftovers`` is as for ``observe``.
     """
     wants = [one.want for one in pinned]
     bridges = {want.bridge for want in wants if want.bridge != attachment.ANY_BRIDGE} | (

@@ -23,7 +23,10 @@ _PAUSE = 0.1
 
 @dataclass(frozen=True)
 class Pinned:
-    """An attachment and the place of its container; a ``netns`` of ``None`` is a container that is gone or has stopped."""
+    """An attachment and the network namespace of its container.
+
+    A ``netns`` of ``None`` is a container that is gone or has stopped.
+    """
 
     want: Attachment
     netns: str | None
@@ -47,7 +50,7 @@ def pin_all(machine: Machine, wants: Sequence[Attachment], must_run: bool, patie
 def pin_targets(
     machine: Machine, targets: Collection[Target], must_run: bool, patience: float
 ) -> tuple[dict[Target, tuple[str | None, str]], dict[str, int]]:
-    """Return place and identity of each container, and the inode of each place's namespace; as ``pin_all``."""
+    """Return namespace and identity of each container, and the inode of each namespace; as ``pin_all``."""
     namespace.raise_open_file_limit(len(targets))
     found = containers_of(targets)
     netns_of: dict[Target, tuple[str | None, str]] = {}
@@ -79,8 +82,8 @@ def refuse_left(machine: Machine, pinned: Sequence[Pinned]) -> None:
         namespace_pinned = machine.pinned(one.netns) if one.netns is not None else None
         if namespace_pinned is not None and namespace_pinned.left():
             raise Refused(
-                f"{one.netns} stopped or restarted while {one.want.interface} was being attached to it, which is gone with its old network; "
-                "run the task again"
+                f"{one.netns} stopped or restarted while {one.want.interface} was being attached to it, "
+                "which is gone with its old network; run the task again"
             )
 
 

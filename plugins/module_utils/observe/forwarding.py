@@ -11,7 +11,10 @@ from ..state.network import HOST, NetworkState
 
 
 def read_before_switching(machine: Machine, host: NetworkState) -> dict[str, str]:
-    """Return which interfaces forward already, as the host's switch sets them all, and so does taking it back; and who listens to routers."""
+    """Return which interfaces forward already, and which listen to router advertisements.
+
+    The host's switch sets the forwarding of all of them, and so does taking it back.
+    """
     names = [forwarding.of_link(link, version) for version in (addresses.IPV4, addresses.IPV6) for link in host.links]
     advertised = {
         route.link

@@ -139,7 +139,7 @@ def _published(machine: Machine, bridge: Link | None, seen: FirewallState) -> bo
 
 
 def _held(machine: Machine, netns: str, bridge: str, host_side: HostSide) -> dict[str, tuple[str, ...]]:
-    """Return the bare addresses of a container's interfaces, by the bridge they are on: ``bridge``, or another of ours."""
+    """Return the bare addresses of a container's interfaces by bridge: ``bridge``, or another of ours."""
     netlink = machine.netlink(netns)
     inside = netlink.links()
     side = ContainerSide(netns, "", NetworkState(inside), machine.netlink(HOST).netns_id(machine.descriptor(netns)))

@@ -96,13 +96,15 @@ def _wanted(
     host_veth = host_side.host_veth(side, peer) if peer is not None else None
     if peer is None or host_veth is None or host_side.bridge_of(host_veth) != bridge:
         raise Refused(
-            f"{target.kind}: {target.value!r} has no interface {interface} on bridge {bridge}; attach it first, or name the interface it has there"
+            f"{target.kind}: {target.value!r} has no interface {interface} on bridge {bridge}; "
+            "attach it first, or name the interface it has there"
         )
     endpoints[host_veth.name] = whose
     found = _addresses(netlink.addresses([peer], leased=True)[interface])
     if not found:
         raise Refused(
-            f"{target.kind}: {target.value!r} has no address on its {interface} on bridge {bridge} that ports could lead to; give it one first"
+            f"{target.kind}: {target.value!r} has no address on its {interface} on bridge {bridge} that ports could "
+            "lead to; give it one first"
         )
     return Wanted(whose, want.ports, found)
 

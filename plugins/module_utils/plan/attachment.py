@@ -108,5 +108,8 @@ def _announced(one: AttachmentMatch) -> tuple[str, ...]:
 
 
 def _within(bridge: str | None, want: Attachment) -> bool:
-    """Tell whether what is on ``bridge`` (``None``: on none, as after the bridge was deleted) is of the bridge that was named, if any was."""
+    """Tell whether what is on ``bridge`` is meant by the bridge that was named, if any was.
+
+    A ``bridge`` of ``None`` is none, as after the bridge was deleted.
+    """
     return bridge is None or want.bridge in (ANY_BRIDGE, bridge)

@@ -84,7 +84,8 @@ def find_bridge(name: str, host_side: HostSide) -> AttachedBridgeState:
             )
         raise Refused(
             f"bridge: {name!r} is neither a Linux bridge nor an Open vSwitch bridge of this host; "
-            "create it first (container_bridge makes a Linux bridge, ovs_vlan_port with create_bridge one of Open vSwitch)"
+            "create it first (container_bridge makes a Linux bridge, "
+            "ovs_vlan_port with create_bridge one of Open vSwitch)"
         )
     return bridge
 
@@ -104,7 +105,8 @@ def find(want: Attachment, side: ContainerSide, host_side: HostSide) -> Attachme
     if host_veth is None or not made_by_us(host_veth, want, side):
         what = f"a {peer.kind} interface" if peer.kind else "an interface"
         raise Refused(
-            f"interface: {want.interface!r} is taken in {side.netns} by {what} that this collection did not make; choose another interface"
+            f"interface: {want.interface!r} is taken in {side.netns} by {what} that this collection did not make; "
+            "choose another interface"
         )
     refuse_mistaken(want, side, host_veth, host_side)
     return AttachmentMatch(want, side, bridge, peer, host_veth)
@@ -118,7 +120,8 @@ def _check_filtering(want: Attachment, vlans: Vlans, bridge: AttachedBridgeState
         raise MissingFeature(f"{option}, and {NO_VLAN_FILTERING}; use an Open vSwitch bridge, or a kernel that has it")
     if not bridge.vlan_filtering:
         raise Refused(
-            f"{option} that does not filter VLANs; set vlan_filtering on it (container_bridge), or use an Open vSwitch bridge"
+            f"{option} that does not filter VLANs; "
+            "set vlan_filtering on it (container_bridge), or use an Open vSwitch bridge"
         )
     problem = bridge_vlans.unable(vlans)
     if problem:
@@ -137,13 +140,16 @@ def refuse_mistaken(want: Attachment, side: ContainerSide, host_veth: Link, host
     other = renamed(replace(want, host_interface=None), side, host_side)
     if other is not None and other[1].index != host_veth.index:
         raise Refused(
-            f"interface: {want.interface!r} in {side.netns} is the attachment {said.interface} under another name, and {want.interface} "
-            f"is {other[0].name} there; rename them back first"
+            f"interface: {want.interface!r} in {side.netns} is the attachment {said.interface} under another name, "
+            f"and {want.interface} is {other[0].name} there; rename them back first"
         )
 
 
 def renamed(want: Attachment, side: ContainerSide, host_side: HostSide) -> tuple[Link, Link] | None:
-    """Return the attachment whose interface bears another name: by its label, by the host interface asked for or by its birth name."""
+    """Return the attachment whose interface bears another name.
+
+    It is found by its label, by the host interface asked for or by its birth name.
+    """
     if side.netns_id is None:
         return None
     inner_by_index = {link.index: link for link in side.network.links.values()}

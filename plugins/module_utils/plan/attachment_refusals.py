@@ -34,8 +34,8 @@ def _check_links(found: Sequence[AttachmentMatch]) -> None:
         other = seen.setdefault(one.host_veth.index, one)
         if other is not one:
             raise Refused(
-                f"interface: {one.want.interface!r} and {other.want.interface!r} are the same link {one.peer.name} in {one.side.netns}; "
-                "it was renamed, so rename it back first"
+                f"interface: {one.want.interface!r} and {other.want.interface!r} are the same link "
+                f"{one.peer.name} in {one.side.netns}; it was renamed, so rename it back first"
             )
 
 
@@ -57,13 +57,14 @@ def _check_host_interfaces(found: Sequence[AttachmentMatch], host_side: HostSide
         born = host_side.network.links.get(one.birth_name) if one.host_veth is None else None
         if born is not None and not _is_stale(born, one):
             raise Refused(
-                f"interface: {one.want.interface} of {one.want.target} is made as {one.birth_name}, which is taken on this host by {_owner(born)}; "
-                "rename that link"
+                f"interface: {one.want.interface} of {one.want.target} is made as {one.birth_name}, "
+                f"which is taken on this host by {_owner(born)}; rename that link"
             )
         port = host_side.ovs_ports.get(one.host_interface)
         if port is not None and EXTERNAL_ID not in dict(port.external_ids):
             raise Refused(
-                f"host_interface: {one.host_interface!r} is the name of a port of Open vSwitch bridge {port.bridge} that is not ours; choose another"
+                f"host_interface: {one.host_interface!r} is the name of a port of Open vSwitch bridge {port.bridge} "
+                "that is not ours; choose another"
             )
 
 
@@ -79,8 +80,8 @@ def _check_mtus(found: Sequence[AttachmentMatch]) -> None:
         if one.mtu < limits.IPV6_MTU and any(addresses.family(address) == addresses.IPV6 for address in needing):
             whose = "asked for" if one.want.mtu else f"that of bridge {one.want.bridge}"
             raise Refused(
-                f"mtu: {one.mtu} is {whose} for {one.want}, and is below {limits.IPV6_MTU} bytes, the least IPv6 works with; "
-                "give a larger mtu or leave IPv6 addresses and routes out"
+                f"mtu: {one.mtu} is {whose} for {one.want}, and is below {limits.IPV6_MTU} bytes, "
+                "the least IPv6 works with; give a larger mtu or leave IPv6 addresses and routes out"
             )
 
 
@@ -102,11 +103,13 @@ def _check_routes(found: Sequence[AttachmentMatch]) -> None:
             if other is not one:
                 what = "default route" if entry.is_default else f"route to {entry.destination}"
                 raise Refused(
-                    f"gateway: {one.want} and {other.want} both ask for the {what} of {netns}; leave it to one of the two"
+                    f"gateway: {one.want} and {other.want} both ask for the {what} of {netns}; "
+                    "leave it to one of the two"
                 )
             if entry.key in others and not entry.is_default:
                 raise Refused(
-                    f"routes: {entry.destination} is in {netns} already ({others[entry.key]}), and not ours; give it another metric"
+                    f"routes: {entry.destination} is in {netns} already ({others[entry.key]}), and not ours; "
+                    "give it another metric"
                 )
 
 

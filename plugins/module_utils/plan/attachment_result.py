@@ -167,7 +167,10 @@ def _routes_described(entries: Sequence[Route]) -> dict[str, Any]:
 
 
 def removed(operations: Iterable[Operation], host_side: HostSide, described: Collection[str]) -> list[dict[str, Any]]:
-    """Return what a plan takes away beside what is ``described`` (names of host interfaces): purged, or left by a container that is gone."""
+    """Return what a plan takes away besides what is ``described`` (names of host interfaces).
+
+    It is purged, or was left by a container that is gone.
+    """
     entries: list[dict[str, Any]] = []
     for operation in operations:
         link = host_side.network.links.get(operation.name) if isinstance(operation, DeleteLink) else None
@@ -187,10 +190,14 @@ def removed(operations: Iterable[Operation], host_side: HostSide, described: Col
 
 
 def taken_default_routes(operations: Iterable[Operation]) -> list[str]:
-    """Return a warning for each default route that another attachment of ours had: that one's next run would take it back."""
+    """Return a warning for each default route that another attachment of ours had.
+
+    That one's next run would take it back.
+    """
     return [
-        f"the default route of {operation.netns} was that of {operation.old.link}, an attachment of this collection too; "
-        f"a container has one for each family, so leave the gateway out for {operation.old.link} or for {operation.route.link}"
+        f"the default route of {operation.netns} was that of {operation.old.link}, "
+        "an attachment of this collection too; a container has one for each family, so leave the gateway out "
+        f"for {operation.old.link} or for {operation.route.link}"
         for operation in operations
         if isinstance(operation, SetRoute) and operation.old and operation.route.is_default
         and operation.old.protocol == PROTOCOL and operation.old.link != operation.route.link

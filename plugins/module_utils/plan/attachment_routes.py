@@ -19,7 +19,8 @@ def plan_routes(
 ) -> tuple[list[Operation], tuple[route.Route, ...]]:
     """Return what sets routes and gateways, and which routes of the interface there are then.
 
-    ``taken`` are keys of routes that go over to another attachment. What a route needs comes first, the default last; the old one is kept until then.
+    ``taken`` are keys of routes that go over to another attachment. What a route
+    needs comes first, the default last; the old one is kept until then.
     """
     want, netns = one.want, one.side.netns
     former = one.peer.name if one.peer is not None else want.interface
@@ -56,7 +57,10 @@ def _remember_displaced(netns: str, operations: Iterable[Operation], link: str) 
 
 
 def _is_lost(entry: route.Route, one: AttachmentMatch) -> bool:
-    """Tell whether a route of the interface is not put back by renaming: its gateway is out of reach, as it may be once it was set."""
+    """Tell whether a route of the interface is not put back by renaming.
+
+    Its gateway is out of reach then, as it may come to be once the route was set.
+    """
     if one.peer is None or entry.link != one.want.interface or one.peer.name == one.want.interface:
         return False
     held = one.side.network.addresses.get(one.peer.name, ())

@@ -101,7 +101,10 @@ def present(want: Bridge, have: BridgeState) -> list[Operation]:
 
 
 def _uplinks(want: Bridge, have: BridgeState, family: str) -> tuple[str, ...]:
-    """Return the interfaces that the host's filter is to let the bridge's traffic leave by: those with routes, but no other networks of containers."""
+    """Return the interfaces by which the host's filter is to let the bridge's traffic leave.
+
+    Those are the ones with routes, without other networks of containers.
+    """
     if want.ip_forward is None and not want.masquerade:
         return next(
             (one.uplinks for one in have.firewall.accepted if (one.family, one.bridge) == (family, want.name)), ()
@@ -109,7 +112,8 @@ def _uplinks(want: Bridge, have: BridgeState, family: str) -> tuple[str, ...]:
     if want.ip_forward is False:
         return ()
     links = have.network.links
-    # Every port of a bridge has a link-local route, one that was given an address a route to its subnet: they lead nowhere.
+    # Every port of a bridge has a link-local route, one that was given an address a route to its subnet:
+    # they lead nowhere.
     nowhere = {want.name, *(want.members or ()), *(port.name for port in have.network.ports(want.name))}
     routes = [
         route
@@ -248,8 +252,9 @@ def _member_operations(want: Bridge, have: BridgeState, existing: Link | None) -
 def _check_way_in(
     want: Bridge, have: BridgeState, existing: Link | None, wanted_addresses: tuple[str, ...] | None
 ) -> None:
-    """Refuse to cut off the host from what it is reached by: a bridge, or an interface on it, with the default route or with addresses.
+    """Refuse to cut off the host from what it is reached by.
 
+    That is a bridge, or an interface on it, with the default route or with addresses.
     What the options name as addresses of a bridge of ours are its containers' gateways.
     """
     if existing is None:
@@ -279,7 +284,8 @@ def _check_way_in(
         if now not in ("", then):
             gateway = existing.ours and link is existing and not is_way_out(link.name, have.network)
             raise Refused(
-                f"port_vlans: this host is reached by {link.name}, which {port.name} connects {now}, and it would {f'do so {then}' if then else 'no longer'}; "
+                f"port_vlans: this host is reached by {link.name}, which {port.name} connects {now}, "
+                f"and it would {f'do so {then}' if then else 'no longer'}; "
                 f"give VLANs with which it goes on, to {port.name} and to {want.name} itself, or use another bridge"
                 f"{'; where only its containers need what it holds, name that in addresses' if gateway else ''}"
             )
@@ -292,7 +298,8 @@ def _is_reached(name: str, have: BridgeState, own: Collection[str]) -> bool:
 def _vlan_operations(want: Bridge, have: BridgeState, existing: Link | None) -> list[Operation]:
     """Set the VLANs of ports that are there, and only then let the bridge filter: so nothing is cut off in between.
 
-    On a bridge that filters already, a port and the bridge itself that go to another VLAN are apart until both are there.
+    On a bridge that filters already, a port and the bridge itself that go to another VLAN
+    are apart until both are there.
     """
     operations: list[Operation] = []
     _before, after = default_vlans(want, existing)

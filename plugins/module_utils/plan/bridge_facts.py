@@ -43,13 +43,13 @@ def addresses_of(want: Bridge, have: BridgeState) -> tuple[str, ...] | None:
         if not any(version == v and first <= end and start <= last for v, start, end in taken):
             return (addresses.first_host(subnet), *want.addresses)
     raise Refused(
-        f"bridge {want.name}: addresses has auto, and each subnet that auto picks from (172.17.0.0/16 to 172.31.0.0/16, "
-        "192.168.0.0/20 to 192.168.240.0/20) overlaps a route of this host; name the address instead"
+        f"bridge {want.name}: addresses has auto, and each subnet that auto picks from (172.17.0.0/16 to "
+        "172.31.0.0/16, 192.168.0.0/20 to 192.168.240.0/20) overlaps a route of this host; name the address instead"
     )
 
 
 def linked_within(bridge: str, have: BridgeState) -> bool:
-    """Tell whether links lead from one container of a bridge to another by IPv4: then the host answers ARP requests there."""
+    """Tell whether IPv4 links lead between containers of one bridge: then the host answers ARP requests there."""
     flows = (flow for flow in have.icc.flows_of(bridge) if flow.family == "ip" and not flow.ingress)
     return any(_in_subnets(bridge, flow.destination, have) for flow in flows)
 
@@ -116,7 +116,10 @@ def wanted_attributes(want: Bridge, have: BridgeState, existing: Link | None) ->
 
 
 def moves_along(link: Link, want: Bridge, existing: Link | None) -> bool:
-    """Tell whether a change of the default PVID is to take along a port, or the bridge itself: what is in it, and is not asked to have another PVID."""
+    """Tell whether a change of the default PVID is to take along a port, or the bridge itself.
+
+    It takes along what is in it, and is not asked to have another PVID.
+    """
     before, after = default_vlans(want, existing)
     wanted = dict(want.port_vlans or ()).get(link.name)
     return link.vlans == before and (wanted is None or bool(after) and set(after) <= set(bridge_vlans.of_port(wanted)))

@@ -41,7 +41,8 @@ def check_members(want: Bridge, have: BridgeState, existing: Link | None) -> Non
             raise Refused(f"{option} {have.unfit[name]}")
         if link.leads_elsewhere and linked_within(want.name, have):
             raise Refused(
-                f"{option} is no container's interface, and for the IPv4 links between containers of {want.name} this host answers the ARP requests of all"
+                f"{option} is no container's interface, and for the IPv4 links between containers "
+                f"of {want.name} this host answers the ARP requests of all"
                 f" its ports; take the links out of its policy first (icc_policy), or leave {name} out"
             )
 
@@ -50,7 +51,8 @@ def check_vlans(want: Bridge, have: BridgeState, existing: Link | None) -> None:
     asked = [name for name in ("vlan_filtering", "vlan_default_pvid", "port_vlans") if getattr(want, name)]
     if asked and not have.vlan_filtering:
         raise MissingFeature(
-            f"bridge {want.name}: {asked[0]} was asked for, and {NO_VLAN_FILTERING}; leave it out or run a kernel that has it"
+            f"bridge {want.name}: {asked[0]} was asked for, and {NO_VLAN_FILTERING}; "
+            "leave it out or run a kernel that has it"
         )
     filters = (
         want.vlan_filtering
@@ -59,7 +61,8 @@ def check_vlans(want: Bridge, have: BridgeState, existing: Link | None) -> None:
     )
     if want.port_vlans and not filters:
         raise Refused(
-            f"port_vlans: {want.name} does not filter VLANs, so that they would mean nothing; set vlan_filtering beside them"
+            f"port_vlans: {want.name} does not filter VLANs, so that they would mean nothing; "
+            "set vlan_filtering beside them"
         )
     for index, (name, _vlans) in enumerate(want.port_vlans or ()):
         option = f"port_vlans[{index}].port: {name!r}"
@@ -76,8 +79,8 @@ def check_vlans(want: Bridge, have: BridgeState, existing: Link | None) -> None:
 def check_forwarding(want: Bridge, have: BridgeState) -> None:
     if want.ip_forward is False and links_of(want.name, have):
         raise Refused(
-            f"ip_forward: false would cut the containers' links, and {want.name} has links; take those out of the policy first (icc_policy),"
-            " or leave ip_forward out"
+            f"ip_forward: false would cut the containers' links, and {want.name} has links; "
+            "take those out of the policy first (icc_policy), or leave ip_forward out"
         )
 
 
@@ -106,13 +109,17 @@ def check_mtu(want: Bridge, have: BridgeState, existing: Link | None, wanted: tu
     for address in (*(wanted or ()), *shown):
         if addresses.family(address) == addresses.IPV6 and not (address in shown and addresses.is_link_local(address)):
             raise Refused(
-                f"bridge {want.name}: mtu {mtu} is below {limits.IPV6_MTU} bytes, with which the kernel takes IPv6 off it, "
+                f"bridge {want.name}: mtu {mtu} is below {limits.IPV6_MTU} bytes, "
+                "with which the kernel takes IPv6 off it, "
                 f"and it is to have {address}; set a larger mtu or leave the IPv6 addresses out"
             )
 
 
 def check_prefixes(want: Bridge, have: BridgeState, existing: Link | None, wanted: tuple[str, ...] | None) -> None:
-    """IPv6 has an address once on a link, whatever its prefix length; on another tool's bridge it is not ours to change."""
+    """Refuse another prefix length for an IPv6 address on another tool's bridge, where it is not ours to change.
+
+    IPv6 has an address once on a link, whatever its prefix length.
+    """
     if existing is None or existing.ours:
         return
     shown = staying(want, have)
@@ -121,7 +128,8 @@ def check_prefixes(want: Bridge, have: BridgeState, existing: Link | None, wante
         other = held.get(addresses.bare(address), address)
         if other not in (address, *(wanted or ())):
             raise Refused(
-                f"bridge {want.name}: address {address} is there as {other}, and the bridge was not made by this collection; name it as it is"
+                f"bridge {want.name}: address {address} is there as {other}, and the bridge was not made by this "
+                "collection; name it as it is"
             )
 
 
@@ -129,6 +137,6 @@ def check_forward_delay(want: Bridge, existing: Link | None) -> None:
     stays_on = existing is not None and bool(existing.bridge.get("stp")) and want.stp is None
     if stays_on and want.forward_delay is not None and want.forward_delay < LEAST_FORWARD_DELAY:
         raise Refused(
-            f"bridge {want.name}: forward_delay {want.forward_delay / 100:g} is below 2 seconds, the least the kernel takes while stp "
-            "is on, as it is; raise it or set stp to false"
+            f"bridge {want.name}: forward_delay {want.forward_delay / 100:g} is below 2 seconds, "
+            "the least the kernel takes while stp is on, as it is; raise it or set stp to false"
         )

@@ -28,8 +28,8 @@ def warnings(want: Bridge, have: BridgeState, operations: list[Operation]) -> li
         )
     if want.name not in have.icc.off and have.network.all_isolated(want.name):
         told.append(
-            f"every port of {want.name} is isolated, and the nftables tables pipefitter don't say so any more; run icc_policy for {want.name} again,"
-            " which makes its rules anew or ends the isolation"
+            f"every port of {want.name} is isolated, and the nftables tables pipefitter don't say so any more; "
+            f"run icc_policy for {want.name} again, which makes its rules anew or ends the isolation"
         )
     if want.ip_forward or want.masquerade:
         told += firewall.warnings(want.name, have.firewall)
@@ -47,7 +47,8 @@ def orphan_warnings(name: str, have: BridgeState) -> list[str]:
     if not ports:
         return []
     return [
-        f"attachments of containers were ports of {name} and are in no bridge now: {', '.join(ports)}; take them away with veth_attach and state absent"
+        f"attachments of containers were ports of {name} and are in no bridge now: {', '.join(ports)}; "
+        "take them away with veth_attach and state absent"
     ]
 
 

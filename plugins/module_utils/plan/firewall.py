@@ -89,7 +89,10 @@ def exactly(bridge: str, accepted: Collection[AcceptedBridge], firewall: Firewal
 
 
 def at_least(bridge: str, families: Collection[str], firewall: FirewallState, within: bool) -> list[Operation]:
-    """Return what has the firewall let a bridge pass in ``families``, as it may do already; ``within``: also what stays on it."""
+    """Return what has the firewall let a bridge's traffic pass in ``families``, as it may do already.
+
+    With ``within``, what stays on the bridge passes too.
+    """
     shown = {one.family: one for one in firewall.of_bridge(bridge)}
     filtered = set(families) & firewall.families
     short = {one for family, one in shown.items() if family in filtered and within and not one.within}
@@ -100,7 +103,10 @@ def at_least(bridge: str, families: Collection[str], firewall: FirewallState, wi
 
 
 def not_within(bridge: str, firewall: FirewallState, families: Collection[str] = ()) -> list[Operation]:
-    """Return what leaves it to others whether traffic stays on a bridge, but in ``families``; its published ports pass as before."""
+    """Return what no longer lets traffic pass that stays on a bridge, but in ``families``.
+
+    Whether it passes is left to others then; the bridge's published ports pass as before.
+    """
     more = {one for one in firewall.of_bridge(bridge) if one.within and one.family not in families}
     return _change({replace(one, within=False) for one in more}, more, firewall)
 
@@ -137,7 +143,9 @@ def warnings(bridge: str, firewall: FirewallState) -> list[str]:
     several = len(firewall.barriers) > 1
     names = ", ".join(str(one) for one in sorted(firewall.barriers))
     return [
-        f"the nftables chain{'s' if several else ''} {names} drop{'' if several else 's'} forwarded traffic (policy drop) and may keep back that of {bridge}; "
-        f'this collection does not change chains of others: let traffic pass there, such as by the rules `iifname "{bridge}" accept` and '
+        f"the nftables chain{'s' if several else ''} {names} drop{'' if several else 's'} forwarded traffic "
+        f"(policy drop) and may keep back that of {bridge}; "
+        "this collection does not change chains of others: let traffic pass there, "
+        f'such as by the rules `iifname "{bridge}" accept` and '
         f'`oifname "{bridge}" ct state established,related accept`, and `ct status dnat accept` for published ports'
     ]

@@ -49,7 +49,10 @@ def switch_ipv6(have: ForwardingState) -> list[Operation]:
 
 
 def _switch(have: ForwardingState, name: str, version: int) -> SetSysctl:
-    """Switch forwarding on for the host, which sets every interface's, and so does taking it back; some may have been on before."""
+    """Return what switches forwarding on for the host, and is undone for each interface as it was.
+
+    The host's switch sets every interface's, and so does taking it back; some may have been on before.
+    """
     own = (of_link(link, version) for link in sorted(have.network.links))
     return SetSysctl(HOST, name, "1", "0", tuple((one, "1") for one in own if have.sysctls.get(one) == "1"))
 
@@ -63,11 +66,13 @@ def set_sysctl(have: ForwardingState, name: str, value: str) -> list[Operation]:
 def warnings(operations: Iterable[Operation]) -> list[str]:
     """Return what a person should know: switching it on is for all interfaces."""
     return [
-        f"{operation.name.replace('/', '.')} is switched on for the whole host: it now forwards between all its interfaces, not only this bridge"
+        f"{operation.name.replace('/', '.')} is switched on for the whole host: "
+        "it now forwards between all its interfaces, not only this bridge"
         for operation in operations
         if isinstance(operation, SetSysctl) and operation.name in (IPV4_SWITCH, IPV6_SWITCH) and operation.new == "1"
     ]
 
 
-# Since Linux 6.17 a bridge can forward IPv6 while the host does not; before, the host's own switch counts (ip6_forward()).
+# Since Linux 6.17 a bridge can forward IPv6 while the host does not;
+# before, the host's own switch counts (ip6_forward()).
 FORCE_FORWARDING = "net/ipv6/conf/{}/force_forwarding"

@@ -63,7 +63,7 @@ class Netlink(Protocol):
         alias: str,
         alternative_name: str,
     ) -> None:
-        """Create a veth whose peer is born in the namespace behind ``descriptor``; both ends are down."""
+        """Create a veth whose peer is born in the namespace behind ``descriptor``; both links are down."""
 
     def set_link(
         self,
@@ -99,7 +99,10 @@ class Netlink(Protocol):
         """Remove a route; one that is gone already is as good."""
 
     def put_back(self, link: str, addresses: Collection[str], routes: Collection[Route]) -> None:
-        """Add addresses and routes that the kernel dropped; a route whose gateway is out of reach by now is passed over."""
+        """Add addresses and routes that the kernel dropped.
+
+        A route whose gateway is out of reach by now is passed over.
+        """
 
     def add_proxy_neighbour(self, link: str, address: str) -> None:
         """Let the host answer neighbour solicitations for an IPv6 address on a link."""
@@ -112,7 +115,10 @@ class Netlink(Protocol):
 
 
 class Host(Protocol):
-    """What operations need of a host. ``netns`` is '' for the host's own namespace, else a container's printable name."""
+    """What operations need of a host.
+
+    ``netns`` is '' for the host's own namespace, else a container's printable name.
+    """
 
     def netlink(self, netns: str) -> Netlink:
         """Return what changes a namespace's links, addresses and routes."""

@@ -65,7 +65,8 @@ def _reached(target: Target, bridge: str, have: IccState, option: str) -> _Reach
     held = have.holds.get(target, {})
     if not held:
         raise Refused(
-            f"{option}: {target} has no address on {bridge}, nor on another bridge of this collection; attach it first (veth_attach)"
+            f"{option}: {target} has no address on {bridge}, nor on another bridge of this collection; "
+            "attach it first (veth_attach)"
         )
     where = bridge if bridge in held else min(held)
     subnets = [address for address in have.network.addresses.get(where, ()) if not addresses.is_link_local(address)]
@@ -74,8 +75,8 @@ def _reached(target: Target, bridge: str, have: IccState, option: str) -> _Reach
     )
     if not reachable:
         raise Refused(
-            f"{option}: {target} has {', '.join(held[where])} on {where}, and the bridge has no address in the same subnet, so this host can't "
-            "pass connections on; give the bridge one (addresses of container_bridge)"
+            f"{option}: {target} has {', '.join(held[where])} on {where}, and the bridge has no address in the same "
+            "subnet, so this host can't pass connections on; give the bridge one (addresses of container_bridge)"
         )
     return _Reached(target, where, reachable)
 
@@ -83,12 +84,16 @@ def _reached(target: Target, bridge: str, have: IccState, option: str) -> _Reach
 def _check_between(
     source: _Reached, destination: _Reached, bridge: str, flows: Iterable[IccFlow], have: IccState, option: str
 ) -> None:
-    """A link between two bridges needs this host to forward from the one to the other, which is not for icc_policy to switch on."""
+    """Refuse a link between two bridges between which this host does not forward.
+
+    Forwarding is not for icc_policy to switch on.
+    """
     if source.bridge == destination.bridge == bridge:
         return
     if bridge not in (source.bridge, destination.bridge):
         raise Refused(
-            f"{option}: neither {source.target} nor {destination.target} is on {bridge}; name the link in the policy of a bridge of theirs"
+            f"{option}: neither {source.target} nor {destination.target} is on {bridge}; "
+            "name the link in the policy of a bridge of theirs"
         )
     other = destination.bridge if source.bridge == bridge else source.bridge
     for family in sorted({flow.family for flow in flows}):
@@ -99,8 +104,8 @@ def _check_between(
             closed.append(other)
         if closed:
             raise Refused(
-                f"{option}: {source.target} is on {source.bridge} and {destination.target} on {destination.bridge}, and {closed[0]} does not forward"
-                f" IPv{version}; set ip_forward on both bridges (container_bridge)"
+                f"{option}: {source.target} is on {source.bridge} and {destination.target} on {destination.bridge}, "
+                f"and {closed[0]} does not forward IPv{version}; set ip_forward on both bridges (container_bridge)"
             )
 
 
@@ -118,7 +123,8 @@ def _refuse_others(flows: Iterable[IccFlow], bridge: str, have: IccState) -> Non
     for flow in sorted(flows):
         if flow.packets in others:
             raise Refused(
-                f"links: {flow} is in the policy of bridge {others[flow.packets].bridge} already; name the link in the policy of one bridge"
+                f"links: {flow} is in the policy of bridge {others[flow.packets].bridge} already; "
+                "name the link in the policy of one bridge"
             )
 
 
@@ -128,7 +134,8 @@ def _ports(link: IccLink, destination: Target, have: IccState, option: str) -> t
     exposed = have.exposes.get(destination)
     if exposed is None:
         raise Refused(
-            f"{option}: ports are left out, and nothing says which ones {destination} exposes; name them, such as 5432/tcp"
+            f"{option}: ports are left out, and nothing says which ones {destination} exposes; "
+            "name them, such as 5432/tcp"
         )
     if not exposed:
         raise Refused(
@@ -147,7 +154,8 @@ def _pairs(
     if not pairs:
         where = " and ".join(dict.fromkeys((source.bridge, destination.bridge)))
         raise Refused(
-            f"{option}: {source.target} and {destination.target} have no address of the same family on {where}; give both an IPv4 or an IPv6 address"
+            f"{option}: {source.target} and {destination.target} have no address of the same family on {where}; "
+            "give both an IPv4 or an IPv6 address"
         )
     ingress = "" if source.bridge == bridge else source.bridge
     return {
@@ -164,10 +172,16 @@ def flows_within(flows: frozenset[IccFlow], bridge: str, have: IccState) -> froz
 
 
 def check_ports(within: frozenset[IccFlow], bridge: str, have: IccState) -> None:
-    """With proxy_arp_pvlan the host answers for each address of the subnet, whatever port asks: no more for containers than for a LAN's hosts."""
+    """Refuse IPv4 links within a bridge that has other ports than containers'.
+
+    With proxy_arp_pvlan the host answers for each address of the subnet,
+    whatever port asks: no more for containers than for a LAN's hosts.
+    """
     outside = [port.name for port in have.network.ports(bridge) if port.leads_elsewhere]
     if outside and any(flow.family == "ip" for flow in within):
         raise Refused(
-            f"links: {outside[0]} is a port of {bridge} and no container's, and for IPv4 links within a bridge this host answers the ARP requests of all"
-            f" its ports; take {outside[0]} out of {bridge}, or put the containers on two bridges and use links between two bridges"
+            f"links: {outside[0]} is a port of {bridge} and no container's, and for IPv4 links within a bridge "
+            "this host answers the ARP requests of all"
+            f" its ports; take {outside[0]} out of {bridge}, or put the containers on two bridges "
+            "and use links between two bridges"
         )

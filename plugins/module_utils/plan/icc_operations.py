@@ -104,9 +104,10 @@ class RemoveProxyNeighbour(Operation):
 
 @dataclass(frozen=True)
 class ForgetNeighbour(Operation):
-    """Containers that knew each other's MAC would go on sending to it, for half a minute or so, and it is not the one to send to any more.
+    """Let a container ask anew for the MAC of another.
 
-    No line says so: what is learned comes and goes by itself.
+    Containers that knew each other's would go on sending to it, for half a minute or so, and it is not the one
+    to send to any more. No line says so: what is learned comes and goes by itself.
     """
 
     link: str

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 pipefitter contributors
 # SPDX-License-Identifier: BSD-2-Clause
-"""From a wanted policy of inter-container communication and what the host shows to operations. Pure. Private to the collection.
+"""From a wanted icc_policy and what the host shows to operations. Pure. Private to the collection.
 
 Without links, isolation of the ports is all that is needed. With links the
 host stands between the two containers: it answers for the one when the other
@@ -42,13 +42,16 @@ _SYSCTLS = {
         "net/ipv6/neigh/{}/proxy_delay": "0",
     },
 }
-# What a new bridge has, in hundredths of a second (neigh_table.parms of net/ipv4/arp.c and net/ipv6/ndisc.c); neigh/default
-# shows it in the first network namespace only.
+# What a new bridge has, in hundredths of a second (neigh_table.parms of net/ipv4/arp.c and
+# net/ipv6/ndisc.c); neigh/default shows it in the first network namespace only.
 _PROXY_DELAY = "80"
 
 
 def sysctls(bridge: str, others: Iterable[str]) -> list[str]:
-    """Return the names of all sysctls that a plan looks at; ``others`` are the bridges that links lead to or come from."""
+    """Return the names of all sysctls that a plan looks at.
+
+    ``others`` are the bridges that links lead to or come from.
+    """
     patterns = [*_SYSCTLS["ip"], *_SYSCTLS["ip6"], FORCE_FORWARDING]
     own = [pattern.format(whose) for pattern in patterns for whose in (bridge, "default")]
     theirs = [
@@ -134,11 +137,13 @@ def _check_bridge(want: IccPolicy, have: IccState) -> None:
     link = have.network.links.get(want.bridge)
     if have.openvswitch:
         raise Refused(
-            f"bridge: {want.bridge!r} is an Open vSwitch bridge; inter-container communication is controlled on Linux bridges only"
+            f"bridge: {want.bridge!r} is an Open vSwitch bridge; "
+            "inter-container communication is controlled on Linux bridges only"
         )
     if link is None:
         raise Refused(
-            f"bridge: {want.bridge!r} is not an interface of this host; create the bridge first (container_bridge makes one)"
+            f"bridge: {want.bridge!r} is not an interface of this host; "
+            "create the bridge first (container_bridge makes one)"
         )
     if link.kind != "bridge":
         kind = f"a {link.kind} interface" if link.kind else "a physical interface"
@@ -272,7 +277,10 @@ def _ends(flows: frozenset[IccFlow]) -> set[tuple[str, str]]:
 
 
 def _firewall(flows: frozenset[IccFlow], bridge: str, have: IccState) -> list[Operation]:
-    """Return what lets linked containers pass the host's firewall. A bridge of ours passes it all the time, see container_bridge."""
+    """Return what lets linked containers pass the host's firewall.
+
+    A bridge of ours passes it all the time, see container_bridge.
+    """
     families = {flow.family for flow in flows}
     operations = firewall.at_least(bridge, families, have.firewall, within=True)
     if have.network.links[bridge].ours:

@@ -39,10 +39,10 @@ def interfaces(
 def vlans(
     host: NetworkState, held: Mapping[str, tuple[str, ...]], ports: Mapping[str, OvsPort]
 ) -> dict[str, dict[int, str]]:
-    """Return the ports of Open vSwitch that lead to this host's addresses, each with the VLANs in which these are, and whose they are.
+    """Return the ports of Open vSwitch that lead to this host's addresses.
 
-    VLAN 0 is that of frames without a tag. A device that has addresses is
-    among the ports, too.
+    Each has the VLANs in which these are, and whose they are. VLAN 0 is that of
+    frames without a tag. A device that has addresses is among the ports, too.
     """
     own = _holding(host, held)
     routed = {entry.link for entry in host.routes if entry.is_default}
@@ -93,7 +93,10 @@ def _holding(host: NetworkState, held: Mapping[str, tuple[str, ...]]) -> dict[st
 
 
 def _tagged(host: NetworkState, own: Mapping[str, str]) -> dict[int, dict[int, Link]]:
-    """Return by the index of an interface those on it that take the frames of one VLAN each, where they are among ``own``."""
+    """Return the VLAN interfaces among ``own`` by the index of the interface that they are on.
+
+    Each takes the frames of one VLAN.
+    """
     found: dict[int, dict[int, Link]] = {}
     for name in own:
         link = host.links[name]
@@ -103,7 +106,10 @@ def _tagged(host: NetworkState, own: Mapping[str, str]) -> dict[int, dict[int, L
 
 
 def _through_masters(host: NetworkState, own: Mapping[str, str]) -> dict[str, str]:
-    """Return the ports of Linux bridges and the like that have addresses; of those that are ports themselves, theirs too."""
+    """Return the ports of Linux bridges and the like that have addresses.
+
+    Of those that are ports themselves, their ports too.
+    """
     routed = {entry.link for entry in host.routes if entry.is_default}
     tagged = _tagged(host, own)
     joined: dict[int, list[Link]] = {}

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Operation:
-    """``netns`` is where it acts: '' in the host's own network namespace, else in a container's, by its printable name."""
+    """What is done, undone and told as one.
+
+    ``netns`` is where it acts: '' in the host's own network namespace, else in a container's, by its printable name.
+    """
 
     netns: str
 

@@ -42,7 +42,10 @@ class OvsChanges:
         self._cleared.add(name)
 
     def want(self, port: OvsPort, vlans: Vlans | None) -> None:
-        """Ask for an attachment's port. External ids of others stay, and VLANs that ovs_vlan_port set, unless the attachment names its own."""
+        """Ask for an attachment's port.
+
+        External ids of others stay, and VLANs that ovs_vlan_port set, unless the attachment names its own.
+        """
         from dataclasses import replace
 
         from ..model.ovs import with_vlans

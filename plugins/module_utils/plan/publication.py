@@ -137,7 +137,8 @@ class _Claims:
             who = self._who(one.host)
             if who:
                 raise Refused(
-                    f"ports: {one.host} was asked for {want.endpoint}, and {who} has it; choose another host port, or free that one"
+                    f"ports: {one.host} was asked for {want.endpoint}, and {who} has it; "
+                    "choose another host port, or free that one"
                 )
             self._claim(one)
 
@@ -154,7 +155,8 @@ class _Claims:
                 self._next[span] = number + 1
                 return
         raise Refused(
-            f"ports: no port of {port.lowest}-{port.highest}/{port.protocol} is free for port {port.container_port} of {want.endpoint}; widen the range"
+            f"ports: no port of {port.lowest}-{port.highest}/{port.protocol} is free "
+            f"for port {port.container_port} of {want.endpoint}; widen the range"
         )
 
     def _take(self, want: Wanted, port: PortSpec, number: int) -> bool:
@@ -240,7 +242,10 @@ def _hairpin_operations(have: PublicationState, wanted: PublicationRules) -> lis
 
 
 def _firewall_operations(have: PublicationState, wanted: PublicationRules) -> list[Operation]:
-    """On a bridge of ours container_bridge has the host's firewall let it pass; on another it goes with the last that needs it."""
+    """Return what lets published ports pass the host's firewall, or no longer does.
+
+    On a bridge of ours container_bridge has it let them pass; on another that goes with the last that needs it.
+    """
     if wanted.published:
         needless = [] if have.bridge_ours or have.linked else firewall.not_within(have.bridge, have.firewall)
         return needless + firewall.at_least(have.bridge, ("ip", "ip6"), have.firewall, within=have.bridge_ours)

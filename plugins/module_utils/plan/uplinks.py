@@ -1,6 +1,9 @@
 # SPDX-FileCopyrightText: 2026 pipefitter contributors
 # SPDX-License-Identifier: BSD-2-Clause
-"""By which ports of a bridge others reach this host, and which of its interfaces stand on the bridge. Private to the collection."""
+"""The ports of a bridge by which others reach this host, and its interfaces that are on the bridge.
+
+Private to the collection.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +16,15 @@ if TYPE_CHECKING:
     pass
 
 DEVICES = ("tun", "openvswitch")
-"""Devices of Open vSwitch's own: of a userspace datapath, and of the kernel's. A virtual machine's is a ``tun``, too."""
+"""Devices of Open vSwitch's own: of a userspace datapath, and of the kernel's.
+
+A virtual machine's is a ``tun``, too.
+"""
 
 # What leads out of a machine: a NIC has no kind.
 _CARDS = ("", "bond", "team", "vlan")
-# What sends and takes its frames by another interface of this namespace (IFLA_LINK). A veth has no more than its other end there.
+# What sends and takes its frames by another interface of this namespace (IFLA_LINK).
+# A veth has no more than its peer there.
 _UPPER = ("vlan", "macvlan", "macvtap", "ipvlan", "ipvtap", "macsec")
 
 
@@ -38,9 +45,9 @@ def uplink_ports(ports: Iterable[Link], routed: bool) -> list[Link]:
 
 
 def upper_interfaces(bridge: Link, host: NetworkState) -> list[tuple[Link, int | None]]:
-    """Return the interfaces whose frames go through ``bridge``, each with the VLAN that it has tagged them with there (``None``: no tag).
+    """Return the interfaces whose frames go through ``bridge``, each with the VLAN tag of its frames there.
 
-    That is the bridge itself, what is made on it (``br0.100``, a macvlan) and
+    ``None`` is no tag. That is the bridge itself, what is made on it (``br0.100``, a macvlan) and
     on those again, and a bridge or bond that has one of them as a port. An
     interface of several is there once for each VLAN.
     """

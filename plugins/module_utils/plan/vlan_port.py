@@ -50,9 +50,10 @@ def present(want: VlanPorts, have: VlanPortState, timeout: float = 10.0) -> list
 
 
 def absent(want: VlanPorts, have: VlanPortState, timeout: float = 10.0) -> list[Operation]:
-    """Return what puts ports back to what they were before ovs_vlan_port set them; with ``create_bridge``, deletes a bridge of ours that is empty then.
+    """Return what puts ports back to what they were before ovs_vlan_port set them.
 
-    One that stays loses the keys that are to go.
+    With ``create_bridge``, a bridge of ours that is empty then is deleted. One that
+    stays loses the keys that are to go.
     """
     ports = OvsChanges(have.host_side)
     for port in _asked_for(want, have):
@@ -95,17 +96,22 @@ def warnings(want: VlanPorts, have: VlanPortState, absent_state: bool) -> list[s
         elif left:
             unless = "; it goes if an earlier task takes these away" if have.assume else ""
             told.append(
-                f"Open vSwitch bridge {bridge.name} stays, as it has ports that ovs_vlan_port did not add: {', '.join(left)}{unless}"
+                f"Open vSwitch bridge {bridge.name} stays, as it has ports that ovs_vlan_port did not add: "
+                f"{', '.join(left)}{unless}"
             )
         elif have.held:
             told.append(
-                f"Open vSwitch bridge {bridge.name} stays, as its device has addresses or routes of this host: {', '.join(have.held)}"
+                f"Open vSwitch bridge {bridge.name} stays, as its device has addresses or routes of this host: "
+                f"{', '.join(have.held)}"
             )
     return told
 
 
 def _stuck_tunnels(want: VlanPorts, have: VlanPortState) -> list[str]:
-    """Say which tunnels have no way out: a datapath in userspace knows no interfaces but those of bridges of its own kind."""
+    """Return a warning for tunnels that have no way out.
+
+    A datapath in userspace knows no interfaces but those of bridges with its own datapath_type.
+    """
     if have.underlays is None:
         return []
     held = {address for addresses in have.underlays.values() for address in addresses}
@@ -121,14 +127,18 @@ def _stuck_tunnels(want: VlanPorts, have: VlanPortState) -> list[str]:
             found = "" if have.underlays.get(way) else by
         if found:
             return [
-                f"tunnels of bridge {want.bridge} carry nothing: with datapath_type {NETDEV} they leave by an Open vSwitch bridge of that type, and {found}; "
+                f"tunnels of bridge {want.bridge} carry nothing: with datapath_type {NETDEV} they leave by "
+                f"an Open vSwitch bridge of that type, and {found}; "
                 "make one with the NIC as its port, and give its device the address"
             ]
     return []
 
 
 def _ways(routes: Iterable[Route]) -> Callable[[str], str]:
-    """Return what says by which link an address is reached, '' where there is no route: the longest prefix, then the least metric (RFC 1812, 5.2.4.3)."""
+    """Return what says by which link an address is reached, '' where there is no route.
+
+    The longest prefix counts, then the least metric (RFC 1812, 5.2.4.3).
+    """
     spans = [(*bounds(route.destination), route.metric, route.link) for route in routes]
 
     def way(address: str) -> str:
@@ -168,7 +178,8 @@ def _attached(target: Target, interface: str, have: VlanPortState) -> str:
         if have.assume:
             return side.birth_name(interface)
     raise Refused(
-        f"interface: {target} has no attachment {interface} of this collection; make it with veth_attach, or name the port itself in port"
+        f"interface: {target} has no attachment {interface} of this collection; "
+        "make it with veth_attach, or name the port itself in port"
     )
 
 
@@ -197,16 +208,19 @@ def _new_bridge(want: VlanPorts, have: VlanPortState) -> OvsBridgeChange:
     link = have.host_side.network.links.get(want.bridge)
     if link is not None and link.kind == "bridge":
         raise Refused(
-            f"bridge: {want.bridge!r} is a Linux bridge of this host; name an Open vSwitch bridge, or choose another name"
+            f"bridge: {want.bridge!r} is a Linux bridge of this host; "
+            "name an Open vSwitch bridge, or choose another name"
         )
     port = have.host_side.ovs_ports.get(want.bridge)
     if port is not None:
         raise Refused(
-            f"bridge: {want.bridge!r} is a port of Open vSwitch bridge {port.bridge}; name a bridge, or choose another name"
+            f"bridge: {want.bridge!r} is a port of Open vSwitch bridge {port.bridge}; "
+            "name a bridge, or choose another name"
         )
     if not want.create_bridge and not have.assume:
         raise Refused(
-            f"bridge: {want.bridge!r} is no Open vSwitch bridge of this host; set create_bridge to have it made, or create it first"
+            f"bridge: {want.bridge!r} is no Open vSwitch bridge of this host; "
+            "set create_bridge to have it made, or create it first"
         )
     if link is not None:
         raise Refused(
@@ -272,7 +286,8 @@ def _put(one: VlanPort, name: str, want: VlanPorts, have: VlanPortState, ports: 
         if name in have.unfit and name != shown.bridge:
             raise Refused(f"port: {name!r} {have.unfit[name]}")
         raise Refused(
-            f"port: {name!r} is a port of Open vSwitch bridge {shown.bridge} already; take it out there first, or name that bridge"
+            f"port: {name!r} is a port of Open vSwitch bridge {shown.bridge} already; "
+            "take it out there first, or name that bridge"
         )
     if shown is None and one.tunnel is None:
         refuse_unfit(one, name, bridge, have)
@@ -282,7 +297,8 @@ def _put(one: VlanPort, name: str, want: VlanPorts, have: VlanPortState, ports: 
         )
     if shown is not None and one.tunnel is not None and shown.tunnel is None:
         raise Refused(
-            f"port: {name!r} is a port of bridge {bridge} already, and no VXLAN tunnel; choose another name for the tunnel"
+            f"port: {name!r} is a port of bridge {bridge} already, and no VXLAN tunnel; "
+            "choose another name for the tunnel"
         )
     base, record = _base(one, name, bridge, have)
     if one.tunnel is not None:
@@ -310,7 +326,10 @@ def _put(one: VlanPort, name: str, want: VlanPorts, have: VlanPortState, ports: 
 
 
 def _base(one: VlanPort, name: str, bridge: str, have: VlanPortState) -> tuple[OvsPort, VlanRecord]:
-    """Return the port that is to be changed, and what is noted on it; for one on no bridge, as it would be without us."""
+    """Return the port that is to be changed, and what is noted on it.
+
+    One that is on no bridge is returned as it would be without us.
+    """
     shown = have.host_side.ovs_ports.get(name)
     if shown is not None:
         return shown, vlan_record.read(shown) or VlanRecord()

@@ -32,7 +32,8 @@ def refuse_lockout(
                     ", or leave VLAN 0 in trunks" if wanted.mode == TRUNK and not vlan else ""
                 )
             raise Refused(
-                f"port: {shown.name!r} carries {frames} on bridge {shown.bridge}, where {why}; {change} it would not, and lock you out, so {advice}"
+                f"port: {shown.name!r} carries {frames} on bridge {shown.bridge}, where {why}; "
+                f"{change} it would not, and lock you out, so {advice}"
             )
 
 
@@ -49,14 +50,16 @@ def refuse_unfit(one: VlanPort, name: str, bridge: str, have: VlanPortState) -> 
         if have.assume:
             return
         raise Refused(
-            f"port: {name!r} is neither a port of bridge {bridge} nor an interface of this host; create it first or take it off the list"
+            f"port: {name!r} is neither a port of bridge {bridge} nor an interface of this host; "
+            "create it first or take it off the list"
         )
     if name in have.unfit:
         raise Refused(f"port: {name!r} {have.unfit[name]}")
     master = have.host_side.by_index.get(link.master)
     if master is not None and master.kind == "bridge":
         raise Refused(
-            f"port: {name!r}{'' if one.port else f' ({one})'} is a port of Linux bridge {master.name}; take it out there first"
+            f"port: {name!r}{'' if one.port else f' ({one})'} is a port of Linux bridge {master.name}; "
+            "take it out there first"
         )
     if link.kind == "bridge":
         raise Refused(f"port: {name!r} is a bridge itself; join two bridges by a veth pair")

@@ -19,8 +19,13 @@ _HIGHEST = 4095  # of tag and trunks in the schema; others may have set 0 and 40
 
 @dataclass(frozen=True)
 class VlanRecord:
-    """``added``: the port was on no bridge. ``vlans`` are its former tag, trunks and vlan_mode, ``None`` where they were not
-    changed; ``external_ids`` the former values (``None``: none) of the keys that were; ``owner`` says for what the port was set."""
+    """What a port was.
+
+    ``added``: it was on no bridge. ``vlans`` are its former tag, trunks and
+    vlan_mode, ``None`` where they were not changed; ``external_ids`` the former
+    values (``None``: none) of the keys that were; ``owner`` says for what the
+    port was set.
+    """
 
     added: bool = False
     vlans: tuple[int | None, tuple[int, ...], str | None] | None = None
@@ -46,7 +51,10 @@ class VlanRecord:
 
 
 def read(port: OvsPort) -> VlanRecord | None:
-    """Return the record on a port, ``None`` without one. What somebody has made unreadable counts as one that holds nothing."""
+    """Return the record on a port, ``None`` without one.
+
+    What somebody has made unreadable counts as one that holds nothing.
+    """
     text = dict(port.external_ids).get(VLAN_RECORD)
     if text is None:
         return None

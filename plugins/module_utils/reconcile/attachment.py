@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 pipefitter contributors
 # SPDX-License-Identifier: BSD-2-Clause
-"""Attachments from options to result: what veth_attach, a role or the reconciler calls. Private to the collection."""
+"""From the options of veth_attach to the result of a run. Private to the collection."""
 
 from __future__ import annotations
 

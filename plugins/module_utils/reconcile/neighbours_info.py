@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 pipefitter contributors
 # SPDX-License-Identifier: BSD-2-Clause
-"""Which addresses answer on the links of containers: what container_neighbours_info calls. Private to the collection."""
+"""From the options of container_neighbours_info to the addresses that answer. Private to the collection."""
 
 from __future__ import annotations
 

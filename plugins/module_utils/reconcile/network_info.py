@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 pipefitter contributors
 # SPDX-License-Identifier: BSD-2-Clause
-"""What is wired on this host, ours and not: what container_network_info calls. Private to the collection."""
+"""From the options of container_network_info to what is on this host, ours and not. Private to the collection."""
 
 from __future__ import annotations
 
@@ -26,7 +26,10 @@ from .result import Result
 
 
 def gather(options: Mapping[str, Any], _check: bool) -> Result:
-    """Return bridges, ports, attachments, publications and policies of this host; ``bridge`` in the options leaves out all others."""
+    """Return bridges, ports, attachments, publications and policies of this host.
+
+    ``bridge`` in the options leaves out all others.
+    """
     only = options.get("bridge")
     if only is not None:
         names.interface_name("bridge", only)
@@ -58,7 +61,10 @@ def gather(options: Mapping[str, Any], _check: bool) -> Result:
 def _attachments(
     machine: Machine, host_side: HostSide
 ) -> tuple[list[tuple[bool, dict[str, Any]]], dict[str, list[dict[str, Any]]]]:
-    """Return every veth from this host into a namespace that has a name, each with whether it is ours, and by host interface all names of it."""
+    """Return every veth from this host into a namespace that has a name, and the names of that by host interface.
+
+    Each veth comes with whether it is ours.
+    """
     found: list[tuple[bool, dict[str, Any]]] = []
     names_of: dict[int, list[dict[str, Any]]] = {}
     targets: dict[str, list[dict[str, Any]]] = {}

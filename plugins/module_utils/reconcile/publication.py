@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 pipefitter contributors
 # SPDX-License-Identifier: BSD-2-Clause
-"""Publications from options to result: what port_publish, a role or the reconciler calls. Private to the collection."""
+"""From the options of port_publish to the result of a run. Private to the collection."""
 
 from __future__ import annotations
 
@@ -138,7 +138,8 @@ def _refuse_strange_addresses(wants: Sequence[Publication]) -> None:
     for address in sorted({port.host_ip for want in wants for port in want.ports or ()} - {"", "0.0.0.0", "::"}):
         if not is_local(address):
             raise Refused(
-                f"ports: host address {address} was asked for, which this host does not have; give one of its addresses, or none for all of them"
+                f"ports: host address {address} was asked for, which this host does not have; "
+                "give one of its addresses, or none for all of them"
             )
 
 
@@ -156,14 +157,16 @@ def _warnings(machine: Machine, have: PublicationState, rules: PublicationRules)
     versions = {one.host.family for one in rules.published}
     shown = machine.read_sysctls(HOST, list(_FORWARDING.values()))
     told = [
-        f"{name.replace('/', '.')} is 0: ports published in IPv{version} can be reached from this host only; container_bridge switches it on with ip_forward"
+        f"{name.replace('/', '.')} is 0: ports published in IPv{version} can be reached from this host only; "
+        "container_bridge switches it on with ip_forward"
         for version, name in _FORWARDING.items()
         if version in versions and shown.get(name) == "0"
     ]
     if rules.published and have.bridged_filter and have.bridge in machine.isolated_bridges():
         # br_nf_pre_routing_finish() bridges what it translated into the bridge that it came from.
         told.append(
-            f"containers of {have.bridge} don't reach ports published for {have.bridge}: its ports are isolated, and this host's firewall sees"
+            f"containers of {have.bridge} don't reach ports published for {have.bridge}: its ports are isolated, "
+            "and this host's firewall sees"
             " what is bridged (net.bridge.bridge-nf-call-iptables is 1); all others reach them"
         )
     return told

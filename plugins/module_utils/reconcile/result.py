@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 pipefitter contributors
 # SPDX-License-Identifier: BSD-2-Clause
-"""What a run of any kind tells its caller. Private to the collection."""
+"""What a run tells its caller, whatever it is for. Private to the collection."""
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Result:
-    """``operations`` are the lines of what was done, ``before`` and ``after`` the two sides of a diff,
-    ``values`` what was made in the shape of container_network_info."""
+    """What a run tells its caller.
+
+    ``operations`` are the lines of what was done, ``before`` and ``after`` the
+    two sides of a diff, ``values`` what was made in the shape of container_network_info.
+    """
 
     operations: list[str]
     before: Mapping[str, Any]

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 pipefitter contributors
 # SPDX-License-Identifier: BSD-2-Clause
-"""VLANs of ports from options to result: what ovs_vlan_port, a role or the reconciler calls. Private to the collection."""
+"""From the options of ovs_vlan_port to the result of a run. Private to the collection."""
 
 from __future__ import annotations
 

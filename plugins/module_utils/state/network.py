@@ -13,7 +13,7 @@ from ..model.ownership import MARK
 from ..model.route import Route
 
 HOST = ""
-"""The place that is the host's own network namespace; every other place is a container's, by its printable name."""
+"""The ``netns`` that is the host's own network namespace; every other is a container's, by its printable name."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,10 @@ class Link:
 
     @property
     def leads_elsewhere(self) -> bool:
-        """Whether it may lead, as a bridge's port, to others than a container: it is neither ours nor a veth of another network namespace."""
+        """Whether it may lead, as a bridge's port, to others than a container.
+
+        It is neither ours nor a veth of another network namespace then.
+        """
         return not self.ours and (self.kind != "veth" or self.peer_netns is None)
 
     @property
@@ -86,7 +89,10 @@ class NetworkState:
         return sorted(found, key=lambda port: port.name)
 
     def all_isolated(self, bridge: str) -> bool:
-        """Tell whether a bridge has ports and each is isolated: so it was left, even if a flushed ruleset took what says so."""
+        """Tell whether a bridge has ports and each is isolated.
+
+        So it was left, even if a flushed ruleset took what says so.
+        """
         ports = self.ports(bridge)
         return bool(ports) and all(port.isolated for port in ports)
 

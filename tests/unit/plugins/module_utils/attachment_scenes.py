@@ -23,13 +23,13 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.state
     ContainerSide,
     HostSide,
 )
+from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.simulated_addresses import SimLink
 from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.simulated_host import (
     SimulatedHost,
 )
 from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.simulated_kernel import (
     Killed,
     SimKernel,
-    SimLink,
     SimNamespace,
 )
 from hypothesis import strategies as st
@@ -167,7 +167,8 @@ class Scene:
         for want in wants:
             by_netns.setdefault(want.target.value, []).append(want)
         sides = {
-            netns: attachments.observe_container(self.host, netns, IDENTITIES[netns], here, host_side)  # type: ignore[arg-type]
+            # type: ignore[arg-type]
+            netns: attachments.observe_container(self.host, netns, IDENTITIES[netns], here, host_side)
             for netns, here in by_netns.items()
             if netns in self.host.namespaces
         }

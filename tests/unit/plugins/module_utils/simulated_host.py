@@ -4,20 +4,12 @@
 
 from __future__ import annotations
 
-import errno
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from types import SimpleNamespace
 from unittest import mock
 
 from ansible_collections.pipefitter.container_network.plugins.module_utils.errors import PipefitterError
-from ansible_collections.pipefitter.container_network.plugins.module_utils.host.netlink.wire import KernelError
-from ansible_collections.pipefitter.container_network.plugins.module_utils.model import names
-from ansible_collections.pipefitter.container_network.plugins.module_utils.model.bridge_vlans import (
-    PortVlans,
-    VlanRange,
-    merged,
-)
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.firewall import AcceptedBridge
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.icc_rules import IccRules
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.masquerade import Masquerade
@@ -29,14 +21,15 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.model
 )
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.ownership import MARK
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.publication import PublicationRules
-from ansible_collections.pipefitter.container_network.plugins.module_utils.model.route import Route
 from ansible_collections.pipefitter.container_network.plugins.module_utils.state.firewall import FirewallState
 from ansible_collections.pipefitter.container_network.plugins.module_utils.state.network import HOST, Link
+from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.simulated_addresses import SimLink
 from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.simulated_kernel import (
-    KERNEL,
     SimKernel,
-    SimLink,
     SimNamespace,
+)
+from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.simulated_netlink import (
+    SimulatedNetlink,
 )
 
 
@@ -253,213 +246,3 @@ def _link_picture(link: SimLink) -> dict[str, object]:
         "proxies": set(link.proxies),
         "alternative_names": set(link.alternative_names),
     }
-
-
-def _vlans(link: SimLink) -> PortVlans:
-    return merged(VlanRange(vlan, vlan, pvid, untagged) for vlan, (pvid, untagged) in link.vlans.items())
-
-
-class SimulatedNetlink:
-    """``host.netlink.handle.NetlinkHandle``: the same requests in the same order, to the simulated kernel."""
-
-    def __init__(self, host: SimulatedHost, namespace: SimNamespace) -> None:
-        self._host = host
-        self._ns = namespace
-
-    # ---- reading
-
-    def links(self) -> dict[str, Link]:
-        return {name: self._link(link) for name, link in self._ns.links.items()}
-
-    def _link(self, link: SimLink) -> Link:
-        peer, there = link.peer, link.peer.namespace if link.peer else None
-        return Link(
-            index=link.index,
-            name=link.name,
-            kind=link.kind,
-            mac=link.mac,
-            mtu=link.mtu,
-            up=link.up,
-            carrier=link.carrier,
-            master=link.master.index if link.master else 0,
-            alias=link.alias,
-            alternative_names=tuple(link.alternative_names),
-            peer=peer.index if peer else 0,
-            peer_netns=None if there is None or there is self._ns else self._ns.id_of(there),
-            bridge=dict(link.bridge),
-            isolated=link.isolated,
-        )
-
-    def with_vlans(self, links: Mapping[str, Link], always: bool = False) -> dict[str, Link]:
-        if not self._ns.kernel.vlan_filtering or not (
-            always or any(link.bridge.get("vlan_filtering") for link in links.values())
-        ):
-            return dict(links)
-        return {name: replace(link, vlans=_vlans(self._ns.links[name])) for name, link in links.items()}
-
-    def addresses(self, links: Iterable[Link], leased: bool = False) -> dict[str, tuple[str, ...]]:
-        return {link.name: tuple(self._ns.links[link.name].addresses) for link in links}
-
-    def routes(
-        self, names_by_index: Mapping[int, str], families: Iterable[int] = (4, 6), connected: bool = False
-    ) -> tuple[Route, ...]:
-        shown = [entry.shown() for entry in self._ns.table if connected or entry.protocol != KERNEL]
-        # As the kernel dumps its trie: the widest first, so a default route stands before what its gateway needs.
-        return tuple(sorted(shown, key=lambda route: (route.family, int(route.destination.rpartition("/")[2]))))
-
-    def netns_id(self, descriptor: int) -> int | None:
-        return self._ns.ids.get(self._host.behind(descriptor))
-
-    # ---- links
-
-    def add_bridge(self, name: str, attributes: Mapping[str, int], mac: str | None) -> None:
-        birth_name = names.derived_name("pfb", name)
-        if birth_name not in self._ns.links:
-            self._ns.new_link(birth_name, "bridge", mac)
-        elif mac:
-            self._ns.set(birth_name, mac=mac)
-        self._ns.change_bridge(birth_name, dict(attributes))
-        try:
-            self._ns.rename(birth_name, name, MARK)
-        except KernelError:
-            self.delete_link(birth_name)
-            raise
-
-    def set_bridge_vlans(self, name: str, vlans: PortVlans) -> None:
-        wanted = {vlan: (entry.pvid, entry.untagged) for entry in vlans for vlan in range(entry.first, entry.last + 1)}
-        if wanted:
-            self._ns.add_vlans(name, wanted)
-        self._ns.delete_vlans(name, wanted)
-
-    def change_bridge(self, name: str, attributes: Mapping[str, int]) -> None:
-        self._ns.change_bridge(name, dict(attributes))
-
-    def add_veth(
-        self,
-        *,
-        birth_name: str,
-        name: str,
-        peer: str,
-        descriptor: int,
-        mac: str | None,
-        mtu: int,
-        alias: str,
-        alternative_name: str,
-    ) -> None:
-        self._ns.new_veth(birth_name, peer, self._host.behind(descriptor), mtu, mac)
-        self.claim(birth_name, name, alias, alternative_name)
-
-    def claim(self, birth_name: str, name: str, alias: str, alternative_name: str) -> None:
-        try:
-            self._ns.rename(birth_name, name, alias)
-        except KernelError:
-            self.delete_link(birth_name)
-            raise
-        if alternative_name:
-            self._ns.kernel.request()
-            taken = {other for link in self._ns.links.values() for other in (link.name, *link.alternative_names)}
-            if alternative_name not in taken:
-                self._ns.links[name].alternative_names.append(alternative_name)
-
-    def set_link(
-        self,
-        name: str,
-        up: bool | None = None,
-        mtu: int | None = None,
-        mac: str | None = None,
-        master: str | None = None,
-        alias: str | None = None,
-        isolated: bool | None = None,
-        vlans: PortVlans | None = None,
-    ) -> None:
-        joins_down = bool(master) and (bool(isolated) or vlans is not None)
-        if joins_down:
-            self._ns.set(name, up=False)
-            self._ns.set(name, master=master)
-        if isolated is not None:
-            self._ns.isolate(name, isolated)
-        if vlans is not None:
-            self.set_bridge_vlans(name, vlans)
-        if mtu is not None and self._ns.find(f"change {name}", name).mtu == mtu:
-            self._ns.set(name, mtu=mtu + 1 if mtu < 65535 else mtu - 1)
-        self._ns.set(name, up, mtu, mac, None if joins_down else master, alias)
-
-    def neighbours(self) -> frozenset[tuple[str, str, str]]:
-        return frozenset((link.name, *entry) for link in self._ns.links.values() for entry in link.neighbours.items())
-
-    def forget_neighbour(self, link: str, address: str) -> None:
-        self._ns.kernel.request()
-        self._ns.find(f"forget a neighbour of {link}", link).neighbours.pop(address, None)
-
-    def proxy_neighbours(self, link: str) -> frozenset[str]:
-        return frozenset(self._ns.find(f"show {link}", link).proxies)
-
-    def add_proxy_neighbour(self, link: str, address: str) -> None:
-        self._ns.kernel.request()
-        self._ns.find(f"answer on {link}", link).proxies.add(address)
-
-    def remove_proxy_neighbour(self, link: str, address: str) -> None:
-        self._ns.kernel.request()
-        self._ns.find(f"no longer answer on {link}", link).proxies.discard(address)
-
-    def rename_link(self, name: str, new: str, keep_addresses: Collection[str], keep_routes: Collection[Route]) -> None:
-        try:
-            self._ns.rename(name, new)
-            return
-        except KernelError as error:
-            if error.code != errno.EBUSY:
-                raise
-        self._ns.set(name, up=False)
-        try:
-            self._ns.rename(name, new)
-        except KernelError:
-            self._ns.set(name, up=True)
-            raise
-        self._ns.set(new, up=True)
-        self.put_back(new, keep_addresses, keep_routes)
-
-    def delete_link(self, name: str) -> None:
-        try:
-            self._ns.delete(name)
-        except KernelError as error:
-            if error.code != errno.ENODEV:
-                raise
-
-    # ---- addresses and routes
-
-    def add_address(self, link: str, address: str) -> None:
-        try:
-            self._ns.add_address(link, address)
-        except KernelError as error:
-            if error.code != errno.EEXIST:
-                raise
-
-    def remove_address(
-        self, link: str, address: str, keep_addresses: Collection[str] = (), keep_routes: Collection[Route] = ()
-    ) -> None:
-        try:
-            self._ns.remove_address(link, address)
-        except KernelError as error:
-            if error.code not in (errno.EADDRNOTAVAIL, errno.ENODEV):
-                raise
-        self.put_back(link, keep_addresses, keep_routes)
-
-    def set_route(self, route: Route) -> None:
-        self._ns.set_route(route)
-
-    def remove_route(self, route: Route) -> None:
-        try:
-            self._ns.remove_route(route)
-        except KernelError as error:
-            if error.code not in (errno.ESRCH, errno.ENODEV):
-                raise
-
-    def put_back(self, link: str, keep_addresses: Collection[str], keep_routes: Collection[Route]) -> None:
-        for address in keep_addresses:
-            self.add_address(link, address)
-        for route in keep_routes:
-            try:
-                self.set_route(route)
-            except KernelError as error:
-                if error.code not in (errno.ENETUNREACH, errno.EHOSTUNREACH):
-                    raise

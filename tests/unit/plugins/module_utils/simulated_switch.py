@@ -1,6 +1,9 @@
 # SPDX-FileCopyrightText: 2026 pipefitter contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A host whose Open vSwitch has bridges that can be made, changed and deleted, each with its local port and its device."""
+"""A host whose Open vSwitch has bridges that can be made, changed and deleted.
+
+Each has its local port and its device.
+"""
 
 from __future__ import annotations
 

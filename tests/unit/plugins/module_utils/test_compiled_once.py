@@ -1,6 +1,9 @@
 # SPDX-FileCopyrightText: 2026 pipefitter contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Modules in a zip archive, imported as AnsiballZ has them: each is compiled once, and knows of itself what it always does."""
+"""Modules in a zip archive, imported as AnsiballZ has them.
+
+Each is compiled once, and knows of itself what it always does.
+"""
 
 from __future__ import annotations
 

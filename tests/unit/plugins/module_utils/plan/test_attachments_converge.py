@@ -279,7 +279,10 @@ def test_absent_that_fails_brings_the_attachments_back(scene, wants, index):
 
 
 def test_a_default_route_that_goes_over_to_another_interface_is_not_put_back():
-    """The first interface loses its last address, with which its routes are dropped and put back, after the second took the route over."""
+    """The first interface loses its last address, after the second took the route over.
+
+    With that address its routes are dropped, and put back.
+    """
     scene = Scene(SimKernel())
     common = {"container": "web1", "bridge": "br0"}
     first = attachment.parse_list(

@@ -246,7 +246,8 @@ def test_a_bridge_that_is_taken_away_takes_its_policy_along(host):
     subnets = [subnet for subnet in host.kernel.host.links[NAME].addresses if subnet.startswith(("192", "fd"))]
     leading = {flow for flow in others.flows if any(contains(subnet, flow.destination) for subnet in subnets)}
     others = replace(others, flows=others.flows - leading)
-    errand = Errand(host, lambda: bridge_plan.absent(NAME, observe_bridge.observe(host, Bridge(NAME)), True))  # type: ignore[arg-type]
+    machine: Any = host
+    errand = Errand(host, lambda: bridge_plan.absent(NAME, observe_bridge.observe(machine, Bridge(NAME)), True))
     operations = errand.planned()
     assert operations is not None
     engine.apply(operations, host)

@@ -1,6 +1,9 @@
 # SPDX-FileCopyrightText: 2026 pipefitter contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Publications converge, whatever is wanted, published before and taken by others: carried out, a plan leaves nothing to plan."""
+"""Publications converge, whatever is wanted, published before and taken by others.
+
+Carried out, a plan leaves nothing to plan.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,9 @@
 # SPDX-FileCopyrightText: 2026 pipefitter contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is asked for and must not be done on this host: each refusal names what was asked for, what is there, and what to do."""
+"""What is asked for and must not be done on this host.
+
+Each refusal names what was asked for, what is there, and what to do.
+"""
 
 from __future__ import annotations
 
@@ -65,22 +68,25 @@ def plans(host, want):
         ),
         (
             {"members": ["eth0"]},
-            "members[0]: 'eth0' carries this host's default route; as a port it would lose its addresses and lock you out, so give another interface",
+            "members[0]: 'eth0' carries this host's default route; "
+            "as a port it would lose its addresses and lock you out, so give another interface",
         ),
         ({"members": ["br9"]}, "members[0]: 'br9' is a bridge itself; join two bridges by a veth pair"),
         ({"members": ["tap1"]}, "members[0]: 'tap1' is a port of br9 already; take it out there first"),
         (
             {"addresses": ["203.0.113.77/28"]},
-            "bridge br0: address 203.0.113.77/28 overlaps route 203.0.113.0/24 via eth0; choose another subnet or set allow_overlap",
+            "bridge br0: address 203.0.113.77/28 overlaps route 203.0.113.0/24 via eth0; "
+            "choose another subnet or set allow_overlap",
         ),
         (
             {"name": "br9", "mtu": 1000},
-            "bridge br9: mtu 1000 is below 1280 bytes, with which the kernel takes IPv6 off it, and it is to have fd00:9::1/64; "
-            "set a larger mtu or leave the IPv6 addresses out",
+            "bridge br9: mtu 1000 is below 1280 bytes, with which the kernel takes IPv6 off it, and it is to have "
+            "fd00:9::1/64; set a larger mtu or leave the IPv6 addresses out",
         ),
         (
             {"name": "br9", "addresses": ["fd00:9::1/48"]},
-            "bridge br9: address fd00:9::1/48 is there as fd00:9::1/64, and the bridge was not made by this collection; name it as it is",
+            "bridge br9: address fd00:9::1/48 is there as fd00:9::1/64, and the bridge was not made by this "
+            "collection; name it as it is",
         ),
     ],
 )
@@ -94,7 +100,10 @@ def test_bridge(host, options, sentence):
 
 def test_a_forward_delay_that_stp_does_not_allow(host):
     host.kernel.host.change_bridge("br5", {"stp": 1})
-    sentence = "^bridge br5: forward_delay 0 is below 2 seconds, the least the kernel takes while stp is on, as it is; raise it or set stp to false$"
+    sentence = (
+        "^bridge br5: forward_delay 0 is below 2 seconds, the least the kernel takes while stp is on, as it is; "
+        "raise it or set stp to false$"
+    )
     with pytest.raises(Refused, match=sentence):
         plans(host, bridge.parse({"name": "br5", "forward_delay": 0}))
     assert plans(host, bridge.parse({"name": "br5", "forward_delay": 0, "stp": False}))
@@ -187,8 +196,8 @@ def test_vlans_that_a_linux_bridge_can_not_carry(scene):
         )
     said = refusal(scene, {"container": "web2", "bridge": "br1", "vlan_mode": "dot1q-tunnel", "vlan": 7})
     assert (
-        said
-        == "vlan: 7 was asked for on br1, a Linux bridge: mode dot1q-tunnel is for Open vSwitch only; use an Open vSwitch bridge, or give another mode"
+        said == "vlan: 7 was asked for on br1, a Linux bridge: mode dot1q-tunnel is for Open vSwitch only; "
+        "use an Open vSwitch bridge, or give another mode"
     )
     said = refusal(scene, {"container": "web2", "bridge": "br1", "trunks": [0, 7]})
     assert said.endswith(
@@ -201,16 +210,16 @@ def test_vlans_where_the_kernel_has_no_filtering():
     with pytest.raises(MissingFeature) as raised:
         attach(scene, {"container": "web2", "vlan": 7})
     assert str(raised.value) == (
-        "vlan: 7 was asked for on br0, a Linux bridge, and this kernel has no bridge VLAN filtering (CONFIG_BRIDGE_VLAN_FILTERING); "
-        "use an Open vSwitch bridge, or a kernel that has it"
+        "vlan: 7 was asked for on br0, a Linux bridge, and this kernel has no bridge VLAN filtering "
+        "(CONFIG_BRIDGE_VLAN_FILTERING); use an Open vSwitch bridge, or a kernel that has it"
     )
 
 
 def test_an_interface_of_dockers(scene):
     said = refusal(scene, {"container": "web1", "interface": "eth0"})
     assert (
-        said
-        == "interface: 'eth0' is taken in web1 by a veth interface that this collection did not make; choose another interface"
+        said == "interface: 'eth0' is taken in web1 by a veth interface that this collection did not make; "
+        "choose another interface"
     )
     with pytest.raises(
         Refused,
@@ -239,7 +248,8 @@ def test_an_mtu_of_the_bridge_that_is_too_small_for_ipv6(scene):
     scene.kernel.host.set("br0", mtu=1000)
     said = refusal(scene, {"container": "web2", "addresses": ["fd00::2/64"]})
     assert said.startswith(
-        "mtu: 1000 is that of bridge br0 for eth1 of container web2, and is below 1280 bytes, the least IPv6 works with; "
+        "mtu: 1000 is that of bridge br0 for eth1 of container web2, and is below 1280 bytes, "
+        "the least IPv6 works with; "
     )
 
 
@@ -250,7 +260,8 @@ def test_a_route_that_is_another_tools(scene):
     )
     assert (
         said
-        == "routes: 10.20.0.0/16 is in web1 already (10.20.0.0/16 via 172.17.0.9 dev eth0 metric 77), and not ours; give it another metric"
+        == "routes: 10.20.0.0/16 is in web1 already (10.20.0.0/16 via 172.17.0.9 dev eth0 metric 77), and not ours; "
+        "give it another metric"
     )
 
 
@@ -261,8 +272,8 @@ def test_links_that_were_swapped_by_hand(scene):
         ns.rename(old, new)
     said = refusal(scene, {"container": "web2"})
     assert (
-        said
-        == "interface: 'eth1' in web2 is the attachment eth2 under another name, and eth1 is eth9 there; rename them back first"
+        said == "interface: 'eth1' in web2 is the attachment eth2 under another name, and eth1 is eth9 there; "
+        "rename them back first"
     )
 
 

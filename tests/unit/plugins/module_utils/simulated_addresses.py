@@ -1,0 +1,221 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Addresses and routes of a simulated network namespace, with the rules of the kernel that surprise people.
+
+What is here was seen on Linux 6.18: taking a link down drops its IPv6 addresses and its
+routes; a subnet's first IPv4 address takes the later ones with it, and the last one the
+routes; a gateway must be on the link.
+"""
+
+from __future__ import annotations
+
+import errno
+import ipaddress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ansible_collections.pipefitter.container_network.plugins.module_utils.host.netlink.wire import KernelError
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.route import Route
+
+if TYPE_CHECKING:
+    from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.simulated_kernel import (
+        SimKernel,
+        SimNamespace,
+    )
+
+KERNEL = 2  # RTPROT_KERNEL
+
+
+def version(text: str) -> int:
+    return 6 if ":" in text else 4
+
+
+def subnet(address: str) -> str:
+    return str(ipaddress.ip_interface(address).network)
+
+
+def bare(address: str) -> str:
+    return address.partition("/")[0]
+
+
+def covers(network: str, address: str) -> bool:
+    inside, ip = ipaddress.ip_network(network), ipaddress.ip_address(address)
+    return inside.version == ip.version and ip in inside
+
+
+@dataclass(eq=False)
+class SimLink:
+    index: int
+    name: str
+    kind: str
+    mac: str
+    mac_is_set: bool = False
+    mtu: int = 1500
+    mtu_is_set: bool = False
+    up: bool = False
+    master: SimLink | None = None
+    alias: str = ""
+    alternative_names: list[str] = field(default_factory=list)
+    peer: SimLink | None = None
+    namespace: SimNamespace | None = None
+    bridge: dict[str, int] = field(default_factory=dict)
+    addresses: list[str] = field(default_factory=list)
+    sysctls: dict[str, str] = field(default_factory=dict)
+    tx_checksum: bool = True
+    isolated: bool = False
+    vlans: dict[int, tuple[bool, bool]] = field(default_factory=dict)  # pvid, untagged
+    proxies: set[str] = field(default_factory=set)
+    neighbours: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def carrier(self) -> bool:
+        return self.up and (self.peer is None or self.peer.up)
+
+
+@dataclass(eq=False)
+class SimRoute:
+    destination: str
+    gateway: str | None
+    link: SimLink
+    metric: int
+    protocol: int
+
+    def shown(self) -> Route:
+        return Route(self.destination, self.gateway, self.link.name, self.metric, self.protocol)
+
+
+class SimAddresses:
+    """The addresses and routes of a namespace's links; its methods are requests to the kernel and fail as those do."""
+
+    def __init__(self, kernel: SimKernel) -> None:
+        self.kernel = kernel
+        self.links: dict[str, SimLink] = {}
+        self.table: list[SimRoute] = []
+
+    def find(self, what: str, name: str) -> SimLink:
+        if name not in self.links:
+            raise KernelError(what, errno.ENODEV, "")
+        return self.links[name]
+
+    def _went_down(self, link: SimLink) -> None:
+        link.addresses = [address for address in link.addresses if version(address) == 4]
+        self.table = [entry for entry in self.table if entry.link is not link]
+
+    def drop_ipv6(self, link: SimLink) -> None:
+        link.addresses = [address for address in link.addresses if version(address) == 4]
+        self.table = [entry for entry in self.table if entry.link is not link or version(entry.destination) == 4]
+
+    # ---- addresses
+
+    def add_address(self, name: str, address: str) -> None:
+        self.kernel.request()
+        what = f"add address {address} to {name}"
+        link = self.find(what, name)
+        if version(address) == 6:
+            if link.sysctls["ipv6/disable_ipv6"] == "1":
+                raise KernelError(what, errno.EACCES, "IPv6 is disabled on this device")
+            if link.mtu < 1280:
+                raise KernelError(what, errno.EINVAL, "")
+            if any(bare(other) == bare(address) for other in link.addresses):
+                raise KernelError(what, errno.EEXIST, "")
+            link.addresses.append(address)
+        else:
+            if address in link.addresses:
+                raise KernelError(what, errno.EEXIST, "")
+            primaries = self._primaries(link)
+            # inet_insert_ifa(): a first address goes behind the other first ones, a later one to the end.
+            is_later = any(subnet(other) == subnet(address) for other in primaries)
+            fourth = [other for other in link.addresses if version(other) == 4]
+            position = len(fourth) if is_later else len(primaries)
+            fourth.insert(position, address)
+            link.addresses = fourth + [other for other in link.addresses if version(other) == 6]
+        if link.up:
+            self._connect(link, address)
+
+    def _primaries(self, link: SimLink) -> list[str]:
+        first: dict[str, str] = {}
+        for address in link.addresses:
+            if version(address) == 4:
+                first.setdefault(subnet(address), address)
+        return list(first.values())
+
+    def remove_address(self, name: str, address: str) -> None:
+        self.kernel.request()
+        link = self.find(f"remove address {address} from {name}", name)
+        if address not in link.addresses:
+            raise KernelError(f"remove address {address} from {name}", errno.EADDRNOTAVAIL, "")
+        gone = {address}
+        if (
+            version(address) == 4
+            and address in self._primaries(link)
+            and link.sysctls["ipv4/promote_secondaries"] == "0"
+        ):
+            gone = {other for other in link.addresses if version(other) == 4 and subnet(other) == subnet(address)}
+        link.addresses = [other for other in link.addresses if other not in gone]
+        held = {subnet(other) for other in link.addresses}
+        if subnet(address) not in held:
+            self.table = [
+                entry
+                for entry in self.table
+                if entry.link is not link or entry.protocol != KERNEL or entry.destination != subnet(address)
+            ]
+        if version(address) == 4 and not any(version(other) == 4 for other in link.addresses):
+            # fib_disable_ip(); IPv6 has nothing like it.
+            self.table = [entry for entry in self.table if entry.link is not link or version(entry.destination) == 6]
+
+    def _connect_all(self, link: SimLink) -> None:
+        for address in link.addresses:
+            self._connect(link, address)
+
+    def _connect(self, link: SimLink, address: str) -> None:
+        network = subnet(address)
+        if network.endswith("/32"):
+            return
+        if not any(
+            entry.link is link and entry.destination == network and entry.protocol == KERNEL for entry in self.table
+        ):
+            self.table.append(SimRoute(network, None, link, 0 if version(network) == 4 else 256, KERNEL))
+
+    # ---- routes
+
+    def set_route(self, route: Route) -> None:
+        """NLM_F_CREATE | NLM_F_REPLACE."""
+        self.kernel.request()
+        what = f"set route {route}"
+        link = self.find(what, route.link)
+        if not link.up:
+            raise KernelError(what, errno.ENETDOWN, "Nexthop device is not up")
+        if version(route.destination) == 6 and link.mtu < 1280:
+            raise KernelError(what, errno.ENODEV, "")
+        if route.gateway:
+            self._check_gateway(what, route.gateway, link)
+        entry = SimRoute(route.destination, route.gateway, link, route.metric, route.protocol)
+        for position, other in enumerate(self.table):
+            if (other.destination, other.metric) == route.key:
+                self.table[position] = entry
+                return
+        self.table.append(entry)
+
+    def _check_gateway(self, what: str, gateway: str, link: SimLink) -> None:
+        if version(gateway) == 6:
+            if gateway.startswith("fe80:"):
+                return
+            if any(bare(address) == gateway for address in link.addresses):
+                raise KernelError(what, errno.EINVAL, "Gateway can not be a local address")
+        if not self.reaches(gateway, link):
+            raise KernelError(
+                what, errno.ENETUNREACH if version(gateway) == 4 else errno.EHOSTUNREACH, "Nexthop has invalid gateway"
+            )
+
+    def reaches(self, gateway: str, link: SimLink) -> bool:
+        on_link = (entry.destination for entry in self.table if entry.link is link and entry.gateway is None)
+        return any(covers(destination, gateway) for destination in on_link)
+
+    def remove_route(self, route: Route) -> None:
+        self.kernel.request()
+        self.find(f"remove route {route}", route.link)
+        for entry in self.table:
+            if entry.shown() == route:
+                self.table.remove(entry)
+                return
+        raise KernelError(f"remove route {route}", errno.ESRCH, "")
