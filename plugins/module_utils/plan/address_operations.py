@@ -76,7 +76,7 @@ class RemoveAddress(Operation):
 
 @dataclass(frozen=True)
 class SetRoute(Operation):
-    """``old`` is the route it takes the place of."""
+    """``old`` is the route that it replaces."""
 
     route: Route
     old: Route | None
