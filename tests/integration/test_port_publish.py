@@ -204,7 +204,7 @@ def test_udp_flows_follow_a_publication_that_is_moved_and_end_with_it(net, versi
     publish(net.host, netns="web1", ports=["5353:53/udp"])
     assert client.ask() == "web1"
     moved = publish_thoroughly(net.host, publications=[{"netns": "web1", "ports": []}, {"netns": "web2", "ports": ["5353:53/udp"]}])
-    assert [line.split(" to ")[0] for line in moved["operations"][:2]] == ["lead port 5353/udp of IPv4", "lead port 5353/udp of IPv6"]
+    assert [line.split(" to ")[0] for line in moved["operations"][:2]] == ["publish port 5353/udp of IPv4", "publish port 5353/udp of IPv6"]
     assert client.ask() == "web2"
     publish(net.host, netns="web2", state="absent")
     assert client.ask() is None
@@ -300,7 +300,7 @@ def test_follows_the_address_of_its_container(net):
     publish(net.host, netns="web1", ports=["8080:80"])
     net.host.module("veth_attach", netns="web1", bridge="br0", addresses=["192.168.5.77/24", "fd00:5::77/64"], gateway="192.168.5.1", gateway6="fd00:5::1")
     done = publish_thoroughly(net.host, netns="web1", ports=["8080:80"])
-    assert done["operations"][0] == "lead port 8080/tcp of IPv4 to 192.168.5.77:80 of netns /run/netns/web1 instead of 192.168.5.11:80 of netns /run/netns/web1"
+    assert done["operations"][0] == "publish port 8080/tcp of IPv4 to 192.168.5.77:80 of netns /run/netns/web1 instead of 192.168.5.11:80 of netns /run/netns/web1"
     assert net.ask_from_lan(HOST[4], 8080) == ("web1", LAN[4])
     assert net.ask_from_lan(HOST[6], 8080) == ("web1", LAN[6])
 
@@ -376,7 +376,7 @@ def test_a_bridge_takes_its_publications_along(net):
     publish(net.host, netns="web1", ports=["8080:80"])
     publish(net.host, bridge="br1", netns="far", ports=["8081:80"])
     gone = net.host.module("container_bridge", name="br0", state="absent")
-    assert "stop publishing port 8080/tcp of IPv4, which led to 192.168.5.11:80 of netns /run/netns/web1" in gone["operations"]
+    assert "stop publishing port 8080/tcp of IPv4 to 192.168.5.11:80 of netns /run/netns/web1" in gone["operations"]
     shown = net.host.run("nft", "list", "ruleset").stdout
     assert "br0" not in shown and "8080" not in shown and "8081" in shown
     net.host.module("container_bridge", name="br1", state="absent")

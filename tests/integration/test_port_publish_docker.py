@@ -112,4 +112,4 @@ def test_follows_a_container_that_was_restarted(net):
     net.host.run("docker", "restart", "-t", "0", "web2")
     net.host.module("veth_attach", container="web2", bridge="br0", addresses=["192.168.5.99/24"], gateway="192.168.5.1")
     done = publish_thoroughly(net.host, container="web2", ports=["8080:80"])
-    assert "lead port 8080/tcp of IPv4 to 192.168.5.99:80 of container web2 instead of 192.168.5.22:80 of container web2" in done["operations"]
+    assert "publish port 8080/tcp of IPv4 to 192.168.5.99:80 of container web2 instead of 192.168.5.22:80 of container web2" in done["operations"]

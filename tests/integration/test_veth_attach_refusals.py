@@ -152,7 +152,7 @@ def test_says_what_is_wrong_with_a_container(hosta):
     hosta.run("docker", "stop", "-t", "0", "stopped")
     hosta.run("docker", "run", "-d", "--name", "hosts", "--network", "host", "pipefitter/busybox:latest", "sleep", "1000")
 
-    assert "container stopped must run to be wired, and it is exited; start it" in refused(hosta, container="stopped", bridge="br0")
+    assert "container stopped must be running, and it is exited; start it" in refused(hosta, container="stopped", bridge="br0")
     assert "shares the host's network" in refused(hosta, container="hosts", bridge="br0")
     assert not attach(hosta, container="stopped", state="absent")["changed"]
     assert not attach(hosta, container="nobody", state="absent")["changed"]

@@ -64,7 +64,7 @@ def test_says_that_a_container_stopped_and_that_it_is_gone(hosta):
     make_containers(hosta, "web1")
     with pytest.raises(ModuleFailed, match="container web1 stopped or restarted while"):
         hosta.module("veth_attach", meanwhile=(2, "docker stop -t 0 web1"), **_WEB1)
-    with pytest.raises(ModuleFailed, match="container web1 must run to be wired, and it is exited; start it"):
+    with pytest.raises(ModuleFailed, match="container web1 must be running, and it is exited; start it"):
         attach(hosta, **_WEB1)
     assert ports(hosta) == set()
     hosta.run("docker", "rm", "web1")

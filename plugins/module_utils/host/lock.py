@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 pipefitter contributors
 # SPDX-License-Identifier: BSD-2-Clause
-"""One change of a host's wiring at a time. Private to the collection."""
+"""One change of a host's network at a time. Private to the collection."""
 
 from __future__ import annotations
 

@@ -120,7 +120,7 @@ def of_container(container: Container) -> NetnsFd:
         or it shares the host's network.
     """
     if not container.pid:
-        raise Refused(f"{container} must run to be wired, and it is {container.status}; start it")
+        raise Refused(f"{container} must be running, and it is {container.status}; start it")
     try:
         fd = _open(f"/proc/{container.pid}/ns/net", str(container))
     except ProcessLookupError:
@@ -131,7 +131,7 @@ def of_container(container: Container) -> NetnsFd:
             raise _stranger(container)
         return _not_the_hosts(
             NetnsFd(fd, str(container), f"/proc/{container.pid}/ns/net"),
-            "it shares the host's network (network mode host)",
+            "it shares the host's network (network mode host); start it with a network of its own",
         )
 
 
@@ -271,7 +271,7 @@ def _hosts_own() -> NetnsFd:
 
 def _not_the_hosts(namespace: NetnsFd, found: str) -> NetnsFd:
     if namespace.inode == _hosts_own().inode:
-        raise Refused(f"{namespace.origin} can't be wired: {found}")
+        raise Refused(f"{namespace.origin} can't be used as a container: {found}")
     return namespace
 
 

@@ -37,8 +37,8 @@ class Pinned:
 def pin_all(machine: Machine, wants: Sequence[Attachment], must_run: bool, patience: float) -> list[Pinned]:
     """Pin the namespace of each container, each namespace once, with one question to an engine for all.
 
-    ``patience`` is for how many seconds a container that is just restarting
-    is waited for.
+    ``patience`` is how many seconds to wait for a container that is just
+    restarting.
 
     :raises Refused: a container is missing, has stopped or shares the host's
         network; with ``must_run`` false the first two make ``netns`` ``None``.

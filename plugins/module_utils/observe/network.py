@@ -45,7 +45,7 @@ def namespaces(host_side: HostSide) -> Iterator[tuple[OwnershipLabel, NetnsFd]]:
                 namespace.of_container(container),
             )
         except Refused:
-            pass  # it shares the host's network, or has just stopped: nothing is wired to it
+            pass  # it shares the host's network, or has just stopped: nothing is attached to it
     paths = {f"{NAMED}/{name}" for name in _named()}
     labels = [said for link in host_side.network.links.values() if link.ours and (said := read_label(link.alias))]
     paths |= {said.value for said in labels if said.kind == "netns"}

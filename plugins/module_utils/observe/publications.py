@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 pipefitter contributors
 # SPDX-License-Identifier: BSD-2-Clause
-"""Reads what the host shows of published ports, and which addresses they lead to. Private to the collection."""
+"""Reads what the host shows of published ports, and which addresses they go to. Private to the collection."""
 
 from __future__ import annotations
 
@@ -37,9 +37,7 @@ def observe(
     host_side = attachments.observe(machine, {bridge})
     link = host_side.network.links.get(bridge)
     if link is None and present:
-        raise Refused(
-            f"bridge: {bridge!r} is not a bridge of this host; make it first, with container_bridge for example"
-        )
+        raise Refused(f"bridge: {bridge!r} is not a bridge of this host; create it first (container_bridge makes one)")
     endpoints: dict[str, Endpoint] = {}
     wanted = [_wanted(machine, want, one, host_side, endpoints, present) for want, one in zip(wants, pinned)]
     rules, whole = machine.publications.read()
@@ -103,8 +101,8 @@ def _wanted(
     found = _addresses(netlink.addresses([peer], leased=True)[interface])
     if not found:
         raise Refused(
-            f"{target.kind}: {target.value!r} has no address on its {interface} on bridge {bridge} that ports could "
-            "lead to; give it one first"
+            f"{target.kind}: {target.value!r} has no address on its {interface} on bridge {bridge} "
+            "to publish ports to; give it one first"
         )
     return Wanted(whose, want.ports, found)
 

@@ -31,7 +31,7 @@ def observe(
     links = netlink.links()
     sides: dict[Target, ContainerSide | None] = {}
     for target, (netns, identity) in netns_of.items():
-        # What an attachment is called inside, its label says; so no namespace is entered for it.
+        # An attachment's label says what it is called in the container; so no namespace is entered for it.
         sides[target] = (
             None
             if netns is None

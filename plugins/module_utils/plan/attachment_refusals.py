@@ -88,7 +88,7 @@ def _check_mtus(found: Sequence[AttachmentMatch]) -> None:
 def _check_routes(found: Sequence[AttachmentMatch]) -> None:
     """Refuse a route that two attachments of a container ask for, or that another interface of it holds.
 
-    A default route is the exception: that a gateway takes its place is what is asked for.
+    A default route is the exception: that a gateway replaces it is what is asked for.
     """
     seen: dict[tuple[str, tuple[str, int]], AttachmentMatch] = {}
     for one in found:

@@ -61,8 +61,7 @@ def check_vlans(want: Bridge, have: BridgeState, existing: Link | None) -> None:
     )
     if want.port_vlans and not filters:
         raise Refused(
-            f"port_vlans: {want.name} does not filter VLANs, so that they would mean nothing; "
-            "set vlan_filtering beside them"
+            f"port_vlans: {want.name} does not filter VLANs, so that they would mean nothing; set vlan_filtering too"
         )
     for index, (name, _vlans) in enumerate(want.port_vlans or ()):
         option = f"port_vlans[{index}].port: {name!r}"

@@ -23,9 +23,7 @@ def warnings(want: Bridge, have: BridgeState, operations: list[Operation]) -> li
     """Return what a person should know about a plan."""
     told = forwarding.warnings(operations)
     if want.masquerade and not masqueraded(want, have, addresses_of(want, have)):
-        told.append(
-            f"bridge {want.name} has no address, so there is no subnet to masquerade; give addresses beside masquerade"
-        )
+        told.append(f"bridge {want.name} has no address, so there is no subnet to masquerade; give addresses too")
     if want.name not in have.icc.off and have.network.all_isolated(want.name):
         told.append(
             f"every port of {want.name} is isolated, and the nftables tables pipefitter don't say so any more; "
@@ -48,7 +46,7 @@ def orphan_warnings(name: str, have: BridgeState) -> list[str]:
         return []
     return [
         f"attachments of containers were ports of {name} and are in no bridge now: {', '.join(ports)}; "
-        "take them away with veth_attach and state absent"
+        "remove them with veth_attach and state absent"
     ]
 
 

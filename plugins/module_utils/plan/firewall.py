@@ -144,7 +144,7 @@ def warnings(bridge: str, firewall: FirewallState) -> list[str]:
     names = ", ".join(str(one) for one in sorted(firewall.barriers))
     return [
         f"the nftables chain{'s' if several else ''} {names} drop{'' if several else 's'} forwarded traffic "
-        f"(policy drop) and may keep back that of {bridge}; "
+        f"(policy drop) and may block that of {bridge}; "
         "this collection does not change chains of others: let traffic pass there, "
         f'such as by the rules `iifname "{bridge}" accept` and '
         f'`oifname "{bridge}" ct state established,related accept`, and `ct status dnat accept` for published ports'

@@ -93,7 +93,7 @@ class Netlink(Protocol):
         """Remove an address; what the kernel drops along with it is put back."""
 
     def set_route(self, route: Route) -> None:
-        """Add a route, or put it in place of the one with the same destination and metric."""
+        """Add a route, or replace the one with the same destination and metric."""
 
     def remove_route(self, route: Route) -> None:
         """Remove a route; one that is gone already is as good."""

@@ -118,7 +118,7 @@ def _forwards(bridge: str, version: int, have: IccState) -> bool:
 
 
 def _refuse_others(flows: Iterable[IccFlow], bridge: str, have: IccState) -> None:
-    """Two bridges are in one link; it is told in the policy of one of them."""
+    """Refuse a link between two bridges that the policy of the other one has already."""
     others = {flow.packets: flow for flow in have.rules.flows if flow.bridge != bridge}
     for flow in sorted(flows):
         if flow.packets in others:
@@ -166,7 +166,7 @@ def _pairs(
 
 
 def flows_within(flows: frozenset[IccFlow], bridge: str, have: IccState) -> frozenset[IccFlow]:
-    """Return the flows of which both ends are on the bridge: between those the host has to stand."""
+    """Return the flows whose source and destination are on the bridge: the host routes between those."""
     held = {address for by_bridge in have.holds.values() for address in by_bridge.get(bridge, ())}
     return frozenset(flow for flow in flows if {flow.source, flow.destination} <= held)
 

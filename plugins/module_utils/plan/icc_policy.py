@@ -75,7 +75,7 @@ def present(want: IccPolicy, have: IccState) -> list[Operation]:
     kept = {name: value for name, value in recorded.items() if name in needed}
     added = _former(needed, want.bridge, have)
     others = have.rules.without(want.bridge).former
-    # Until all is done the record has what is set now and what is to be put back; and the bridge stays isolated.
+    # Until all is done the record has what is set now and what is to be put back, and the bridge stays isolated.
     middle = replace(goal, off=have.rules.off | goal.off, former=others | frozenset({**recorded, **added}.items()))
     if middle.off != goal.off:
         middle = replace(middle, neighbours=have.rules.neighbours)
@@ -253,7 +253,10 @@ def _isolate(bridge: str, have: IccState, isolated: bool) -> list[Operation]:
 
 
 def _proxies(flows: frozenset[IccFlow], bridge: str, have: IccState) -> list[Operation]:
-    """Both ends are answered for: the one is asked about by the other, when it begins and when it replies."""
+    """Answer for both containers of a flow.
+
+    Each is asked for by the other: when a connection begins, and when it is replied to.
+    """
     wanted = {address for flow in flows if flow.family == "ip6" for address in (flow.source, flow.destination)}
     added: list[Operation] = [AddProxyNeighbour(HOST, bridge, address) for address in sorted(wanted - have.proxies)]
     return added + [RemoveProxyNeighbour(HOST, bridge, address) for address in sorted(have.proxies - wanted)]

@@ -83,7 +83,7 @@ class DeleteLink(Operation):
 
     def undo(self, host: Host) -> None:
         if self.restore is None:
-            raise PipefitterError("its other end was not read before; run again what made it")
+            raise PipefitterError("its peer was not read before; run the task again that made it")
         for operation in self.restore:
             operation.do(host)
 

@@ -23,7 +23,7 @@ def interfaces(
     ``held`` are the addresses of the interfaces in question, leased ones too;
     ``ports`` those of Open vSwitch, whose bridge a link doesn't show.
     Any address counts: sudo hides by which one an SSH session came in, and
-    routes may stand in any table. One that is a port leads to the addresses of
+    routes may be in any table. One that is a port leads to the addresses of
     its bridge.
     """
     own = _holding(host, held)

@@ -1,8 +1,8 @@
 # SPDX-FileCopyrightText: 2026 pipefitter contributors
 # SPDX-License-Identifier: BSD-2-Clause
-"""What can be done to a host: small values that know how to be done, undone and said. Private to the collection.
+"""What can be done to a host: small values that know how to be done, undone and told. Private to the collection.
 
-An operation never looks: all it needs stands in it, put there by a plan. It
+An operation never looks: all it needs is in it, put there by a plan. It
 acts through the ``Host`` it is given, the real one or the tests' simulated
 one.
 """

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class ChangeOvsPorts(Operation):
     """``old`` holds the ports of ``change`` and ``remove`` as they were.
 
-    ``timeout`` is for how many seconds Open vSwitch is waited for.
+    ``timeout`` is how many seconds to wait for Open vSwitch.
     """
 
     add: tuple[OvsPort, ...]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ChangePublications(Operation):
-    """One transaction. What of ``remove`` has its port of the host in ``add`` is led to its new target.
+    """One transaction. What of ``remove`` has its port of the host in ``add`` goes to its new target.
 
     ``repair`` is true where chains, rules or sets were taken out of our tables; ``add``
     then is all that is wanted, and ``there`` what the tables hold already.
@@ -34,9 +34,7 @@ class ChangePublications(Operation):
         lines = ["repair the rules of published ports"] if self.repair else []
         lines += [_line(one, old.get(one.host)) for one in sorted(self.add.published)]
         lines += [
-            f"stop publishing {one.host}, which led to {one}"
-            for one in sorted(self.remove.published)
-            if one.host not in new
+            f"stop publishing {one.host} to {one}" for one in sorted(self.remove.published) if one.host not in new
         ]
         lines += [
             f"send connections from {one.subnet} to published ports back into {one.bridge} with the host's address"
@@ -57,9 +55,10 @@ class ChangePublications(Operation):
             f"send connections from 127.0.0.1 to published ports into {bridge}" for bridge in sorted(self.add.loopback)
         ]
         lines += [f"no longer send connections from 127.0.0.1 into {bridge}" for bridge in sorted(self.remove.loopback)]
-        # Which bridges had their route_localnet set is said where it is set.
+        # That a bridge's route_localnet is set, the operation that sets it says.
         return lines or [
-            f"note for which bridges route_localnet was set: {', '.join(sorted(self.add.opened | self.remove.opened))}"
+            "record for which bridges route_localnet was set: "
+            f"{', '.join(sorted(self.add.opened | self.remove.opened))}"
         ]
 
     def do(self, host: Host) -> None:
@@ -100,7 +99,7 @@ class ChangePublications(Operation):
 def _line(one: Published, old: Published | None) -> str:
     if old is None:
         return f"publish {one.host} to {one}"
-    return f"lead {one.host} to {one} instead of {old}"
+    return f"publish {one.host} to {one} instead of {old}"
 
 
 @dataclass(frozen=True)

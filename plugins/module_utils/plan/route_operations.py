@@ -42,7 +42,7 @@ class RestoreOnUndo(Operation):
 
 @dataclass(frozen=True)
 class SetRoute(Operation):
-    """``old`` is the route it takes the place of."""
+    """``old`` is the route that it replaces."""
 
     route: Route
     old: Route | None

@@ -60,7 +60,7 @@ def upper_interfaces(bridge: Link, host: NetworkState) -> list[tuple[Link, int |
             # A VRF is no way for frames: its interfaces keep their own addresses.
             takes_in = lower.master == link.index and link.kind != "vrf"
             entry = (link, link.vlan_id if made_on and tag is None else tag)
-            # Of tags in tags, the bridge sees the outer one.
+            # Of two tags, the bridge sees the outer one.
             if (made_on or takes_in) and entry not in found:
                 found.append(entry)
                 waiting.append(entry)

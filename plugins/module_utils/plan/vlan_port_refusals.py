@@ -66,7 +66,7 @@ def refuse_unfit(one: VlanPort, name: str, bridge: str, have: VlanPortState) -> 
 
 
 def refuse_same_tunnels(have: VlanPortState, ports: OvsChanges) -> None:
-    """The datapath tells tunnels by their ends and VNI, whichever bridge they are on."""
+    """Refuse two tunnels with the same endpoints and VNI: the datapath tells them apart by nothing else."""
     staying = [
         port for port in have.host_side.ovs_ports.values() if port.tunnel is not None and port.name not in ports.left
     ]

@@ -21,7 +21,7 @@ from ..state.attachments import LINUX, AttachmentState, HostSide
 from . import engine
 from .result import Result
 
-# Options of one attachment that may also stand beside the list, for all that leave them out.
+# Options of one attachment that may also be given outside of the list, for all entries that leave them out.
 _COMMON = ("bridge", "runtime", "interface", "gateway", "gateway6", "routes", "mtu", *attachment.VLAN_OPTIONS)
 
 # Options that make sense for one attachment only.
@@ -92,7 +92,9 @@ def parse(options: Mapping[str, Any]) -> tuple[Attachment, ...]:
     for name in _SINGLE:
         if name in given:
             raise InvalidOption(
-                name, given[name], "stands beside attachments; put it into the entry of the list that it is for"
+                name,
+                given[name],
+                "is mutually exclusive with attachments; put it into the entry of the list that it is for",
             )
     return attachment.parse_list(items, given)
 
@@ -102,7 +104,8 @@ def _purged_bridge(options: Mapping[str, Any]) -> str:
         raise InvalidOption(
             "purge",
             True,
-            "stands beside state absent; to remove every attachment, give state present and attachments: []",
+            "is mutually exclusive with state absent; "
+            "to remove every attachment, give state present and attachments: []",
         )
     return names.interface_name("bridge", options.get("bridge") or "")
 

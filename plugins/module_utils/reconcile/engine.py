@@ -67,7 +67,7 @@ def converge(
     """Bring the host to where a plan finds nothing left to do.
 
     ``unsettled`` says what isn't working yet, '' once all is; it is asked
-    after a change, until ``timeout`` seconds are over.
+    after a change, for ``timeout`` seconds.
 
     :raises OperationFailed: after undoing what was done.
     :raises PipefitterError: what was done did not last, or did not settle.
@@ -82,7 +82,8 @@ def converge(
     while unsettled is not None and (waiting := unsettled(after)):
         if time.monotonic() > deadline:
             raise PipefitterError(
-                f"all was set, but after {timeout:g} seconds {waiting}; look at the other end, or set wait to false"
+                f"timed out after {timeout:g} s waiting for what was set to take effect: {waiting}; "
+                "check its peer, or set wait to false"
             )
         time.sleep(_SETTLE_PAUSE)
         after = observe()
@@ -90,7 +91,8 @@ def converge(
     if left:
         lines = "; ".join(line for operation in left for line in operation.lines())
         raise PipefitterError(
-            f"what was set did not last, something else on this host changes it too: still to do: {lines}"
+            "what was set did not last: something else on this host changes it too; "
+            f"stop that first (still to do: {lines})"
         )
     return Outcome(before, operations, after)
 

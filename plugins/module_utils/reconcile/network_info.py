@@ -160,7 +160,7 @@ def _policies(machine: Machine, tables: Mapping[str, Listing]) -> list[dict[str,
 
 
 def _interfaces(machine: Machine, host_side: HostSide) -> list[dict[str, Any]]:
-    """Return the host's own interfaces: neither the loopback nor ends of our attachments."""
+    """Return the host's own interfaces: neither the loopback nor host veths of our attachments."""
     host, ports = host_side.network, host_side.ovs_ports
     held = machine.netlink(HOST).addresses(host.links.values(), leased=True)
     held = {name: shown for name, shown in held.items() if name != "lo"}

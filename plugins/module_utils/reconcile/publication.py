@@ -26,7 +26,7 @@ from ..state.publications import PublicationState
 from . import engine
 from .result import Result
 
-# Options of one publication that may also stand beside the list, for all that leave them out.
+# Options of one publication that may also be given outside of the list, for all entries that leave them out.
 _COMMON = ("runtime", "interface")
 
 # Options that make sense for one publication only.
@@ -75,7 +75,7 @@ def converge(options: Mapping[str, Any], check: bool) -> Result:
 
 
 def _assumed(bridge: str, wants: Sequence[Publication]) -> Result:
-    """A play is checked as a whole: an earlier task would have made the bridge, and attached the containers."""
+    """Return what publishing would do on a bridge that an earlier task of the play would have made."""
     lines = [f"publish {port} of {want.attachment.target} on {bridge}" for want in wants for port in want.ports or ()]
     nothing = {"publications": [], "protect": False}
     warning = f"bridge {bridge} is not there; checked as if an earlier task made it and attached the containers to it"
@@ -98,7 +98,9 @@ def parse(options: Mapping[str, Any], defaults: PortDefaults) -> tuple[Publicati
     for name in _SINGLE:
         if name in given:
             raise InvalidOption(
-                name, given[name], "stands beside publications; put it into the entry of the list that it is for"
+                name,
+                given[name],
+                "is mutually exclusive with publications; put it into the entry of the list that it is for",
             )
     return publication.parse_list(items, common, defaults, absent)
 

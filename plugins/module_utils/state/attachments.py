@@ -89,7 +89,7 @@ class HostSide:
         return grouped
 
     def host_veth(self, side: ContainerSide, link: Link) -> Link | None:
-        """Return the host's end of a container's link, ``None`` where it isn't a veth to this host."""
+        """Return the host veth of a container's link, ``None`` where it isn't a veth to this host."""
         if link.kind != "veth" or side.netns_id is None:
             return None
         other = self.by_peer.get((side.netns_id, link.index))

@@ -25,7 +25,7 @@ class IccState:
     ``labelled`` the containers that bear a label. ``owners`` says which
     container (as a netns) holds an address, ``knows`` which neighbours each
     of them has learned: link, address, MAC. ``published`` is whether port_publish
-    has ports on a bridge that is not ours, which need the firewall's consent too.
+    has ports on a bridge that is not ours, which the firewall has to let pass too.
     """
 
     network: NetworkState

@@ -33,7 +33,7 @@ class PublicationState:
     rules are missing. ``subnets`` are the bridge's. ``route_localnet`` is the
     bridge's sysctl. ``bridged_filter`` is whether the host's firewall sees what is
     bridged (br_netfilter). ``linked`` is whether icc_policy has links across the
-    bridge, which need the firewall's consent too. ``taken`` says who else has a port of the host.
+    bridge, which the firewall has to let pass too. ``taken`` says who else has a port of the host.
     """
 
     bridge: str

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 pipefitter contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Lists of attachments that can't be right: two entries that want the same, and what stands beside the list."""
+"""Lists of attachments that can't be right: entries that want the same, options that must not be given with a list."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_an_option_of_one_attachment_beside_the_list(option, value):
         options,
         option,
         value,
-        "stands beside attachments; put it into the entry of the list that it is for",
+        "is mutually exclusive with attachments; put it into the entry of the list that it is for",
     )
 
 

@@ -51,8 +51,8 @@ def test_all_chains_that_can_not_be_passed_are_in_one_warning():
     chains = frozenset({DroppingChain("inet", "mine", "forward"), DroppingChain("ip6", "site", "fwd")})
     (said,) = firewall.warnings("br0", FirewallState(barriers=chains))
     assert said.startswith(
-        "the nftables chains inet mine forward, ip6 site fwd drop forwarded traffic (policy drop) and may keep back "
-        "that of br0;"
+        "the nftables chains inet mine forward, ip6 site fwd drop forwarded traffic (policy drop) "
+        "and may block that of br0;"
     )
     assert firewall.warnings("br0", FirewallState(families=IPTABLES)) == []
 

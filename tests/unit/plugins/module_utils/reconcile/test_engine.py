@@ -146,7 +146,8 @@ def test_being_killed_undoes_nothing():
 def test_what_does_not_last_is_an_error():
     with pytest.raises(
         PipefitterError,
-        match="^what was set did not last, something else on this host changes it too: still to do: say one; say two$",
+        match="^what was set did not last: something else on this host changes it too; stop that first "
+        r"\(still to do: say one; say two\)$",
     ):
         converge([], lambda have: [Say("", "one"), Say("", "two")])
 
@@ -164,7 +165,10 @@ def test_it_waits_until_all_is_settled():
 
 
 def test_what_does_not_settle_in_time_is_an_error():
-    sentence = "^all was set, but after 0.05 seconds eth1 has no carrier; look at the other end, or set wait to false$"
+    sentence = (
+        "^timed out after 0.05 s waiting for what was set to take effect: eth1 has no carrier; "
+        "check its peer, or set wait to false$"
+    )
     host = []
     with pytest.raises(PipefitterError, match=sentence):
         converge(host, once(Say("", "one")), unsettled=lambda have: "eth1 has no carrier", timeout=0.05)
