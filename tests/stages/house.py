@@ -53,7 +53,9 @@ def problems(root: pathlib.Path) -> list[str]:
             found += [f"{path.relative_to(root)}:{problem}" for problem in _imports(path.relative_to(root), text)]
     for pattern in SEAM:
         for path in sorted((root / MODULE_UTILS).glob(pattern)):
-            found += [f"{path.relative_to(root)}:{line}: Any crosses the seam" for line in _any(path.read_text("utf-8"))]
+            found += [
+                f"{path.relative_to(root)}:{line}: Any crosses the seam" for line in _any(path.read_text("utf-8"))
+            ]
     return found
 
 
