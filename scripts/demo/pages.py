@@ -55,7 +55,10 @@ def main() -> int:
     fetches = [*published(hosts), *linked(hosts)]
     with ThreadPoolExecutor(max_workers=4) as pool:
         pages = list(pool.map(lambda one: fetch(lab, one), fetches))
-    widths = [max(len(text) for text in texts) for texts in zip(*((one.client, one.url, page) for one, page in zip(fetches, pages)))]
+    widths = [
+        max(len(text) for text in texts)
+        for texts in zip(*((one.client, one.url, page) for one, page in zip(fetches, pages)))
+    ]
     for one, page in zip(fetches, pages):
         columns = (text.ljust(width) for text, width in zip((one.client, one.url, page or "-"), widths))
         print("  ".join([*columns, one.why if page == one.page else f"NOT AS EXPECTED: {one.why}"]))
@@ -69,12 +72,16 @@ def published(hosts: Variables) -> t.Iterator[Fetch]:
     for name, values in sorted(hosts.items()):
         for entry in values.get("bridge_publications", ()):
             page = f"{entry['container']} of {name}"
-            neighbour = [each["container"] for each in values["bridge_attachments"] if each["container"] != entry["container"]][0]
+            neighbour = [
+                each["container"] for each in values["bridge_attachments"] if each["container"] != entry["container"]
+            ][0]
             for number in (port.partition(":")[0] for port in entry["ports"]):
                 url = f"http://{values['ansible_host']}:{number}"
                 for other in sorted(hosts.keys() - {name}):
                     yield Fetch(other, "", url, page, "published, from another host")
-                    yield Fetch(other, hosts[other]["bridge_attachments"][0]["container"], url, page, "from a container there")
+                    yield Fetch(
+                        other, hosts[other]["bridge_attachments"][0]["container"], url, page, "from a container there"
+                    )
                 yield Fetch(LAN, "", url, page, "from the LAN")
                 yield Fetch(name, "", f"http://127.0.0.1:{number}", page, "from the host itself")
                 yield Fetch(name, neighbour, url, page, "from a neighbour on the bridge")
@@ -83,11 +90,15 @@ def published(hosts: Variables) -> t.Iterator[Fetch]:
 def linked(hosts: Variables) -> t.Iterator[Fetch]:
     """Yields what each link allows, and what it does not: another port, and the way back, where pages are for the host only."""
     for name, values in sorted(hosts.items()):
-        addresses = {entry["container"]: entry["addresses"][0].partition("/")[0] for entry in values["bridge_attachments"]}
+        addresses = {
+            entry["container"]: entry["addresses"][0].partition("/")[0] for entry in values["bridge_attachments"]
+        }
         for link in values.get("bridge_icc_policy", {}).get("links", ()):
             source, target = link["from"], link["to"]
             for number in (port.partition("/")[0] for port in link["ports"]):
-                yield Fetch(name, source, f"http://{addresses[target]}:{number}", f"{target} of {name}", "isolated, but linked")
+                yield Fetch(
+                    name, source, f"http://{addresses[target]}:{number}", f"{target} of {name}", "isolated, but linked"
+                )
                 another, back = f"http://{addresses[target]}:{UNLINKED_PORT}", f"http://{addresses[source]}:{number}"
                 yield Fetch(name, source, another, "", "another port, which is not linked")
                 yield Fetch(name, "", another, f"{target} of {name}", "that port from the host")

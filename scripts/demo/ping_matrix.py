@@ -60,7 +60,9 @@ def main() -> int:
         answered = list(pool.map(lambda row: ping(lab, *row), rows))
     wrong = 0
     for host in hosts:
-        mine = [(container, targets, came) for (where, container, targets), came in zip(rows, answered) if where is host]
+        mine = [
+            (container, targets, came) for (where, container, targets), came in zip(rows, answered) if where is host
+        ]
         wrong += show(host, mine)
     pings = sum(len(targets) for _host, _container, targets in rows)
     print(f"{pings} pings, {wrong} not as expected (ok: answered; -: not answered, as it should be)")
@@ -86,7 +88,9 @@ def bare(address: str) -> str:
 
 
 def targets_of(host: Host, source: str, hosts: list[Host]) -> list[Target]:
-    targets = [Target(container, address, host.icc or container == source) for container, address in host.containers.items()]
+    targets = [
+        Target(container, address, host.icc or container == source) for container, address in host.containers.items()
+    ]
     targets.append(Target(host.bridge, host.bridge_address))
     for other in hosts:
         if other is not host:
@@ -110,10 +114,16 @@ def ping(lab: str, host: Host, container: str, targets: list[Target]) -> set[str
 def show(host: Host, rows: list[tuple[str, list[Target], set[str]]]) -> int:
     """Prints the matrix of a host; how many cells are not as expected."""
     header = [f"{host.name}, from \\ to", *(target.label for target in rows[0][1])]
-    table = [[container, *(cell(target, target.address in came) for target in targets)] for container, targets, came in rows]
+    table = [
+        [container, *(cell(target, target.address in came) for target in targets)] for container, targets, came in rows
+    ]
     widths = [max(len(line[column]) for line in [header, *table]) for column in range(len(header))]
     for line in (header, *table):
-        print("  ".join([line[0].ljust(widths[0]), *(text.center(width) for text, width in zip(line[1:], widths[1:]))]).rstrip())
+        print(
+            "  ".join(
+                [line[0].ljust(widths[0]), *(text.center(width) for text, width in zip(line[1:], widths[1:]))]
+            ).rstrip()
+        )
     print()
     return sum(target.answers != (target.address in came) for _container, targets, came in rows for target in targets)
 

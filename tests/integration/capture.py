@@ -12,7 +12,9 @@ class Capture:
     _SCRIPT = 'tcpdump -nn -l -i eth1 "$@" 2>&1 & read line; sleep 0.5; kill -INT $!; wait'
 
     def __init__(self, host, netns, *words):
-        self._process = host.start("ip", "netns", "exec", netns, "sh", "-c", self._SCRIPT, "sh", *words, stdin=-1, stdout=-1, text=True)
+        self._process = host.start(
+            "ip", "netns", "exec", netns, "sh", "-c", self._SCRIPT, "sh", *words, stdin=-1, stdout=-1, text=True
+        )
         self.said = ""
 
     def __enter__(self):

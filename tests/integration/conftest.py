@@ -36,7 +36,9 @@ def python_path(tmp_path_factory):
 def lab_name():
     """A running lab of two hosts that differ in their pyroute2."""
     name = f"integration-{os.getpid()}"
-    subprocess.run([LAB, "up", "--name", name, "--hosts", "2", "--pyroute2", f"hostb={PYROUTE2['hostb']}"], check=True, timeout=180)
+    subprocess.run(
+        [LAB, "up", "--name", name, "--hosts", "2", "--pyroute2", f"hostb={PYROUTE2['hostb']}"], check=True, timeout=180
+    )
     yield name
     subprocess.run([LAB, "down", "--name", name], check=True, timeout=60)
 

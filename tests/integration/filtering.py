@@ -27,7 +27,11 @@ def bridge_thoroughly(host, **options):
     assert_same(before, everything(host))
     done = bridge(host, diff=True, **options)
     again = bridge(host, diff=True, **options)
-    assert (checked["operations"], checked["changed"], checked["diff"]) == (done["operations"], done["changed"], done["diff"])
+    assert (checked["operations"], checked["changed"], checked["diff"]) == (
+        done["operations"],
+        done["changed"],
+        done["diff"],
+    )
     assert (again["changed"], again["operations"]) == (False, [])
     return done
 
@@ -75,7 +79,11 @@ class Walled:
 
     def unchanged(self):
         """A second run of each module does nothing, and warns of nothing."""
-        for module, options in (("container_bridge", BRIDGE), ("port_publish", {"bridge": "br0", **self.publishes}), ("icc_policy", self.links)):
+        for module, options in (
+            ("container_bridge", BRIDGE),
+            ("port_publish", {"bridge": "br0", **self.publishes}),
+            ("icc_policy", self.links),
+        ):
             done = self.host.module(module, **options)
             # br0 is isolated, of which port_publish warns where bridged frames are filtered.
             warned = [one for one in done.get("warnings", []) if "bridge-nf-call-iptables is 1" not in str(one)]

@@ -56,7 +56,10 @@ class Run:
     def __init__(self, done: subprocess.CompletedProcess) -> None:
         self.status = done.returncode
         self.said = done.stdout + done.stderr
-        self.changed = {host: int(count) for host, count in re.findall(r"^(\S+) +: ok=\d+ +changed=(\d+)", done.stdout, re.MULTILINE)}
+        self.changed = {
+            host: int(count)
+            for host, count in re.findall(r"^(\S+) +: ok=\d+ +changed=(\d+)", done.stdout, re.MULTILINE)
+        }
 
     def ok(self) -> Run:
         assert self.status == 0, self.said[-4000:]
@@ -72,7 +75,12 @@ class Fleet:
         self._folder = folder
         self._playbooks = playbooks
         self._lab = folder / "lab.yml"
-        self._lab.write_text(subprocess.run([LAB, "inventory", "--name", lab_name], check=True, capture_output=True, encoding="utf-8").stdout, encoding="utf-8")
+        self._lab.write_text(
+            subprocess.run(
+                [LAB, "inventory", "--name", lab_name], check=True, capture_output=True, encoding="utf-8"
+            ).stdout,
+            encoding="utf-8",
+        )
         self.by_host = by_host
         self.common = common
 

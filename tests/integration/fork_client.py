@@ -33,7 +33,7 @@ class ForkServer:
 
     def stop(self) -> None:
         self._requests.close()
-        self._process.wait(10)
+        self._process.wait(60)
 
 
 class Running:

@@ -172,7 +172,15 @@ def reaches_each(host, pairs, *services, timeout=2) -> dict[tuple[str, str], dic
     """Tell the same of several pairs of source and target, all asked at once."""
     asked = [(service, family) for service in services for family in (4, 6)]
     running = [
-        _asking(host, source, [(service.split("/")[1], ADDRESSES[target][family], int(service.split("/")[0])) for service, family in asked], timeout)
+        _asking(
+            host,
+            source,
+            [
+                (service.split("/")[1], ADDRESSES[target][family], int(service.split("/")[0]))
+                for service, family in asked
+            ],
+            timeout,
+        )
         for source, target in pairs
     ]
     return {
@@ -211,7 +219,11 @@ def icc_thoroughly(host, bridge="br0", **options):
     done = icc(host, bridge, diff=True, **options)
     after = shows(host)
     again = icc(host, bridge, diff=True, **options)
-    assert (checked["operations"], checked["changed"], checked["diff"]) == (done["operations"], done["changed"], done["diff"])
+    assert (checked["operations"], checked["changed"], checked["diff"]) == (
+        done["operations"],
+        done["changed"],
+        done["diff"],
+    )
     assert (again["changed"], again["operations"]) == (False, [])
     assert again["diff"]["before"] == again["diff"]["after"]
     assert again["policy"] == done["policy"]

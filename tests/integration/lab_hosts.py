@@ -43,7 +43,9 @@ class LabHost:
         self.name = name
         self._python_path = python_path
 
-    def run(self, *argv: str, check: bool = True, text: str | None = None, timeout: float = 30) -> subprocess.CompletedProcess:
+    def run(
+        self, *argv: str, check: bool = True, text: str | None = None, timeout: float = 30
+    ) -> subprocess.CompletedProcess:
         """Run a command in the host, by its words."""
         words, environment = self._entering
         pipes = {"input": text, "capture_output": True, "encoding": "utf-8"}
@@ -139,7 +141,15 @@ class LabHost:
     @staticmethod
     def _request(options, check_mode=False, diff=False, die_after=None, fail_after=None, without=None, meanwhile=None):
         given = {**options, "_ansible_check_mode": check_mode, "_ansible_diff": diff}
-        return json.dumps({"options": given, "die_after": die_after, "fail_after": fail_after, "without": without, "meanwhile": meanwhile})
+        return json.dumps(
+            {
+                "options": given,
+                "die_after": die_after,
+                "fail_after": fail_after,
+                "without": without,
+                "meanwhile": meanwhile,
+            }
+        )
 
     @staticmethod
     def _result(name, done):

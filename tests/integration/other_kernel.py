@@ -55,9 +55,13 @@ class OtherKernel(LabHost):
                 pytest.skip(f"User Mode Linux does not start here: {said.strip()[-200:]}")
             raise AssertionError(said) from None
 
-    def run(self, *argv: str, check: bool = True, text: str | None = None, timeout: float = 30) -> subprocess.CompletedProcess:
+    def run(
+        self, *argv: str, check: bool = True, text: str | None = None, timeout: float = 30
+    ) -> subprocess.CompletedProcess:
         request = self._folder / f"request-{self._number}"
-        request.write_text(json.dumps({"argv": [str(word) for word in argv], "text": text, "timeout": timeout}), encoding="utf-8")
+        request.write_text(
+            json.dumps({"argv": [str(word) for word in argv], "text": text, "timeout": timeout}), encoding="utf-8"
+        )
         os.write(self._requests, b".")
         self._next(timeout + 30)
         answer = json.loads((self._folder / f"answer-{self._number}").read_text(encoding="utf-8"))

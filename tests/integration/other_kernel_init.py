@@ -59,7 +59,11 @@ def main():
 
 
 def _run_module(run, asked):
-    with open("/run/out", "w+", encoding="utf-8") as out, open("/run/err", "w+", encoding="utf-8") as err, open("/run/in", "w+", encoding="utf-8") as given:
+    with (
+        open("/run/out", "w+", encoding="utf-8") as out,
+        open("/run/err", "w+", encoding="utf-8") as err,
+        open("/run/in", "w+", encoding="utf-8") as given,
+    ):
         given.write(asked["text"])
         given.seek(0)
         child = os.fork()
@@ -74,7 +78,14 @@ def _run_module(run, asked):
 
 def _run(asked):
     try:
-        done = subprocess.run(asked["argv"], input=asked["text"], capture_output=True, encoding="utf-8", timeout=asked["timeout"], check=False)
+        done = subprocess.run(
+            asked["argv"],
+            input=asked["text"],
+            capture_output=True,
+            encoding="utf-8",
+            timeout=asked["timeout"],
+            check=False,
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         return {"status": 127, "out": "", "err": str(error)}
     return {"status": done.returncode, "out": done.stdout, "err": done.stderr}

@@ -76,7 +76,12 @@ class Net:
         self.bridge = bridge
         self._servers = []
         if not made:
-            host.module("container_bridge", name=bridge, addresses=[f"192.168.{subnet}.1/24", f"fd00:{subnet}::1/64"], ip_forward=forward)
+            host.module(
+                "container_bridge",
+                name=bridge,
+                addresses=[f"192.168.{subnet}.1/24", f"fd00:{subnet}::1/64"],
+                ip_forward=forward,
+            )
         make_namespaces(host, *names)
         attachments = [
             {
@@ -131,7 +136,12 @@ def routed_on_lan(subnet, host):
     gateway = HOST[6 if ":" in subnet else 4]
     local = subnet.startswith("127.")
     if local:
-        on_lan(host, "sh", "-c", "sysctl -q -w net.ipv4.conf.all.route_localnet=1; ip addr del 127.0.0.1/8 dev lo; ip route flush table local root 127.0.0.0/8")
+        on_lan(
+            host,
+            "sh",
+            "-c",
+            "sysctl -q -w net.ipv4.conf.all.route_localnet=1; ip addr del 127.0.0.1/8 dev lo; ip route flush table local root 127.0.0.0/8",
+        )
     on_lan(host, "ip", version, "route", "add", subnet, "via", gateway)
     try:
         assert gateway in on_lan(host, "ip", version, "route", "get", subnet.partition("/")[0].replace("5.0", "5.11"))
@@ -201,7 +211,11 @@ def publish_thoroughly(host, **options):
     done = publish(host, diff=True, **options)
     again = publish(host, diff=True, **options)
     assert checked["operations"] == done["operations"]
-    assert (checked["changed"], checked["diff"], checked["publications"]) == (done["changed"], done["diff"], done["publications"])
+    assert (checked["changed"], checked["diff"], checked["publications"]) == (
+        done["changed"],
+        done["diff"],
+        done["publications"],
+    )
     assert (again["changed"], again["operations"]) == (False, [])
     assert again["diff"]["before"] == again["diff"]["after"] == done["diff"]["after"]
     assert again["publications"] == done["publications"]
@@ -220,8 +234,13 @@ def host_ports(result, name="web1"):
 
 def ruleset(host):
     """Return all rules that are not ours, as each tool prints them, without counters."""
-    shown = [host.run(program).stdout for program in ("iptables-nft-save", "iptables-legacy-save", "ip6tables-nft-save", "ip6tables-legacy-save")]
-    shown = [re.sub(r"\[\d+:\d+\]", "", "\n".join(line for line in text.splitlines() if line[:1] != "#")) for text in shown]
+    shown = [
+        host.run(program).stdout
+        for program in ("iptables-nft-save", "iptables-legacy-save", "ip6tables-nft-save", "ip6tables-legacy-save")
+    ]
+    shown = [
+        re.sub(r"\[\d+:\d+\]", "", "\n".join(line for line in text.splitlines() if line[:1] != "#")) for text in shown
+    ]
     listed = json.loads(host.run("nft", "-j", "-s", "list", "ruleset").stdout)["nftables"]
     kept = [entry for entry in listed if "pipefitter" not in json.dumps(entry)]
     return [*shown, re.sub(r'"handle": \d+', "", json.dumps(kept))]

@@ -17,11 +17,24 @@ def test_each_announcement_reaches_a_neighbour_on_the_bridge(hosta):
     hosta.module("veth_attach", netns="neighbour", bridge="br0", addresses=["192.168.5.250/24"])
     # Ends by itself once all are heard.
     words = f"timeout 60 tcpdump -l -n -i eth1 -c {_ROUNDS} arp and not arp host 192.168.5.250"
-    watch = hosta.start("ip", "netns", "exec", "neighbour", *words.split(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8")
+    watch = hosta.start(
+        "ip",
+        "netns",
+        "exec",
+        "neighbour",
+        *words.split(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+    )
     assert any("listening on" in line for line in watch.stderr)
     for number in range(1, _ROUNDS + 1):
         hosta.module("veth_attach", netns="web", bridge="br0", addresses=[f"192.168.5.{number}/24"])
         hosta.module("veth_attach", netns="web", state="absent")
 
     heard = watch.communicate(timeout=90)[0]
-    assert [number for number in range(1, _ROUNDS + 1) if f"who-has 192.168.5.{number} tell 192.168.5.{number}," not in heard] == []
+    assert [
+        number
+        for number in range(1, _ROUNDS + 1)
+        if f"who-has 192.168.5.{number} tell 192.168.5.{number}," not in heard
+    ] == []

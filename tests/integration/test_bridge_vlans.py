@@ -29,13 +29,22 @@ def fixture_kernel(python_path, tmp_path_factory):
 @pytest.fixture(name="host")
 def fixture_host(kernel):
     yield kernel
-    kernel.run("sh", "-c", "ip -all netns delete; for one in $(ls /sys/class/net); do ip link delete $one 2>/dev/null; done; ls /sys/class/net")
+    kernel.run(
+        "sh",
+        "-c",
+        "ip -all netns delete; for one in $(ls /sys/class/net); do ip link delete $one 2>/dev/null; done; ls /sys/class/net",
+    )
 
 
 def shown(host, port):
     """Return a port's VLANs as iproute2 shows them: ``100 PVID Egress Untagged``."""
     entries = next((entry["vlans"] for entry in host.ip_bridge("-compressvlans", "vlan", "show", "dev", port)), [])
-    return [" ".join([f"{entry['vlan']}{'-' + str(entry['vlanEnd']) if 'vlanEnd' in entry else ''}", *entry.get("flags", [])]) for entry in entries]
+    return [
+        " ".join(
+            [f"{entry['vlan']}{'-' + str(entry['vlanEnd']) if 'vlanEnd' in entry else ''}", *entry.get("flags", [])]
+        )
+        for entry in entries
+    ]
 
 
 def access(vlan):
@@ -79,7 +88,10 @@ def test_another_vlan_comes_in_place(host):
     wanted["attachments"][0]["vlan"] = 200
 
     changed = attach_thoroughly(host, **wanted)
-    assert changed["operations"] == [f"set {outer(done)} VLANs 200 untagged (PVID)", "announce 192.168.5.1, fd00:5::1 from eth1 in netns /run/netns/web1"]
+    assert changed["operations"] == [
+        f"set {outer(done)} VLANs 200 untagged (PVID)",
+        "announce 192.168.5.1, fd00:5::1 from eth1 in netns /run/netns/web1",
+    ]
     assert (link(host, outer(done))["ifindex"], shown(host, outer(done))) == (index, access(200))
     assert reached(host, "web1", 2) == {2}
 
@@ -109,7 +121,9 @@ def test_every_mode_in_place_and_back(host, options, kept):
     done = attach_thoroughly(host, bridge="br0", netns="web1", **options)
     assert shown(host, outer(done)) == kept
     # As it is shown it can be given back.
-    told = {name: done["attachments"][0][name] for name in ("vlan", "vlan_mode", "trunks") if name in done["attachments"][0]}
+    told = {
+        name: done["attachments"][0][name] for name in ("vlan", "vlan_mode", "trunks") if name in done["attachments"][0]
+    }
     assert attach(host, bridge="br0", netns="web1", **told)["operations"] == []
     attach_thoroughly(host, bridge="br0", netns="web1", vlan=7)
     attach_thoroughly(host, bridge="br0", netns="web1", **options)
@@ -124,21 +138,38 @@ def test_a_trunk_carries_tags_and_no_other_vlan(host):
     host.run("sh", "-c", "ip link add up0 type veth peer name up1")
     for name, uplink in (("br0", "up0"), ("br1", "up1")):
         bridge_thoroughly(host, name, vlan_filtering=True, members=[uplink], port_vlans=[{**TRUNK, "port": uplink}])
-    for number, (name, bridge, vlan) in enumerate([("web1", "br0", 100), ("web2", "br0", 300), ("db1", "br1", 100), ("db2", "br1", 300)], 1):
+    for number, (name, bridge, vlan) in enumerate(
+        [("web1", "br0", 100), ("web2", "br0", 300), ("db1", "br1", 100), ("db2", "br1", 300)], 1
+    ):
         attach(host, bridge=bridge, netns=name, addresses=[f"192.168.5.{number}/24"], vlan=vlan)
     assert shown(host, "up0") == ["100", "200-210"]
 
-    host.run("sh", "-c", "tcpdump -Z root -n -U -e -i up1 -w /run/seen >/run/said 2>&1 & until grep -q listening /run/said; do sleep 0.1; done")
+    host.run(
+        "sh",
+        "-c",
+        "tcpdump -Z root -n -U -e -i up1 -w /run/seen >/run/said 2>&1 & until grep -q listening /run/said; do sleep 0.1; done",
+    )
     assert reached(host, "web1") == {3} and reached(host, "web2") == set()
-    frames = host.run("sh", "-c", "sleep 1; kill $(pidof tcpdump); sleep 1; tcpdump -n -e -r /run/seen").stdout.splitlines()
+    frames = host.run(
+        "sh", "-c", "sleep 1; kill $(pidof tcpdump); sleep 1; tcpdump -n -e -r /run/seen"
+    ).stdout.splitlines()
     carried = [line for line in frames if "192.168.5." in line]
     assert carried and all("vlan 100" in line for line in carried), carried
 
 
 def test_a_container_with_vlan_interfaces_of_its_own(host):
     host.module("container_bridge", name="br0", vlan_filtering=True)
-    attach(host, **containers(host, {"vlan_mode": "native-untagged", "vlan": 200, "trunks": "100"}, {"vlan": 200}, {"vlan": 100}))
-    host.run("sh", "-c", "ip -n web1 link add link eth1 name eth1.100 up type vlan id 100 && ip -n web1 addr add 192.168.6.1/24 dev eth1.100")
+    attach(
+        host,
+        **containers(
+            host, {"vlan_mode": "native-untagged", "vlan": 200, "trunks": "100"}, {"vlan": 200}, {"vlan": 100}
+        ),
+    )
+    host.run(
+        "sh",
+        "-c",
+        "ip -n web1 link add link eth1 name eth1.100 up type vlan id 100 && ip -n web1 addr add 192.168.6.1/24 dev eth1.100",
+    )
     host.run("ip", "-n", "db1", "addr", "add", "192.168.6.3/24", "dev", "eth1")
     assert ping(host, "web1", "192.168.6.3") and reached(host, "web1", 3) == {2}
 
@@ -156,7 +187,9 @@ def test_the_host_is_in_the_vlan_of_the_bridge_itself(host):
 def test_filtering_comes_last_and_the_default_moves_nobody_who_was_put_somewhere(host):
     host.run("sh", "-c", "for one in 0 1; do ip link add up$one up type veth peer name far$one; done")
     bridge_thoroughly(host, members=["up0"])
-    done = bridge_thoroughly(host, members=["up0", "up1"], vlan_filtering=True, port_vlans=[TRUNK, {"port": "up1", "tag": 7}])
+    done = bridge_thoroughly(
+        host, members=["up0", "up1"], vlan_filtering=True, port_vlans=[TRUNK, {"port": "up1", "tag": 7}]
+    )
     assert done["operations"][-1] == "change bridge br0: vlan_filtering 0 to 1"
     assert done["bridge"]["port_vlans"] == [{**TRUNK, "port": "up0"}, {"port": "up1", "mode": "access", "tag": 7}]
     make_namespaces(host, "web1", "web2")
@@ -166,7 +199,13 @@ def test_filtering_comes_last_and_the_default_moves_nobody_who_was_put_somewhere
         done = bridge_thoroughly(host, vlan_default_pvid=pvid)
         assert done["bridge"]["vlan_default_pvid"] == pvid
         default = access(pvid) if pvid else []
-        kept = {"br0": default, outer(first): default, outer(first, 1): access(5), "up0": ["100", "200-210"], "up1": access(7)}
+        kept = {
+            "br0": default,
+            outer(first): default,
+            outer(first, 1): access(5),
+            "up0": ["100", "200-210"],
+            "up1": access(7),
+        }
         assert {port: shown(host, port) for port in kept} == kept
     # What is to stay in the former default stays all the time, so that the host is not cut off.
     for pvid in (0, 9):
@@ -190,7 +229,9 @@ def test_check_mode_shows_the_vlans_that_the_run_leaves(host):
 
 def test_a_failing_run_takes_vlans_back(host):
     host.run("sh", "-c", "ip link add up0 up type veth peer name far0")
-    host.module("container_bridge", name="br0", members=["up0"], vlan_filtering=True, port_vlans=[{"port": "up0", "tag": 7}])
+    host.module(
+        "container_bridge", name="br0", members=["up0"], vlan_filtering=True, port_vlans=[{"port": "up0", "tag": 7}]
+    )
     wanted = containers(host, {"vlan": 100}, {})
     attach(host, **wanted)
     before = everything(host)
@@ -233,7 +274,12 @@ def test_an_attachment_moves_between_bridges_with_its_vlan(host):
     host.module("container_bridge", name="br2")
     wanted = containers(host, {"vlan": 100})
     attach(host, **wanted)
-    for bridge, vlan, kept in (("br1", {"vlan": 100}, access(100)), ("br2", {}, access(1)), ("br0", {}, access(1)), ("br1", {"vlan": 5}, access(5))):
+    for bridge, vlan, kept in (
+        ("br1", {"vlan": 100}, access(100)),
+        ("br2", {}, access(1)),
+        ("br0", {}, access(1)),
+        ("br1", {"vlan": 5}, access(5)),
+    ):
         entry = {name: value for name, value in wanted["attachments"][0].items() if name != "vlan"}
         done = attach_thoroughly(host, bridge=bridge, attachments=[{**entry, **vlan}])
         assert shown(host, outer(done)) == kept
@@ -251,34 +297,60 @@ def test_refusals(host):
     for options, words in (
         ({"port_vlans": [TRUNK]}, "port_vlans: br0 does not filter VLANs"),
         ({"port_vlans": [TRUNK], "vlan_filtering": False}, "is mutually exclusive with vlan_filtering false"),
-        ({"port_vlans": [TRUNK], "vlan_filtering": True}, "port_vlans[0].port: 'up0' is no port of br0; put it into members too"),
-        ({"port_vlans": [{"port": "br0", "tag": 4095}], "vlan_filtering": True}, "port_vlans[0].tag: 4095 is out of range; give 1 to 4094"),
+        (
+            {"port_vlans": [TRUNK], "vlan_filtering": True},
+            "port_vlans[0].port: 'up0' is no port of br0; put it into members too",
+        ),
+        (
+            {"port_vlans": [{"port": "br0", "tag": 4095}], "vlan_filtering": True},
+            "port_vlans[0].tag: 4095 is out of range; give 1 to 4094",
+        ),
         ({"port_vlans": [{"port": "br0", "trunks": "0,5"}], "vlan_filtering": True}, "0 is no VLAN of a Linux bridge"),
-        ({"port_vlans": [{"port": "br0"}], "vlan_filtering": True}, "port_vlans[0].mode: is required without tag and trunks"),
-        ({"port_vlans": [TRUNK, TRUNK], "members": ["up0"], "vlan_filtering": True}, "port_vlans[1].port: 'up0' is in the list twice"),
+        (
+            {"port_vlans": [{"port": "br0"}], "vlan_filtering": True},
+            "port_vlans[0].mode: is required without tag and trunks",
+        ),
+        (
+            {"port_vlans": [TRUNK, TRUNK], "members": ["up0"], "vlan_filtering": True},
+            "port_vlans[1].port: 'up0' is in the list twice",
+        ),
         ({"vlan_default_pvid": 4095}, "vlan_default_pvid: 4095 is out of range"),
     ):
         assert words in refused(host, "container_bridge", name="br0", **options), options
     done = attach(host, bridge="br0", netns="web1")
-    said = refused(host, "container_bridge", name="br0", vlan_filtering=True, port_vlans=[{"port": outer(done), "tag": 5}])
+    said = refused(
+        host, "container_bridge", name="br0", vlan_filtering=True, port_vlans=[{"port": outer(done), "tag": 5}]
+    )
     assert "is an attachment of this collection; give its VLANs to veth_attach" in said
 
 
 def test_what_would_cut_the_host_off_is_refused(host):
     """By addresses of the bridge itself, and by an interface of a VLAN on it."""
-    host.run("sh", "-c", "ip link add up0 up type veth peer name far0 && ip link set far0 up && ip link add br0 up type bridge && ip link set up0 master br0")
+    host.run(
+        "sh",
+        "-c",
+        "ip link add up0 up type veth peer name far0 && ip link set far0 up && ip link add br0 up type bridge && ip link set up0 master br0",
+    )
     trunk = {"port": "up0", "mode": "trunk", "trunks": "100,200"}
     filters = {"name": "br0", "members": ["up0"], "vlan_filtering": True}
 
     host.run("ip", "address", "add", "10.8.0.1/24", "dev", "br0")
     said = refused(host, "container_bridge", **filters, port_vlans=[trunk])
-    assert "port_vlans: this host is reached by br0, which up0 connects untagged, and it would no longer; give VLANs" in said
+    assert (
+        "port_vlans: this host is reached by br0, which up0 connects untagged, and it would no longer; give VLANs"
+        in said
+    )
     host.run("ip", "address", "del", "10.8.0.1/24", "dev", "br0")
 
-    host.run("sh", "-c", "ip link add link br0 name br0.100 up type vlan id 100 && ip address add 10.9.0.1/24 dev br0.100")
+    host.run(
+        "sh", "-c", "ip link add link br0 name br0.100 up type vlan id 100 && ip address add 10.9.0.1/24 dev br0.100"
+    )
     for port_vlans in ([], [trunk], [{"port": "up0", "tag": 100}, {"port": "br0", "tag": 100}]):
         said = refused(host, "container_bridge", **filters, port_vlans=port_vlans)
-        assert "port_vlans: this host is reached by br0.100, which up0 connects in VLAN 100, and it would no longer; give VLANs" in said
+        assert (
+            "port_vlans: this host is reached by br0.100, which up0 connects in VLAN 100, and it would no longer; give VLANs"
+            in said
+        )
     own = {"port": "br0", "mode": "native-untagged", "tag": 1, "trunks": "100"}
     bridge_thoroughly(host, **filters, port_vlans=[trunk, own])
     assert "would no longer" in refused(host, "container_bridge", **filters, port_vlans=[{**trunk, "trunks": "200"}])
@@ -287,14 +359,26 @@ def test_what_would_cut_the_host_off_is_refused(host):
 def test_leased_addresses_and_a_nic_that_leads_into_another_namespace_are_ways_in(host):
     """As where DHCP gave the address; and where the host is a container itself, so that its NIC is a veth."""
     host.run("ip", "netns", "add", "outside")
-    host.run("sh", "-c", "ip link add br0 up type bridge forward_delay 0 && ip link add up0 up master br0 type veth peer name far0 && ip link set far0 up")
-    options = {"name": "br0", "vlan_filtering": True, "port_vlans": [{"port": "up0", "mode": "trunk", "trunks": "100,200"}]}
-    sentence = "port_vlans: this host is reached by br0, which up0 connects untagged, and it would no longer; give VLANs"
+    host.run(
+        "sh",
+        "-c",
+        "ip link add br0 up type bridge forward_delay 0 && ip link add up0 up master br0 type veth peer name far0 && ip link set far0 up",
+    )
+    options = {
+        "name": "br0",
+        "vlan_filtering": True,
+        "port_vlans": [{"port": "up0", "mode": "trunk", "trunks": "100,200"}],
+    }
+    sentence = (
+        "port_vlans: this host is reached by br0, which up0 connects untagged, and it would no longer; give VLANs"
+    )
     host.run("ip", "address", "add", "10.8.0.1/24", "dev", "br0", "valid_lft", "3600", "preferred_lft", "3600")
     assert sentence in refused(host, "container_bridge", **options)
 
     host.run("ip", "link", "set", "far0", "netns", "outside")
-    host.run("sh", "-c", "ip -n outside link set far0 up; until ip link show br0 | grep -q LOWER_UP; do sleep 0.1; done")
+    host.run(
+        "sh", "-c", "ip -n outside link set far0 up; until ip link show br0 | grep -q LOWER_UP; do sleep 0.1; done"
+    )
     host.run("ip", "route", "add", "default", "via", "10.8.0.254")
     assert sentence in refused(host, "container_bridge", **options)
     host.run("ip", "route", "del", "default")
@@ -303,16 +387,29 @@ def test_leased_addresses_and_a_nic_that_leads_into_another_namespace_are_ways_i
 
 def test_what_info_shows_can_be_given_back(host):
     host.run("sh", "-c", "ip link add up0 up type veth peer name far0")
-    host.module("container_bridge", name="br0", members=["up0"], vlan_filtering=True, vlan_default_pvid=0, port_vlans=[TRUNK, {"port": "br0", "tag": 100}])
+    host.module(
+        "container_bridge",
+        name="br0",
+        members=["up0"],
+        vlan_filtering=True,
+        vlan_default_pvid=0,
+        port_vlans=[TRUNK, {"port": "br0", "tag": 100}],
+    )
     attach(host, **containers(host, {"vlan": 100}, {"trunks": "200"}, {}))
     info = host.module("container_network_info")
     assert info["bridges"][0]["port_vlans"] == [{"port": "br0", "mode": "access", "tag": 100}, TRUNK]
-    told = {entry["netns"].rpartition("/")[2]: (entry.get("vlan"), entry.get("trunks")) for entry in info["attachments"]}
+    told = {
+        entry["netns"].rpartition("/")[2]: (entry.get("vlan"), entry.get("trunks")) for entry in info["attachments"]
+    }
     assert told == {"web1": (100, None), "web2": (None, "200"), "db1": (None, None)}
     (bridge,) = info["bridges"]
     assert host.module("container_bridge", **bridge)["operations"] == []
     assert host.module("veth_attach", attachments=info["attachments"])["operations"] == []
-    host.module("veth_attach", state="absent", attachments=[{"netns": entry["netns"], "interface": "eth1"} for entry in info["attachments"]])
+    host.module(
+        "veth_attach",
+        state="absent",
+        attachments=[{"netns": entry["netns"], "interface": "eth1"} for entry in info["attachments"]],
+    )
     host.module("container_bridge", name="br0", state="absent")
     host.module("container_bridge", **bridge)
     host.module("veth_attach", attachments=info["attachments"])
@@ -320,8 +417,14 @@ def test_what_info_shows_can_be_given_back(host):
 
 
 def test_the_example_with_vlans_runs_and_settles(host):
-    module = importlib.import_module("ansible_collections.pipefitter.container_network.plugins.modules.container_bridge")
-    (options,) = [task["pipefitter.container_network.container_bridge"] for task in yaml.safe_load(module.EXAMPLES) if "vlan" in str(task)]
+    module = importlib.import_module(
+        "ansible_collections.pipefitter.container_network.plugins.modules.container_bridge"
+    )
+    (options,) = [
+        task["pipefitter.container_network.container_bridge"]
+        for task in yaml.safe_load(module.EXAMPLES)
+        if "vlan" in str(task)
+    ]
     host.run("sh", "-c", "ip link add eth2 type veth peer name far2")
     bridge_thoroughly(host, **options)
     assert (shown(host, "eth2"), shown(host, "br3")) == (["100", "200-210"], access(100))
@@ -339,4 +442,8 @@ def test_the_play_of_the_readme_runs_and_settles(host):
     for entry in options["attachments"]:
         entry["netns"] = entry.pop("container")  # no engine runs here
     done = attach_thoroughly(host, **options)
-    assert [shown(host, port) for port in ("eth1", outer(done), outer(done, 1))] == [["100", "200-210"], access(100), ["1-4094"]]
+    assert [shown(host, port) for port in ("eth1", outer(done), outer(done, 1))] == [
+        ["100", "200-210"],
+        access(100),
+        ["1-4094"],
+    ]

@@ -22,9 +22,15 @@ def bridge_thoroughly(host, name="br0", **options):
     assert_same(before, everything(host))
     done = bridge(host, name, diff=True, **options)
     again = bridge(host, name, diff=True, **options)
-    assert (checked["operations"], checked["changed"], checked["diff"]) == (done["operations"], done["changed"], done["diff"])
+    assert (checked["operations"], checked["changed"], checked["diff"]) == (
+        done["operations"],
+        done["changed"],
+        done["diff"],
+    )
     vlans = ("vlan_default_pvid", "port_vlans")
-    assert [(checked["bridge"] or {}).get(name) for name in vlans] == [(done["bridge"] or {}).get(name) for name in vlans]
+    assert [(checked["bridge"] or {}).get(name) for name in vlans] == [
+        (done["bridge"] or {}).get(name) for name in vlans
+    ]
     assert (again["changed"], again["operations"]) == (False, [])
     assert again["diff"]["before"] == again["diff"]["after"]
     assert again["bridge"] == done["bridge"]
@@ -108,7 +114,13 @@ def test_replaces_addresses_that_are_no_longer_listed_and_keeps_them_without_the
 
 
 def test_puts_back_what_somebody_changed_by_hand(host):
-    options = {"addresses": ["192.168.5.1/24", "fd00:5::1/64"], "mtu": 1400, "stp": False, "ip_forward": True, "masquerade": True}
+    options = {
+        "addresses": ["192.168.5.1/24", "fd00:5::1/64"],
+        "mtu": 1400,
+        "stp": False,
+        "ip_forward": True,
+        "masquerade": True,
+    }
     bridge(host, **options)
     index = link(host, "br0")["ifindex"]
     host.run("ip", "addr", "del", "192.168.5.1/24", "dev", "br0")
@@ -130,7 +142,10 @@ def test_puts_back_what_somebody_changed_by_hand(host):
 
 def test_auto_picks_a_free_private_subnet_and_keeps_it(host):
     # 172.17.0.0/16 is docker0's.
-    assert bridge_thoroughly(host, addresses=["auto", "fd00:5::1/64"])["bridge"]["addresses"] == ["172.18.0.1/16", "fd00:5::1/64"]
+    assert bridge_thoroughly(host, addresses=["auto", "fd00:5::1/64"])["bridge"]["addresses"] == [
+        "172.18.0.1/16",
+        "fd00:5::1/64",
+    ]
     assert bridge_thoroughly(host, "br1", addresses=["auto"])["bridge"]["addresses"] == ["172.19.0.1/16"]
     host.run("ip", "link", "add", "other", "type", "bridge")
     host.run("ip", "addr", "add", "172.18.9.1/24", "dev", "other")

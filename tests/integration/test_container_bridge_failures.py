@@ -43,7 +43,10 @@ def make_port(host):
         ({"name": "br0", "addresses": ["fe80::/64"]}, ("addresses[0]", "anycast")),
         ({"name": "br0", "addresses": ["300.1.1.1/24"]}, ("addresses[0]", "not an IPv4 or IPv6 address")),
         ({"name": "br0", "addresses": ["192.168.5.1/24", "192.168.5.1/25"]}, ("addresses[1]", "twice")),
-        ({"name": "br0", "addresses": ["10.77.0.200/25"]}, ("10.77.0.200/25", "overlaps route 10.77.0.0/24 via eth0", "allow_overlap")),
+        (
+            {"name": "br0", "addresses": ["10.77.0.200/25"]},
+            ("10.77.0.200/25", "overlaps route 10.77.0.0/24 via eth0", "allow_overlap"),
+        ),
         ({"name": "br0", "mtu": 0}, ("mtu", "68 to 65535")),
         ({"name": "br0", "mtu": 70000}, ("mtu", "70000", "68 to 65535")),
         ({"name": "br0", "mac": "01:00:5e:00:00:01"}, ("mac", "multicast")),
@@ -135,7 +138,9 @@ def test_a_bridge_left_under_its_birth_name_is_taken_up(host):
     assert [entry["ifname"] for entry in host.ip("link", "show") if entry["ifname"].startswith("pfb")] == []
 
 
-@pytest.mark.parametrize("words", [("10.88.0.11/24",), ("10.88.0.11/24", "valid_lft", "3600", "preferred_lft", "3600"), ("fd00:88::11/64",)])
+@pytest.mark.parametrize(
+    "words", [("10.88.0.11/24",), ("10.88.0.11/24", "valid_lft", "3600", "preferred_lft", "3600"), ("fd00:88::11/64",)]
+)
 def test_refuses_a_member_that_holds_an_address(hosta, words):
     # Whether an SSH session came in by it can't be known: sudo hides SSH_CONNECTION.
     make_port(hosta)
@@ -166,5 +171,8 @@ def test_undoing_the_hosts_switch_leaves_other_interfaces_forwarding(hosta):
         with pytest.raises(ModuleFailed):
             hosta.module("container_bridge", fail_after=failing, **FULL)
         failed += 1
-        assert hosta.run("sysctl", "-n", "net.ipv4.conf.port0.forwarding", "net.ipv4.ip_forward").stdout.split() == ["1", "0"]
+        assert hosta.run("sysctl", "-n", "net.ipv4.conf.port0.forwarding", "net.ipv4.ip_forward").stdout.split() == [
+            "1",
+            "0",
+        ]
     assert failed == 5

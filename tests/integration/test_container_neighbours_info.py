@@ -17,7 +17,9 @@ ADDRESSES = ("192.168.5.1", "192.168.5.2", "192.168.5.3", "fd00:5::1", "fd00:5::
 
 
 def ask(host, *probes, addresses=ADDRESSES, timeout=0.6):
-    return host.module("container_neighbours_info", probes=list(probes), addresses=list(addresses), timeout=timeout)["probes"]
+    return host.module("container_neighbours_info", probes=list(probes), addresses=list(addresses), timeout=timeout)[
+        "probes"
+    ]
 
 
 def wire(host):
@@ -50,7 +52,11 @@ def test_nobody_learns_of_the_question(hosta):
     wire(hosta)
     ask(hosta, {"netns": "a"}, {"netns": "b"})
     for name in "ab":
-        assert [entry for entry in hosta.ip("neigh", "show", netns=name) if entry["dst"].startswith(("192.168.5.", "fd00:5:"))] == []
+        assert [
+            entry
+            for entry in hosta.ip("neigh", "show", netns=name)
+            if entry["dst"].startswith(("192.168.5.", "fd00:5:"))
+        ] == []
 
 
 def test_two_that_have_the_same_address_both_show(hosta):
@@ -65,9 +71,22 @@ def test_two_that_have_the_same_address_both_show(hosta):
 def test_what_can_not_ask_has_no_mac_and_hinders_nobody(hosta):
     macs = wire(hosta)
     make_containers(hosta, "web1")
-    found = ask(hosta, {"netns": "gone"}, {"netns": "a", "interface": "eth7"}, {"container": "web1"}, {"container": "nobody"}, {"netns": "a"})
+    found = ask(
+        hosta,
+        {"netns": "gone"},
+        {"netns": "a", "interface": "eth7"},
+        {"container": "web1"},
+        {"container": "nobody"},
+        {"netns": "a"},
+    )
     assert [entry["mac"] for entry in found] == [None, None, None, None, macs["a"]]
-    assert [entry["problem"] for entry in found] == ["it is not there", "it has no interface eth7", "it has no interface eth1", "it does not run", None]
+    assert [entry["problem"] for entry in found] == [
+        "it is not there",
+        "it has no interface eth7",
+        "it has no interface eth1",
+        "it does not run",
+        None,
+    ]
     assert found[1]["interface"] == "eth7" and found[3]["container"] == "nobody"
     assert set(found[4]["neighbours"]) == {"192.168.5.2", "fd00:5::2"}
 
@@ -113,7 +132,12 @@ def test_the_example(hosta):
     attach(
         hosta,
         bridge="br0",
-        attachments=[{"container": "web1", "addresses": ["192.168.5.10/24"]}, {"container": "web2", "interface": "eth2", "addresses": ["192.168.5.11/24"]}],
+        attachments=[
+            {"container": "web1", "addresses": ["192.168.5.10/24"]},
+            {"container": "web2", "interface": "eth2", "addresses": ["192.168.5.11/24"]},
+        ],
     )
     web1, web2 = hosta.module("container_neighbours_info", **options)["probes"]
-    assert web1["neighbours"] == {"192.168.5.11": [web2["mac"]]} and web2["neighbours"] == {"192.168.5.10": [web1["mac"]]}
+    assert web1["neighbours"] == {"192.168.5.11": [web2["mac"]]} and web2["neighbours"] == {
+        "192.168.5.10": [web1["mac"]]
+    }

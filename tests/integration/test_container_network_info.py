@@ -7,7 +7,10 @@ from __future__ import annotations
 from wiring import assert_same, attach, everything, link, make_bridge, make_containers, make_namespaces, make_ovs_bridge
 
 PUBLICATIONS = [
-    {"container": "web1", "ports": ["8080:80", "127.0.0.1:8443:443", "0.0.0.0:5353:53/udp", "9000-9002:9000-9002", "80"]},
+    {
+        "container": "web1",
+        "ports": ["8080:80", "127.0.0.1:8443:443", "0.0.0.0:5353:53/udp", "9000-9002:9000-9002", "80"],
+    },
     {"netns": "probe", "interface": "lan0", "ports": ["192.168.5.1:8081:80"]},
 ]
 
@@ -21,12 +24,26 @@ def wire(host):
     make_containers(host, "web1")
     make_containers(host, "docked", network="bridge")
     make_namespaces(host, "probe")
-    host.module("container_bridge", name="br0", addresses=["192.168.5.1/24", "fd00:5::1/64"], ip_forward=True, masquerade=True, mtu=1400, stp=False)
+    host.module(
+        "container_bridge",
+        name="br0",
+        addresses=["192.168.5.1/24", "fd00:5::1/64"],
+        ip_forward=True,
+        masquerade=True,
+        mtu=1400,
+        stp=False,
+    )
     host.module(
         "veth_attach",
         bridge="br0",
         attachments=[
-            {"container": "web1", "addresses": ["192.168.5.10/24", "fd00:5::10/64"], "gateway": "192.168.5.1", "gateway6": "fd00:5::1", "mac_seed": "web1"},
+            {
+                "container": "web1",
+                "addresses": ["192.168.5.10/24", "fd00:5::10/64"],
+                "gateway": "192.168.5.1",
+                "gateway6": "fd00:5::1",
+                "mac_seed": "web1",
+            },
             {
                 "netns": "probe",
                 "interface": "lan0",
@@ -62,7 +79,9 @@ def test_shows_ours_and_others_apart(host):
         "mtu": 1400,
         "routes": [{"destination": "10.20.0.0/16", "gateway": "192.168.5.1", "metric": 5}],
     }
-    assert [(entry["container"], entry["bridge"], entry["interface"]) for entry in shown["foreign_attachments"]] == [("docked", "docker0", "eth0")]
+    assert [(entry["container"], entry["bridge"], entry["interface"]) for entry in shown["foreign_attachments"]] == [
+        ("docked", "docker0", "eth0")
+    ]
     identity = host.run("docker", "inspect", "-f", "{{.Id}}", "web1").stdout.strip()
     assert shown["targets"][by_interface["eth1"]["host_interface"]] == [{"container": "web1"}, {"container": identity}]
     assert shown["targets"]["probe0"] == [{"netns": "/run/netns/probe"}] and len(shown["targets"]) == 3
@@ -102,16 +121,25 @@ def test_shows_one_bridge_alone(hosta):
     shown = info(hosta, bridge="br0")
 
     assert {port["bridge"] for port in shown["ports"]} == {"br0"}
-    assert ([bridge["name"] for bridge in shown["bridges"]], shown["foreign_bridges"], shown["foreign_attachments"]) == (["br0"], [], [])
+    assert (
+        [bridge["name"] for bridge in shown["bridges"]],
+        shown["foreign_bridges"],
+        shown["foreign_attachments"],
+    ) == (["br0"], [], [])
     assert len(shown["attachments"]) == 2
 
 
 def test_shows_open_vswitch_with_tags_and_ports_whose_interface_is_gone(hosta):
     make_ovs_bridge(hosta)
     make_namespaces(hosta, "red", "blue")
-    hosta.module("veth_attach", bridge="ovs0", attachments=[{"netns": "red", "vlan": 100}, {"netns": "blue", "vlan": 200}])
+    hosta.module(
+        "veth_attach", bridge="ovs0", attachments=[{"netns": "red", "vlan": 100}, {"netns": "blue", "vlan": 200}]
+    )
     shown = info(hosta)
-    assert {entry["netns"].rpartition("/")[2]: entry["vlan"] for entry in shown["attachments"]} == {"red": 100, "blue": 200}
+    assert {entry["netns"].rpartition("/")[2]: entry["vlan"] for entry in shown["attachments"]} == {
+        "red": 100,
+        "blue": 200,
+    }
     assert [bridge["name"] for bridge in shown["ovs_bridges"]] == ["ovs0"]
     assert hosta.module("veth_attach", attachments=shown["attachments"])["operations"] == []
 
@@ -140,7 +168,9 @@ def test_tells_attachments_apart_whose_bridge_is_gone(hosta):
 def control(host):
     """Publish ports of br0, and isolate it but for a link; another bridge has a policy and no isolation."""
     host.module("port_publish", bridge="br0", publications=PUBLICATIONS)
-    host.module("port_publish", bridge="docker0", container="docked", interface="eth0", ports=["8082:80"], protect=False)
+    host.module(
+        "port_publish", bridge="docker0", container="docked", interface="eth0", ports=["8082:80"], protect=False
+    )
     link_to_probe = {"from": "web1", "to": {"netns": "/run/netns/probe"}, "ports": ["80/tcp", "icmp"]}
     host.module("icc_policy", bridge="br0", icc=False, links=[link_to_probe], host_access="deny")
     host.module("container_bridge", name="br1")
@@ -148,8 +178,12 @@ def control(host):
 
 
 def give_back(host, shown):
-    published = [operation for one in shown["publications"] for operation in host.module("port_publish", **one)["operations"]]
-    return published + [operation for one in shown["policies"] for operation in host.module("icc_policy", **one)["operations"]]
+    published = [
+        operation for one in shown["publications"] for operation in host.module("port_publish", **one)["operations"]
+    ]
+    return published + [
+        operation for one in shown["policies"] for operation in host.module("icc_policy", **one)["operations"]
+    ]
 
 
 def test_publications_and_policies_can_be_given_back(host):
@@ -160,16 +194,22 @@ def test_publications_and_policies_can_be_given_back(host):
     shown = info(host)
 
     assert [(one["bridge"], one["protect"]) for one in shown["publications"]] == [("br0", True), ("docker0", False)]
-    assert [(one.get("container"), one.get("netns"), one["interface"]) for one in shown["publications"][0]["publications"]] == [
+    assert [
+        (one.get("container"), one.get("netns"), one["interface"]) for one in shown["publications"][0]["publications"]
+    ] == [
         ("web1", None, "eth1"),
         (None, "/run/netns/probe", "lan0"),
     ]
-    assert {"host_port": 8080, "container_port": 80, "protocol": "tcp"} in shown["publications"][0]["publications"][0]["ports"]
+    assert {"host_port": 8080, "container_port": 80, "protocol": "tcp"} in shown["publications"][0]["publications"][0][
+        "ports"
+    ]
     assert [(one["bridge"], one["icc"], one["egress"], one["host_access"]) for one in shown["policies"]] == [
         ("br0", False, "allow", "deny"),
         ("br1", True, "deny", "allow"),
     ]
-    assert shown["policies"][0]["links"] == [{"from": "web1", "to": {"netns": "/run/netns/probe"}, "ports": ["icmp", "80/tcp"]}]
+    assert shown["policies"][0]["links"] == [
+        {"from": "web1", "to": {"netns": "/run/netns/probe"}, "ports": ["icmp", "80/tcp"]}
+    ]
     assert give_back(host, shown) == []
     assert_same(before, everything(host))
     only = info(host, bridge="br1")

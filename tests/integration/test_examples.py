@@ -32,15 +32,26 @@ def _twice(tasks):
         once = {**task, "register": f"once_{number}"}
         again = {**task, "name": f"{task['name']}, again", "register": f"again_{number}"}
         unchanged = f"once_{number} is changed and again_{number} is not changed and again_{number}.operations == []"
-        played += [once, again, {"name": f"That settled: {task['name']}", "ansible.builtin.assert": {"that": unchanged}}]
+        played += [
+            once,
+            again,
+            {"name": f"That settled: {task['name']}", "ansible.builtin.assert": {"that": unchanged}},
+        ]
     return played
 
 
 def _play(tasks, lab_name, host, folder):
     inventory = folder / "lab.yml"
-    inventory.write_text(subprocess.run([LAB, "inventory", "--name", lab_name], check=True, capture_output=True, encoding="utf-8").stdout, encoding="utf-8")
+    inventory.write_text(
+        subprocess.run(
+            [LAB, "inventory", "--name", lab_name], check=True, capture_output=True, encoding="utf-8"
+        ).stdout,
+        encoding="utf-8",
+    )
     playbook = folder / "playbook.yml"
-    playbook.write_text(yaml.safe_dump([{"hosts": host.name, "gather_facts": False, "tasks": tasks}], sort_keys=False), encoding="utf-8")
+    playbook.write_text(
+        yaml.safe_dump([{"hosts": host.name, "gather_facts": False, "tasks": tasks}], sort_keys=False), encoding="utf-8"
+    )
     argv = [_ANSIBLE_PLAYBOOK, "-i", inventory, playbook]
     environment = ansible_environment(folder)
     how = {"env": environment, "cwd": folder, "encoding": "utf-8", "timeout": 150}
@@ -52,7 +63,9 @@ def _play(tasks, lab_name, host, folder):
 @pytest.mark.parametrize("module", ["veth_attach", "container_bridge", "port_publish", "icc_policy", "ovs_vlan_port"])
 def test_examples_run_and_settle(module, hosta, lab_name, tmp_path):
     # Bridges with VLANs are for test_bridge_vlans.py: this kernel has none.
-    tasks = [task for task in _examples(module) if not task[f"pipefitter.container_network.{module}"].get("vlan_filtering")]
+    tasks = [
+        task for task in _examples(module) if not task[f"pipefitter.container_network.{module}"].get("vlan_filtering")
+    ]
     if module == "veth_attach":
         make_bridge(hosta, address="192.168.5.1/24")
         make_ovs_bridge(hosta)
@@ -67,7 +80,10 @@ def test_examples_run_and_settle(module, hosta, lab_name, tmp_path):
         make_containers(hosta, "web1")
         for name, *words in (("db1", "--expose", "5432"), ("cache1", "--label", "role=cache")):
             hosta.run("docker", "run", "-d", "--network", "none", "--name", name, *words, BUSYBOX, "sleep", "1000")
-        attachments = [{"container": name, "addresses": [f"192.168.5.1{number}/24"]} for number, name in enumerate(("web1", "db1", "cache1"))]
+        attachments = [
+            {"container": name, "addresses": [f"192.168.5.1{number}/24"]}
+            for number, name in enumerate(("web1", "db1", "cache1"))
+        ]
         hosta.module("veth_attach", bridge="br0", attachments=attachments)
     if module == "port_publish":
         make_bridge(hosta, address="192.168.5.1/24")
@@ -88,7 +104,11 @@ def test_the_play_of_the_readme_on_ports_and_links_runs_and_settles(hosta, lab_n
     publish, show, control = play["tasks"]
     make_containers(hosta, "web1", "web2")
     hosta.module("container_bridge", name="br0", addresses=["192.168.5.1/24"], ip_forward=True)
-    hosta.module("veth_attach", bridge="br0", attachments=[{"container": f"web{number}", "addresses": [f"192.168.5.1{number}/24"]} for number in (1, 2)])
+    hosta.module(
+        "veth_attach",
+        bridge="br0",
+        attachments=[{"container": f"web{number}", "addresses": [f"192.168.5.1{number}/24"]} for number in (1, 2)],
+    )
 
     said = _play([*_twice([publish, control]), publish, show], lab_name, hosta, tmp_path)
 
@@ -98,10 +118,18 @@ def test_the_play_of_the_readme_on_ports_and_links_runs_and_settles(hosta, lab_n
 def test_what_info_shows_given_back_by_its_examples_changes_nothing(hosta, lab_name, tmp_path):
     make_containers(hosta, "web1", "db1")
     hosta.module("container_bridge", name="br0", addresses=["192.168.5.1/24"])
-    attachments = [{"container": name, "addresses": [f"192.168.5.1{number}/24"]} for number, name in enumerate(("web1", "db1"))]
+    attachments = [
+        {"container": name, "addresses": [f"192.168.5.1{number}/24"]} for number, name in enumerate(("web1", "db1"))
+    ]
     hosta.module("veth_attach", bridge="br0", attachments=attachments)
     hosta.module("port_publish", bridge="br0", container="web1", ports=["8080:80"])
-    hosta.module("icc_policy", bridge="br0", icc=False, links=[{"from": "web1", "to": "db1", "ports": ["5432/tcp"]}], host_access="deny")
+    hosta.module(
+        "icc_policy",
+        bridge="br0",
+        icc=False,
+        links=[{"from": "web1", "to": "db1", "ports": ["5432/tcp"]}],
+        host_access="deny",
+    )
     tasks = _examples("container_network_info")
 
     said = _play(tasks, lab_name, hosta, tmp_path)
@@ -115,7 +143,11 @@ def test_check_mode_and_diff_over_ssh(hosta, lab_name, tmp_path):
     make_namespaces(hosta, "probe")
     task = {
         "name": "Look",
-        "pipefitter.container_network.veth_attach": {"netns": "probe", "bridge": "br0", "addresses": ["192.168.5.10/24"]},
+        "pipefitter.container_network.veth_attach": {
+            "netns": "probe",
+            "bridge": "br0",
+            "addresses": ["192.168.5.10/24"],
+        },
         "check_mode": True,
         "diff": True,
     }

@@ -12,7 +12,9 @@ from wiring import assert_same, everything
 @pytest.mark.parametrize("library", ["pyroute2", "netaddr"])
 @pytest.mark.parametrize("module", ["container_bridge", "veth_attach", "container_network_info"])
 def test_names_the_library_that_is_missing(hosta, module, library):
-    options = {"container_bridge": {"name": "br0"}, "veth_attach": {"container": "web1", "bridge": "br0"}}.get(module, {})
+    options = {"container_bridge": {"name": "br0"}, "veth_attach": {"container": "web1", "bridge": "br0"}}.get(
+        module, {}
+    )
     before = everything(hosta)
 
     with pytest.raises(ModuleFailed) as failure:
@@ -24,7 +26,9 @@ def test_names_the_library_that_is_missing(hosta, module, library):
 
 
 def test_hosts_have_the_pyroute2_that_tests_are_named_after(host):
-    version = host.run("/usr/bin/python3", "-c", "from importlib.metadata import version; print(version('pyroute2'))").stdout.strip()
+    version = host.run(
+        "/usr/bin/python3", "-c", "from importlib.metadata import version; print(version('pyroute2'))"
+    ).stdout.strip()
     assert version == PYROUTE2[host.name]
 
 

@@ -41,12 +41,21 @@ def link_local(host, netns):
 
 
 def arping(host, netns, address):
-    return host.run("ip", "netns", "exec", netns, "busybox", "arping", "-c", "1", "-w", "1", "-I", "eth1", address, check=False).returncode == 0
+    return (
+        host.run(
+            "ip", "netns", "exec", netns, "busybox", "arping", "-c", "1", "-w", "1", "-I", "eth1", address, check=False
+        ).returncode
+        == 0
+    )
 
 
 def isolated(host, bridge="br0"):
     """Return which ports of a bridge are isolated."""
-    return {entry["ifname"]: entry["linkinfo"]["info_slave_data"].get("isolated", False) for entry in host.ip("link", "show", "master", bridge) if entry}
+    return {
+        entry["ifname"]: entry["linkinfo"]["info_slave_data"].get("isolated", False)
+        for entry in host.ip("link", "show", "master", bridge)
+        if entry
+    }
 
 
 def set_bridge_nf_call(host, value):
@@ -65,7 +74,9 @@ def test_isolated_containers_reach_the_host_and_nothing_of_each_other(host):
     assert set(isolated(host).values()) == {True}
     assert pings(host, "web1", *ADDRESSES["db1"].values(), f"{inside}%eth1") == [False] * 3
     # Everybody on the link answers to ff02::1: the host alone is to be left.
-    heard = host.run("ip", "netns", "exec", "web1", "ping", "-n", "-c", "2", "-i", "0.3", "-W", "1", "ff02::1%eth1", check=False).stdout
+    heard = host.run(
+        "ip", "netns", "exec", "web1", "ping", "-n", "-c", "2", "-i", "0.3", "-W", "1", "ff02::1%eth1", check=False
+    ).stdout
     assert inside not in heard and "fe80::" in heard
     assert not arping(host, "web1", ADDRESSES["db1"][4])
     assert arping(host, "web1", ADDRESSES["host"][4])
@@ -121,9 +132,18 @@ def test_a_link_leads_one_way_to_its_ports_only(host, listeners):
 
     done = icc_thoroughly(host, icc=False, links=[LINK])
 
-    assert done["policy"]["links"] == [{"from": {"netns": "/run/netns/web1"}, "to": {"netns": "/run/netns/db1"}, "ports": ["5432/tcp", "53/udp"]}]
+    assert done["policy"]["links"] == [
+        {"from": {"netns": "/run/netns/web1"}, "to": {"netns": "/run/netns/db1"}, "ports": ["5432/tcp", "53/udp"]}
+    ]
     reached = reaches(host, "web1", "db1", *services)
-    assert reached == {"5432/tcp 4": True, "5432/tcp 6": True, "81/tcp 4": False, "81/tcp 6": False, "53/udp 4": True, "53/udp 6": True}
+    assert reached == {
+        "5432/tcp 4": True,
+        "5432/tcp 6": True,
+        "81/tcp 4": False,
+        "81/tcp 6": False,
+        "53/udp 4": True,
+        "53/udp 6": True,
+    }
     others = reaches_each(host, [("db1", "web1"), ("db2", "db1"), ("web1", "db2"), ("db1", "db2")], *services)
     assert not any(yes for answers in others.values() for yes in answers.values()), others
     assert pings(host, "web1", *ADDRESSES["db1"].values()) == [False, False]
@@ -148,7 +168,10 @@ def test_unlinking_cuts_a_connection_that_lives_and_leaves_the_other_links(hosta
         listeners.listen(hosta, name, "5432/tcp")
     other = {**LINK, "to": {"netns": "db2"}}
     icc(hosta, icc=False, links=[LINK, other])
-    cut, kept = [[listeners.converse(hosta, "web1", ADDRESSES[name][family], 5432) for family in (4, 6)] for name in ("db1", "db2")]
+    cut, kept = [
+        [listeners.converse(hosta, "web1", ADDRESSES[name][family], 5432) for family in (4, 6)]
+        for name in ("db1", "db2")
+    ]
     assert all(one.goes_on() for one in (*cut, *kept))
 
     icc_thoroughly(hosta, icc=False, links=[other])
@@ -166,7 +189,14 @@ def test_the_same_policy_whether_bridged_packets_go_through_the_firewall_or_not(
         listeners.listen(hosta, "db1", "5432/tcp", "81/tcp", "53/udp")
         listeners.listen(hosta, "web1", "5432/tcp")
         icc(hosta, icc=False, links=[LINK])
-        assert list(reaches(hosta, "web1", "db1", "5432/tcp", "53/udp", "81/tcp").values()) == [True, True, True, True, False, False]
+        assert list(reaches(hosta, "web1", "db1", "5432/tcp", "53/udp", "81/tcp").values()) == [
+            True,
+            True,
+            True,
+            True,
+            False,
+            False,
+        ]
         assert not any(reaches(hosta, "db1", "web1", "5432/tcp").values())
         # Egress is about what leaves the bridge, not about what stays on it.
         icc(hosta, icc=True, egress="deny")
@@ -192,7 +222,10 @@ def test_egress_and_host_access_are_denied_apart(hosta, lan, lab_name, listeners
     inward = [LAB, "run", "--name", lab_name, "--", "busybox", "nc", "-w", "1", ADDRESSES["web1"][4], "81"]
 
     def from_lan():
-        return subprocess.run(inward, input="hello", capture_output=True, text=True, timeout=20, check=False).stdout == "hello"
+        return (
+            subprocess.run(inward, input="hello", capture_output=True, text=True, timeout=20, check=False).stdout
+            == "hello"
+        )
 
     def sees():
         return dict(zip(("lan", "host", "host 6"), pings(hosta, "web1", lan, *ADDRESSES["host"].values())))
@@ -264,7 +297,11 @@ def test_removing_the_bridge_leaves_nothing_of_its_policy(host):
 def test_anothers_bridge_is_as_it_was_afterwards(hosta):
     make_bridge(hosta, "br0", address="192.168.5.1/24")
     make_namespaces(hosta, "web1", "db1")
-    attach(hosta, bridge="br0", attachments=[{"netns": name, "addresses": [f"{ADDRESSES[name][4]}/24"]} for name in ("web1", "db1")])
+    attach(
+        hosta,
+        bridge="br0",
+        attachments=[{"netns": name, "addresses": [f"{ADDRESSES[name][4]}/24"]} for name in ("web1", "db1")],
+    )
     hosta.run("nft", "add", "table", "ip", "theirs")
     before = shows(hosta)
     icc_thoroughly(hosta, icc=False, links=[{**LINK, "ports": ["icmp"]}])
@@ -310,7 +347,9 @@ def test_what_joins_after_a_flushed_ruleset_is_isolated_as_the_others_are(hosta)
 
     assert set(isolated(hosta).values()) == {True} and len(isolated(hosta)) == 3
     assert pings(hosta, "db1", *ADDRESSES["web1"].values()) == [False, False]
-    assert any("every port of br0 is isolated" in warning and "icc_policy" in warning for warning in map(str, done["warnings"]))
+    assert any(
+        "every port of br0 is isolated" in warning and "icc_policy" in warning for warning in map(str, done["warnings"])
+    )
     hosta.run("ip", "link", "delete", "nic0")
 
 
@@ -322,7 +361,9 @@ def test_linked_containers_get_new_addresses_and_none_that_is_the_hosts(hosta):
     hosta.run(*inside, "add", "fd00:5::11/64", "dev", "eth1")
     hosta.run(*inside, "add", "fd00:5::1/64", "dev", "eth1")
     time.sleep(2.5)
-    held = {entry["local"]: entry for entry in hosta.ip("-6", "addr", "show", "dev", "eth1", netns="db1")[0]["addr_info"]}
+    held = {
+        entry["local"]: entry for entry in hosta.ip("-6", "addr", "show", "dev", "eth1", netns="db1")[0]["addr_info"]
+    }
     assert not held["fd00:5::11"].get("dadfailed") and not held["fd00:5::11"].get("tentative")
     assert held["fd00:5::1"].get("dadfailed")
     hosta.run(*inside, "del", "fd00:5::1/64", "dev", "eth1")
@@ -333,7 +374,20 @@ def test_containers_by_name_group_and_exposed_ports_with_docker_restarted(hosta,
     hosta.module("container_bridge", name="br0", addresses=["192.168.5.1/24", "fd00:5::1/64"])
     make_containers(hosta, "web1")
     for name, number in (("db1", "0"), ("db2", "1")):
-        words = ("--network", "none", "--stop-timeout", "1", "--label", "role=db", "--label", f"shard={number}", "--expose", "5432", "--expose", "53/udp")
+        words = (
+            "--network",
+            "none",
+            "--stop-timeout",
+            "1",
+            "--label",
+            "role=db",
+            "--label",
+            f"shard={number}",
+            "--expose",
+            "5432",
+            "--expose",
+            "53/udp",
+        )
         hosta.run("docker", "run", "-d", "--name", name, *words, "pipefitter/busybox:latest", "sleep", "100000")
     names = ("web1", "db1", "db2")
 
@@ -372,4 +426,6 @@ def test_two_ways_to_name_a_container_do_not_take_turns(hosta):
     wire(hosta, "web1", "db1")
     icc(hosta, icc=False, links=[LINK])
     assert icc(hosta, icc=False, links=[{**LINK, "from": {"netns": "/run/netns/web1"}}])["changed"] is False
-    assert asks(hosta, "web1", ("tcp", ADDRESSES["db1"][4], 5432)) == [False]  # nobody listens, and the refusal comes back
+    assert asks(hosta, "web1", ("tcp", ADDRESSES["db1"][4], 5432)) == [
+        False
+    ]  # nobody listens, and the refusal comes back

@@ -12,7 +12,14 @@ FAR = {"addresses": ["192.168.6.1/24", "fd00:6::1/64"]}
 SERVICES = ("5432/tcp", "81/tcp", "53/udp")
 OUTWARD = {"from": {"netns": "web1"}, "to": {"netns": "far"}, "ports": ["5432/tcp", "53/udp", "icmp"]}
 INWARD = {"from": {"netns": "far"}, "to": {"netns": "web1"}, "ports": ["81/tcp"]}
-LINKED = {"5432/tcp 4": True, "5432/tcp 6": True, "81/tcp 4": False, "81/tcp 6": False, "53/udp 4": True, "53/udp 6": True}
+LINKED = {
+    "5432/tcp 4": True,
+    "5432/tcp 6": True,
+    "81/tcp 4": False,
+    "81/tcp 6": False,
+    "53/udp 4": True,
+    "53/udp 6": True,
+}
 
 
 @pytest.fixture(name="listeners")
@@ -44,7 +51,13 @@ def test_isolated_unless_linked(two, listeners):
 
     done = icc_thoroughly(two, icc=False, links=[OUTWARD])
 
-    assert done["policy"]["links"] == [{"from": {"netns": "/run/netns/web1"}, "to": {"netns": "/run/netns/far"}, "ports": ["icmp", "5432/tcp", "53/udp"]}]
+    assert done["policy"]["links"] == [
+        {
+            "from": {"netns": "/run/netns/web1"},
+            "to": {"netns": "/run/netns/far"},
+            "ports": ["icmp", "5432/tcp", "53/udp"],
+        }
+    ]
     assert reaches(two, "web1", "far", *SERVICES) == LINKED
     assert pings(two, "web1", "far") == [True, True]
     for source, target in (("far", "web1"), ("web1", "far2"), ("far2", "web1")):
@@ -61,7 +74,9 @@ def test_isolated_unless_linked(two, listeners):
 
 def test_a_link_from_another_bridge(two):
     done = icc_thoroughly(two, icc=False, links=[INWARD])
-    assert done["policy"]["links"] == [{"from": {"netns": "/run/netns/far"}, "to": {"netns": "/run/netns/web1"}, "ports": ["81/tcp"]}]
+    assert done["policy"]["links"] == [
+        {"from": {"netns": "/run/netns/far"}, "to": {"netns": "/run/netns/web1"}, "ports": ["81/tcp"]}
+    ]
     assert list(reaches(two, "far", "web1", *SERVICES).values()) == [False, False, True, True, False, False]
     assert not any(reaches(two, "web1", "far", *SERVICES).values())
     # The other bridge may be isolated as well, and the link is told in one policy only.
@@ -90,7 +105,10 @@ def test_a_bridge_that_goes_takes_the_links_to_it_and_from_it_along(hosta):
     assert said.startswith("ip_forward: false") and "br1 has links" in said
     done = hosta.module("container_bridge", name="br1", state="absent")
     assert any("no longer allow connections over br0 from netns /run/netns/far" in line for line in done["operations"])
-    left = hosta.run("nft", "list", "table", "ip", "pipefitter").stdout + hosta.run("nft", "list", "table", "ip6", "pipefitter").stdout
+    left = (
+        hosta.run("nft", "list", "table", "ip", "pipefitter").stdout
+        + hosta.run("nft", "list", "table", "ip6", "pipefitter").stdout
+    )
     assert ADDRESSES["far"][4] not in left and ADDRESSES["far"][6] not in left and "br1" not in left
     assert ADDRESSES["db1"][4] in left and ADDRESSES["db1"][6] in left
 
@@ -128,7 +146,15 @@ def test_refuses_what_this_host_would_not_forward(hosta):
     wire(hosta, "web1", ip_forward=True)
     wire(hosta, "far", "far2", bridge="br1", **FAR, ip_forward=False)
     said = refused(hosta, "icc_policy", bridge="br0", icc=False, links=[OUTWARD])
-    assert said.startswith("links[0]: netns /run/netns/web1 is on br0 and netns /run/netns/far on br1, and br1 does not forward IPv4")
+    assert said.startswith(
+        "links[0]: netns /run/netns/web1 is on br0 and netns /run/netns/far on br1, and br1 does not forward IPv4"
+    )
     assert said.endswith("set ip_forward on both bridges (container_bridge)")
-    said = refused(hosta, "icc_policy", bridge="br0", icc=False, links=[{"from": {"netns": "far"}, "to": {"netns": "far2"}, "ports": ["80"]}])
+    said = refused(
+        hosta,
+        "icc_policy",
+        bridge="br0",
+        icc=False,
+        links=[{"from": {"netns": "far"}, "to": {"netns": "far2"}, "ports": ["80"]}],
+    )
     assert "is on br0; name the link in the policy of a bridge of theirs" in said

@@ -20,26 +20,45 @@ REFUSALS = [
     ({"bridge": "br*", "icc": False}, ("bridge", "firewall rule")),
     ({"icc": True, "links": [LINK]}, ("links", "icc: true", "set icc to false")),
     ({"icc": False, "links": [{**LINK, "ports": ["0/tcp"]}]}, ("links[0].ports[0]", "'0/tcp'", "1 to 65535")),
-    ({"icc": False, "links": [LINK, {**LINK, "ports": ["80", "70000"]}]}, ("links[1].ports[1]", "'70000'", "1 to 65535")),
-    ({"icc": False, "links": [{**LINK, "ports": ["80/gre"]}]}, ("links[0].ports[0]", "unknown protocol", "tcp, udp, sctp")),
+    (
+        {"icc": False, "links": [LINK, {**LINK, "ports": ["80", "70000"]}]},
+        ("links[1].ports[1]", "'70000'", "1 to 65535"),
+    ),
+    (
+        {"icc": False, "links": [{**LINK, "ports": ["80/gre"]}]},
+        ("links[0].ports[0]", "unknown protocol", "tcp, udp, sctp"),
+    ),
     ({"icc": False, "links": [{**LINK, "ports": ["http"]}]}, ("links[0].ports[0]", "not a port")),
     ({"icc": False, "links": [{**LINK, "ports": []}]}, ("links[0].ports", "empty")),
     ({"icc": False, "links": [{**LINK, "to": {"netns": "web1"}}]}, ("links[0].to", "comes from", "two containers")),
     ({"icc": False, "links": [{**LINK, "to": {"label": ""}}]}, ("links[0].to", "not a label")),
     ({"icc": False, "links": [{**LINK, "to": {"image": "db"}}]}, ("links[0].to", "'image'", "not a way to name")),
     ({"icc": False, "links": [{**LINK, "to": "nobody"}]}, ("'nobody'", "not known to any container engine")),
-    ({"icc": False, "links": [{**LINK, "to": {"netns": "lone"}}]}, ("links[0].to", "lone", "no address on br0", "veth_attach")),
+    (
+        {"icc": False, "links": [{**LINK, "to": {"netns": "lone"}}]},
+        ("links[0].to", "lone", "no address on br0", "veth_attach"),
+    ),
     ({"icc": False, "links": [{**LINK, "to": {"netns": "astray"}}]}, ("links[0].to", "192.168.9.9", "same subnet")),
     ({"icc": False, "links": [{**LINK, "to": {"netns": "six"}}]}, ("links[0]", "same family")),
     ({"icc": False, "links": [{**LINK, "to": {"label": "role=db"}}]}, ("links[0].to", "'role=db'", "start one")),
-    ({"icc": False, "links": [{"from": {"netns": "web1"}, "to": {"netns": "db1"}}]}, ("links[0]", "ports are left out", "name them")),
+    (
+        {"icc": False, "links": [{"from": {"netns": "web1"}, "to": {"netns": "db1"}}]},
+        ("links[0]", "ports are left out", "name them"),
+    ),
 ]
 
 
 def test_refuses_with_a_sentence_and_changes_nothing(hosta):
     wire(hosta, "web1", "db1")
     make_namespaces(hosta, "six", "lone", "astray")
-    attach(hosta, bridge="br0", attachments=[{"netns": "six", "addresses": ["fd00:5::66/64"]}, {"netns": "astray", "addresses": ["192.168.9.9/24"]}])
+    attach(
+        hosta,
+        bridge="br0",
+        attachments=[
+            {"netns": "six", "addresses": ["fd00:5::66/64"]},
+            {"netns": "astray", "addresses": ["192.168.9.9/24"]},
+        ],
+    )
     hosta.run("ip", "-n", "web1", "addr", "del", "fd00:5::10/64", "dev", "eth1")
     make_ovs_bridge(hosta)
     for options, words in REFUSALS:
@@ -55,7 +74,9 @@ def test_links_within_a_bridge_and_a_lan_on_it_exclude_each_other(hosta):
     try:
         icc(hosta, icc=False, links=[LINK])
         said = refused(hosta, "container_bridge", name="br0", members=["nic0"])
-        assert said.startswith("members[0]: 'nic0'") and "links between containers of br0" in said and "icc_policy" in said
+        assert (
+            said.startswith("members[0]: 'nic0'") and "links between containers of br0" in said and "icc_policy" in said
+        )
         icc(hosta, icc=False)
         hosta.module("container_bridge", name="br0", members=["nic0"])
         said = refused(hosta, "icc_policy", bridge="br0", icc=False, links=[LINK])

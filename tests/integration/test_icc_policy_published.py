@@ -15,7 +15,12 @@ _PUBLISHED = ((8080, "tcp"), (5353, "udp"))
 @pytest.fixture(name="net", params=[0, 1], ids=["bridge-nf-call 0", "bridge-nf-call 1"])
 def fixture_net(hosta, request):
     """web1 publishes two ports, web2 is its neighbour, far is on another bridge; bridged packets go through the firewall or not."""
-    hosta.run("sysctl", "-q", "-w", *(f"net.bridge.bridge-nf-call-{name}={request.param}" for name in ("iptables", "ip6tables")))
+    hosta.run(
+        "sysctl",
+        "-q",
+        "-w",
+        *(f"net.bridge.bridge-nf-call-{name}={request.param}" for name in ("iptables", "ip6tables")),
+    )
     net = Net(hosta, "web1", "web2")
     net.bridged_filter = bool(request.param)
     Net(hosta, "far", bridge="br1", subnet=6)
@@ -33,7 +38,11 @@ def icc(net, **options):
 
 def reached(net, netns):
     """Tell for each published port, by family and protocol, whether a container reaches it by the host's address."""
-    return {(version, protocol): bool(net.ask(HOST[version], port, protocol, netns=netns)) for version in (4, 6) for port, protocol in _PUBLISHED}
+    return {
+        (version, protocol): bool(net.ask(HOST[version], port, protocol, netns=netns))
+        for version in (4, 6)
+        for port, protocol in _PUBLISHED
+    }
 
 
 def test_published_ports_are_reached_through_isolation_and_nothing_else(net):
@@ -88,7 +97,14 @@ def test_nothing_that_an_isolated_container_sends_is_heard_by_another(net):
         return capture.said
 
     aloud = heard()
-    for words in ("> 192.168.5.255: ICMP", "> 224.0.0.1: ICMP", "> ff02::1: ICMP6", "who-has 192.168.5.99", "who has fd00:5::99", "> 192.168.5.98: ICMP"):
+    for words in (
+        "> 192.168.5.255: ICMP",
+        "> 224.0.0.1: ICMP",
+        "> ff02::1: ICMP6",
+        "who-has 192.168.5.99",
+        "who has fd00:5::99",
+        "> 192.168.5.98: ICMP",
+    ):
         assert words in aloud, aloud
     icc(net, icc=False)
     assert "192.168.5." not in (silent := heard()) and "fd00:5:" not in silent and "ff02:" not in silent, silent

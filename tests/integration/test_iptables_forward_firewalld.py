@@ -24,7 +24,9 @@ def fixture_firewalld(hosta):
         until(lambda: hosta.run(*socket, check=False).returncode == 0, "there is no bus", seconds=15)
         daemon = hosta.start("firewalld", "--nofork", "--nopid", **quiet)
         state = ("firewall-cmd", "--state")
-        until(lambda: hosta.run(*state, check=False).stdout.strip() == "running", "firewalld does not start", seconds=15)
+        until(
+            lambda: hosta.run(*state, check=False).stdout.strip() == "running", "firewalld does not start", seconds=15
+        )
         yield hosta
         for process in (daemon, bus):
             process.terminate()
@@ -121,7 +123,9 @@ def test_a_bridge_of_another_tool_is_in_the_zone_while_something_is_published(fi
 
 def test_a_host_whose_firewalld_was_stopped(firewalld):
     bridge(firewalld)
-    pid = firewalld.run("sh", "-c", "for one in /proc/[0-9]*; do grep -qs bin/[f]irewalld $one/cmdline && basename $one; done; true").stdout.split()[0]
+    pid = firewalld.run(
+        "sh", "-c", "for one in /proc/[0-9]*; do grep -qs bin/[f]irewalld $one/cmdline && basename $one; done; true"
+    ).stdout.split()[0]
     firewalld.run("kill", pid)
     until(lambda: "not running" in firewalld.run("firewall-cmd", "--state", check=False).stderr, "firewalld goes on")
     assert bridge(firewalld)["changed"] is False

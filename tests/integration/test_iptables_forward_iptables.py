@@ -111,13 +111,21 @@ def test_a_bridge_that_is_removed_leaves_nothing(hosta, walled_in):
 
 def _flows(host):
     """Return the UDP flows that the kernel tracks."""
-    return host.run("sh", "-c", "grep udp /proc/net/nf_conntrack || conntrack -L -p udp 2>/dev/null", check=False).stdout
+    return host.run(
+        "sh", "-c", "grep udp /proc/net/nf_conntrack || conntrack -L -p udp 2>/dev/null", check=False
+    ).stdout
 
 
 def test_a_bridge_of_another_tool_passes_as_long_as_one_of_ours_needs_it(hosta):
     make_bridge(hosta, "br0", address="192.168.5.1/24")
     make_namespaces(hosta, "web1", "db1")
-    attach(hosta, bridge="br0", attachments=[{"netns": name, "addresses": [f"192.168.5.{number}/24"]} for name, number in (("web1", 11), ("db1", 12))])
+    attach(
+        hosta,
+        bridge="br0",
+        attachments=[
+            {"netns": name, "addresses": [f"192.168.5.{number}/24"]} for name, number in (("web1", 11), ("db1", 12))
+        ],
+    )
     before = ruleset(hosta)
 
     def within():
@@ -147,19 +155,34 @@ def test_bridges_reach_each_other_beside_docker_and_none_of_its_networks(hosta):
     other = {"name": "br1", "addresses": ["192.168.6.1/24", "fd00:6::1/64"], "ip_forward": True}
     make_namespaces(hosta, "far", "docked")
     assert hosta.module("container_bridge", **other)["changed"]
-    attach(hosta, bridge="br1", netns="far", addresses=["192.168.6.10/24", "fd00:6::10/64"], gateway="192.168.6.1", gateway6="fd00:6::1")
+    attach(
+        hosta,
+        bridge="br1",
+        netns="far",
+        addresses=["192.168.6.10/24", "fd00:6::10/64"],
+        gateway="192.168.6.1",
+        gateway6="fd00:6::1",
+    )
     hosta.run("sh", "-c", "ip link add vd type veth peer name eth0 netns docked && ip link set vd master docker0 up")
-    hosta.run("sh", "-c", "ip -n docked addr add 172.17.0.99/16 dev eth0 && ip -n docked link set eth0 up && ip -n docked route add default via 172.17.0.1")
+    hosta.run(
+        "sh",
+        "-c",
+        "ip -n docked addr add 172.17.0.99/16 dev eth0 && ip -n docked link set eth0 up && ip -n docked route add default via 172.17.0.1",
+    )
     for words in (("web1", "192.168.6.10"), ("web1", "fd00:6::10"), ("far", "192.168.5.11"), ("far", "fd00:5::11")):
         assert ping(hosta, *words), words
     assert not ping(hosta, "web1", "172.17.0.99")
     # The first bridge knew nothing of the second, and has nothing to change.
     done = bridge(hosta)
-    assert done["operations"] == [], "\n".join([*done["operations"], hosta.run("iptables", "-S", "PIPEFITTER").stdout, str(hosta.ip("route"))])
+    assert done["operations"] == [], "\n".join(
+        [*done["operations"], hosta.run("iptables", "-S", "PIPEFITTER").stdout, str(hosta.ip("route"))]
+    )
     hosta.module("container_bridge", name="br1", state="absent")
     assert "br1" not in hosta.run("iptables-save").stdout
     done = bridge(hosta)
-    assert done["operations"] == [], "\n".join([*done["operations"], hosta.run("iptables", "-S", "PIPEFITTER").stdout, str(hosta.ip("route"))])
+    assert done["operations"] == [], "\n".join(
+        [*done["operations"], hosta.run("iptables", "-S", "PIPEFITTER").stdout, str(hosta.ip("route"))]
+    )
     net.stop()
 
 

@@ -35,13 +35,17 @@ def test_a_chain_of_others_is_named_in_one_warning_and_left_alone(own_table, wal
     own_table.run("nft", "-f", "-", text=_OWN)
     closed = ruleset(own_table)
     walled.none_pass()
-    for module, options in (("container_bridge", BRIDGE), ("port_publish", {"bridge": "br0", **walled.publishes}), ("icc_policy", walled.links)):
+    for module, options in (
+        ("container_bridge", BRIDGE),
+        ("port_publish", {"bridge": "br0", **walled.publishes}),
+        ("icc_policy", walled.links),
+    ):
         for check_mode in (True, False):
             done = own_table.module(module, check_mode=check_mode, **options)
             # br0 is isolated, of which port_publish warns where bridged frames are filtered.
             (warning,) = (str(one) for one in done["warnings"] if "bridge-nf-call-iptables is 1" not in str(one))
             assert "nftables chain inet mine forward drops forwarded traffic (policy drop)" in warning
-            assert 'iifname' in warning and 'br0' in warning
+            assert "iifname" in warning and "br0" in warning
             assert done["changed"] is False
     assert ruleset(own_table) == closed
 

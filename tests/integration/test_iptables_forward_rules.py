@@ -138,7 +138,11 @@ FILTERS = {
 def test_a_filter_is_joined_where_it_drops_what_nobody_thought_of(kind, name):
     rules, drops = FILTERS[name]
     for family in PROGRAM:
-        text = rules.replace("icmp-host-prohibited", "icmp6-adm-prohibited").replace("203.0.113.0/24", "2001:db8::/32") if family == "ip6" else rules
+        text = (
+            rules.replace("icmp-host-prohibited", "icmp6-adm-prohibited").replace("203.0.113.0/24", "2001:db8::/32")
+            if family == "ip6"
+            else rules
+        )
         policy = "" if ":FORWARD" in rules else ":FORWARD ACCEPT\n"
         run(f"{PROGRAM[family]}-{kind}-restore", text=f"*filter\n{policy}{text}\nCOMMIT\n")
     before = everything()
@@ -151,7 +155,9 @@ def test_a_filter_is_joined_where_it_drops_what_nobody_thought_of(kind, name):
     assert shown() == ({"ip", "ip6"}, {BR0, BR0_V6})
     # After all rules for certain packets: the policy drops, or the last rule.
     place = -1 if ":FORWARD DROP" in rules else -2
-    assert [number for number, rule in enumerate(chain("FORWARD", kind)) if rule == "-A FORWARD -j PIPEFITTER"] == [len(chain("FORWARD", kind)) + place]
+    assert [number for number, rule in enumerate(chain("FORWARD", kind)) if rule == "-A FORWARD -j PIPEFITTER"] == [
+        len(chain("FORWARD", kind)) + place
+    ]
     IptablesForward().apply(remove=[BR0, BR0_V6])
     assert everything() == before
 
@@ -175,17 +181,26 @@ def test_once_docker_is_there_the_jump_moves_to_its_chain(kind):
     without = everything()
     IptablesForward().apply(add=[BR0])
     # As Docker does when it starts: its own rules in front, and all else left.
-    run(f"iptables-{kind}-restore --noflush", text="*filter\n:DOCKER-USER -\n-A DOCKER-USER -j RETURN\n-I FORWARD 1 -j DOCKER-USER\nCOMMIT\n")
+    run(
+        f"iptables-{kind}-restore --noflush",
+        text="*filter\n:DOCKER-USER -\n-A DOCKER-USER -j RETURN\n-I FORWARD 1 -j DOCKER-USER\nCOMMIT\n",
+    )
     assert shown() == ({"ip"}, frozenset())
     assert IptablesForward().read().remains == {BR0}
     IptablesForward().apply(add=[BR0])
     assert shown() == ({"ip"}, {BR0})
-    assert (chain("FORWARD", kind), chain("DOCKER-USER", kind)[0]) == (["-A FORWARD -j DOCKER-USER"], "-A DOCKER-USER -j PIPEFITTER")
+    assert (chain("FORWARD", kind), chain("DOCKER-USER", kind)[0]) == (
+        ["-A FORWARD -j DOCKER-USER"],
+        "-A DOCKER-USER -j PIPEFITTER",
+    )
     # And when its rules are flushed, back.
     run(f"iptables-{kind} -F FORWARD")
     assert shown() == ({"ip"}, frozenset())
     IptablesForward().apply(add=[BR0])
-    assert (chain("FORWARD", kind), chain("DOCKER-USER", kind)) == (["-A FORWARD -j PIPEFITTER"], ["-A DOCKER-USER -j RETURN"])
+    assert (chain("FORWARD", kind), chain("DOCKER-USER", kind)) == (
+        ["-A FORWARD -j PIPEFITTER"],
+        ["-A DOCKER-USER -j RETURN"],
+    )
     IptablesForward().apply(remove=[BR0])
     run(f"iptables-{kind}-restore --noflush", text="*filter\n:DOCKER-USER -\n-X DOCKER-USER\nCOMMIT\n")
     assert everything() == without
@@ -201,7 +216,10 @@ def test_bridges_that_are_let_out_are_let_to_each_other(kind):
     assert not any("-o br1" in rule for rule in chain("PIPEFITTER", kind))
     IptablesForward().apply(add=[other])
     assert shown()[1] == {one, other, closed}
-    assert chain("PIPEFITTER", kind)[-2:] == ["-A PIPEFITTER -i br0 -o br1 -j ACCEPT", "-A PIPEFITTER -i br1 -o br0 -j ACCEPT"]
+    assert chain("PIPEFITTER", kind)[-2:] == [
+        "-A PIPEFITTER -i br0 -o br1 -j ACCEPT",
+        "-A PIPEFITTER -i br1 -o br0 -j ACCEPT",
+    ]
     run(f"iptables-{kind} -D PIPEFITTER -i br0 -o br1 -j ACCEPT")
     assert shown()[1] == {other, closed}
     IptablesForward().apply(add=[one])
@@ -244,10 +262,30 @@ def test_what_stays_on_a_bridge_is_accepted_or_not(kind):
 @in_own_namespaces
 def test_chains_of_nft_that_drop_are_told_apart_from_those_of_iptables():
     run(["nft", "add table inet mine; add chain inet mine pass { type filter hook forward priority 10; policy drop; }"])
-    run(["nft", "add table ip theirs; add chain ip theirs FORWARD { type filter hook forward priority 0; policy accept; }"])
-    run(["nft", "add table ip6 theirs; add chain ip6 theirs in { type filter hook input priority 0; policy drop; }; add chain ip6 theirs unhooked"])
-    run(["nft", "add table bridge cable; add chain bridge cable out { type filter hook forward priority 0; policy drop; }"])
-    run(["nft", "add table inet firewalld; add chain inet firewalld filter_FORWARD { type filter hook forward priority 10; policy drop; }"])
+    run(
+        [
+            "nft",
+            "add table ip theirs; add chain ip theirs FORWARD { type filter hook forward priority 0; policy accept; }",
+        ]
+    )
+    run(
+        [
+            "nft",
+            "add table ip6 theirs; add chain ip6 theirs in { type filter hook input priority 0; policy drop; }; add chain ip6 theirs unhooked",
+        ]
+    )
+    run(
+        [
+            "nft",
+            "add table bridge cable; add chain bridge cable out { type filter hook forward priority 0; policy drop; }",
+        ]
+    )
+    run(
+        [
+            "nft",
+            "add table inet firewalld; add chain inet firewalld filter_FORWARD { type filter hook forward priority 10; policy drop; }",
+        ]
+    )
     run("iptables-nft -P FORWARD DROP")
     expected = {DroppingChain("inet", "mine", "pass"), DroppingChain("bridge", "cable", "out")}
     assert IptablesForward().read().barriers == expected
@@ -272,9 +310,16 @@ def test_a_table_filter_that_is_not_of_iptables_is_left_alone():
 @pytest.mark.parametrize("policy", ["accept", "drop"])
 @in_own_namespaces
 def test_where_iptables_is_not_installed_a_table_filter_is_as_any_other(monkeypatch, policy):
-    run(["nft", f"add table ip filter; add chain ip filter FORWARD {{ type filter hook forward priority 0; policy {policy}; }}"])
+    run(
+        [
+            "nft",
+            f"add table ip filter; add chain ip filter FORWARD {{ type filter hook forward priority 0; policy {policy}; }}",
+        ]
+    )
     without_iptables = program.run
-    monkeypatch.setattr(program, "run", lambda argv, text=None: None if argv[0].startswith("ip") else without_iptables(argv, text))
+    monkeypatch.setattr(
+        program, "run", lambda argv, text=None: None if argv[0].startswith("ip") else without_iptables(argv, text)
+    )
     expected = frozenset({DroppingChain("ip", "filter", "FORWARD")} if policy == "drop" else ())
     assert IptablesForward().read() == FirewallState(barriers=expected)
     # But rules of ours can't be changed without it.
@@ -286,9 +331,14 @@ def test_where_iptables_is_not_installed_a_table_filter_is_as_any_other(monkeypa
 @in_own_namespaces
 def test_hundreds_of_chains_are_read_in_one_dump():
     policies = ("accept", "drop")
-    chains = "".join(f"chain c{number} {{ type filter hook forward priority 0; policy {policies[number % 2]}; }}\n" for number in range(600))
+    chains = "".join(
+        f"chain c{number} {{ type filter hook forward priority 0; policy {policies[number % 2]}; }}\n"
+        for number in range(600)
+    )
     run("nft -f -", text=f"table inet many {{\n{chains}}}\n")
-    assert IptablesForward().read().barriers == {DroppingChain("inet", "many", f"c{number}") for number in range(1, 600, 2)}
+    assert IptablesForward().read().barriers == {
+        DroppingChain("inet", "many", f"c{number}") for number in range(1, 600, 2)
+    }
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -403,7 +453,11 @@ def test_a_chain_of_docker_that_does_not_return_has_the_jump_last(kind):
     run(f"iptables-{kind} -A DOCKER-USER -s 198.51.100.0/24 -j DROP")
     assert shown()[1] == {BR0}
     IptablesForward().apply(add=[BR1])
-    assert [line.split()[3] for line in chain("DOCKER-USER", kind)] == ["203.0.113.0/24", "PIPEFITTER", "198.51.100.0/24"]
+    assert [line.split()[3] for line in chain("DOCKER-USER", kind)] == [
+        "203.0.113.0/24",
+        "PIPEFITTER",
+        "198.51.100.0/24",
+    ]
 
 
 # What ufw has in FORWARD, with a rule of `ufw route deny`; and its policy by chains that decide for all, or for new connections.
@@ -427,7 +481,9 @@ COMMIT
 """
 
 
-@pytest.mark.parametrize(("policy", "reject", "place"), [("DROP", "", 4), ("ACCEPT", "-A ufw-reject-forward -j REJECT", 2)])
+@pytest.mark.parametrize(
+    ("policy", "reject", "place"), [("DROP", "", 4), ("ACCEPT", "-A ufw-reject-forward -j REJECT", 2)]
+)
 @pytest.mark.parametrize("kind", KINDS)
 @in_own_namespaces
 def test_chains_that_decide_for_certain_packets_come_before_the_jump(kind, policy, reject, place):
@@ -527,7 +583,9 @@ def test_packets_of_our_bridge_pass_and_strangers_do_not(kind):
 
     IptablesForward().apply(add=[BR0])
     assert seen_source(web, neighbour, "192.168.5.3") == "192.168.5.2"
-    assert seen_source(web, outside, "10.0.0.2") is None, "it left by an interface that is none of its uplinks, such as Docker's networks"
+    assert seen_source(web, outside, "10.0.0.2") is None, (
+        "it left by an interface that is none of its uplinks, such as Docker's networks"
+    )
     IptablesForward().apply(add=[AcceptedBridge("ip", "br0", ("vout",))], remove=[BR0])
     assert seen_source(web, outside, "10.0.0.2") == "192.168.5.2"
     outside.sendto(b"reply", ("192.168.5.2", web.getsockname()[1]))

@@ -33,7 +33,10 @@ def test_what_ufw_denies_passes_for_our_bridges(ufw, walled_in, policy):
     walled.none_pass()
 
     operations = bridge_thoroughly(ufw)["operations"]
-    assert operations == [f"let {family} traffic within br0 and from it to eth0 pass the host's iptables filter" for family in ("IPv4", "IPv6")]
+    assert operations == [
+        f"let {family} traffic within br0 and from it to eth0 pass the host's iptables filter"
+        for family in ("IPv4", "IPv6")
+    ]
     walled.all_pass()
     walled.unchanged()
     assert (ufw.run("ufw", "status", "verbose").stdout, files(ufw)) == (status, kept)
@@ -60,8 +63,14 @@ def test_what_ufw_route_denies_stays_denied(ufw, walled_in, policy):
     assert [what for what, passes in seen.items() if not passes and not what.startswith("not linked")] == ["out 4"]
     ufw.run("ufw", "route", "deny", "proto", "tcp", "to", LAN[6], "port", "7000")
     seen = walled.passes()
-    assert [what for what, passes in seen.items() if not passes and not what.startswith("not linked")] == ["out 4", "out 6"]
+    assert [what for what, passes in seen.items() if not passes and not what.startswith("not linked")] == [
+        "out 4",
+        "out 6",
+    ]
     ufw.run("ufw", "reload")
     bridge_thoroughly(ufw)
     seen = walled.passes()
-    assert [what for what, passes in seen.items() if not passes and not what.startswith("not linked")] == ["out 4", "out 6"]
+    assert [what for what, passes in seen.items() if not passes and not what.startswith("not linked")] == [
+        "out 4",
+        "out 6",
+    ]

@@ -14,8 +14,14 @@ from lab_hosts import LAB
 from wiring import assert_same, container_pid, everything, make_containers, make_namespaces, make_ovs_bridge, ovs_ports
 
 CONTAINERS = {
-    "hosta": [{"container": "test1", "vlan": "web", "address": "192.168.0.1/24"}, {"container": "test2", "vlan": "db", "address": "192.168.0.2/24"}],
-    "hostb": [{"container": "test3", "vlan": "web", "address": "192.168.0.3/24"}, {"container": "test4", "vlan": "db", "address": "192.168.0.4/24"}],
+    "hosta": [
+        {"container": "test1", "vlan": "web", "address": "192.168.0.1/24"},
+        {"container": "test2", "vlan": "db", "address": "192.168.0.2/24"},
+    ],
+    "hostb": [
+        {"container": "test3", "vlan": "web", "address": "192.168.0.3/24"},
+        {"container": "test4", "vlan": "db", "address": "192.168.0.4/24"},
+    ],
 }
 
 RECEIVE = """
@@ -67,7 +73,21 @@ def namespaces(hosts, fleet, **wanted):
 
 def listen(host, container, *words):
     """Start tcpdump in a container; it ends by itself."""
-    argv = ["nsenter", "-n", "-t", container_pid(host, container), "timeout", "4", "tcpdump", "-l", "-e", "-n", "-i", "eth1", *words]
+    argv = [
+        "nsenter",
+        "-n",
+        "-t",
+        container_pid(host, container),
+        "timeout",
+        "4",
+        "tcpdump",
+        "-l",
+        "-e",
+        "-n",
+        "-i",
+        "eth1",
+        *words,
+    ]
     return _listening(host.start(*argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8"))
 
 
@@ -77,7 +97,22 @@ def _listening(watch):
 
 
 def on_the_trunk(host, seconds, *words):
-    argv = [str(LAB), "run", "--name", host.lab, "--", "timeout", str(seconds), "tcpdump", "-l", "-e", "-n", "-i", f"trunk-{host.name}", *words]
+    argv = [
+        str(LAB),
+        "run",
+        "--name",
+        host.lab,
+        "--",
+        "timeout",
+        str(seconds),
+        "tcpdump",
+        "-l",
+        "-e",
+        "-n",
+        "-i",
+        f"trunk-{host.name}",
+        *words,
+    ]
     return _listening(subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8"))
 
 
@@ -97,10 +132,15 @@ def test_the_playbook_checks_wires_and_settles(hosts, four):
     assert four.play("multi_host_vlan").ok().changed == {"hosta": 2, "hostb": 2}
     for name, host in hosts.items():
         # The uplink stays up: whether it was is nobody's record.
-        assert {link["ifname"] for link in host.ip("link", "show")} == {link["ifname"] for link in before[name]["host link"][0]}
+        assert {link["ifname"] for link in host.ip("link", "show")} == {
+            link["ifname"] for link in before[name]["host link"][0]
+        }
         assert host.run("ovs-vsctl", "list-br").stdout == ""
     assert four.play("multi_host_vlan").ok().changed == {"hosta": 0, "hostb": 0}
-    assert "nothing was checked: it takes two containers with addresses, and the variables of the hosts hold 0" in four.play("check_connectivity").ok().said
+    assert (
+        "nothing was checked: it takes two containers with addresses, and the variables of the hosts hold 0"
+        in four.play("check_connectivity").ok().said
+    )
 
 
 def test_containers_of_one_vlan_reach_each_other_and_no_others(hosts, four):
@@ -113,7 +153,10 @@ def test_containers_of_one_vlan_reach_each_other_and_no_others(hosts, four):
     assert pings(hostb, "test4", *everyone) == {"192.168.0.2", "192.168.0.4"}
 
     # A broadcast of VLAN 100 (ARP for an address that nobody has) is heard in 100, on the other host too, and nowhere in 200.
-    watches = {name: listen(host, name, "arp", "host", "192.168.0.77") for name, host in (("test2", hosta), ("test3", hostb), ("test4", hostb))}
+    watches = {
+        name: listen(host, name, "arp", "host", "192.168.0.77")
+        for name, host in (("test2", hosta), ("test3", hostb), ("test4", hostb))
+    }
     hosta.module("container_neighbours_info", probes=[{"container": "test1"}], addresses=["192.168.0.77"], timeout=0.3)
     heard = {name: watch.communicate(timeout=30)[0].count("who-has 192.168.0.77") for name, watch in watches.items()}
     assert heard == {"test2": 0, "test3": 3, "test4": 0}
@@ -201,8 +244,16 @@ REACHED = "ip link set {0} up; ip addr add 10.99.0.2/24 dev {0}; ip route add de
 @pytest.mark.parametrize(
     ("making", "named", "sentence"),
     [
-        ("ovs-vsctl add-br ovm -- set bridge ovm datapath_type=netdev -- add-port ovm eth1", "ovm", "is a port of Open vSwitch bridge ovm, where ovm"),
-        ("ovs-vsctl add-br ovm -- set bridge ovm datapath_type=netdev -- add-port ovm eth1", "ovs0", "is a port of Open vSwitch bridge ovm, where ovm"),
+        (
+            "ovs-vsctl add-br ovm -- set bridge ovm datapath_type=netdev -- add-port ovm eth1",
+            "ovm",
+            "is a port of Open vSwitch bridge ovm, where ovm",
+        ),
+        (
+            "ovs-vsctl add-br ovm -- set bridge ovm datapath_type=netdev -- add-port ovm eth1",
+            "ovs0",
+            "is a port of Open vSwitch bridge ovm, where ovm",
+        ),
         ("ip link add ovm type bridge; ip link set eth1 master ovm", "ovs0", "is a port of Linux bridge ovm, which"),
     ],
     ids=["same bridge", "other bridge", "linux bridge"],
@@ -213,7 +264,10 @@ def test_a_nic_whose_bridge_the_host_is_reached_by_is_no_uplink(hosts, fleet, ma
     fleet.by_host["hostb"]["multi_host_vlan_bridge"] = named
     before = {name: everything(host) for name, host in hosts.items()}
     refused = fleet.play("multi_host_vlan")
-    assert refused.status == 2 and f"hostb: multi_host_vlan_uplink: 'eth1' {sentence} carries this host's default route" in refused.said
+    assert (
+        refused.status == 2
+        and f"hostb: multi_host_vlan_uplink: 'eth1' {sentence} carries this host's default route" in refused.said
+    )
     assert sum(refused.changed.values()) == 0
     for name, host in hosts.items():
         assert_same(before[name], everything(host))
@@ -225,7 +279,10 @@ def test_a_bridge_with_an_address_in_a_vlan_takes_another_vlan(hosts, fleet):
     hosts["hosta"].module("ovs_vlan_port", bridge="ovs0", port="ovs0", tag=100)
     hosts["hosta"].run("sh", "-e", "-c", REACHED.format("ovs0"))
     (eth1,) = (one for one in hosts["hosta"].module("container_network_info")["interfaces"] if one["name"] == "eth1")
-    assert (eth1["bridge"], eth1["management_vlans"]) == ("ovs0", [100]) and "is a port of Open vSwitch bridge ovs0" in eth1["management"]
+    assert (eth1["bridge"], eth1["management_vlans"]) == (
+        "ovs0",
+        [100],
+    ) and "is a port of Open vSwitch bridge ovs0" in eth1["management"]
     assert fleet.play("multi_host_vlan").ok().changed == {"hosta": 0, "hostb": 0}
     fleet.common["multi_host_vlan_vlans"] = {**VLANS, "log": {"id": 300}}
     assert fleet.play("multi_host_vlan").ok().changed == {"hosta": 1, "hostb": 1}
@@ -268,7 +325,10 @@ def test_two_ways_between_hosts_are_never_there_at_once(hosts, fleet):
     assert all(len(names) == 2 and all(name.startswith("vx") for name in names) for names in tunnels.values())
 
     refused = fleet.play("multi_host_vlan", "--limit", "hosta", "-e", "multi_host_vlan_purge=true")
-    assert refused.status == 2 and "--limit leaves hosts out, and 2 of this host's tunnels lead to none of the others" in refused.said
+    assert (
+        refused.status == 2
+        and "--limit leaves hosts out, and 2 of this host's tunnels lead to none of the others" in refused.said
+    )
     everybody = """{"multi_host_vlan_hosts": "{{ groups['lab'] }}", "multi_host_vlan_purge": true, "multi_host_vlan_mtu": 1500}"""
     assert fleet.play("multi_host_vlan", "--limit", "hosta", "-e", everybody).ok().changed == {"hosta": 0}
     assert uplink_ports() == tunnels
@@ -294,7 +354,10 @@ def test_two_ways_between_hosts_are_never_there_at_once(hosts, fleet):
 
 
 def test_what_is_added_changes_just_that(hosts, fleet):
-    wanted = {"hosta": [{"netns": "a1", "vlan": "web"}, {"netns": "a2", "vlan": "db"}], "hostb": [{"netns": "b1", "vlan": "web"}]}
+    wanted = {
+        "hosta": [{"netns": "a1", "vlan": "web"}, {"netns": "a2", "vlan": "db"}],
+        "hostb": [{"netns": "b1", "vlan": "web"}],
+    }
     namespaces(hosts, fleet, **wanted)
     fleet.play("multi_host_vlan").ok()
     first = _addresses(hosts)
@@ -343,13 +406,19 @@ def test_a_chosen_address_is_kept_however_the_container_is_named(hosts, fleet):
     make_containers(hosts["hosta"], "c1", "c2")
     make_namespaces(hosts["hostb"], "b1")
     first_id, second_id = hosts["hosta"].run("docker", "inspect", "-f", "{{.Id}}", "c1", "c2").stdout.split()
-    fleet.by_host["hosta"]["multi_host_vlan_containers"] = [{"container": first_id[:8], "vlan": "web"}, {"container": "c2", "vlan": "web"}]
+    fleet.by_host["hosta"]["multi_host_vlan_containers"] = [
+        {"container": first_id[:8], "vlan": "web"},
+        {"container": "c2", "vlan": "web"},
+    ]
     fleet.by_host["hostb"]["multi_host_vlan_containers"] = [{"netns": "/var/run/netns/b1", "vlan": "web"}]
     fleet.play("multi_host_vlan").ok()
     first = _addresses(hosts)
     assert fleet.play("multi_host_vlan").ok().changed == {"hosta": 0, "hostb": 0}
     # The same three by other names: the address goes with the container.
-    fleet.by_host["hosta"]["multi_host_vlan_containers"] = [{"container": "c1", "vlan": "web"}, {"container": second_id, "vlan": "web"}]
+    fleet.by_host["hosta"]["multi_host_vlan_containers"] = [
+        {"container": "c1", "vlan": "web"},
+        {"container": second_id, "vlan": "web"},
+    ]
     fleet.by_host["hostb"]["multi_host_vlan_containers"] = [{"netns": "b1", "vlan": "web"}]
     fleet.play("multi_host_vlan").ok()
     assert _addresses(hosts) == first
@@ -367,7 +436,11 @@ def test_an_address_that_a_container_of_another_host_has_is_refused(hosts, fleet
 
     def refused(*words):
         run = fleet.play("multi_host_vlan", *words)
-        assert run.status == 2 and sum(run.changed.values()) == 0 and f"{bare} is in use by b1 of hostb in VLAN web (100)" in run.said
+        assert (
+            run.status == 2
+            and sum(run.changed.values()) == 0
+            and f"{bare} is in use by b1 of hostb in VLAN web (100)" in run.said
+        )
         return run.said
 
     for words in ((), ("--limit", "hosta"), ("-e", "pipefitter_serial=1")):
@@ -395,7 +468,11 @@ def test_an_address_that_a_container_of_another_host_has_is_refused(hosts, fleet
 def _addresses(hosts):
     """By host and namespace, the address in a VLAN and the VLAN."""
     shown = {name: host.module("container_network_info", bridge="ovs0")["attachments"] for name, host in hosts.items()}
-    return {f"{name}/{entry.get('netns') or entry['container']}": (entry["vlan"], *entry["addresses"]) for name, entries in shown.items() for entry in entries}
+    return {
+        f"{name}/{entry.get('netns') or entry['container']}": (entry["vlan"], *entry["addresses"])
+        for name, entries in shown.items()
+        for entry in entries
+    }
 
 
 def test_a_host_that_is_down_harms_no_other_and_is_completed_later(hosts, fleet):
@@ -410,7 +487,11 @@ def test_a_host_that_is_down_harms_no_other_and_is_completed_later(hosts, fleet)
     kept = _addresses(hosts)
     assert len(kept) == 4
     checked = fleet.play("check_connectivity")
-    assert checked.status != 0 and "a0 of hosta (web, " in checked.said and ") could not be checked: hosta was not asked" in checked.said
+    assert (
+        checked.status != 0
+        and "a0 of hosta (web, " in checked.said
+        and ") could not be checked: hosta was not asked" in checked.said
+    )
 
     del fleet.by_host["hosta"]["ansible_host"]
     assert fleet.play("multi_host_vlan", "-e", "pipefitter_serial=1").ok().changed == {"hosta": 2, "hostb": 0}
@@ -422,7 +503,9 @@ def test_a_host_that_is_down_harms_no_other_and_is_completed_later(hosts, fleet)
 
 def _sshd(host) -> str:
     """Return the process id of what takes new connections."""
-    return host.run("sh", "-c", "ss -Hltnp 'sport = :22' | sed -n 's/.*pid=\\([0-9]*\\).*/\\1/p' | head -n 1").stdout.strip()
+    return host.run(
+        "sh", "-c", "ss -Hltnp 'sport = :22' | sed -n 's/.*pid=\\([0-9]*\\).*/\\1/p' | head -n 1"
+    ).stdout.strip()
 
 
 @pytest.mark.parametrize("playbook", ["multi_host_vlan", "single_host_vlan"])
@@ -446,7 +529,11 @@ def test_a_batch_that_fails_keeps_no_other_from_its_turn(hosts, fleet, playbook)
     fleet.by_host["hostb"]["multi_host_vlan_containers"].append({"netns": "b2", "vlan": "web"})
     missing = fleet.play(playbook, *serial)
     assert missing.status == 2 and missing.changed["hostb"] == 2
-    assert "hosta was not done: " in missing.said and "nosuch" in missing.said and "Not done in this run: hosta. Once" in missing.said
+    assert (
+        "hosta was not done: " in missing.said
+        and "nosuch" in missing.said
+        and "Not done in this run: hosta. Once" in missing.said
+    )
 
     fleet.by_host["hosta"]["multi_host_vlan_containers"] = [{"netns": "a1", "vlan": "web"}]
     assert fleet.play(playbook, *serial).ok().changed == {"hosta": 2, "hostb": 0}
@@ -526,14 +613,23 @@ def test_four_containers_of_one_host_in_two_vlans(hosts, fleet):
     make_containers(host, *names)
     del fleet.common["multi_host_vlan_uplink"]
     fleet.by_host["hosta"]["multi_host_vlan_containers"] = [
-        {"container": name, "vlan": vlan, "address": f"192.168.0.{number}/24"} for number, (name, vlan) in enumerate(zip(names, ("web", "db") * 2), 1)
+        {"container": name, "vlan": vlan, "address": f"192.168.0.{number}/24"}
+        for number, (name, vlan) in enumerate(zip(names, ("web", "db") * 2), 1)
     ]
     # Nothing joins the hosts: the same address in the same VLAN is no duplicate.
     make_namespaces(hosts["hostb"], "other")
-    fleet.by_host["hostb"]["multi_host_vlan_containers"] = [{"netns": "other", "vlan": "web", "address": "192.168.0.1/24"}]
+    fleet.by_host["hostb"]["multi_host_vlan_containers"] = [
+        {"netns": "other", "vlan": "web", "address": "192.168.0.1/24"}
+    ]
     assert fleet.play("single_host_vlan").ok().changed == {"hosta": 2, "hostb": 2}
     assert fleet.play("single_host_vlan").ok().changed == {"hosta": 0, "hostb": 0}
     everyone = [f"192.168.0.{number}" for number in range(1, 5)]
-    assert [pings(host, name, *everyone) for name in names] == [{"192.168.0.1", "192.168.0.3"}, {"192.168.0.2", "192.168.0.4"}] * 2
-    assert "12 pairs, 0 not as they should be" in fleet.play("check_connectivity", "-e", "multi_host_vlan_transport=none").ok().said
+    assert [pings(host, name, *everyone) for name in names] == [
+        {"192.168.0.1", "192.168.0.3"},
+        {"192.168.0.2", "192.168.0.4"},
+    ] * 2
+    assert (
+        "12 pairs, 0 not as they should be"
+        in fleet.play("check_connectivity", "-e", "multi_host_vlan_transport=none").ok().said
+    )
     assert in_container(host, "test1", "ip", "route").stdout.count("\n") == 1

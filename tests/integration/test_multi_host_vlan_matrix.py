@@ -21,7 +21,10 @@ from wiring import make_namespaces
 
 HOSTS = ("hosta", "hostb", "hostc")
 # Two pairs share a subnet.
-VLANS = {f"vlan{number}": {"id": 100 * number, "subnet": f"10.{(number + 1) // 2 if number < 5 else number}.0.0/24"} for number in range(1, 7)}
+VLANS = {
+    f"vlan{number}": {"id": 100 * number, "subnet": f"10.{(number + 1) // 2 if number < 5 else number}.0.0/24"}
+    for number in range(1, 7)
+}
 
 
 @pytest.fixture
@@ -46,7 +49,11 @@ def test_sixty_containers_in_six_vlans(three_hosts, tmp_path, playbooks):
         # In the first two VLANs the same addresses are asked for; those of the others are chosen.
         by_host[name] = {
             "multi_host_vlan_containers": [
-                {"netns": one, "vlan": f"vlan{number % 6 + 1}", **({"address": f"10.1.0.{100 + 20 * place + number // 6}"} if number % 6 < 2 else {})}
+                {
+                    "netns": one,
+                    "vlan": f"vlan{number % 6 + 1}",
+                    **({"address": f"10.1.0.{100 + 20 * place + number // 6}"} if number % 6 < 2 else {}),
+                }
                 for number, one in enumerate(names)
             ]
         }
@@ -61,7 +68,11 @@ def test_sixty_containers_in_six_vlans(three_hosts, tmp_path, playbooks):
     # The cells that are printed, against what the variables say, reckoned here once more.
     rows = re.findall(r'^ +" *\d+ (vlan\d) \(\d+\) +(host\w) +(c\d+) +(\S+)((?: +[=+.X!2?]){60})"', said, re.MULTILINE)
     assert len(rows) == 60
-    vlan_of = {entry["netns"]: entry["vlan"] for variables in by_host.values() for entry in variables["multi_host_vlan_containers"]}
+    vlan_of = {
+        entry["netns"]: entry["vlan"]
+        for variables in by_host.values()
+        for entry in variables["multi_host_vlan_containers"]
+    }
     order = [name for _vlan, _host, name, _address, _cells in rows]
     assert sorted(order) == sorted(vlan_of)
     for vlan, _host, name, _address, cells in rows:
@@ -75,7 +86,20 @@ def test_sixty_containers_in_six_vlans(three_hosts, tmp_path, playbooks):
 def join_by_userspace_switches(hosts):
     """Let Open vSwitch itself reach the other hosts: with a datapath in userspace, tunnels leave by a bridge that holds the NIC and the address."""
     for number, host in enumerate(hosts.values(), 1):
-        host.run("ovs-vsctl", "add-br", "underlay", "--", "set", "bridge", "underlay", "datapath_type=netdev", "--", "add-port", "underlay", "eth1")
+        host.run(
+            "ovs-vsctl",
+            "add-br",
+            "underlay",
+            "--",
+            "set",
+            "bridge",
+            "underlay",
+            "datapath_type=netdev",
+            "--",
+            "add-port",
+            "underlay",
+            "eth1",
+        )
         script = f"ethtool -K underlay tx off && ip link set eth1 up && ip addr add 10.99.0.{number}/24 dev underlay && ip link set underlay up"
         host.run("sh", "-c", script)
 
@@ -98,17 +122,52 @@ def test_vlans_in_tunnels(three_hosts, tmp_path, playbooks):
     assert "72 pairs, 0 not as they should be" in fleet.play("check_connectivity").ok().said
 
     # A mesh of three that passed on what comes out of a tunnel would go round for ever: each question is heard once.
-    listening = ["ip", "netns", "exec", "w1", "timeout", "4", "tcpdump", "-l", "-n", "-i", "eth1", "arp host 192.168.0.77"]
+    listening = [
+        "ip",
+        "netns",
+        "exec",
+        "w1",
+        "timeout",
+        "4",
+        "tcpdump",
+        "-l",
+        "-n",
+        "-i",
+        "eth1",
+        "arp host 192.168.0.77",
+    ]
     watch = three_hosts["hostb"].start(*listening, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8")
     assert any("listening on" in line for line in watch.stderr)
-    three_hosts["hosta"].module("container_neighbours_info", probes=[{"netns": "w1"}], addresses=["192.168.0.77"], timeout=0.3)
+    three_hosts["hosta"].module(
+        "container_neighbours_info", probes=[{"netns": "w1"}], addresses=["192.168.0.77"], timeout=0.3
+    )
     assert watch.communicate(timeout=30)[0].count("who-has 192.168.0.77") == 3
 
     # Full frames pass: the containers' MTU leaves room for the tunnel.
-    whole = ("ip", "netns", "exec", "w1", "ping", "-n", "-c", "1", "-W", "2", "-M", "do", "-s", str(1450 - 28), "192.168.0.3")
+    whole = (
+        "ip",
+        "netns",
+        "exec",
+        "w1",
+        "ping",
+        "-n",
+        "-c",
+        "1",
+        "-W",
+        "2",
+        "-M",
+        "do",
+        "-s",
+        str(1450 - 28),
+        "192.168.0.3",
+    )
     assert three_hosts["hosta"].run(*whole, check=False).returncode == 0
     # On the wire each VLAN is in its own VXLAN network.
-    tunnels = json.loads(three_hosts["hosta"].run("ovs-vsctl", "--format=json", "--columns=options,type", "find", "Interface", "type=vxlan").stdout)["data"]
+    tunnels = json.loads(
+        three_hosts["hosta"]
+        .run("ovs-vsctl", "--format=json", "--columns=options,type", "find", "Interface", "type=vxlan")
+        .stdout
+    )["data"]
     assert sorted((dict(options[1])["remote_ip"], dict(options[1])["key"]) for options, _type in tunnels) == [
         (f"10.99.0.{number}", vni) for number in (2, 3) for vni in ("100", "200")
     ]
@@ -117,7 +176,23 @@ def test_vlans_in_tunnels(three_hosts, tmp_path, playbooks):
     three_hosts["hostb"].run("ip", "link", "set", "underlay", "mtu", "1400")
     assert fleet.play("multi_host_vlan").ok().changed == dict.fromkeys(HOSTS, 1)
     assert {host.ip("link", "show", "dev", "eth1", netns="w1")[0]["mtu"] for host in three_hosts.values()} == {1350}
-    whole = ("ip", "netns", "exec", "w1", "ping", "-n", "-c", "1", "-W", "2", "-M", "do", "-s", str(1350 - 28), "192.168.0.2")
+    whole = (
+        "ip",
+        "netns",
+        "exec",
+        "w1",
+        "ping",
+        "-n",
+        "-c",
+        "1",
+        "-W",
+        "2",
+        "-M",
+        "do",
+        "-s",
+        str(1350 - 28),
+        "192.168.0.2",
+    )
     assert three_hosts["hosta"].run(*whole, check=False).returncode == 0
 
     # A host that leaves takes its tunnels along, and no other's.

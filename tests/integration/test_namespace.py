@@ -67,7 +67,10 @@ def child_of(conmon_arguments, *, net):
     """A container's process whose parent has the id on its command line, as conmon has."""
     script = f"echo ready; {'unshare --net' if net else ''} sleep 60 & echo $! >&2; wait"
     return subprocess.Popen(
-        ["sh", "-c", script, *conmon_arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        ["sh", "-c", script, *conmon_arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     )
 
 
@@ -143,7 +146,14 @@ class TestOfContainer:
             [OTHER_ID, ID],
             [ID, "init.scope"],
         ],
-        ids=["cgroup parent", "docker systemd", "podman systemd", "podman cgroupfs", "in a container", "systemd inside"],
+        ids=[
+            "cgroup parent",
+            "docker systemd",
+            "podman systemd",
+            "podman cgroupfs",
+            "in a container",
+            "systemd inside",
+        ],
     )
     def test_its_cgroup_has_the_id(self, pid, cgroup, path):
         cgroup(pid, *path)

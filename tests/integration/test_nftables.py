@@ -152,7 +152,11 @@ def test_a_damaged_table_counts_as_absent_and_is_repaired(damage):
 def test_a_table_of_another_tool_is_left_alone(made):
     run(["nft", made])
     before = run("nft list ruleset")
-    for attempt in (Masquerades().in_effect, lambda: Masquerades().apply(add=[V4]), lambda: Masquerades().apply(remove=[V4])):
+    for attempt in (
+        Masquerades().in_effect,
+        lambda: Masquerades().apply(add=[V4]),
+        lambda: Masquerades().apply(remove=[V4]),
+    ):
         with pytest.raises(Refused, match="delete table ip pipefitter"):
             attempt()
     assert run("nft list ruleset") == before

@@ -15,8 +15,13 @@ from wiring import assert_same, everything, make_namespaces, make_ovs_bridge, ov
 def configuration(host):
     """Return what Open vSwitch is configured to, without the ids of rows: what was removed and put back has new ones."""
     shown = {}
-    for table, names in (("bridge", "datapath_type,fail_mode,mcast_snooping_enable,other_config"), ("port", "tag,trunks,vlan_mode")):
-        listed = json.loads(host.run("ovs-vsctl", "-f", "json", f"--columns=name,external_ids,{names}", "list", table).stdout)
+    for table, names in (
+        ("bridge", "datapath_type,fail_mode,mcast_snooping_enable,other_config"),
+        ("port", "tag,trunks,vlan_mode"),
+    ):
+        listed = json.loads(
+            host.run("ovs-vsctl", "-f", "json", f"--columns=name,external_ids,{names}", "list", table).stdout
+        )
         shown[table] = sorted(listed["data"], key=lambda row: row[0])
     shown["members"] = {row[0]: host.run("ovs-vsctl", "list-ports", row[0]).stdout for row in shown["bridge"]}
     return shown
@@ -28,7 +33,20 @@ def _links(shown):
 
 def _catch_up(host):
     """Wait until ovs-vswitchd has done all that was asked of it meanwhile."""
-    host.run("ovs-vsctl", "--timeout=20", "set", "open_vswitch", ".", "external_ids:wait=1", "--", "remove", "open_vswitch", ".", "external_ids", "wait")
+    host.run(
+        "ovs-vsctl",
+        "--timeout=20",
+        "set",
+        "open_vswitch",
+        ".",
+        "external_ids:wait=1",
+        "--",
+        "remove",
+        "open_vswitch",
+        ".",
+        "external_ids",
+        "wait",
+    )
 
 
 def test_a_bridge_without_a_datapath_is_noticed_and_undone(hosta):
@@ -40,12 +58,17 @@ def test_a_bridge_without_a_datapath_is_noticed_and_undone(hosta):
         hosta.module("ovs_vlan_port", bridge="ovs0", create_bridge=True, port="up1", tag=5)
     said = failure.value.result["msg"]
     assert "Open vSwitch bridge ovs0 got no network device" in said
-    assert "the kernel module openvswitch is required for its datapath_type system; load that module, or set datapath_type to netdev in bridge_options" in said
+    assert (
+        "the kernel module openvswitch is required for its datapath_type system; load that module, or set datapath_type to netdev in bridge_options"
+        in said
+    )
     assert "nothing of this change was kept" in said
     assert_same(before, everything(hosta))
     # One that somebody made so is told, and is healed by being given a datapath.
     hosta.run("ovs-vsctl", "--no-wait", "add-br", "ovs0")
-    assert "is in the database but has no network device" in refused(hosta, "ovs_vlan_port", bridge="ovs0", port="up1", tag=5)
+    assert "is in the database but has no network device" in refused(
+        hosta, "ovs_vlan_port", bridge="ovs0", port="up1", tag=5
+    )
     thoroughly(hosta, bridge="ovs0", port="up1", tag=5, bridge_options=NETDEV)
     # And back to one that the kernel has not: undone.
     configured = configuration(hosta)
@@ -62,11 +85,19 @@ def test_a_switch_that_does_not_confirm(hosta, create):
     before, configured = everything(hosta), configuration(hosta)
     options = {"bridge": "ovs0", "ports": [{"port": "set0", "tag": 5}, {"port": "new0", "tag": 6}], "purge": True}
     if create:
-        options = {"bridge": "ovs1", "create_bridge": True, "bridge_options": NETDEV, "ports": [{"port": "new0", "tag": 6}, {"port": "ovs1", "tag": 6}]}
+        options = {
+            "bridge": "ovs1",
+            "create_bridge": True,
+            "bridge_options": NETDEV,
+            "ports": [{"port": "new0", "tag": 6}, {"port": "ovs1", "tag": 6}],
+        }
     switch = hosta.run("cat", "/run/openvswitch/ovs-vswitchd.pid").stdout.strip()
     hosta.run("kill", "-STOP", switch)
     try:
-        with pytest.raises(ModuleFailed, match=r"timed out after 1\.\d+ s waiting for ovs-vswitchd to confirm.*nothing of this change was kept"):
+        with pytest.raises(
+            ModuleFailed,
+            match=r"timed out after 1\.\d+ s waiting for ovs-vswitchd to confirm.*nothing of this change was kept",
+        ):
             hosta.module("ovs_vlan_port", wait_timeout=1, **options)
     finally:
         hosta.run("kill", "-CONT", switch)
@@ -78,7 +109,13 @@ def test_a_switch_that_does_not_confirm(hosta, create):
 
 def test_deleting_a_bridge_is_undone_too(hosta):
     make_veth(hosta, "up1")
-    hosta.module("ovs_vlan_port", bridge="ovs0", create_bridge=True, bridge_options={**NETDEV, "mcast_snooping": True}, ports=[{"port": "up1", "tag": 5}])
+    hosta.module(
+        "ovs_vlan_port",
+        bridge="ovs0",
+        create_bridge=True,
+        bridge_options={**NETDEV, "mcast_snooping": True},
+        ports=[{"port": "up1", "tag": 5}],
+    )
     configured = configuration(hosta)
     switch = hosta.run("cat", "/run/openvswitch/ovs-vswitchd.pid").stdout.strip()
     hosta.run("kill", "-STOP", switch)
@@ -104,7 +141,10 @@ def test_open_vswitch_that_does_not_run(hosta):
     finally:
         hosta.run("mv", "/run/openvswitch/db.sock.away", "/run/openvswitch/db.sock")
     assert set(said) == {said[0]}
-    assert "Open vSwitch does not run on this host" in said[0] and "start it with `systemctl start openvswitch-switch`" in said[0]
+    assert (
+        "Open vSwitch does not run on this host" in said[0]
+        and "start it with `systemctl start openvswitch-switch`" in said[0]
+    )
     assert "after installing the package openvswitch-switch" in said[0]
     assert_same(before, everything(hosta))
 
@@ -112,9 +152,18 @@ def test_open_vswitch_that_does_not_run(hosta):
 @pytest.mark.parametrize(
     ("meanwhile", "sentence"),
     [
-        ("ovs-vsctl del-port set0", "port set0 of Open vSwitch bridge ovs0 can't be changed: it is on no bridge; run this again"),
-        ("ovs-vsctl del-port set0 -- add-port ovs1 set0", "port set0 of Open vSwitch bridge ovs0 can't be changed: it is on bridge ovs1"),
-        ("ovs-vsctl add-port ovs1 new0", "port new0 can't be added to Open vSwitch bridge ovs0: it is on bridge ovs1 already"),
+        (
+            "ovs-vsctl del-port set0",
+            "port set0 of Open vSwitch bridge ovs0 can't be changed: it is on no bridge; run this again",
+        ),
+        (
+            "ovs-vsctl del-port set0 -- add-port ovs1 set0",
+            "port set0 of Open vSwitch bridge ovs0 can't be changed: it is on bridge ovs1",
+        ),
+        (
+            "ovs-vsctl add-port ovs1 new0",
+            "port new0 can't be added to Open vSwitch bridge ovs0: it is on bridge ovs1 already",
+        ),
         ("ovs-vsctl del-br ovs0", "there is no Open vSwitch bridge ovs0 on this host"),
     ],
 )
@@ -126,7 +175,9 @@ def test_somebody_else_comes_between(hosta, meanwhile, sentence):
     ports = [{"port": "new0", "tag": 6}, {"port": "set0", "tag": 5}]
     with pytest.raises(ModuleFailed) as failure:
         hosta.module("ovs_vlan_port", bridge="ovs0", ports=ports, meanwhile=(0, meanwhile))
-    assert sentence in failure.value.result["msg"] and "nothing had been changed before it" in failure.value.result["msg"]
+    assert (
+        sentence in failure.value.result["msg"] and "nothing had been changed before it" in failure.value.result["msg"]
+    )
     shown = {row[0]: row[2] for row in configuration(hosta)["port"]}
     assert 5 not in shown.values() and 6 not in shown.values()
 
@@ -134,10 +185,22 @@ def test_somebody_else_comes_between(hosta, meanwhile, sentence):
 @pytest.mark.parametrize(
     ("meanwhile", "sentence"),
     [
-        ("port set0 tag=77", "port set0 of Open vSwitch bridge ovs0 can't be changed: another program changed its tag in the meantime; run this again"),
-        ("port set0 trunks=7,8", "port set0 of Open vSwitch bridge ovs0 can't be changed: another program changed its trunks in the meantime; run this again"),
-        ("port set0 external_ids:whose=them", "another program changed its external_ids:whose in the meantime; run this again"),
-        ("bridge ovs0 stp_enable=true", "Open vSwitch bridge ovs0 can't be changed: another program changed its stp_enable in the meantime; run this again"),
+        (
+            "port set0 tag=77",
+            "port set0 of Open vSwitch bridge ovs0 can't be changed: another program changed its tag in the meantime; run this again",
+        ),
+        (
+            "port set0 trunks=7,8",
+            "port set0 of Open vSwitch bridge ovs0 can't be changed: another program changed its trunks in the meantime; run this again",
+        ),
+        (
+            "port set0 external_ids:whose=them",
+            "another program changed its external_ids:whose in the meantime; run this again",
+        ),
+        (
+            "bridge ovs0 stp_enable=true",
+            "Open vSwitch bridge ovs0 can't be changed: another program changed its stp_enable in the meantime; run this again",
+        ),
         ("bridge ovs0 other_config:a=2", "another program changed its other_config:a in the meantime; run this again"),
     ],
 )
@@ -149,7 +212,11 @@ def test_what_somebody_else_wrote_in_between_is_not_overwritten(hosta, meanwhile
     options["ports"] = [{"port": "set0", "tag": 5, "external_ids": {"whose": "ours"}}]
     hosta.run("sh", "-c", f"ovs-vsctl set {meanwhile}")
     overtaken = configuration(hosta)
-    hosta.run("sh", "-c", "ovs-vsctl set port set0 tag=4 trunks=[] external_ids={} -- set bridge ovs0 stp_enable=false other_config={}")
+    hosta.run(
+        "sh",
+        "-c",
+        "ovs-vsctl set port set0 tag=4 trunks=[] external_ids={} -- set bridge ovs0 stp_enable=false other_config={}",
+    )
     with pytest.raises(ModuleFailed) as failure:
         hosta.module("ovs_vlan_port", meanwhile=(0, f"ovs-vsctl set {meanwhile}"), **options)
     assert sentence in failure.value.result["msg"]
@@ -162,12 +229,23 @@ def test_what_somebody_else_wrote_beside_it_stays(hosta):
     hosta.run("ovs-vsctl", "add-port", "ovs0", "set0", "tag=4")
     theirs = "set port set0 external_ids:iface-owner=neutron -- set bridge ovs0 fail_mode=secure other_config:mac-table-size=4096 external_ids:owner=x"
     hosta.module(
-        "ovs_vlan_port", bridge="ovs0", bridge_options={"stp": True, "other_config": {"a": 1}}, port="set0", tag=5, meanwhile=(0, f"ovs-vsctl {theirs}")
+        "ovs_vlan_port",
+        bridge="ovs0",
+        bridge_options={"stp": True, "other_config": {"a": 1}},
+        port="set0",
+        tag=5,
+        meanwhile=(0, f"ovs-vsctl {theirs}"),
     )
     assert vlans(hosta, "set0") == ["[]", "5", "[]"] and ids(hosta, "set0")["iface-owner"] == "neutron"
     shown = columns(hosta, "bridge", "ovs0", "stp_enable", "fail_mode", "other_config", "external_ids")
     assert shown == [True, "secure", {"mac-table-size": "4096", "a": "1"}, {"owner": "x"}]
-    hosta.module("ovs_vlan_port", bridge="ovs0", port="set0", state="absent", meanwhile=(0, "ovs-vsctl set port set0 external_ids:more=y"))
+    hosta.module(
+        "ovs_vlan_port",
+        bridge="ovs0",
+        port="set0",
+        state="absent",
+        meanwhile=(0, "ovs-vsctl set port set0 external_ids:more=y"),
+    )
     assert vlans(hosta, "set0") == ["[]", "4", "[]"] and ids(hosta, "set0") == {"iface-owner": "neutron", "more": "y"}
 
 
@@ -178,17 +256,38 @@ def test_undoing_keeps_what_somebody_else_wrote_beside_it(hosta):
     theirs = "ovs-vsctl set port set0 external_ids:iface-owner=neutron -- set bridge ovs0 fail_mode=secure other_config:mac-table-size=4096"
     ports = [{"port": "set0", "tag": 5}, {"port": "new0", "tag": 5}]
     with pytest.raises(ModuleFailed, match="a fault that the test injected"):
-        hosta.module("ovs_vlan_port", bridge="ovs0", bridge_options={"stp": True}, ports=ports, fail_after=1, meanwhile=(1, theirs))
+        hosta.module(
+            "ovs_vlan_port",
+            bridge="ovs0",
+            bridge_options={"stp": True},
+            ports=ports,
+            fail_after=1,
+            meanwhile=(1, theirs),
+        )
     assert vlans(hosta, "set0") == ["[]", "4", "[]"] and ids(hosta, "set0") == {"iface-owner": "neutron"}
-    assert columns(hosta, "bridge", "ovs0", "stp_enable", "fail_mode", "other_config") == [False, "secure", {"mac-table-size": "4096"}]
+    assert columns(hosta, "bridge", "ovs0", "stp_enable", "fail_mode", "other_config") == [
+        False,
+        "secure",
+        {"mac-table-size": "4096"},
+    ]
     assert ovs_ports(hosta) == {"set0"}
 
 
 def test_undoing_a_purge_brings_back_what_others_configured(hosta):
     make_veth(hosta, "up1", "up2")
-    hosta.module("ovs_vlan_port", bridge="ovs0", create_bridge=True, bridge_options=NETDEV, ports=[{"port": "up1", "tag": 5}, {"port": "up2", "tag": 6}])
+    hosta.module(
+        "ovs_vlan_port",
+        bridge="ovs0",
+        create_bridge=True,
+        bridge_options=NETDEV,
+        ports=[{"port": "up1", "tag": 5}, {"port": "up2", "tag": 6}],
+    )
     others = "other_config:priority-tags=always -- set interface up2 ingress_policing_rate=1000 external_ids:vm=x"
-    hosta.run("sh", "-c", f"ovs-vsctl set port up2 {others} -- --id=@q create qos type=linux-htb other-config:max-rate=1000000 -- set port up2 qos=@q")
+    hosta.run(
+        "sh",
+        "-c",
+        f"ovs-vsctl set port up2 {others} -- --id=@q create qos type=linux-htb other-config:max-rate=1000000 -- set port up2 qos=@q",
+    )
     hosta.run("ip", "link", "set", "up1", "down")
 
     def shown():
@@ -221,13 +320,18 @@ def test_a_bridge_while_the_switch_does_not_run(hosta, there_before):
     finally:
         hosta.run(*command)
     for sentence in said:
-        assert "Open vSwitch bridge ovs0 carries nothing, as ovs-vswitchd does not run; start it with `systemctl start openvswitch-switch`" in sentence
+        assert (
+            "Open vSwitch bridge ovs0 carries nothing, as ovs-vswitchd does not run; start it with `systemctl start openvswitch-switch`"
+            in sentence
+        )
 
 
 def test_several_runs_at_once(hosta):
     make_veth(hosta, *(f"up{number}" for number in range(8)))
     ports = [{"port": f"up{number}", "tag": 100 + number} for number in range(8)]
-    results = hosta.modules_at_once("ovs_vlan_port", 4, bridge="ovs0", create_bridge=True, bridge_options=NETDEV, ports=ports)
+    results = hosta.modules_at_once(
+        "ovs_vlan_port", 4, bridge="ovs0", create_bridge=True, bridge_options=NETDEV, ports=ports
+    )
     assert sorted(result["changed"] for result in results) == [False, False, False, True]
     assert [vlans(hosta, f"up{number}")[1] for number in range(8)] == [str(100 + number) for number in range(8)]
 
@@ -248,7 +352,9 @@ def test_a_run_that_was_killed_is_completed_by_the_next(hosta, after):
     options = {"bridge": "ovs0", "create_bridge": True, "bridge_options": NETDEV, "ports": [{"port": "up1", "tag": 5}]}
     assert hosta.module("ovs_vlan_port", die_after=after, **options) == {"killed": True}
     thoroughly(hosta, **options)
-    assert {"UP"} <= set(hosta.ip("link", "show", "dev", "up1")[0]["flags"]) & set(hosta.ip("link", "show", "dev", "ovs0")[0]["flags"])
+    assert {"UP"} <= set(hosta.ip("link", "show", "dev", "up1")[0]["flags"]) & set(
+        hosta.ip("link", "show", "dev", "ovs0")[0]["flags"]
+    )
     assert "off" in hosta.run("sh", "-c", "ethtool -k ovs0 | grep tx-checksumming").stdout
     thoroughly(hosta, bridge="ovs0", create_bridge=True, state="absent")
 
@@ -260,7 +366,10 @@ def test_a_run_that_was_killed_is_completed_by_the_next(hosta, after):
         ({"port": "up1", "tag": 4095}, "tag: 4095 is out of range"),
         ({"ports": [{"port": "a1", "tag": 1}, {"port": "up1", "tag": 5000}]}, "ports[1].tag: 5000 is out of range"),
         ({"port": "up1", "mode": "trunk", "tag": 5}, "tag: 5 is mutually exclusive with mode trunk"),
-        ({"port": "up1", "mode": "access", "tag": 5, "trunks": "7"}, "trunks: '7' is mutually exclusive with mode access"),
+        (
+            {"port": "up1", "mode": "access", "tag": 5, "trunks": "7"},
+            "trunks: '7' is mutually exclusive with mode access",
+        ),
     ],
 )
 def test_what_can_not_be_right_on_any_host(hosta, options, sentence):
@@ -280,10 +389,15 @@ def test_what_the_host_is_reached_by_keeps_its_vlan(hosta):
         "and lock you out, so give another port, or leave VLAN 0 in trunks"
     )
     said = refused(hosta, "ovs_vlan_port", bridge="ovs0", port="ovs0", tag=100)
-    assert "port: 'ovs0' carries frames without a tag on bridge ovs0, where ovs0 holds 10.99.0.2/24; as access port of VLAN 100 it would not" in said
+    assert (
+        "port: 'ovs0' carries frames without a tag on bridge ovs0, where ovs0 holds 10.99.0.2/24; as access port of VLAN 100 it would not"
+        in said
+    )
     make_ovs_bridge(hosta, "ovs1")
     said = refused(hosta, "ovs_vlan_port", bridge="ovs1", port="up1", tag=100)
-    assert said.startswith("port: 'up1' is a port of Open vSwitch bridge ovs0, where ovs0 holds 10.99.0.2/24; you would be locked out")
+    assert said.startswith(
+        "port: 'up1' is a port of Open vSwitch bridge ovs0, where ovs0 holds 10.99.0.2/24; you would be locked out"
+    )
     hosta.run("ovs-vsctl", "del-br", "ovs1")
     assert_same(before, everything(hosta))
     thoroughly(hosta, bridge="ovs0", port="up1", mode="trunk", trunks=[0, 100, 200])
@@ -323,4 +437,7 @@ def test_what_the_host_is_reached_by_is_not_given_back_vlans_without_it(hosta):
     hosta.run("ip", "addr", "add", "10.99.0.2/24", "dev", "ovs0")
     for taking in ({"ports": [], "purge": True}, {"port": "up1", "state": "absent"}):
         said = refused(hosta, "ovs_vlan_port", bridge="ovs0", **taking)
-        assert "as trunk port with trunks 100 it would not, and lock you out, so keep it as it is, or give what the host has there to" in said
+        assert (
+            "as trunk port with trunks 100 it would not, and lock you out, so keep it as it is, or give what the host has there to"
+            in said
+        )

@@ -19,7 +19,9 @@ def put(host, *ports, **options):
 
 def interface(host):
     columns = "type,options"
-    (row,) = json.loads(host.run("ovs-vsctl", "--format=json", f"--columns={columns}", "list", "Interface", "vx100b").stdout)["data"]
+    (row,) = json.loads(
+        host.run("ovs-vsctl", "--format=json", f"--columns={columns}", "list", "Interface", "vx100b").stdout
+    )["data"]
     return row[0], dict(row[1][1])
 
 
@@ -29,7 +31,11 @@ def test_a_tunnel_is_made_and_taken_away(hosta):
     checked = put(hosta, TUNNEL, check_mode=True, diff=True)
     assert_same(before, everything(hosta))
     done = put(hosta, TUNNEL, diff=True)
-    assert done["operations"] == checked["operations"] == ["add port vx100b to Open vSwitch bridge ovs0, VXLAN 4711 to 10.77.0.12, VLAN 100"]
+    assert (
+        done["operations"]
+        == checked["operations"]
+        == ["add port vx100b to Open vSwitch bridge ovs0, VXLAN 4711 to 10.77.0.12, VLAN 100"]
+    )
     assert done["diff"] == checked["diff"] and "remote: 10.77.0.12" in done["diff"]["after"]
     assert interface(hosta) == ("vxlan", {"remote_ip": "10.77.0.12", "key": "4711"})
     assert hosta.run("ovs-vsctl", "get", "port", "vx100b", "protected").stdout.strip() == "true"
@@ -50,25 +56,42 @@ def test_tunnels_that_have_no_way_out_are_warned_of(hosta):
     (said,) = warned(put(hosta, own))
     assert said.startswith(f"{STUCK}10.99.0.1 is not on the device of one")
     make_ovs_bridge(hosta, "underlay")
-    hosta.run("sh", "-e", "-c", "ip address add 10.99.0.1/24 dev underlay; ip link set underlay up; ip route add 10.77.0.12/32 dev underlay")
+    hosta.run(
+        "sh",
+        "-e",
+        "-c",
+        "ip address add 10.99.0.1/24 dev underlay; ip link set underlay up; ip route add 10.77.0.12/32 dev underlay",
+    )
     assert warned(put(hosta, TUNNEL)) == warned(put(hosta, own)) == []
 
 
 def test_a_way_out_is_one_that_leads_to_the_other_end(hosta):
     """Not any bridge with an address: the closest of the host's routes says by what a tunnel without ``local`` leaves."""
     make_ovs_bridge(hosta)
-    hosta.run("sh", "-e", "-c", "ip address add 10.5.5.1/24 dev ovs0; ip -6 address add fd00:5::1/64 dev ovs0 nodad; ip link set ovs0 up")
+    hosta.run(
+        "sh",
+        "-e",
+        "-c",
+        "ip address add 10.5.5.1/24 dev ovs0; ip -6 address add fd00:5::1/64 dev ovs0 nodad; ip link set ovs0 up",
+    )
     (said,) = warned(put(hosta, TUNNEL))
     assert said.startswith(f"{STUCK}the route to 10.77.0.12 leads by eth0; make one")
     for remote, told in (("10.5.5.9", False), ("fd00:5::9", False), ("fd00:6::9", True)):
         shown = warned(put(hosta, {**TUNNEL, "vxlan": {"remote": remote, "vni": 7}}))
         assert [f"the route to {remote} leads by eth0" in text for text in shown] == [True] * told
     # The longest prefix wins, then the lowest metric.
-    hosta.run("sh", "-e", "-c", "ip route add 10.77.0.8/29 dev ovs0 metric 5; ip route add 10.77.0.8/29 dev eth0 metric 9")
+    hosta.run(
+        "sh", "-e", "-c", "ip route add 10.77.0.8/29 dev ovs0 metric 5; ip route add 10.77.0.8/29 dev eth0 metric 9"
+    )
     assert warned(put(hosta, TUNNEL)) == []
     hosta.run("ip", "route", "add", "10.77.0.8/29", "dev", "eth0", "metric", "2")
     assert "leads by eth0" in warned(put(hosta, TUNNEL))[0]
-    hosta.run("sh", "-e", "-c", "ip route del 10.77.0.8/29 metric 2; ip route del 10.77.0.8/29 metric 9; ip route del 10.77.0.8/29 metric 5")
+    hosta.run(
+        "sh",
+        "-e",
+        "-c",
+        "ip route del 10.77.0.8/29 metric 2; ip route del 10.77.0.8/29 metric 9; ip route del 10.77.0.8/29 metric 5",
+    )
 
 
 @pytest.mark.parametrize(
@@ -102,13 +125,28 @@ def test_options_that_change_no_frame_of_a_tunnel_stay(hosta):
 
 def test_tunnels_that_are_not_asked_for_go_with_purge(hosta):
     make_ovs_bridge(hosta)
-    hosta.run("ovs-vsctl", "add-port", "ovs0", "foreign", "--", "set", "interface", "foreign", "type=vxlan", "options:remote_ip=10.77.0.13", "options:key=9")
+    hosta.run(
+        "ovs-vsctl",
+        "add-port",
+        "ovs0",
+        "foreign",
+        "--",
+        "set",
+        "interface",
+        "foreign",
+        "type=vxlan",
+        "options:remote_ip=10.77.0.13",
+        "options:key=9",
+    )
     other = {"port": "vx100c", "tag": 100, "vxlan": {"remote": "10.77.0.13", "vni": 4711, "local": "10.77.0.11"}}
     put(hosta, TUNNEL, other)
     put(hosta, other, purge=True)
     assert ovs_ports(hosta) == {"vx100c", "foreign"}
     shown = hosta.module("container_network_info", bridge="ovs0")["ports"]
-    assert [(port["name"], port["kind"], port["managed"]) for port in shown] == [("foreign", "vxlan", False), ("vx100c", "vxlan", True)]
+    assert [(port["name"], port["kind"], port["managed"]) for port in shown] == [
+        ("foreign", "vxlan", False),
+        ("vx100c", "vxlan", True),
+    ]
 
 
 def test_a_tunnel_that_another_bridge_has(hosta):
@@ -133,10 +171,16 @@ def test_a_tunnel_that_another_bridge_has(hosta):
 @pytest.mark.parametrize(
     ("port", "sentence"),
     [
-        ({"vxlan": {"remote": "10.77.0.300", "vni": 1}}, "ports[0].vxlan.remote: '10.77.0.300' is not an IPv4 or IPv6 address"),
+        (
+            {"vxlan": {"remote": "10.77.0.300", "vni": 1}},
+            "ports[0].vxlan.remote: '10.77.0.300' is not an IPv4 or IPv6 address",
+        ),
         ({"vxlan": {"remote": "10.77.0.12", "vni": 0}}, "ports[0].vxlan.vni: 0 is out of range; give 1 to 16777215"),
         ({"port": "eth1"}, "port: 'eth1' is an interface of this host, and a tunnel has none"),
-        ({"port": None, "netns": "probe"}, "ports[0].vxlan: '10.77.0.12' is a tunnel, and the port of a container is none; give port"),
+        (
+            {"port": None, "netns": "probe"},
+            "ports[0].vxlan: '10.77.0.12' is a tunnel, and the port of a container is none; give port",
+        ),
     ],
 )
 def test_refused(hosta, port, sentence):

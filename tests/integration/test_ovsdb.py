@@ -222,7 +222,9 @@ def test_a_bridge_that_is_put_back_has_what_others_configured():
 
         before = shown()
         os.kill(switch, signal.SIGSTOP)
-        with pytest.raises(PipefitterError, match="waiting for ovs-vswitchd to confirm .*; nothing of this change was kept"):
+        with pytest.raises(
+            PipefitterError, match="waiting for ovs-vswitchd to confirm .*; nothing of this change was kept"
+        ):
             Ovsdb(timeout=0.2).apply(OvsChange(bridges=OvsBridgeChange(remove=(bridge,))))
         assert shown() == before
 
@@ -311,7 +313,9 @@ def test_a_port_that_somebody_else_removes_in_between_is_not_put_back(monkeypatc
             return attempt(session, operations)
 
         monkeypatch.setattr(Session, "attempt", overtaken)
-        with pytest.raises(PipefitterError, match="waiting for ovs-vswitchd to confirm .*; nothing of this change was kept"):
+        with pytest.raises(
+            PipefitterError, match="waiting for ovs-vswitchd to confirm .*; nothing of this change was kept"
+        ):
             Ovsdb(timeout=0.2).apply(OvsChange(remove=(v1, v2)))
         assert sorted(ports()) == ["v2"]
 

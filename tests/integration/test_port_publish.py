@@ -22,11 +22,15 @@ def fixture_net(hosta):
 
 
 def our_tables(host):
-    return sorted(host.run("sh", "-c", "nft -s list table ip pipefitter; nft -s list table ip6 pipefitter").stdout.split())
+    return sorted(
+        host.run("sh", "-c", "nft -s list table ip pipefitter; nft -s list table ip6 pipefitter").stdout.split()
+    )
 
 
 def bridged_filter(host, on):
-    host.run("sysctl", "-q", "-w", *(f"net.bridge.bridge-nf-call-{name}={int(on)}" for name in ("iptables", "ip6tables")))
+    host.run(
+        "sysctl", "-q", "-w", *(f"net.bridge.bridge-nf-call-{name}={int(on)}" for name in ("iptables", "ip6tables"))
+    )
 
 
 @pytest.mark.parametrize("filtered", [False, True], ids=["bridge-nf-call 0", "bridge-nf-call 1"])
@@ -54,7 +58,13 @@ def test_is_reached_from_everywhere_and_sees_the_client(net, filtered):
 def test_what_was_published_is_gone_without_a_trace(net):
     before = everything(net.host)
     sysctls = net.host.run("sysctl", "-a", "--pattern", r"route_localnet|forwarding|bridge-nf").stdout
-    publish(net.host, publications=[{"netns": "web1", "ports": ["8080:80", "127.0.0.1:53:53/udp"]}, {"netns": "web2", "ports": ["81"]}])
+    publish(
+        net.host,
+        publications=[
+            {"netns": "web1", "ports": ["8080:80", "127.0.0.1:53:53/udp"]},
+            {"netns": "web2", "ports": ["81"]},
+        ],
+    )
     assert net.ask_from_lan(HOST[4], 8080)
     publish_thoroughly(net.host, state="absent", netns="web1", ports=["8080:80"])
     publish_thoroughly(net.host, state="absent", netns="web1")
@@ -74,9 +84,23 @@ def test_ports_in_every_form(net):
         publications=[
             {
                 "netns": "web1",
-                "ports": ["8080:80", "127.0.0.1:8081:81", "10.77.0.11::80", "81", "8000-8002:9000-9002", "53:53/udp", "[fd00:10:77::11]:8443:80"],
+                "ports": [
+                    "8080:80",
+                    "127.0.0.1:8081:81",
+                    "10.77.0.11::80",
+                    "81",
+                    "8000-8002:9000-9002",
+                    "53:53/udp",
+                    "[fd00:10:77::11]:8443:80",
+                ],
             },
-            {"netns": "web2", "ports": [{"host_ip": "0.0.0.0", "host_port": 8090, "container_port": 80}, {"container_port": 53, "protocol": "udp"}]},
+            {
+                "netns": "web2",
+                "ports": [
+                    {"host_ip": "0.0.0.0", "host_port": 8090, "container_port": 80},
+                    {"container_port": 53, "protocol": "udp"},
+                ],
+            },
         ],
     )
 
@@ -102,7 +126,12 @@ def test_ports_in_every_form(net):
     assert net.ask("127.0.0.1", 8081) == ("web1", BRIDGE[4])
     assert net.ask(HOST[4], 8081) is None
     # What is returned can be asked for again.
-    assert publish(net.host, publications=[{key: entry[key] for key in ("netns", "ports")} for entry in done["publications"]])["changed"] is False
+    assert (
+        publish(
+            net.host, publications=[{key: entry[key] for key in ("netns", "ports")} for entry in done["publications"]]
+        )["changed"]
+        is False
+    )
 
 
 def test_sctp_is_published(net):
@@ -134,7 +163,9 @@ def test_a_port_on_loopback_stays_on_the_host(net):
     with routed_on_lan("127.0.0.1/32", net.host):
         assert net.nobody_answers(("127.0.0.1", 8080, "tcp"), ("127.0.0.1", 5353, "udp"), lan=True)
     with routed_on_lan("192.168.5.0/24", net.host), routed_on_lan("fd00:5::/64", net.host):
-        by_route = [(address, *port) for address in ("192.168.5.11", "fd00:5::11") for port in ((80, "tcp"), (53, "udp"))]
+        by_route = [
+            (address, *port) for address in ("192.168.5.11", "fd00:5::11") for port in ((80, "tcp"), (53, "udp"))
+        ]
         assert net.nobody_answers(*by_route, lan=True), "an unpublished address, by a route to this host"
     # A host that lets its LAN reach 127.0.0.1, as another tool may have set it up: the client gets through, to what is not published.
     net.host.run("sysctl", "-q", "-w", "net.ipv4.conf.eth0.route_localnet=1")
@@ -150,7 +181,9 @@ def test_a_port_on_loopback_stays_on_the_host(net):
     net.host.run("ip", "-n", "web2", "route", "del", "local", "127.0.0.0/8", "table", "local", check=False)
     net.host.run("ip", "-n", "web2", "addr", "flush", "dev", "lo", check=False)
     net.host.run("ip", "-n", "web2", "route", "add", "127.0.0.1/32", "via", "192.168.5.1", "src", "192.168.5.12")
-    assert net.nobody_answers(*(("127.0.0.1", *port) for port in ((8080, "tcp"), (6060, "tcp"), (5353, "udp"))), netns="web2")
+    assert net.nobody_answers(
+        *(("127.0.0.1", *port) for port in ((8080, "tcp"), (6060, "tcp"), (5353, "udp"))), netns="web2"
+    )
     assert net.ask("192.168.5.1", 6060, netns="web2") == ("hidden", "192.168.5.12"), "the way itself is open"
 
 
@@ -194,7 +227,10 @@ def test_automatic_ports_are_kept_and_busy_ones_passed_over(net):
 
 def test_the_first_free_port_of_a_range_is_taken(net):
     publish(net.host, netns="web2", ports=["8000:80"])
-    assert host_ports(publish_thoroughly(net.host, netns="web1", ports=["8000-8002:80", "8000-8002:81"])) == [(8001, 80, "tcp"), (8002, 81, "tcp")]
+    assert host_ports(publish_thoroughly(net.host, netns="web1", ports=["8000-8002:80", "8000-8002:81"])) == [
+        (8001, 80, "tcp"),
+        (8002, 81, "tcp"),
+    ]
 
 
 @pytest.mark.parametrize("version", [4, 6])
@@ -203,8 +239,13 @@ def test_udp_flows_follow_a_publication_that_is_moved_and_end_with_it(net, versi
     assert client.ask() is None, "before it is published"
     publish(net.host, netns="web1", ports=["5353:53/udp"])
     assert client.ask() == "web1"
-    moved = publish_thoroughly(net.host, publications=[{"netns": "web1", "ports": []}, {"netns": "web2", "ports": ["5353:53/udp"]}])
-    assert [line.split(" to ")[0] for line in moved["operations"][:2]] == ["publish port 5353/udp of IPv4", "publish port 5353/udp of IPv6"]
+    moved = publish_thoroughly(
+        net.host, publications=[{"netns": "web1", "ports": []}, {"netns": "web2", "ports": ["5353:53/udp"]}]
+    )
+    assert [line.split(" to ")[0] for line in moved["operations"][:2]] == [
+        "publish port 5353/udp of IPv4",
+        "publish port 5353/udp of IPv6",
+    ]
     assert client.ask() == "web2"
     publish(net.host, netns="web2", state="absent")
     assert client.ask() is None
@@ -215,7 +256,9 @@ def test_udp_flows_follow_a_publication_that_is_moved_and_end_with_it(net, versi
 
 def flows(host, port):
     """Return what conntrack knows of a port of the host."""
-    return "\n".join(line for line in host.run("cat", "/proc/net/nf_conntrack").stdout.splitlines() if f"dport={port} " in line)
+    return "\n".join(
+        line for line in host.run("cat", "/proc/net/nf_conntrack").stdout.splitlines() if f"dport={port} " in line
+    )
 
 
 def test_a_tcp_port_that_is_moved_leads_new_connections_elsewhere_at_once(net):
@@ -229,11 +272,24 @@ def test_one_port_on_each_address_leads_to_a_container_of_its_own(net):
     publish_thoroughly(
         net.host,
         publications=[
-            {"netns": "web1", "ports": ["127.0.0.1:8080:80", "10.77.0.11:8080:80", "[fd00:10:77::11]:8080:80", "[::]:8090:80"]},
-            {"netns": "web2", "ports": ["127.0.0.2:8080:80", "192.168.5.1:8080:80", "[fd00:5::1]:8080:80", "0.0.0.0:8090:80"]},
+            {
+                "netns": "web1",
+                "ports": ["127.0.0.1:8080:80", "10.77.0.11:8080:80", "[fd00:10:77::11]:8080:80", "[::]:8090:80"],
+            },
+            {
+                "netns": "web2",
+                "ports": ["127.0.0.2:8080:80", "192.168.5.1:8080:80", "[fd00:5::1]:8080:80", "0.0.0.0:8090:80"],
+            },
         ],
     )
-    for address, name in (("127.0.0.1", "web1"), ("127.0.0.2", "web2"), (HOST[4], "web1"), (BRIDGE[4], "web2"), (HOST[6], "web1"), (BRIDGE[6], "web2")):
+    for address, name in (
+        ("127.0.0.1", "web1"),
+        ("127.0.0.2", "web2"),
+        (HOST[4], "web1"),
+        (BRIDGE[4], "web2"),
+        (HOST[6], "web1"),
+        (BRIDGE[6], "web2"),
+    ):
         assert net.ask(address, 8080)[0] == name, address
     assert net.ask_from_lan(HOST[4], 8080) == ("web1", LAN[4]) and net.ask_from_lan(HOST[6], 8080) == ("web1", LAN[6])
     assert net.ask_from_lan(HOST[4], 8090) == ("web2", LAN[4]) and net.ask_from_lan(HOST[6], 8090) == ("web1", LAN[6])
@@ -249,23 +305,32 @@ def test_automatic_ports_of_one_port_are_the_same_on_different_addresses(net):
 @pytest.mark.parametrize("protocol", ["tcp", "udp"])
 def test_a_range_is_published_port_by_port_in_both_families(net, protocol):
     net.serve("web1", *(f"{port}/{protocol}" for port in (9000, 9001, 9002)))
-    publish_thoroughly(net.host, netns="web1", ports=[f"9000-9001:9000-9001/{protocol}", f"8001-8002:9001-9002/{protocol}"])
+    publish_thoroughly(
+        net.host, netns="web1", ports=[f"9000-9001:9000-9001/{protocol}", f"8001-8002:9001-9002/{protocol}"]
+    )
     for version in (4, 6):
         for port in (9000, 9001, 8001, 8002):
             assert net.ask_from_lan(HOST[version], port, protocol) == ("web1", LAN[version])
-    assert net.nobody_answers(*((HOST[version], port, protocol) for version in (4, 6) for port in (8000, 8003, 9002)), lan=True)
+    assert net.nobody_answers(
+        *((HOST[version], port, protocol) for version in (4, 6) for port in (8000, 8003, 9002)), lan=True
+    )
 
 
 def test_a_port_that_is_busy_in_one_family_is_passed_over_in_both(net):
     # 41 and 26 are IPPROTO_IPV6 and IPV6_V6ONLY.
-    listen = "import socket, time; one = socket.socket(socket.AF_INET6); one.setsockopt(41, 26, 1); one.bind(('::', 50000));"
+    listen = (
+        "import socket, time; one = socket.socket(socket.AF_INET6); one.setsockopt(41, 26, 1); one.bind(('::', 50000));"
+    )
     listen += " one.listen(); print('ready', flush=True); time.sleep(60)"
     process = net.host.start("python3", "-c", listen, stdout=-1, text=True)
     try:
         assert process.stdout.readline() == "ready\n"
         done = publish_thoroughly(net.host, netns="web1", ports=["80"], port_range="50000-50010")
         assert host_ports(done) == [(50001, 80, "tcp")]
-        assert net.ask_from_lan(HOST[4], 50001) == ("web1", LAN[4]) and net.ask_from_lan(HOST[6], 50001) == ("web1", LAN[6])
+        assert net.ask_from_lan(HOST[4], 50001) == ("web1", LAN[4]) and net.ask_from_lan(HOST[6], 50001) == (
+            "web1",
+            LAN[6],
+        )
         # Published in the other family alone, it is free.
         assert host_ports(publish(net.host, netns="web1", ports=["0.0.0.0:50000:80"])) == [(50000, 80, "tcp")]
     finally:
@@ -280,15 +345,24 @@ def test_a_range_is_used_up_and_then_refused_and_freed_ports_are_used_again(net)
     said = refused(net.host, "port_publish", bridge="br0", netns="web2", ports=["80"], port_range="50000-50002")
     assert "no port of 50000-50002/tcp is free for port 80 of netns /run/netns/web2; widen the range" in said
     # Another protocol has ports of its own.
-    assert host_ports(publish(net.host, netns="web2", ports=["53/udp"], port_range="50000-50002"), "web2") == [(50000, 53, "udp")]
+    assert host_ports(publish(net.host, netns="web2", ports=["53/udp"], port_range="50000-50002"), "web2") == [
+        (50000, 53, "udp")
+    ]
     publish(net.host, netns="web1", ports=["80", "53"], port_range="50000-50002")
-    assert (50001, 80, "tcp") in host_ports(publish(net.host, netns="web2", ports=["80"], port_range="50000-50002"), "web2")
+    assert (50001, 80, "tcp") in host_ports(
+        publish(net.host, netns="web2", ports=["80"], port_range="50000-50002"), "web2"
+    )
 
 
 def test_a_container_with_two_networks_is_reached_by_the_one_that_is_not_its_way_out(net):
     # Its replies leave by the other bridge: the reverse path filter must not take them for forged.
     net.host.module("container_bridge", name="br1", addresses=["192.168.6.1/24", "fd00:6::1/64"], ip_forward=True)
-    both = {"netns": "web1", "addresses": ["192.168.6.11/24", "fd00:6::11/64"], "gateway": "192.168.6.1", "gateway6": "fd00:6::1"}
+    both = {
+        "netns": "web1",
+        "addresses": ["192.168.6.11/24", "fd00:6::11/64"],
+        "gateway": "192.168.6.1",
+        "gateway6": "fd00:6::1",
+    }
     net.host.module("veth_attach", bridge="br0", netns="web1", addresses=["192.168.5.11/24", "fd00:5::11/64"])
     net.host.module("veth_attach", bridge="br1", interface="eth2", **both)
     publish_thoroughly(net.host, netns="web1", ports=["8080:80"])
@@ -298,9 +372,19 @@ def test_a_container_with_two_networks_is_reached_by_the_one_that_is_not_its_way
 
 def test_follows_the_address_of_its_container(net):
     publish(net.host, netns="web1", ports=["8080:80"])
-    net.host.module("veth_attach", netns="web1", bridge="br0", addresses=["192.168.5.77/24", "fd00:5::77/64"], gateway="192.168.5.1", gateway6="fd00:5::1")
+    net.host.module(
+        "veth_attach",
+        netns="web1",
+        bridge="br0",
+        addresses=["192.168.5.77/24", "fd00:5::77/64"],
+        gateway="192.168.5.1",
+        gateway6="fd00:5::1",
+    )
     done = publish_thoroughly(net.host, netns="web1", ports=["8080:80"])
-    assert done["operations"][0] == "publish port 8080/tcp of IPv4 to 192.168.5.77:80 of netns /run/netns/web1 instead of 192.168.5.11:80 of netns /run/netns/web1"
+    assert (
+        done["operations"][0]
+        == "publish port 8080/tcp of IPv4 to 192.168.5.77:80 of netns /run/netns/web1 instead of 192.168.5.11:80 of netns /run/netns/web1"
+    )
     assert net.ask_from_lan(HOST[4], 8080) == ("web1", LAN[4])
     assert net.ask_from_lan(HOST[6], 8080) == ("web1", LAN[6])
 
@@ -321,7 +405,9 @@ def test_is_reached_in_ipv6_as_soon_as_its_bridge_is_there(hosta):
 def test_only_the_families_a_container_has(net):
     net.host.module("veth_attach", netns="web1", bridge="br0", addresses=["192.168.5.11/24"], gateway="192.168.5.1")
     done = publish_thoroughly(net.host, netns="web1", ports=["8080:80"])
-    assert done["publications"][0]["ports"] == [{"host_ip": "0.0.0.0", "host_port": 8080, "container_port": 80, "protocol": "tcp"}]
+    assert done["publications"][0]["ports"] == [
+        {"host_ip": "0.0.0.0", "host_port": 8080, "container_port": 80, "protocol": "tcp"}
+    ]
 
 
 def test_purge_leaves_only_what_is_named(net):
@@ -332,7 +418,9 @@ def test_purge_leaves_only_what_is_named(net):
         publish(net.host, netns="web1", ports=["8082:80"])
         assert publish_thoroughly(net.host, **options)["publications"] == []
         assert publish(net.host, **options)["changed"] is False
-        assert "pipefitter" not in net.host.run("nft", "list", "ruleset").stdout, "nothing is protected where nothing is published"
+        assert "pipefitter" not in net.host.run("nft", "list", "ruleset").stdout, (
+            "nothing is protected where nothing is published"
+        )
 
 
 def test_default_host_ip_stands_for_ports_without_one(net):
@@ -347,20 +435,27 @@ NAMED = {
     "nft flush chain ip pipefitter publish_prerouting": ["repair"],
     "nft flush chain ip6 pipefitter publish_forward": ["repair"],
     "nft flush chain ip pipefitter publish_raw; nft delete chain ip pipefitter publish_raw": ["repair"],
-    "nft flush map ip pipefitter publish_any": ["publish port 8080/tcp of IPv4 to 192.168.5.11:80 of netns /run/netns/web1"],
+    "nft flush map ip pipefitter publish_any": [
+        "publish port 8080/tcp of IPv4 to 192.168.5.11:80 of netns /run/netns/web1"
+    ],
     "nft flush set ip pipefitter publish_protected": ["repair", "let only published ports be reached"],
     "sysctl -q -w net.ipv4.conf.br0.route_localnet=0": ["set sysctl net.ipv4.conf.br0.route_localnet from 0 to 1"],
 }
 
 
 def test_what_somebody_took_away_is_put_back(net):
-    options = {"publications": [{"netns": "web1", "ports": ["8080:80", "53:53/udp"]}, {"netns": "web2", "ports": ["80"]}]}
+    options = {
+        "publications": [{"netns": "web1", "ports": ["8080:80", "53:53/udp"]}, {"netns": "web2", "ports": ["80"]}]
+    }
     for damage, named in NAMED.items():
         first = publish(net.host, **options)
         whole = our_tables(net.host)
         net.host.run("sh", "-c", damage)
         missing = publish(net.host, check_mode=True, **options)
-        assert missing["changed"] and any(word in " ".join(missing["operations"]) for word in named), (damage, missing["operations"])
+        assert missing["changed"] and any(word in " ".join(missing["operations"]) for word in named), (
+            damage,
+            missing["operations"],
+        )
         repaired = publish_thoroughly(net.host, **options)
         assert repaired["changed"] and repaired["publications"] == first["publications"], damage
         assert our_tables(net.host) == whole, damage

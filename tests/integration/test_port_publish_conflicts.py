@@ -34,7 +34,10 @@ _SPACE = """table inet theirs {
             "iptables-nft -t nat -A PREROUTING -p tcp --dport 8080 -j DNAT --to-destination 192.0.2.7:80",
             "iptables-nft -t nat -D PREROUTING -p tcp --dport 8080 -j DNAT --to-destination 192.0.2.7:80",
             ["8080:80"],
-            ("port 8080/tcp of IPv4", "'-A PREROUTING -p tcp -m tcp --dport 8080 -j DNAT --to-destination 192.0.2.7:80' of iptables, table nat, has it"),
+            (
+                "port 8080/tcp of IPv4",
+                "'-A PREROUTING -p tcp -m tcp --dport 8080 -j DNAT --to-destination 192.0.2.7:80' of iptables, table nat, has it",
+            ),
         ),
         (
             "iptables-legacy -t nat -A PREROUTING -d 10.77.0.11 -p tcp -m multiport --dports 8070,8080:8085 -j REDIRECT --to-ports 9",
@@ -68,9 +71,18 @@ _SPACE = """table inet theirs {
             ("port 8080/tcp of IPv4", "a rule in chain theirs of the nftables table ip nat has it"),
         ),
     ],
-    ids=["iptables-nft", "iptables-legacy", "ip6tables, by a chain", "nftables", "nftables, by a map", "nftables, in the table of iptables"],
+    ids=[
+        "iptables-nft",
+        "iptables-legacy",
+        "ip6tables, by a chain",
+        "nftables",
+        "nftables, by a map",
+        "nftables, in the table of iptables",
+    ],
 )
-def test_a_port_that_a_rule_leads_elsewhere_is_refused_and_an_automatic_one_passes_it_over(net, put, remove, ports, who):
+def test_a_port_that_a_rule_leads_elsewhere_is_refused_and_an_automatic_one_passes_it_over(
+    net, put, remove, ports, who
+):
     net.host.run("sh", "-e", "-c", put)
     try:
         said = refused(net.host, "port_publish", bridge="br0", netns="web1", ports=ports)
@@ -87,7 +99,19 @@ def test_a_port_that_a_rule_leads_elsewhere_is_refused_and_an_automatic_one_pass
 
 
 def test_a_port_of_an_address_that_only_passes_through_is_free(net):
-    rule = ("PREROUTING", "-d", "203.0.113.9", "-p", "tcp", "--dport", "8080", "-j", "DNAT", "--to-destination", "192.0.2.7:80")
+    rule = (
+        "PREROUTING",
+        "-d",
+        "203.0.113.9",
+        "-p",
+        "tcp",
+        "--dport",
+        "8080",
+        "-j",
+        "DNAT",
+        "--to-destination",
+        "192.0.2.7:80",
+    )
     net.host.run("iptables-nft", "-t", "nat", "-A", *rule)
     try:
         publish_thoroughly(net.host, netns="web1", ports=["8080:80"])
@@ -118,7 +142,20 @@ def docker_restarts(host, **settings):
 def test_what_docker_published_without_its_proxy_is_refused(net):
     former = docker_restarts(net.host, **{"userland-proxy": False})
     try:
-        net.host.run("docker", "run", "-d", "--name", "theirs", "-p", "8080:80", "-p", "10.77.0.11:5353:53/udp", BUSYBOX, "sleep", "1000")
+        net.host.run(
+            "docker",
+            "run",
+            "-d",
+            "--name",
+            "theirs",
+            "-p",
+            "8080:80",
+            "-p",
+            "10.77.0.11:5353:53/udp",
+            BUSYBOX,
+            "sleep",
+            "1000",
+        )
         assert "docker-proxy" not in net.host.run("ps", "-e").stdout
         for port, found in (("8080:80", "port 8080/tcp of IPv4"), ("5353:53/udp", "port 5353/udp of IPv4")):
             said = refused(net.host, "port_publish", bridge="br0", netns="web1", ports=[port])
@@ -129,7 +166,10 @@ def test_what_docker_published_without_its_proxy_is_refused(net):
             said = refused(net.host, "port_publish", bridge="br0", netns="web1", ports=["8080:80"])
         finally:
             net.host.run("mv", "/var/run/docker.away", "/var/run/docker.sock")
-        assert "'-A DOCKER -p tcp -m tcp --dport 8080 -j DNAT --to-destination 172." in said and "of iptables, table nat, has it" in said
+        assert (
+            "'-A DOCKER -p tcp -m tcp --dport 8080 -j DNAT --to-destination 172." in said
+            and "of iptables, table nat, has it" in said
+        )
     finally:
         net.host.run("docker", "rm", "-f", "theirs", check=False)
         net.host.run("tee", "/etc/docker/daemon.json", text=json.dumps(former))

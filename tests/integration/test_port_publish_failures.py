@@ -65,8 +65,14 @@ def fixture_net(lab_hosts):
         ({"ports": ["80"], "port_range": "50000-40000"}, ("port_range", "ends before it begins")),
         ({"ports": ["80"], "port_range": "1-70000"}, ("port_range", "70000")),
         ({"ports": ["80"], "default_host_ip": "nowhere"}, ("default_host_ip", "nowhere")),
-        ({"ports": ["80", "81", "82"], "port_range": "7000-7001"}, ("ports", "no port of 7000-7001/tcp is free", "widen")),
-        ({"ports": ["7000:80"]}, ("port 7000/tcp of IPv4", "the publication of port 80 of netns /run/netns/web2 on br0 has it")),
+        (
+            {"ports": ["80", "81", "82"], "port_range": "7000-7001"},
+            ("ports", "no port of 7000-7001/tcp is free", "widen"),
+        ),
+        (
+            {"ports": ["7000:80"]},
+            ("port 7000/tcp of IPv4", "the publication of port 80 of netns /run/netns/web2 on br0 has it"),
+        ),
         ({"ports": ["127.0.0.1:7000:80"]}, ("127.0.0.1:7000/tcp", "/run/netns/web2")),
         ({"ports": ["7001:80"]}, ("port 7001/tcp of IPv4", "/run/netns/web2")),
         ({"ports": ["7100:80"]}, ("port 7100/tcp of IPv4", "process python3 (pid ", "of this host has it")),
@@ -81,10 +87,19 @@ def fixture_net(lab_hosts):
         ({"all_exposed": True}, ("all_exposed", "no image")),
         ({"publications": [], "ports": ["80"], "netns": None}, ("ports", "beside publications")),
         (
-            {"publications": [{"netns": "web1", "ports": ["80"]}, {"netns": "/run/netns/web1", "ports": ["81"]}], "netns": None},
+            {
+                "publications": [{"netns": "web1", "ports": ["80"]}, {"netns": "/run/netns/web1", "ports": ["81"]}],
+                "netns": None,
+            },
             ("publications[1].netns", "twice"),
         ),
-        ({"publications": [{"netns": "web1", "ports": ["80:80"]}, {"netns": "web2", "ports": ["80:80"]}], "netns": None}, ("port 80/tcp", "/run/netns/web1")),
+        (
+            {
+                "publications": [{"netns": "web1", "ports": ["80:80"]}, {"netns": "web2", "ports": ["80:80"]}],
+                "netns": None,
+            },
+            ("port 80/tcp", "/run/netns/web1"),
+        ),
     ],
 )
 def test_refuses_with_a_sentence_and_changes_nothing(net, options, words):
@@ -97,7 +112,9 @@ def test_refuses_with_a_sentence_and_changes_nothing(net, options, words):
 
 
 def test_other_protocols_and_addresses_are_no_conflict(net):
-    done = publish(net.host, check_mode=True, netns="web1", ports=["7100:80/udp", "7101:80", "127.0.0.1:7002:80", "7000:80/udp"])
+    done = publish(
+        net.host, check_mode=True, netns="web1", ports=["7100:80/udp", "7101:80", "127.0.0.1:7002:80", "7000:80/udp"]
+    )
     assert len(host_ports(done)) == 4
 
 
@@ -122,7 +139,10 @@ def test_what_was_published_on_an_address_that_is_gone_can_be_taken_away(net):
 
 
 _FULL = {"publications": [{"netns": "one", "ports": ["8080:80", "53:53/udp"]}, {"netns": "two", "ports": ["80"]}]}
-_OTHER = {"publications": [{"netns": "two", "ports": ["8080:80", "53:53/udp"]}, {"netns": "one", "ports": []}], "protect": False}
+_OTHER = {
+    "publications": [{"netns": "two", "ports": ["8080:80", "53:53/udp"]}, {"netns": "one", "ports": []}],
+    "protect": False,
+}
 
 
 @pytest.fixture(name="pair")
@@ -155,7 +175,9 @@ def test_an_operation_that_fails_undoes_those_before_it(pair, start):
     publish(pair, **start)
 
     def shown():
-        modes = pair.run("sh", "-c", "cat /sys/class/net/br0/brif/*/hairpin_mode /proc/sys/net/ipv4/conf/br0/route_localnet").stdout
+        modes = pair.run(
+            "sh", "-c", "cat /sys/class/net/br0/brif/*/hairpin_mode /proc/sys/net/ipv4/conf/br0/route_localnet"
+        ).stdout
         return everything(pair), modes
 
     before = shown()

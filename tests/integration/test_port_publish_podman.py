@@ -20,12 +20,21 @@ _CONTAINERFILE = f"FROM {_IMAGE}\nEXPOSE 80 53/udp 90-91\n"
 def fixture_net(hosta):
     """A container of Podman, called pod1, on br0, whose image exposes ports."""
     subprocess.run([LAB, "podman-image", "--name", hosta.lab, hosta.name], check=True, timeout=60)
-    hosta.run("sh", "-c", "cat > /tmp/Containerfile; podman build --isolation=chroot -q -t exposing -f /tmp/Containerfile /tmp", text=_CONTAINERFILE)
+    hosta.run(
+        "sh",
+        "-c",
+        "cat > /tmp/Containerfile; podman build --isolation=chroot -q -t exposing -f /tmp/Containerfile /tmp",
+        text=_CONTAINERFILE,
+    )
     net = Net(hosta, "web1")
     hosta.run("podman", "run", "-d", "--name", "pod1", "--network", "none", "exposing", "sleep", "1000")
     addresses = ["192.168.5.30/24", "fd00:5::30/64"]
-    hosta.module("veth_attach", container="pod1", bridge="br0", addresses=addresses, gateway="192.168.5.1", gateway6="fd00:5::1")
-    hosta.run("ip", "netns", "attach", "pod1", hosta.run("podman", "inspect", "-f", "{{.State.Pid}}", "pod1").stdout.strip())
+    hosta.module(
+        "veth_attach", container="pod1", bridge="br0", addresses=addresses, gateway="192.168.5.1", gateway6="fd00:5::1"
+    )
+    hosta.run(
+        "ip", "netns", "attach", "pod1", hosta.run("podman", "inspect", "-f", "{{.State.Pid}}", "pod1").stdout.strip()
+    )
     net.serve("pod1", "80", "53/udp", "90")
     yield net
     net.stop()
@@ -44,7 +53,9 @@ def test_ports_are_published_by_the_name_of_the_container(net):
 
 
 def test_what_the_image_exposes_is_published(net):
-    done = publish_thoroughly(net.host, container="pod1", runtime="podman", ports=["8080:80"], all_exposed=True, port_range="49000-49900")
+    done = publish_thoroughly(
+        net.host, container="pod1", runtime="podman", ports=["8080:80"], all_exposed=True, port_range="49000-49900"
+    )
     assert host_ports(done, "pod1") == [(8080, 80, "tcp"), (49000, 90, "tcp"), (49000, 53, "udp"), (49001, 91, "tcp")]
     assert net.ask_from_lan(HOST[4], 49000) == net.ask_from_lan(HOST[4], 49000, "udp") == ("pod1", LAN[4])
 

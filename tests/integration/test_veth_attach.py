@@ -48,7 +48,13 @@ def test_attaches_a_namespace_that_has_nothing_with_every_option(host):
     assert "UP" in inner["flags"] and "UP" in outer["flags"] and "LOWER_UP" in inner["flags"]
     assert outer["ifalias"].startswith("pipefitter ")
     assert outer["altnames"] == ["probe-lan-0"]
-    assert held(host, "lan-0", "probe") == {"192.168.5.10/24", "192.168.5.11/24", "10.9.8.7/16", "fd00:5::10/64", "fd00:5::11/64"}
+    assert held(host, "lan-0", "probe") == {
+        "192.168.5.10/24",
+        "192.168.5.11/24",
+        "10.9.8.7/16",
+        "fd00:5::10/64",
+        "fd00:5::11/64",
+    }
     assert routes(host, "probe") == {
         "default gateway 192.168.5.1 dev lan-0",
         "10.20.0.0/16 gateway 192.168.5.254 dev lan-0",
@@ -71,7 +77,12 @@ def test_names_a_namespace_by_name_path_and_pid_and_means_the_same(host):
     try:
         pid = int(until(lambda: host.run("ip", "netns", "pids", "probe").stdout.split(), "nobody gets there")[0])
         attach_thoroughly(host, pid=pid, bridge="br0", addresses=["192.168.5.10/24"])
-        for selector in ({"netns": "probe"}, {"netns": "/run/netns/probe"}, {"netns": f"/proc/{pid}/ns/net"}, {"pid": pid}):
+        for selector in (
+            {"netns": "probe"},
+            {"netns": "/run/netns/probe"},
+            {"netns": f"/proc/{pid}/ns/net"},
+            {"pid": pid},
+        ):
             assert not attach(host, **selector, bridge="br0", addresses=["192.168.5.10/24"])["changed"], selector
     finally:
         sleeper.kill()
@@ -88,7 +99,9 @@ def test_names_a_docker_container_by_name_and_id(host):
 
     for name in ("web1", full, full[:12]):
         for runtime in ("auto", "docker"):
-            assert not attach(host, container=name, runtime=runtime, bridge="br0", addresses=["192.168.5.10/24"])["changed"]
+            assert not attach(host, container=name, runtime=runtime, bridge="br0", addresses=["192.168.5.10/24"])[
+                "changed"
+            ]
     name_namespace(host, "web1")
     assert held(host, "eth1", "web1") == {"192.168.5.10/24"}
     assert link(host, next(iter(ports(host))))["altnames"] == ["web1-eth1"]
@@ -145,7 +158,10 @@ def test_changes_every_option_in_place(host):
         addresses=["192.168.6.10/24", "fd00:6::10/64", "192.168.5.10/25"],
         gateway="192.168.6.1",
         gateway6="fd00:6::1",
-        routes=[{"destination": "10.20.0.0/16", "gateway": "192.168.6.254"}, {"destination": "fd00:7::/64", "gateway": "fd00:6::7"}],
+        routes=[
+            {"destination": "10.20.0.0/16", "gateway": "192.168.6.254"},
+            {"destination": "fd00:7::/64", "gateway": "fd00:6::7"},
+        ],
         mac_seed="two",
         mtu=1450,
     )
@@ -153,8 +169,14 @@ def test_changes_every_option_in_place(host):
     assert (link(host, "eth7", "probe")["ifindex"], link(host, "one")["ifindex"]) == index
     assert (ports(host, "br0"), ports(host, "br1")) == (set(), {"one"})
     assert held(host, "eth7", "probe") == {"192.168.6.10/24", "fd00:6::10/64", "192.168.5.10/25"}
-    assert routes(host, "probe") == {"default gateway 192.168.6.1 dev eth7", "10.20.0.0/16 gateway 192.168.6.254 dev eth7"}
-    assert routes(host, "probe", "-6") == {"default gateway fd00:6::1 dev eth7 metric 1024", "fd00:7::/64 gateway fd00:6::7 dev eth7 metric 1024"}
+    assert routes(host, "probe") == {
+        "default gateway 192.168.6.1 dev eth7",
+        "10.20.0.0/16 gateway 192.168.6.254 dev eth7",
+    }
+    assert routes(host, "probe", "-6") == {
+        "default gateway fd00:6::1 dev eth7 metric 1024",
+        "fd00:7::/64 gateway fd00:6::7 dev eth7 metric 1024",
+    }
 
 
 def test_renames_the_host_interface_in_place(hosta):
@@ -163,7 +185,9 @@ def test_renames_the_host_interface_in_place(hosta):
     attach(hosta, netns="probe", bridge="br0", addresses=["192.168.5.10/24"])
     index = link(hosta, next(iter(ports(hosta))))["ifindex"]
 
-    attach_thoroughly(hosta, netns="probe", bridge="br0", host_interface="exactly15-bytes", addresses=["192.168.5.10/24"])
+    attach_thoroughly(
+        hosta, netns="probe", bridge="br0", host_interface="exactly15-bytes", addresses=["192.168.5.10/24"]
+    )
 
     assert ports(hosta) == {"exactly15-bytes"}
     assert link(hosta, "exactly15-bytes")["ifindex"] == index
@@ -193,10 +217,17 @@ def test_attaches_a_list_with_shared_options_and_purges_what_it_leaves_out(host)
     make_namespaces(host, "one", "two", "three", "other")
     attach(host, netns="other", bridge="br1")
     host.run("sh", "-c", "ip link add foreign0 type veth peer name foreign1 && ip link set foreign0 master br0")
-    listed = [{"netns": name, "addresses": [f"192.168.5.{number}/24"]} for number, name in enumerate(("one", "two", "three"), 10)]
+    listed = [
+        {"netns": name, "addresses": [f"192.168.5.{number}/24"]}
+        for number, name in enumerate(("one", "two", "three"), 10)
+    ]
 
     done = attach_thoroughly(host, bridge="br0", gateway="192.168.5.1", mtu=1400, attachments=listed)
-    assert [entry["addresses"] for entry in done["attachments"]] == [["192.168.5.10/24"], ["192.168.5.11/24"], ["192.168.5.12/24"]]
+    assert [entry["addresses"] for entry in done["attachments"]] == [
+        ["192.168.5.10/24"],
+        ["192.168.5.11/24"],
+        ["192.168.5.12/24"],
+    ]
     assert routes(host, "three") == {"default gateway 192.168.5.1 dev eth1"}
 
     purged = attach_thoroughly(host, bridge="br0", gateway="192.168.5.1", mtu=1400, attachments=listed[:1], purge=True)
@@ -217,7 +248,9 @@ def test_takes_attachments_away_and_nothing_else(host):
 
     assert (len(done["operations"]), done["attachments"]) == (1, [])
     assert [entry["ifname"] for entry in host.ip("link", "show", netns="one")] == ["lo", "eth2"]
-    assert attach_thoroughly(host, attachments=[{"netns": "one", "interface": "eth2"}, {"netns": "two"}, {"netns": "never"}], state="absent")["changed"]
+    assert attach_thoroughly(
+        host, attachments=[{"netns": "one", "interface": "eth2"}, {"netns": "two"}, {"netns": "never"}], state="absent"
+    )["changed"]
     assert ports(host) == set()
 
 
@@ -276,7 +309,9 @@ def test_warns_when_two_attachments_take_the_default_route_from_each_other(hosta
     make_namespaces(hosta, "probe")
     attach(hosta, bridge="br0", netns="probe", addresses=["192.168.5.10/24"], gateway="192.168.5.1")
 
-    second = attach(hosta, bridge="br0", netns="probe", interface="eth2", addresses=["192.168.6.10/24"], gateway="192.168.6.1")
+    second = attach(
+        hosta, bridge="br0", netns="probe", interface="eth2", addresses=["192.168.6.10/24"], gateway="192.168.6.1"
+    )
 
     assert "was that of eth1" in str(second["warnings"]) and "netns /run/netns/probe" in str(second["warnings"])
 

@@ -18,7 +18,10 @@ _WANTED = {
     "addresses": ["192.168.5.10/24", "192.168.5.11/24", "fd00:5::10/64"],
     "gateway": "192.168.5.1",
     "gateway6": "fd00:5::1",
-    "routes": [{"destination": "10.20.0.0/16", "gateway": "192.168.5.254"}, {"destination": "fd00:20::/48", "gateway": "fd00:5::fe"}],
+    "routes": [
+        {"destination": "10.20.0.0/16", "gateway": "192.168.5.254"},
+        {"destination": "fd00:20::/48", "gateway": "fd00:5::fe"},
+    ],
     "mac_seed": "probe",
     "mtu": 1400,
 }

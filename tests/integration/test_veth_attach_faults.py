@@ -59,7 +59,12 @@ def _arrange(host):
 
 def _assert_is(host, state, interface_index=None):
     inner, outer = link(host, "eth1", "probe"), link(host, state["host_interface"])
-    assert (inner["address"], inner["mtu"], outer["mtu"], outer["master"]) == (state["mac"], state["mtu"], state["mtu"], state["bridge"])
+    assert (inner["address"], inner["mtu"], outer["mtu"], outer["master"]) == (
+        state["mac"],
+        state["mtu"],
+        state["mtu"],
+        state["bridge"],
+    )
     assert held(host, "eth1", "probe") == set(state["addresses"])
     assert routes(host, "probe") == {
         f"default gateway {state['gateway']} dev eth1",
@@ -150,19 +155,37 @@ def test_what_a_failed_removal_took_away_is_back(hosta):
     make_namespaces(hosta, "second")
     attach(hosta, netns="probe", **_ONE)
     attach(hosta, netns="second", **_OTHER)
-    kept = held(hosta, "eth1", "probe"), routes(hosta, "probe"), routes(hosta, "probe", "-6"), ports(hosta), link(hosta, "one0")["altnames"]
+    kept = (
+        held(hosta, "eth1", "probe"),
+        routes(hosta, "probe"),
+        routes(hosta, "probe", "-6"),
+        ports(hosta),
+        link(hosta, "one0")["altnames"],
+    )
 
     with pytest.raises(ModuleFailed, match="undone"):
         hosta.module("veth_attach", fail_after=1, attachments=[{"netns": "probe"}, {"netns": "second"}], state="absent")
 
-    assert (held(hosta, "eth1", "probe"), routes(hosta, "probe"), routes(hosta, "probe", "-6"), ports(hosta), link(hosta, "one0")["altnames"]) == kept
+    assert (
+        held(hosta, "eth1", "probe"),
+        routes(hosta, "probe"),
+        routes(hosta, "probe", "-6"),
+        ports(hosta),
+        link(hosta, "one0")["altnames"],
+    ) == kept
     assert not attach(hosta, netns="probe", **_ONE)["changed"]
 
 
 def test_faults_on_open_vswitch(hosta):
     make_ovs_bridge(hosta)
     make_namespaces(hosta, "probe")
-    wanted = {"netns": "probe", "bridge": "ovs0", "host_interface": "one0", "vlan": 10, "addresses": ["192.168.5.10/24", "fd00:5::10/64"]}
+    wanted = {
+        "netns": "probe",
+        "bridge": "ovs0",
+        "host_interface": "one0",
+        "vlan": 10,
+        "addresses": ["192.168.5.10/24", "fd00:5::10/64"],
+    }
     before = everything(hosta)
     for done in count():
         if not _failure(hosta, done, **wanted):
@@ -199,7 +222,9 @@ def test_eight_runs_at_once_make_one_attachment(host):
     make_bridge(host)
     make_containers(host, "web1")
 
-    results = host.modules_at_once("veth_attach", 8, container="web1", bridge="br0", addresses=["192.168.5.10/24"], gateway="192.168.5.1")
+    results = host.modules_at_once(
+        "veth_attach", 8, container="web1", bridge="br0", addresses=["192.168.5.10/24"], gateway="192.168.5.1"
+    )
 
     assert sorted(result["changed"] for result in results) == [False] * 7 + [True]
     assert len(ports(host)) == 1

@@ -66,7 +66,21 @@ def test_the_mtu_of_one_attachment_is_no_others(hosta):
     everyone = {"bridge": "ovs0", "attachments": [small, {"netns": "other"}, {"netns": "third"}]}
     assert not attach(hosta, **everyone)["changed"]
     hosta.run("ip", "link", "add", "up1", "mtu", "9000", "type", "veth", "peer", "name", "up1x")
-    hosta.run("ovs-vsctl", "add-port", "ovs0", "up1", "--", "add-port", "ovs0", "own1", "--", "set", "interface", "own1", "type=internal")
+    hosta.run(
+        "ovs-vsctl",
+        "add-port",
+        "ovs0",
+        "up1",
+        "--",
+        "add-port",
+        "ovs0",
+        "own1",
+        "--",
+        "set",
+        "interface",
+        "own1",
+        "type=internal",
+    )
     attach_thoroughly(hosta, **everyone)
     assert mtus() == [1400, 9000, 9000]
     hosta.run("ovs-vsctl", "set", "interface", "ovs0", "mtu_request=1450")
@@ -78,10 +92,24 @@ def test_an_uplink_of_dpdk_says_its_mtu(hosta):
     """It has no interface of the host. Without DPDK it carries nothing here, but its row is the same."""
     make_ovs_bridge(hosta)
     make_namespaces(hosta, "probe")
-    hosta.run("ovs-vsctl", "--no-wait", "add-port", "ovs0", "p0", "--", "set", "interface", "p0", "type=dpdk", "mtu_request=9000")
+    hosta.run(
+        "ovs-vsctl",
+        "--no-wait",
+        "add-port",
+        "ovs0",
+        "p0",
+        "--",
+        "set",
+        "interface",
+        "p0",
+        "type=dpdk",
+        "mtu_request=9000",
+    )
     attach_thoroughly(hosta, bridge="ovs0", netns="probe")
     assert link(hosta, "eth1", "probe")["mtu"] == 9000
-    hosta.run("sh", "-e", "-c", "ip link add up1 mtu 4000 type veth peer name up1x; ovs-vsctl --no-wait add-port ovs0 up1")
+    hosta.run(
+        "sh", "-e", "-c", "ip link add up1 mtu 4000 type veth peer name up1x; ovs-vsctl --no-wait add-port ovs0 up1"
+    )
     attach_thoroughly(hosta, bridge="ovs0", netns="probe")
     assert link(hosta, "eth1", "probe")["mtu"] == 4000
 
@@ -90,7 +118,13 @@ def test_corrects_a_port_in_place(hosta):
     make_ovs_bridge(hosta)
     make_ovs_bridge(hosta, "ovs1")
     make_namespaces(hosta, "probe")
-    wanted = {"netns": "probe", "bridge": "ovs0", "host_interface": "probe0", "vlan": 10, "addresses": ["192.168.5.10/24"]}
+    wanted = {
+        "netns": "probe",
+        "bridge": "ovs0",
+        "host_interface": "probe0",
+        "vlan": 10,
+        "addresses": ["192.168.5.10/24"],
+    }
     attach_thoroughly(hosta, **wanted)
     index = link(hosta, "eth1", "probe")["ifindex"]
     drifts = (
@@ -110,7 +144,9 @@ def test_corrects_a_port_in_place(hosta):
     assert not attach(hosta, **wanted)["changed"]
     hosta.run("ip", "netns", "exec", "probe", "ethtool", "-K", "eth1", "tx", "on")
     switched = attach_thoroughly(hosta, **wanted)
-    assert [line.partition(" in ")[0] for line in switched["operations"]] == ["switch the TX checksum offload of eth1 off (userspace datapath)"]
+    assert [line.partition(" in ")[0] for line in switched["operations"]] == [
+        "switch the TX checksum offload of eth1 off (userspace datapath)"
+    ]
 
     # Another tag, then none: the port stays the same one, as its id in the database shows.
     uuid = hosta.run("ovs-vsctl", "get", "port", "probe0", "_uuid").stdout
@@ -186,7 +222,10 @@ def test_says_that_the_database_does_not_answer(hosta):
     database = hosta.run("cat", "/run/openvswitch/ovsdb-server.pid").stdout.strip()
     hosta.run("kill", "-STOP", database)
     try:
-        with pytest.raises(ModuleFailed, match="timed out after 10 s waiting for ovsdb-server to answer on .*db.sock; check that it is not stopped"):
+        with pytest.raises(
+            ModuleFailed,
+            match="timed out after 10 s waiting for ovsdb-server to answer on .*db.sock; check that it is not stopped",
+        ):
             attach(hosta, netns="probe", bridge="ovs0")
     finally:
         hosta.run("kill", "-CONT", database)

@@ -16,9 +16,19 @@ _ONE = {"netns": "probe", "bridge": "br0"}
 
 # What is asked for beside _ONE (None takes an option out of it), and words that the sentence must have.
 _BAD = {
-    "malformed address": ({"addresses": ["192.168.5.300/24"]}, "addresses[0]", "'192.168.5.300/24'", "is not an IPv4 or IPv6 address"),
+    "malformed address": (
+        {"addresses": ["192.168.5.300/24"]},
+        "addresses[0]",
+        "'192.168.5.300/24'",
+        "is not an IPv4 or IPv6 address",
+    ),
     "short address": ({"addresses": ["10.1/16"]}, "addresses[0]", "is not an IPv4 or IPv6 address"),
-    "address without prefix length": ({"addresses": ["192.168.5.10"]}, "addresses[0]", "has no prefix length", "192.168.5.10/24"),
+    "address without prefix length": (
+        {"addresses": ["192.168.5.10"]},
+        "addresses[0]",
+        "has no prefix length",
+        "192.168.5.10/24",
+    ),
     "prefix length of 33": ({"addresses": ["192.168.5.10/33"]}, "addresses[0]", "0 to 32"),
     "loopback address": ({"addresses": ["127.0.0.1/8"]}, "addresses[0]", "loopback"),
     "multicast address": ({"addresses": ["224.0.0.5/24"]}, "addresses[0]", "multicast"),
@@ -29,13 +39,22 @@ _BAD = {
     "IPv6 loopback address": ({"addresses": ["::1/128"]}, "addresses[0]", "loopback"),
     "address twice": ({"addresses": ["fd00:5::1/64", "fd00:5:0::1/64"]}, "addresses[1]", "twice"),
     "gateway of IPv6": ({"addresses": ["fd00:5::10/64"], "gateway": "fd00:5::1"}, "gateway:", "IPv4", "gateway6"),
-    "gateway6 of IPv4": ({"addresses": ["192.168.5.10/24"], "gateway6": "192.168.5.1"}, "gateway6:", "IPv6", "gateway takes"),
+    "gateway6 of IPv4": (
+        {"addresses": ["192.168.5.10/24"], "gateway6": "192.168.5.1"},
+        "gateway6:",
+        "IPv6",
+        "gateway takes",
+    ),
     "gateway without an address": (
         {"addresses": ["fd00:5::10/64"], "gateway": "192.168.5.1"},
         "gateway:",
         "requires an IPv4 address",
     ),
-    "gateway that is its own address": ({"addresses": ["192.168.5.10/24"], "gateway": "192.168.5.10"}, "gateway:", "own address"),
+    "gateway that is its own address": (
+        {"addresses": ["192.168.5.10/24"], "gateway": "192.168.5.10"},
+        "gateway:",
+        "own address",
+    ),
     "slash in the interface": ({"interface": "eth/1"}, "interface:", "'eth/1'", "'/'"),
     "space in the interface": ({"interface": "eth 1"}, "interface:", "' '"),
     "16 bytes in the interface": ({"interface": "sixteen-bytes-xx"}, "interface:", "16 bytes", "at most 15"),
@@ -58,14 +77,27 @@ _BAD = {
     "two selectors": ({"container": "web1"}, "container:", "container and netns", "exactly one"),
     "no selector": ({"netns": None}, "container:", "exactly one"),
     "missing container": ({"netns": None, "container": "nobody"}, "'nobody'", "not known"),
-    "container missing in the engine asked": ({"netns": None, "container": "nobody", "runtime": "docker"}, "'nobody'", "not known to docker", "runtime"),
+    "container missing in the engine asked": (
+        {"netns": None, "container": "nobody", "runtime": "docker"},
+        "'nobody'",
+        "not known to docker",
+        "runtime",
+    ),
     "missing namespace": ({"netns": "nowhere"}, "netns /run/netns/nowhere", "doesn't exist"),
     "missing process": ({"netns": None, "pid": 4194300}, "pid 4194300", "no such process"),
     "process 0": ({"netns": None, "pid": 0}, "pid: 0", "above 0"),
     "process of the host": ({"netns": None, "pid": 1}, "pid 1", "host's network"),
     "route with host bits": ({"routes": [{"destination": "10.0.0.1/8"}]}, "routes[0].destination", "10.0.0.0/8"),
-    "default route as a route": ({"routes": [{"destination": "0.0.0.0/0", "gateway": "10.0.0.1"}]}, "routes[0].destination", "gateway"),
-    "route through the other family": ({"routes": [{"destination": "10.0.0.0/8", "gateway": "fd00::1"}]}, "routes[0].gateway", "IPv4"),
+    "default route as a route": (
+        {"routes": [{"destination": "0.0.0.0/0", "gateway": "10.0.0.1"}]},
+        "routes[0].destination",
+        "gateway",
+    ),
+    "route through the other family": (
+        {"routes": [{"destination": "10.0.0.0/8", "gateway": "fd00::1"}]},
+        "routes[0].gateway",
+        "IPv4",
+    ),
     "interface twice in a list": (
         {"netns": None, "attachments": [{"netns": "probe"}, {"netns": "/run/netns/probe"}]},
         "attachments[1].interface",
@@ -74,12 +106,18 @@ _BAD = {
     "address twice in a list": (
         {
             "netns": None,
-            "attachments": [{"netns": "probe", "addresses": ["10.0.0.1/8"]}, {"netns": "probe", "interface": "eth2", "addresses": ["10.0.0.1/16"]}],
+            "attachments": [
+                {"netns": "probe", "addresses": ["10.0.0.1/8"]},
+                {"netns": "probe", "interface": "eth2", "addresses": ["10.0.0.1/16"]},
+            ],
         },
         "attachments[1].addresses",
         "attachments[0]",
     ),
-    "bad entry of a list": ({"netns": None, "attachments": [{"netns": "probe"}, {"netns": "probe", "interface": "a b"}]}, "attachments[1].interface"),
+    "bad entry of a list": (
+        {"netns": None, "attachments": [{"netns": "probe"}, {"netns": "probe", "interface": "a b"}]},
+        "attachments[1].interface",
+    ),
     "selector beside a list": ({"attachments": [{"netns": "probe"}]}, "netns:", "beside attachments"),
 }
 
@@ -88,7 +126,10 @@ def test_names_a_bridge_that_is_missing_and_supposes_it_in_check_mode(host):
     make_namespaces(host, "probe")
     before = everything(host)
 
-    with pytest.raises(ModuleFailed, match=r"bridge: 'br9' is neither a Linux bridge nor an Open vSwitch bridge of this host; create it first"):
+    with pytest.raises(
+        ModuleFailed,
+        match=r"bridge: 'br9' is neither a Linux bridge nor an Open vSwitch bridge of this host; create it first",
+    ):
         attach(host, netns="probe", bridge="br9")
     checked = host.module("veth_attach", check_mode=True, netns="probe", bridge="br9")
 
@@ -107,7 +148,10 @@ def test_supposes_a_missing_bridge_to_be_of_open_vswitch_where_a_vlan_is_asked_f
 
 
 def test_purges_no_bridge_that_is_missing(host):
-    with pytest.raises(ModuleFailed, match=r"bridge: 'br9' is neither a Linux bridge nor an Open vSwitch bridge of this host; create it first"):
+    with pytest.raises(
+        ModuleFailed,
+        match=r"bridge: 'br9' is neither a Linux bridge nor an Open vSwitch bridge of this host; create it first",
+    ):
         attach(host, bridge="br9", attachments=[], purge=True)
     checked = host.module("veth_attach", check_mode=True, bridge="br9", attachments=[], purge=True)
     assert not checked["changed"] and "br9 is not there" in str(checked["warnings"])
@@ -117,22 +161,33 @@ def test_leaves_names_that_others_have_taken(hosta):
     make_bridge(hosta)
     make_namespaces(hosta, "probe", "second")
     make_containers(hosta, "web1", network="bridge")
-    hosta.run("sh", "-c", "ip link add taken0 type veth peer name eth5 netns probe; ip link add alone0 type veth peer name alone1")
+    hosta.run(
+        "sh",
+        "-c",
+        "ip link add taken0 type veth peer name eth5 netns probe; ip link add alone0 type veth peer name alone1",
+    )
     attach(hosta, netns="second", bridge="br0", host_interface="second0")
 
     said = refused(hosta, container="web1", bridge="br0", interface="eth0")
-    assert all(word in said for word in ("interface: 'eth0' is taken in container web1", "this collection did not make", "choose another"))
+    assert all(
+        word in said
+        for word in ("interface: 'eth0' is taken in container web1", "this collection did not make", "choose another")
+    )
     said = refused(hosta, netns="probe", bridge="br0", interface="eth5")
     assert all(word in said for word in ("interface: 'eth5' is taken", "a veth interface", "choose another"))
     said = refused(hosta, netns="probe", bridge="br0", host_interface="alone0")
-    assert all(word in said for word in ("host_interface: 'alone0' is taken on this host", "not ours", "choose another"))
+    assert all(
+        word in said for word in ("host_interface: 'alone0' is taken on this host", "not ours", "choose another")
+    )
     said = refused(hosta, netns="probe", bridge="br0", host_interface="eth0")
     assert "host_interface: 'eth0' is taken on this host" in said
     said = refused(hosta, netns="probe", bridge="br0", host_interface="second0")
     assert "host_interface: 'second0' is taken on this host by the attachment eth1 of netns /run/netns/second" in said
     said = refused(hosta, netns="probe", bridge="br0", interface="eth5", state="absent")
     assert "interface: 'eth5'" in said and "was not made by this collection and stays" in said
-    said = refused(hosta, bridge="br0", attachments=[{"netns": name, "host_interface": "same0"} for name in ("probe", "second")])
+    said = refused(
+        hosta, bridge="br0", attachments=[{"netns": name, "host_interface": "same0"} for name in ("probe", "second")]
+    )
     assert "attachments[1].host_interface: 'same0'" in said
 
 
@@ -150,9 +205,13 @@ def test_says_what_is_wrong_with_a_container(hosta):
     make_bridge(hosta)
     make_containers(hosta, "stopped", "shares")
     hosta.run("docker", "stop", "-t", "0", "stopped")
-    hosta.run("docker", "run", "-d", "--name", "hosts", "--network", "host", "pipefitter/busybox:latest", "sleep", "1000")
+    hosta.run(
+        "docker", "run", "-d", "--name", "hosts", "--network", "host", "pipefitter/busybox:latest", "sleep", "1000"
+    )
 
-    assert "container stopped must be running, and it is exited; start it" in refused(hosta, container="stopped", bridge="br0")
+    assert "container stopped must be running, and it is exited; start it" in refused(
+        hosta, container="stopped", bridge="br0"
+    )
     assert "shares the host's network" in refused(hosta, container="hosts", bridge="br0")
     assert not attach(hosta, container="stopped", state="absent")["changed"]
     assert not attach(hosta, container="nobody", state="absent")["changed"]

@@ -45,7 +45,10 @@ def test_says_that_a_container_restarted_under_it_and_the_next_run_wires_it(host
     make_containers(host, "web1")
     operations = len(host.module("veth_attach", check_mode=True, **_WEB1)["operations"])
     for moment in (0, operations - 1):
-        with pytest.raises(ModuleFailed, match="container web1 stopped or restarted while eth1 was being attached to it.*run the task again"):
+        with pytest.raises(
+            ModuleFailed,
+            match="container web1 stopped or restarted while eth1 was being attached to it.*run the task again",
+        ):
             host.module("veth_attach", meanwhile=(moment, "docker restart -t 0 web1"), **_WEB1)
         assert attach(host, **_WEB1)["changed"]
         assert len(ports(host)) == 1
@@ -54,7 +57,20 @@ def test_says_that_a_container_restarted_under_it_and_the_next_run_wires_it(host
 
 def test_waits_for_a_container_that_is_just_starting(hosta):
     make_bridge(hosta)
-    hosta.run("docker", "run", "-d", "--name", "web1", "--network", "none", "--restart", "always", "pipefitter/busybox:latest", "sleep", "0.8")
+    hosta.run(
+        "docker",
+        "run",
+        "-d",
+        "--name",
+        "web1",
+        "--network",
+        "none",
+        "--restart",
+        "always",
+        "pipefitter/busybox:latest",
+        "sleep",
+        "0.8",
+    )
     attached = attach(hosta, **_WEB1, wait_timeout=20)
     assert attached["changed"]
 
@@ -94,7 +110,9 @@ def test_a_pid_that_another_process_has_now_gets_no_interface_of_the_first(host)
     make_bridge(host)
     make_namespaces(host, "old", "new")
     # What a reused PID comes to: the same number, first in one namespace and then in another.
-    script = "echo $$ >/run/mover; until [ -e /run/move ]; do sleep 0.05; done; exec nsenter --net=/run/netns/new sleep 100"
+    script = (
+        "echo $$ >/run/mover; until [ -e /run/move ]; do sleep 0.05; done; exec nsenter --net=/run/netns/new sleep 100"
+    )
     mover = host.start("ip", "netns", "exec", "old", "sh", "-c", script)
     try:
         while not host.run("cat", "/run/mover", check=False).stdout.strip():
@@ -103,7 +121,10 @@ def test_a_pid_that_another_process_has_now_gets_no_interface_of_the_first(host)
         attach(host, pid=pid, bridge="br0", addresses=["192.168.5.10/24"])
         old = everything(host)["old addr"]
         host.run("touch", "/run/move")
-        while host.run("readlink", f"/proc/{pid}/ns/net").stdout != host.run("ip", "netns", "exec", "new", "readlink", "/proc/self/ns/net").stdout:
+        while (
+            host.run("readlink", f"/proc/{pid}/ns/net").stdout
+            != host.run("ip", "netns", "exec", "new", "readlink", "/proc/self/ns/net").stdout
+        ):
             pass
         # Absent of what the number means now: nothing of the stranger's is touched, nor of the first.
         assert not attach(host, pid=pid, state="absent")["changed"]
@@ -135,7 +156,10 @@ def test_says_that_the_bridge_was_deleted_between_runs_and_harms_nothing(host):
     host.run("ip", "link", "delete", "br0")
     before = everything(host)
 
-    with pytest.raises(ModuleFailed, match="bridge: 'br0' is neither a Linux bridge nor an Open vSwitch bridge of this host; create it first"):
+    with pytest.raises(
+        ModuleFailed,
+        match="bridge: 'br0' is neither a Linux bridge nor an Open vSwitch bridge of this host; create it first",
+    ):
         attach(host, **wanted)
     assert_same(before, everything(host))
 
@@ -152,7 +176,10 @@ def test_says_that_the_bridge_was_deleted_under_it_and_undoes(host):
     make_namespaces(host, "probe")
     wanted = {"netns": "probe", "bridge": "br0", "addresses": ["192.168.5.10/24"]}
 
-    with pytest.raises(ModuleFailed, match="into bridge br0 .*the bridge was deleted meanwhile.* while trying to set .* master br0.*undone"):
+    with pytest.raises(
+        ModuleFailed,
+        match="into bridge br0 .*the bridge was deleted meanwhile.* while trying to set .* master br0.*undone",
+    ):
         host.module("veth_attach", meanwhile=(2, "ip link delete br0"), **wanted)
 
     assert [entry["ifname"] for entry in host.ip("link", "show", netns="probe")] == ["lo"]

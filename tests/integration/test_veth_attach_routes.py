@@ -17,7 +17,12 @@ def test_keeps_the_old_default_route_until_the_new_one_is_in(host):
         _monitored(host, "10.99.0.1")  # it listens
         attach_thoroughly(host, **shared, gateway="192.168.5.2", gateway6="fd00:5::2")
         # Another address of the same subnet is secondary to the old one, which the kernel takes away with it.
-        attach_thoroughly(host, **{**shared, "addresses": ["192.168.5.11/24", "fd00:5::11/64"]}, gateway="192.168.5.2", gateway6="fd00:5::2")
+        attach_thoroughly(
+            host,
+            **{**shared, "addresses": ["192.168.5.11/24", "fd00:5::11/64"]},
+            gateway="192.168.5.2",
+            gateway6="fd00:5::2",
+        )
         # Off the link, and with other addresses than before: still no gap.
         moved = {**shared, "addresses": ["192.168.6.10/32", "fd00:6::10/128"]}
         attach_thoroughly(host, **moved, gateway="10.1.1.1", gateway6="fd00:1::1")
@@ -64,11 +69,15 @@ def test_reaches_gateways_outside_of_its_subnets(host):
         "default gateway 192.168.5.1 dev eth1",
         "10.20.0.0/16 gateway 192.168.5.254 dev eth1",
     }
-    assert {"fd00:9::1 dev eth1 metric 1024", "default gateway fd00:9::1 dev eth1 metric 1024"} <= routes(host, "probe", "-6")
+    assert {"fd00:9::1 dev eth1 metric 1024", "default gateway fd00:9::1 dev eth1 metric 1024"} <= routes(
+        host, "probe", "-6"
+    )
 
     # A gateway that changes takes the host route to the old one along.
     held = ["192.168.5.14/32", "fd00:5::14/128"]
-    attach_thoroughly(host, netns="probe", bridge="br0", addresses=held, gateway="192.168.5.2", gateway6="fd00:9::2", routes=[])
+    attach_thoroughly(
+        host, netns="probe", bridge="br0", addresses=held, gateway="192.168.5.2", gateway6="fd00:9::2", routes=[]
+    )
     assert routes(host, "probe") == {"192.168.5.2 dev eth1", "default gateway 192.168.5.2 dev eth1"}
     assert "fd00:9::1 dev eth1 metric 1024" not in routes(host, "probe", "-6")
 

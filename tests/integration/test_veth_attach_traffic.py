@@ -50,7 +50,14 @@ def test_containers_on_one_bridge_reach_each_other_where_docker_drops_forwarding
 def test_jumbo_frames_pass_where_the_bridge_has_them(hosta):
     make_bridge(hosta, "br0", "mtu", "9000")
     make_namespaces(hosta, "one", "two")
-    attach(hosta, bridge="br0", attachments=[{"netns": "one", "addresses": ["192.168.5.10/24"]}, {"netns": "two", "addresses": ["192.168.5.11/24"]}])
+    attach(
+        hosta,
+        bridge="br0",
+        attachments=[
+            {"netns": "one", "addresses": ["192.168.5.10/24"]},
+            {"netns": "two", "addresses": ["192.168.5.11/24"]},
+        ],
+    )
     # Filtered by Docker or not, what goes over one bridge alone must not be cut.
     hosta.run("sysctl", "-qw", "net.bridge.bridge-nf-call-iptables=0")
     try:
@@ -65,8 +72,14 @@ def test_reaches_the_other_host_by_gateway_and_masquerade(hosta, lab_hosts):
     hosta.module("container_bridge", name="br0", addresses=["192.168.5.1/24"], masquerade=True, ip_forward=True)
     make_namespaces(hosta, "probe")
     attach(hosta, netns="probe", bridge="br0", addresses=["192.168.5.10/24"], gateway="192.168.5.1")
-    address = {host.name: host.ip("-4", "addr", "show", "dev", "eth0")[0]["addr_info"][0]["local"] for host in (hosta, other)}
-    sniffer = other.start("sh", "-c", "exec timeout 10 tcpdump -l -n -i eth0 -c 1 'icmp[icmptype] == icmp-echo' >/run/seen 2>/run/listening")
+    address = {
+        host.name: host.ip("-4", "addr", "show", "dev", "eth0")[0]["addr_info"][0]["local"] for host in (hosta, other)
+    }
+    sniffer = other.start(
+        "sh",
+        "-c",
+        "exec timeout 10 tcpdump -l -n -i eth0 -c 1 'icmp[icmptype] == icmp-echo' >/run/seen 2>/run/listening",
+    )
     try:
         _listens(other)
         assert ping(hosta, "probe", address["hostb"])
@@ -81,11 +94,19 @@ def test_announces_new_addresses_to_neighbours(hosta):
     make_bridge(hosta)
     make_namespaces(hosta, "neighbour", "probe")
     attach(hosta, netns="neighbour", bridge="br0", addresses=["192.168.5.99/24"])
-    wanted = {"netns": "probe", "bridge": "br0", "addresses": ["192.168.5.10/24", "fd00:5::10/64"], "mac": "02:00:00:00:00:10"}
+    wanted = {
+        "netns": "probe",
+        "bridge": "br0",
+        "addresses": ["192.168.5.10/24", "fd00:5::10/64"],
+        "mac": "02:00:00:00:00:10",
+    }
 
     heard = _overheard(hosta, lambda: attach(hosta, **wanted))
     assert _GRATUITOUS in heard and _UNSOLICITED in heard
-    assert "02:00:00:00:00:10 > ff:ff:ff:ff:ff:ff" in heard and "destination link-address option (2), length 8 (1): 02:00:00:00:00:10" in heard
+    assert (
+        "02:00:00:00:00:10 > ff:ff:ff:ff:ff:ff" in heard
+        and "destination link-address option (2), length 8 (1): 02:00:00:00:00:10" in heard
+    )
     heard = _overheard(hosta, lambda: attach(hosta, **wanted))
     assert _GRATUITOUS not in heard
     heard = _overheard(hosta, lambda: attach_thoroughly(hosta, **{**wanted, "mac": "02:00:00:00:00:11"}))
@@ -114,7 +135,22 @@ def _overheard(host, doing) -> str:
         _listens(host)
         doing()
         # What comes after it was sent after it, too.
-        host.run("ip", "netns", "exec", "neighbour", "busybox", "arping", "-c", "1", "-w", "1", "-I", "eth1", "192.168.5.77", check=False)
+        host.run(
+            "ip",
+            "netns",
+            "exec",
+            "neighbour",
+            "busybox",
+            "arping",
+            "-c",
+            "1",
+            "-w",
+            "1",
+            "-I",
+            "eth1",
+            "192.168.5.77",
+            check=False,
+        )
         until(lambda: "192.168.5.77" in host.run("cat", "/run/seen").stdout, "the neighbour hears nothing")
         return " ".join(host.run("cat", "/run/seen").stdout.split())
     finally:
@@ -134,11 +170,24 @@ def test_podman_containers_are_attached_by_name(host, lab_name):
 
     run([LAB, "podman-image", "--name", lab_name, host.name], check=True, timeout=60)
     make_bridge(host)
-    host.run("podman", "run", "-d", "--name", "pod1", "--network", "none", "localhost/pipefitter/busybox:latest", "sleep", "1000")
+    host.run(
+        "podman",
+        "run",
+        "-d",
+        "--name",
+        "pod1",
+        "--network",
+        "none",
+        "localhost/pipefitter/busybox:latest",
+        "sleep",
+        "1000",
+    )
     try:
         done = attach_thoroughly(host, container="pod1", bridge="br0", addresses=["192.168.5.10/24"])
         assert "in container pod1" in done["operations"][0]
-        assert not attach(host, container="pod1", runtime="podman", bridge="br0", addresses=["192.168.5.10/24"])["changed"]
+        assert not attach(host, container="pod1", runtime="podman", bridge="br0", addresses=["192.168.5.10/24"])[
+            "changed"
+        ]
         pid = host.run("podman", "inspect", "-f", "{{.State.Pid}}", "pod1").stdout.strip()
         assert "192.168.5.10/24" in host.run("nsenter", "-n", "-t", pid, "ip", "addr").stdout
         # Docker has one of the same name: which is meant must be said.
@@ -148,7 +197,9 @@ def test_podman_containers_are_attached_by_name(host, lab_name):
 
         said = refused(host, container="pod1", bridge="br0")
         assert "pod1" in said and "docker" in said and "podman" in said and "set runtime" in said
-        assert not attach(host, container="pod1", runtime="podman", bridge="br0", addresses=["192.168.5.10/24"])["changed"]
+        assert not attach(host, container="pod1", runtime="podman", bridge="br0", addresses=["192.168.5.10/24"])[
+            "changed"
+        ]
         assert attach(host, container="pod1", runtime="docker", bridge="br0", addresses=["192.168.5.11/24"])["changed"]
     finally:
         host.run("podman", "rm", "-f", "-t", "0", "pod1")

@@ -193,6 +193,7 @@ def test_exec_loads_little(lab: Lab) -> None:
     assert parts == {"command_line", "entering", "environment", "errors", "layout", "processes", "record"}
     assert "argparse" in loaded
     assert loaded.isdisjoint({"ctypes", "dataclasses", "socket", "subprocess", "tempfile", "typing"})
+    assert re.search(r"^exec /usr/bin/python3 -IS ", LAB.read_text(encoding="utf-8"), re.MULTILINE)
 
 
 def test_writes_stay_in_the_host(lab: Lab) -> None:

@@ -37,7 +37,7 @@ INPUT_AND_OUTPUT = {"fcntl", "pyroute2", "select", "selectors", "socket", "subpr
 WITH_ANSIBLE = {"ansible_module"}
 
 # The seam between operations and host: mypy sees each call, so no Any may cross it.
-SEAM = ("plan/host.py", "plan/operations.py", "plan/*_operations.py", "host/machine.py")
+SEAM = ("plan/host_protocol.py", "plan/operations.py", "plan/*_operations.py", "host/machine.py")
 
 LONGEST_FILE, LONGEST_LINE = 450, 120
 
@@ -53,7 +53,9 @@ def problems(root: pathlib.Path) -> list[str]:
             found += [f"{path.relative_to(root)}:{problem}" for problem in _imports(path.relative_to(root), text)]
     for pattern in SEAM:
         for path in sorted((root / MODULE_UTILS).glob(pattern)):
-            found += [f"{path.relative_to(root)}:{line}: Any crosses the seam" for line in _any(path.read_text("utf-8"))]
+            found += [
+                f"{path.relative_to(root)}:{line}: Any crosses the seam" for line in _any(path.read_text("utf-8"))
+            ]
     return found
 
 

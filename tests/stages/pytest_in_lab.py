@@ -11,8 +11,7 @@ from .bench import Bench
 from .results import Result, count_junit
 from .selection import below
 
-# Modules' tests wait for their labs most of the time: two at once, each with a lab of its own.
-# A file's tests share hosts.
+# Modules' tests wait for packets half of the time: three at once, each with a lab of its own.
 SUITES = {"lab": (), "integration": ("--numprocesses=3", "--dist=loadgroup")}
 
 

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 
 class Machine:
-    """The real host (``plan.host.Host``). A container's namespace is pinned before it is used."""
+    """The real host (``plan.host_protocol.Host``). A container's namespace is pinned before it is used."""
 
     def __init__(self) -> None:
         self._announcer: Announcer | None = None

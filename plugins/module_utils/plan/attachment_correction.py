@@ -13,15 +13,15 @@ from ..model.ownership import read_label
 from ..state.attachments import LINUX, HostSide
 from ..state.network import HOST, Link
 from . import link_addresses
-from .address_operations import RestoreOnUndo, on_link_first
 from .attachment_match import AttachmentMatch
 from .attachment_routes import plan_routes
 from .link_operations import ClaimVeth, RenameLink, SetLink, SetTxChecksumOffload, of_same_keys
 from .operations import Operation, SetSysctl
 from .ovs_ports import OvsChanges
+from .route_operations import RestoreOnUndo, on_link_first
 
 if TYPE_CHECKING:
-    from .host import LinkSettings
+    from .host_protocol import LinkSettings
 
 
 def ipv6_operations(one: AttachmentMatch, shown: str | None) -> list[Operation]:

@@ -19,7 +19,7 @@ from .operations import Operation
 from .ovs_ports import OvsChanges
 
 if TYPE_CHECKING:
-    from .host import LinkSettings
+    from .host_protocol import LinkSettings
 
 
 # How a new veth is.

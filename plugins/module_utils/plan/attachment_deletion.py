@@ -13,14 +13,15 @@ from ..model.attachment import Attachment
 from ..model.ownership import EXTERNAL_ID, read_label
 from ..state.attachments import ContainerSide, HostSide
 from ..state.network import HOST, Link
-from .address_operations import AddAddress, SetRoute, on_link_first
+from .address_operations import AddAddress
 from .attachment_match import made_by_us, refuse_mistaken, renamed
 from .link_operations import AddVeth, DeleteLink, SetLink, SetTxChecksumOffload
 from .operations import Operation, SetSysctl
 from .ovs_ports import OvsChanges
+from .route_operations import SetRoute, on_link_first
 
 if TYPE_CHECKING:
-    from .host import LinkSettings
+    from .host_protocol import LinkSettings
 
 
 def stale_deletion(name: str, netns: str) -> DeleteLink:

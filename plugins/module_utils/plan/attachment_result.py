@@ -15,11 +15,11 @@ from ..model.route import DEFAULT_METRIC, PROTOCOL, Route
 from ..model.vlans import ACCESS, TRUNK, Vlans, ranges
 from ..state.attachments import LINUX, ContainerSide, HostSide
 from ..state.network import Link
-from .address_operations import SetRoute
 from .attachment_match import AttachmentMatch, find_all, renamed
 from .attachment_routes import leads_to, plan_routes, taken_by_others, wanted_routes, within_reach
 from .link_operations import DeleteLink
 from .operations import Operation
+from .route_operations import SetRoute
 
 Sides = Sequence[tuple[Attachment, "ContainerSide | None"]]
 

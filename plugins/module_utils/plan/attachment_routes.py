@@ -9,9 +9,9 @@ from dataclasses import replace
 
 from ..model import addresses, route
 from ..model.attachment import Attachment
-from .address_operations import RemoveRoute, RestoreOnUndo, SetRoute
 from .attachment_match import AttachmentMatch
 from .operations import Operation
+from .route_operations import RemoveRoute, RestoreOnUndo, SetRoute
 
 
 def plan_routes(

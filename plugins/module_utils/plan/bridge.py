@@ -17,7 +17,7 @@ from ..model.publication import PublicationRules
 from ..state.bridge import BridgeState
 from ..state.network import HOST, Link
 from . import firewall, forwarding, link_addresses, uplinks
-from .address_operations import AddAddress, RestoreOnUndo, SetRoute, on_link_first
+from .address_operations import AddAddress
 from .bridge_facts import (
     _TIMES,
     addresses_of,
@@ -45,10 +45,11 @@ from .icc_operations import ChangeIccRules
 from .link_operations import DeleteLink, SetLink, of_same_keys
 from .operations import Operation, SetSysctl
 from .publication_operations import ChangePublications
+from .route_operations import RestoreOnUndo, SetRoute, on_link_first
 from .uplinks import is_way_out
 
 if TYPE_CHECKING:
-    from .host import LinkSettings
+    from .host_protocol import LinkSettings
 
 
 def present(want: Bridge, have: BridgeState) -> list[Operation]:

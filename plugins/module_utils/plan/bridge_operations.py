@@ -14,7 +14,7 @@ from .operations import Operation
 
 if TYPE_CHECKING:
     from ..model.masquerade import Masquerade
-    from .host import Host, Netlink
+    from .host_protocol import Host, Netlink
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from ..state.network import HOST
 from .operations import Operation
 
 if TYPE_CHECKING:
-    from .host import Host
+    from .host_protocol import Host
 
 FIREWALLD_ZONE = "trusted"
 """The zone of firewalld that accepts all, among those that it comes with (firewalld.zones(5))."""

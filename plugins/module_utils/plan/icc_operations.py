@@ -12,7 +12,7 @@ from ..model.icc_rules import IccFlow, IccRules
 from .operations import Operation
 
 if TYPE_CHECKING:
-    from .host import Host
+    from .host_protocol import Host
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,9 @@ from __future__ import annotations
 from ..model import addresses
 from ..model.addresses import is_link_local
 from ..model.route import KERNEL_PROTOCOL, Route
-from .address_operations import AddAddress, RemoveAddress, on_link_first
+from .address_operations import AddAddress, RemoveAddress
 from .operations import Operation
+from .route_operations import on_link_first
 
 
 def plan(

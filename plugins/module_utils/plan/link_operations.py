@@ -14,7 +14,7 @@ from .operations import Operation
 
 if TYPE_CHECKING:
     from ..model.bridge_vlans import PortVlans
-    from .host import Host, LinkSettings
+    from .host_protocol import Host, LinkSettings
 
 
 @dataclass(frozen=True)

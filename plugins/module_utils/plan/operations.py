@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .host import Host
+    from .host_protocol import Host
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from .operations import Operation
 
 if TYPE_CHECKING:
     from ..model.ovs import OvsBridge, OvsPort
-    from .host import Host
+    from .host_protocol import Host
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from ..model.publication import PublicationRules, Published, UdpFlow
 from .operations import Operation
 
 if TYPE_CHECKING:
-    from .host import Host
+    from .host_protocol import Host
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from ..errors import PipefitterError
 from ..plan.operations import Operation
 
 if TYPE_CHECKING:
-    from ..plan.host import Host
+    from ..plan.host_protocol import Host
 
 Have = TypeVar("Have")
 

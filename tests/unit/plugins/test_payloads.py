@@ -15,7 +15,7 @@ import sys
 
 import pytest
 
-HERE = pathlib.Path(__file__).resolve()
+HERE = pathlib.Path(__file__).absolute()
 FOLDER = next(folder.parent for folder in HERE.parents if folder.name == "ansible_collections")
 
 # By module: files and bytes of ours that are packed, and lines that are imported until it is ready to run.

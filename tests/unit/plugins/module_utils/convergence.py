@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.pipefitter.container_network.plugins.module_utils.errors import MissingFeature, Refused
-from ansible_collections.pipefitter.container_network.plugins.module_utils.plan.host import Host
+from ansible_collections.pipefitter.container_network.plugins.module_utils.plan.host_protocol import Host
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan.operations import Operation
 from ansible_collections.pipefitter.container_network.plugins.module_utils.reconcile import engine
 from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.simulated_host import (
