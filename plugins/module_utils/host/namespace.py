@@ -90,9 +90,6 @@ class NetnsFd:
     ) -> None:
         self.close()
 
-    def __str__(self) -> str:
-        return self.origin
-
 
 class LostInNamespace(BaseException):
     """Returning to the host's namespace failed.
