@@ -33,9 +33,9 @@ def _lines(value: Any, indent: str = "") -> list[str]:
         return lines
     for item in value:
         if isinstance(item, (Mapping, list, tuple)) and item:
-            inner = _lines(item, indent + "  ")
-            lines.append(f"{indent}- {inner[0][len(indent) + 2 :]}")
-            lines += inner[1:]
+            nested = _lines(item, indent + "  ")
+            lines.append(f"{indent}- {nested[0][len(indent) + 2 :]}")
+            lines += nested[1:]
         else:
             lines.append(f"{indent}- {_scalar(item)}")
     return lines

@@ -85,7 +85,7 @@ def fixture_net(lab_hosts):
         ({"ports": ["80:80"], "netns": "nowhere"}, ("/run/netns/nowhere", "doesn't exist")),
         ({"netns": None, "container": "nobody", "ports": ["80:80"]}, ("'nobody'", "not known")),
         ({"all_exposed": True}, ("all_exposed", "no image")),
-        ({"publications": [], "ports": ["80"], "netns": None}, ("ports", "beside publications")),
+        ({"publications": [], "ports": ["80"], "netns": None}, ("ports", "mutually exclusive with publications")),
         (
             {
                 "publications": [{"netns": "web1", "ports": ["80"]}, {"netns": "/run/netns/web1", "ports": ["81"]}],

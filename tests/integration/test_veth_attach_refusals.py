@@ -118,7 +118,7 @@ _BAD = {
         {"netns": None, "attachments": [{"netns": "probe"}, {"netns": "probe", "interface": "a b"}]},
         "attachments[1].interface",
     ),
-    "selector beside a list": ({"attachments": [{"netns": "probe"}]}, "netns:", "beside attachments"),
+    "selector beside a list": ({"attachments": [{"netns": "probe"}]}, "netns:", "mutually exclusive with attachments"),
 }
 
 

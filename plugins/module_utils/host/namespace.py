@@ -90,9 +90,6 @@ class NetnsFd:
     ) -> None:
         self.close()
 
-    def __str__(self) -> str:
-        return self.origin
-
 
 class LostInNamespace(BaseException):
     """Returning to the host's namespace failed.
@@ -181,8 +178,8 @@ def of_pid(pid: int) -> NetnsFd:
 
 
 @contextmanager
-def entered(namespace: NetnsFd) -> Iterator[NetnsFd]:
-    """Move this thread into ``namespace``, for as long as the block takes.
+def entered(pinned: NetnsFd) -> Iterator[NetnsFd]:
+    """Move this thread into ``pinned``, for as long as the block takes.
 
     A socket opened inside stays there for good, so the block only opens it.
     Doesn't nest.
@@ -193,19 +190,19 @@ def entered(namespace: NetnsFd) -> Iterator[NetnsFd]:
     if _here.lost:
         raise _here.lost
     if _here.inside:
-        raise RuntimeError(f"{namespace.origin} entered from within {_here.inside.origin}")
+        raise RuntimeError(f"{pinned.origin} entered from within {_here.inside.origin}")
     back = _hosts_own().fd
     try:
-        _setns(namespace.fd, CLONE_NEWNET)
+        _setns(pinned.fd, CLONE_NEWNET)
     except PermissionError:
-        raise _no_permission(namespace.origin) from None
+        raise _no_permission(pinned.origin) from None
     except OSError as error:
-        raise PipefitterError(f"{namespace.origin} can't be entered: {error}; run the task again") from error
-    _here.inside = namespace
+        raise PipefitterError(f"{pinned.origin} can't be entered: {error}; run the task again") from error
+    _here.inside = pinned
     try:
-        yield namespace
+        yield pinned
     finally:
-        _return(back, namespace.origin)
+        _return(back, pinned.origin)
         _here.inside = None
 
 
@@ -269,10 +266,10 @@ def _hosts_own() -> NetnsFd:
     return _host
 
 
-def _not_the_hosts(namespace: NetnsFd, found: str) -> NetnsFd:
-    if namespace.inode == _hosts_own().inode:
-        raise Refused(f"{namespace.origin} can't be used as a container: {found}")
-    return namespace
+def _not_the_hosts(pinned: NetnsFd, found: str) -> NetnsFd:
+    if pinned.inode == _hosts_own().inode:
+        raise Refused(f"{pinned.origin} can't be used as a container: {found}")
+    return pinned
 
 
 def _open(path: str, origin: str) -> int:

@@ -91,9 +91,9 @@ def observe_container(
     netlink = machine.netlink(netns)
     links = netlink.links()
     netns_id = machine.netlink(HOST).netns_id(machine.descriptor(netns))
-    bare = ContainerSide(netns, identity, NetworkState(links), netns_id)
+    links_only = ContainerSide(netns, identity, NetworkState(links), netns_id)
     asked = {want.interface for want in wants}
-    relevant = [link for link in links.values() if link.name in asked or _ours(bare, link, host_side)]
+    relevant = [link for link in links.values() if link.name in asked or _ours(links_only, link, host_side)]
     held = netlink.addresses(relevant) if relevant else {}
     routes = netlink.routes(names_by_index(links))
     userspace = any(want.bridge in host_side.bridges and host_side.bridges[want.bridge].userspace for want in wants)

@@ -15,7 +15,7 @@ def read_before_switching(machine: Machine, host: NetworkState) -> dict[str, str
 
     The host's switch sets the forwarding of all of them, and so does taking it back.
     """
-    names = [forwarding.of_link(link, version) for version in (addresses.IPV4, addresses.IPV6) for link in host.links]
+    names = [forwarding.of_link(link, family) for family in (addresses.IPV4, addresses.IPV6) for link in host.links]
     advertised = {
         route.link
         for route in host.routes

@@ -47,14 +47,14 @@ def namespaces(host_side: HostSide) -> Iterator[tuple[OwnershipLabel, NetnsFd]]:
         except Refused:
             pass  # it shares the host's network, or has just stopped: nothing is attached to it
     paths = {f"{NAMED}/{name}" for name in _named()}
-    labels = [said for link in host_side.network.links.values() if link.ours and (said := read_label(link.alias))]
-    paths |= {said.value for said in labels if said.kind == "netns"}
+    labels = [label for link in host_side.network.links.values() if link.ours and (label := read_label(link.alias))]
+    paths |= {label.value for label in labels if label.kind == "netns"}
     for path in sorted(paths):
         try:
             yield OwnershipLabel("", "netns", path), namespace.of_path(path)
         except Refused:
             pass  # the namespace is gone, its name is left
-    for pid in sorted({int(said.value) for said in labels if said.kind == "pid" and said.value.isdigit()}):
+    for pid in sorted({int(label.value) for label in labels if label.kind == "pid" and label.value.isdigit()}):
         try:
             yield OwnershipLabel("", "pid", str(pid)), namespace.of_pid(pid)
         except Refused:

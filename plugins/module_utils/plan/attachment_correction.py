@@ -103,12 +103,12 @@ def _host_veth_identity(one: AttachmentMatch, host_veth: Link, host_side: HostSi
 
             operations.append(stale_deletion(one.host_interface, one.side.netns))
         operations.append(RenameLink(HOST, host_veth.name, one.host_interface, (), ()))
-    said = read_label(host_veth.alias) if host_veth.ours else one.label
+    label = read_label(host_veth.alias) if host_veth.ours else one.label
     # The same namespace may be named in several ways; the first one stays, so that two ways don't take turns.
     if (
-        said is None
-        or said.interface != one.want.interface
-        or (said.kind == one.want.target.kind and host_veth.alias != alias and not said.names(one.want.target))
+        label is None
+        or label.interface != one.want.interface
+        or (label.kind == one.want.target.kind and host_veth.alias != alias and not label.names(one.want.target))
     ):
         operations.append(SetLink(HOST, one.host_interface, {"alias": alias}, {"alias": host_veth.alias}))
     return operations

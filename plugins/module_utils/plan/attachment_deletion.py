@@ -21,9 +21,6 @@ from .ovs_ports import OvsChanges
 from .route_operations import SetRoute, on_link_first
 
 if TYPE_CHECKING:
-    pass
-
-if TYPE_CHECKING:
     from .host_protocol import LinkSettings
 
 
@@ -33,9 +30,11 @@ def stale_deletion(name: str, netns: str) -> DeleteLink:
 
 def deletion(host_veth: Link, side: ContainerSide | None, host_side: HostSide) -> DeleteLink:
     restore: list[Operation] = []
-    said = read_label(host_veth.alias)
+    label = read_label(host_veth.alias)
     what = (
-        f"veth {host_veth.name} of {said.interface} of {said.kind} {said.value}" if said else f"veth {host_veth.name}"
+        f"veth {host_veth.name} of {label.interface} of {label.kind} {label.value}"
+        if label
+        else f"veth {host_veth.name}"
     )
     peer = (
         next((link for link in side.network.links.values() if link.index == host_veth.peer), None)
@@ -102,7 +101,9 @@ def purge_operations(bridge: str, kept: set[str], host_side: HostSide, ovs: OvsC
 def host_veths_of(want: Attachment, side: ContainerSide | None, host_side: HostSide) -> list[Link]:
     if side is None:
         labels = [(link, read_label(link.alias)) for link in host_side.network.links.values() if link.ours]
-        return [link for link, said in labels if said and said.interface == want.interface and said.names(want.target)]
+        return [
+            link for link, label in labels if label and label.interface == want.interface and label.names(want.target)
+        ]
     left_behind = _left_behind(want, side, host_side)
     peer = side.network.links.get(want.interface)
     if peer is None:
@@ -126,12 +127,12 @@ def _left_behind(want: Attachment, side: ContainerSide, host_side: HostSide) -> 
     """
     found = []
     for host_veth in host_side.network.links.values():
-        said = (
+        label = (
             read_label(host_veth.alias)
             if host_veth.ours and host_veth.kind == "veth" and host_veth.peer_netns != side.netns_id
             else None
         )
-        if said is not None and said.interface == want.interface and said.names(want.target) and said.kind != "pid":
-            if said.kind != "container" or said.identity == side.identity:
+        if label is not None and label.interface == want.interface and label.names(want.target) and label.kind != "pid":
+            if label.kind != "container" or label.identity == side.identity:
                 found.append(host_veth)
     return found

@@ -11,7 +11,8 @@ from ..errors import MissingFeature, Refused
 from ..model import bridge_vlans
 from ..model.attachment import Attachment
 from ..model.bridge_vlans import NO_VLAN_FILTERING, PortVlans
-from ..model.ownership import OwnershipLabel, label, read_label
+from ..model.ownership import OwnershipLabel, read_label
+from ..model.ownership import label as label_of
 from ..model.vlans import Vlans, ranges
 from ..state.attachments import LINUX, AttachedBridgeState, ContainerSide, HostSide
 from ..state.network import Link
@@ -46,7 +47,7 @@ class AttachmentMatch:
 
     @property
     def label(self) -> OwnershipLabel:
-        return label(self.want.target, self.want.interface, self.side.identity)
+        return label_of(self.want.target, self.want.interface, self.side.identity)
 
 
 def find_all(wants: Sequence[tuple[Attachment, ContainerSide]], host_side: HostSide) -> list[AttachmentMatch]:
@@ -59,7 +60,7 @@ def find_all(wants: Sequence[tuple[Attachment, ContainerSide]], host_side: HostS
     :raises Refused: as ``find``.
     """
     given: dict[str, int] = {}
-    for want, _end in wants:
+    for want, _side in wants:
         if want.mtu is not None and want.bridge in host_side.bridges and host_side.bridges[want.bridge].kind == LINUX:
             given[want.bridge] = min(want.mtu, given.get(want.bridge, want.mtu))
     bridges = {
@@ -134,13 +135,13 @@ def made_by_us(host_veth: Link, want: Attachment, side: ContainerSide) -> bool:
 
 def refuse_mistaken(want: Attachment, side: ContainerSide, host_veth: Link, host_side: HostSide) -> None:
     """Refuse a link that bears the interface's name while another one is labelled as the interface."""
-    said = read_label(host_veth.alias)
-    if said is None or said.interface == want.interface:
+    label = read_label(host_veth.alias)
+    if label is None or label.interface == want.interface:
         return
     other = renamed(replace(want, host_interface=None), side, host_side)
     if other is not None and other[1].index != host_veth.index:
         raise Refused(
-            f"interface: {want.interface!r} in {side.netns} is the attachment {said.interface} under another name, "
+            f"interface: {want.interface!r} in {side.netns} is the attachment {label.interface} under another name, "
             f"and {want.interface} is {other[0].name} there; rename them back first"
         )
 
@@ -152,13 +153,13 @@ def renamed(want: Attachment, side: ContainerSide, host_side: HostSide) -> tuple
     """
     if side.netns_id is None:
         return None
-    inner_by_index = {link.index: link for link in side.network.links.values()}
+    links_by_index = {link.index: link for link in side.network.links.values()}
     for host_veth in host_side.ours_by_netns.get(side.netns_id, []):
-        said = read_label(host_veth.alias)
-        if (said and said.interface == want.interface) or (
+        label = read_label(host_veth.alias)
+        if (label and label.interface == want.interface) or (
             want.host_interface and host_veth.name == want.host_interface
         ):
-            peer = inner_by_index.get(host_veth.peer)
+            peer = links_by_index.get(host_veth.peer)
             if peer is not None:
                 return peer, host_veth
     born = host_side.network.links.get(side.birth_name(want.interface))
@@ -167,7 +168,7 @@ def renamed(want: Attachment, side: ContainerSide, host_side: HostSide) -> tuple
         and not born.alias
         and born.kind == "veth"
         and born.peer_netns == side.netns_id
-        and born.peer in inner_by_index
+        and born.peer in links_by_index
     ):
-        return inner_by_index[born.peer], born
+        return links_by_index[born.peer], born
     return None

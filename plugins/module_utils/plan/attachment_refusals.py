@@ -115,16 +115,16 @@ def _check_routes(found: Sequence[AttachmentMatch]) -> None:
 
 def _is_stale(holder: Link, one: AttachmentMatch) -> bool:
     """Tell a veth of this very attachment that leads into a namespace the container has left."""
-    said = read_label(holder.alias) if holder.ours else None
+    label = read_label(holder.alias) if holder.ours else None
     leads_elsewhere = holder.kind == "veth" and (one.side.netns_id is None or holder.peer_netns != one.side.netns_id)
-    ours = (said is not None and said.interface == one.want.interface and said.names(one.want.target)) or (
+    ours = (label is not None and label.interface == one.want.interface and label.names(one.want.target)) or (
         not holder.alias and holder.name == one.birth_name
     )
     return leads_elsewhere and ours
 
 
 def _owner(link: Link) -> str:
-    said = read_label(link.alias) if link.ours else None
-    if said:
-        return f"the attachment {said.interface} of {said.kind} {said.value}"
+    label = read_label(link.alias) if link.ours else None
+    if label:
+        return f"the attachment {label.interface} of {label.kind} {label.value}"
     return f"a {link.kind} interface that is not ours" if link.kind else "a physical interface"

@@ -85,7 +85,7 @@ def predict(sides: Sides, host_side: HostSide) -> list[dict[str, Any] | None]:
     found = find_all([(want, side) for want, side in sides if side is not None], host_side)
     by_want = {id(one.want): (one, taken) for one, taken in zip(found, taken_by_others(found))}
     predicted: list[dict[str, Any] | None] = []
-    for (want, _end), shown in zip(sides, describe(sides, host_side)):
+    for (want, _side), shown in zip(sides, describe(sides, host_side)):
         known = by_want.get(id(want))
         predicted.append(_predict(*known, shown, host_side) if known is not None else shown)
     return predicted
@@ -174,14 +174,14 @@ def removed(operations: Iterable[Operation], host_side: HostSide, described: Col
     entries: list[dict[str, Any]] = []
     for operation in operations:
         link = host_side.network.links.get(operation.name) if isinstance(operation, DeleteLink) else None
-        said = read_label(link.alias) if link is not None and link.name not in described else None
-        if link is not None and said is not None:
-            value = int(said.value) if said.kind == "pid" and said.value.isdigit() else said.value
+        label = read_label(link.alias) if link is not None and link.name not in described else None
+        if link is not None and label is not None:
+            value = int(label.value) if label.kind == "pid" and label.value.isdigit() else label.value
             entries.append(
                 {
-                    said.kind: value,
+                    label.kind: value,
                     "bridge": host_side.bridge_of(link),
-                    "interface": said.interface,
+                    "interface": label.interface,
                     "host_interface": link.name,
                     "mtu": link.mtu,
                 }

@@ -325,8 +325,8 @@ def _forwarding_operations(want: Bridge, have: BridgeState, wanted: tuple[str, .
     operations: list[Operation] = []
     if not want.ip_forward:
         # The host's own switch serves others too; the bridge's own is ours to turn off.
-        for version in (addresses.IPV4, addresses.IPV6):
-            operations += forwarding.set_sysctl(have, forwarding.of_link(want.name, version), "0")
+        for family in (addresses.IPV4, addresses.IPV6):
+            operations += forwarding.set_sysctl(have, forwarding.of_link(want.name, family), "0")
         return operations
     if have.sysctls.get(forwarding.IPV4_SWITCH) == "0":
         operations.append(forwarding.switch_ipv4(have))

@@ -4,8 +4,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ..errors import Refused
 from ..model import addresses, bridge_vlans
 from ..model.bridge import FORWARD_DELAY, Bridge
@@ -14,9 +12,6 @@ from ..model.masquerade import Masquerade
 from ..model.route import KERNEL_PROTOCOL, Route
 from ..state.bridge import BridgeState
 from ..state.network import Link
-
-if TYPE_CHECKING:
-    pass
 
 LEAST_FORWARD_DELAY = round(FORWARD_DELAY[0] * 100)
 """Hundredths of a second; the kernel takes no less while STP is on."""
@@ -39,8 +34,10 @@ def addresses_of(want: Bridge, have: BridgeState) -> tuple[str, ...] | None:
         addresses.bounds(address) for address in want.addresses
     ]
     for subnet in addresses.AUTO_SUBNETS:
-        version, first, last = addresses.bounds(subnet)
-        if not any(version == v and first <= end and start <= last for v, start, end in taken):
+        family, first, last = addresses.bounds(subnet)
+        if not any(
+            family == other and first <= last_taken and first_taken <= last for other, first_taken, last_taken in taken
+        ):
             return (addresses.first_host(subnet), *want.addresses)
     raise Refused(
         f"bridge {want.name}: addresses has auto, and each subnet that auto picks from (172.17.0.0/16 to "

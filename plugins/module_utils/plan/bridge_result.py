@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..model import addresses, bridge_vlans
 from ..model.bridge import Bridge
@@ -14,9 +14,6 @@ from ..state.bridge import BridgeState
 from . import firewall, forwarding
 from .bridge_facts import addresses_of, default_vlans, joining, masqueraded, staying, wanted_attributes
 from .operations import Operation
-
-if TYPE_CHECKING:
-    pass
 
 
 def warnings(want: Bridge, have: BridgeState, operations: list[Operation]) -> list[str]:

@@ -27,9 +27,9 @@ class ForwardingState(Protocol):
     def sysctls(self) -> Mapping[str, str]: ...
 
 
-def of_link(link: str, version: int) -> str:
+def of_link(link: str, family: int) -> str:
     """Return the name of a link's own forwarding."""
-    return f"net/ipv{version}/conf/{link}/forwarding"
+    return f"net/ipv{family}/conf/{link}/forwarding"
 
 
 def switch_ipv4(have: ForwardingState) -> SetSysctl:
@@ -48,12 +48,12 @@ def switch_ipv6(have: ForwardingState) -> list[Operation]:
     return [*operations, _switch(have, IPV6_SWITCH, addresses.IPV6)]
 
 
-def _switch(have: ForwardingState, name: str, version: int) -> SetSysctl:
+def _switch(have: ForwardingState, name: str, family: int) -> SetSysctl:
     """Return what switches forwarding on for the host, and is undone for each interface as it was.
 
     The host's switch sets every interface's, and so does taking it back; some may have been on before.
     """
-    own = (of_link(link, version) for link in sorted(have.network.links))
+    own = (of_link(link, family) for link in sorted(have.network.links))
     return SetSysctl(HOST, name, "1", "0", tuple((one, "1") for one in own if have.sysctls.get(one) == "1"))
 
 

@@ -67,8 +67,8 @@ def _both(new: Collection[str], old: Collection[str], added: str, removed: str) 
 
 
 def _between(flow: IccFlow) -> str:
-    ends = (flow.source_name, flow.source), (flow.destination_name, flow.destination)
-    source, destination = (f"{name} ({address})" if name else address for name, address in ends)
+    named = (flow.source_name, flow.source), (flow.destination_name, flow.destination)
+    source, destination = (f"{name} ({address})" if name else address for name, address in named)
     return f"{source} to {destination}, {flow.service}"
 
 

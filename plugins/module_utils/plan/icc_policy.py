@@ -104,16 +104,16 @@ def describe(bridge: str, rules: IccRules) -> dict[str, Any]:
     """Return a bridge's policy as options that give it back."""
     links: dict[tuple[str, str], set[IccPort]] = {}
     for flow in rules.flows_of(bridge):
-        ends = (flow.source_name or flow.source, flow.destination_name or flow.destination)
-        links.setdefault(ends, set()).add(IccPort(flow.protocol, flow.port))
+        pair = (flow.source_name or flow.source, flow.destination_name or flow.destination)
+        links.setdefault(pair, set()).add(IccPort(flow.protocol, flow.port))
     return {
         "bridge": bridge,
         "icc": bridge not in rules.off,
         "egress": DENY if bridge in rules.egress_denied else ALLOW,
         "host_access": DENY if bridge in rules.host_denied else ALLOW,
         "links": [
-            {"from": _option(ends[0]), "to": _option(ends[1]), "ports": [str(port) for port in sorted(links[ends])]}
-            for ends in sorted(links)
+            {"from": _option(pair[0]), "to": _option(pair[1]), "ports": [str(port) for port in sorted(links[pair])]}
+            for pair in sorted(links)
         ],
     }
 
@@ -266,8 +266,8 @@ def _forget(flows: frozenset[IccFlow], bridge: str, have: IccState) -> list[Oper
     """Linked containers are to send to the bridge's MAC, and those that were linked to each other's own."""
     mac = have.network.links[bridge].mac
     operations: dict[Operation, None] = {}
-    linked = _ends(flows)
-    for source, destination in sorted(linked | _ends(have.rules.flows_of(bridge))):
+    linked = _address_pairs(flows)
+    for source, destination in sorted(linked | _address_pairs(have.rules.flows_of(bridge))):
         netns = have.owners.get(source, "")
         for link, address, known in sorted(have.knows.get(netns, ())):
             if address == destination and (known == mac) != ((source, destination) in linked):
@@ -275,8 +275,8 @@ def _forget(flows: frozenset[IccFlow], bridge: str, have: IccState) -> list[Oper
     return list(operations)
 
 
-def _ends(flows: frozenset[IccFlow]) -> set[tuple[str, str]]:
-    return {ends for flow in flows for ends in ((flow.source, flow.destination), (flow.destination, flow.source))}
+def _address_pairs(flows: frozenset[IccFlow]) -> set[tuple[str, str]]:
+    return {pair for flow in flows for pair in ((flow.source, flow.destination), (flow.destination, flow.source))}
 
 
 def _firewall(flows: frozenset[IccFlow], bridge: str, have: IccState) -> list[Operation]:

@@ -133,7 +133,7 @@ def ports_of(target: Target, interface: str, host_side: HostSide) -> list[OvsPor
     """Return the ports that say they are of that interface of that container."""
     found = []
     for port in host_side.ovs_ports.values():
-        said = read_label(dict(port.external_ids).get(EXTERNAL_ID, ""))
-        if said and said.interface == interface and said.names(target):
+        label = read_label(dict(port.external_ids).get(EXTERNAL_ID, ""))
+        if label and label.interface == interface and label.names(target):
             found.append(port)
     return found

@@ -51,7 +51,7 @@ def remaining(wants: Sequence[Wanted] | None, have: PublicationState) -> Publica
     """Return what is left of the bridge without ``wants``; where those are ``None``, nothing is."""
     if wants is None:
         return PublicationRules()
-    bare = {want.endpoint for want in wants if want.ports is None}
+    without_ports = {want.endpoint for want in wants if want.ports is None}
     # With thousands of containers, or of ports of one, not each is to be held against each.
     named: dict[tuple[Endpoint, str, int], list[PortSpec]] = {}
     for want in wants:
@@ -59,7 +59,7 @@ def remaining(wants: Sequence[Wanted] | None, have: PublicationState) -> Publica
             named.setdefault((want.endpoint, port.protocol, port.container_port), []).append(port)
 
     def is_named(one: Published) -> bool:
-        return one.endpoint in bare or any(
+        return one.endpoint in without_ports or any(
             _is_for(one, port) for port in named.get((one.endpoint, one.host.protocol, one.port), ())
         )
 
@@ -80,9 +80,9 @@ def _is_for(one: Published, port: PortSpec) -> bool:
 def _around(published: frozenset[Published], have: PublicationState, protect: bool) -> PublicationRules:
     """Return the rules that go with publications of a bridge; protection goes with the last one."""
     bridge = frozenset((have.bridge,))
-    versions = {one.host.family for one in published}
+    families = {one.host.family for one in published}
     hairpins = frozenset(
-        Hairpin(have.bridge, subnet) for subnet in have.subnets if addresses.family(subnet) in versions
+        Hairpin(have.bridge, subnet) for subnet in have.subnets if addresses.family(subnet) in families
     )
     loopback = any(_from_loopback(one.host) for one in published)
     # On a bridge of ours the sysctl is ours too: after somebody flushed the ruleset nothing else remembers it.
@@ -182,15 +182,15 @@ class _Claims:
 
     @staticmethod
     def _elements(want: Wanted, port: PortSpec, number: int) -> Iterator[Published]:
-        versions = [version for version in _families(port) if version in want.addresses]
-        if not versions:
-            asked = " or ".join(f"IPv{version}" for version in _families(port))
+        families = [family for family in _families(port) if family in want.addresses]
+        if not families:
+            asked = " or ".join(f"IPv{family}" for family in _families(port))
             where = f"{want.endpoint.interface} has no {asked} address on {want.endpoint.bridge}"
             raise Refused(f"ports: {port} was asked for {want.endpoint}, whose {where}; attach it with one first")
-        for version in versions:
+        for family in families:
             yield Published(
-                HostPort(version, _address(port), port.protocol, number),
-                want.addresses[version],
+                HostPort(family, _address(port), port.protocol, number),
+                want.addresses[family],
                 port.container_port,
                 want.endpoint,
             )
@@ -283,11 +283,11 @@ def describe_bridges(rules: PublicationRules) -> list[dict[str, Any]]:
 
 
 def _described_ports(published: Iterable[Published]) -> list[dict[str, Any]]:
-    versions: dict[tuple[int, str, str, int], set[int]] = {}
+    families: dict[tuple[int, str, str, int], set[int]] = {}
     for one in published:
-        versions.setdefault((one.host.port, one.host.protocol, one.host.address, one.port), set()).add(one.host.family)
+        families.setdefault((one.host.port, one.host.protocol, one.host.address, one.port), set()).add(one.host.family)
     described = []
-    for (number, protocol, address, port), held in sorted(versions.items()):
+    for (number, protocol, address, port), held in sorted(families.items()):
         entry: dict[str, Any] = {"host_port": number, "container_port": port, "protocol": protocol}
         if address or len(held) == 1:
             entry["host_ip"] = address or ("0.0.0.0" if addresses.IPV4 in held else "::")

@@ -8,12 +8,8 @@ Private to the collection.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from ..state.network import Link, NetworkState
-
-if TYPE_CHECKING:
-    pass
 
 DEVICES = ("tun", "openvswitch")
 """Devices of Open vSwitch's own: of a userspace datapath, and of the kernel's.

@@ -172,8 +172,8 @@ def _attached(target: Target, interface: str, have: VlanPortState) -> str:
     if side is not None:
         if side.netns_id is not None:
             for link in have.host_side.ours_by_netns.get(side.netns_id, []):
-                said = read_label(link.alias)
-                if said is not None and said.interface == interface:
+                label = read_label(link.alias)
+                if label is not None and label.interface == interface:
                     return link.name
         if have.assume:
             return side.birth_name(interface)
@@ -228,8 +228,8 @@ def _new_bridge(want: VlanPorts, have: VlanPortState) -> OvsBridgeChange:
         )
     if not want.create_bridge:
         return NO_BRIDGES
-    bare = OvsBridge(want.bridge, SYSTEM, (want.bridge,), ((EXTERNAL_ID, _BRIDGE_LABEL),))
-    return OvsBridgeChange(add=(_set(bare, want.settings),))
+    new = OvsBridge(want.bridge, SYSTEM, (want.bridge,), ((EXTERNAL_ID, _BRIDGE_LABEL),))
+    return OvsBridgeChange(add=(_set(new, want.settings),))
 
 
 def _set(bridge: OvsBridge, settings: BridgeSettings) -> OvsBridge:
@@ -333,14 +333,14 @@ def _base(one: VlanPort, name: str, bridge: str, have: VlanPortState) -> tuple[O
     shown = have.host_side.ovs_ports.get(name)
     if shown is not None:
         return shown, vlan_record.read(shown) or VlanRecord()
-    bare = OvsPort(name, bridge)
+    new = OvsPort(name, bridge)
     link = have.host_side.network.links.get(name)
     if name == bridge:
-        return bare, VlanRecord()
+        return new, VlanRecord()
     if link is not None and link.ours and read_label(link.alias):
         # An attachment that has lost its port: it is veth_attach's, as it was.
-        return replace(bare, external_ids=((EXTERNAL_ID, link.alias[len(MARK) + 1 :]),)), VlanRecord()
-    return bare, VlanRecord(added=True) if one.target is None else VlanRecord()
+        return replace(new, external_ids=((EXTERNAL_ID, link.alias[len(MARK) + 1 :]),)), VlanRecord()
+    return new, VlanRecord(added=True) if one.target is None else VlanRecord()
 
 
 def _asked_for(want: VlanPorts, have: VlanPortState) -> list[OvsPort]:
@@ -378,5 +378,5 @@ def _meant(port: OvsPort, want: VlanPorts) -> bool:
 
 def _dead(port: OvsPort, have: VlanPortState) -> bool:
     """Tell a port of ours whose container is gone: its veth went with the container's namespace."""
-    said = read_label(dict(port.external_ids).get(EXTERNAL_ID, ""))
-    return said is not None and port.name not in have.host_side.network.links
+    label = read_label(dict(port.external_ids).get(EXTERNAL_ID, ""))
+    return label is not None and port.name not in have.host_side.network.links

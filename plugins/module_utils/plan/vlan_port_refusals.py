@@ -70,11 +70,11 @@ def refuse_same_tunnels(have: VlanPortState, ports: OvsChanges) -> None:
     staying = [
         port for port in have.host_side.ovs_ports.values() if port.tunnel is not None and port.name not in ports.left
     ]
-    taken = {_ends(port.tunnel): port for port in staying if port.tunnel is not None}
+    taken = {_endpoints(port.tunnel): port for port in staying if port.tunnel is not None}
     for port in ports.joined.values():
         if port.tunnel is None:
             continue
-        other = taken.setdefault(_ends(port.tunnel), port)
+        other = taken.setdefault(_endpoints(port.tunnel), port)
         if other is not port:
             source = f" from {port.tunnel.local}" if port.tunnel.local else ""
             raise Refused(
@@ -83,5 +83,5 @@ def refuse_same_tunnels(have: VlanPortState, ports: OvsChanges) -> None:
             )
 
 
-def _ends(tunnel: Tunnel) -> Tunnel:
+def _endpoints(tunnel: Tunnel) -> Tunnel:
     return replace(tunnel, protected=True)

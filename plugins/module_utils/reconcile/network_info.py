@@ -93,15 +93,17 @@ def _attachments_of(
 ) -> list[tuple[bool, dict[str, Any]]]:
     netlink = machine.netlink(netns)
     links = netlink.links()
-    bare = ContainerSide(
+    links_only = ContainerSide(
         netns, label.identity, NetworkState(links), machine.netlink(HOST).netns_id(machine.descriptor(netns))
     )
-    pairs = [(link, host_veth) for link in links.values() if (host_veth := host_side.host_veth(bare, link)) is not None]
+    pairs = [
+        (link, host_veth) for link in links.values() if (host_veth := host_side.host_veth(links_only, link)) is not None
+    ]
     if not pairs:
         return []
-    held = netlink.addresses([link for link, _outer in pairs])
+    held = netlink.addresses([link for link, _host_veth in pairs])
     routes = netlink.routes(names_by_index(links))
-    side = ContainerSide(netns, label.identity, NetworkState(links, held, routes), bare.netns_id)
+    side = ContainerSide(netns, label.identity, NetworkState(links, held, routes), links_only.netns_id)
     return [
         (host_veth.ours, describe_one(label.kind, label.value, side, link, host_veth, host_side))
         for link, host_veth in pairs

@@ -156,13 +156,13 @@ def _shown(rules: PublicationRules) -> dict[str, Any]:
 
 
 def _warnings(machine: Machine, have: PublicationState, rules: PublicationRules) -> list[str]:
-    versions = {one.host.family for one in rules.published}
+    families = {one.host.family for one in rules.published}
     shown = machine.read_sysctls(HOST, list(_FORWARDING.values()))
     told = [
-        f"{name.replace('/', '.')} is 0: ports published in IPv{version} can be reached from this host only; "
+        f"{name.replace('/', '.')} is 0: ports published in IPv{family} can be reached from this host only; "
         "container_bridge switches it on with ip_forward"
-        for version, name in _FORWARDING.items()
-        if version in versions and shown.get(name) == "0"
+        for family, name in _FORWARDING.items()
+        if family in families and shown.get(name) == "0"
     ]
     if rules.published and have.bridged_filter and have.bridge in machine.isolated_bridges():
         # br_nf_pre_routing_finish() bridges what it translated into the bridge that it came from.

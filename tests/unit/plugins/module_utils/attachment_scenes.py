@@ -185,7 +185,7 @@ class Scene:
         return lambda: plan.absent(*self.sides(wants, leftovers=True))
 
     def ours(self) -> list[SimLink]:
-        """Host ends of ours whose other end is in a container of now."""
+        """Host veths of ours whose peer is in a container of now."""
         here = [self.host.namespaces[netns] for netns in IDENTITIES if netns in self.host.namespaces]
         return [
             link
@@ -201,13 +201,13 @@ def drift(draw: st.DrawFn, scene: Scene, link: SimLink) -> None:
     ns, host = peer.namespace, scene.kernel.host
     kinds = [
         "down",
-        "outer down",
+        "host_veth down",
         "mac",
         "mtu",
-        "outer mtu",
+        "host_veth mtu",
         "master",
         "rename",
-        "outer rename",
+        "host_veth rename",
         "address",
         "no address",
         "route",
@@ -218,18 +218,18 @@ def drift(draw: st.DrawFn, scene: Scene, link: SimLink) -> None:
     )
     if kind == "down":
         ns.set(peer.name, up=False)
-    elif kind == "outer down":
+    elif kind == "host_veth down":
         host.set(host_veth.name, up=False)
     elif kind == "mac":
         ns.set(peer.name, mac="02:99:00:00:00:99")
     elif kind == "mtu":
         ns.set(peer.name, mtu=draw(st.sampled_from([1300, 1000])))
-    elif kind == "outer mtu":
+    elif kind == "host_veth mtu":
         host.set(host_veth.name, mtu=1300)
     elif kind == "master":
         if host_veth.name not in scene.host.ovs_ports:
             host.set(host_veth.name, master=draw(st.sampled_from(["", "docker0", "br1"])))
-    elif kind in ("rename", "outer rename"):
+    elif kind in ("rename", "host_veth rename"):
         where, one = (ns, peer) if kind == "rename" else (host, host_veth)
         new = draw(st.sampled_from(["moved", "eth1", "eth2"]))
         if new not in where.links:

@@ -24,7 +24,7 @@ class BrokenDown(Exception):
 
 @dataclass(frozen=True)
 class Breakdown(Operation):
-    """Stands at the place of an operation that fails before it has done anything."""
+    """Stands for an operation that fails before it has done anything."""
 
     def what(self) -> str:
         return "break down"

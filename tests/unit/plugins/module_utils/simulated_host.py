@@ -34,7 +34,7 @@ from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_
 
 
 class SimulatedHost:
-    """Places are the host (``""``) and containers by name, each with its namespace of the moment."""
+    """A ``netns`` is the host (``""``) or a container by name, each with its namespace of the moment."""
 
     def __init__(self, kernel: SimKernel | None = None) -> None:
         self.kernel = kernel or SimKernel()
@@ -175,7 +175,7 @@ class SimulatedHost:
     def picture(self) -> dict[str, object]:
         """All that a person would call the state of the host.
 
-        Left out: indexes, MACs that the kernel chose at random for host ends,
+        Left out: indexes, MACs that the kernel chose at random for host veths,
         the order of addresses, trash that no run may refuse because of (veths
         into namespaces that were left, links under their birth names).
         """
@@ -224,7 +224,7 @@ class SimulatedHost:
 
 
 def _link_picture(link: SimLink) -> dict[str, object]:
-    # The MAC of a host's end is a random one, and that of a bridge one of its ports' unless somebody set it.
+    # The MAC of a host veth is a random one, and that of a bridge one of its ports' unless somebody set it.
     random = (
         link.alias.startswith(MARK + " ")
         or link.name.startswith("pf")

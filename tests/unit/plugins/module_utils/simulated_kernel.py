@@ -70,13 +70,13 @@ class SimNamespace(SimAddresses):
         self.kernel.request()
         if peer in there.links or (there is self and peer == name):
             raise KernelError(f"create veth {name}", errno.EEXIST, "")
-        outer = self._register(name, "veth", None, mtu)
-        inner = there._register(peer, "veth", mac, mtu)
-        outer.peer, inner.peer = inner, outer
+        link = self._register(name, "veth", None, mtu)
+        other = there._register(peer, "veth", mac, mtu)
+        link.peer, other.peer = other, link
         if there is not self:
             self.id_of(there)
             there.id_of(self)
-        return outer
+        return link
 
     def _register(self, name: str, kind: str, mac: str | None, mtu: int, alias: str = "") -> SimLink:
         if name in self.links:

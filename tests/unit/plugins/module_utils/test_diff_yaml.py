@@ -69,7 +69,7 @@ texts = st.sampled_from(AWKWARD) | st.text(st.characters(codec="utf-8"))
 scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | texts
 keys = st.sampled_from(AWKWARD) | st.text(st.characters(codec="utf-8"), max_size=5)
 documents = st.recursive(
-    scalars, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(keys, inner, max_size=4), max_leaves=12
+    scalars, lambda nested: st.lists(nested, max_size=4) | st.dictionaries(keys, nested, max_size=4), max_leaves=12
 )
 
 

@@ -27,11 +27,11 @@ def test_what_was_chosen_is_chosen_again_after_all_containers_restarted():
         return vlan_fleet.external_ids(found, "hosta", {"hosta": {"bridge": "ovs0"}}, {})
 
     def seen(ids, **holding):
-        wired = [
+        attached = [
             {"container": name, "interface": "eth1", "bridge": "ovs0", "vlan": 100, "addresses": [address]}
             for name, address in holding.items()
         ]
-        return {"hosta": {"attachments": wired, "ovs_bridges": [{"name": "ovs0", "external_ids": ids}]}}
+        return {"hosta": {"attachments": attached, "ovs_bridges": [{"name": "ovs0", "external_ids": ids}]}}
 
     shown, ids, addresses = {}, {}, {}
     for number in range(len(names), 0, -1):

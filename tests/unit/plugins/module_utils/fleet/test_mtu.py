@@ -42,13 +42,13 @@ def mtus(links, there=(), running=None, more=None):
     Hosts without an uplink did not answer.
     """
     entries = {"hosta": ["a1", "a2"], "hostb": ["b1"]}
-    wired = [
+    attached = [
         {"container": name, "bridge": "ovs0", "interface": "eth1", "vlan": 100, "addresses": [], "mtu": mtu}
         for name, mtu in dict(there).items()
     ]
     shown = {
         host: {
-            "attachments": [entry for entry in wired if entry["container"][0] == host[-1]],
+            "attachments": [entry for entry in attached if entry["container"][0] == host[-1]],
             "interfaces": [
                 {"name": name, "mtu": mtu, "management": "", "bridge": None}
                 for name, mtu in (("eth1", size), ("eth0", 600))

@@ -63,11 +63,13 @@ def removed(scene: Scene, wants: Sequence[Attachment]) -> Errand:
 def of_others(scene: Scene) -> Any:
     """What is neither an attachment's nor a default route (which a gateway is asked to take over)."""
     picture: Any = scene.host.picture()
-    outers = {link.name for link in scene.kernel.host.links.values() if link.peer and not link.name.startswith("vethd")}
+    host_veths = {
+        link.name for link in scene.kernel.host.links.values() if link.peer and not link.name.startswith("vethd")
+    }
     picture["ovs"] = {
         name: port
         for name, port in picture["ovs"].items()
-        if EXTERNAL_ID not in dict(port.external_ids) and name not in outers
+        if EXTERNAL_ID not in dict(port.external_ids) and name not in host_veths
     }
     for netns in scene.host.namespaces:
         here = picture[netns or "host"]

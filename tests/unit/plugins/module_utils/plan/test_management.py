@@ -64,9 +64,9 @@ def test_an_interface_of_a_vlan_on_a_bridge_is_a_way_in():
 
 
 def test_a_device_of_another_port_counts_as_the_bridge_s_own():
-    inner = Link(5, "mgmt0", "tun")
+    mgmt0 = Link(5, "mgmt0", "tun")
     found = management.interfaces(
-        host(NIC, DEVICE, inner), {"mgmt0": ADDRESS}, ovm(OvsPort("eth0", "ovm"), OvsPort("mgmt0", "ovm", tag=7))
+        host(NIC, DEVICE, mgmt0), {"mgmt0": ADDRESS}, ovm(OvsPort("eth0", "ovm"), OvsPort("mgmt0", "ovm", tag=7))
     )
     assert "where mgmt0 holds 10.77.0.12/24" in found["eth0"]
 

@@ -37,7 +37,7 @@ _ENDPOINTS = [endpoint("br0", "eth1", "container", name) for name in ("one", "tw
 _ADDRESSES = {4: "192.168.5.", 6: "fd00:5::"}
 
 _ports = st.builds(
-    lambda host_ip, low, width, inner, protocol: PortSpec(host_ip, low, low + width, inner, protocol),
+    lambda host_ip, low, width, port, protocol: PortSpec(host_ip, low, low + width, port, protocol),
     st.sampled_from(["", "", "0.0.0.0", "::", "127.0.0.1", "10.0.0.5", "fd00::5"]),
     st.integers(8000, 8006),
     st.sampled_from([0, 0, 3]),
@@ -80,7 +80,7 @@ class _Host:
         rules = replace((self.have.rules - gone), published=kept) | add
         self.have = replace(self.have, rules=rules, whole=True)
 
-    def write_sysctl(self, _place, name, value):
+    def write_sysctl(self, _netns, name, value):
         assert name == "net/ipv4/conf/br0/route_localnet"
         self.have = replace(self.have, route_localnet=value)
 
@@ -165,12 +165,12 @@ def test_a_plan_leaves_nothing_to_plan_and_its_way_back_leads_back(have, before,
         hosts = [one.host for one in host.have.rules.published]
         assert not any(one.meets(other) for number, one in enumerate(hosts) for other in hosts[:number])
         assert bool(host.have.ours.protected) == bool(host.have.ours.published and options[0])
-        end = host.have
+        made = host.have
         for operation in reversed(operations):
             operation.undo(host)
         # What a repair made whole stays whole.
         assert host.have == replace(start, whole=host.have.whole)
-        host.have = end
+        host.have = made
     named = [Wanted(want.endpoint, None) for want in wants]
     _carry_out(_absent(named, host.have), host)
     assert _absent(named, host.have) == []

@@ -362,7 +362,7 @@ def test_what_stands_on_a_bridge_is_a_way_in():
     assert (
         asks_for_a_trunk(NIC, Link(7, "mv0", "macvlan", peer=5, peer_netns=0), held={"mv0": ("10.8.0.1/24",)}) is None
     )
-    # The other end of a veth has that as its peer, and stands on nothing.
+    # A veth has the other one as its peer, and is not on top of it.
     assert asks_for_a_trunk(NIC, Link(7, "ve0", "veth", peer=5), held={"ve0": ("10.8.0.1/24",)}) is None
 
     tagged = Link(7, "br0.5", "vlan", peer=5, vlan_id=5)
