@@ -130,6 +130,19 @@ class Net:
 
 
 @contextlib.contextmanager
+def two_servers(host):
+    """Give web1 and web2 on br0, each of which answers on the ports 80, 81 and 53/udp."""
+    net = Net(host, "web1", "web2")
+    net.serve("web1", "80", "81", "53/udp")
+    net.serve("web2", "80", "81", "53/udp")
+    try:
+        yield net
+    finally:
+        net.stop()
+        host.run("sysctl", "-q", "-w", "net.bridge.bridge-nf-call-iptables=1", "net.bridge.bridge-nf-call-ip6tables=1")
+
+
+@contextlib.contextmanager
 def routed_on_lan(subnet, host):
     """Let the LAN's machine route a subnet to the host, as a neighbour that means no good would."""
     version = "-6" if ":" in subnet else "-4"

@@ -9,14 +9,13 @@ import pathlib
 
 import pytest
 import yaml
+from bridge_vlans_lab import NAMES, TRUNK, access, containers, outer, reached, shown
 from lab_hosts import ModuleFailed
 from other_kernel import OtherKernel
 from test_container_bridge import bridge_thoroughly
-from wiring import assert_same, attach, attach_thoroughly, everything, link, make_namespaces, ping, pings, refused
+from wiring import assert_same, attach, attach_thoroughly, everything, link, make_namespaces, ping, refused
 
 README = pathlib.Path(__file__).resolve().parents[2] / "README.md"
-NAMES = ("web1", "web2", "db1", "db2")
-TRUNK = {"port": "up0", "mode": "trunk", "trunks": "100,200-210"}
 
 
 @pytest.fixture(scope="session", name="kernel")
@@ -34,39 +33,6 @@ def fixture_host(kernel):
         "-c",
         "ip -all netns delete; for one in $(ls /sys/class/net); do ip link delete $one 2>/dev/null; done; ls /sys/class/net",
     )
-
-
-def shown(host, port):
-    """Return a port's VLANs as iproute2 shows them: ``100 PVID Egress Untagged``."""
-    entries = next((entry["vlans"] for entry in host.ip_bridge("-compressvlans", "vlan", "show", "dev", port)), [])
-    return [
-        " ".join(
-            [f"{entry['vlan']}{'-' + str(entry['vlanEnd']) if 'vlanEnd' in entry else ''}", *entry.get("flags", [])]
-        )
-        for entry in entries
-    ]
-
-
-def access(vlan):
-    return [f"{vlan} PVID Egress Untagged"]
-
-
-def containers(host, *vlans, bridge="br0", **options):
-    make_namespaces(host, *NAMES[: len(vlans)])
-    held = [[f"192.168.5.{number}/24", f"fd00:5::{number}/64"] for number in range(1, 5)]
-    entries = [{"netns": name, "addresses": addresses, **vlan} for name, addresses, vlan in zip(NAMES, held, vlans)]
-    return {"bridge": bridge, "attachments": entries, **options}
-
-
-def reached(host, source, count=4):
-    """Return the numbers of the containers that answer; each is in the same subnet."""
-    others = [number for number in range(1, count + 1) if NAMES[number - 1] != source]
-    answered = pings(host, source, *(f"192.168.5.{number}" for number in others))
-    return {number for number, answers in zip(others, answered) if answers}
-
-
-def outer(done, place=0):
-    return done["attachments"][place]["host_interface"]
 
 
 def test_four_containers_in_two_vlans_of_one_bridge(host):
