@@ -115,7 +115,10 @@ def pings(host, container: str, *addresses: str) -> set[str]:
 
 
 def namespaces(hosts, fleet, **wanted):
-    """Make namespaces that stand for containers, where it is not Docker that matters: they start a hundred times as fast."""
+    """Make namespaces that stand for containers, where it is not Docker that matters.
+
+    They start a hundred times as fast.
+    """
     for name, entries in wanted.items():
         make_namespaces(hosts[name], *(entry["netns"] for entry in entries))
         fleet.by_host[name]["multi_host_vlan_containers"] = entries

@@ -39,7 +39,8 @@ def test_chains_of_nft_that_drop_are_told_apart_from_those_of_iptables():
     run(
         [
             "nft",
-            "add table ip6 theirs; add chain ip6 theirs in { type filter hook input priority 0; policy drop; }; add chain ip6 theirs unhooked",
+            "add table ip6 theirs; add chain ip6 theirs in { type filter hook input priority 0; policy drop; }; "
+            "add chain ip6 theirs unhooked",
         ]
     )
     run(
@@ -51,7 +52,8 @@ def test_chains_of_nft_that_drop_are_told_apart_from_those_of_iptables():
     run(
         [
             "nft",
-            "add table inet firewalld; add chain inet firewalld filter_FORWARD { type filter hook forward priority 10; policy drop; }",
+            "add table inet firewalld; add chain inet firewalld filter_FORWARD "
+            "{ type filter hook forward priority 10; policy drop; }",
         ]
     )
     run("iptables-nft -P FORWARD DROP")
@@ -81,7 +83,8 @@ def test_where_iptables_is_not_installed_a_table_filter_is_as_any_other(monkeypa
     run(
         [
             "nft",
-            f"add table ip filter; add chain ip filter FORWARD {{ type filter hook forward priority 0; policy {policy}; }}",
+            "add table ip filter; add chain ip filter FORWARD "
+            f"{{ type filter hook forward priority 0; policy {policy}; }}",
         ]
     )
     without_iptables = program.run

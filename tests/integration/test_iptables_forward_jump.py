@@ -168,7 +168,8 @@ def test_a_chain_of_docker_that_does_not_return_has_the_jump_last(kind):
     ]
 
 
-# What ufw has in FORWARD, with a rule of `ufw route deny`; and its policy by chains that decide for all, or for new connections.
+# What ufw has in FORWARD, with a rule of `ufw route deny`; and its policy by chains that decide for all, or for new
+# connections.
 UFW = """\
 *filter
 :FORWARD {policy}

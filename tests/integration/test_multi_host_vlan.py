@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 pipefitter contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Containers of two hosts in two VLANs over one trunk: the playbook multi_host_vlan over SSH, which checks, wires and settles."""
+"""Containers of two hosts in two VLANs over one trunk: the playbook multi_host_vlan checks, wires and settles."""
 
 from __future__ import annotations
 
@@ -59,7 +59,8 @@ def _tag(host, port):
     [
         (
             lambda fleet: fleet.by_host["hostb"]["multi_host_vlan_containers"][0].update(address="192.168.0.1/24"),
-            "hostb: multi_host_vlan_containers[0].address: 192.168.0.1 is the address of test1 of hosta in VLAN web (100) already",
+            "hostb: multi_host_vlan_containers[0].address: 192.168.0.1 is the address of test1 of hosta "
+            "in VLAN web (100) already",
         ),
         (
             lambda fleet: fleet.common.update(multi_host_vlan_vlans={**VLANS, "www": {"id": 100}}),
@@ -176,7 +177,10 @@ def test_two_ways_between_hosts_are_never_there_at_once(hosts, fleet):
         refused.status == 2
         and "--limit leaves hosts out, and 2 of this host's tunnels lead to none of the others" in refused.said
     )
-    everybody = """{"multi_host_vlan_hosts": "{{ groups['lab'] }}", "multi_host_vlan_purge": true, "multi_host_vlan_mtu": 1500}"""
+    everybody = (
+        """{"multi_host_vlan_hosts": "{{ groups['lab'] }}", "multi_host_vlan_purge": true, """
+        """"multi_host_vlan_mtu": 1500}"""
+    )
     assert fleet.play("multi_host_vlan", "--limit", "hosta", "-e", everybody).ok().changed == {"hosta": 0}
     assert uplink_ports() == tunnels
 

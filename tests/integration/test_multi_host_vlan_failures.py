@@ -80,7 +80,10 @@ def test_a_host_that_is_lost_in_its_batch_keeps_no_other_from_its_turn(hosts, fl
     namespaces(hosts, fleet, hosta=[{"netns": "a1", "vlan": "web"}], hostb=[{"netns": "b1", "vlan": "web"}])
     hosta = hosts["hosta"]
     server = _sshd(hosta)
-    script = f'#!/bin/sh\necho >>/run/asked; [ "$(wc -l </run/asked)" -lt {modules} ] || kill -STOP {server}; exec /usr/bin/python3 "$@"\n'
+    script = (
+        f'#!/bin/sh\necho >>/run/asked; [ "$(wc -l </run/asked)" -lt {modules} ] || kill -STOP {server}; '
+        'exec /usr/bin/python3 "$@"\n'
+    )
     hosta.run("sh", "-c", 'echo "$1" >/run/python3 && chmod 755 /run/python3', "sh", script)
     lost = {"ansible_ssh_args": "-o ControlPath=none", "ansible_python_interpreter": "/run/python3"}
     fleet.by_host["hosta"].update(lost)

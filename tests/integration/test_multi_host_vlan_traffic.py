@@ -82,7 +82,8 @@ def test_containers_of_one_vlan_reach_each_other_and_no_others(hosts, four):
     assert pings(hostb, "test3", *everyone) == {"192.168.0.1", "192.168.0.3"}
     assert pings(hostb, "test4", *everyone) == {"192.168.0.2", "192.168.0.4"}
 
-    # A broadcast of VLAN 100 (ARP for an address that nobody has) is heard in 100, on the other host too, and nowhere in 200.
+    # A broadcast of VLAN 100 (ARP for an address that nobody has) is heard in 100, on the other host too, and nowhere
+    # in 200.
     watches = {
         name: listen(host, name, "arp", "host", "192.168.0.77")
         for name, host in (("test2", hosta), ("test3", hostb), ("test4", hostb))

@@ -37,7 +37,8 @@ def test_makes_a_bridge_and_its_ports_at_once(host):
         ports=[{"port": "up1", "mode": "trunk", "trunks": "100,200-203"}, {"port": "ovs0", "tag": 100}],
     )
     assert made["operations"] == [
-        "create Open vSwitch bridge ovs0 datapath_type netdev fail_mode secure rstp on mcast_snooping on other_config:hwaddr=02:00:00:00:00:77",
+        "create Open vSwitch bridge ovs0 datapath_type netdev fail_mode secure rstp on "
+        "mcast_snooping on other_config:hwaddr=02:00:00:00:00:77",
         "add port up1 to Open vSwitch bridge ovs0, trunk of VLANs 100,200-203",
         "change port ovs0 of Open vSwitch bridge ovs0, VLAN 100",
         "switch the TX checksum offload of ovs0 off (userspace datapath)",

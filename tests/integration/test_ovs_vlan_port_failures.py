@@ -13,7 +13,7 @@ from wiring import assert_same, everything, make_namespaces, make_ovs_bridge, ov
 
 
 def configuration(host):
-    """Return what Open vSwitch is configured to, without the ids of rows: what was removed and put back has new ones."""
+    """Return what Open vSwitch is configured to, without ids of rows: what was removed and put back has new ones."""
     shown = {}
     for table, names in (
         ("bridge", "datapath_type,fail_mode,mcast_snooping_enable,other_config"),
@@ -59,8 +59,8 @@ def test_a_bridge_without_a_datapath_is_noticed_and_undone(hosta):
     said = failure.value.result["msg"]
     assert "Open vSwitch bridge ovs0 got no network device" in said
     assert (
-        "the kernel module openvswitch is required for its datapath_type system; load that module, or set datapath_type to netdev in bridge_options"
-        in said
+        "the kernel module openvswitch is required for its datapath_type system; load that module, "
+        "or set datapath_type to netdev in bridge_options" in said
     )
     assert "nothing of this change was kept" in said
     assert_same(before, everything(hosta))
@@ -187,11 +187,13 @@ def test_somebody_else_comes_between(hosta, meanwhile, sentence):
     [
         (
             "port set0 tag=77",
-            "port set0 of Open vSwitch bridge ovs0 can't be changed: another program changed its tag in the meantime; run this again",
+            "port set0 of Open vSwitch bridge ovs0 can't be changed: another program changed its tag "
+            "in the meantime; run this again",
         ),
         (
             "port set0 trunks=7,8",
-            "port set0 of Open vSwitch bridge ovs0 can't be changed: another program changed its trunks in the meantime; run this again",
+            "port set0 of Open vSwitch bridge ovs0 can't be changed: another program changed its trunks "
+            "in the meantime; run this again",
         ),
         (
             "port set0 external_ids:whose=them",
@@ -199,7 +201,8 @@ def test_somebody_else_comes_between(hosta, meanwhile, sentence):
         ),
         (
             "bridge ovs0 stp_enable=true",
-            "Open vSwitch bridge ovs0 can't be changed: another program changed its stp_enable in the meantime; run this again",
+            "Open vSwitch bridge ovs0 can't be changed: another program changed its stp_enable "
+            "in the meantime; run this again",
         ),
         ("bridge ovs0 other_config:a=2", "another program changed its other_config:a in the meantime; run this again"),
     ],
@@ -227,7 +230,10 @@ def test_what_somebody_else_wrote_beside_it_stays(hosta):
     make_ovs_bridge(hosta)
     make_veth(hosta, "set0")
     hosta.run("ovs-vsctl", "add-port", "ovs0", "set0", "tag=4")
-    theirs = "set port set0 external_ids:iface-owner=neutron -- set bridge ovs0 fail_mode=secure other_config:mac-table-size=4096 external_ids:owner=x"
+    theirs = (
+        "set port set0 external_ids:iface-owner=neutron -- "
+        "set bridge ovs0 fail_mode=secure other_config:mac-table-size=4096 external_ids:owner=x"
+    )
     hosta.module(
         "ovs_vlan_port",
         bridge="ovs0",
@@ -253,7 +259,10 @@ def test_undoing_keeps_what_somebody_else_wrote_beside_it(hosta):
     make_ovs_bridge(hosta)
     make_veth(hosta, "set0", "new0")
     hosta.run("ovs-vsctl", "add-port", "ovs0", "set0", "tag=4")
-    theirs = "ovs-vsctl set port set0 external_ids:iface-owner=neutron -- set bridge ovs0 fail_mode=secure other_config:mac-table-size=4096"
+    theirs = (
+        "ovs-vsctl set port set0 external_ids:iface-owner=neutron -- "
+        "set bridge ovs0 fail_mode=secure other_config:mac-table-size=4096"
+    )
     ports = [{"port": "set0", "tag": 5}, {"port": "new0", "tag": 5}]
     with pytest.raises(ModuleFailed, match="a fault that the test injected"):
         hosta.module(
@@ -286,7 +295,8 @@ def test_undoing_a_purge_brings_back_what_others_configured(hosta):
     hosta.run(
         "sh",
         "-c",
-        f"ovs-vsctl set port up2 {others} -- --id=@q create qos type=linux-htb other-config:max-rate=1000000 -- set port up2 qos=@q",
+        f"ovs-vsctl set port up2 {others} -- --id=@q create qos type=linux-htb other-config:max-rate=1000000 -- "
+        "set port up2 qos=@q",
     )
     hosta.run("ip", "link", "set", "up1", "down")
 
@@ -321,8 +331,8 @@ def test_a_bridge_while_the_switch_does_not_run(hosta, there_before):
         hosta.run(*command)
     for sentence in said:
         assert (
-            "Open vSwitch bridge ovs0 carries nothing, as ovs-vswitchd does not run; start it with `systemctl start openvswitch-switch`"
-            in sentence
+            "Open vSwitch bridge ovs0 carries nothing, as ovs-vswitchd does not run; "
+            "start it with `systemctl start openvswitch-switch`" in sentence
         )
 
 

@@ -46,7 +46,8 @@ def test_is_refused_with_the_reason(hosta):
         ),
         (
             {"bridge": "ovs0", "port": "addr1", "tag": 5},
-            "port: 'addr1' holds 192.0.2.1/24; as a port it would lose its addresses and lock you out, so give another interface",
+            "port: 'addr1' holds 192.0.2.1/24; as a port it would lose its addresses and lock you out, "
+            "so give another interface",
         ),
         (
             {"bridge": "ovs0", "container": "nobody", "tag": 5},
@@ -104,13 +105,14 @@ def test_what_the_host_is_reached_by_keeps_its_vlan(hosta):
     before = everything(hosta)
     said = refused(hosta, "ovs_vlan_port", bridge="ovs0", port="up1", mode="trunk", trunks=[100, 200])
     assert said == (
-        "port: 'up1' carries frames without a tag on bridge ovs0, where ovs0 holds 10.99.0.2/24; as trunk port with trunks 100,200 it would not, "
+        "port: 'up1' carries frames without a tag on bridge ovs0, where ovs0 holds 10.99.0.2/24; "
+        "as trunk port with trunks 100,200 it would not, "
         "and lock you out, so give another port, or leave VLAN 0 in trunks"
     )
     said = refused(hosta, "ovs_vlan_port", bridge="ovs0", port="ovs0", tag=100)
     assert (
-        "port: 'ovs0' carries frames without a tag on bridge ovs0, where ovs0 holds 10.99.0.2/24; as access port of VLAN 100 it would not"
-        in said
+        "port: 'ovs0' carries frames without a tag on bridge ovs0, where ovs0 holds 10.99.0.2/24; "
+        "as access port of VLAN 100 it would not" in said
     )
     make_ovs_bridge(hosta, "ovs1")
     said = refused(hosta, "ovs_vlan_port", bridge="ovs1", port="up1", tag=100)
@@ -138,7 +140,8 @@ def test_what_the_host_is_reached_by_is_not_taken_away(hosta, taking):
     hosta.module("ovs_vlan_port", bridge="ovs0", port="up1", mode="trunk", owner="uplinks")
     hosta.run("ip", "addr", "add", "10.99.0.2/24", "dev", "ovs0")
     assert refused(hosta, "ovs_vlan_port", bridge="ovs0", **taking) == (
-        "port: 'up1' carries frames without a tag on bridge ovs0, where ovs0 holds 10.99.0.2/24; taken out of the bridge it would not, "
+        "port: 'up1' carries frames without a tag on bridge ovs0, where ovs0 holds 10.99.0.2/24; "
+        "taken out of the bridge it would not, "
         "and lock you out, so keep it as it is, or give what the host has there to another interface first"
     )
     # What carries other VLANs only leads to nothing of the host.
@@ -157,6 +160,6 @@ def test_what_the_host_is_reached_by_is_not_given_back_vlans_without_it(hosta):
     for taking in ({"ports": [], "purge": True}, {"port": "up1", "state": "absent"}):
         said = refused(hosta, "ovs_vlan_port", bridge="ovs0", **taking)
         assert (
-            "as trunk port with trunks 100 it would not, and lock you out, so keep it as it is, or give what the host has there to"
-            in said
+            "as trunk port with trunks 100 it would not, and lock you out, so keep it as it is, "
+            "or give what the host has there to" in said
         )

@@ -10,7 +10,10 @@ from wiring import attach, make_namespaces, make_ovs_bridge, ping, tcp_answer
 
 
 def test_frames_with_a_tag_go_through_a_vlan_of_their_own(hosta):
-    """QinQ: what comes to a port of mode dot1q-tunnel leaves the trunk with a tag before its own, and without that again."""
+    """QinQ: a port of mode dot1q-tunnel.
+
+    What comes to it leaves the trunk with a tag before its own, and another such port without that again.
+    """
     make_ovs_bridge(hosta)
     make_namespaces(hosta, "customer", "carrier", "other")
     hosta.run("ovs-vsctl", "set", "Open_vSwitch", ".", "other_config:vlan-limit=2")
@@ -30,8 +33,8 @@ def test_frames_with_a_tag_go_through_a_vlan_of_their_own(hosta):
     ):
         hosta.run("ip", "netns", "exec", "customer", "python3", "-c", _TAGGED_QUESTION)
     assert (
-        "ethertype 802.1Q-QinQ (0x88a8), length 64: vlan 100, p 0, ethertype 802.1Q (0x8100), vlan 5, p 0, ethertype ARP"
-        in outside.said
+        "ethertype 802.1Q-QinQ (0x88a8), length 64: vlan 100, p 0, "
+        "ethertype 802.1Q (0x8100), vlan 5, p 0, ethertype ARP" in outside.said
     )
     assert (
         "ethertype 802.1Q (0x8100), length 60: vlan 5, p 0, ethertype ARP" in inside.said
@@ -43,7 +46,8 @@ def test_frames_with_a_tag_go_through_a_vlan_of_their_own(hosta):
 _TAGGED_QUESTION = """
 import socket
 source = bytes.fromhex("020000000005")
-question = bytes.fromhex("0001080006040001") + source + socket.inet_aton("192.168.0.1") + bytes(6) + socket.inet_aton("192.168.0.2")
+question = bytes.fromhex("0001080006040001") + source + socket.inet_aton("192.168.0.1")
+question += bytes(6) + socket.inet_aton("192.168.0.2")
 wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
 wire.bind(("eth1", 0))
 wire.send((b"\\xff" * 6 + source + bytes.fromhex("81000005" "0806") + question).ljust(60, b"\\0"))

@@ -134,7 +134,8 @@ def test_a_port_on_loopback_stays_on_the_host(net):
             (address, *port) for address in ("192.168.5.11", "fd00:5::11") for port in ((80, "tcp"), (53, "udp"))
         ]
         assert net.nobody_answers(*by_route, lan=True), "an unpublished address, by a route to this host"
-    # A host that lets its LAN reach 127.0.0.1, as another tool may have set it up: the client gets through, to what is not published.
+    # A host that lets its LAN reach 127.0.0.1, as another tool may have set it up: the client gets through, to what is
+    # not published.
     net.host.run("sysctl", "-q", "-w", "net.ipv4.conf.eth0.route_localnet=1")
     try:
         with routed_on_lan("127.0.0.1/32", net.host):

@@ -90,8 +90,8 @@ def test_follows_the_address_of_its_container(net):
     )
     done = publish_thoroughly(net.host, netns="web1", ports=["8080:80"])
     assert (
-        done["operations"][0]
-        == "publish port 8080/tcp of IPv4 to 192.168.5.77:80 of netns /run/netns/web1 instead of 192.168.5.11:80 of netns /run/netns/web1"
+        done["operations"][0] == "publish port 8080/tcp of IPv4 to 192.168.5.77:80 of netns /run/netns/web1 "
+        "instead of 192.168.5.11:80 of netns /run/netns/web1"
     )
     assert net.ask_from_lan(HOST[4], 8080) == ("web1", LAN[4])
     assert net.ask_from_lan(HOST[6], 8080) == ("web1", LAN[6])
