@@ -31,7 +31,10 @@ Variables = dict[str, dict[str, t.Any]]
 
 @dataclasses.dataclass(frozen=True)
 class Fetch:
-    """A client (the LAN, a host, or a container of it), what it asks for, the page it is to get ('' for none), and why."""
+    """A client and what it asks for.
+
+    The client is the LAN, a host, or a container of it; with the page it is to get ('' for none), and why.
+    """
 
     host: str
     container: str
@@ -46,8 +49,10 @@ class Fetch:
 
 def main() -> int:
     parser = argparse.ArgumentParser(
-        description="Fetches published pages and pages of linked containers in a lab; fails where one does not come, or comes and should not.",
-        epilog="example: ansible-inventory -i lab.yml -i scripts/demo/hosts.yml --list | python3 scripts/demo/pages.py --lab demo",
+        description="Fetches published pages and pages of linked containers in a lab; "
+        "fails where one does not come, or comes and should not.",
+        epilog="example: ansible-inventory -i lab.yml -i scripts/demo/hosts.yml --list | "
+        "python3 scripts/demo/pages.py --lab demo",
     )
     parser.add_argument("--lab", default="demo", help="which lab (default: %(default)s)")
     lab = parser.parse_args().lab
@@ -88,7 +93,10 @@ def published(hosts: Variables) -> t.Iterator[Fetch]:
 
 
 def linked(hosts: Variables) -> t.Iterator[Fetch]:
-    """Yields what each link allows, and what it does not: another port, and the way back, where pages are for the host only."""
+    """Yields what each link allows, and what it does not.
+
+    That is another port, and the way back, where pages are for the host only.
+    """
     for name, values in sorted(hosts.items()):
         addresses = {
             entry["container"]: entry["addresses"][0].partition("/")[0] for entry in values["bridge_attachments"]

@@ -37,7 +37,10 @@ class Target:
 
 @dataclasses.dataclass(frozen=True)
 class Host:
-    """A host of the inventory: its own LAN address, its bridge, its containers and their addresses, and whether those reach each other."""
+    """A host of the inventory.
+
+    Its own LAN address, its bridge, its containers and their addresses, and whether those reach each other.
+    """
 
     name: str
     address: str
@@ -49,8 +52,10 @@ class Host:
 
 def main() -> int:
     parser = argparse.ArgumentParser(
-        description="Pings from every container of a lab and prints who is answered; fails where that is not as expected.",
-        epilog="example: ansible-inventory -i lab.yml -i scripts/demo/hosts.yml --list | python3 scripts/demo/ping_matrix.py --lab demo",
+        description="Pings from every container of a lab and prints who is answered; "
+        "fails where that is not as expected.",
+        epilog="example: ansible-inventory -i lab.yml -i scripts/demo/hosts.yml --list | "
+        "python3 scripts/demo/ping_matrix.py --lab demo",
     )
     parser.add_argument("--lab", default="demo", help="which lab (default: %(default)s)")
     lab = parser.parse_args().lab

@@ -81,6 +81,35 @@ def hosta(lab_hosts):
 
 
 @pytest.fixture
+def hosts(lab_hosts):
+    """Both hosts by name; what the test leaves is removed after it."""
+    yield lab_hosts
+    for host in lab_hosts.values():
+        clean(host)
+
+
+@pytest.fixture
+def fleet(hosts, lab_name, tmp_path, playbooks):
+    """Two hosts whose inventory asks for nothing yet."""
+    from fleet import COMMON, Fleet
+
+    by_host = {name: {"multi_host_vlan_containers": []} for name in hosts}
+    return Fleet(lab_name, tmp_path, by_host, {**COMMON, "multi_host_vlan_uplink": "eth1"}, playbooks)
+
+
+@pytest.fixture
+def four(hosts, fleet):
+    """Four Docker containers, and an inventory that wants them in two VLANs."""
+    from fleet import CONTAINERS
+    from wiring import make_containers
+
+    for name, host in hosts.items():
+        make_containers(host, *(entry["container"] for entry in CONTAINERS[name]))
+        fleet.by_host[name]["multi_host_vlan_containers"] = [dict(entry) for entry in CONTAINERS[name]]
+    return fleet
+
+
+@pytest.fixture
 def walled_in():
     """Return what makes a ``Walled`` of a host; its servers end with the test."""
     from filtering import Walled
@@ -103,7 +132,9 @@ _CLEANING = f"""
 ip -all netns delete
 ovs-vsctl list-br | xargs -r -n 1 ovs-vsctl del-br
 for family in ip ip6; do nft delete table $family pipefitter 2>/dev/null || true; done
-for words in "-D DOCKER-USER -j PIPEFITTER" "-F PIPEFITTER" "-X PIPEFITTER"; do iptables $words 2>/dev/null || true; done
+for words in "-D DOCKER-USER -j PIPEFITTER" "-F PIPEFITTER" "-X PIPEFITTER"; do
+    iptables $words 2>/dev/null || true
+done
 # Docker puts back neither the rules that a test flushed nor, where something else forwards already, its policy.
 case "$(iptables-nft-save -t filter 2>/dev/null)" in
     *":FORWARD DROP"*"-A FORWARD -j DOCKER-USER"*) ;;

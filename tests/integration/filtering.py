@@ -116,7 +116,10 @@ def without_docker(host):
 
 
 def coexists(walled, close):
-    """What a firewall drops passes after the next run, which check mode foretold; and is dropped again when all of ours is gone."""
+    """What a firewall drops passes after the next run, which check mode foretold.
+
+    And it is dropped again when all of ours is gone.
+    """
     host = walled.host
     walled.all_pass()
     close()

@@ -192,7 +192,10 @@ def reaches_each(host, pairs, *services, timeout=2) -> dict[tuple[str, str], dic
 def udp_refused(host, address, netns=None):
     """Tell whether an ICMP error says that nobody listens on a UDP port."""
     family = "AF_INET6" if ":" in address else "AF_INET"
-    code = f"import socket; s = socket.socket(socket.{family}, socket.SOCK_DGRAM); s.settimeout(2); s.connect(('{address}', 53)); s.send(b'x'); s.recv(9)"
+    code = (
+        f"import socket; s = socket.socket(socket.{family}, socket.SOCK_DGRAM); s.settimeout(2); "
+        f"s.connect(('{address}', 53)); s.send(b'x'); s.recv(9)"
+    )
     inside = ("ip", "netns", "exec", netns) if netns else ()
     return "ConnectionRefusedError" in host.run(*inside, "python3", "-IS", "-c", code, check=False).stderr
 
@@ -205,7 +208,8 @@ def shows(host) -> dict:
     """Return all that a host shows, with what links change: sysctls, proxy neighbours and Docker's filter."""
     shown = everything(host)
     # As sysctl -a shows them, which reads all others, too.
-    script = "cd /proc/sys; grep -s . net/ipv[46]/conf/*/* net/ipv[46]/neigh/*/* net/ipv4/ip_forward*; ip -6 neigh show proxy"
+    script = "cd /proc/sys; grep -s . net/ipv[46]/conf/*/* net/ipv[46]/neigh/*/* net/ipv4/ip_forward*"
+    script += "; ip -6 neigh show proxy"
     script += "; iptables-save | grep -v '^#' | sed 's/ .[0-9]*:[0-9]*.$//'"  # without counters
     shown["sysctl"] = [line for line in host.run("sh", "-c", script).stdout.splitlines() if "/gc_" not in line]
     return shown

@@ -38,7 +38,8 @@ class OtherKernel(LabHost):
             self._process = subprocess.Popen(
                 [
                     PROGRAM, "rootfstype=hostfs", "rootflags=/", "ro", "mem=512M", f"uml_dir={folder}",
-                    "con=null", "con0=null,fd:2", f"ssl0=fd:{requests},fd:{answers}", "init=/usr/bin/python3", "--", "-I", str(_INIT), str(folder), python_path,
+                    "con=null", "con0=null,fd:2", f"ssl0=fd:{requests},fd:{answers}",
+                    "init=/usr/bin/python3", "--", "-I", str(_INIT), str(folder), python_path,
                 ],
                 stdin=subprocess.DEVNULL, stdout=console, stderr=console, pass_fds=(requests, answers),
             )  # fmt: skip

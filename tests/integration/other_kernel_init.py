@@ -1,6 +1,8 @@
 # SPDX-FileCopyrightText: 2026 pipefitter contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs as the first process of the other kernel (other_kernel.py): mounts what commands need, and runs those that it is sent.
+"""Runs as the first process of the other kernel (other_kernel.py).
+
+It mounts what commands need, and runs those that it is sent.
 
 Files come slowly here, so what modules import is imported once, and each module runs in a fork of this process.
 """

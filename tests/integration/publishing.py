@@ -118,7 +118,10 @@ class Net:
         return _answer(on_lan(self.host, *PYTHON, "-c", _CLIENT, address, str(port), protocol))
 
     def nobody_answers(self, *questions, netns=None, lan=False):
-        """Tell whether no question (address, port, protocol) is answered on the host, in a namespace of it, or on the LAN; all are asked at once."""
+        """Tell whether no question (address, port, protocol) is answered; all are asked at once.
+
+        They are asked on the host, in a namespace of it, or on the LAN.
+        """
         where = ["ip", "netns", "exec", netns] if netns else []
         start = functools.partial(start_on_lan, self.host) if lan else self.host.start
         client = [*where, *PYTHON, "-c", _CLIENT]
@@ -127,6 +130,19 @@ class Net:
         answers = [_answer(process.communicate(timeout=30)[0]) for process in asking]
         assert questions
         return not any(answers)
+
+
+@contextlib.contextmanager
+def two_servers(host):
+    """Give web1 and web2 on br0, each of which answers on the ports 80, 81 and 53/udp."""
+    net = Net(host, "web1", "web2")
+    net.serve("web1", "80", "81", "53/udp")
+    net.serve("web2", "80", "81", "53/udp")
+    try:
+        yield net
+    finally:
+        net.stop()
+        host.run("sysctl", "-q", "-w", "net.bridge.bridge-nf-call-iptables=1", "net.bridge.bridge-nf-call-ip6tables=1")
 
 
 @contextlib.contextmanager
@@ -140,7 +156,8 @@ def routed_on_lan(subnet, host):
             host,
             "sh",
             "-c",
-            "sysctl -q -w net.ipv4.conf.all.route_localnet=1; ip addr del 127.0.0.1/8 dev lo; ip route flush table local root 127.0.0.0/8",
+            "sysctl -q -w net.ipv4.conf.all.route_localnet=1; ip addr del 127.0.0.1/8 dev lo; "
+            "ip route flush table local root 127.0.0.0/8",
         )
     on_lan(host, "ip", version, "route", "add", subnet, "via", gateway)
     try:

@@ -9,14 +9,13 @@ import pathlib
 
 import pytest
 import yaml
+from bridge_vlans_lab import NAMES, TRUNK, access, containers, outer, reached, shown
 from lab_hosts import ModuleFailed
 from other_kernel import OtherKernel
 from test_container_bridge import bridge_thoroughly
-from wiring import assert_same, attach, attach_thoroughly, everything, link, make_namespaces, ping, pings, refused
+from wiring import assert_same, attach, attach_thoroughly, everything, link, make_namespaces, ping, refused
 
 README = pathlib.Path(__file__).resolve().parents[2] / "README.md"
-NAMES = ("web1", "web2", "db1", "db2")
-TRUNK = {"port": "up0", "mode": "trunk", "trunks": "100,200-210"}
 
 
 @pytest.fixture(scope="session", name="kernel")
@@ -32,41 +31,9 @@ def fixture_host(kernel):
     kernel.run(
         "sh",
         "-c",
-        "ip -all netns delete; for one in $(ls /sys/class/net); do ip link delete $one 2>/dev/null; done; ls /sys/class/net",
+        "ip -all netns delete; for one in $(ls /sys/class/net); do ip link delete $one 2>/dev/null; done; "
+        "ls /sys/class/net",
     )
-
-
-def shown(host, port):
-    """Return a port's VLANs as iproute2 shows them: ``100 PVID Egress Untagged``."""
-    entries = next((entry["vlans"] for entry in host.ip_bridge("-compressvlans", "vlan", "show", "dev", port)), [])
-    return [
-        " ".join(
-            [f"{entry['vlan']}{'-' + str(entry['vlanEnd']) if 'vlanEnd' in entry else ''}", *entry.get("flags", [])]
-        )
-        for entry in entries
-    ]
-
-
-def access(vlan):
-    return [f"{vlan} PVID Egress Untagged"]
-
-
-def containers(host, *vlans, bridge="br0", **options):
-    make_namespaces(host, *NAMES[: len(vlans)])
-    held = [[f"192.168.5.{number}/24", f"fd00:5::{number}/64"] for number in range(1, 5)]
-    entries = [{"netns": name, "addresses": addresses, **vlan} for name, addresses, vlan in zip(NAMES, held, vlans)]
-    return {"bridge": bridge, "attachments": entries, **options}
-
-
-def reached(host, source, count=4):
-    """Return the numbers of the containers that answer; each is in the same subnet."""
-    others = [number for number in range(1, count + 1) if NAMES[number - 1] != source]
-    answered = pings(host, source, *(f"192.168.5.{number}" for number in others))
-    return {number for number, answers in zip(others, answered) if answers}
-
-
-def outer(done, place=0):
-    return done["attachments"][place]["host_interface"]
 
 
 def test_four_containers_in_two_vlans_of_one_bridge(host):
@@ -133,7 +100,10 @@ def test_every_mode_in_place_and_back(host, options, kept):
 
 
 def test_a_trunk_carries_tags_and_no_other_vlan(host):
-    """Two bridges joined by a veth that is a trunk of both: what is on the wire has its tag, and VLAN 300 does not pass."""
+    """Two bridges joined by a veth that is a trunk of both.
+
+    What is on the wire has its tag, and VLAN 300 does not pass.
+    """
     make_namespaces(host, *NAMES)
     host.run("sh", "-c", "ip link add up0 type veth peer name up1")
     for name, uplink in (("br0", "up0"), ("br1", "up1")):
@@ -147,7 +117,8 @@ def test_a_trunk_carries_tags_and_no_other_vlan(host):
     host.run(
         "sh",
         "-c",
-        "tcpdump -Z root -n -U -e -i up1 -w /run/seen >/run/said 2>&1 & until grep -q listening /run/said; do sleep 0.1; done",
+        "tcpdump -Z root -n -U -e -i up1 -w /run/seen >/run/said 2>&1 & "
+        "until grep -q listening /run/said; do sleep 0.1; done",
     )
     assert reached(host, "web1") == {3} and reached(host, "web2") == set()
     frames = host.run(
@@ -168,7 +139,8 @@ def test_a_container_with_vlan_interfaces_of_its_own(host):
     host.run(
         "sh",
         "-c",
-        "ip -n web1 link add link eth1 name eth1.100 up type vlan id 100 && ip -n web1 addr add 192.168.6.1/24 dev eth1.100",
+        "ip -n web1 link add link eth1 name eth1.100 up type vlan id 100 && "
+        "ip -n web1 addr add 192.168.6.1/24 dev eth1.100",
     )
     host.run("ip", "-n", "db1", "addr", "add", "192.168.6.3/24", "dev", "eth1")
     assert ping(host, "web1", "192.168.6.3") and reached(host, "web1", 3) == {2}
@@ -292,7 +264,8 @@ def test_refusals(host):
     make_namespaces(host, "web1")
     said = refused(host, bridge="br0", netns="web1", vlan=100)
     assert said == (
-        "vlan: 100 was asked for on br0, a Linux bridge that does not filter VLANs; set vlan_filtering on it (container_bridge), or use an Open vSwitch bridge"
+        "vlan: 100 was asked for on br0, a Linux bridge that does not filter VLANs; "
+        "set vlan_filtering on it (container_bridge), or use an Open vSwitch bridge"
     )
     for options, words in (
         ({"port_vlans": [TRUNK]}, "port_vlans: br0 does not filter VLANs"),
@@ -329,7 +302,8 @@ def test_what_would_cut_the_host_off_is_refused(host):
     host.run(
         "sh",
         "-c",
-        "ip link add up0 up type veth peer name far0 && ip link set far0 up && ip link add br0 up type bridge && ip link set up0 master br0",
+        "ip link add up0 up type veth peer name far0 && ip link set far0 up && ip link add br0 up type bridge && "
+        "ip link set up0 master br0",
     )
     trunk = {"port": "up0", "mode": "trunk", "trunks": "100,200"}
     filters = {"name": "br0", "members": ["up0"], "vlan_filtering": True}
@@ -348,8 +322,8 @@ def test_what_would_cut_the_host_off_is_refused(host):
     for port_vlans in ([], [trunk], [{"port": "up0", "tag": 100}, {"port": "br0", "tag": 100}]):
         said = refused(host, "container_bridge", **filters, port_vlans=port_vlans)
         assert (
-            "port_vlans: this host is reached by br0.100, which up0 connects in VLAN 100, and it would no longer; give VLANs"
-            in said
+            "port_vlans: this host is reached by br0.100, which up0 connects in VLAN 100, and it would no longer; "
+            "give VLANs" in said
         )
     own = {"port": "br0", "mode": "native-untagged", "tag": 1, "trunks": "100"}
     bridge_thoroughly(host, **filters, port_vlans=[trunk, own])
@@ -362,7 +336,8 @@ def test_leased_addresses_and_a_nic_that_leads_into_another_namespace_are_ways_i
     host.run(
         "sh",
         "-c",
-        "ip link add br0 up type bridge forward_delay 0 && ip link add up0 up master br0 type veth peer name far0 && ip link set far0 up",
+        "ip link add br0 up type bridge forward_delay 0 && ip link add up0 up master br0 type veth peer name far0 && "
+        "ip link set far0 up",
     )
     options = {
         "name": "br0",

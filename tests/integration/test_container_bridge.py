@@ -135,7 +135,8 @@ def test_puts_back_what_somebody_changed_by_hand(host):
     assert (link(host, "br0")["mtu"], link(host, "br0")["linkinfo"]["info_data"]["stp_state"]) == (1400, 0)
     assert "192.168.5.0/24" in host.run("nft", "list", "table", "ip", "pipefitter").stdout
     assert (link(host, "br0")["ifindex"], sysctl(host, "net.ipv4.conf.br0.forwarding")) == (index, "1")
-    # Docker's own rules went with the flush, and only Docker puts them back; its DROP only where it switches forwarding on.
+    # Docker's own rules went with the flush, and only Docker puts them back; its DROP only where it switches
+    # forwarding on.
     host.run("sysctl", "-q", "-w", "net.ipv4.ip_forward=0")
     subprocess.run([LAB, "docker-restart", "--name", host.lab, host.name], check=True, timeout=60)
 

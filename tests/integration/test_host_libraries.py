@@ -39,7 +39,8 @@ def test_pyroute2_is_loaded_without_a_process(host, python_path):
 import importlib, platform, sys
 before = platform.uname, platform.architecture
 started = []
-sys.addaudithook(lambda event, arguments: event in ("subprocess.Popen", "os.posix_spawn") and started.append(arguments[0]))
+starting = ("subprocess.Popen", "os.posix_spawn")
+sys.addaudithook(lambda event, arguments: event in starting and started.append(arguments[0]))
 message = importlib.import_module("{name}").message("ifinfmsg")
 print(message.__name__, started, "pyroute2.config" in sys.modules or "pr2modules.config" in sys.modules)
 print(before == (platform.uname, platform.architecture))

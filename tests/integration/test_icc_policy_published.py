@@ -1,6 +1,9 @@
 # SPDX-FileCopyrightText: 2026 pipefitter contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""icc_policy beside port_publish: what isolated containers reach of ports that others published; and what of theirs is heard on the link."""
+"""icc_policy beside port_publish.
+
+What isolated containers reach of ports that others published; and what of theirs is heard on the link.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,10 @@ _PUBLISHED = ((8080, "tcp"), (5353, "udp"))
 
 @pytest.fixture(name="net", params=[0, 1], ids=["bridge-nf-call 0", "bridge-nf-call 1"])
 def fixture_net(hosta, request):
-    """web1 publishes two ports, web2 is its neighbour, far is on another bridge; bridged packets go through the firewall or not."""
+    """web1 publishes two ports, web2 is its neighbour, far is on another bridge.
+
+    Bridged packets go through the firewall or not.
+    """
     hosta.run(
         "sysctl",
         "-q",
@@ -90,7 +96,8 @@ def test_nothing_that_an_isolated_container_sends_is_heard_by_another(net):
     def heard():
         with Capture(net.host, "web2", "ether", "src", mac) as capture:
             script = """
-                ping -c1 -W1 -b 192.168.5.255 & ping -c1 -W1 224.0.0.1 & ping -c1 -W1 ff02::1%eth1 & ping -c1 -W1 192.168.5.99 & ping -c1 -W1 fd00:5::99 &
+                ping -c1 -W1 -b 192.168.5.255 & ping -c1 -W1 224.0.0.1 & ping -c1 -W1 ff02::1%eth1 &
+                ping -c1 -W1 192.168.5.99 & ping -c1 -W1 fd00:5::99 &
                 ip neigh replace 192.168.5.98 lladdr 02:00:00:00:00:98 dev eth1; ping -c1 -W1 192.168.5.98; wait
             """
             net.host.run("ip", "netns", "exec", "web1", "sh", "-c", script, check=False)

@@ -1,6 +1,9 @@
 # SPDX-FileCopyrightText: 2026 pipefitter contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""firewalld, as Debian has it, on a host of the lab: it rejects what is forwarded, but for the interfaces of zones that accept it."""
+"""firewalld, as Debian has it, on a host of the lab.
+
+It rejects what is forwarded, but for the interfaces of zones that accept it.
+"""
 
 from __future__ import annotations
 
@@ -66,7 +69,8 @@ def test_what_firewalld_rejects_passes_for_our_bridges(firewalld, walled_in):
     walled.taken_away()
     assert zones(firewalld) == {}
     assert "br0" not in str(ruleset(firewalld))
-    # firewalld makes a zone's chains when its first interface comes, and keeps them when the last goes, until it reloads.
+    # firewalld makes a zone's chains when its first interface comes, and keeps them when the last goes, until it
+    # reloads.
     firewalld.run("firewall-cmd", "--reload")
     assert ruleset(firewalld) == before
     assert firewalld.run("ls", "/run/pipefitter").stdout.split() == ["lock"]

@@ -1,6 +1,9 @@
 # SPDX-FileCopyrightText: 2026 pipefitter contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Hosts whose iptables drops forwarded traffic, by policy or by a rule at the end, in either kind, with Docker and without."""
+"""Hosts whose iptables drops forwarded traffic, with Docker and without.
+
+By policy or by a rule at the end, in either kind of iptables.
+"""
 
 from __future__ import annotations
 
@@ -73,7 +76,10 @@ def _without_ours(host):
 
 
 def test_a_flushed_ruleset_is_told_and_repaired(hosta, walled_in):
-    """All of nftables goes, Docker's rules and ours: check mode says what is missing, and one run of each brings it back."""
+    """All of nftables goes, Docker's rules and ours.
+
+    Check mode says what is missing, and one run of each brings it back.
+    """
     kept = hosta.run("iptables-nft-save").stdout
     walled = walled_in(hosta)
     hosta.run("nft", "flush", "ruleset")
@@ -167,7 +173,8 @@ def test_bridges_reach_each_other_beside_docker_and_none_of_its_networks(hosta):
     hosta.run(
         "sh",
         "-c",
-        "ip -n docked addr add 172.17.0.99/16 dev eth0 && ip -n docked link set eth0 up && ip -n docked route add default via 172.17.0.1",
+        "ip -n docked addr add 172.17.0.99/16 dev eth0 && ip -n docked link set eth0 up && "
+        "ip -n docked route add default via 172.17.0.1",
     )
     for words in (("web1", "192.168.6.10"), ("web1", "fd00:6::10"), ("far", "192.168.5.11"), ("far", "fd00:5::11")):
         assert ping(hosta, *words), words

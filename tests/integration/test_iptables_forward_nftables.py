@@ -1,6 +1,9 @@
 # SPDX-FileCopyrightText: 2026 pipefitter contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A table of nftables that drops forwarded traffic and has no place for others: it is left alone, and named in a warning."""
+"""A table of nftables that drops forwarded traffic and has no place for others.
+
+It is left alone, and named in a warning.
+"""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 pipefitter contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Three hosts: sixty containers in six VLANs over a trunk, and VLANs in tunnels. The whole matrix is as the variables want it, and a second run
-changes nothing.
+"""Three hosts: sixty containers in six VLANs over a trunk, and VLANs in tunnels.
 
-Network namespaces stand for the containers: sixty of Docker's would take a minute to start, and what is wired is the same.
+The whole matrix is as the variables want it, and a second run changes nothing. Network namespaces stand for the
+containers: sixty of Docker's would take a minute to start, and what is wired is the same.
 """
 
 from __future__ import annotations
@@ -84,7 +84,10 @@ def test_sixty_containers_in_six_vlans(three_hosts, tmp_path, playbooks):
 
 
 def join_by_userspace_switches(hosts):
-    """Let Open vSwitch itself reach the other hosts: with a datapath in userspace, tunnels leave by a bridge that holds the NIC and the address."""
+    """Let Open vSwitch itself reach the other hosts.
+
+    With a datapath in userspace, tunnels leave by a bridge that holds the NIC and the address.
+    """
     for number, host in enumerate(hosts.values(), 1):
         host.run(
             "ovs-vsctl",
@@ -100,7 +103,10 @@ def join_by_userspace_switches(hosts):
             "underlay",
             "eth1",
         )
-        script = f"ethtool -K underlay tx off && ip link set eth1 up && ip addr add 10.99.0.{number}/24 dev underlay && ip link set underlay up"
+        script = (
+            "ethtool -K underlay tx off && ip link set eth1 up && "
+            f"ip addr add 10.99.0.{number}/24 dev underlay && ip link set underlay up"
+        )
         host.run("sh", "-c", script)
 
 

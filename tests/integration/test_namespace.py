@@ -328,7 +328,8 @@ class TestEntered:
     def test_threads_do_not_see_each_other(self, pid):
         seen = []
         with namespace.of_pid(pid) as pinned, namespace.entered(pinned):
-            thread = threading.Thread(target=lambda: seen.append(namespace._here.inside))  # pylint: disable=protected-access
+            # pylint: disable-next=protected-access
+            thread = threading.Thread(target=lambda: seen.append(namespace._here.inside))
             thread.start()
             thread.join(5)
         assert seen == [None]

@@ -1,14 +1,12 @@
 # SPDX-FileCopyrightText: 2026 pipefitter contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""ovs_vlan_port on Open vSwitch bridges with a datapath in userspace: what it sets, keeps, gives back and carries."""
+"""ovs_vlan_port on Open vSwitch bridges with a datapath in userspace: what it sets, keeps, and gives back."""
 
 from __future__ import annotations
 
-import json
-
 import pytest
-from capture import Capture
 from lab_hosts import ModuleFailed
+from ovs_lab import NETDEV, columns, ids, make_veth, thoroughly, vlans
 from wiring import (
     assert_same,
     attach,
@@ -18,48 +16,9 @@ from wiring import (
     make_namespaces,
     make_ovs_bridge,
     ovs_ports,
-    ping,
-    refused,
-    tcp_answer,
     until,
     warned,
 )
-
-NETDEV = {"datapath_type": "netdev"}
-
-
-def vlans(host, port):
-    return host.run("ovs-vsctl", "get", "port", port, "vlan_mode", "tag", "trunks").stdout.split("\n")[:3]
-
-
-def columns(host, table, name, *wanted):
-    shown = json.loads(
-        host.run("ovs-vsctl", "-f", "json", f"--columns={','.join(wanted)}", "list", table, name).stdout
-    )["data"][0]
-    return [dict(value[1]) if isinstance(value, list) and value[0] == "map" else value for value in shown]
-
-
-def ids(host, port):
-    return columns(host, "port", port, "external_ids")[0]
-
-
-def make_veth(host, *names):
-    host.run("sh", "-c", " && ".join(f"ip link add {name} type veth peer name {name}x" for name in names))
-
-
-def thoroughly(host, **options):
-    """Check mode says what is done and does nothing; a second run does nothing."""
-    before = everything(host)
-    checked = host.module("ovs_vlan_port", check_mode=True, diff=True, **options)
-    assert_same(before, everything(host))
-    done = host.module("ovs_vlan_port", diff=True, **options)
-    again = host.module("ovs_vlan_port", diff=True, **options)
-    for key in ("operations", "changed", "diff", "bridge", "ports"):
-        assert checked[key] == done[key], key
-    assert (again["changed"], again["operations"]) == (False, [])
-    assert again["diff"]["before"] == again["diff"]["after"]
-    assert (again["ports"], again["bridge"]) == (done["ports"], done["bridge"])
-    return done
 
 
 def test_makes_a_bridge_and_its_ports_at_once(host):
@@ -78,7 +37,8 @@ def test_makes_a_bridge_and_its_ports_at_once(host):
         ports=[{"port": "up1", "mode": "trunk", "trunks": "100,200-203"}, {"port": "ovs0", "tag": 100}],
     )
     assert made["operations"] == [
-        "create Open vSwitch bridge ovs0 datapath_type netdev fail_mode secure rstp on mcast_snooping on other_config:hwaddr=02:00:00:00:00:77",
+        "create Open vSwitch bridge ovs0 datapath_type netdev fail_mode secure rstp on "
+        "mcast_snooping on other_config:hwaddr=02:00:00:00:00:77",
         "add port up1 to Open vSwitch bridge ovs0, trunk of VLANs 100,200-203",
         "change port ovs0 of Open vSwitch bridge ovs0, VLAN 100",
         "switch the TX checksum offload of ovs0 off (userspace datapath)",
@@ -188,47 +148,6 @@ def test_a_bridge_that_the_host_uses_itself_stays(hosta, given, taken, held):
     ]
 
 
-def test_frames_with_a_tag_go_through_a_vlan_of_their_own(hosta):
-    """QinQ: what comes to a port of mode dot1q-tunnel leaves the trunk with a tag before its own, and without that again."""
-    make_ovs_bridge(hosta)
-    make_namespaces(hosta, "customer", "carrier", "other")
-    hosta.run("ovs-vsctl", "set", "Open_vSwitch", ".", "other_config:vlan-limit=2")
-    for port, namespace in (("cust0", "customer"), ("far0", "other"), ("up0", "carrier")):
-        hosta.run(
-            "sh",
-            "-c",
-            f"ip link add {port} up type veth peer name eth1 netns {namespace} && ip -n {namespace} link set eth1 up",
-        )
-    tunnel = {"mode": "dot1q-tunnel", "tag": 100}
-    ports = [{"port": "cust0", **tunnel}, {"port": "far0", **tunnel}, {"port": "up0", "mode": "trunk", "trunks": "100"}]
-    thoroughly(hosta, bridge="ovs0", ports=ports)
-
-    with (
-        Capture(hosta, "carrier", "-e", "arp", "or", "vlan") as outside,
-        Capture(hosta, "other", "-e", "vlan", "5") as inside,
-    ):
-        hosta.run("ip", "netns", "exec", "customer", "python3", "-c", _TAGGED_QUESTION)
-    assert (
-        "ethertype 802.1Q-QinQ (0x88a8), length 64: vlan 100, p 0, ethertype 802.1Q (0x8100), vlan 5, p 0, ethertype ARP"
-        in outside.said
-    )
-    assert (
-        "ethertype 802.1Q (0x8100), length 60: vlan 5, p 0, ethertype ARP" in inside.said
-        and "vlan 100" not in inside.said
-    )
-
-
-# Who has 192.168.0.2, in VLAN 5, from a MAC address that nobody has.
-_TAGGED_QUESTION = """
-import socket
-source = bytes.fromhex("020000000005")
-question = bytes.fromhex("0001080006040001") + source + socket.inet_aton("192.168.0.1") + bytes(6) + socket.inet_aton("192.168.0.2")
-wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
-wire.bind(("eth1", 0))
-wire.send((b"\\xff" * 6 + source + bytes.fromhex("81000005" "0806") + question).ljust(60, b"\\0"))
-"""
-
-
 @pytest.mark.parametrize(
     ("asked", "shown"),
     [
@@ -314,39 +233,6 @@ def test_a_container_by_name_and_by_one_step_are_the_same(host):
     thoroughly(host, bridge="ovs0", container="test1", state="absent")
     assert vlans(host, name) == ["[]", "[]", "[]"]
     assert not attach(host, container="test1", **wanted)["changed"]
-
-
-def test_separates_vlans_and_carries_tcp_over_a_tagged_trunk(host):
-    """Two bridges, a veth as the trunk between them, and a tap of the frames on it."""
-    make_namespaces(host, "a1", "a2", "b1", "b2")
-    for bridge in ("ovs0", "ovs1"):
-        host.module("ovs_vlan_port", bridge=bridge, create_bridge=True, bridge_options=NETDEV)
-    make_veth(host, "up1")
-    for number, (name, bridge) in enumerate((("a1", "ovs0"), ("a2", "ovs0"), ("b1", "ovs1"), ("b2", "ovs1"))):
-        attach(host, netns=name, bridge=bridge, addresses=[f"192.168.0.{number + 1}/24"])
-    for bridge, names, uplink in (("ovs0", ("a1", "a2"), "up1"), ("ovs1", ("b1", "b2"), "up1x")):
-        ports = [
-            {"port": uplink, "trunks": "100,200"},
-            *({"netns": name, "tag": tag} for name, tag in zip(names, (100, 200))),
-        ]
-        thoroughly(host, bridge=bridge, ports=ports)
-
-    words = ("timeout", "20", "tcpdump", "-e", "-n", "-c", "4", "-i", "up1", "vlan", "and", "icmp")
-    capture = host.start(*words, stdout=-1, stderr=-1, encoding="utf-8")
-    assert any("listening on" in line for line in capture.stderr)
-    assert ping(host, "a1", "192.168.0.3") and ping(host, "a2", "192.168.0.4")
-    assert "vlan 100" in (said := capture.communicate(timeout=25)[0]) and "vlan 200" in said
-    assert (
-        not ping(host, "a1", "192.168.0.4")
-        and not ping(host, "a1", "192.168.0.2")
-        and not ping(host, "b2", "192.168.0.1")
-    )
-    assert tcp_answer(host, "a1", "b1", "192.168.0.3") == "hello"
-    # Into another VLAN by one change.
-    thoroughly(host, bridge="ovs0", netns="a1", tag=200)
-    assert not ping(host, "a1", "192.168.0.3") and ping(host, "a1", "192.168.0.4")
-    thoroughly(host, bridge="ovs0", port="up1", trunks="100")
-    assert not ping(host, "a1", "192.168.0.4")
 
 
 def test_purge_gives_back_what_this_module_set_and_nothing_else(hosta):
@@ -454,71 +340,3 @@ def _transactions(host):
 
 def _gone(host, name):
     until(lambda: host.run("ip", "link", "show", "dev", name, check=False).returncode, f"{name} stays")
-
-
-def test_is_refused_with_the_reason(hosta):
-    make_ovs_bridge(hosta)
-    make_ovs_bridge(hosta, "ovs1")
-    make_namespaces(hosta, "probe")
-    make_veth(hosta, "up1", "lan1", "addr1")
-    hosta.run(
-        "sh", "-c", "ip link add br0 type bridge && ip link set lan1 master br0 && ip addr add 192.0.2.1/24 dev addr1"
-    )
-    hosta.run("ovs-vsctl", "add-port", "ovs1", "up1")
-    for options, sentence in (
-        (
-            {"bridge": "br0", "port": "addr1", "tag": 5},
-            "bridge: 'br0' is a Linux bridge of this host; name an Open vSwitch bridge, or choose another name",
-        ),
-        (
-            {"bridge": "lan1", "create_bridge": True},
-            "bridge: 'lan1' is an interface of this host already; choose another name for the bridge",
-        ),
-        (
-            {"bridge": "up1", "create_bridge": True},
-            "bridge: 'up1' is a port of Open vSwitch bridge ovs1; name a bridge, or choose another name",
-        ),
-        (
-            {"bridge": "ovs0", "port": "up1", "tag": 5},
-            "port: 'up1' is a port of Open vSwitch bridge ovs1 already; take it out there first, or name that bridge",
-        ),
-        (
-            {"bridge": "ovs0", "port": "lan1", "tag": 5},
-            "port: 'lan1' is a port of Linux bridge br0; take it out there first",
-        ),
-        (
-            {"bridge": "ovs0", "port": "br0", "tag": 5},
-            "port: 'br0' is a bridge itself; join two bridges by a veth pair",
-        ),
-        (
-            {"bridge": "ovs0", "port": "addr1", "tag": 5},
-            "port: 'addr1' holds 192.0.2.1/24; as a port it would lose its addresses and lock you out, so give another interface",
-        ),
-        (
-            {"bridge": "ovs0", "container": "nobody", "tag": 5},
-            "container: 'nobody' is not known to any container engine of this host",
-        ),
-    ):
-        assert sentence in refused(hosta, "ovs_vlan_port", **options)
-    # In check mode these are as if an earlier task made them.
-    no_attachment = (
-        "interface: netns /run/netns/probe has no attachment eth1 of this collection; make it with veth_attach"
-    )
-    for options, sentence in (
-        (
-            {"bridge": "ovs7", "port": "up1x", "tag": 5},
-            "bridge: 'ovs7' is no Open vSwitch bridge of this host; set create_bridge to have it made",
-        ),
-        (
-            {"bridge": "ovs0", "port": "gone0", "tag": 5},
-            "port: 'gone0' is neither a port of bridge ovs0 nor an interface of this host",
-        ),
-        ({"bridge": "ovs0", "netns": "probe", "tag": 5}, no_attachment),
-    ):
-        before = everything(hosta)
-        with pytest.raises(ModuleFailed) as failure:
-            hosta.module("ovs_vlan_port", **options)
-        assert sentence in failure.value.result["msg"]
-        checked = hosta.module("ovs_vlan_port", check_mode=True, **options)
-        assert checked["changed"] and "checked as if an earlier task made it" in warned(checked)[0]
-        assert_same(before, everything(hosta))

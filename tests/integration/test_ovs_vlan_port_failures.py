@@ -8,12 +8,12 @@ import json
 
 import pytest
 from lab_hosts import ModuleFailed
-from test_ovs_vlan_port import NETDEV, columns, ids, make_veth, thoroughly, vlans
+from ovs_lab import NETDEV, columns, ids, make_veth, thoroughly, vlans
 from wiring import assert_same, everything, make_namespaces, make_ovs_bridge, ovs_ports, refused
 
 
 def configuration(host):
-    """Return what Open vSwitch is configured to, without the ids of rows: what was removed and put back has new ones."""
+    """Return what Open vSwitch is configured to, without ids of rows: what was removed and put back has new ones."""
     shown = {}
     for table, names in (
         ("bridge", "datapath_type,fail_mode,mcast_snooping_enable,other_config"),
@@ -59,8 +59,8 @@ def test_a_bridge_without_a_datapath_is_noticed_and_undone(hosta):
     said = failure.value.result["msg"]
     assert "Open vSwitch bridge ovs0 got no network device" in said
     assert (
-        "the kernel module openvswitch is required for its datapath_type system; load that module, or set datapath_type to netdev in bridge_options"
-        in said
+        "the kernel module openvswitch is required for its datapath_type system; load that module, "
+        "or set datapath_type to netdev in bridge_options" in said
     )
     assert "nothing of this change was kept" in said
     assert_same(before, everything(hosta))
@@ -187,11 +187,13 @@ def test_somebody_else_comes_between(hosta, meanwhile, sentence):
     [
         (
             "port set0 tag=77",
-            "port set0 of Open vSwitch bridge ovs0 can't be changed: another program changed its tag in the meantime; run this again",
+            "port set0 of Open vSwitch bridge ovs0 can't be changed: another program changed its tag "
+            "in the meantime; run this again",
         ),
         (
             "port set0 trunks=7,8",
-            "port set0 of Open vSwitch bridge ovs0 can't be changed: another program changed its trunks in the meantime; run this again",
+            "port set0 of Open vSwitch bridge ovs0 can't be changed: another program changed its trunks "
+            "in the meantime; run this again",
         ),
         (
             "port set0 external_ids:whose=them",
@@ -199,7 +201,8 @@ def test_somebody_else_comes_between(hosta, meanwhile, sentence):
         ),
         (
             "bridge ovs0 stp_enable=true",
-            "Open vSwitch bridge ovs0 can't be changed: another program changed its stp_enable in the meantime; run this again",
+            "Open vSwitch bridge ovs0 can't be changed: another program changed its stp_enable "
+            "in the meantime; run this again",
         ),
         ("bridge ovs0 other_config:a=2", "another program changed its other_config:a in the meantime; run this again"),
     ],
@@ -227,7 +230,10 @@ def test_what_somebody_else_wrote_beside_it_stays(hosta):
     make_ovs_bridge(hosta)
     make_veth(hosta, "set0")
     hosta.run("ovs-vsctl", "add-port", "ovs0", "set0", "tag=4")
-    theirs = "set port set0 external_ids:iface-owner=neutron -- set bridge ovs0 fail_mode=secure other_config:mac-table-size=4096 external_ids:owner=x"
+    theirs = (
+        "set port set0 external_ids:iface-owner=neutron -- "
+        "set bridge ovs0 fail_mode=secure other_config:mac-table-size=4096 external_ids:owner=x"
+    )
     hosta.module(
         "ovs_vlan_port",
         bridge="ovs0",
@@ -253,7 +259,10 @@ def test_undoing_keeps_what_somebody_else_wrote_beside_it(hosta):
     make_ovs_bridge(hosta)
     make_veth(hosta, "set0", "new0")
     hosta.run("ovs-vsctl", "add-port", "ovs0", "set0", "tag=4")
-    theirs = "ovs-vsctl set port set0 external_ids:iface-owner=neutron -- set bridge ovs0 fail_mode=secure other_config:mac-table-size=4096"
+    theirs = (
+        "ovs-vsctl set port set0 external_ids:iface-owner=neutron -- "
+        "set bridge ovs0 fail_mode=secure other_config:mac-table-size=4096"
+    )
     ports = [{"port": "set0", "tag": 5}, {"port": "new0", "tag": 5}]
     with pytest.raises(ModuleFailed, match="a fault that the test injected"):
         hosta.module(
@@ -286,7 +295,8 @@ def test_undoing_a_purge_brings_back_what_others_configured(hosta):
     hosta.run(
         "sh",
         "-c",
-        f"ovs-vsctl set port up2 {others} -- --id=@q create qos type=linux-htb other-config:max-rate=1000000 -- set port up2 qos=@q",
+        f"ovs-vsctl set port up2 {others} -- --id=@q create qos type=linux-htb other-config:max-rate=1000000 -- "
+        "set port up2 qos=@q",
     )
     hosta.run("ip", "link", "set", "up1", "down")
 
@@ -321,8 +331,8 @@ def test_a_bridge_while_the_switch_does_not_run(hosta, there_before):
         hosta.run(*command)
     for sentence in said:
         assert (
-            "Open vSwitch bridge ovs0 carries nothing, as ovs-vswitchd does not run; start it with `systemctl start openvswitch-switch`"
-            in sentence
+            "Open vSwitch bridge ovs0 carries nothing, as ovs-vswitchd does not run; "
+            "start it with `systemctl start openvswitch-switch`" in sentence
         )
 
 
@@ -357,87 +367,3 @@ def test_a_run_that_was_killed_is_completed_by_the_next(hosta, after):
     )
     assert "off" in hosta.run("sh", "-c", "ethtool -k ovs0 | grep tx-checksumming").stdout
     thoroughly(hosta, bridge="ovs0", create_bridge=True, state="absent")
-
-
-@pytest.mark.parametrize(
-    ("options", "sentence"),
-    [
-        ({"port": "up1", "tag": 0}, "tag: 0 is out of range; give 1 to 4094 for a VLAN id"),
-        ({"port": "up1", "tag": 4095}, "tag: 4095 is out of range"),
-        ({"ports": [{"port": "a1", "tag": 1}, {"port": "up1", "tag": 5000}]}, "ports[1].tag: 5000 is out of range"),
-        ({"port": "up1", "mode": "trunk", "tag": 5}, "tag: 5 is mutually exclusive with mode trunk"),
-        (
-            {"port": "up1", "mode": "access", "tag": 5, "trunks": "7"},
-            "trunks: '7' is mutually exclusive with mode access",
-        ),
-    ],
-)
-def test_what_can_not_be_right_on_any_host(hosta, options, sentence):
-    make_ovs_bridge(hosta)
-    assert sentence in refused(hosta, "ovs_vlan_port", bridge="ovs0", **options)
-
-
-def test_what_the_host_is_reached_by_keeps_its_vlan(hosta):
-    make_ovs_bridge(hosta)
-    make_veth(hosta, "up1")
-    hosta.module("ovs_vlan_port", bridge="ovs0", port="up1", mode="trunk")
-    hosta.run("ip", "addr", "add", "10.99.0.2/24", "dev", "ovs0")
-    before = everything(hosta)
-    said = refused(hosta, "ovs_vlan_port", bridge="ovs0", port="up1", mode="trunk", trunks=[100, 200])
-    assert said == (
-        "port: 'up1' carries frames without a tag on bridge ovs0, where ovs0 holds 10.99.0.2/24; as trunk port with trunks 100,200 it would not, "
-        "and lock you out, so give another port, or leave VLAN 0 in trunks"
-    )
-    said = refused(hosta, "ovs_vlan_port", bridge="ovs0", port="ovs0", tag=100)
-    assert (
-        "port: 'ovs0' carries frames without a tag on bridge ovs0, where ovs0 holds 10.99.0.2/24; as access port of VLAN 100 it would not"
-        in said
-    )
-    make_ovs_bridge(hosta, "ovs1")
-    said = refused(hosta, "ovs_vlan_port", bridge="ovs1", port="up1", tag=100)
-    assert said.startswith(
-        "port: 'up1' is a port of Open vSwitch bridge ovs0, where ovs0 holds 10.99.0.2/24; you would be locked out"
-    )
-    hosta.run("ovs-vsctl", "del-br", "ovs1")
-    assert_same(before, everything(hosta))
-    thoroughly(hosta, bridge="ovs0", port="up1", mode="trunk", trunks=[0, 100, 200])
-
-
-@pytest.mark.parametrize(
-    "taking",
-    [
-        {"ports": [], "purge": True},
-        {"ports": [{"port": "up2", "tag": 7}], "purge": True, "owner": "uplinks"},
-        {"port": "up1", "state": "absent"},
-        {"create_bridge": True, "state": "absent"},
-    ],
-    ids=["purge", "purge of an owner", "absent", "absent all"],
-)
-def test_what_the_host_is_reached_by_is_not_taken_away(hosta, taking):
-    make_ovs_bridge(hosta)
-    make_veth(hosta, "up1", "up2")
-    hosta.module("ovs_vlan_port", bridge="ovs0", port="up1", mode="trunk", owner="uplinks")
-    hosta.run("ip", "addr", "add", "10.99.0.2/24", "dev", "ovs0")
-    assert refused(hosta, "ovs_vlan_port", bridge="ovs0", **taking) == (
-        "port: 'up1' carries frames without a tag on bridge ovs0, where ovs0 holds 10.99.0.2/24; taken out of the bridge it would not, "
-        "and lock you out, so keep it as it is, or give what the host has there to another interface first"
-    )
-    # What carries other VLANs only leads to nothing of the host.
-    hosta.run("ovs-vsctl", "set", "port", "ovs0", "tag=100")
-    hosta.run("ovs-vsctl", "set", "port", "up1", "trunks=200")
-    done = thoroughly(hosta, bridge="ovs0", **taking)
-    assert "remove port up1 from Open vSwitch bridge ovs0" in done["operations"] and "up1" not in ovs_ports(hosta)
-
-
-def test_what_the_host_is_reached_by_is_not_given_back_vlans_without_it(hosta):
-    make_ovs_bridge(hosta)
-    make_veth(hosta, "up1")
-    hosta.run("ovs-vsctl", "add-port", "ovs0", "up1", "trunks=100")
-    hosta.module("ovs_vlan_port", bridge="ovs0", port="up1", mode="trunk")
-    hosta.run("ip", "addr", "add", "10.99.0.2/24", "dev", "ovs0")
-    for taking in ({"ports": [], "purge": True}, {"port": "up1", "state": "absent"}):
-        said = refused(hosta, "ovs_vlan_port", bridge="ovs0", **taking)
-        assert (
-            "as trunk port with trunks 100 it would not, and lock you out, so keep it as it is, or give what the host has there to"
-            in said
-        )

@@ -44,7 +44,10 @@ def test_a_tunnel_is_made_and_taken_away(hosta):
     assert ovs_ports(hosta) == set()
 
 
-STUCK = "tunnels of bridge ovs0 carry nothing: with datapath_type netdev they leave by an Open vSwitch bridge of that type, and "
+STUCK = (
+    "tunnels of bridge ovs0 carry nothing: "
+    "with datapath_type netdev they leave by an Open vSwitch bridge of that type, and "
+)
 
 
 def test_tunnels_that_have_no_way_out_are_warned_of(hosta):
@@ -66,7 +69,10 @@ def test_tunnels_that_have_no_way_out_are_warned_of(hosta):
 
 
 def test_a_way_out_is_one_that_leads_to_the_other_end(hosta):
-    """Not any bridge with an address: the closest of the host's routes says by what a tunnel without ``local`` leaves."""
+    """Not any bridge with an address.
+
+    The closest of the host's routes says by what a tunnel without ``local`` leaves.
+    """
     make_ovs_bridge(hosta)
     hosta.run(
         "sh",
@@ -157,7 +163,10 @@ def test_a_tunnel_that_another_bridge_has(hosta):
     for check_mode in (True, False):
         with pytest.raises(ModuleFailed) as failure:
             hosta.module("ovs_vlan_port", bridge="ovs1", check_mode=check_mode, **{**TUNNEL, "port": "vx100c"})
-        sentence = "port: 'vx100c' can't be a tunnel to 10.77.0.12 with VNI 4711: port vx100b of Open vSwitch bridge ovs0 is that already; choose another vni"
+        sentence = (
+            "port: 'vx100c' can't be a tunnel to 10.77.0.12 with VNI 4711: "
+            "port vx100b of Open vSwitch bridge ovs0 is that already; choose another vni"
+        )
         assert sentence in failure.value.result["msg"]
     assert_same(before, everything(hosta))
     # One from another address of this host is another tunnel; and one that is gone has made room for its like.

@@ -207,7 +207,10 @@ def test_without_vswitchd_everything_is_undone_also_what_we_never_configure():
 @in_own_namespaces
 def test_a_bridge_that_is_put_back_has_what_others_configured():
     with open_vswitch("br0") as (_server, switch):
-        theirs = "protocols=[OpenFlow13,OpenFlow15] flood_vlans=7 mcast_snooping_enable=true -- set interface br0 mtu_request=1400 external_ids:vm=x"
+        theirs = (
+            "protocols=[OpenFlow13,OpenFlow15] flood_vlans=7 mcast_snooping_enable=true -- "
+            "set interface br0 mtu_request=1400 external_ids:vm=x"
+        )
         vsctl("set", "bridge", "br0", *theirs.split(), "--", "set", "port", "br0", "tag=5", "other_config:a=b")
         bridge = Ovsdb().read()[0]["br0"]
 

@@ -7,24 +7,13 @@ from __future__ import annotations
 import socket
 
 import pytest
-from publishing import BRIDGE, HOST, LAN, Flow, Net, host_ports, publish, publish_thoroughly, routed_on_lan
-from wiring import assert_same, everything, refused
+from publishing import BRIDGE, HOST, LAN, Net, host_ports, publish, publish_thoroughly, routed_on_lan, two_servers
 
 
 @pytest.fixture(name="net")
 def fixture_net(hosta):
-    net = Net(hosta, "web1", "web2")
-    net.serve("web1", "80", "81", "53/udp")
-    net.serve("web2", "80", "81", "53/udp")
-    yield net
-    net.stop()
-    hosta.run("sysctl", "-q", "-w", "net.bridge.bridge-nf-call-iptables=1", "net.bridge.bridge-nf-call-ip6tables=1")
-
-
-def our_tables(host):
-    return sorted(
-        host.run("sh", "-c", "nft -s list table ip pipefitter; nft -s list table ip6 pipefitter").stdout.split()
-    )
+    with two_servers(hosta) as net:
+        yield net
 
 
 def bridged_filter(host, on):
@@ -53,28 +42,6 @@ def test_is_reached_from_everywhere_and_sees_the_client(net, filtered):
     assert net.ask("127.0.0.1", 8080) == ("web1", BRIDGE[4])
     assert net.ask("127.0.0.1", 5353, "udp") == ("web1", BRIDGE[4])
     other.stop()
-
-
-def test_what_was_published_is_gone_without_a_trace(net):
-    before = everything(net.host)
-    sysctls = net.host.run("sysctl", "-a", "--pattern", r"route_localnet|forwarding|bridge-nf").stdout
-    publish(
-        net.host,
-        publications=[
-            {"netns": "web1", "ports": ["8080:80", "127.0.0.1:53:53/udp"]},
-            {"netns": "web2", "ports": ["81"]},
-        ],
-    )
-    assert net.ask_from_lan(HOST[4], 8080)
-    publish_thoroughly(net.host, state="absent", netns="web1", ports=["8080:80"])
-    publish_thoroughly(net.host, state="absent", netns="web1")
-    publish_thoroughly(net.host, state="absent", publications=[{"netns": "web2"}])
-    assert_same(before, everything(net.host))
-    publish(net.host, netns="web1", ports=["8080:80"])
-    publish_thoroughly(net.host, state="absent")
-    assert_same(before, everything(net.host))
-    assert net.host.run("sysctl", "-a", "--pattern", r"route_localnet|forwarding|bridge-nf").stdout == sysctls
-    assert net.ask_from_lan(HOST[4], 8080) is None
 
 
 def test_ports_in_every_form(net):
@@ -167,7 +134,8 @@ def test_a_port_on_loopback_stays_on_the_host(net):
             (address, *port) for address in ("192.168.5.11", "fd00:5::11") for port in ((80, "tcp"), (53, "udp"))
         ]
         assert net.nobody_answers(*by_route, lan=True), "an unpublished address, by a route to this host"
-    # A host that lets its LAN reach 127.0.0.1, as another tool may have set it up: the client gets through, to what is not published.
+    # A host that lets its LAN reach 127.0.0.1, as another tool may have set it up: the client gets through, to what is
+    # not published.
     net.host.run("sysctl", "-q", "-w", "net.ipv4.conf.eth0.route_localnet=1")
     try:
         with routed_on_lan("127.0.0.1/32", net.host):
@@ -211,63 +179,6 @@ def test_the_container_itself_over_a_port_made_by_another_tool_is_left_alone(net
     assert modes == ["0", "0"]
 
 
-def test_automatic_ports_are_kept_and_busy_ones_passed_over(net):
-    publish(net.host, netns="web2", ports=["50001:80"])
-    net.serve("busy", "50000", netns="")
-    net.host.run("sysctl", "-q", "-w", "net.ipv4.ip_local_reserved_ports=50002,50004-50005")
-    done = publish_thoroughly(net.host, netns="web1", ports=["80", "81"], port_range="50000-50010")
-    assert host_ports(done) == [(50003, 80, "tcp"), (50006, 81, "tcp")]
-    net.stop()
-    again = publish_thoroughly(net.host, netns="web1", ports=["81", "80", "82"], port_range="50000-50010")
-    assert host_ports(again) == [(50000, 82, "tcp"), (50003, 80, "tcp"), (50006, 81, "tcp")]
-    moved = publish_thoroughly(net.host, netns="web1", ports=["80"], port_range="49000-49900")
-    assert host_ports(moved) == [(49000, 80, "tcp")]
-    net.host.run("sysctl", "-q", "-w", "net.ipv4.ip_local_reserved_ports=")
-
-
-def test_the_first_free_port_of_a_range_is_taken(net):
-    publish(net.host, netns="web2", ports=["8000:80"])
-    assert host_ports(publish_thoroughly(net.host, netns="web1", ports=["8000-8002:80", "8000-8002:81"])) == [
-        (8001, 80, "tcp"),
-        (8002, 81, "tcp"),
-    ]
-
-
-@pytest.mark.parametrize("version", [4, 6])
-def test_udp_flows_follow_a_publication_that_is_moved_and_end_with_it(net, version):
-    client = Flow(net.host, version=version)
-    assert client.ask() is None, "before it is published"
-    publish(net.host, netns="web1", ports=["5353:53/udp"])
-    assert client.ask() == "web1"
-    moved = publish_thoroughly(
-        net.host, publications=[{"netns": "web1", "ports": []}, {"netns": "web2", "ports": ["5353:53/udp"]}]
-    )
-    assert [line.split(" to ")[0] for line in moved["operations"][:2]] == [
-        "publish port 5353/udp of IPv4",
-        "publish port 5353/udp of IPv6",
-    ]
-    assert client.ask() == "web2"
-    publish(net.host, netns="web2", state="absent")
-    assert client.ask() is None
-    client.close()
-    # What the client sent since is one way, to the host itself.
-    assert "192.168.5." not in flows(net.host, 5353) and "fd00:5:" not in flows(net.host, 5353)
-
-
-def flows(host, port):
-    """Return what conntrack knows of a port of the host."""
-    return "\n".join(
-        line for line in host.run("cat", "/proc/net/nf_conntrack").stdout.splitlines() if f"dport={port} " in line
-    )
-
-
-def test_a_tcp_port_that_is_moved_leads_new_connections_elsewhere_at_once(net):
-    publish(net.host, netns="web1", ports=["8080:80"])
-    assert [net.ask_from_lan(HOST[version], 8080) for version in (4, 6)] == [("web1", LAN[4]), ("web1", LAN[6])]
-    publish_thoroughly(net.host, publications=[{"netns": "web1", "ports": []}, {"netns": "web2", "ports": ["8080:80"]}])
-    assert [net.ask_from_lan(HOST[version], 8080) for version in (4, 6)] == [("web2", LAN[4]), ("web2", LAN[6])]
-
-
 def test_one_port_on_each_address_leads_to_a_container_of_its_own(net):
     publish_thoroughly(
         net.host,
@@ -295,13 +206,6 @@ def test_one_port_on_each_address_leads_to_a_container_of_its_own(net):
     assert net.ask_from_lan(HOST[4], 8090) == ("web2", LAN[4]) and net.ask_from_lan(HOST[6], 8090) == ("web1", LAN[6])
 
 
-def test_automatic_ports_of_one_port_are_the_same_on_different_addresses(net):
-    done = publish_thoroughly(net.host, netns="web1", ports=["10.77.0.11::80", "127.0.0.1::80"])
-    assert host_ports(done) == [(49153, 80, "tcp")] * 2
-    assert net.ask(HOST[4], 49153) == ("web1", HOST[4]) and net.ask("127.0.0.1", 49153) == ("web1", BRIDGE[4])
-    assert net.nobody_answers((HOST[6], 49153, "tcp"), (BRIDGE[4], 49153, "tcp"))
-
-
 @pytest.mark.parametrize("protocol", ["tcp", "udp"])
 def test_a_range_is_published_port_by_port_in_both_families(net, protocol):
     net.serve("web1", *(f"{port}/{protocol}" for port in (9000, 9001, 9002)))
@@ -313,44 +217,6 @@ def test_a_range_is_published_port_by_port_in_both_families(net, protocol):
             assert net.ask_from_lan(HOST[version], port, protocol) == ("web1", LAN[version])
     assert net.nobody_answers(
         *((HOST[version], port, protocol) for version in (4, 6) for port in (8000, 8003, 9002)), lan=True
-    )
-
-
-def test_a_port_that_is_busy_in_one_family_is_passed_over_in_both(net):
-    # 41 and 26 are IPPROTO_IPV6 and IPV6_V6ONLY.
-    listen = (
-        "import socket, time; one = socket.socket(socket.AF_INET6); one.setsockopt(41, 26, 1); one.bind(('::', 50000));"
-    )
-    listen += " one.listen(); print('ready', flush=True); time.sleep(60)"
-    process = net.host.start("python3", "-c", listen, stdout=-1, text=True)
-    try:
-        assert process.stdout.readline() == "ready\n"
-        done = publish_thoroughly(net.host, netns="web1", ports=["80"], port_range="50000-50010")
-        assert host_ports(done) == [(50001, 80, "tcp")]
-        assert net.ask_from_lan(HOST[4], 50001) == ("web1", LAN[4]) and net.ask_from_lan(HOST[6], 50001) == (
-            "web1",
-            LAN[6],
-        )
-        # Published in the other family alone, it is free.
-        assert host_ports(publish(net.host, netns="web1", ports=["0.0.0.0:50000:80"])) == [(50000, 80, "tcp")]
-    finally:
-        process.terminate()
-        process.wait()
-        process.stdout.close()
-
-
-def test_a_range_is_used_up_and_then_refused_and_freed_ports_are_used_again(net):
-    done = publish(net.host, netns="web1", ports=["80", "81", "53"], port_range="50000-50002")
-    assert [port[0] for port in host_ports(done)] == [50000, 50001, 50002]
-    said = refused(net.host, "port_publish", bridge="br0", netns="web2", ports=["80"], port_range="50000-50002")
-    assert "no port of 50000-50002/tcp is free for port 80 of netns /run/netns/web2; widen the range" in said
-    # Another protocol has ports of its own.
-    assert host_ports(publish(net.host, netns="web2", ports=["53/udp"], port_range="50000-50002"), "web2") == [
-        (50000, 53, "udp")
-    ]
-    publish(net.host, netns="web1", ports=["80", "53"], port_range="50000-50002")
-    assert (50001, 80, "tcp") in host_ports(
-        publish(net.host, netns="web2", ports=["80"], port_range="50000-50002"), "web2"
     )
 
 
@@ -366,25 +232,6 @@ def test_a_container_with_two_networks_is_reached_by_the_one_that_is_not_its_way
     net.host.module("veth_attach", bridge="br0", netns="web1", addresses=["192.168.5.11/24", "fd00:5::11/64"])
     net.host.module("veth_attach", bridge="br1", interface="eth2", **both)
     publish_thoroughly(net.host, netns="web1", ports=["8080:80"])
-    assert net.ask_from_lan(HOST[4], 8080) == ("web1", LAN[4])
-    assert net.ask_from_lan(HOST[6], 8080) == ("web1", LAN[6])
-
-
-def test_follows_the_address_of_its_container(net):
-    publish(net.host, netns="web1", ports=["8080:80"])
-    net.host.module(
-        "veth_attach",
-        netns="web1",
-        bridge="br0",
-        addresses=["192.168.5.77/24", "fd00:5::77/64"],
-        gateway="192.168.5.1",
-        gateway6="fd00:5::1",
-    )
-    done = publish_thoroughly(net.host, netns="web1", ports=["8080:80"])
-    assert (
-        done["operations"][0]
-        == "publish port 8080/tcp of IPv4 to 192.168.5.77:80 of netns /run/netns/web1 instead of 192.168.5.11:80 of netns /run/netns/web1"
-    )
     assert net.ask_from_lan(HOST[4], 8080) == ("web1", LAN[4])
     assert net.ask_from_lan(HOST[6], 8080) == ("web1", LAN[6])
 
@@ -410,72 +257,9 @@ def test_only_the_families_a_container_has(net):
     ]
 
 
-def test_purge_leaves_only_what_is_named(net):
-    publish(net.host, publications=[{"netns": "web1", "ports": ["8080:80"]}, {"netns": "web2", "ports": ["8081:80"]}])
-    done = publish_thoroughly(net.host, netns="web1", ports=["8082:80"], purge=True)
-    assert [host_ports(done), host_ports(done, "web2")] == [[(8082, 80, "tcp")], []]
-    for options in ({"publications": [], "purge": True}, {"netns": "web1", "ports": []}):
-        publish(net.host, netns="web1", ports=["8082:80"])
-        assert publish_thoroughly(net.host, **options)["publications"] == []
-        assert publish(net.host, **options)["changed"] is False
-        assert "pipefitter" not in net.host.run("nft", "list", "ruleset").stdout, (
-            "nothing is protected where nothing is published"
-        )
-
-
 def test_default_host_ip_stands_for_ports_without_one(net):
     publish_thoroughly(net.host, netns="web1", ports=["8080:80", "10.77.0.11:8081:80"], default_host_ip="127.0.0.1")
     assert net.ask("127.0.0.1", 8080) and net.ask_from_lan(HOST[4], 8080) is None and net.ask_from_lan(HOST[4], 8081)
-
-
-# What somebody may do, and what check mode says of it.
-NAMED = {
-    "nft flush ruleset": ["publish port 8080/tcp of IPv6 to [fd00:5::11]:80 of netns /run/netns/web1"],
-    "nft delete table ip pipefitter": ["publish port 8080/tcp of IPv4 to 192.168.5.11:80 of netns /run/netns/web1"],
-    "nft flush chain ip pipefitter publish_prerouting": ["repair"],
-    "nft flush chain ip6 pipefitter publish_forward": ["repair"],
-    "nft flush chain ip pipefitter publish_raw; nft delete chain ip pipefitter publish_raw": ["repair"],
-    "nft flush map ip pipefitter publish_any": [
-        "publish port 8080/tcp of IPv4 to 192.168.5.11:80 of netns /run/netns/web1"
-    ],
-    "nft flush set ip pipefitter publish_protected": ["repair", "let only published ports be reached"],
-    "sysctl -q -w net.ipv4.conf.br0.route_localnet=0": ["set sysctl net.ipv4.conf.br0.route_localnet from 0 to 1"],
-}
-
-
-def test_what_somebody_took_away_is_put_back(net):
-    options = {
-        "publications": [{"netns": "web1", "ports": ["8080:80", "53:53/udp"]}, {"netns": "web2", "ports": ["80"]}]
-    }
-    for damage, named in NAMED.items():
-        first = publish(net.host, **options)
-        whole = our_tables(net.host)
-        net.host.run("sh", "-c", damage)
-        missing = publish(net.host, check_mode=True, **options)
-        assert missing["changed"] and any(word in " ".join(missing["operations"]) for word in named), (
-            damage,
-            missing["operations"],
-        )
-        repaired = publish_thoroughly(net.host, **options)
-        assert repaired["changed"] and repaired["publications"] == first["publications"], damage
-        assert our_tables(net.host) == whole, damage
-        assert net.ask("127.0.0.1", 8080) and net.ask_from_lan(HOST[6], 8080), damage
-        net.host.run("sh", "-c", damage)
-        publish(net.host, state="absent")
-        assert "pipefitter" not in net.host.run("nft", "list", "ruleset").stdout, damage
-        assert net.host.run("sysctl", "-n", "net.ipv4.conf.br0.route_localnet").stdout.strip() == "0", damage
-
-
-def test_a_bridge_takes_its_publications_along(net):
-    Net(net.host, "far", bridge="br1", subnet=6)
-    publish(net.host, netns="web1", ports=["8080:80"])
-    publish(net.host, bridge="br1", netns="far", ports=["8081:80"])
-    gone = net.host.module("container_bridge", name="br0", state="absent")
-    assert "stop publishing port 8080/tcp of IPv4 to 192.168.5.11:80 of netns /run/netns/web1" in gone["operations"]
-    shown = net.host.run("nft", "list", "ruleset").stdout
-    assert "br0" not in shown and "8080" not in shown and "8081" in shown
-    net.host.module("container_bridge", name="br1", state="absent")
-    assert "pipefitter" not in net.host.run("nft", "list", "ruleset").stdout
 
 
 def test_warns_where_the_host_does_not_forward(hosta):

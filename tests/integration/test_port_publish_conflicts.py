@@ -36,19 +36,23 @@ _SPACE = """table inet theirs {
             ["8080:80"],
             (
                 "port 8080/tcp of IPv4",
-                "'-A PREROUTING -p tcp -m tcp --dport 8080 -j DNAT --to-destination 192.0.2.7:80' of iptables, table nat, has it",
+                "'-A PREROUTING -p tcp -m tcp --dport 8080 -j DNAT --to-destination 192.0.2.7:80' of iptables, "
+                "table nat, has it",
             ),
         ),
         (
-            "iptables-legacy -t nat -A PREROUTING -d 10.77.0.11 -p tcp -m multiport --dports 8070,8080:8085 -j REDIRECT --to-ports 9",
+            "iptables-legacy -t nat -A PREROUTING -d 10.77.0.11 -p tcp -m multiport --dports 8070,8080:8085 "
+            "-j REDIRECT --to-ports 9",
             "iptables-legacy -t nat -F PREROUTING",
             ["10.77.0.11:8080:80"],
             ("10.77.0.11:8080/tcp", "-j REDIRECT --to-ports 9' of iptables, table nat, has it"),
         ),
         (
-            "ip6tables-nft -t nat -N CNI-DN; ip6tables-nft -t nat -A CNI-DN -p tcp -j DNAT --to-destination [fd00::7]:80;"
+            "ip6tables-nft -t nat -N CNI-DN; ip6tables-nft -t nat -A CNI-DN -p tcp "
+            "-j DNAT --to-destination [fd00::7]:80;"
             " ip6tables-nft -t nat -A PREROUTING -p tcp --dport 8080 -j CNI-DN",
-            "ip6tables-nft -t nat -D PREROUTING -p tcp --dport 8080 -j CNI-DN; ip6tables-nft -t nat -F CNI-DN; ip6tables-nft -t nat -X CNI-DN",
+            "ip6tables-nft -t nat -D PREROUTING -p tcp --dport 8080 -j CNI-DN; ip6tables-nft -t nat -F CNI-DN; "
+            "ip6tables-nft -t nat -X CNI-DN",
             ["8080:80"],
             ("port 8080/tcp of IPv6", "'-A PREROUTING -p tcp -m tcp --dport 8080 -j CNI-DN' of ip6tables"),
         ),
@@ -65,7 +69,8 @@ _SPACE = """table inet theirs {
             ("port 8084/tcp of IPv4", "nftables table inet theirs has it"),
         ),
         (
-            "nft 'add chain ip nat theirs { type nat hook prerouting priority -110; }'; nft add rule ip nat theirs tcp dport 8080 dnat to 192.0.2.7:80",
+            "nft 'add chain ip nat theirs { type nat hook prerouting priority -110; }'; "
+            "nft add rule ip nat theirs tcp dport 8080 dnat to 192.0.2.7:80",
             "nft flush chain ip nat theirs; nft delete chain ip nat theirs",
             ["8080:80"],
             ("port 8080/tcp of IPv4", "a rule in chain theirs of the nftables table ip nat has it"),

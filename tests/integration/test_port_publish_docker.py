@@ -1,6 +1,9 @@
 # SPDX-FileCopyrightText: 2026 pipefitter contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""port_publish beside Docker and rules of others: containers of Docker, conflicts with what it published, its filter, its restart."""
+"""port_publish beside Docker and rules of others.
+
+Containers of Docker, conflicts with what it published, its filter, its restart.
+"""
 
 from __future__ import annotations
 
@@ -98,7 +101,8 @@ def test_the_rules_of_others_are_the_same_before_during_and_after(net):
     net.host.run("docker", "run", "-d", "--name", "theirs", "-p", "9090:80", BUSYBOX, "sleep", "1000")
     net.host.run(
         "nft",
-        "add table inet theirs; add chain inet theirs f { type filter hook forward priority 10; }; add rule inet theirs f tcp dport 23 drop",
+        "add table inet theirs; add chain inet theirs f { type filter hook forward priority 10; }; "
+        "add rule inet theirs f tcp dport 23 drop",
     )
     net.host.run("iptables-legacy", "-A", "FORWARD", "-s", "203.0.113.0/24", "-j", "DROP")
     before = ruleset(net.host)
@@ -113,7 +117,8 @@ def test_a_bridge_of_another_tool_is_let_through_while_something_is_published(ne
     net.host.run(
         "sh",
         "-c",
-        "ip link set br0 alias ''; iptables -D DOCKER-USER -j PIPEFITTER; iptables -F PIPEFITTER; iptables -X PIPEFITTER",
+        "ip link set br0 alias ''; iptables -D DOCKER-USER -j PIPEFITTER; iptables -F PIPEFITTER; "
+        "iptables -X PIPEFITTER",
     )
     before = ruleset(net.host)
     publish_thoroughly(net.host, container="web1", ports=["8080:80"])
@@ -142,6 +147,6 @@ def test_follows_a_container_that_was_restarted(net):
     net.host.module("veth_attach", container="web2", bridge="br0", addresses=["192.168.5.99/24"], gateway="192.168.5.1")
     done = publish_thoroughly(net.host, container="web2", ports=["8080:80"])
     assert (
-        "publish port 8080/tcp of IPv4 to 192.168.5.99:80 of container web2 instead of 192.168.5.22:80 of container web2"
-        in done["operations"]
+        "publish port 8080/tcp of IPv4 to 192.168.5.99:80 of container web2 "
+        "instead of 192.168.5.22:80 of container web2" in done["operations"]
     )

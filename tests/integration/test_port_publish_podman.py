@@ -1,6 +1,9 @@
 # SPDX-FileCopyrightText: 2026 pipefitter contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""port_publish and icc_policy with containers of Podman: by name, by what they expose, and ports that Podman published."""
+"""port_publish and icc_policy with containers of Podman.
+
+By name, by what they expose, and ports that Podman published.
+"""
 
 from __future__ import annotations
 

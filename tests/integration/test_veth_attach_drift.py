@@ -44,7 +44,8 @@ _DRIFTS = {
     "renamed on the host": "ip link set probe0 name wrong0",
     "default routes gone": "ip -n probe route del default; ip -n probe -6 route del default",
     "default route through another gateway": (
-        "ip -n probe route replace default via 192.168.5.77; ip -n probe -6 route replace default via fd00:5::77 metric 1024"
+        "ip -n probe route replace default via 192.168.5.77; "
+        "ip -n probe -6 route replace default via fd00:5::77 metric 1024"
     ),
     "route gone": "ip -n probe route del 10.20.0.0/16; ip -n probe -6 route del fd00:20::/48",
     "route of ours too many": "ip -n probe route add 10.99.0.0/16 via 192.168.5.1 proto 112",
@@ -95,7 +96,10 @@ def test_corrects_all_at_once_in_place(host):
 
 @pytest.fixture(scope="module")
 def drifting(lab_hosts):
-    """A host with one attachment for all drifts: each test ends with what it began with. Last in this file, as others' ends clean the host."""
+    """A host with one attachment for all drifts: each test ends with what it began with.
+
+    Last in this file, as others' ends clean the host.
+    """
     host = lab_hosts["hosta"]
     yield host, _arrange(host)
     clean(host)

@@ -233,7 +233,10 @@ def test_takes_no_other_interface_for_a_bridge(hosta):
 
 @pytest.fixture(scope="module")
 def untouched(lab_hosts):
-    """A host that each of these tests leaves as it is, and what it shows. Last in this file, as others' ends clean the host."""
+    """A host that each of these tests leaves as it is, and what it shows.
+
+    Last in this file, as others' ends clean the host.
+    """
     host = lab_hosts["hosta"]
     make_bridge(host)
     make_namespaces(host, "probe")

@@ -129,7 +129,8 @@ def test_returns_once_traffic_passes(host):
 def _overheard(host, doing) -> str:
     """Return what a neighbour on the bridge hears while something is done."""
     host.run("rm", "-f", "/run/seen", "/run/listening")
-    words = "exec ip netns exec neighbour timeout 20 tcpdump -U -l -n -e -v -i eth1 'arp or icmp6' >/run/seen 2>/run/listening"
+    words = "exec ip netns exec neighbour timeout 20 tcpdump -U -l -n -e -v -i eth1 'arp or icmp6'"
+    words += " >/run/seen 2>/run/listening"
     sniffer = host.start("sh", "-c", words)
     try:
         _listens(host)

@@ -62,7 +62,10 @@ def _still(value):
 
 
 def _comes_by_itself(entry) -> bool:
-    """Tell what the kernel adds some time after a link is up: link-local addresses, IPv6 routes to a host's own, the state of the carrier."""
+    """Tell what the kernel adds some time after a link is up.
+
+    Link-local addresses, IPv6 routes to a host's own, the state of the carrier.
+    """
     if not isinstance(entry, dict):
         return entry == "NO-CARRIER"
     address = str(entry.get("local", entry.get("dst", "")))
@@ -177,7 +180,10 @@ def attach(host, **options) -> dict:
 
 
 def attach_thoroughly(host, **options) -> dict:
-    """Attach as a user would be glad to see it: check mode says exactly what is done and does nothing, and a second run nothing either."""
+    """Attach as a user would be glad to see it.
+
+    Check mode says exactly what is done and does nothing, and a second run nothing either.
+    """
     before = everything(host)
     checked = host.module("veth_attach", check_mode=True, diff=True, **options)
     assert_same(before, everything(host))

@@ -78,7 +78,11 @@ class Lab:
 def machine() -> dict[str, object]:
     """What must not change: links, addresses, routes, firewall and forwarding of the machine itself."""
     links = [{key: link[key] for key in ("ifname", "flags", "mtu", "link_type") if key in link} for link in _ip("link")]
-    addresses = [(link["ifname"], item["local"]) for link in _ip("address") for item in link["addr_info"]]  # type: ignore[attr-defined]
+    addresses = [
+        (link["ifname"], item["local"])
+        for link in _ip("address")
+        for item in link["addr_info"]  # type: ignore[attr-defined]
+    ]
     return {
         "links": links,
         "addresses": addresses,

@@ -16,7 +16,7 @@ import typing as t
 MODULE_UTILS = "plugins/module_utils"
 PACKAGE = ("ansible_collections", "pipefitter", "container_network", "plugins", "module_utils")
 
-# A room of plugins/module_utils (or a file that is one of its own) and the rooms that it may import from besides itself.
+# A room of plugins/module_utils (or a file that is one of its own), and the rooms that it may import from.
 MAY_IMPORT = {
     "errors": set(),
     "argument_specs": set(),
