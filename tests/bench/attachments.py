@@ -20,9 +20,9 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 
 from clone import LAB, python_path_in, quietly, running_lab
+from timed_play import timed_play
 
 _HERE = pathlib.Path(__file__).resolve().parent
 _HOST = "hosta"
@@ -143,50 +143,26 @@ def _task_table(lab, folder, python_path, tasks):
     _exec(lab, "ip", "netns", "add", "bench")
     _exec(lab, "ip", "link", "add", "bench0", "type", "bridge")
     (folder / "inventory.yml").write_text(quietly(LAB, "inventory", "--name", lab))
-    (folder / "bench.yml").write_text(json.dumps(_play(tasks)))
     _row((f"tasks over SSH, median of {tasks}", "ping", "veth_attach", "times ping", "least", "greatest"))
-    for pipelining, what in (("true", "with pipelining"), ("false", "without (Ansible's default)")):
-        seconds = _play_seconds(folder, python_path, pipelining)
+    for pipelining, what in ((True, "with pipelining"), (False, "without (Ansible's default)")):
+        seconds = _play_seconds(folder, python_path, _tasks(tasks), pipelining)
         ratios = [attach / ping for ping, attach in zip(seconds["ping"], seconds["veth_attach"])]
         medians = [f"{statistics.median(seconds[name]) * 1000:.0f} ms" for name in ("ping", "veth_attach")]
         _row((what, *medians, *(f"{value:.2f}" for value in (statistics.median(ratios), min(ratios), max(ratios)))))
 
 
-def _play(tasks):
+def _tasks(count):
     ping = {"name": "ping", "ansible.builtin.ping": {}}
     wanted = {"netns": "bench", "bridge": "bench0", "addresses": ["10.64.1.1/16"], "gateway": "10.64.0.1"}
     attach = {"name": "veth_attach", "pipefitter.container_network.veth_attach": wanted}
     # The first of each opens the connection and makes what the others find.
     first = [{**task, "name": "first"} for task in (ping, attach)]
-    return [{"hosts": _HOST, "gather_facts": False, "tasks": first + [ping, attach] * tasks}]
+    return first + [ping, attach] * count
 
 
-def _play_seconds(folder, python_path, pipelining):
-    lines = folder / f"seconds-{time.monotonic_ns()}"
-    environment = {
-        **{key: value for key, value in os.environ.items() if not key.startswith(("ANSIBLE_", "PYTHON"))},
-        "ANSIBLE_COLLECTIONS_PATH": python_path,
-        "ANSIBLE_CALLBACK_PLUGINS": str(_HERE / "callback_plugins"),
-        "ANSIBLE_CALLBACKS_ENABLED": "task_seconds",
-        "ANSIBLE_LOCAL_TEMP": str(folder / "local"),
-        "BENCH_TASK_SECONDS": str(lines),
-        "PYTHONDONTWRITEBYTECODE": "1",
-    }
-    play = [pathlib.Path(sys.executable).with_name("ansible-playbook"), "-i", folder / "inventory.yml"]
-    play += [
-        "-e",
-        f"ansible_pipelining={pipelining}",
-        "-e",
-        f"ansible_ssh_pipelining={pipelining}",
-        folder / "bench.yml",
-    ]
-    done = subprocess.run(
-        play, env=environment, cwd=folder, capture_output=True, encoding="utf-8", timeout=_PLAYBOOK_TIMEOUT, check=False
-    )
-    if done.returncode:
-        sys.exit(f"ansible-playbook ended with {done.returncode}: {done.stdout[-2000:]}{done.stderr[-2000:]}")
+def _play_seconds(folder, python_path, tasks, pipelining):
     seconds = {"ping": [], "veth_attach": []}
-    for line in map(json.loads, lines.read_text().splitlines()):
+    for line in timed_play(folder / "inventory.yml", _HOST, tasks, python_path, pipelining):
         if line["task"] == "first":
             continue
         if line["changed"]:

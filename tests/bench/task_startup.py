@@ -14,19 +14,16 @@ counted. Figures depend on the machine; compare those of one run. No time makes 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import pathlib
 import statistics
-import subprocess
 import sys
 import tempfile
 
 from clone import LAB, ROOT, quietly, running_lab
+from timed_play import timed_play
 
-_HERE = pathlib.Path(__file__).resolve().parent
 _HOST = "hosta"
-_TIMEOUT = 900
 _OURS = "pipefitter.container_network."
 _TASKS = {
     "ping": {"ansible.builtin.ping": {}},
@@ -69,30 +66,7 @@ def _play(folder, clone, inventory, count):
     (folder / "ansible_collections" / "pipefitter").mkdir(parents=True)
     (folder / "ansible_collections" / "pipefitter" / "container_network").symlink_to(clone)
     tasks = [{"name": name, **task} for _number in range(count + 1) for name, task in _TASKS.items()]
-    (folder / "play.yml").write_text(json.dumps([{"hosts": _HOST, "gather_facts": False, "tasks": tasks}]))
-    environment = {
-        **{key: value for key, value in os.environ.items() if not key.startswith(("ANSIBLE_", "PYTHON"))},
-        "ANSIBLE_COLLECTIONS_PATH": str(folder),
-        "ANSIBLE_CALLBACK_PLUGINS": str(_HERE / "callback_plugins"),
-        "ANSIBLE_CALLBACKS_ENABLED": "task_seconds",
-        "ANSIBLE_LOCAL_TEMP": str(folder / "local"),
-        "ANSIBLE_PIPELINING": "true",
-        "BENCH_TASK_SECONDS": str(folder / "seconds"),
-        "PYTHONDONTWRITEBYTECODE": "1",
-    }
-    playbook = pathlib.Path(sys.executable).with_name("ansible-playbook")
-    done = subprocess.run(
-        [playbook, "-i", inventory, folder / "play.yml"],
-        env=environment,
-        cwd=folder,
-        capture_output=True,
-        encoding="utf-8",
-        timeout=_TIMEOUT,
-        check=False,
-    )
-    if done.returncode:
-        sys.exit(f"ansible-playbook ended with {done.returncode}: {done.stdout[-2000:]}{done.stderr[-2000:]}")
-    lines = [json.loads(line) for line in (folder / "seconds").read_text().splitlines()]
+    lines = timed_play(inventory, _HOST, tasks, str(folder))
     for line in lines[len(_TASKS) :]:
         if line["changed"]:
             sys.exit(f"{line['task']} was to find nothing to do, and changed something")

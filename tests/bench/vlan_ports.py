@@ -24,6 +24,7 @@ import tempfile
 import time
 
 from clone import LAB, python_path_in, quietly, running_lab
+from timed_play import timed_play
 
 _HERE = pathlib.Path(__file__).resolve().parent
 _HOST = "hosta"
@@ -167,37 +168,10 @@ class _Bench:
 
     def _play(self, task):
         self._empty_bridge()
-        lines = self._folder / f"seconds-{time.monotonic_ns()}"
         tasks = [{"name": "first", "ansible.builtin.ping": {}}, {"name": "task", **task}, {"name": "task", **task}]
-        (self._folder / "bench.yml").write_text(json.dumps([{"hosts": _HOST, "gather_facts": False, "tasks": tasks}]))
-        environment = {
-            **{key: value for key, value in os.environ.items() if not key.startswith(("ANSIBLE_", "PYTHON"))},
-            "ANSIBLE_COLLECTIONS_PATH": f"{self._python_path}:{self._options.collections}",
-            "ANSIBLE_CALLBACK_PLUGINS": str(_HERE / "callback_plugins"),
-            "ANSIBLE_CALLBACKS_ENABLED": "task_seconds",
-            "ANSIBLE_LOCAL_TEMP": str(self._folder / "local"),
-            "ANSIBLE_PIPELINING": "true",
-            "BENCH_TASK_SECONDS": str(lines),
-            "PYTHONDONTWRITEBYTECODE": "1",
-        }
-        play = [
-            pathlib.Path(sys.executable).with_name("ansible-playbook"),
-            "-i",
-            self._folder / "inventory.yml",
-            self._folder / "bench.yml",
-        ]
-        done = subprocess.run(
-            play,
-            env=environment,
-            cwd=self._folder,
-            capture_output=True,
-            encoding="utf-8",
-            timeout=_TIMEOUT,
-            check=False,
-        )
-        if done.returncode:
-            sys.exit(f"ansible-playbook ended with {done.returncode}: {done.stdout[-2000:]}{done.stderr[-2000:]}")
-        measured = [line for line in map(json.loads, lines.read_text().splitlines()) if line["task"] == "task"]
+        collections = f"{self._python_path}:{self._options.collections}"
+        lines = timed_play(self._folder / "inventory.yml", _HOST, tasks, collections)
+        measured = [line for line in lines if line["task"] == "task"]
         if [line["changed"] for line in measured] != [True, False]:
             sys.exit(f"the first task was to change something and the second not: {measured}")
         return [line["seconds"] for line in measured]
