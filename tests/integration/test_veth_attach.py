@@ -75,7 +75,8 @@ def test_names_a_namespace_by_name_path_and_pid_and_means_the_same(host):
     make_namespaces(host, "probe")
     sleeper = host.start("ip", "netns", "exec", "probe", "sleep", "100")
     try:
-        pid = int(until(lambda: host.run("ip", "netns", "pids", "probe").stdout.split(), "nobody gets there")[0])
+        (pid,) = until(lambda: host.run("ip", "netns", "pids", "probe").stdout.split()[:1], "nobody gets there")
+        pid = int(pid)
         attach_thoroughly(host, pid=pid, bridge="br0", addresses=["192.168.5.10/24"])
         for selector in (
             {"netns": "probe"},
