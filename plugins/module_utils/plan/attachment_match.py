@@ -42,7 +42,7 @@ class AttachmentMatch:
 
     @property
     def port_vlans(self) -> PortVlans:
-        """What the port of a Linux bridge that filters VLANs is to have."""
+        """Return the VLANs that the port of a Linux bridge which filters VLANs is to have."""
         return bridge_vlans.of_port(self.want.vlans) if self.want.vlans is not None else self.bridge.default_vlans
 
     @property

@@ -48,7 +48,10 @@ def plan_routes(
 
 
 def _remember_displaced(netns: str, operations: Iterable[Operation], link: str) -> list[Operation]:
-    """Undone one by one, a route of another interface would come before the one that its gateway needs."""
+    """Return what puts back routes that are replaced, all of an interface at once.
+
+    Undone one by one, a route of another interface would come before the one that its gateway needs.
+    """
     displaced: dict[str, list[route.Route]] = {}
     for operation in operations:
         if isinstance(operation, SetRoute) and operation.old is not None and operation.old.link != link:

@@ -163,7 +163,10 @@ def _same_setting(name: str, shown: int | None, wanted: int) -> bool:
 
 
 def _bridge_changes(changed: dict[str, int], existing: Link) -> list[Operation]:
-    """While STP is on, the kernel takes no forward delay below 2 seconds: STP is switched on last, and off first."""
+    """Return what changes settings of a bridge, STP switched on last and off first.
+
+    While it is on, the kernel takes no forward delay below 2 s.
+    """
     stp = {name: value for name, value in changed.items() if name == "stp"}
     rest = {name: value for name, value in changed.items() if name != "stp"}
     if "forward_delay" not in rest:
@@ -261,11 +264,11 @@ def _check_way_in(
     if existing is None:
         return
     own = wanted_addresses or () if existing.ours else ()
-    standing = uplinks.upper_interfaces(existing, have.network)
-    routed = any(is_way_out(link.name, have.network) for link, _tag in standing)
+    upper = uplinks.upper_interfaces(existing, have.network)
+    routed = any(is_way_out(link.name, have.network) for link, _tag in upper)
     ways = [
         (link, tag)
-        for link, tag in standing
+        for link, tag in upper
         if is_way_out(link.name, have.network) or _is_reached(link.name, have, own if link is existing else ())
     ]
     if not ways:

@@ -132,7 +132,7 @@ def _change(
 
 
 def _lend(bridge: str, firewall: FirewallState) -> list[Operation]:
-    """An interface that is in a zone is there by somebody's decision."""
+    """Return what puts a bridge into a zone, unless it is in one by somebody's decision."""
     return [LendZone(HOST, bridge, True)] if firewall.zone(bridge) == "" else []
 
 

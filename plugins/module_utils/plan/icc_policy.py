@@ -253,7 +253,7 @@ def _isolate(bridge: str, have: IccState, isolated: bool) -> list[Operation]:
 
 
 def _proxies(flows: frozenset[IccFlow], bridge: str, have: IccState) -> list[Operation]:
-    """Answer for both containers of a flow.
+    """Return what answers neighbour solicitations for both containers of a flow, and for none besides.
 
     Each is asked for by the other: when a connection begins, and when it is replied to.
     """
@@ -263,7 +263,10 @@ def _proxies(flows: frozenset[IccFlow], bridge: str, have: IccState) -> list[Ope
 
 
 def _forget(flows: frozenset[IccFlow], bridge: str, have: IccState) -> list[Operation]:
-    """Linked containers are to send to the bridge's MAC, and those that were linked to each other's own."""
+    """Return what makes containers forget MACs that are no longer right.
+
+    Linked containers are to send to the bridge's MAC, and those that were linked to each other's own.
+    """
     mac = have.network.links[bridge].mac
     operations: dict[Operation, None] = {}
     linked = _address_pairs(flows)

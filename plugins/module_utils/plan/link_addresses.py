@@ -73,8 +73,10 @@ def removals(
 
 
 def needs_promotion(wanted: tuple[str, ...], shown: tuple[str, ...]) -> bool:
-    """Tell whether an address goes that others of its subnet may be secondary to: with it the kernel drops them
-    and, for a moment, the routes through them, unless promote_secondaries is set."""
+    """Tell whether an address goes that others of its subnet may be secondary to.
+
+    With it the kernel drops them and, for a moment, the routes through them, unless promote_secondaries is set.
+    """
     return any(_beside(address, wanted) for address in _surplus(wanted, shown))
 
 

@@ -230,8 +230,11 @@ def changes(have: PublicationState, wanted: PublicationRules) -> list[Operation]
 
 
 def _hairpin_operations(have: PublicationState, wanted: PublicationRules) -> list[Operation]:
-    """A container that connects to its own published port: where the bridge hands its frames to the firewall, they are
-    translated before they are bridged, and then have to leave by the port they came in by."""
+    """Return what switches the hairpin mode of the bridge's ports that are ours.
+
+    A container that connects to its own published port: where the bridge hands its frames to the firewall, they
+    are translated before they are bridged, and then have to leave by the port they came in by.
+    """
     endpoints = {one.endpoint for one in wanted.published}
     operations: list[Operation] = []
     for port in have.ports:

@@ -18,7 +18,10 @@ from .ovs_ports import OvsChanges
 def refuse_lockout(
     shown: OvsPort, wanted: OvsPort | None, reached: Mapping[int, str], given_back: bool = False
 ) -> None:
-    """``wanted`` of ``None`` is a port that is taken out of the bridge."""
+    """Refuse a change of a port by which this host is reached, where it would no longer be.
+
+    ``wanted`` of ``None`` is a port that is taken out of the bridge.
+    """
     for vlan, why in reached.items():
         before = shown.vlans.on_the_wire(vlan)
         after = wanted.vlans.on_the_wire(vlan) if wanted is not None else None

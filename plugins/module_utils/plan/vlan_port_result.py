@@ -48,7 +48,7 @@ def describe(want: VlanPorts, have: VlanPortState, names: Collection[str]) -> di
 
 
 def _described(port: OvsPort) -> dict[str, Any]:
-    """As an option, and with what no option can ask for but a difference may lie in."""
+    """Return a port as an option, and with what no option can ask for but a difference may be in."""
     entry = describe_port(port)
     if port.tunnel is not None:
         entry["vxlan"].update(port.tunnel.altered)

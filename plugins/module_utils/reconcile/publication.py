@@ -145,10 +145,7 @@ def _refuse_strange_addresses(wants: Sequence[Publication]) -> None:
             )
 
 
-# ---- observing
-
-
-# ---- telling
+# ---- what is told
 
 
 def _shown(rules: PublicationRules) -> dict[str, Any]:

@@ -77,7 +77,7 @@ class HostSide:
 
     @cached_property
     def by_peer(self) -> dict[tuple[int | None, int], Link]:
-        """Veths by the namespace and the index of their peer."""
+        """Return the veths by the namespace and the index of their peer."""
         return {(link.peer_netns, link.peer): link for link in self.network.links.values() if link.kind == "veth"}
 
     @cached_property

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 pipefitter contributors
 # SPDX-License-Identifier: BSD-2-Clause
-"""What a network namespace shows of itself: the have of every plan. Private to the collection."""
+"""What a network namespace shows of itself: what every plan starts from. Private to the collection."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Link:
 
     @property
     def leads_elsewhere(self) -> bool:
-        """Whether it may lead, as a bridge's port, to others than a container.
+        """Tell whether it may lead, as a bridge's port, to others than a container.
 
         It is neither ours nor a veth of another network namespace then.
         """
@@ -56,7 +56,7 @@ class Link:
 
     @property
     def default_vlans(self) -> PortVlans:
-        """What a port has that joins this bridge."""
+        """Return the VLANs of a port that joins this bridge."""
         return bridge_vlans.default(self.bridge.get("vlan_default_pvid", 0))
 
     @property

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 pipefitter contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A host that operations act on and kinds observe (``host.machine.Machine``), above a simulated kernel."""
+"""A host that operations change and ``observe`` reads (``host.machine.Machine``), above a simulated kernel."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class SimulatedHost:
         self.ovs_ports: dict[str, OvsPort] = {}
         self.kernel.ovs_ports = self.ovs_ports  # type: ignore[assignment]
         self.announced: list[tuple[str, str, tuple[str, ...]]] = []
-        # The mechanisms that kinds read from, as host.machine.Machine has them.
+        # The mechanisms that ``observe`` reads from, as host.machine.Machine has them.
         self.masquerades = SimpleNamespace(in_effect=lambda needed=True: frozenset(self.masqueraded))
         self.publications = SimpleNamespace(read=lambda needed=True: (PublicationRules(), True))
         self.icc = SimpleNamespace(read=lambda: self.icc_rules)
@@ -150,7 +150,7 @@ class SimulatedHost:
             raise PipefitterError(f"{link} is down")
         self.announced.append((netns, link, tuple(addresses)))
 
-    # ---- what kinds read besides
+    # ---- what ``observe`` reads besides
 
     def isolated_bridges(self) -> frozenset[str]:
         return self.icc_rules.off

@@ -355,7 +355,7 @@ def test_a_nic_that_is_a_veth_of_another_namespace_is_a_way_in_where_it_is_the_w
     assert asks_for_a_trunk(TAP, held=HELD) is None
 
 
-def test_what_stands_on_a_bridge_is_a_way_in():
+def test_an_interface_on_top_of_a_bridge_is_a_way_in():
     upper = Link(7, "mv0", "macvlan", peer=5)
     assert asks_for_a_trunk(NIC, upper, held={"mv0": ("10.8.0.1/24",)}) == "mv0, which up0 connects untagged"
     assert asks_for_a_trunk(NIC, upper, held={"mv0": ("fe80::1/64",)}) is None
