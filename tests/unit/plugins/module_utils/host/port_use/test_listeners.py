@@ -167,8 +167,11 @@ def test_a_process_is_named_though_it_closes_files_meanwhile(others, monkeypatch
 
 
 def test_a_process_that_can_not_be_looked_into_stays_without_a_name(others, monkeypatch):
+    def refuse(_path):
+        raise PermissionError
+
     with listener() as taken:
-        monkeypatch.setattr(listeners.os, "readlink", lambda _path: (_ for _ in ()).throw(PermissionError()))
+        monkeypatch.setattr(listeners.os, "readlink", refuse)
         assert Listeners().who(HostPort(4, "", "tcp", port_of(taken))) == "a process of this host"
 
 
