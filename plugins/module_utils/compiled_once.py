@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Files of the collection are compiled once where Ansible runs them from its zip archive. Private to the collection.
 
-From Python 3.10 on, zipimport compiles a module to tell its file name and again to run it:
+zipimport compiles a module to tell its file name and again to run it (seen with Python 3.9 to 3.13):
 zipimporter.find_spec() calls spec_from_loader(), which calls get_filename(), which compiles; exec_module()
-does it once more (Lib/zipimport.py, Lib/importlib/_bootstrap.py). Half of what a task costs beyond
+does it once more (Lib/zipimport.py, Lib/importlib/_bootstrap.py of 3.11). Half of what a task costs beyond
 a ping was that. Here the name is told without compiling; all else is the importer's own.
 """
 

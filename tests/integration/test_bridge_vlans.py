@@ -330,7 +330,7 @@ def test_what_would_cut_the_host_off_is_refused(host):
     assert "would no longer" in refused(host, "container_bridge", **filters, port_vlans=[{**trunk, "trunks": "200"}])
 
 
-def test_leased_addresses_and_a_nic_that_leads_into_another_namespace_are_ways_in(host):
+def test_leased_addresses_and_a_nic_that_leads_into_another_namespace_are_uplinks(host):
     """As where DHCP gave the address; and where the host is a container itself, so that its NIC is a veth."""
     host.run("ip", "netns", "add", "outside")
     host.run(

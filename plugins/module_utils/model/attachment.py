@@ -286,11 +286,11 @@ def _check_duplicates(attachments: list[Attachment], option: str) -> None:
         for address in attachment.addresses or ():
             claims.append(("addresses", address, ("address", segment, addresses.bare(address))))
         for key, name, found in _held_routes(attachment):
-            prefix = seen.setdefault(("route", attachment.target, key), position)
-            if prefix != position:
+            earlier = seen.setdefault(("route", attachment.target, key), position)
+            if earlier != position:
                 what = "second default route" if name.startswith("gateway") else "second route of that metric"
                 advice = (
-                    f"is a {what} of {attachment.target}, after that of {option}[{prefix}]; give it to one of the two"
+                    f"is a {what} of {attachment.target}, after that of {option}[{earlier}]; give it to one of the two"
                 )
                 raise InvalidOption(f"{option}[{position}].{name}", found, advice)
         for name, found, claim in claims:

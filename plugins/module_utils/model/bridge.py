@@ -140,11 +140,11 @@ def _port_vlans(options: Mapping[str, Any]) -> tuple[tuple[str, Vlans], ...] | N
 
 
 def _members(bridge: str, members: list[str]) -> tuple[str, ...]:
-    for prefix, member in enumerate(members):
-        option = f"members[{prefix}]"
+    for index, member in enumerate(members):
+        option = f"members[{index}]"
         names.interface_name(option, member)
         if member == bridge:
             raise InvalidOption(option, member, "is the bridge itself; name the interfaces that are to be its ports")
-        if member in members[:prefix]:
+        if member in members[:index]:
             raise InvalidOption(option, member, "is in the list twice; name each interface once")
     return tuple(members)

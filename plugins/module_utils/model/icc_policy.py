@@ -83,7 +83,7 @@ def parse(options: Mapping[str, Any]) -> IccPolicy:
     return IccPolicy(
         bridge=bridge,
         icc=icc,
-        links=tuple(_link(entry, f"links[{prefix}].") for prefix, entry in enumerate(links)),
+        links=tuple(_link(entry, f"links[{index}].") for index, entry in enumerate(links)),
         egress=options.get("egress") or ALLOW,
         host_access=options.get("host_access") or ALLOW,
     )

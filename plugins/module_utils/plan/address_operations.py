@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 pipefitter contributors
 # SPDX-License-Identifier: BSD-2-Clause
-"""What can be done to addresses and routes. Private to the collection."""
+"""What can be done to addresses. Private to the collection."""
 
 from __future__ import annotations
 

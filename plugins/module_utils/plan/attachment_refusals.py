@@ -81,7 +81,7 @@ def _check_mtus(found: Sequence[AttachmentMatch]) -> None:
             whose = "asked for" if one.want.mtu else f"that of bridge {one.want.bridge}"
             raise Refused(
                 f"mtu: {one.mtu} is {whose} for {one.want}, and is below {limits.IPV6_MTU} bytes, "
-                "the least IPv6 works with; give a larger mtu or leave IPv6 addresses and routes out"
+                "the minimum MTU of IPv6; give a larger mtu or leave IPv6 addresses and routes out"
             )
 
 

@@ -19,7 +19,7 @@ from ..state.network import HOST, Link
 from . import firewall, forwarding, link_addresses, uplinks
 from .address_operations import AddAddress
 from .bridge_facts import (
-    _TIMES,
+    TIMES,
     addresses_of,
     default_vlans,
     joining,
@@ -61,7 +61,7 @@ def present(want: Bridge, have: BridgeState) -> list[Operation]:
     existing = bridge_link(want.name, have)
     check_vlans(want, have, existing)
     wanted_addresses = addresses_of(want, have)
-    _check_way_in(want, have, existing, wanted_addresses)
+    _check_uplinks(want, have, existing, wanted_addresses)
     check_members(want, have, existing)
     check_forwarding(want, have)
     check_overlaps(want, have, wanted_addresses)
@@ -158,7 +158,7 @@ def absent(name: str, have: BridgeState, force: bool) -> list[Operation]:
 
 def _same_setting(name: str, shown: int | None, wanted: int) -> bool:
     # The kernel keeps times in ticks (CONFIG_HZ): 3.33 s come back as 3.32 where there are 250 in a second.
-    slack = 1 if name in _TIMES else 0
+    slack = 1 if name in TIMES else 0
     return shown is not None and abs(shown - wanted) <= slack
 
 
@@ -253,7 +253,7 @@ def _member_operations(want: Bridge, have: BridgeState, existing: Link | None) -
     return operations
 
 
-def _check_way_in(
+def _check_uplinks(
     want: Bridge, have: BridgeState, existing: Link | None, wanted_addresses: tuple[str, ...] | None
 ) -> None:
     """Refuse to cut off the host from what it is reached by.

@@ -16,6 +16,10 @@ from ..state.network import Link
 LEAST_FORWARD_DELAY = round(FORWARD_DELAY[0] * 100)
 """Hundredths of a second; the kernel takes no less while STP is on."""
 
+TIMES = ("forward_delay", "ageing_time")
+
+_ATTRIBUTES = ("stp", *TIMES, "multicast_snooping", "vlan_default_pvid", "vlan_filtering")
+
 
 def addresses_of(want: Bridge, have: BridgeState) -> tuple[str, ...] | None:
     """Return the addresses the bridge is to have, ``auto`` resolved; ``None`` leaves them as they are."""
@@ -91,12 +95,6 @@ def joining(want: Bridge, have: BridgeState) -> list[str]:
     return [
         name for name in want.members or () if existing is None or have.network.links[name].master != existing.index
     ]
-
-
-_ATTRIBUTES = ("stp", "forward_delay", "ageing_time", "multicast_snooping", "vlan_default_pvid", "vlan_filtering")
-
-
-_TIMES = ("forward_delay", "ageing_time")
 
 
 def wanted_attributes(want: Bridge, have: BridgeState, existing: Link | None) -> dict[str, int]:

@@ -137,5 +137,5 @@ def check_forward_delay(want: Bridge, existing: Link | None) -> None:
     if stays_on and want.forward_delay is not None and want.forward_delay < LEAST_FORWARD_DELAY:
         raise Refused(
             f"bridge {want.name}: forward_delay {want.forward_delay / 100:g} is below 2 seconds, "
-            "the least the kernel takes while stp is on, as it is; raise it or set stp to false"
+            "the minimum that the kernel accepts with stp on, as it is; raise it or set stp to false"
         )

@@ -28,8 +28,8 @@ class _Reached:
 
 def wanted_flows(want: IccPolicy, have: IccState) -> frozenset[IccFlow]:
     flows: set[IccFlow] = set()
-    for netns, link in enumerate(want.links):
-        option = f"links[{netns}]"
+    for index, link in enumerate(want.links):
+        option = f"links[{index}]"
         source = _reached(link.source, want.bridge, have, f"{option}.from")
         for target in _destinations(link, want, have, f"{option}.to"):
             destination = _reached(target, want.bridge, have, f"{option}.to")

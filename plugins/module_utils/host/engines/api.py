@@ -3,7 +3,7 @@
 """The interface of container engines, and the client of their HTTP API on a unix socket. Private to the collection.
 
 An engine is one file beside this one (``docker``, ``podman``) with one class
-that fits :class:`Engine`; ``containers`` names them all.
+that fits :class:`Engine`; ``lookup`` names them all.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Container:
     ``pid`` is that of its first process, 0 where none runs; a paused
     container has one. ``id`` is the full id, 64 hexadecimal digits. ``exposed``
     are the ports that its image or whoever made it exposes (``80/tcp``),
-    ``None`` where the engine has to be asked for them (``containers.exposed_ports``).
+    ``None`` where the engine has to be asked for them (``lookup.exposed_ports``).
     """
 
     runtime: str

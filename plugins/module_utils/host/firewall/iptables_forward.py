@@ -136,7 +136,7 @@ class _Filter:
 
     ``hook`` is the chain that has the jump to ours, or is to have it, and ``position``
     where in it a jump is made, as if there were none yet; ``None`` is its end.
-    ``jumps`` are the places of such jumps in each chain. Places count from 1.
+    ``jumps`` are the positions of such jumps in each chain. Positions count from 1.
     ``rules`` are those of our chain.
     """
 
@@ -191,7 +191,7 @@ class _Filter:
         return f"-A {self.hook} -j {_CHAIN}" if self.position is None else f"-I {self.hook} {self.position} -j {_CHAIN}"
 
     def _without_jumps(self) -> list[str]:
-        return [f"-D {hook} -j {_CHAIN}" for hook, positions in self.jumps.items() for _place in positions]
+        return [f"-D {hook} -j {_CHAIN}" for hook, positions in self.jumps.items() for _position in positions]
 
     def undo(self) -> None:
         """Put back what was read, after ``rewrite`` has changed it."""

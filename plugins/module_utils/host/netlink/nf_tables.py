@@ -66,7 +66,9 @@ def dropping_chains() -> frozenset[DroppingChain]:
     """
     try:
         with NetlinkSocket(NETLINK_NETFILTER, _TIMEOUT) as netlink:
-            entries = netlink.dump("nf_tables chains", _SUBSYSTEM_NFTABLES | _GETCHAIN, NFGENMSG.pack(0, 0, 0))
+            # It makes for a warning. Where an engine changes its rules all the time, that is no reason to fail.
+            kind = _SUBSYSTEM_NFTABLES | _GETCHAIN
+            entries = netlink.dump("nf_tables chains", kind, NFGENMSG.pack(0, 0, 0), consistent=False)
     except KernelError as error:
         if error.code in _NO_NF_TABLES:
             return frozenset()

@@ -112,27 +112,35 @@ class NetlinkSocket:
             raise _refusal(what, flags, data)
         return data
 
-    def dump(self, subject: str, kind: int, payload: bytes, keep: Callable[[bytes], bool] | None = None) -> list[bytes]:
+    def dump(
+        self,
+        subject: str,
+        kind: int,
+        payload: bytes,
+        keep: Callable[[bytes], bool] | None = None,
+        consistent: bool = True,
+    ) -> list[bytes]:
         """Return the payloads of a dump, all of one state of the table; ``subject`` completes "… to list …".
 
-        With ``keep``, those for which it is true: of a large table, the rest is never held in memory.
+        With ``keep``, those for which it is true: of a large table, the rest is never held in memory. Where a mix of
+        two states does no harm (``consistent`` false), one that changed meanwhile is taken as it is.
 
         :raises KernelError: the kernel refused, at once or in the middle.
         :raises PipefitterError: the table changed all the time.
         """
         for _attempt in range(_DUMP_TRIES):
-            entries = self._whole_dump(f"list {subject}", kind, payload, keep)
-            if entries is not None:
+            entries, interrupted = self._one_dump(f"list {subject}", kind, payload, keep)
+            if not interrupted or not consistent:
                 return entries
         raise PipefitterError(
             f"the dump of {subject} was interrupted {_DUMP_TRIES} times, as they changed meanwhile; "
             "run the task again when the host is quieter"
         )
 
-    def _whole_dump(
+    def _one_dump(
         self, what: str, kind: int, payload: bytes, keep: Callable[[bytes], bool] | None
-    ) -> list[bytes] | None:
-        """Return the payloads of one dump, ``None`` where the table changed under it."""
+    ) -> tuple[list[bytes], bool]:
+        """Return the payloads of one dump, and whether the table changed under it."""
         entries: list[bytes] = []
         interrupted = False
         for answer, flags, data in self._answers(what, kind, _NLM_F_DUMP, payload):
@@ -144,7 +152,7 @@ class NetlinkSocket:
                 break
             if keep is None or keep(data):
                 entries.append(data)
-        return None if interrupted else entries
+        return entries, interrupted
 
     def _answers(self, what: str, kind: int, flags: int, payload: bytes) -> Iterator[tuple[int, int, bytes]]:
         """Send a request, and yield type, flags and payload of the messages that answer it."""

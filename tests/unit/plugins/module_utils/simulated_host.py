@@ -69,7 +69,7 @@ class SimulatedHost:
             for link in list(namespace.links.values()):
                 namespace.drop(link)
 
-    # ---- plan.operations.Host
+    # ---- plan.host_protocol.Host
 
     def netlink(self, netns: str) -> SimulatedNetlink:
         return SimulatedNetlink(self, self.namespaces[netns])

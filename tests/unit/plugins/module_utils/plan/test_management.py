@@ -44,7 +44,7 @@ def test_a_nic_leads_to_the_addresses_of_its_bridge():
     assert "eth0" not in management.interfaces(host(NIC, DEVICE), {"ovm": ("fe80::1/64",)}, ovm(OvsPort("eth0", "ovm")))
 
 
-def test_an_interface_of_a_vlan_on_a_bridge_is_a_way_in():
+def test_an_interface_of_a_vlan_on_a_bridge_is_an_uplink():
     bridge, tagged = Link(3, "br0", "bridge"), Link(4, "br0.100", "vlan", peer=3, vlan_id=100)
     found = management.interfaces(host(Link(2, "eth0", master=3), bridge, tagged), {"br0.100": ADDRESS, "eth0": ()})
     assert found["eth0"].startswith(
@@ -76,7 +76,7 @@ def test_a_nic_that_does_not_carry_the_vlan_of_the_addresses_leads_to_none():
     assert "eth0" not in found
 
 
-def test_containers_and_virtual_machines_on_the_bridge_are_no_way_in():
+def test_containers_and_virtual_machines_on_the_bridge_are_no_uplinks():
     container = Link(6, "veth1", "veth", peer=9, peer_netns=4)
     links = (
         NIC,

@@ -101,7 +101,7 @@ def test_bridge(host, options, sentence):
 def test_a_forward_delay_that_stp_does_not_allow(host):
     host.kernel.host.change_bridge("br5", {"stp": 1})
     sentence = (
-        "^bridge br5: forward_delay 0 is below 2 seconds, the least the kernel takes while stp is on, as it is; "
+        "^bridge br5: forward_delay 0 is below 2 seconds, the minimum that the kernel accepts with stp on, as it is; "
         "raise it or set stp to false$"
     )
     with pytest.raises(Refused, match=sentence):
@@ -249,7 +249,7 @@ def test_an_mtu_of_the_bridge_that_is_too_small_for_ipv6(scene):
     said = refusal(scene, {"container": "web2", "addresses": ["fd00::2/64"]})
     assert said.startswith(
         "mtu: 1000 is that of bridge br0 for eth1 of container web2, and is below 1280 bytes, "
-        "the least IPv6 works with; "
+        "the minimum MTU of IPv6; "
     )
 
 
@@ -342,7 +342,7 @@ def asks_for_a_trunk(*links, held=None, default="", ours=False, **options):
     return None
 
 
-def test_a_nic_that_is_a_veth_of_another_namespace_is_a_way_in_where_it_is_the_way_out():
+def test_a_nic_that_is_a_veth_of_another_namespace_is_an_uplink_where_it_is_the_way_out():
     assert asks_for_a_trunk(NESTED_NIC, held=HELD, default="br0") == "br0, which up0 connects untagged"
     assert asks_for_a_trunk(NESTED_NIC, held=HELD) is None
     assert (
@@ -355,7 +355,7 @@ def test_a_nic_that_is_a_veth_of_another_namespace_is_a_way_in_where_it_is_the_w
     assert asks_for_a_trunk(TAP, held=HELD) is None
 
 
-def test_an_interface_on_top_of_a_bridge_is_a_way_in():
+def test_an_interface_on_top_of_a_bridge_is_an_uplink():
     upper = Link(7, "mv0", "macvlan", peer=5)
     assert asks_for_a_trunk(NIC, upper, held={"mv0": ("10.8.0.1/24",)}) == "mv0, which up0 connects untagged"
     assert asks_for_a_trunk(NIC, upper, held={"mv0": ("fe80::1/64",)}) is None
@@ -385,7 +385,7 @@ def test_an_interface_on_top_of_a_bridge_is_a_way_in():
     assert said == "br0.5.6, which up0 connects in VLAN 5"
 
 
-def test_an_address_on_a_bridge_of_ours_that_the_options_do_not_name_is_a_way_in():
+def test_an_address_on_a_bridge_of_ours_that_the_options_do_not_name_is_an_uplink():
     assert asks_for_a_trunk(NIC, held=HELD, ours=True) == "br0, which up0 connects untagged"
     assert (
         asks_for_a_trunk(NIC, held=HELD, ours=True, addresses=["192.168.5.1/24"]) == "br0, which up0 connects untagged"

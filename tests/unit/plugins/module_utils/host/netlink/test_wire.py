@@ -73,6 +73,12 @@ def test_a_table_that_never_settles(dumped):
         dumped(*[[[done(flags=MULTI | DUMP_INTR)]]] * 20)
 
 
+def test_a_table_of_which_any_state_will_do_is_asked_for_once(dumped):
+    changed = [[entry(NEWLINK, ONE, MULTI | DUMP_INTR)], [done()]]
+    kernel, found = dumped(changed, changed, consistent=False)
+    assert (found, len(kernel.requests)) == ([ONE], 1)
+
+
 def test_an_error_in_the_middle_of_a_dump_is_not_its_end(dumped):
     why = attribute(1, b"out of sorts\0")
     with pytest.raises(KernelError, match="refused to list links") as failure:
