@@ -123,15 +123,18 @@ class NetlinkSocket:
         """Return the payloads of a dump, all of one state of the table; ``subject`` completes "… to list …".
 
         With ``keep``, those for which it is true: of a large table, the rest is never held in memory. Where a mix of
-        two states does no harm (``consistent`` false), one that changed meanwhile is taken as it is.
+        two states does no harm (``consistent`` false), the last try's is returned where the table never rests.
 
         :raises KernelError: the kernel refused, at once or in the middle.
         :raises PipefitterError: the table changed all the time.
         """
+        entries: list[bytes] = []
         for _attempt in range(_DUMP_TRIES):
             entries, interrupted = self._one_dump(f"list {subject}", kind, payload, keep)
-            if not interrupted or not consistent:
+            if not interrupted:
                 return entries
+        if not consistent:
+            return entries
         raise PipefitterError(
             f"the dump of {subject} was interrupted {_DUMP_TRIES} times, as they changed meanwhile; "
             "run the task again when the host is quieter"
