@@ -188,7 +188,8 @@ def test_a_tunnel_that_another_bridge_has(hosta):
         ({"port": "eth1"}, "port: 'eth1' is an interface of this host, and a tunnel has none"),
         (
             {"port": None, "netns": "probe"},
-            "ports[0].vxlan: '10.77.0.12' is for a tunnel, and the port of a container is none; name the tunnel by port",
+            "ports[0].vxlan: '10.77.0.12' is for a tunnel, and the port of a container is none; "
+            "name the tunnel by port",
         ),
     ],
 )
