@@ -248,8 +248,7 @@ def test_an_mtu_of_the_bridge_that_is_too_small_for_ipv6(scene):
     scene.kernel.host.set("br0", mtu=1000)
     said = refusal(scene, {"container": "web2", "addresses": ["fd00::2/64"]})
     assert said.startswith(
-        "mtu: 1000 is that of bridge br0 for eth1 of container web2, and is below 1280 bytes, "
-        "the minimum MTU of IPv6; "
+        "mtu: 1000 is that of bridge br0 for eth1 of container web2, and is below 1280 bytes, the minimum MTU of IPv6; "
     )
 
 
