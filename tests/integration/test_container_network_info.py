@@ -4,7 +4,17 @@
 
 from __future__ import annotations
 
-from wiring import assert_same, attach, everything, link, make_bridge, make_containers, make_namespaces, make_ovs_bridge
+from wiring import (
+    assert_same,
+    attach,
+    delete_namespace,
+    everything,
+    link,
+    make_bridge,
+    make_containers,
+    make_namespaces,
+    make_ovs_bridge,
+)
 
 PUBLICATIONS = [
     {
@@ -143,7 +153,7 @@ def test_shows_open_vswitch_with_tags_and_ports_whose_interface_is_gone(hosta):
     assert [bridge["name"] for bridge in shown["ovs_bridges"]] == ["ovs0"]
     assert hosta.module("veth_attach", attachments=shown["attachments"])["operations"] == []
 
-    hosta.run("ip", "netns", "delete", "red")
+    delete_namespace(hosta, "red")
 
     gone = [port for port in info(hosta)["ports"] if port["kind"] is None and port["bridge"] == "ovs0"]
     assert [(port["managed"], port["up"]) for port in gone] == [(True, False)]

@@ -9,7 +9,7 @@ from itertools import count
 import pytest
 from lab_hosts import ModuleFailed
 from publishing import HOST, LAN, Net, host_ports, publish
-from wiring import assert_same, everything, make_bridge, make_namespaces, refused
+from wiring import assert_same, delete_namespace, everything, make_bridge, make_namespaces, refused
 
 # Its tests share what a fixture makes once, so one worker has them all.
 pytestmark = pytest.mark.xdist_group("port_publish_failures")
@@ -201,7 +201,7 @@ def test_eight_runs_at_once_publish_once(pair):
 
 def test_a_gone_container_can_be_taken_away_and_its_port_given_to_another(pair):
     publish(pair, netns="one", ports=["8080:80"])
-    pair.run("ip", "netns", "delete", "one")
+    delete_namespace(pair, "one")
     assert "/run/netns/one" in refused(pair, "port_publish", bridge="br0", netns="two", ports=["8080:80"])
     assert publish(pair, netns="one", state="absent")["publications"] == []
     assert host_ports(publish(pair, netns="two", ports=["8080:80"]), "two") == [(8080, 80, "tcp")]

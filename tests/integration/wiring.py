@@ -114,6 +114,16 @@ def until(condition, what: str, seconds: float = 10):
     return answer
 
 
+def delete_namespace(host, name: str) -> None:
+    """Delete a namespace, and wait for the host's ends of its veths, which go some time later (cleanup_net())."""
+    (number,) = [
+        entry.get("id") for entry in json.loads(host.run("ip", "-j", "netns", "list").stdout) if entry["name"] == name
+    ]
+    led_there = {entry["ifname"] for entry in host.ip("link", "show") if entry.get("link_netnsid", -1) == number}
+    host.run("ip", "netns", "delete", name)
+    until(lambda: led_there.isdisjoint(entry["ifname"] for entry in host.ip("link", "show")), f"{led_there} stay")
+
+
 def make_bridge(host, name: str = "br0", *words: str, address: str | None = None) -> None:
     """Make a Linux bridge by iproute2, as an administrator may have done."""
     script = f"ip link add {name} {' '.join(words)} type bridge && ip link set {name} up"
