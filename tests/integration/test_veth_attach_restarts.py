@@ -18,6 +18,7 @@ from wiring import (
     make_namespaces,
     name_namespace,
     ports,
+    until,
 )
 
 _WEB1 = {"container": "web1", "bridge": "br0", "addresses": ["192.168.5.10/24"], "gateway": "192.168.5.1"}
@@ -82,7 +83,7 @@ def test_says_that_a_container_stopped_and_that_it_is_gone(hosta):
         hosta.module("veth_attach", meanwhile=(2, "docker stop -t 0 web1"), **_WEB1)
     with pytest.raises(ModuleFailed, match="container web1 must be running, and it is exited; start it"):
         attach(hosta, **_WEB1)
-    assert ports(hosta) == set()
+    until(lambda: ports(hosta) == set(), "the veth stays with its container gone")
     hosta.run("docker", "rm", "web1")
     with pytest.raises(ModuleFailed, match="container: 'web1' is not known to any container engine of this host"):
         attach(hosta, **_WEB1)
