@@ -11,8 +11,9 @@ from .bench import Bench
 from .results import Result, count_junit
 from .selection import below
 
-# Modules' tests wait for packets half of the time: three at once, each with a lab of its own.
-SUITES = {"lab": (), "integration": ("--numprocesses=3", "--dist=loadgroup")}
+# Modules' tests wait for packets half of the time: three at once, each with a lab of its own. A file's tests share
+# hosts, and some what a fixture of the file made: they stay with one worker.
+SUITES = {"lab": (), "integration": ("--numprocesses=3", "--dist=loadfile")}
 
 
 def integration(bench: Bench) -> Result:
