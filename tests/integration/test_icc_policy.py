@@ -23,7 +23,17 @@ from icc_lab import (
     wire,
 )
 from lab_hosts import LAB
-from wiring import assert_same, attach, make_bridge, make_containers, make_namespaces, name_namespace, ping, pings
+from wiring import (
+    assert_same,
+    attach,
+    delete_namespace,
+    make_bridge,
+    make_containers,
+    make_namespaces,
+    name_namespace,
+    ping,
+    pings,
+)
 
 LINK = {"from": {"netns": "web1"}, "to": {"netns": "db1"}, "ports": ["5432/tcp", "53/udp"]}
 
@@ -287,10 +297,8 @@ def test_removing_the_bridge_leaves_nothing_of_its_policy(host):
     wire(host, "web1", "db1")
     icc(host, icc=False, links=[LINK], egress="deny", host_access="deny")
     host.module("container_bridge", name="br0", state="absent")
-    host.run("ip", "-all", "netns", "delete")
-    time.sleep(0.3)  # until the veths are gone, too
-    for port in [entry["ifname"] for entry in host.ip("link", "show") if entry["ifname"].startswith("pf")]:
-        host.run("ip", "link", "delete", port, check=False)
+    for name in ("web1", "db1"):
+        delete_namespace(host, name)
     assert_same(before, shows(host))
 
 

@@ -17,7 +17,7 @@ import pytest
 from fleet import COMMON as TWO_VLANS
 from fleet import Fleet
 from lab_hosts import LAB, LabHost
-from wiring import make_namespaces
+from wiring import make_namespaces, ping
 
 HOSTS = ("hosta", "hostb", "hostc")
 # Two pairs share a subnet.
@@ -150,24 +150,7 @@ def test_vlans_in_tunnels(three_hosts, tmp_path, playbooks):
     assert watch.communicate(timeout=30)[0].count("who-has 192.168.0.77") == 3
 
     # Full frames pass: the containers' MTU leaves room for the tunnel.
-    whole = (
-        "ip",
-        "netns",
-        "exec",
-        "w1",
-        "ping",
-        "-n",
-        "-c",
-        "1",
-        "-W",
-        "2",
-        "-M",
-        "do",
-        "-s",
-        str(1450 - 28),
-        "192.168.0.3",
-    )
-    assert three_hosts["hosta"].run(*whole, check=False).returncode == 0
+    assert ping(three_hosts["hosta"], "w1", "192.168.0.3", "-M", "do", "-s", str(1450 - 28))
     # On the wire each VLAN is in its own VXLAN network.
     tunnels = json.loads(
         three_hosts["hosta"]
@@ -182,24 +165,7 @@ def test_vlans_in_tunnels(three_hosts, tmp_path, playbooks):
     three_hosts["hostb"].run("ip", "link", "set", "underlay", "mtu", "1400")
     assert fleet.play("multi_host_vlan").ok().changed == dict.fromkeys(HOSTS, 1)
     assert {host.ip("link", "show", "dev", "eth1", netns="w1")[0]["mtu"] for host in three_hosts.values()} == {1350}
-    whole = (
-        "ip",
-        "netns",
-        "exec",
-        "w1",
-        "ping",
-        "-n",
-        "-c",
-        "1",
-        "-W",
-        "2",
-        "-M",
-        "do",
-        "-s",
-        str(1350 - 28),
-        "192.168.0.2",
-    )
-    assert three_hosts["hosta"].run(*whole, check=False).returncode == 0
+    assert ping(three_hosts["hosta"], "w1", "192.168.0.2", "-M", "do", "-s", str(1350 - 28))
 
     # A host that leaves takes its tunnels along, and no other's.
     by_host["hostc"]["multi_host_vlan_state"] = "absent"

@@ -11,12 +11,12 @@ from wiring import (
     assert_same,
     attach,
     everything,
+    gone,
     link,
     make_containers,
     make_namespaces,
     make_ovs_bridge,
     ovs_ports,
-    until,
     warned,
 )
 
@@ -266,8 +266,7 @@ def test_prune_removes_ports_whose_container_is_gone(host):
     host.run("ip", "netns", "delete", "probe")
     host.run("ip", "link", "delete", "dead0")
     host.run("ip", "link", "delete", "mine0")
-    for name in (named[0], named[2]):
-        _gone(host, name)
+    gone(host, named[0], named[2])
     assert ovs_ports(host) == {"dead0", "mine0", *named}
 
     pruned = thoroughly(host, bridge="ovs0", prune=True)
@@ -336,7 +335,3 @@ def test_five_hundred_ports_in_one_transaction(hosta):
 def _transactions(host):
     """How often somebody asked ovs-vswitchd for another configuration."""
     return int(host.run("ovs-vsctl", "get", "open_vswitch", ".", "next_cfg").stdout)
-
-
-def _gone(host, name):
-    until(lambda: host.run("ip", "link", "show", "dev", name, check=False).returncode, f"{name} stays")

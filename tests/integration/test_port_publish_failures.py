@@ -11,9 +11,6 @@ from lab_hosts import ModuleFailed
 from publishing import HOST, LAN, Net, host_ports, publish
 from wiring import assert_same, delete_namespace, everything, make_bridge, make_namespaces, refused
 
-# Its tests share what a fixture makes once, so one worker has them all.
-pytestmark = pytest.mark.xdist_group("port_publish_failures")
-
 
 @pytest.fixture(name="net", scope="module")
 def fixture_net(lab_hosts):

@@ -8,9 +8,6 @@ import pytest
 from conftest import clean
 from wiring import assert_same, attach, everything, make_bridge, make_namespaces
 
-# Its tests share what a fixture makes once, so one worker has them all.
-pytestmark = pytest.mark.xdist_group("veth_attach_drift")
-
 _WANTED = {
     "netns": "probe",
     "bridge": "br0",

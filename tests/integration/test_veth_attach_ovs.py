@@ -11,7 +11,9 @@ from wiring import (
     attach,
     attach_thoroughly,
     container_pid,
+    delete_namespace,
     everything,
+    gone,
     link,
     make_bridge,
     make_containers,
@@ -22,7 +24,6 @@ from wiring import (
     ports,
     refused,
     tcp_answer,
-    until,
 )
 
 
@@ -185,8 +186,7 @@ def test_purges_and_removes_ports_from_the_database(hosta):
     attach_thoroughly(hosta, netns="two", state="absent")
     assert ovs_ports(hosta) == {"one0", "foreign0"}
     # The namespace goes, and with it the veth, but not its port: that is in the database until we remove it.
-    hosta.run("ip", "netns", "delete", "one")
-    _gone(hosta, "one0")
+    delete_namespace(hosta, "one")
     assert ovs_ports(hosta) == {"one0", "foreign0"}
     attach_thoroughly(hosta, netns="one", state="absent")
     assert ovs_ports(hosta) == {"foreign0"}
@@ -199,7 +199,7 @@ def test_a_container_restart_leaves_no_dead_port_after_the_next_run(host):
     first = attach(host, **wanted)
     name = first["attachments"][0]["host_interface"]
     host.run("docker", "restart", "-t", "0", "web1")
-    _gone(host, name)
+    gone(host, name)
     assert ovs_ports(host) == {name}
 
     attach_thoroughly(host, **wanted)
@@ -209,7 +209,7 @@ def test_a_container_restart_leaves_no_dead_port_after_the_next_run(host):
     assert "inet 192.168.5.10/24" in host.run("nsenter", "-n", "-t", container_pid(host, "web1"), "ip", "addr").stdout
     # A purge takes the port of a container that is gone.
     host.run("docker", "rm", "-f", "web1")
-    _gone(host, name)
+    gone(host, name)
     make_namespaces(host, "probe")
     attach(host, netns="probe", bridge="ovs0", host_interface="probe0", purge=True)
     assert ovs_ports(host) == {"probe0"}
@@ -270,8 +270,3 @@ def test_leaves_a_port_of_others_that_has_the_name(hosta):
     make_namespaces(hosta, "probe")
     hosta.run("ovs-vsctl", "add-port", "ovs0", "taken0", "--", "set", "interface", "taken0", "type=internal")
     assert "host_interface: 'taken0' is taken" in refused(hosta, netns="probe", bridge="ovs0", host_interface="taken0")
-
-
-def _gone(host, name):
-    """Wait until the kernel has taken a veth away: it does so after the namespace's end, in its own time."""
-    until(lambda: host.run("ip", "link", "show", "dev", name, check=False).returncode, f"{name} stays")

@@ -9,9 +9,6 @@ from conftest import clean
 from lab_hosts import ModuleFailed
 from wiring import assert_same, attach, everything, make_bridge, make_containers, make_namespaces, refused
 
-# Its tests share what a fixture makes once, so one worker has them all.
-pytestmark = pytest.mark.xdist_group("veth_attach_refusals")
-
 _ONE = {"netns": "probe", "bridge": "br0"}
 
 # What is asked for beside _ONE (None takes an option out of it), and words that the sentence must have.

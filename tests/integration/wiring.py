@@ -114,14 +114,19 @@ def until(condition, what: str, seconds: float = 10):
     return answer
 
 
+def gone(host, *names: str) -> None:
+    """Wait until the kernel has taken links away: veths go some time after their namespace (cleanup_net())."""
+    until(lambda: {entry["ifname"] for entry in host.ip("link", "show")}.isdisjoint(names), f"{names} stay")
+
+
 def delete_namespace(host, name: str) -> None:
-    """Delete a namespace, and wait for the host's ends of its veths, which go some time later (cleanup_net())."""
+    """Delete a namespace, and wait for the host's ends of its veths to go."""
     (number,) = [
         entry.get("id") for entry in json.loads(host.run("ip", "-j", "netns", "list").stdout) if entry["name"] == name
     ]
-    led_there = {entry["ifname"] for entry in host.ip("link", "show") if entry.get("link_netnsid", -1) == number}
+    led_there = [entry["ifname"] for entry in host.ip("link", "show") if entry.get("link_netnsid", -1) == number]
     host.run("ip", "netns", "delete", name)
-    until(lambda: led_there.isdisjoint(entry["ifname"] for entry in host.ip("link", "show")), f"{led_there} stay")
+    gone(host, *led_there)
 
 
 def make_bridge(host, name: str = "br0", *words: str, address: str | None = None) -> None:
