@@ -8,6 +8,7 @@ vSwitch needs is imported where there is something of it.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..model.ownership import EXTERNAL_ID, VLAN_RECORD, read_label
@@ -46,8 +47,6 @@ class OvsChanges:
 
         External ids of others stay, and VLANs that ovs_vlan_port set, unless the attachment names its own.
         """
-        from dataclasses import replace
-
         from ..model.ovs import with_vlans
 
         shown = self._shown.get(port.name)
@@ -111,8 +110,6 @@ class OvsChanges:
 
 def _settled(port: OvsPort, ids: dict[str, str]) -> dict[str, str]:
     """Return external ids for a port whose attachment names its VLANs: whatever it had before is not to come back."""
-    from dataclasses import replace
-
     from . import vlan_record
 
     record = replace(vlan_record.read(port) or vlan_record.VlanRecord(), vlans=None)
