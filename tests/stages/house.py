@@ -37,7 +37,7 @@ INPUT_AND_OUTPUT = {"fcntl", "pyroute2", "select", "selectors", "socket", "subpr
 WITH_ANSIBLE = {"ansible_module"}
 
 # The seam between operations and host: mypy sees each call, so no Any may cross it.
-SEAM = ("plan/host_protocol.py", "plan/operations.py", "plan/*_operations.py", "host/machine.py")
+SEAM = ("plan/host_protocol.py", "plan/operations.py", "plan/*_operations.py", "plan/firewall.py", "host/machine.py")
 
 LONGEST_FILE, LONGEST_LINE = 450, 120
 
@@ -51,8 +51,11 @@ def problems(root: pathlib.Path) -> list[str]:
         found += [f"{path.relative_to(root)}:{problem}" for problem in _sizes(text)]
         if (root / MODULE_UTILS) in path.parents:
             found += [f"{path.relative_to(root)}:{problem}" for problem in _imports(path.relative_to(root), text)]
+    strict = (root / "pyproject.toml").read_text(encoding="utf-8")
     for pattern in SEAM:
         for path in sorted((root / MODULE_UTILS).glob(pattern)):
+            if f'.module_utils.{path.parent.name}.{path.stem}",' not in strict:
+                found.append(f"{path.relative_to(root)}: is of the seam, and mypy lets Any pass there (pyproject.toml)")
             found += [
                 f"{path.relative_to(root)}:{line}: Any crosses the seam" for line in _any(path.read_text("utf-8"))
             ]
