@@ -54,6 +54,9 @@ class OtherKernel(LabHost):
             if "Linux version" not in said:
                 # It traces processes and maps memory of /dev/shm, which not every machine lets it.
                 pytest.skip(f"User Mode Linux does not start here: {said.strip()[-200:]}")
+            if "put_fp_registers" in said:
+                # Its first process ended as its registers were to be put back: AMX has more of them than it has room for.
+                pytest.skip("User Mode Linux runs no process on this processor, whose extended state it can't restore")
             raise AssertionError(said) from None
 
     def run(

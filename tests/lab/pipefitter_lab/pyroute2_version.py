@@ -43,6 +43,9 @@ def _folder(version: str, pip: str | None) -> str:
             # The caller's environment: it says where the package index is and through which proxy.
             run([*command, *options, "--target", unfinished, f"pyroute2=={version}"], None, 180, os.environ)
             os.rename(unfinished, folder)
+        except OSError:
+            if not os.path.isdir(folder):  # else another lab that starts just now was quicker
+                raise
         finally:
             shutil.rmtree(unfinished, ignore_errors=True)
     return folder
