@@ -10,6 +10,7 @@ from typing import Any
 from ..model import addresses, bridge_vlans
 from ..model.addresses import is_link_local
 from ..model.attachment import VLAN_OPTIONS, Attachment
+from ..model.limits import IPV6_MTU
 from ..model.ownership import VLAN_RECORD, read_label
 from ..model.route import DEFAULT_METRIC, PROTOCOL, Route
 from ..model.vlans import ACCESS, TRUNK, Vlans, ranges
@@ -126,19 +127,29 @@ def _certain_routes(one: AttachmentMatch, taken: Collection[tuple[str, int]]) ->
     """Return an attachment's routes after the plan, but those of which the kernel's ways decide.
 
     It drops what it dropped with a link that went down or lost its last IPv4
-    address, and takes back what has its gateway within reach.
+    address, takes back what has its gateway within reach, and has no IPv6 with a smaller MTU than that needs.
     """
-    want, shown = one.want, one.side.network
     wanted, (_operations, there) = wanted_routes(one), plan_routes(one, taken)
-    held = (
-        want.addresses
-        if want.addresses is not None
-        else shown.addresses.get(one.peer.name, ())
-        if one.peer is not None
-        else ()
-    )
-    on_link = [entry.destination for entry in there if not entry.gateway]
-    return [entry for entry in there if entry in wanted or within_reach(entry, (*held, *on_link))]
+    before = one.side.network.addresses.get(one.peer.name, ()) if one.peer is not None else ()
+    after = one.want.addresses if one.want.addresses is not None else before
+    subnets = (*after, *(entry.destination for entry in there if not entry.gateway))
+    kept = _families_kept(one, before, after)
+    return [
+        entry
+        for entry in there
+        if entry in wanted
+        or entry.family in kept
+        or (within_reach(entry, subnets) and (entry.family == addresses.IPV4 or one.mtu >= IPV6_MTU))
+    ]
+
+
+def _families_kept(one: AttachmentMatch, before: Iterable[str], after: Collection[str]) -> set[int]:
+    """Return the families whose routes all stay: the interface always has its name and one of its addresses."""
+    if one.peer is None or one.peer.name != one.want.interface:
+        return set()
+    of_ipv4 = [address for address in before if addresses.family(address) == addresses.IPV4]
+    kept = {addresses.IPV6} if one.mtu >= IPV6_MTU else set()
+    return kept | ({addresses.IPV4} if not of_ipv4 or any(address in after for address in of_ipv4) else set())
 
 
 def _routes_described(entries: Sequence[Route]) -> dict[str, Any]:

@@ -245,13 +245,20 @@ def _build(table: _Table, wanted: Mapping[str, Mapping[Any, str]]) -> list[Comma
     for verb in ("delete", "add"):
         for name, elements in wanted.items():
             shown = table.elements[name]
-            # A comment that is to change goes with its element; names in those of links may differ.
-            changed = {key for key in elements if key in shown and name == _OFF and shown[key] != elements[key]}
+            # A comment that is to change goes with its element.
+            changed = {key for key in elements if key in shown and _differ(name, shown[key], elements[key])}
             keys = shown.keys() - elements.keys() if verb == "delete" else elements.keys() - shown.keys()
             comments = elements if verb == "add" else {}
             written = [_written(key, comments.get(key, "")) for key in sorted(keys | changed)]
             commands += nftables.elements(verb, table.family, name, written)
     return commands
+
+
+def _differ(name: str, shown: str, wanted: str) -> bool:
+    """Tell whether an element's comments say different things: of a link, the containers' names may differ."""
+    if name in (LINKS, PINGS):
+        return shown.partition(" ")[0] != wanted.partition(" ")[0]
+    return shown != wanted
 
 
 def _written(key: Any, comment: str) -> object:

@@ -391,3 +391,21 @@ def test_the_way_there_does_not_matter(scene, first, wants):
     """Whatever was asked for before: in the end it is what was asked for last."""
     if settles(made(scene, first)):
         settles(made(scene, wants))
+
+
+@pytest.mark.parametrize("mtu", [1500, 1000])
+def test_check_mode_knows_which_routes_an_interface_keeps(mtu):
+    """Their gateway may be out of reach by now: IPv4 keeps them all the same, and a small MTU takes all of IPv6."""
+    scene = Scene(SimKernel())
+    options = {"netns": "/run/netns/probe", "bridge": "br0", "interface": "eth1"}
+    routes = [{"destination": "10.20.0.0/16", "gateway": "10.0.0.1"}]
+    for first in ({"addresses": ["10.0.0.10/24", "10.7.0.1/24"], "routes": routes}, {"gateway6": "fd00:5::1"}):
+        assert settles(made(scene, attachment.parse_list([{**options, **first}], {})))
+    scene.host.namespaces["/run/netns/probe"].remove_address("eth1", "10.0.0.10/24")
+    wants = attachment.parse_list([{**options, "mtu": mtu}], {})
+    (predicted,) = predict(*scene.sides(wants))
+    assert settles(made(scene, wants))
+    (shown,) = describe(*scene.sides(wants))
+    same(predicted, {name: shown.get(name) for name in predicted})
+    assert predicted.get("routes") == shown["routes"] and predicted.get("gateway6") == shown.get("gateway6")
+    assert ("gateway6" in shown) == (mtu == 1500)

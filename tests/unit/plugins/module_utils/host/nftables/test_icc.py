@@ -217,3 +217,12 @@ def test_an_object_of_our_name_and_another_layout_is_refused(monkeypatch, theirs
     with pytest.raises(Refused, match="delete it with `nft delete table ip pipefitter`"):
         IccTables().apply(RULES)
     assert nft.transactions == []
+
+
+def test_a_link_that_is_now_of_another_bridges_policy(monkeypatch):
+    simulated_nft.SimulatedNft(monkeypatch)
+    policies = frozenset({"br0", "br1"})
+    for flow in (WEB, replace(WEB, bridge="br1", ingress="br0")):
+        rules = IccRules(off=policies, flows=frozenset({flow}))
+        IccTables().apply(rules)
+        assert IccTables().read() == rules
