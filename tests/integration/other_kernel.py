@@ -55,7 +55,7 @@ class OtherKernel(LabHost):
                 # It traces processes and maps memory of /dev/shm, which not every machine lets it.
                 pytest.skip(f"User Mode Linux does not start here: {said.strip()[-200:]}")
             if "put_fp_registers" in said:
-                # Its first process ended as its registers were to be put back: AMX has more of them than it has room for.
+                # The state of AMX is larger than its room for registers, which it then fails to put back.
                 pytest.skip("User Mode Linux runs no process on this processor, whose extended state it can't restore")
             raise AssertionError(said) from None
 

@@ -13,11 +13,13 @@ from typing import Any
 from ...model import addresses as text
 from . import rtnetlink, wire
 from .rtnetlink import RouteSocket
-from .wire import KernelError
+from .wire import KernelError, attributes
 
 _IFADDR = struct.Struct("=BBBBI")  # ifaddrmsg: family, prefix length, flags, scope, index
+_IFA_ADDRESS, _IFA_LOCAL = 1, 2
 _IFA_F_NODAD, _IFA_F_PERMANENT = 0x02, 0x80
 _FAMILIES = {text.IPV4: socket.AF_INET, text.IPV6: socket.AF_INET6}
+_VERSIONS = frozenset(_FAMILIES.values())  # asked for all families, the kernel also shows those of Phonet and others
 
 
 def shown(route_socket: RouteSocket, names_by_index: Mapping[int, str], leased: bool) -> dict[str, tuple[str, ...]]:
@@ -27,12 +29,12 @@ def shown(route_socket: RouteSocket, names_by_index: Mapping[int, str], leased: 
     """
     permanent: dict[str, list[str]] = {name: [] for name in names_by_index.values()}
     expiring: dict[str, list[str]] = {name: [] for name in names_by_index.values()}
-    for payload, decode in route_socket.dump(rtnetlink.RTM_GETADDR, "ifaddrmsg", {"family": 0}):
-        _family, prefix, flags, _scope, index = _IFADDR.unpack_from(payload)
-        if index in names_by_index and (leased or flags & _IFA_F_PERMANENT):
-            entry = decode()
+    for payload in route_socket.dump(rtnetlink.RTM_GETADDR, bytes(_IFADDR.size)):
+        family, prefix, flags, _scope, index = _IFADDR.unpack_from(payload)
+        if family in _VERSIONS and index in names_by_index and (leased or flags & _IFA_F_PERMANENT):
+            values = dict(attributes(payload, _IFADDR.size))
             # On a point-to-point link IFA_ADDRESS is the other end; IFA_LOCAL is ours (IPv4 only).
-            address = entry.get_attr("IFA_LOCAL") or entry.get_attr("IFA_ADDRESS")
+            address = socket.inet_ntop(family, values[_IFA_LOCAL if _IFA_LOCAL in values else _IFA_ADDRESS])
             kept = permanent if flags & _IFA_F_PERMANENT else expiring
             kept[names_by_index[index]].append(f"{address}/{prefix}")
     return {name: (*entries, *expiring[name]) for name, entries in permanent.items()}

@@ -25,7 +25,7 @@ _FLAGS = struct.Struct("=H")
 _MASTER, _SELF = 1, 2
 _INFO = struct.Struct("=HH")  # flags, VLAN id
 _PVID, _UNTAGGED, _RANGE_BEGIN, _RANGE_END = 1 << 1, 1 << 2, 1 << 3, 1 << 4
-_COMPRESSED = (("IFLA_EXT_MASK", 1 << 2),)  # RTEXT_FILTER_BRVLAN_COMPRESSED
+_COMPRESSED = attribute(29, struct.pack("=I", 1 << 2))  # IFLA_EXT_MASK: RTEXT_FILTER_BRVLAN_COMPRESSED
 
 
 def shown(route_socket: RouteSocket) -> Mapping[int, PortVlans]:
@@ -34,7 +34,7 @@ def shown(route_socket: RouteSocket) -> Mapping[int, PortVlans]:
     Nothing where the kernel has no VLAN filtering.
     """
     found = {}
-    for payload, _decode in route_socket.dump(rtnetlink.RTM_GETLINK, "ifinfmsg", {"family": _AF_BRIDGE}, _COMPRESSED):
+    for payload in route_socket.dump(rtnetlink.RTM_GETLINK, _IFINFO.pack(_AF_BRIDGE, 0, 0, 0, 0) + _COMPRESSED):
         for specification in (value for kind, value in attributes(payload, _IFINFO.size) if kind == _IFLA_AF_SPEC):
             entries = list(attributes(specification))
             # A NIC with a hardware switch (ndo_bridge_getlink) sends a message of its own, with IFLA_BRIDGE_FLAGS.

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import errno
+import struct
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -21,7 +22,11 @@ from .. import sysctl
 from ..namespace import scratch
 from . import addresses, bridge_vlans, links, neighbours, routes, rtnetlink
 from .rtnetlink import RouteSocket
-from .wire import NLM_F_CREATE, NLM_F_EXCL, KernelError
+from .wire import NLM_F_CREATE, NLM_F_EXCL, KernelError, attribute, attributes
+
+_RTGENMSG = bytes(4)  # rtgenmsg: family, padding
+_S32 = struct.Struct("=i")
+_NETNSA_NSID, _NETNSA_FD, _NETNSA_NSID_NOT_ASSIGNED = 1, 3, -1  # linux/net_namespace.h
 
 
 class NetlinkHandle:
@@ -73,10 +78,10 @@ class NetlinkHandle:
 
     def netns_id(self, descriptor: int) -> int | None:
         """Return the id by which this namespace knows the one behind ``descriptor``, ``None`` where it has none yet."""
-        answer = self._socket.get(rtnetlink.RTM_GETNSID, "nsidmsg", {"rtgen_family": 0}, [("NETNSA_FD", descriptor)])
-        number = answer[1]().get_attr("NETNSA_NSID") if answer is not None else None
-        # NETNSA_NSID_NOT_ASSIGNED is -1, which some pyroute2 versions show unsigned.
-        return None if number is None or number in (-1, 0xFFFFFFFF) else number
+        answer = self._socket.get(rtnetlink.RTM_GETNSID, _RTGENMSG + attribute(_NETNSA_FD, _S32.pack(descriptor)))
+        found = dict(attributes(answer, len(_RTGENMSG))).get(_NETNSA_NSID) if answer is not None else None
+        (netns_id,) = _S32.unpack(found) if found is not None else (_NETNSA_NSID_NOT_ASSIGNED,)
+        return None if netns_id == _NETNSA_NSID_NOT_ASSIGNED else netns_id
 
     def neighbours(self) -> frozenset[tuple[str, str, str]]:
         """Return link, address and MAC of the neighbours that were learned on links of ``links()``."""

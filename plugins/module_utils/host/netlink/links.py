@@ -11,37 +11,44 @@ from typing import Any
 from ...state.network import Link
 from . import rtnetlink
 from .rtnetlink import RouteSocket
+from .wire import attribute, attributes, from_text, number, text
 
 IFF_UP = 0x1
 _IFF_LOOPBACK = 0x8
 _IFINFO = struct.Struct("=BxHiII")  # ifinfomsg: family, type, index, flags, change
 
-_WITHOUT_STATISTICS = (("IFLA_EXT_MASK", 1 << 3),)  # RTEXT_FILTER_SKIP_STATS; they take most of the kernel's time
-# What _link() reads: IFLA_ADDRESS, IFNAME, MTU, LINK, MASTER, LINKINFO, IFALIAS, CARRIER, LINK_NETNSID and PROP_LIST.
-_READ = frozenset((1, 3, 4, 5, 10, 18, 20, 33, 37, 52))
+_INDEX, _FLAGS = 2, 3  # their places in it
+
+_IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_MTU, _IFLA_LINK, _IFLA_MASTER, _IFLA_LINKINFO = 1, 3, 4, 5, 10, 18
+_IFLA_IFALIAS, _IFLA_EXT_MASK, _IFLA_CARRIER, _IFLA_LINK_NETNSID = 20, 29, 33, 37
+_IFLA_PROP_LIST, _IFLA_ALT_IFNAME = 52, 53
+_INFO_KIND, _INFO_DATA, _INFO_SLAVE_KIND, _INFO_SLAVE_DATA = 1, 2, 4, 5
+_IFLA_VLAN_ID, _IFLA_BRPORT_ISOLATED, _IFLA_BR_VLAN_PROTOCOL = 1, 33, 8
+
+# RTEXT_FILTER_SKIP_STATS: they take most of the kernel's time.
+_WITHOUT_STATISTICS = attribute(_IFLA_EXT_MASK, struct.pack("=I", 1 << 3))
 
 # A port of a bridge has no use for an address of its own, and with a thousand of them the kernel's multicast
 # reports for each, flooded to all others, take longer than everything else (IN6_ADDR_GEN_MODE_NONE).
 NO_LINK_LOCAL = ("IFLA_AF_SPEC", {"attrs": [("AF_INET6", {"attrs": [("IFLA_INET6_ADDR_GEN_MODE", 1)]})]})
 
-# model.bridge.Bridge field -> IFLA_BR_* attribute
+# model.bridge.Bridge field -> IFLA_BR_* attribute, as pyroute2 names it and by its number
 _BRIDGE_ATTRIBUTES = {
-    "stp": "IFLA_BR_STP_STATE",
-    "forward_delay": "IFLA_BR_FORWARD_DELAY",
-    "ageing_time": "IFLA_BR_AGEING_TIME",
-    "multicast_snooping": "IFLA_BR_MCAST_SNOOPING",
-    "vlan_filtering": "IFLA_BR_VLAN_FILTERING",
-    "vlan_default_pvid": "IFLA_BR_VLAN_DEFAULT_PVID",
+    "stp": ("IFLA_BR_STP_STATE", 5),
+    "forward_delay": ("IFLA_BR_FORWARD_DELAY", 1),
+    "ageing_time": ("IFLA_BR_AGEING_TIME", 4),
+    "multicast_snooping": ("IFLA_BR_MCAST_SNOOPING", 23),
+    "vlan_filtering": ("IFLA_BR_VLAN_FILTERING", 7),
+    "vlan_default_pvid": ("IFLA_BR_VLAN_DEFAULT_PVID", 39),
 }
 
 
 def shown(route_socket: RouteSocket) -> dict[str, Link]:
     """Return every link but the loopback, by name. One dump."""
     found = {}
-    entries = route_socket.dump(rtnetlink.RTM_GETLINK, "ifinfmsg", {"family": 0}, _WITHOUT_STATISTICS, _READ)
-    for payload, decode in entries:
-        if not _IFINFO.unpack_from(payload)[3] & _IFF_LOOPBACK:
-            link = _link(decode())
+    for payload in route_socket.dump(rtnetlink.RTM_GETLINK, _IFINFO.pack(0, 0, 0, 0, 0) + _WITHOUT_STATISTICS):
+        if not _IFINFO.unpack_from(payload)[_FLAGS] & _IFF_LOOPBACK:
+            link = _link(payload)
             found[link.name] = link
     return found
 
@@ -49,20 +56,19 @@ def shown(route_socket: RouteSocket) -> dict[str, Link]:
 def index_of(route_socket: RouteSocket, name: str) -> int | None:
     """Return the index of a link, ``None`` where there is none of that name."""
     found = _find(route_socket, name)
-    index: int | None = _IFINFO.unpack_from(found[0])[2] if found is not None else None
+    index: int | None = _IFINFO.unpack_from(found)[_INDEX] if found is not None else None
     return index
 
 
 def mtu_of(route_socket: RouteSocket, name: str) -> int | None:
     """Return the MTU (bytes) of a link, ``None`` where there is none of that name."""
     found = _find(route_socket, name)
-    mtu: int | None = found[1]().get_attr("IFLA_MTU") if found is not None else None
-    return mtu
+    return number(dict(attributes(found, _IFINFO.size))[_IFLA_MTU]) if found is not None else None
 
 
-def _find(route_socket: RouteSocket, name: str) -> tuple[bytes, Any] | None:
-    attributes = [("IFLA_IFNAME", name), *_WITHOUT_STATISTICS]
-    return route_socket.get(rtnetlink.RTM_GETLINK, "ifinfmsg", {"index": 0}, attributes)
+def _find(route_socket: RouteSocket, name: str) -> bytes | None:
+    request = _IFINFO.pack(0, 0, 0, 0, 0) + attribute(_IFLA_IFNAME, from_text(name)) + _WITHOUT_STATISTICS
+    return route_socket.get(rtnetlink.RTM_GETLINK, request)
 
 
 def change(
@@ -88,7 +94,7 @@ def up_or_down(up: bool) -> dict[str, int]:
 
 def bridge(attributes: Mapping[str, int]) -> tuple[str, Any]:
     """Return what makes a link a bridge, or changes one: attributes named as in ``model.bridge.Bridge``."""
-    return _info("bridge", [(_BRIDGE_ATTRIBUTES[field], int(value)) for field, value in attributes.items()])
+    return _info("bridge", [(_BRIDGE_ATTRIBUTES[field][0], int(value)) for field, value in attributes.items()])
 
 
 def veth(peer: str, descriptor: int, mac: str | None, mtu: int) -> tuple[str, Any]:
@@ -114,62 +120,49 @@ def _info(kind: str, data: list[tuple[str, Any]]) -> tuple[str, Any]:
     return ("IFLA_LINKINFO", {"attrs": [("IFLA_INFO_KIND", kind), ("IFLA_INFO_DATA", {"attrs": data})]})
 
 
-def _link(entry: Any) -> Link:
-    # pyroute2's get_attr() walks through all attributes each time; a slot decodes its value when that is read.
-    slots = {slot[0]: slot for slot in entry["attrs"]}
-
-    def value(attribute: str, default: Any) -> Any:
-        return slots[attribute][1] if attribute in slots else default
-
-    info = value("IFLA_LINKINFO", None)
-    kind = (info.get_attr("IFLA_INFO_KIND") if info is not None else None) or ""
+def _link(payload: bytes) -> Link:
+    _family, _type, index, flags, _change = _IFINFO.unpack_from(payload)
+    values = dict(attributes(payload, _IFINFO.size))
+    info = dict(attributes(values.get(_IFLA_LINKINFO, b"")))
+    kind = text(info.get(_INFO_KIND, b""))
+    data = info.get(_INFO_DATA, b"")
     return Link(
-        index=entry["index"],
-        name=value("IFLA_IFNAME", ""),
+        index=index,
+        name=text(values[_IFLA_IFNAME]),
         kind=kind,
-        mac=value("IFLA_ADDRESS", ""),
-        mtu=value("IFLA_MTU", 0),
-        up=bool(entry["flags"] & IFF_UP),
-        carrier=bool(value("IFLA_CARRIER", 0)),
-        master=value("IFLA_MASTER", 0),
-        alias=value("IFLA_IFALIAS", ""),
-        alternative_names=_alternative_names(value("IFLA_PROP_LIST", None)),
-        peer=value("IFLA_LINK", 0),
-        peer_netns=value("IFLA_LINK_NETNSID", None),
-        bridge=_bridge_attributes(info) if kind == "bridge" else {},
-        isolated=info is not None and info.get_attr("IFLA_INFO_SLAVE_KIND") == "bridge" and _is_isolated(info),
-        vlan_id=_vlan_id(info) if kind == "vlan" else None,
+        mac=values.get(_IFLA_ADDRESS, b"").hex(":"),
+        mtu=number(values.get(_IFLA_MTU, b"")),
+        up=bool(flags & IFF_UP),
+        carrier=bool(number(values.get(_IFLA_CARRIER, b""))),
+        master=number(values.get(_IFLA_MASTER, b"")),
+        alias=text(values.get(_IFLA_IFALIAS, b"")),
+        alternative_names=_alternative_names(values.get(_IFLA_PROP_LIST, b"")),
+        peer=number(values.get(_IFLA_LINK, b"")),
+        peer_netns=number(values[_IFLA_LINK_NETNSID]) if _IFLA_LINK_NETNSID in values else None,
+        bridge=_bridge_attributes(data) if kind == "bridge" else {},
+        isolated=text(info.get(_INFO_SLAVE_KIND, b"")) == "bridge" and _is_isolated(info.get(_INFO_SLAVE_DATA, b"")),
+        vlan_id=_vlan_id(data) if kind == "vlan" else None,
     )
 
 
-def _nested(entry: Any, attribute: str) -> Any:
-    # pyroute2 shows a nest it has no definition for as text.
-    return entry.get_attr(attribute) if hasattr(entry, "get_attr") else None
+def _vlan_id(data: bytes) -> int | None:
+    found = dict(attributes(data)).get(_IFLA_VLAN_ID)
+    return number(found) if found is not None else None
 
 
-def _vlan_id(info: Any) -> int | None:
-    data = _nested(info, "IFLA_INFO_DATA")
-    found: int | None = data.get_attr("IFLA_VLAN_ID") if data is not None else None
-    return found
+def _is_isolated(data: bytes) -> bool:
+    return bool(number(dict(attributes(data)).get(_IFLA_BRPORT_ISOLATED, b"")))
 
 
-def _is_isolated(info: Any) -> bool:
-    data = _nested(info, "IFLA_INFO_SLAVE_DATA")
-    return data is not None and bool(data.get_attr("IFLA_BRPORT_ISOLATED"))
+def _alternative_names(properties: bytes) -> tuple[str, ...]:
+    return tuple(text(value) for kind, value in attributes(properties) if kind == _IFLA_ALT_IFNAME)
 
 
-def _alternative_names(properties: Any) -> tuple[str, ...]:
-    if properties is None:
-        return ()
-    return tuple(slot[1] for slot in properties["attrs"] if slot[0] == "IFLA_ALT_IFNAME")
-
-
-def _bridge_attributes(info: Any) -> dict[str, int]:
-    data = _nested(info, "IFLA_INFO_DATA")
-    if data is None:
-        return {}
-    values = {field: data.get_attr(attribute) for field, attribute in _BRIDGE_ATTRIBUTES.items()}
-    if data.get_attr("IFLA_BR_VLAN_PROTOCOL") is None:
+def _bridge_attributes(data: bytes) -> dict[str, int]:
+    shown = dict(attributes(data))
+    values = {field: number(shown[kind]) for field, (_name, kind) in _BRIDGE_ATTRIBUTES.items() if kind in shown}
+    if _IFLA_BR_VLAN_PROTOCOL not in shown:
         # A kernel without CONFIG_BRIDGE_VLAN_FILTERING still shows IFLA_BR_VLAN_FILTERING, and silently accepts 1.
-        values["vlan_filtering"] = values["vlan_default_pvid"] = None
-    return {field: value for field, value in values.items() if value is not None}
+        for field in ("vlan_filtering", "vlan_default_pvid"):
+            values.pop(field, None)
+    return values

@@ -28,7 +28,7 @@ _NUD_FAILED, _NUD_PERMANENT = 0x20, 0x80
 def learned(route_socket: RouteSocket) -> frozenset[tuple[int, str, str]]:
     """Return index, address and MAC of the neighbours learned on any link; no permanent or failed entries."""
     found = set()
-    for payload, _decode in route_socket.dump(rtnetlink.RTM_GETNEIGH, "ndmsg", {"family": 0}):
+    for payload in route_socket.dump(rtnetlink.RTM_GETNEIGH, bytes(_NDMSG.size)):
         family, index, state, _flags, _type = _NDMSG.unpack_from(payload)
         values = dict(attributes(payload, _NDMSG.size))
         if (
@@ -48,9 +48,8 @@ def forget(route_socket: RouteSocket, index: int, address: str, link: str) -> No
 def shown(route_socket: RouteSocket, index: int) -> frozenset[str]:
     """Return the IPv6 addresses of our proxy entries on a link."""
     found = set()
-    for payload, _decode in route_socket.dump(
-        rtnetlink.RTM_GETNEIGH, "ndmsg", {"family": int(socket.AF_INET6), "flags": _NTF_PROXY}
-    ):
+    request = _NDMSG.pack(socket.AF_INET6, 0, 0, _NTF_PROXY, 0)
+    for payload in route_socket.dump(rtnetlink.RTM_GETNEIGH, request):
         _family, its_index, _state, flags, _type = _NDMSG.unpack_from(payload)
         values = dict(attributes(payload, _NDMSG.size))
         if (

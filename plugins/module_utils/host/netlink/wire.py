@@ -12,6 +12,7 @@ import errno
 import os
 import socket
 import struct
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 
@@ -200,6 +201,21 @@ def attributes(payload: bytes, offset: int = 0) -> Iterator[tuple[int, bytes]]:
             break
         yield kind & NLA_TYPE_MASK, payload[offset + ATTRIBUTE.size : offset + length]
         offset += (length + 3) & ~3
+
+
+def text(value: bytes) -> str:
+    """Return a string of the kernel, up to its zero byte; ``from_text`` gives back what is no UTF-8."""
+    return value.partition(b"\0")[0].decode(errors="surrogateescape")
+
+
+def from_text(value: str) -> bytes:
+    """Return a string as the kernel takes it, with a zero byte at its end."""
+    return value.encode(errors="surrogateescape") + b"\0"
+
+
+def number(value: bytes) -> int:
+    """Return an unsigned integer of one, two, four or eight bytes."""
+    return int.from_bytes(value, sys.byteorder)
 
 
 def _code(data: bytes) -> int:

@@ -16,7 +16,7 @@ class Dump:
         self._messages = messages
 
     def dump(self, *_asked):
-        return [(message, None) for message in self._messages]
+        return list(self._messages)
 
 
 def message(index, *attributes):

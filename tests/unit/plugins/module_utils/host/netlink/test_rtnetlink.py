@@ -1,16 +1,24 @@
 # SPDX-FileCopyrightText: 2026 pipefitter contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What of a dump reaches pyroute2's messages; a stand-in for these is enough."""
+"""What the kernel shows of links, addresses and routes, message by message."""
 
 from __future__ import annotations
 
 import errno
+import socket
 import struct
 
 import pytest
-from ansible_collections.pipefitter.container_network.plugins.module_utils.host.netlink import rtnetlink
+from ansible_collections.pipefitter.container_network.plugins.module_utils.host.netlink import (
+    addresses,
+    links,
+    routes,
+    rtnetlink,
+)
 from ansible_collections.pipefitter.container_network.plugins.module_utils.host.netlink.rtnetlink import RouteSocket
 from ansible_collections.pipefitter.container_network.plugins.module_utils.host.netlink.wire import KernelError
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.route import Route
+from ansible_collections.pipefitter.container_network.plugins.module_utils.state.network import Link
 from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.answering_kernel import (
     AnsweringKernel,
     attribute,
@@ -21,59 +29,212 @@ from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_
 )
 
 NEWLINK = 16
+UP, LOOPBACK = 1, 8
 
 
-class Message(dict):
-    """Stands for pyroute2's ifinfmsg: encodes to a header alone, decodes to the bytes it was given."""
+# Types of attributes and how their values are written (linux/if_link.h, if_addr.h, rtnetlink.h).
+TYPES = {
+    "IFLA_ADDRESS": (1, "mac"),
+    "IFLA_IFNAME": (3, "text"),
+    "IFLA_MTU": (4, "=I"),
+    "IFLA_LINK": (5, "=I"),
+    "IFLA_MASTER": (10, "=I"),
+    "IFLA_LINKINFO": (18, "nest"),
+    "IFLA_IFALIAS": (20, "text"),
+    "IFLA_CARRIER": (33, "=B"),
+    "IFLA_LINK_NETNSID": (37, "=i"),
+    "IFLA_PROP_LIST": (52, "nest"),
+    "IFLA_ALT_IFNAME": (53, "text"),
+    "IFLA_INFO_KIND": (1, "text"),
+    "IFLA_INFO_DATA": (2, "nest"),
+    "IFLA_INFO_SLAVE_KIND": (4, "text"),
+    "IFLA_INFO_SLAVE_DATA": (5, "nest"),
+    "IFLA_BRPORT_ISOLATED": (33, "=B"),
+    "IFLA_VLAN_ID": (1, "=H"),
+    "IFLA_BR_FORWARD_DELAY": (1, "=I"),
+    "IFLA_BR_AGEING_TIME": (4, "=I"),
+    "IFLA_BR_STP_STATE": (5, "=I"),
+    "IFLA_BR_VLAN_FILTERING": (7, "=B"),
+    "IFLA_BR_VLAN_PROTOCOL": (8, ">H"),
+    "IFLA_BR_MCAST_SNOOPING": (23, "=B"),
+    "IFLA_BR_VLAN_DEFAULT_PVID": (39, "=H"),
+    "IFA_ADDRESS": (1, "address"),
+    "IFA_LOCAL": (2, "address"),
+    "RTA_DST": (1, "address"),
+    "RTA_OIF": (4, "=I"),
+    "RTA_GATEWAY": (5, "address"),
+    "RTA_PRIORITY": (6, "=I"),
+}
 
-    def __init__(self, data=b""):
-        super().__init__(header={})
-        self.data = data or struct.pack("=IHHII", 16, 0, 0, 0, 0)
 
-    def encode(self):
-        pass
-
-    def decode(self):
-        pass
-
-
-def link(index, *attributes):
-    return struct.pack("=BxHiII", 0, 1, index, 0, 0) + b"".join(attributes)
-
-
-@pytest.fixture(autouse=True)
-def fixture_message(monkeypatch):
-    monkeypatch.setitem(rtnetlink._messages, "ifinfmsg", Message)
-    rtnetlink._encoded_dump.cache_clear()
-    yield
-    rtnetlink._encoded_dump.cache_clear()
+def written(name, value):
+    kind, form = TYPES[name]
+    if form == "nest":
+        return attribute(kind | 0x8000, b"".join(written(*each) for each in value))
+    if form == "text":
+        return attribute(kind, value.encode() + b"\0")
+    if form == "mac":
+        return attribute(kind, bytes.fromhex(value.replace(":", "")))
+    if form == "address":
+        return attribute(kind, socket.inet_pton(socket.AF_INET6 if ":" in value else socket.AF_INET, value))
+    return attribute(kind, struct.pack(form, value))
 
 
-def test_an_entry_is_decoded_when_asked(monkeypatch):
-    shown = [link(1, attribute(3, b"eth1\0")), link(2)]
-    AnsweringKernel(monkeypatch, [[entry(NEWLINK, each) for each in shown], [done()]])
-    found = list(RouteSocket().dump(18, "ifinfmsg", {"family": 0}))
-    assert [payload for payload, _decode in found] == shown
-    assert [decode().data[16:] for _payload, decode in found] == shown
+class Dump:
+    """A route socket that answers with these messages."""
+
+    def __init__(self, *shown):
+        self.payloads = [header + b"".join(written(*each) for each in attributes) for header, attributes in shown]
+
+    def dump(self, *_asked):
+        return self.payloads
 
 
-def test_only_the_attributes_that_are_read_are_decoded(monkeypatch):
-    name, mtu, nested = attribute(3, b"eth1\0"), attribute(4, struct.pack("=I", 1500)), attribute(0x8000 | 52, b"abc")
-    shown = link(7, attribute(7, bytes(92)), name, attribute(23, bytes(200)), mtu, nested)
-    AnsweringKernel(monkeypatch, [[entry(NEWLINK, shown)], [done()]])
-    [(payload, decode)] = RouteSocket().dump(18, "ifinfmsg", {"family": 0}, only=frozenset((3, 52)))
-    data = decode().data
-    assert payload == shown
-    assert data[16:] == link(7, name, nested)
-    assert struct.unpack_from("=I", data)[0] == len(data)
+def link(index, name, *attributes, flags=0):
+    return struct.pack("=BxHiII", 0, 1, index, flags, 0), [("IFLA_IFNAME", name), *attributes]
+
+
+def info(kind, *data, slave=()):
+    attributes = [("IFLA_INFO_KIND", kind), ("IFLA_INFO_DATA", data)]
+    if slave:
+        attributes += [("IFLA_INFO_SLAVE_KIND", "bridge"), ("IFLA_INFO_SLAVE_DATA", slave)]
+    return "IFLA_LINKINFO", attributes
+
+
+def shown_links(*shown):
+    return links.shown(Dump(*shown))
+
+
+def test_a_veth_with_all_that_a_link_can_have():
+    mac = ("IFLA_ADDRESS", "02:00:00:00:00:ab")
+    assert shown_links(
+        link(1, "lo", flags=UP | LOOPBACK),
+        link(
+            7,
+            "pf1",
+            mac,
+            ("IFLA_MTU", 9000),
+            ("IFLA_LINK", 8),
+            ("IFLA_LINK_NETNSID", 3),
+            ("IFLA_MASTER", 5),
+            ("IFLA_CARRIER", 1),
+            ("IFLA_IFALIAS", "pipefitter eth1 container wéb"),
+            ("IFLA_PROP_LIST", [("IFLA_ALT_IFNAME", "web.eth1"), ("IFLA_ALT_IFNAME", "b")]),
+            info("veth", slave=[("IFLA_BRPORT_ISOLATED", 1)]),
+            flags=UP,
+        ),
+    ) == {
+        "pf1": Link(
+            index=7,
+            name="pf1",
+            kind="veth",
+            mac="02:00:00:00:00:ab",
+            mtu=9000,
+            up=True,
+            carrier=True,
+            master=5,
+            alias="pipefitter eth1 container wéb",
+            alternative_names=("web.eth1", "b"),
+            peer=8,
+            peer_netns=3,
+            isolated=True,
+        )
+    }
+
+
+def test_a_link_of_which_little_is_said():
+    assert shown_links(link(9, "tun0"))["tun0"] == Link(index=9, name="tun0", mtu=0)
+    assert not shown_links(link(9, "p", info("veth", slave=[("IFLA_BRPORT_ISOLATED", 0)])))["p"].isolated
+
+
+@pytest.mark.parametrize("filters", [False, True])
+def test_a_bridge_of_a_kernel_that_filters_vlans_or_not(filters):
+    data = [
+        ("IFLA_BR_STP_STATE", 1),
+        ("IFLA_BR_FORWARD_DELAY", 1500),
+        ("IFLA_BR_AGEING_TIME", 30000),
+        ("IFLA_BR_MCAST_SNOOPING", 1),
+        ("IFLA_BR_VLAN_FILTERING", 1),
+        ("IFLA_BR_VLAN_DEFAULT_PVID", 100),
+        *([("IFLA_BR_VLAN_PROTOCOL", 0x8100)] if filters else []),
+    ]
+    expected = {"stp": 1, "forward_delay": 1500, "ageing_time": 30000, "multicast_snooping": 1}
+    if filters:
+        expected.update(vlan_filtering=1, vlan_default_pvid=100)
+    assert shown_links(link(3, "br0", info("bridge", *data)))["br0"].bridge == expected
+
+
+def test_a_vlan_interface():
+    assert shown_links(link(3, "eth0.7", ("IFLA_LINK", 2), info("vlan", ("IFLA_VLAN_ID", 7))))["eth0.7"].vlan_id == 7
+
+
+def test_a_name_that_is_no_text():
+    """Any byte but a few may be in a name; such a link is found by it again."""
+    [payload] = Dump(link(4, "xx")).payloads
+    shown = Dump()
+    shown.payloads = [payload.replace(b"xx", b"\xff\xfe")]
+    (name,) = links.shown(shown)
+    assert b"\xff\xfe\0" in links.from_text(name)
+
+
+def address(family, prefix, index, *attributes, flags=0x80):
+    return struct.pack("=BBBBI", family, prefix, flags, 0, index), attributes
+
+
+ADDRESSES = [
+    address(socket.AF_INET, 24, 4, ("IFA_ADDRESS", "10.0.0.9"), ("IFA_LOCAL", "10.0.0.1")),
+    address(socket.AF_INET, 24, 4, ("IFA_ADDRESS", "10.0.1.1"), ("IFA_LOCAL", "10.0.1.1"), flags=0),
+    address(socket.AF_INET6, 64, 4, ("IFA_ADDRESS", "fd00::1")),
+    address(socket.AF_INET6, 64, 5, ("IFA_ADDRESS", "fd00::2")),
+    address(45, 0, 4, ("IFA_LOCAL", "10.0.0.7")),  # AF_MCTP
+]
+
+
+@pytest.mark.parametrize(("leased", "more"), [(False, ()), (True, ("10.0.1.1/24",))])
+def test_addresses_of_the_links_asked_for(leased, more):
+    shown = addresses.shown(Dump(*ADDRESSES), {4: "eth1"}, leased)
+    assert shown == {"eth1": ("10.0.0.1/24", "fd00::1/64", *more)}
+
+
+def a_route(family, prefix, *attributes, table=254, kind=1, protocol=112):
+    return struct.pack("=BBBBBBBBI", family, prefix, 0, 0, table, protocol, 0, kind, 0), attributes
+
+
+def test_routes_of_the_main_table():
+    dump = Dump(
+        a_route(socket.AF_INET, 0, ("RTA_GATEWAY", "10.0.0.1"), ("RTA_OIF", 4), ("RTA_PRIORITY", 70000)),
+        a_route(socket.AF_INET, 16, ("RTA_DST", "10.20.0.0"), ("RTA_OIF", 9)),
+        a_route(socket.AF_INET, 24, ("RTA_DST", "10.3.0.0"), ("RTA_OIF", 4), protocol=2),
+        a_route(socket.AF_INET, 16, ("RTA_DST", "10.5.0.0"), ("RTA_OIF", 4), table=100),
+        a_route(socket.AF_INET, 16, ("RTA_DST", "10.6.0.0"), kind=6),
+        a_route(socket.AF_INET, 8, ("RTA_DST", "11.0.0.0")),
+        a_route(socket.AF_INET6, 64, ("RTA_DST", "fd00::"), ("RTA_OIF", 4)),
+    )
+    assert routes.shown(dump, {4: "eth1"}, (4,), False) == (
+        Route("0.0.0.0/0", "10.0.0.1", "eth1", 70000),
+        Route("10.20.0.0/16", None, "#9", 0),
+        Route("11.0.0.0/8", None, "several links", 0),
+    )
+    assert routes.shown(dump, {4: "eth1"}, (6,), False) == (Route("fd00::/64", None, "eth1", 1024),)
+    assert Route("10.3.0.0/24", None, "eth1", 0, 2) in routes.shown(dump, {4: "eth1"}, (4,), True)
+
+
+def test_reading_needs_no_pyroute2(monkeypatch):
+    monkeypatch.setattr(rtnetlink, "message", None)
+    payload = struct.pack("=BxHiII", 0, 1, 4, 0, 0) + attribute(3, b"eth1\0")
+    AnsweringKernel(monkeypatch, [[entry(NEWLINK, payload)], [done()]])
+    assert list(links.shown(RouteSocket())) == ["eth1"]
 
 
 @pytest.mark.parametrize("code", [errno.ENODEV, errno.ENOENT])
 def test_one_that_is_not_there(monkeypatch, code):
-    AnsweringKernel(monkeypatch, [[message(NEWLINK, link(4))]], [[refused(code)]], [[refused(errno.EPERM)]])
-    wire = RouteSocket()
-    payload, decode = wire.get(18, "ifinfmsg", {"index": 4})
-    assert payload == decode().data[16:] == link(4)
-    assert wire.get(18, "ifinfmsg", {"index": 4}) is None
+    shown = struct.pack("=BxHiII", 0, 1, 4, 0, 0) + attribute(4, struct.pack("=I", 1400))
+    AnsweringKernel(
+        monkeypatch, [[message(NEWLINK, shown)]], [[message(NEWLINK, shown)]], [[refused(code)]],
+        [[refused(errno.EPERM)]],
+    )  # fmt: skip
+    route_socket = RouteSocket()
+    assert (links.index_of(route_socket, "eth1"), links.mtu_of(route_socket, "eth1")) == (4, 1400)
+    assert links.index_of(route_socket, "eth1") is None
     with pytest.raises(KernelError, match="refused to show links .Operation not permitted."):
-        wire.get(18, "ifinfmsg", {"index": 4})
+        links.index_of(route_socket, "eth1")
