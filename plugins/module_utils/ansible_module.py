@@ -38,6 +38,8 @@ def run(load: Callable[[], Task], argument_spec: dict[str, Any], reports_changes
         result = load()(module.params, module.check_mode)
     except PipefitterError as error:
         module.fail_json(msg=str(error))
+    if not module.check_mode:
+        compiled_once.keep()
     for warning in result.warnings:
         module.warn(warning)
     answer = dict(result.values, changed=result.changed)

@@ -9,9 +9,17 @@ from fleet import VLANS, in_container, namespaces, pings
 from wiring import assert_same, everything, make_containers, make_namespaces, make_ovs_bridge, ovs_ports
 
 
+def _compiled(host):
+    """Return the mode and the owner of the file in which tasks keep what they compiled."""
+    return host.run("sh", "-c", "stat -c '%a %U' /var/cache/pipefitter/compiled.* || true").stdout.strip()
+
+
 def test_the_playbook_checks_wires_and_settles(hosts, four):
     before = {name: everything(host) for name, host in hosts.items()}
+    for host in hosts.values():
+        host.run("rm", "-rf", "/var/cache/pipefitter")
     checked = four.play("multi_host_vlan", "--check", "--diff").ok()
+    assert not any(_compiled(host) for host in hosts.values()), "check mode keeps nothing"
     assert checked.changed == {"hosta": 2, "hostb": 2}
     assert "192.168.0.3/24" in checked.said and "trunk" in checked.said
     for name, host in hosts.items():
@@ -19,6 +27,7 @@ def test_the_playbook_checks_wires_and_settles(hosts, four):
 
     assert four.play("multi_host_vlan").ok().changed == {"hosta": 2, "hostb": 2}
     assert four.play("multi_host_vlan").ok().changed == {"hosta": 0, "hostb": 0}
+    assert {_compiled(host) for host in hosts.values()} == {"600 root"}
     assert "12 pairs, 0 not as they should be" in four.play("check_connectivity").ok().said
 
     four.common["multi_host_vlan_state"] = "absent"
