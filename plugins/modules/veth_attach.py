@@ -132,7 +132,7 @@ options:
     default: true
   wait_timeout:
     description:
-      - Seconds to wait before the task fails.
+      - Seconds to wait before the task fails and what it did is undone.
     type: int
     default: 10
 seealso:

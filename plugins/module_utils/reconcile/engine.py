@@ -28,19 +28,31 @@ class OperationFailed(PipefitterError):
     """
 
     def __init__(self, cause: Exception, failed: Operation, done: list[str], not_undone: list[str]) -> None:
-        what = "; ".join(failed.lines())
-        after = "nothing had been changed before it"
-        if done:
-            after = (
-                "the change made before it was undone"
-                if len(done) == 1
-                else f"the {len(done)} changes made before it were undone"
-            )
-        if not_undone:
-            after = f"of the {len(done)} changes made before it these could not be undone: {'; '.join(not_undone)}"
-        super().__init__(f"{cause} while trying to {what}; {after}")
+        after = _aftermath(done, not_undone) if done else "nothing had been changed before it"
+        super().__init__(f"{cause} while trying to {'; '.join(failed.lines())}; {after}")
         self.done = done
         self.not_undone = not_undone
+
+
+class NotAsWanted(PipefitterError):
+    """All operations were done, and the look after them failed, or found the host not as it was to be.
+
+    ``done`` and ``not_undone`` are as in ``OperationFailed``.
+    """
+
+    def __init__(self, cause: Exception, done: list[str], not_undone: list[str]) -> None:
+        super().__init__(f"{cause}; {_aftermath(done, not_undone)}")
+        self.done = done
+        self.not_undone = not_undone
+
+
+def _aftermath(done: list[str], not_undone: list[str]) -> str:
+    """Return what became of the lines that had been done."""
+    if not_undone:
+        return f"of the {len(done)} changes made before it these could not be undone: {'; '.join(not_undone)}"
+    if len(done) == 1:
+        return "the change made before it was undone"
+    return f"the {len(done)} changes made before it were undone"
 
 
 @dataclass(frozen=True)
@@ -53,7 +65,7 @@ class Outcome(Generic[Have]):
 
     @property
     def lines(self) -> list[str]:
-        return [line for operation in self.operations for line in operation.lines()]
+        return _lines(self.operations)
 
 
 def converge(
@@ -70,13 +82,22 @@ def converge(
     after a change, for ``timeout`` seconds.
 
     :raises OperationFailed: after undoing what was done.
-    :raises PipefitterError: what was done did not last, or did not settle.
+    :raises NotAsWanted: what was done did not last, did not settle, or could not be looked at; it is undone, too.
     """
     before = observe()
     operations = plan(before)
     if check or not operations:
         return Outcome(before, operations, before)
     apply(operations, host)
+    try:
+        after = _settled(observe, unsettled, timeout)
+        _refuse_left(plan(after))
+    except Exception as error:
+        raise NotAsWanted(error, _lines(operations), _undo(operations, host)) from error
+    return Outcome(before, operations, after)
+
+
+def _settled(observe: Callable[[], Have], unsettled: Callable[[Have], str] | None, timeout: float) -> Have:
     after = observe()
     deadline = time.monotonic() + timeout
     while unsettled is not None and (waiting := unsettled(after)):
@@ -87,14 +108,15 @@ def converge(
             )
         time.sleep(_SETTLE_PAUSE)
         after = observe()
-    left = plan(after)
+    return after
+
+
+def _refuse_left(left: list[Operation]) -> None:
     if left:
-        lines = "; ".join(line for operation in left for line in operation.lines())
         raise PipefitterError(
             "what was set did not last: something else on this host changes it too; "
-            f"stop that first (still to do: {lines})"
+            f"stop that first (still to do: {'; '.join(_lines(left))})"
         )
-    return Outcome(before, operations, after)
 
 
 def apply(operations: list[Operation], host: Host) -> None:
@@ -108,9 +130,12 @@ def apply(operations: list[Operation], host: Host) -> None:
             operation.do(host)
         # Undoing comes first whatever went wrong; the cause goes on as the new error's.
         except Exception as error:
-            lines = [line for one in done for line in one.lines()]
-            raise OperationFailed(error, operation, lines, _undo(done, host)) from error
+            raise OperationFailed(error, operation, _lines(done), _undo(done, host)) from error
         done.append(operation)
+
+
+def _lines(operations: list[Operation]) -> list[str]:
+    return [line for operation in operations for line in operation.lines()]
 
 
 def _undo(done: list[Operation], host: Host) -> list[str]:

@@ -143,13 +143,37 @@ def test_being_killed_undoes_nothing():
     assert host == ["one"]
 
 
-def test_what_does_not_last_is_an_error():
+def test_what_does_not_last_is_an_error_and_undone():
+    host = []
     with pytest.raises(
-        PipefitterError,
+        engine.NotAsWanted,
         match="^what was set did not last: something else on this host changes it too; stop that first "
-        r"\(still to do: say one; say two\)$",
+        r"\(still to do: say one; say two\); the 2 changes made before it were undone$",
     ):
-        converge([], lambda have: [Say("", "one"), Say("", "two")])
+        converge(host, lambda have: [Say("", "one"), Say("", "two")])
+    assert host == ["one", "two", "not two", "not one"]
+
+
+@pytest.mark.parametrize("which", ["observe", "plan"])
+def test_what_can_not_be_looked_at_any_more_is_undone(which):
+    """A container that stops meanwhile, say."""
+    host = []
+
+    def fails_later(answer):
+        if host:
+            raise PipefitterError("web1 has stopped")
+        return answer
+
+    def observe():
+        return fails_later([]) if which == "observe" else list(host)
+
+    def plan(have):
+        return [Say("", "one", stays=True), Say("", "two")] if which == "observe" else fails_later([Say("", "one")])
+
+    with pytest.raises(engine.NotAsWanted, match="^web1 has stopped; ") as failure:
+        engine.converge(host, observe, plan, False)
+    assert host == (["one", "two", "not two"] if which == "observe" else ["one", "not one"])
+    assert failure.value.not_undone == (["say one: it was heard"] if which == "observe" else [])
 
 
 def test_it_waits_until_all_is_settled():
@@ -167,12 +191,12 @@ def test_it_waits_until_all_is_settled():
 def test_what_does_not_settle_in_time_is_an_error():
     sentence = (
         "^timed out after 0.05 s waiting for what was set to take effect: eth1 has no carrier; "
-        "check its peer, or set wait to false$"
+        "check its peer, or set wait to false; the change made before it was undone$"
     )
     host = []
     with pytest.raises(PipefitterError, match=sentence):
         converge(host, once(Say("", "one")), unsettled=lambda have: "eth1 has no carrier", timeout=0.05)
-    assert host == ["one"]
+    assert host == ["one", "not one"]
 
 
 def test_nothing_is_waited_for_in_check_mode():
