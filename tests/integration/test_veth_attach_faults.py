@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import count
 
 import pytest
@@ -23,6 +24,8 @@ from wiring import (
     ovs_ports,
     ports,
     routes,
+    until,
+    warned,
 )
 
 # Two states of one attachment that differ in everything.
@@ -231,3 +234,93 @@ def test_eight_runs_at_once_make_one_attachment(host):
     name_namespace(host, "web1")
     assert [entry["ifname"] for entry in host.ip("link", "show", netns="web1")] == ["lo", "eth1"]
     assert len([entry for entry in host.ip("link", "show", "type", "veth") if entry["ifname"].startswith("pf")]) == 1
+
+
+# Default routes as people set them, of which a gateway takes the place.
+_REPLACED = {
+    "with all that a route can have": [
+        "-4 route add default via 10.9.0.1 dev eth0 onlink src 10.9.0.2 mtu lock 1400 advmss 1200 initcwnd 20 realm 7",
+        "-6 route add default via fe80::1 dev eth0 metric 1024 pref high mtu 1300 expires 600 proto ra",
+    ],
+    "blackhole": ["-4 route add blackhole default", "-6 route add blackhole default metric 1024"],
+    "unreachable": ["-4 route add unreachable default", "-6 route add prohibit default metric 1024"],
+    "multipath": [
+        "-4 route add default nexthop via 10.9.0.1 weight 3 nexthop via 10.9.0.9",
+        "-6 route add default metric 1024 nexthop via fd00:9::1 nexthop via fd00:9::9 weight 2",
+    ],
+    "two of one metric": [
+        "-4 route add default via 10.9.0.1 dev eth0",
+        "-4 route append default via 10.9.0.9 dev eth0 src 10.9.0.2",
+    ],
+    "by a next hop's number": [
+        "nexthop add id 7 via 10.9.0.1 dev eth0",
+        "nexthop add id 8 via fd00:9::1 dev eth0",
+        "-4 route add default nhid 7",
+        "-6 route add default nhid 8 metric 1024",
+    ],
+    "through another family": ["-4 route add default via inet6 fe80::1 dev eth0"],
+}
+
+
+def _whole_routes(host):
+    """Return all that iproute2 says of routes; seconds until they expire go on."""
+    shown = host.run("ip", "-n", "probe", "-4", "-details", "route", "show").stdout
+    shown += host.run("ip", "-n", "probe", "-6", "-details", "route", "show").stdout
+    return sorted(re.sub(r"expires \d+sec", "expires", line).strip() for line in shown.splitlines())
+
+
+@pytest.mark.parametrize("commands", _REPLACED.values(), ids=_REPLACED)
+def test_a_default_route_that_was_replaced_comes_back_whole(hosta, commands):
+    _arrange(hosta)
+    hosta.run("ip", "link", "add", "own0", "type", "veth", "peer", "name", "eth0", "netns", "probe")
+    hosta.run("ip", "link", "set", "own0", "up")
+    for words in (
+        "link set lo up",
+        "address add 10.9.0.2/24 dev eth0",
+        "address add fd00:9::2/64 dev eth0 nodad",
+        "link set eth0 up",
+        *commands,
+    ):
+        hosta.run("ip", "-n", "probe", *words.split())
+    until(lambda: "linkdown" not in "".join(_whole_routes(hosta)), "eth0 has no carrier")
+    before = _whole_routes(hosta)
+    for done in count():
+        if not _failure(hosta, done, netns="probe", **_ONE):
+            break
+        assert _whole_routes(hosta) == before, done
+    assert done >= 7
+    attach_thoroughly(hosta, netns="probe", **_ONE)
+    assert "default gateway 192.168.5.1 dev eth1" in routes(hosta, "probe")
+    assert "default gateway fd00:5::1 dev eth1 metric 1024" in routes(hosta, "probe", "-6")
+
+
+def test_a_default_route_that_wins_over_the_gateway_is_named(hosta):
+    _arrange(hosta)
+    hosta.run("ip", "link", "add", "own0", "type", "veth", "peer", "name", "eth0", "netns", "probe")
+    for words in ("address add 10.9.0.2/24 dev eth0", "address add fd00:9::2/64 dev eth0 nodad", "link set eth0 up"):
+        hosta.run("ip", "-n", "probe", *words.split())
+    hosta.run("ip", "-n", "probe", "route", "add", "default", "via", "fd00:9::1", "metric", "512")
+    said = (
+        "gateway6: fd00:5::1 is not the one that netns /run/netns/probe uses: "
+        "default via fd00:9::1 dev eth0 metric 512 "
+        "has a lower metric than 1024 and wins; remove that route to use the gateway"
+    )
+    for options in ({"check_mode": True}, {}, {}):
+        assert warned(attach(hosta, netns="probe", **_ONE, **options)) == [said]
+    hosta.run("ip", "-n", "probe", "-6", "route", "delete", "default", "metric", "512")
+    assert warned(attach(hosta, netns="probe", **_ONE)) == []
+
+
+def test_a_gateway_that_stands_behind_another_of_its_metric_is_refused(hosta):
+    _arrange(hosta)
+    attach(hosta, netns="probe", **_ONE)
+    ip = ("ip", "-n", "probe", "route")
+    hosta.run(*ip, "prepend", "default", "via", "192.168.5.9", "dev", "eth1")
+    with pytest.raises(
+        ModuleFailed,
+        match="gateway: 192.168.5.1 stands behind another default route of netns /run/netns/probe with the same "
+        "metric, which is used: default via 192.168.5.9 dev eth1; remove that",
+    ):
+        attach(hosta, netns="probe", **_ONE)
+    hosta.run(*ip, "delete", "default", "via", "192.168.5.9")
+    assert not attach(hosta, netns="probe", **_ONE)["changed"]

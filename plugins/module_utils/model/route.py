@@ -1,10 +1,10 @@
 # SPDX-FileCopyrightText: 2026 pipefitter contributors
 # SPDX-License-Identifier: BSD-2-Clause
-"""A unicast route of the main table. Private to the collection."""
+"""A route of the main table. Private to the collection."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from . import addresses
 
@@ -20,15 +20,30 @@ DEFAULT = {addresses.IPV4: "0.0.0.0/0", addresses.IPV6: "::/0"}
 DEFAULT_METRIC = {addresses.IPV4: 0, addresses.IPV6: 1024}
 
 
+UNICAST = 1
+"""RTN_UNICAST of linux/rtnetlink.h; those of the other kinds lead nowhere."""
+
+_KINDS = {6: "blackhole", 7: "unreachable", 8: "prohibit", 9: "throw"}
+
+SEVERAL_LINKS = "several links"
+"""The link of a multipath route; it must not look like any."""
+
+
 @dataclass(frozen=True, order=True)
 class Route:
-    """``destination`` is a canonical subnet; a ``gateway`` of ``None`` means on-link."""
+    """``destination`` is a canonical subnet; a ``gateway`` of ``None`` means on-link.
+
+    ``link`` is '' for a route that leads nowhere. ``message`` is how the kernel showed it (rtmsg and attributes): a
+    route has more than we ask for, and is put back with all of it.
+    """
 
     destination: str
     gateway: str | None
     link: str
     metric: int
     protocol: int = PROTOCOL
+    kind: int = UNICAST
+    message: bytes = field(default=b"", compare=False, repr=False)
 
     @property
     def family(self) -> int:
@@ -41,15 +56,23 @@ class Route:
         return self.destination, self.metric
 
     @property
+    def has_link(self) -> bool:
+        """Tell whether it leads through one link."""
+        return self.link not in ("", SEVERAL_LINKS)
+
+    @property
     def is_default(self) -> bool:
         """Tell whether it is a default route."""
         return self.destination in (DEFAULT[addresses.IPV4], DEFAULT[addresses.IPV6])
 
     def __str__(self) -> str:
         text = "default" if self.is_default else self.destination
+        if self.kind != UNICAST:
+            text = f"{_KINDS.get(self.kind, f'type {self.kind}')} {text}"
         if self.gateway:
             text += f" via {self.gateway}"
-        text += f" dev {self.link}"
+        if self.link:
+            text += f" through {self.link}" if self.link == SEVERAL_LINKS else f" dev {self.link}"
         if self.metric != DEFAULT_METRIC[self.family]:
             text += f" metric {self.metric}"
         return text

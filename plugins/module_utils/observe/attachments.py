@@ -95,7 +95,7 @@ def observe_container(
     asked = {want.interface for want in wants}
     relevant = [link for link in links.values() if link.name in asked or _ours(links_only, link, host_side)]
     held = netlink.addresses(relevant) if relevant else {}
-    routes = netlink.routes(names_by_index(links))
+    routes = netlink.routes(names_by_index(links), to_nowhere=True)
     userspace = any(want.bridge in host_side.bridges and host_side.bridges[want.bridge].userspace for want in wants)
     return ContainerSide(
         netns,

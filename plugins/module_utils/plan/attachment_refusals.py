@@ -99,6 +99,7 @@ def _check_routes(found: Sequence[AttachmentMatch]) -> None:
             if entry.protocol != route.PROTOCOL and entry.link not in own
         }
         for entry in wanted_routes(one):
+            _refuse_behind_another(entry, one)
             other = seen.setdefault((netns, entry.key), one)
             if other is not one:
                 what = "default route" if entry.is_default else f"route to {entry.destination}"
@@ -111,6 +112,17 @@ def _check_routes(found: Sequence[AttachmentMatch]) -> None:
                     f"routes: {entry.destination} is in {netns} already ({others[entry.key]}), and not ours; "
                     "give it another metric"
                 )
+
+
+def _refuse_behind_another(wanted: route.Route, one: AttachmentMatch) -> None:
+    """Refuse a default route that is there, but after one of the same metric (IPv4): the kernel uses the first."""
+    same = [entry for entry in one.side.network.routes if entry.key == wanted.key]
+    ways = [(entry.gateway, entry.link) for entry in same]
+    if wanted.is_default and (wanted.gateway, wanted.link) in ways[1:] and ways[0] != (wanted.gateway, wanted.link):
+        raise Refused(
+            f"gateway: {wanted.gateway} stands behind another default route of {one.side.netns} with the same metric, "
+            f"which is used: {same[0]}; remove that"
+        )
 
 
 def _is_stale(holder: Link, one: AttachmentMatch) -> bool:

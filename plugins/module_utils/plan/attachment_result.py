@@ -12,7 +12,7 @@ from ..model.addresses import is_link_local
 from ..model.attachment import VLAN_OPTIONS, Attachment
 from ..model.limits import IPV6_MTU
 from ..model.ownership import VLAN_RECORD, read_label
-from ..model.route import DEFAULT_METRIC, PROTOCOL, Route
+from ..model.route import DEFAULT_METRIC, PROTOCOL, Route, default
 from ..model.vlans import ACCESS, TRUNK, Vlans, ranges
 from ..state.attachments import LINUX, ContainerSide, HostSide
 from ..state.network import Link
@@ -213,6 +213,27 @@ def taken_default_routes(operations: Iterable[Operation]) -> list[str]:
         if isinstance(operation, SetRoute) and operation.old and operation.route.is_default
         and operation.old.protocol == PROTOCOL and operation.old.link != operation.route.link
     ]  # fmt: skip
+
+
+def outranked_gateways(sides: Sides) -> list[str]:
+    """Return a warning for each gateway that a default route with a lower metric keeps from being used."""
+    warnings = []
+    for want, side in [(want, side) for want, side in sides if side is not None]:
+        for gateway in want.gateways:
+            wanted = default(gateway, want.interface)
+            better = [
+                entry
+                for entry in side.network.routes
+                if entry.is_default and entry.family == wanted.family and entry.metric < wanted.metric
+            ]
+            if better:
+                option = "gateway" if wanted.family == addresses.IPV4 else "gateway6"
+                warnings.append(
+                    f"{option}: {gateway} is not the one that {side.netns} uses: "
+                    f"{min(better, key=lambda entry: entry.metric)} has a lower metric than {wanted.metric} and wins; "
+                    "remove that route to use the gateway"
+                )
+    return warnings
 
 
 def unsettled(sides: Sides, host_side: HostSide) -> str:

@@ -30,7 +30,10 @@ def plan_routes(
     if one.peer is None or not one.peer.up:
         shown = [entry for entry in shown if entry.link != want.interface]  # a link that is down holds none
     wanted = wanted_routes(one)
-    by_key = {entry.key: entry for entry in shown if not _is_lost(entry, one)}
+    by_key: dict[tuple[str, int], route.Route] = {}
+    for entry in shown:
+        if not _is_lost(entry, one):
+            by_key.setdefault(entry.key, entry)  # of several (IPv4), the kernel uses and replaces the first
     operations: list[Operation] = []
     for entry in wanted:
         old = by_key.get(entry.key)

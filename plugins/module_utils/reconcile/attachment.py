@@ -16,7 +16,7 @@ from ..model.limits import USUAL_MTU
 from ..observe.attachments import observe_all
 from ..observe.containers import Pinned, pin_all, refuse_left
 from ..plan import attachment as plan
-from ..plan.attachment_result import describe, predict, removed, taken_default_routes, unsettled
+from ..plan.attachment_result import describe, outranked_gateways, predict, removed, taken_default_routes, unsettled
 from ..state.attachments import LINUX, AttachmentState, HostSide
 from . import engine
 from .result import Result
@@ -70,7 +70,8 @@ def converge(options: Mapping[str, Any], check: bool) -> Result:
             after={"attachments": [entry for entry in (after if outcome.operations else before) if entry]},
             values={"attachments": [entry for entry in shown if entry] if present else []},
             warnings=(_warnings(outcome.before[1]) if present and check else [])
-            + taken_default_routes(outcome.operations),
+            + taken_default_routes(outcome.operations)
+            + (outranked_gateways(outcome.after[0]) if present else []),
         )
 
 

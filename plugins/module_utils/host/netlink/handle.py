@@ -71,10 +71,17 @@ class NetlinkHandle:
         return addresses.shown(self._socket, {link.index: link.name for link in links}, leased)
 
     def routes(
-        self, names_by_index: Mapping[int, str], families: Iterable[int] = (IPV4, IPV6), connected: bool = False
+        self,
+        names_by_index: Mapping[int, str],
+        families: Iterable[int] = (IPV4, IPV6),
+        connected: bool = False,
+        to_nowhere: bool = False,
     ) -> tuple[Route, ...]:
-        """Return the unicast routes of the main table; ``connected`` adds those the kernel made of addresses."""
-        return routes.shown(self._socket, names_by_index, families, connected)
+        """Return the unicast routes of the main table, in the order in which the kernel looks at them.
+
+        ``connected`` adds those the kernel made of addresses, ``to_nowhere`` blackholes and their like.
+        """
+        return routes.shown(self._socket, names_by_index, families, connected, to_nowhere)
 
     def netns_id(self, descriptor: int) -> int | None:
         """Return the id by which this namespace knows the one behind ``descriptor``, ``None`` where it has none yet."""
@@ -336,8 +343,14 @@ class NetlinkHandle:
         self.put_back(link, keep_addresses, keep_routes)
 
     def set_route(self, route: Route) -> None:
-        """Add a route, or put it in the place of the one with the same destination and metric, in one step."""
-        self._with_index(route.link, lambda index: routes.replace(self._socket, index, route))
+        """Add a route, or put it in the place of the one with the same destination and metric, in one step.
+
+        One that was read comes back with all that it had then.
+        """
+        if route.has_link:
+            self._with_index(route.link, lambda index: routes.replace(self._socket, index, route))
+        else:
+            routes.replace(self._socket, 0, route)
 
     def remove_route(self, route: Route) -> None:
         """Remove a route; one that is gone already, or its link, is as good."""

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 pipefitter contributors
 # SPDX-License-Identifier: BSD-2-Clause
-"""Unicast routes of the main table (linux/rtnetlink.h). Private to the collection."""
+"""Routes of the main table (linux/rtnetlink.h). Private to the collection."""
 
 from __future__ import annotations
 
@@ -11,46 +11,78 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ...model.addresses import IPV4, IPV6
-from ...model.route import DEFAULT, DEFAULT_METRIC, Route
+from ...model.route import DEFAULT, DEFAULT_METRIC, SEVERAL_LINKS, UNICAST, Route
 from . import rtnetlink, wire
 from .rtnetlink import RouteSocket
-from .wire import KernelError, attributes, number
+from .wire import NLA_F_NESTED, NLA_TYPE_MASK, KernelError, attribute, attributes, number
 
 _RTMSG = struct.Struct("=BBBBBBBBI")  # rtmsg: family, dst_len, src_len, tos, table, protocol, scope, type, flags
 _RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_PRIORITY = 1, 4, 5, 6
-_RT_TABLE_MAIN, _RTN_UNICAST = 254, 1
+_RTA_MULTIPATH, _RTA_CACHEINFO, _RTA_VIA, _RTA_ENCAP_TYPE, _RTA_ENCAP, _RTA_EXPIRES, _RTA_NH_ID = (
+    9,
+    12,
+    18,
+    21,
+    22,
+    23,
+    30,
+)
+_OF_THE_NEXT_HOP = frozenset((_RTA_OIF, _RTA_GATEWAY, _RTA_MULTIPATH, _RTA_VIA, _RTA_ENCAP_TYPE, _RTA_ENCAP))
+_RTNEXTHOP = struct.Struct("=HBBi")  # rtnexthop: length, flags, hops, index
+_CACHEINFO = struct.Struct("=IIi")  # rta_cacheinfo begins with: references, last use, expiry
+_USER_HZ = 100  # ticks of it a second, in all that the kernel shows
+_RTNH_F_ONLINK = 4
+_RT_TABLE_MAIN = 254
+_TO_NOWHERE = frozenset((6, 7, 8))  # RTN_BLACKHOLE, RTN_UNREACHABLE, RTN_PROHIBIT
 _RTPROT_KERNEL = 2
 _RT_SCOPE_UNIVERSE, _RT_SCOPE_LINK = 0, 253
 _FAMILIES = {IPV4: socket.AF_INET, IPV6: socket.AF_INET6}
 
 
 def shown(
-    route_socket: RouteSocket, names_by_index: Mapping[int, str], families: Iterable[int], connected: bool
+    route_socket: RouteSocket,
+    names_by_index: Mapping[int, str],
+    families: Iterable[int],
+    connected: bool,
+    to_nowhere: bool,
 ) -> tuple[Route, ...]:
-    """Return the routes of ``families`` (4, 6), one dump each.
+    """Return the unicast routes of ``families`` (4, 6) in the kernel's order, one dump each.
 
-    ``connected`` adds those that the kernel made of addresses.
+    ``connected`` adds those that the kernel made of addresses, ``to_nowhere`` those of the kinds blackhole,
+    unreachable and prohibit.
     """
     found = []
     for version in families:
         asked = int(_FAMILIES[version])
         request = _RTMSG.pack(asked, 0, 0, 0, _RT_TABLE_MAIN, 0, 0, 0, 0)
         for payload in route_socket.dump(rtnetlink.RTM_GETROUTE, request):
-            family, prefix, _src, _tos, table, protocol, _scope, kind, _flags = _RTMSG.unpack_from(payload)
+            family, _prefix, _src, _tos, table, protocol, _scope, kind, _flags = _RTMSG.unpack_from(payload)
             # Asked for a family it was built or booted without, the kernel shows all others.
             if (
                 family == asked
                 and table == _RT_TABLE_MAIN
-                and kind == _RTN_UNICAST
+                and (kind == UNICAST or (to_nowhere and kind in _TO_NOWHERE))
                 and (connected or protocol != _RTPROT_KERNEL)
             ):
-                found.append(_route(payload, version, prefix, protocol, names_by_index))
+                found.append(_route(payload, version, names_by_index))
     return tuple(found)
 
 
 def replace(route_socket: RouteSocket, index: int, route: Route) -> None:
-    """Add a route, or put it in the place of the one with the same destination and metric, in one step."""
+    """Add a route, or put it in the place of the one with the same destination and metric, in one step.
+
+    One that the kernel showed comes back with all that it had. ``index`` is its link's, of any value where it has none.
+    """
     flags = wire.NLM_F_CREATE | wire.NLM_F_REPLACE
+    if route.message:
+        again = _again(route.message, index)
+        try:
+            route_socket.request_payload(f"set route {route}", rtnetlink.RTM_NEWROUTE, flags, again)
+            return
+        except KernelError as error:
+            # Its preferred source address is gone, as asked for: it leads where it did all the same.
+            if error.code != errno.EINVAL or not route.has_link:
+                raise
     _request(route_socket, f"set route {route}", rtnetlink.RTM_NEWROUTE, flags, index, route)
 
 
@@ -78,22 +110,56 @@ def _request(route_socket: RouteSocket, what: str, kind: int, flags: int, index:
         "table": _RT_TABLE_MAIN,
         "proto": route.protocol,
         "scope": _RT_SCOPE_UNIVERSE if route.gateway or route.family == IPV6 else _RT_SCOPE_LINK,
-        "type": _RTN_UNICAST,
+        "type": UNICAST,
     }
     route_socket.request(what, kind, "rtmsg", flags, header, attributes)
 
 
-def _route(payload: bytes, version: int, prefix: int, protocol: int, names_by_index: Mapping[int, str]) -> Route:
+def _route(payload: bytes, version: int, names_by_index: Mapping[int, str]) -> Route:
+    _family, prefix, _src, _tos, _table, protocol, _scope, kind, _flags = _RTMSG.unpack_from(payload)
     values = dict(attributes(payload, _RTMSG.size))
     index = number(values.get(_RTA_OIF, b""))
+    link = names_by_index.get(index, f"#{index}") if index else SEVERAL_LINKS
     return Route(
         destination=f"{_address(values[_RTA_DST], version)}/{prefix}" if prefix else DEFAULT[version],
         gateway=_address(values[_RTA_GATEWAY], version) if _RTA_GATEWAY in values else None,
-        # A multipath route has no one link; it must not look like any.
-        link=names_by_index.get(index, f"#{index}") if index else "several links",
+        link=link if kind == UNICAST else "",
         metric=number(values.get(_RTA_PRIORITY, b"")) or (0 if version == IPV4 else DEFAULT_METRIC[version]),
         protocol=protocol,
+        kind=kind,
+        message=payload,
     )
+
+
+def _again(message: bytes, index: int) -> bytes:
+    """Return what makes a route of what the kernel showed of it: without its state, and through the link ``index``."""
+    *head, flags = _RTMSG.unpack_from(message)
+    shown = list(attributes(message, _RTMSG.size, NLA_F_NESTED | NLA_TYPE_MASK))
+    by_next_hop = any(kind == _RTA_NH_ID for kind, _value in shown)  # the kernel shows what that object leads to, too
+    written = []
+    for flagged, value in shown:
+        kind = flagged & NLA_TYPE_MASK
+        if kind == _RTA_CACHEINFO:
+            expiry = _CACHEINFO.unpack_from(value)[2]
+            if expiry > 0:
+                written.append(attribute(_RTA_EXPIRES, struct.pack("=I", max(1, expiry // _USER_HZ))))
+        elif not (by_next_hop and kind in _OF_THE_NEXT_HOP):
+            if kind == _RTA_OIF:
+                value = struct.pack("=I", index)
+            written.append(attribute(flagged, _next_hops(value) if kind == _RTA_MULTIPATH else value))
+    return _RTMSG.pack(*head, flags & _RTNH_F_ONLINK) + b"".join(written)
+
+
+def _next_hops(value: bytes) -> bytes:
+    """Return the next hops of a multipath route without their state, which the kernel takes from nobody."""
+    again, offset = bytearray(value), 0
+    while offset + _RTNEXTHOP.size <= len(again):
+        length, flags, hops, index = _RTNEXTHOP.unpack_from(again, offset)
+        if length < _RTNEXTHOP.size:
+            break
+        _RTNEXTHOP.pack_into(again, offset, length, flags & _RTNH_F_ONLINK, hops, index)
+        offset += (length + 3) & ~3
+    return bytes(again)
 
 
 def _address(value: bytes, version: int) -> str:

@@ -193,13 +193,16 @@ def attribute(kind: int, value: bytes) -> bytes:
     return ATTRIBUTE.pack(ATTRIBUTE.size + len(value), kind) + value + b"\0" * (-len(value) % 4)
 
 
-def attributes(payload: bytes, offset: int = 0) -> Iterator[tuple[int, bytes]]:
-    """Yield type and value of the attributes of a payload; ``offset`` is the length of what comes before them."""
+def attributes(payload: bytes, offset: int = 0, mask: int = NLA_TYPE_MASK) -> Iterator[tuple[int, bytes]]:
+    """Yield type and value of the attributes of a payload; ``offset`` is the length of what comes before them.
+
+    With a ``mask`` that has NLA_F_NESTED too, the type has that flag where the attribute has it.
+    """
     while offset + ATTRIBUTE.size <= len(payload):
         length, kind = ATTRIBUTE.unpack_from(payload, offset)
         if length < ATTRIBUTE.size:
             break
-        yield kind & NLA_TYPE_MASK, payload[offset + ATTRIBUTE.size : offset + length]
+        yield kind & mask, payload[offset + ATTRIBUTE.size : offset + length]
         offset += (length + 3) & ~3
 
 

@@ -79,7 +79,11 @@ class SimulatedNetlink:
         return {link.name: tuple(self._ns.links[link.name].addresses) for link in links}
 
     def routes(
-        self, names_by_index: Mapping[int, str], families: Iterable[int] = (4, 6), connected: bool = False
+        self,
+        names_by_index: Mapping[int, str],
+        families: Iterable[int] = (4, 6),
+        connected: bool = False,
+        to_nowhere: bool = False,
     ) -> tuple[Route, ...]:
         shown = [entry.shown() for entry in self._ns.table if connected or entry.protocol != KERNEL]
         # As the kernel dumps its trie: the widest first, so a default route stands before what its gateway needs.

@@ -210,13 +210,13 @@ def test_routes_of_the_main_table():
         a_route(socket.AF_INET, 8, ("RTA_DST", "11.0.0.0")),
         a_route(socket.AF_INET6, 64, ("RTA_DST", "fd00::"), ("RTA_OIF", 4)),
     )
-    assert routes.shown(dump, {4: "eth1"}, (4,), False) == (
+    assert routes.shown(dump, {4: "eth1"}, (4,), False, False) == (
         Route("0.0.0.0/0", "10.0.0.1", "eth1", 70000),
         Route("10.20.0.0/16", None, "#9", 0),
         Route("11.0.0.0/8", None, "several links", 0),
     )
-    assert routes.shown(dump, {4: "eth1"}, (6,), False) == (Route("fd00::/64", None, "eth1", 1024),)
-    assert Route("10.3.0.0/24", None, "eth1", 0, 2) in routes.shown(dump, {4: "eth1"}, (4,), True)
+    assert routes.shown(dump, {4: "eth1"}, (6,), False, False) == (Route("fd00::/64", None, "eth1", 1024),)
+    assert Route("10.3.0.0/24", None, "eth1", 0, 2) in routes.shown(dump, {4: "eth1"}, (4,), True, False)
 
 
 def test_reading_needs_no_pyroute2(monkeypatch):
