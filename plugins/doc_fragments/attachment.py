@@ -74,9 +74,10 @@ options:
   mtu:
     description:
       - Largest frame payload in bytes, 68 to 65535, at least 1280 with IPv6 addresses.
-      - Without it, the MTU of the Linux bridge. On an Open vSwitch bridge, the one that was set for its own interface
-        (C(mtu_request)), otherwise the smallest of its ports that are no attachments, such as the uplink, otherwise
-        1500. Attachments don't influence each other there.
+      - Without it, the MTU of the Linux bridge, as it is without those that other entries of the list ask for.
+      - Without it on an Open vSwitch bridge, the one that was set for its own interface (C(mtu_request)), otherwise the
+        smallest of its ports that are no attachments, such as the uplink, otherwise 1500. Attachments don't influence
+        each other there.
     type: int
   vlan:
     description:

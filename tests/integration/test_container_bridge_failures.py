@@ -176,3 +176,15 @@ def test_undoing_the_hosts_switch_leaves_other_interfaces_forwarding(hosta):
             "0",
         ]
     assert failed == 5
+
+
+def test_a_member_whose_mtu_takes_ipv6_off_the_bridge_is_refused(hosta):
+    """Before it joins: the kernel would drop the addresses then, and each later run fail."""
+    hosta.run("ip", "link", "add", "nic0", "mtu", "1000", "type", "veth", "peer", "name", "nic1")
+    for there in (False, True):
+        if there:
+            hosta.module("container_bridge", name="br8", addresses=["fd00:8::1/64"])
+        before = everything(hosta)
+        with pytest.raises(ModuleFailed, match="bridge br8: mtu 1000 of its member nic0 is below 1280 bytes"):
+            hosta.module("container_bridge", name="br8", addresses=["fd00:8::1/64"], members=["nic0"])
+        assert_same(before, everything(hosta))

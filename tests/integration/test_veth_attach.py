@@ -4,10 +4,14 @@
 
 from __future__ import annotations
 
+import pytest
+from lab_hosts import ModuleFailed
 from wiring import (
+    assert_same,
     attach,
     attach_thoroughly,
     container_pid,
+    everything,
     held,
     link,
     make_bridge,
@@ -325,3 +329,31 @@ def test_the_hosts_end_may_take_its_own_alternative_name(host):
     attach_thoroughly(host, bridge="br0", netns="probe", host_interface="probe-eth1")
 
     assert ports(host) == {"probe-eth1"}
+
+
+@pytest.mark.parametrize("bridge_mtu", [9000, 1500])
+def test_the_mtu_of_one_attachment_is_no_others(hosta, bridge_mtu):
+    """Whether the bridge's was set (9000) or follows its smallest port; else two lists would undo each other."""
+    make_bridge(hosta, "br0", *(("mtu", str(bridge_mtu)) if bridge_mtu != 1500 else ()))
+    names = ("web1", "web2", "web3")
+    make_namespaces(hosta, *names)
+    listed = [{"netns": name, **({"mtu": 1400} if name == "web2" else {})} for name in names]
+    expected = {"web1": bridge_mtu, "web2": 1400, "web3": bridge_mtu}
+    attach_thoroughly(hosta, bridge="br0", attachments=listed)
+    for attachments in (listed, listed[1:], listed[::-1]):
+        assert not attach(hosta, bridge="br0", attachments=attachments)["changed"]
+        assert {name: link(hosta, "eth1", name)["mtu"] for name in names} == expected
+
+
+def test_an_mtu_that_takes_ipv6_off_the_bridge_is_refused(hosta):
+    make_bridge(hosta, "br0")
+    hosta.run("ip", "address", "add", "fd00:5::1/64", "dev", "br0", "nodad")
+    make_namespaces(hosta, "probe")
+    before = everything(hosta)
+    with pytest.raises(ModuleFailed, match="mtu: 1000 is asked for for .*, and it has fd00:5::1/64; give a larger mtu"):
+        attach(hosta, bridge="br0", netns="probe", mtu=1000)
+    assert_same(before, everything(hosta))
+    # One whose own MTU was set keeps it, whatever joins.
+    hosta.run("ip", "link", "set", "br0", "mtu", "9000")
+    attach_thoroughly(hosta, bridge="br0", netns="probe", mtu=1000)
+    assert "fd00:5::1/64" in held(hosta, "br0")

@@ -5,13 +5,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..errors import MissingFeature
 from ..host.machine import Machine
 from ..model import addresses, attachment
 from ..model.attachment import Attachment
-from ..model.limits import USUAL_MTU
+from ..model.limits import IPV6_MTU, USUAL_MTU
 from ..plan import link_addresses
 from ..state.attachments import LINUX, OVS, AttachedBridgeState, AttachmentState, ContainerSide, HostSide
 from ..state.network import HOST, Link, NetworkState, names_by_index
@@ -150,6 +151,20 @@ def _promote_secondaries(
     return {name: max(shown.get(pattern.format(whose), "0") for whose in ("all", name)) for name in going}
 
 
+def _with_ipv6_at_risk(machine: Machine, wants: Sequence[Attachment], host_side: HostSide) -> HostSide:
+    """Return the host's side with the addresses of Linux bridges that would lose IPv6 by an attachment's MTU."""
+    small = {want.bridge for want in wants if want.mtu is not None and want.mtu < IPV6_MTU}
+    links = [
+        host_side.network.links[name]
+        for name in small
+        if name in host_side.bridges and host_side.bridges[name].kind == LINUX
+    ]
+    if not links:
+        return host_side
+    held = machine.netlink(HOST).addresses(links, leased=True)
+    return replace(host_side, network=replace(host_side.network, addresses=held))
+
+
 def observe_all(
     machine: Machine, pinned: Sequence[Pinned], check: bool, purge: str | None, leftovers: bool
 ) -> AttachmentState:
@@ -161,7 +176,7 @@ def observe_all(
     bridges = {want.bridge for want in wants if want.bridge != attachment.ANY_BRIDGE} | (
         {purge} if purge is not None else set()
     )
-    host_side = observe(machine, bridges, leftovers)
+    host_side = _with_ipv6_at_risk(machine, wants, observe(machine, bridges, leftovers))
     if check:
         # A play is checked as a whole: an earlier task would have made the bridge.
         tagged = {want.bridge for want in wants if want.vlans is not None}

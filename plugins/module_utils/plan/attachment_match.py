@@ -51,24 +51,37 @@ class AttachmentMatch:
 
 
 def find_all(wants: Sequence[tuple[Attachment, ContainerSide]], host_side: HostSide) -> list[AttachmentMatch]:
-    """Return what there is of each attachment of a list.
-
-    One without an MTU takes the bridge's. A Linux bridge will follow the
-    smallest that the list has for it, unless its own was set expressly, which
-    the kernel doesn't tell; so that one is what they take.
+    """Return what there is of each attachment of a list; one without an MTU takes the bridge's own.
 
     :raises Refused: as ``find``.
     """
-    given: dict[str, int] = {}
-    for want, _side in wants:
-        if want.mtu is not None and want.bridge in host_side.bridges and host_side.bridges[want.bridge].kind == LINUX:
-            given[want.bridge] = min(want.mtu, given.get(want.bridge, want.mtu))
-    bridges = {
-        name: replace(bridge, mtu=min(bridge.mtu, given.get(name, bridge.mtu)))
-        for name, bridge in host_side.bridges.items()
-    }
-    host_side = replace(host_side, bridges=bridges)
-    return [find(want, side, host_side) for want, side in wants]
+    found = [find(want, side, host_side) for want, side in wants]
+    set_here: dict[str, set[int]] = {}
+    for one in found:
+        if one.want.mtu is not None and one.host_veth is not None:
+            set_here.setdefault(one.want.bridge, set()).add(one.host_veth.index)
+    own = {name: _own_mtu(name, host_side, ports) for name, ports in set_here.items()}
+    return [
+        replace(one, bridge=replace(one.bridge, mtu=own[one.want.bridge])) if one.want.bridge in own else one
+        for one in found
+    ]
+
+
+def _own_mtu(name: str, host_side: HostSide, set_here: set[int]) -> int:
+    """Return the MTU that a bridge has without the ports (indexes) for which this list asks for one.
+
+    A Linux bridge has the smallest of its ports, unless its own was set expressly; the kernel doesn't tell, but it was
+    where it is another. What one of the list has is only its own: without it, other machines' ports say how small.
+    """
+    bridge, network = host_side.bridges[name], host_side.network
+    if bridge.kind != LINUX or bridge.assumed or network.mtu_was_set(name):
+        return bridge.mtu
+    ports = network.ports(name)
+    if not any(port.mtu == bridge.mtu for port in ports if port.index in set_here):
+        return bridge.mtu
+    rest = [port for port in ports if port.index not in set_here]
+    others = [port.mtu for port in rest if not port.ours]
+    return min(others) if others else max((port.mtu for port in rest), default=bridge.mtu)
 
 
 def find_bridge(name: str, host_side: HostSide) -> AttachedBridgeState:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from ..errors import Refused
 from ..model import addresses, limits, route
 from ..model.ownership import EXTERNAL_ID, read_label
-from ..state.attachments import HostSide
+from ..state.attachments import LINUX, HostSide
 from ..state.network import Link
 from .attachment_match import AttachmentMatch
 from .attachment_routes import wanted_routes
@@ -23,6 +23,7 @@ def check(found: Sequence[AttachmentMatch], host_side: HostSide) -> None:
     _check_links(found)
     _check_host_interfaces(found, host_side)
     _check_mtus(found)
+    _check_bridge_mtus(found, host_side)
     _check_routes(found)
 
 
@@ -82,6 +83,23 @@ def _check_mtus(found: Sequence[AttachmentMatch]) -> None:
             raise Refused(
                 f"mtu: {one.mtu} is {whose} for {one.want}, and is below {limits.IPV6_MTU} bytes, "
                 "the minimum MTU of IPv6; give a larger mtu or leave IPv6 addresses and routes out"
+            )
+
+
+def _check_bridge_mtus(found: Sequence[AttachmentMatch], host_side: HostSide) -> None:
+    """Refuse an MTU that the bridge would follow and that takes its IPv6 addresses off it, for good."""
+    for one in found:
+        name, mtu = one.want.bridge, one.want.mtu
+        if mtu is None or mtu >= limits.IPV6_MTU or one.bridge.kind != LINUX or one.bridge.assumed:
+            continue
+        held = host_side.network.addresses.get(name, ())
+        lost = [address for address in held if addresses.family(address) == addresses.IPV6]
+        lost = [address for address in lost if not addresses.is_link_local(address)]
+        if lost and not host_side.network.mtu_was_set(name):
+            raise Refused(
+                f"mtu: {mtu} is asked for for {one.want}, and bridge {name} follows its smallest port; below "
+                f"{limits.IPV6_MTU} bytes the kernel takes IPv6 off it, and it has {lost[0]}; "
+                "give a larger mtu or take the IPv6 addresses off the bridge"
             )
 
 

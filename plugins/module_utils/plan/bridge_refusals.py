@@ -10,7 +10,7 @@ from ..model.bridge import Bridge
 from ..model.bridge_vlans import NO_VLAN_FILTERING
 from ..state.bridge import BridgeState
 from ..state.network import Link
-from .bridge_facts import LEAST_FORWARD_DELAY, linked_within, links_of, staying
+from .bridge_facts import LEAST_FORWARD_DELAY, joining, linked_within, links_of, staying
 
 
 def bridge_link(name: str, have: BridgeState) -> Link | None:
@@ -101,17 +101,28 @@ def check_overlaps(want: Bridge, have: BridgeState, wanted: tuple[str, ...] | No
 
 
 def check_mtu(want: Bridge, have: BridgeState, existing: Link | None, wanted: tuple[str, ...] | None) -> None:
-    mtu = want.mtu if want.mtu is not None or existing is None else existing.mtu
+    mtu, member = _mtu_due(want, have, existing)
     if mtu is None or mtu >= limits.IPV6_MTU:
         return
     shown = have.addresses(want.name) if existing is not None and (wanted is None or not existing.ours) else ()
     for address in (*(wanted or ()), *shown):
         if addresses.family(address) == addresses.IPV6 and not (address in shown and addresses.is_link_local(address)):
             raise Refused(
-                f"bridge {want.name}: mtu {mtu} is below {limits.IPV6_MTU} bytes, "
+                f"bridge {want.name}: mtu {mtu}{f' of its member {member}' if member else ''} is below "
+                f"{limits.IPV6_MTU} bytes, "
                 "with which the kernel takes IPv6 off it, "
                 f"and it is to have {address}; set a larger mtu or leave the IPv6 addresses out"
             )
+
+
+def _mtu_due(want: Bridge, have: BridgeState, existing: Link | None) -> tuple[int | None, str]:
+    """Return the MTU that a bridge comes to have, and the member it comes from: the smallest, where none was set."""
+    if want.mtu is not None:
+        return want.mtu, ""
+    joined = sorted((have.network.links[name].mtu, name) for name in joining(want, have))
+    if existing is not None and (have.network.mtu_was_set(want.name) or not joined or existing.mtu <= joined[0][0]):
+        return existing.mtu, ""
+    return joined[0] if joined else (None, "")
 
 
 def check_prefixes(want: Bridge, have: BridgeState, existing: Link | None, wanted: tuple[str, ...] | None) -> None:

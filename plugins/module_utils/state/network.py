@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from ..model import bridge_vlans
 from ..model.bridge_vlans import PortVlans
+from ..model.limits import USUAL_MTU
 from ..model.ownership import MARK
 from ..model.route import Route
 
@@ -87,6 +88,13 @@ class NetworkState:
         master = self.links.get(bridge)
         found = [link for link in self.links.values() if master is not None and link.master == master.index]
         return sorted(found, key=lambda port: port.name)
+
+    def mtu_was_set(self, bridge: str) -> bool:
+        """Tell whether a Linux bridge surely keeps its MTU whatever joins: else it has the smallest of its ports.
+
+        The kernel doesn't tell; one that was set to that very MTU looks as if it was not.
+        """
+        return self.links[bridge].mtu != min((port.mtu for port in self.ports(bridge)), default=USUAL_MTU)
 
     def all_isolated(self, bridge: str) -> bool:
         """Tell whether a bridge has ports and each is isolated.
