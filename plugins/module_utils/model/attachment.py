@@ -77,7 +77,8 @@ def parse(options: Mapping[str, Any], prefix: str = "") -> Attachment:
         raise InvalidOption(f"{prefix}bridge", None, "is required for an attachment; name the bridge to attach to")
     host_interface = options.get("host_interface")
     wanted = options.get("addresses")
-    mac, seed = options.get("mac"), options.get("mac_seed")
+    # '' is what templates make of a variable that is not set: as if it was left out.
+    mac, seed = options.get("mac") or None, options.get("mac_seed") or None
     if mac is not None and seed is not None:
         raise InvalidOption(f"{prefix}mac_seed", seed, "is mutually exclusive with mac; give one of the two")
     if seed is not None:
@@ -187,7 +188,7 @@ def netns_path(value: str) -> str:
 
 def _gateway(options: Mapping[str, Any], option: str, version: int) -> str | None:
     text = options.get(option.rpartition(".")[2])
-    return addresses.gateway(option, text, version) if text is not None else None
+    return addresses.gateway(option, text, version) if text else None
 
 
 def _routes(items: list[Mapping[str, Any]] | None, link: str, prefix: str) -> tuple[route.Route, ...] | None:

@@ -17,6 +17,9 @@ ALTIFNAMSIZ = 127
 # What dev_valid_name() in net/core/dev.c refuses, plus '%', which the kernel takes for a template ("eth%d").
 _FORBIDDEN = frozenset("/:%")
 
+# sysctl_dev_name_is_allowed() of include/linux/inetdevice.h
+_OF_SYSCTL = frozenset(("all", "default"))
+
 # To the kernel's isspace() (lib/ctype.c) this byte is one, though in UTF-8 it is the end of letters such as "à".
 _KERNEL_SPACE = b"\xa0"
 
@@ -30,7 +33,7 @@ def interface_name(option: str, name: str) -> str:
     """Return ``name`` if the kernel would take it for an interface.
 
     1 to 15 bytes; no white space, ``/``, ``:`` or ``%``; not ``.`` or ``..``
-    (``dev_valid_name()`` in net/core/dev.c).
+    (``dev_valid_name()`` in net/core/dev.c), nor ``all`` or ``default``.
 
     :raises InvalidOption: naming ``option`` and what is wrong.
     """
@@ -39,6 +42,11 @@ def interface_name(option: str, name: str) -> str:
     size = len(_bytes(name))
     if size > IFNAMSIZ:
         raise InvalidOption(option, name, f"has {size} bytes; an interface name has at most {IFNAMSIZ}")
+    if name in _OF_SYSCTL:
+        whose = "all interfaces" if name == "all" else "interfaces to come"
+        raise InvalidOption(
+            option, name, f"is where the kernel has the settings of {whose} (net.ipv4.conf.{name}); choose another name"
+        )
     if name in (".", ".."):
         raise InvalidOption(option, name, "is not an interface name that the kernel accepts; choose another")
     for character in name:

@@ -50,6 +50,8 @@ ADDRESSES = [
 
 # What an interface may not be called.
 NAMES = [
+    ("all", "is where the kernel has the settings of all interfaces (net.ipv4.conf.all); choose another name"),
+    ("default", "is where the kernel has the settings of interfaces to come"),
     ("lan/1", "contains '/', which no interface name may; choose another"),
     ("my lan", "contains ' ', which no interface name may"),
     ("lan\t1", "which no interface name may"),
@@ -71,6 +73,11 @@ NAMES = [
 def test_address(address, words):
     complaint(attachment.parse, {**ONE, "addresses": [address]}, "addresses[0]", address, words)
     complaint(bridge.parse, {"name": "br0", "addresses": ["192.0.2.1/24", address]}, "addresses[1]", address, words)
+
+
+@pytest.mark.parametrize("option", ["interface", "host_interface", "gateway", "gateway6", "mac", "mac_seed"])
+def test_an_empty_option_is_one_left_out(option):
+    assert attachment.parse({**ONE, option: ""}) == attachment.parse(ONE)
 
 
 @pytest.mark.parametrize(("name", "words"), NAMES)
