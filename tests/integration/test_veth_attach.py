@@ -272,6 +272,23 @@ def test_takes_away_the_attachment_of_a_container_that_is_gone(hosta):
     assert ports(hosta) == set()
 
 
+def test_a_container_in_the_hosts_network_has_nothing_to_remove(hosta):
+    """Though it had, before it was made anew; and the rest of its list is removed."""
+    make_bridge(hosta)
+    make_containers(hosta, "web1", "web2")
+    both = {"attachments": [{"container": "web1"}, {"container": "web2"}]}
+    attach(hosta, bridge="br0", **both)
+    name_namespace(hosta, "web1")
+    hosta.run("docker", "rm", "-f", "web1")
+    make_containers(hosta, "web1", network="host")
+    assert len(ports(hosta)) == 2
+    assert attach_thoroughly(hosta, state="absent", **both)["changed"]
+    assert ports(hosta) == set()
+    with pytest.raises(ModuleFailed, match="container web1 can't be used as a container: it shares the host's network"):
+        attach(hosta, bridge="br0", **both)
+    assert ports(hosta) == set()
+
+
 def test_keeps_dockers_own_interface_and_replaces_its_default_route(host):
     make_bridge(host)
     make_containers(host, "web1", network="bridge")

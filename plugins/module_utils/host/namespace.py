@@ -91,6 +91,10 @@ class NetnsFd:
         self.close()
 
 
+class HostsOwn(Refused):
+    """What was named is in the host's own network namespace."""
+
+
 class LostInNamespace(BaseException):
     """Returning to the host's namespace failed.
 
@@ -268,7 +272,7 @@ def _hosts_own() -> NetnsFd:
 
 def _not_the_hosts(pinned: NetnsFd, found: str) -> NetnsFd:
     if pinned.inode == _hosts_own().inode:
-        raise Refused(f"{pinned.origin} can't be used as a container: {found}")
+        raise HostsOwn(f"{pinned.origin} can't be used as a container: {found}")
     return pinned
 
 

@@ -25,7 +25,7 @@ _PAUSE = 0.1
 class Pinned:
     """An attachment and the network namespace of its container.
 
-    A ``netns`` of ``None`` is a container that is gone or has stopped.
+    A ``netns`` of ``None`` is a container that is gone, has stopped or shares the host's network.
     """
 
     want: Attachment
@@ -41,7 +41,7 @@ def pin_all(machine: Machine, wants: Sequence[Attachment], must_run: bool, patie
     restarting.
 
     :raises Refused: a container is missing, has stopped or shares the host's
-        network; with ``must_run`` false the first two make ``netns`` ``None``.
+        network; with ``must_run`` false these make ``netns`` ``None``.
     """
     netns_of, inodes = pin_targets(machine, {want.target for want in wants}, must_run, patience)
     return [Pinned(want, *netns_of[want.target], inodes.get(netns_of[want.target][0] or "")) for want in wants]
@@ -121,7 +121,12 @@ def _pin(target: Target, container: Container | None, must_run: bool, patience: 
         identity = f"{container.runtime}:{container.id}"
         if not must_run and not container.pid:
             return None, identity
-        return _running(container, patience), identity
+        try:
+            return _running(container, patience), identity
+        except namespace.HostsOwn:
+            if must_run:
+                raise
+            return None, identity  # it holds no attachment; one of before is found by its mark
     try:
         pinned = namespace.of_path(target.value) if target.kind == "netns" else namespace.of_pid(int(target.value))
     except Refused:
