@@ -8,7 +8,18 @@ import subprocess
 
 import pytest
 from lab_hosts import LAB, ModuleFailed
-from wiring import assert_same, everything, held, link, make_bridge, make_containers, make_namespaces, ping, ports
+from wiring import (
+    assert_same,
+    everything,
+    held,
+    link,
+    make_bridge,
+    make_containers,
+    make_namespaces,
+    ping,
+    ports,
+    warned,
+)
 
 
 def bridge(host, name="br0", **options):
@@ -240,9 +251,15 @@ def test_absent_releases_ports_and_keeps_them(host):
     host.run("ip", "link", "add", "port0", "type", "veth", "peer", "name", "peer0")
     host.run("ip", "link", "set", "port0", "master", "br0")
 
-    bridge(host, state="absent")
+    said = (
+        "port0 was a port of br0 that this collection did not make; "
+        "what is behind is cut off from the others until it joins another bridge"
+    )
+    assert warned(bridge(host, state="absent", check_mode=True)) == [said]
+    assert warned(bridge(host, state="absent")) == [said]
 
     assert "master" not in link(host, "port0")
+    assert warned(bridge(host, state="absent")) == []
 
 
 def test_absent_takes_a_policy_along_that_isolates_nobody(host):

@@ -32,19 +32,21 @@ def warnings(want: Bridge, have: BridgeState, operations: list[Operation]) -> li
 
 
 def orphan_warnings(name: str, have: BridgeState) -> list[str]:
-    """Return a warning where attachments lose their bridge."""
-    bridge = have.link(name)
-    ports = sorted(
-        link.name
-        for link in have.network.links.values()
-        if bridge is not None and link.master == bridge.index and link.ours
-    )
-    if not ports:
-        return []
-    return [
-        f"attachments of containers were ports of {name} and are in no bridge now: {', '.join(ports)}; "
-        "remove them with veth_attach and state absent"
-    ]
+    """Return a warning where attachments lose their bridge, and one where other ports do."""
+    ports = have.network.ports(name)
+    ours, others = ([port.name for port in ports if port.ours is whose] for whose in (True, False))
+    told = []
+    if ours:
+        told.append(
+            f"attachments of containers were ports of {name} and are in no bridge now: {', '.join(ours)}; "
+            "remove them with veth_attach and state absent"
+        )
+    if others:
+        told.append(
+            f"{', '.join(others)} {'was a port' if len(others) == 1 else 'were ports'} of {name} that this collection "
+            "did not make; what is behind is cut off from the others until it joins another bridge"
+        )
+    return told
 
 
 def describe(name: str, have: BridgeState) -> dict[str, Any] | None:
