@@ -262,9 +262,15 @@ def test_open_vswitch_carries_vlans_over_the_trunk(lab: Lab) -> None:
     lab.on("hosta", "ping", "-c1", "-W1", "198.51.100.2", status=1)
 
 
+def podman_echoes(lab: Lab, host: str) -> bool:
+    """Tell whether a container of Podman's runs. It waits for a line: of one that ends at once, Podman may miss it."""
+    words = "podman run --rm --interactive --network=none pipefitter/busybox cat"
+    return lab.on(host, *words.split(), stdin="hello\n") == "hello\n"
+
+
 def test_podman_runs_the_same_image(lab: Lab) -> None:
     lab("podman-image", "hosta")
-    assert lab.on("hosta", *"podman run --rm --network=none pipefitter/busybox echo hello".split()) == "hello\n"
+    assert podman_echoes(lab, "hosta")
 
 
 def test_ssh_from_the_ordinary_network_namespace(lab: Lab) -> None:
@@ -306,7 +312,7 @@ def test_two_labs_side_by_side_and_nothing_left(lab: Lab) -> None:
         assert run("ssh", *ssh_options(second), "root@10.77.0.11", "cat", "/etc/machine-id") == second.on(
             "hosta", "cat", "/etc/machine-id"
         )
-        assert second.on("hostb", *"podman run --rm --network=none pipefitter/busybox echo hello".split()) == "hello\n"
+        assert podman_echoes(second, "hostb")
         # These outlive the command that starts them, and are not in the lab's PID namespace.
         left = [subprocess.Popen([LAB, "run", "--name", second.name, "--", "sleep", "600"], start_new_session=True)]
         connection = [

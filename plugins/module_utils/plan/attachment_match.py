@@ -56,32 +56,31 @@ def find_all(wants: Sequence[tuple[Attachment, ContainerSide]], host_side: HostS
     :raises Refused: as ``find``.
     """
     found = [find(want, side, host_side) for want, side in wants]
-    set_here: dict[str, set[int]] = {}
+    with_mtu: dict[str, list[AttachmentMatch]] = {}
     for one in found:
-        if one.want.mtu is not None and one.host_veth is not None:
-            set_here.setdefault(one.want.bridge, set()).add(one.host_veth.index)
-    own = {name: _own_mtu(name, host_side, ports) for name, ports in set_here.items()}
+        if one.want.mtu is not None and one.bridge.kind == LINUX and not one.bridge.assumed:
+            with_mtu.setdefault(one.want.bridge, []).append(one)
+    own = {name: _own_mtu(name, here, host_side) for name, here in with_mtu.items()}
     return [
         replace(one, bridge=replace(one.bridge, mtu=own[one.want.bridge])) if one.want.bridge in own else one
         for one in found
     ]
 
 
-def _own_mtu(name: str, host_side: HostSide, set_here: set[int]) -> int:
-    """Return the MTU that a bridge has without the ports (indexes) for which this list asks for one.
+def _own_mtu(name: str, with_mtu: Sequence[AttachmentMatch], host_side: HostSide) -> int:
+    """Return the MTU that a Linux bridge has without the attachments for which the list asks for one.
 
-    A Linux bridge has the smallest of its ports, unless its own was set expressly; the kernel doesn't tell, but it was
-    where it is another. What one of the list has is only its own: without it, other machines' ports say how small.
+    It has the smallest of its ports, unless its own was set expressly, which the kernel doesn't tell. It is the
+    smallest of the others where those of the list surely are why it is smaller now: they are as asked for, and none
+    comes that is smaller still. What is reckoned so is the same again after the run.
     """
-    bridge, network = host_side.bridges[name], host_side.network
-    if bridge.kind != LINUX or bridge.assumed or network.mtu_was_set(name):
-        return bridge.mtu
-    ports = network.ports(name)
-    if not any(port.mtu == bridge.mtu for port in ports if port.index in set_here):
-        return bridge.mtu
-    rest = [port for port in ports if port.index not in set_here]
-    others = [port.mtu for port in rest if not port.ours]
-    return min(others) if others else max((port.mtu for port in rest), default=bridge.mtu)
+    mtu, ports = host_side.bridges[name].mtu, {port.index: port for port in host_side.network.ports(name)}
+    theirs = [(ports.get(one.host_veth.index) if one.host_veth is not None else None, one.want.mtu) for one in with_mtu]
+    settled = all(port.mtu == wanted if port is not None else (wanted or 0) >= mtu for port, wanted in theirs)
+    if host_side.network.mtu_was_set(name) or not settled or all(port is None or port.mtu != mtu for port, _ in theirs):
+        return mtu
+    there = {port.index for port, _wanted in theirs if port is not None}
+    return min((port.mtu for port in ports.values() if port.index not in there), default=mtu)
 
 
 def find_bridge(name: str, host_side: HostSide) -> AttachedBridgeState:
