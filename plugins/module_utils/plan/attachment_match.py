@@ -77,7 +77,11 @@ def _own_mtu(name: str, with_mtu: Sequence[AttachmentMatch], host_side: HostSide
     mtu, ports = host_side.bridges[name].mtu, {port.index: port for port in host_side.network.ports(name)}
     theirs = [(ports.get(one.host_veth.index) if one.host_veth is not None else None, one.want.mtu) for one in with_mtu]
     settled = all(port.mtu == wanted if port is not None else (wanted or 0) >= mtu for port, wanted in theirs)
-    if host_side.network.mtu_was_set(name) or not settled or all(port is None or port.mtu != mtu for port, _ in theirs):
+    if (
+        host_side.network.mtu_was_set(name)
+        or not settled
+        or all(port is None or port.mtu != mtu for port, _wanted in theirs)
+    ):
         return mtu
     there = {port.index for port, _wanted in theirs if port is not None}
     return min((port.mtu for port in ports.values() if port.index not in there), default=mtu)

@@ -101,7 +101,9 @@ def _surplus_routes(
     ]
     surplus = [entry for entry in ours if entry.gateway]
     staying = {entry.gateway for entry in wanted} | {
-        entry.gateway for entry in shown if entry.key not in keys and entry not in surplus
+        entry.gateway
+        for entry in shown
+        if entry.link == want.interface and entry.key not in keys and entry not in surplus
     }
     return surplus + [entry for entry in ours if not entry.gateway and not leads_to(entry, staying)]
 

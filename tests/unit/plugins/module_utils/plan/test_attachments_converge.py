@@ -409,3 +409,20 @@ def test_check_mode_knows_which_routes_an_interface_keeps(mtu):
     same(predicted, {name: shown.get(name) for name in predicted})
     assert predicted.get("routes") == shown["routes"] and predicted.get("gateway6") == shown.get("gateway6")
     assert ("gateway6" in shown) == (mtu == 1500)
+
+
+def test_a_host_route_is_kept_for_routes_of_its_own_interface_alone():
+    """Another interface reaches the same gateway by itself; once that one loses it, nothing may be left to do."""
+    scene = Scene(SimKernel())
+    common = {"container": "web1", "bridge": "br0"}
+    first = [
+        {**common, "interface": "eth1", "gateway6": "fd00:5::1"},
+        {**common, "interface": "eth2", "routes": [{"destination": "fd00:5::1/128", "metric": 7}]},
+    ]
+    assert settles(made(scene, attachment.parse_list(first, {})))
+    second = [
+        {**common, "interface": "eth1", "mtu": 1000},
+        {**common, "interface": "eth2", "addresses": [], "routes": []},
+    ]
+    assert settles(made(scene, attachment.parse_list(second, {})))
+    assert not [entry for entry in scene.host.namespaces["web1"].table if entry.destination == "fd00:5::1/128"]
