@@ -144,8 +144,10 @@ esac
 
 [ "$(id -u)" = 0 ] || die "needs root: it installs packages, and starts hosts in network namespaces"
 if [ "${1-}" = --down ]; then
-    "$lab" down --name "$vlan_name"
-    exec "$lab" down --name "$name"
+    for name in "$vlan_name" "$name"; do
+        if "$lab" status --name "$name" | grep -qvx "$name: not up"; then "$lab" down --name "$name"; fi
+    done
+    exit
 fi
 begin=$SECONDS
 

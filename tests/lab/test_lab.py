@@ -46,6 +46,7 @@ class Lab:
     def __init__(self, name: str) -> None:
         self.name = name
         self.folder = ROOT / name
+        self.control = pathlib.Path("/run/pipefitter-lab") / name
 
     def __call__(self, command: str, *arguments: str, **how: object) -> str:
         return run(LAB, command, "--name", self.name, *arguments, **how)  # type: ignore[arg-type]
@@ -60,7 +61,7 @@ class Lab:
     def traces(self) -> list[str]:
         """What there is of this lab on the machine."""
         mark = str(self.folder).encode() + b"\0"
-        found = [str(self.folder)] if self.folder.exists() else []
+        found = [str(folder) for folder in (self.folder, self.control) if folder.exists()]
         found += [str(path) for path in pathlib.Path("/sys/fs/cgroup").glob(f"**/lab-{self.name}")]
         found += [
             line for line in pathlib.Path("/proc/self/mountinfo").read_text().splitlines() if str(self.folder) in line
@@ -288,6 +289,17 @@ def test_ansible_uses_the_inventory(lab: Lab, tmp_path: pathlib.Path) -> None:
     assert said.count("SUCCESS") == 2
 
 
+def test_ansible_leaves_nothing_that_looks_like_a_lab(lab: Lab, tmp_path: pathlib.Path) -> None:
+    gone = Lab(f"{PREFIX}-gone")
+    inventory = tmp_path / "inventory.yml"
+    inventory.write_text(lab("inventory").replace(str(lab.control), str(gone.control)).replace(lab.name, gone.name))
+    said = run("ansible", "-i", inventory, "hosta", "-m", "ansible.builtin.ping", status=None)
+    assert "UNREACHABLE" in said
+    assert "lab isn't up" in inventory.read_text()
+    assert gone("status", status=1) == f"{gone.name}: not up\n"
+    gone.control.rmdir()
+
+
 def test_up_of_a_lab_that_is_up(lab: Lab) -> None:
     assert "already up" in lab("up", "--hosts", "2")
     assert "already up with hosts 2, asked for was 3" in lab("up", "--hosts", "3", status=1)
@@ -318,7 +330,7 @@ def test_two_labs_side_by_side_and_nothing_left(lab: Lab) -> None:
         connection = [
             *ssh_options(second),
             "-o",
-            f"ControlPath={second.folder}/ssh/control/%C",
+            f"ControlPath={second.control}/%C",
             "-o",
             "ControlPersist=600",
             "-o",

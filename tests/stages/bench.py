@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import dataclasses
 import os
 import pathlib
@@ -12,6 +13,8 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
+import typing as t
 
 from .clock import Clock
 
@@ -52,6 +55,10 @@ class Bench:
         self.clock = clock
         self.folder = folder
         self.collection = folder / COLLECTION
+        # Where stages and their commands write: a file, for those that run beside others, else where this program does.
+        self.output: t.TextIO | None = None
+        self._running: set[subprocess.Popen[bytes]] = set()
+        self._over = threading.Event()
         # Beside the environment, so that what ansible-test builds for its
         # sanity tests is there in the next run, and the user's own settings of
         # ssh, pip, git and Ansible are not.
@@ -88,23 +95,44 @@ class Bench:
             command, limit = ["git", *words], self.clock.left()
             subprocess.run(command, cwd=self.collection, env=self.environment, check=True, timeout=limit)
 
+    def writing_to(self, output: t.TextIO) -> Bench:
+        """The same bench, for stages whose output goes elsewhere."""
+        other = copy.copy(self)
+        other.output = output
+        return other
+
+    def say(self, *words: str) -> None:
+        print(*words, file=self.output, flush=True)
+
     def run(self, *words: str | pathlib.Path, **environment: str) -> int:
         """Runs a command with its output in sight; its status, or 124 where the run's time was over first."""
+        if self._over.is_set():
+            return 124
         limit = self.clock.left()
         process = subprocess.Popen(
             [str(word) for word in words],
             cwd=self.collection,
             env={**self.environment, **environment},
             stdin=subprocess.DEVNULL,
+            stdout=self.output,
+            stderr=subprocess.STDOUT if self.output else None,
             # No terminal, so that nothing can ask; and one group to end it all by.
             start_new_session=True,
         )
+        self._running.add(process)
         try:
             return process.wait(limit)
         except subprocess.TimeoutExpired:
-            print(f"not done after {limit:.0f} s, and the time of this run is over: ended")
+            self.say(f"not done after {limit:.0f} s, and the time of this run is over: ended")
             return 124
         finally:
+            end(process)
+            self._running.discard(process)
+
+    def stop(self) -> None:
+        """Ends what runs, in whichever thread, and lets nothing more begin."""
+        self._over.set()
+        for process in list(self._running):
             end(process)
 
 

@@ -58,7 +58,7 @@ def lint(bench: Bench) -> Result:
     checks["ansible-galaxy collection build"] = functools.partial(build_problem, bench)
 
     for name, problem in checks.items():
-        print(f"--- {name}")
+        bench.say(f"--- {name}")
         result.check(name, problem())
     return result
 
@@ -66,7 +66,7 @@ def lint(bench: Bench) -> Result:
 def house_problem(bench: Bench) -> str | None:
     """Looks at which room imports which, and at the size of files."""
     found = house.problems(bench.collection)
-    print("\n".join(found))
+    bench.say("\n".join(found))
     return f"{len(found)} lines above" if found else None
 
 
@@ -80,7 +80,7 @@ def build_problem(bench: Bench) -> str | None:
     with tarfile.open(tarballs[0]) as tarball:
         names = {member.name for member in tarball.getmembers()}
     surplus = {name for name in names if not is_shipped(name)}
-    print(f"{len(names)} entries in {tarballs[0].name}")
+    bench.say(f"{len(names)} entries in {tarballs[0].name}")
     if surplus:
         return f"ships what users do not need: {', '.join(sorted(surplus)[:10])}"
     if NEEDED - names:

@@ -18,7 +18,7 @@ def molecule(bench: Bench) -> Result:
         result.fail("extensions/molecule", "no scenario is there")
     lab = f"molecule-{os.getpid()}"  # another run of this program has another
     for name in scenarios:
-        print(f"--- {name}")
+        bench.say(f"--- {name}")
         # One run a scenario: with --all the first failure would keep the others from running.
         status = bench.run(
             "molecule",

@@ -26,7 +26,7 @@ def integration(bench: Bench) -> Result:
         tests = [word for word in chosen if below(word, f"tests/{name}")]
         if not tests:
             continue
-        print(f"--- tests/{name}")
+        bench.say(f"--- tests/{name}")
         report = bench.folder / f"{name}.xml"
         status = bench.run(
             "pytest",

@@ -1,13 +1,13 @@
 # SPDX-FileCopyrightText: 2026 pipefitter contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The stages, one after the other."""
+"""The stages, and which of them run beside each other."""
 
 from __future__ import annotations
 
+import concurrent.futures
 import pathlib
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
 import traceback
@@ -26,27 +26,64 @@ STAGES: dict[str, t.Callable[[Bench], Result]] = {
 }
 
 
+# The tests in labs wait for packets and timers half of their time, which is where the others run.
+LANES = (("integration",), ("lint", "sanity", "units", "molecule"))
+
+
+def side_by_side(names: t.Collection[str]) -> list[list[str]]:
+    """The stages to run, in lanes that run beside each other."""
+    lanes = [[name for name in lane if name in names] for lane in LANES]
+    return [lane for lane in lanes if lane]
+
+
 def wanted(stages: list[str], chosen: dict[str, list[str]]) -> list[str]:
     """The stages to run: those of the tests that were chosen, or those that were named, or all."""
     return [name for name in STAGES if name in (chosen or stages or STAGES)]
 
 
 def run_stage(name: str, bench: Bench) -> Result:
-    print(f"\n=== {name}: {STAGES[name].__doc__}")
+    bench.say(f"\n=== {name}: {STAGES[name].__doc__}")
     start = time.monotonic()
     try:
         result = STAGES[name](bench)
     except Exception:
         # Whatever broke, the other stages still have something to say.
-        traceback.print_exc(file=sys.stdout)
+        bench.say(traceback.format_exc())
         result = Result()
         result.fail(name, "the stage broke; see above")
     result.seconds = time.monotonic() - start
     for note in result.notes:
-        print(note)
+        bench.say(note)
     counted = f"{result.passed} passed, {result.failed} failed, {result.skipped} skipped"
-    print(f"=== {name}: {counted} in {result.seconds:.0f} s")
+    bench.say(f"=== {name}: {counted} in {result.seconds:.0f} s")
     return result
+
+
+def run_held(name: str, bench: Bench) -> Result:
+    """Runs a stage beside others, whose output stays whole: this one's comes at its end."""
+    with tempfile.TemporaryFile("w+", dir=bench.folder, encoding="utf-8", errors="replace") as output:
+        result = run_stage(name, bench.writing_to(output))
+        output.seek(0)
+        bench.say(output.read())
+    return result
+
+
+def run_lanes(lanes: list[list[str]], bench: Bench) -> dict[str, Result]:
+    """Runs lanes beside each other, a lane's stages one after the other; what the first lane says is seen at once."""
+    results: dict[str, Result] = {}
+
+    def run_lane(stages: list[str]) -> None:
+        for name in stages:
+            results[name] = (run_stage if stages is lanes[0] else run_held)(name, bench)
+
+    with concurrent.futures.ThreadPoolExecutor(len(lanes)) as pool:
+        try:
+            for future in concurrent.futures.as_completed([pool.submit(run_lane, lane) for lane in lanes]):
+                future.result()
+        except BaseException:  # a signal's, too: the other threads wait for what they run
+            bench.stop()
+            raise
+    return {name: results[name] for name in STAGES if name in results}
 
 
 def prepare() -> pathlib.Path | None:
@@ -66,7 +103,7 @@ def run_stages(names: list[str], asked: Asked) -> dict[str, Result]:
     try:
         bench = Bench(venv, folder, clock, asked)
         bench.copy_tree()
-        return {name: run_stage(name, bench) for name in names}
+        return run_lanes(side_by_side(names), bench)
     finally:
         if asked.keep:
             print(f"\nkept: {folder / COLLECTION}")

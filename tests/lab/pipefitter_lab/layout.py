@@ -12,6 +12,10 @@ from .errors import LabError
 # whose upper directory lies inside its own lower one. The same goes for /etc, /srv, /opt, ...
 ROOT = "/pipefitter-lab"
 
+# Of ssh's control sockets. Ansible makes the folder where it is missing, also for a lab that isn't up: below ROOT
+# that would look like a lab which is being started.
+SSH_CONTROL = "/run/pipefitter-lab"
+
 DEFAULT_NAME = "lab"
 
 # Kept over labs: the root file system of the image, wheels, byte code.
@@ -36,7 +40,7 @@ class Layout:
         self.ssh = os.path.join(self.root, "ssh")
         self.private_key = os.path.join(self.ssh, "id_ed25519")
         self.known_hosts = os.path.join(self.ssh, "known_hosts")
-        self.ssh_control = os.path.join(self.ssh, "control")
+        self.ssh_control = os.path.join(SSH_CONTROL, name)
 
     def host(self, host: str) -> str:
         return os.path.join(self.root, "hosts", host)

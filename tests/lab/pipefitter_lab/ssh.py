@@ -30,7 +30,8 @@ Subsystem sftp /usr/lib/openssh/sftp-server
 
 def make_keys(layout: Layout, spec: Spec) -> None:
     """One key for the person, one for each host, and a file of known hosts; nothing of the user's own is touched."""
-    os.makedirs(layout.ssh_control, mode=0o700)
+    os.makedirs(layout.ssh)
+    os.makedirs(layout.ssh_control, mode=0o700, exist_ok=True)
     paths = [layout.private_key] + [layout.host_key(host) for host in spec.host_names]
     with ThreadPoolExecutor(max_workers=4) as pool:
         list(pool.map(_make_key, paths))
@@ -102,7 +103,14 @@ def client_options(layout: Layout, lab_command: str) -> list[str]:
 
 def inventory(layout: Layout, spec: Spec, lab_command: str) -> str:
     """A YAML inventory with the group `lab`."""
-    lines = ["---", "lab:", "  hosts:"]
+    lines = [
+        f"# Of the lab {layout.name}. Where ssh says that its proxy dialer did not pass back a connection,",
+        "# the lab isn't up:",
+        f"# {lab_command} status",
+        "---",
+        "lab:",
+        "  hosts:",
+    ]
     for host in spec.host_names:
         lines += [f"    {host}:", f"      ansible_host: {spec.address(host)}"]
     arguments = shlex.join(client_options(layout, lab_command))

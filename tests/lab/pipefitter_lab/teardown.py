@@ -4,13 +4,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from collections.abc import Iterable
 
 from . import cgroups
 from .errors import LabError
-from .layout import ROOT, Layout
+from .layout import ROOT, SSH_CONTROL, Layout
 from .processes import Process, ancestors, commanded, in_namespaces_of, marked_with
 from .record import Record
 
@@ -19,10 +20,10 @@ def remove(layout: Layout) -> None:
     """Remove the lab and its folder."""
     clear(layout)
     os.rmdir(layout.root)
-    try:
-        os.rmdir(ROOT)
-    except OSError:
-        pass  # another lab has its files there
+    shutil.rmtree(layout.ssh_control, ignore_errors=True)
+    for folder in (ROOT, SSH_CONTROL):
+        with contextlib.suppress(OSError):  # another lab has its files there
+            os.rmdir(folder)
 
 
 def clear(layout: Layout) -> None:
@@ -53,7 +54,7 @@ def _inits(layout: Layout) -> Iterable[Process]:
 
 def _ssh_masters(layout: Layout) -> Iterable[Process]:
     """ssh in the background (ControlPersist): it holds a socket of the LAN, and so the network namespace."""
-    mark = os.fsencode(layout.ssh_control)
+    mark = os.fsencode(layout.ssh_control) + b"/"
     return commanded(lambda words: words[0].startswith(b"ssh") and any(mark in word for word in words))
 
 
