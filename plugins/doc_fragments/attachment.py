@@ -79,6 +79,15 @@ options:
         smallest of its ports that are no attachments, such as the uplink, otherwise 1500. Attachments don't influence
         each other there.
     type: int
+  ipv6:
+    description:
+      - Whether the interface speaks IPv6 (C(disable_ipv6)). V(true) is for addresses by router advertisements (SLAAC),
+        or such as are set in the container. V(false) takes IPv6 off an interface that is there, with its addresses and
+        routes.
+      - Without this option, an interface speaks IPv6 if O(addresses), O(gateway6) or O(routes) names something of IPv6.
+        A new one that has O(addresses) of IPv4 only does not, as with Docker; one that is there keeps what it has, and
+        a new one without O(addresses) is as its container has it.
+    type: bool
   vlan:
     description:
       - VLAN of the container's port, 1 to 4094, on an Open vSwitch bridge or on a Linux bridge that filters VLANs

@@ -30,9 +30,9 @@ options:
   attachments:
     description:
       - Attachments to create or remove, each with the options of a single one.
-      - What an entry leaves out of O(bridge), O(runtime), O(interface), O(gateway), O(gateway6), O(routes) and O(mtu)
-        is taken from the module's own option of that name; so are O(vlan), O(vlan_mode) and O(trunks) for an entry that
-        has none of the three.
+      - What an entry leaves out of O(bridge), O(runtime), O(interface), O(gateway), O(gateway6), O(routes), O(mtu)
+        and O(ipv6) is taken from the module's own option of that name; so are O(vlan), O(vlan_mode) and O(trunks) for
+        an entry that has none of the three.
       - O(gateway) and O(gateway6) apply to entries that have addresses of their family or leave O(addresses) out.
     type: list
     elements: dict
@@ -93,6 +93,9 @@ options:
       mtu:
         description: See O(mtu).
         type: int
+      ipv6:
+        description: See O(ipv6).
+        type: bool
       vlan:
         description: See O(vlan).
         type: int
@@ -249,6 +252,7 @@ ATTACHMENT = {
     "mac": {"type": "str"},
     "mac_seed": {"type": "str", "no_log": False},
     "mtu": {"type": "int"},
+    "ipv6": {"type": "bool"},
     "vlan": {"type": "int"},
     "vlan_mode": {"type": "str", "choices": ["access", "trunk", "native-tagged", "native-untagged", "dot1q-tunnel"]},
     "trunks": {"type": "raw"},

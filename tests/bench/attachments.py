@@ -34,7 +34,8 @@ _PLAYBOOK_TIMEOUT = 600
 def main():
     options = _options()
     pyroute2 = ["--pyroute2", f"{_HOST}={options.pyroute2}"] if options.pyroute2 else []
-    with tempfile.TemporaryDirectory(prefix="bench-") as folder, running_lab("--no-ovs", *pyroute2) as lab:
+    no_ovs = [] if options.ovs else ["--no-ovs"]
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder, running_lab(*no_ovs, *pyroute2) as lab:
         python_path = python_path_in(pathlib.Path(folder))
         ask = "from importlib.metadata import version; print(version('pyroute2'))"
         version = _exec(lab, "/usr/bin/python3", "-c", ask)
@@ -58,6 +59,7 @@ def _options():
     parser.add_argument(
         "--tasks", type=int, default=20, help="tasks of each kind in the playbook (default: %(default)s)"
     )
+    parser.add_argument("--ovs", action="store_true", help="on an Open vSwitch bridge (datapath in userspace)")
     parser.add_argument("--pyroute2", metavar="VERSION", help="on the host (default: the machine's own)")
     parser.add_argument("--no-ssh", dest="ssh", action="store_false", help="leave out the playbook")
     options = parser.parse_args()
@@ -83,17 +85,12 @@ def _exec(lab, *argv, text=None):
 def _attach_table(lab, python_path, options):
     rows = []
     for count in options.counts:
-        rows.append(
-            (
-                f"{count} namespaces",
-                count,
-                _measure(lab, python_path, {"kind": "netns", "count": count, "repetitions": _repetitions(count)}),
-            )
-        )
+        request = {"kind": "netns", "count": count, "repetitions": _repetitions(count), "ovs": options.ovs}
+        rows.append((f"{count} namespaces", count, _measure(lab, python_path, request)))
     if options.containers:
         names = [f"bench{number}" for number in range(options.containers)]
         quietly(LAB, "containers", "--name", lab, _HOST, *names)
-        request = {"kind": "container", "names": names, "repetitions": _repetitions(options.containers)}
+        request = {"kind": "container", "names": names, "repetitions": _repetitions(len(names)), "ovs": options.ovs}
         rows.append((f"{len(names)} containers of Docker", len(names), _measure(lab, python_path, request)))
         _exec(lab, "docker", "rm", "-f", *names)
     for clock, title in (("wall", "seconds"), ("cpu", "seconds of CPU, user and system")):
@@ -101,6 +98,10 @@ def _attach_table(lab, python_path, options):
         for what, count, measured in rows:
             _row((what, *_attach_cells(clock, count, measured)))
         print()
+    _row(("after the task", "all answer, s", "unanswered", "packets queued", "dropped", "ms to detach one"))
+    for what, count, measured in rows:
+        _row((what, *_after_cells(count, measured)))
+    print()
 
 
 def _repetitions(count):
@@ -130,6 +131,17 @@ def _attach_cells(clock, count, measured):
         (unchanged_inside, ".3f"),
     )
     return [format(statistics.median(each), form) for each, form in values]
+
+
+def _after_cells(count, measured):
+    """Each namespace's first ping to the gateway, the host's queues from the task's begin until then; detachment."""
+    return [
+        format(statistics.median(one["answers"]["seconds"] for one in measured), ".2f"),
+        max(one["answers"]["unanswered"] for one in measured),
+        max(one["queues"]["delivered"] for one in measured),
+        max(one["queues"]["dropped"] for one in measured),
+        format(statistics.median(one["detached"]["inside"]["wall"] for one in measured) * 1000 / count, ".2f"),
+    ]
 
 
 def _row(cells):

@@ -16,6 +16,8 @@ import subprocess
 import sys
 import time
 
+from first_pings import backlog, ping_once
+
 _BRIDGE = "bench0"
 _GATEWAY = "10.64.0.1"
 _GROUP = "4711"  # of the links that one request deletes together
@@ -27,32 +29,49 @@ _TIMED_MODULE = str(pathlib.Path(__file__).with_name("timed_module.py"))
 def main():
     request = json.load(sys.stdin)
     containers = _namespaces(request["count"]) if request["kind"] == "netns" else _containers(request["names"])
-    _ip("link", "add", _BRIDGE, "type", "bridge")
+    if request["ovs"]:
+        _vsctl("add-br", _BRIDGE, "--", "set", "bridge", _BRIDGE, "datapath_type=netdev")
+    else:
+        _ip("link", "add", _BRIDGE, "type", "bridge")
     _ip("addr", "add", f"{_GATEWAY}/16", "dev", _BRIDGE)
     _ip("link", "set", _BRIDGE, "up")
-    measured = [_repetition(containers, request["python_path"]) for _number in range(request["repetitions"])]
-    _ip("link", "del", _BRIDGE)
+    measured = [_repetition(containers, request) for _number in range(request["repetitions"])]
+    if request["ovs"]:
+        _vsctl("del-br", _BRIDGE)
+    else:
+        _ip("link", "del", _BRIDGE)
     if request["kind"] == "netns":
         _ip_batch(f"netns del {container['netns']}" for container in containers)
     json.dump(measured, sys.stdout)
 
 
-def _repetition(containers, python_path):
+def _repetition(containers, request):
+    python_path, ovs = request["python_path"], request["ovs"]
     by_commands = _timed(
-        ["sh", "-e"], "\n".join(_commands(number, container) for number, container in enumerate(containers))
+        ["sh", "-e"], "\n".join(_commands(number, container, ovs) for number, container in enumerate(containers))
     )
-    _verify(containers)
-    _take_off()
+    _verify(containers, ovs)
+    _take_off(ovs)
+    before = backlog()
     options = {
         "bridge": _BRIDGE,
         "gateway": _GATEWAY,
         "attachments": [{**container, "addresses": [_address(n)]} for n, container in enumerate(containers)],
     }
     attached = _module(options, python_path, changed=True)
-    _verify(containers)
+    hosts = [_address(number).partition("/")[0] for number in range(len(containers))]
+    answers = ping_once(list(zip(_paths(containers), hosts)), _GATEWAY, _BRIDGE)
+    queues = {name: count - before[name] for name, count in backlog().items()}
     unchanged = _module(options, python_path, changed=False)
-    _take_off()
-    return {"by_commands": by_commands, "attached": attached, "unchanged": unchanged}
+    detached = _module({**options, "state": "absent"}, python_path, changed=True)
+    return {
+        "by_commands": by_commands,
+        "attached": attached,
+        "unchanged": unchanged,
+        "detached": detached,
+        "answers": answers,
+        "queues": queues,
+    }
 
 
 # ---- containers
@@ -66,6 +85,12 @@ def _namespaces(count):
 
 def _containers(names):
     return [{"container": name} for name in names]
+
+
+def _paths(containers):
+    if "netns" in containers[0]:
+        return [f"/run/netns/{container['netns']}" for container in containers]
+    return [f"/proc/{pid}/ns/net" for pid in _pids(containers)]
 
 
 def _pids(containers):
@@ -87,7 +112,7 @@ def _address(number):
 # ---- the two ways
 
 
-def _commands(number, container):
+def _commands(number, container, ovs):
     """Return what one would write by hand for one attachment, a process a line."""
     if "netns" in container:
         target, inside = container["netns"], f"ip -n {container['netns']}"
@@ -100,7 +125,7 @@ def _commands(number, container):
             *lines,
             f"ip link add port{number} type veth peer name inner{number}",
             f"ip link set inner{number} netns {target} name eth1",
-            f"ip link set port{number} master {_BRIDGE}",
+            f"ovs-vsctl add-port {_BRIDGE} port{number}" if ovs else f"ip link set port{number} master {_BRIDGE}",
             f"ip link set port{number} up",
             f"{inside} addr add {_address(number)} dev eth1",
             f"{inside} link set eth1 up",
@@ -133,7 +158,9 @@ def _timed(argv, text, environment=None):
 # ---- between and after
 
 
-def _ports():
+def _ports(ovs):
+    if ovs:
+        return _vsctl("list-ports", _BRIDGE).split()
     shown = subprocess.run(
         ["ip", "-j", "link", "show", "master", _BRIDGE],
         check=True,
@@ -144,8 +171,8 @@ def _ports():
     return [link["ifname"] for link in json.loads(shown.stdout or "[]")]
 
 
-def _verify(containers):
-    ports = len(_ports())
+def _verify(containers, ovs):
+    ports = len(_ports(ovs))
     if ports != len(containers):
         sys.exit(f"{len(containers)} containers were attached, and {_BRIDGE} has {ports} ports")
     step = max(1, len(containers) // _PINGED)
@@ -160,10 +187,18 @@ def _verify(containers):
         )
 
 
-def _take_off():
+def _take_off(ovs):
     # By group: one by one each would wait for an RCU grace period.
-    _ip_batch(f"link set {port} group {_GROUP}" for port in _ports())
+    ports = _ports(ovs)
+    if ovs:
+        _vsctl(*(word for port in ports for word in ("--", "del-port", _BRIDGE, port)))
+    _ip_batch(f"link set {port} group {_GROUP}" for port in ports)
     _ip("link", "del", "group", _GROUP)
+
+
+def _vsctl(*words):
+    done = subprocess.run(["ovs-vsctl", *words], check=True, stdout=subprocess.PIPE, encoding="utf-8", timeout=_TIMEOUT)
+    return done.stdout
 
 
 def _ip(*words):

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..errors import InvalidOption
@@ -50,6 +50,21 @@ class Attachment:
     mac: str | None = None
     mtu: int | None = None
     vlans: Vlans | None = None
+    ipv6: bool | None = None
+
+    @property
+    def wants_ipv6(self) -> bool | None:
+        """Tell whether a new interface is to speak IPv6, ``None`` where that is as its container has it.
+
+        It is where nobody said what addresses the interface has.
+        """
+        if self.ipv6 is not None:
+            return self.ipv6
+        if self.gateway6 or any(addresses.family(text) == addresses.IPV6 for text in self.addresses or ()):
+            return True
+        if any(entry.family == addresses.IPV6 for entry in self.routes or ()):
+            return True
+        return False if self.addresses is not None else None
 
     @property
     def gateways(self) -> tuple[str, ...]:
@@ -95,7 +110,9 @@ def parse(options: Mapping[str, Any], prefix: str = "") -> Attachment:
         mac=addresses.mac(f"{prefix}mac", mac) if mac is not None else None,
         mtu=limits.mtu(f"{prefix}mtu", options.get("mtu")),
         vlans=vlans.wanted(options, prefix, "vlan_mode", "vlan"),
+        ipv6=options.get("ipv6"),
     )
+    _check_ipv6(attachment, prefix)
     _check_gateways(attachment, prefix)
     if attachment.mtu is not None and attachment.mtu < limits.IPV6_MTU and _has_family(attachment, addresses.IPV6):
         advice = f"is below {limits.IPV6_MTU} bytes, the minimum MTU of IPv6; raise it or leave out the IPv6 addresses"
@@ -223,6 +240,14 @@ def _routes(items: list[Mapping[str, Any]] | None, link: str, prefix: str) -> tu
 
 def _has_family(attachment: Attachment, version: int) -> bool:
     return any(addresses.family(address) == version for address in attachment.addresses or ())
+
+
+def _check_ipv6(attachment: Attachment, prefix: str) -> None:
+    if attachment.ipv6 is not False or not replace(attachment, ipv6=None).wants_ipv6:
+        return
+    option = "addresses" if _has_family(attachment, addresses.IPV6) else "gateway6" if attachment.gateway6 else "routes"
+    advice = f"is mutually exclusive with what is of IPv6 in {option}; leave one of the two out"
+    raise InvalidOption(f"{prefix}ipv6", False, advice)
 
 
 def _check_gateways(attachment: Attachment, prefix: str) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import MissingFeature
 from ..host.machine import Machine
-from ..model import addresses, attachment
+from ..model import attachment
 from ..model.attachment import Attachment
 from ..model.limits import IPV6_MTU, USUAL_MTU
 from ..plan import link_addresses
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ..model.ovs import OvsBridge, OvsPort
 
 _USERSPACE = "netdev"
+_IPV6_DEFAULT = "net/ipv6/conf/default/disable_ipv6"
 
 # The device that each datapath has, whatever its bridges are called (ofproto/ofproto-dpif.c).
 _DATAPATHS = frozenset(("ovs-system", "ovs-netdev"))
@@ -103,7 +104,7 @@ def observe_container(
         identity,
         NetworkState(links, held, routes),
         netns_id,
-        _disable_ipv6(machine, netns, wants, relevant, held),
+        _ipv6_default(machine, netns) if not asked <= links.keys() else None,
         machine.tx_checksum_offload(netns, relevant) if userspace and relevant else {},
         _promote_secondaries(machine, netns, wants, held),
     )
@@ -114,25 +115,9 @@ def _ours(side: ContainerSide, link: Link, host_side: HostSide) -> bool:
     return host_veth is not None and host_veth.ours
 
 
-def _disable_ipv6(
-    machine: Machine,
-    netns: str,
-    wants: Sequence[Attachment],
-    relevant: Sequence[Link],
-    held: dict[str, tuple[str, ...]],
-) -> dict[str, str]:
-    wanted = [
-        (want.interface, address)
-        for want in wants
-        for address in want.addresses or ()
-        if addresses.family(address) == addresses.IPV6
-    ]
-    if all(address in held.get(interface, ()) for interface, address in wanted):
-        return {}
-    pattern = "net/ipv6/conf/{}/disable_ipv6"
-    whose = ["default", *(link.name for link in relevant)]
-    shown = machine.read_sysctls(netns, [pattern.format(name) for name in whose])
-    return {name: shown[pattern.format(name)] for name in whose if pattern.format(name) in shown}
+def _ipv6_default(machine: Machine, netns: str) -> bool | None:
+    shown = machine.read_sysctls(netns, [_IPV6_DEFAULT]).get(_IPV6_DEFAULT)
+    return shown == "0" if shown is not None else None
 
 
 def _promote_secondaries(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..model.route import Route
-from .operations import Operation
+from .operations import Operation, SetSysctl
 
 if TYPE_CHECKING:
     from .host_protocol import Host
@@ -46,3 +46,9 @@ class RemoveAddress(Operation):
 
     def undo(self, host: Host) -> None:
         host.netlink(self.netns).add_address(self.link, self.address)
+
+
+def set_ipv6(netns: str, link: str, on: bool) -> SetSysctl:
+    """Let a link speak IPv6, or no longer: it loses all IPv6 addresses and routes then."""
+    new, old = ("0", "1") if on else ("1", "0")
+    return SetSysctl(netns, f"net/ipv6/conf/{link}/disable_ipv6", new, old)

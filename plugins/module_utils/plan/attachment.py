@@ -7,19 +7,24 @@ Most runs find all attachments as they are wanted: what makes and deletes is imp
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 
 from ..model import addresses
 from ..model.attachment import ANY_BRIDGE, Attachment
-from ..state.attachments import ContainerSide, HostSide
+from ..state.attachments import LINUX, ContainerSide, HostSide
+from ..state.network import HOST
 from . import attachment_refusals
 from .address_operations import AddAddress
 from .attachment_correction import correction
 from .attachment_match import AttachmentMatch, find_all, find_bridge
 from .attachment_routes import taken_by_others
-from .link_operations import Announce, SetLink
+from .link_operations import Announce, DeleteLink, SetLink, together
 from .operations import Operation
 from .ovs_ports import OvsChanges, connect, ports_of
+
+FEW = 16
+"""So many attachments may join a bridge at once without a thought of what they flood."""
 
 
 def present(
@@ -40,18 +45,24 @@ def present(
     attachment_refusals.check(found, host_side)
     middle: list[Operation] = []
     last: list[Operation] = []
+    opened: list[Operation] = []
     ovs = OvsChanges(host_side)
+    crowded = _crowded(found, host_side) if announce else frozenset()
     for one, taken in zip(found, taken_by_others(found)):
+        quiet = one.want.bridge in crowded and _joins(one, host_side)
         if one.peer and one.host_veth:
-            made = correction(one, one.peer, one.host_veth, host_side, ovs, taken)
+            made = correction(one, one.peer, one.host_veth, host_side, ovs, taken, quiet)
         else:
             from .attachment_creation import creation
 
-            made = creation(one, host_side, ovs)
+            made = creation(one, host_side, ovs, quiet)
         middle += made
         connect(one, ovs)
         if announce and _to_announce(one, made, ovs):
             last.append(Announce(one.side.netns, one.want.interface, _announced(one)))
+        if quiet:
+            opened.append(SetLink(HOST, one.host_interface, {"floods": True}, {"floods": False}))
+    last += opened
     if purge is not None:
         from .attachment_deletion import purge_operations
 
@@ -73,7 +84,7 @@ def absent(wants: Sequence[tuple[Attachment, ContainerSide | None]], host_side: 
     from .attachment_deletion import deletion, host_veths_of
 
     ovs = OvsChanges(host_side)
-    deletions: dict[str, Operation] = {}
+    deletions: dict[str, DeleteLink] = {}
     for want, side in wants:
         for host_veth in host_veths_of(want, side, host_side):
             if not _within(host_side.bridge_of(host_veth), want):
@@ -84,7 +95,22 @@ def absent(wants: Sequence[tuple[Attachment, ContainerSide | None]], host_side: 
         for port in ports_of(want.target, want.interface, host_side):
             if port.name not in host_side.network.links and _within(port.bridge, want):
                 ovs.clear(port.name)
-    return ovs.leave() + list(deletions.values())
+    return ovs.leave() + together(list(deletions.values()))
+
+
+def _crowded(found: Sequence[AttachmentMatch], host_side: HostSide) -> Collection[str]:
+    """Return the Linux bridges that many join at once.
+
+    The bridge copies what each of them announces to all ports, a thousand
+    times a thousand. Those that just join hold nothing stale: their ports are
+    closed to floods until all have announced themselves.
+    """
+    joining = Counter(one.want.bridge for one in found if _joins(one, host_side))
+    return {bridge for bridge, count in joining.items() if count > FEW}
+
+
+def _joins(one: AttachmentMatch, host_side: HostSide) -> bool:
+    return one.bridge.kind == LINUX and (one.host_veth is None or host_side.bridge_of(one.host_veth) != one.want.bridge)
 
 
 def _to_announce(one: AttachmentMatch, operations: list[Operation], ovs: OvsChanges) -> bool:

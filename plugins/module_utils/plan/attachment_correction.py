@@ -13,6 +13,7 @@ from ..model.ownership import read_label
 from ..state.attachments import LINUX, HostSide
 from ..state.network import HOST, Link
 from . import link_addresses
+from .address_operations import set_ipv6
 from .attachment_match import AttachmentMatch
 from .attachment_routes import plan_routes
 from .link_operations import ClaimVeth, RenameLink, SetLink, SetTxChecksumOffload, of_same_keys
@@ -24,13 +25,6 @@ if TYPE_CHECKING:
     from .host_protocol import LinkSettings
 
 
-def ipv6_operations(one: AttachmentMatch, shown: str | None) -> list[Operation]:
-    wanted = any(addresses.family(address) == addresses.IPV6 for address in one.want.addresses or ())
-    if not wanted or shown != "1":
-        return []
-    return [SetSysctl(one.side.netns, f"net/ipv6/conf/{one.want.interface}/disable_ipv6", "0", "1")]
-
-
 def correction(
     one: AttachmentMatch,
     peer: Link,
@@ -38,6 +32,7 @@ def correction(
     host_side: HostSide,
     ovs: OvsChanges,
     taken: Collection[tuple[str, int]],
+    quiet: bool = False,
 ) -> list[Operation]:
     want, side, netns = one.want, one.side, one.side.netns
     shown = side.network.addresses.get(peer.name, ())
@@ -57,7 +52,11 @@ def correction(
     takes_ipv6_off = one.mtu < limits.IPV6_MTU
     if not takes_ipv6_off:
         operations += _mtu_operations(one, peer, host_veth)
-    operations += ipv6_operations(one, side.disable_ipv6.get(peer.name))
+    # One for which nobody asks IPv6 any more keeps it: what else has come to use it isn't known.
+    if want.wants_ipv6 and peer.ipv6 is False:
+        operations.append(set_ipv6(netns, want.interface, True))
+    elif want.ipv6 is False and peer.ipv6:
+        operations.append(set_ipv6(netns, want.interface, False))
     if want.addresses is not None:
         operations += link_addresses.additions(netns, want.interface, want.addresses, shown, own_routes)
     if one.bridge.userspace and side.tx_checksum_offload.get(peer.name, False):
@@ -73,7 +72,7 @@ def correction(
         operations += link_addresses.removals(netns, want.interface, want.addresses, shown, staying)
     if takes_ipv6_off:
         operations += _mtu_operations(one, peer, host_veth)
-    operations += _host_veth_port(one, host_veth, host_side, ovs)
+    operations += _host_veth_port(one, host_veth, host_side, ovs, quiet)
     if not operations:
         return []
     return [
@@ -114,7 +113,9 @@ def _host_veth_identity(one: AttachmentMatch, host_veth: Link, host_side: HostSi
     return operations
 
 
-def _host_veth_port(one: AttachmentMatch, host_veth: Link, host_side: HostSide, ovs: OvsChanges) -> list[Operation]:
+def _host_veth_port(
+    one: AttachmentMatch, host_veth: Link, host_side: HostSide, ovs: OvsChanges, quiet: bool
+) -> list[Operation]:
     master = host_side.by_index.get(host_veth.master)
     new: LinkSettings = {}
     if one.bridge.kind == LINUX:
@@ -124,6 +125,10 @@ def _host_veth_port(one: AttachmentMatch, host_veth: Link, host_side: HostSide, 
             new["master"] = one.want.bridge
         if one.bridge.isolated and (joins or not host_veth.isolated):
             new["isolated"] = True
+        if quiet:
+            new["floods"] = False
+        elif not joins and not host_veth.floods:
+            new["floods"] = True  # a killed run left it closed
         if one.bridge.vlan_filtering and one.port_vlans != (one.bridge.default_vlans if joins else host_veth.vlans):
             new["vlans"] = one.port_vlans
     elif master is not None and master.kind == "bridge":
@@ -136,13 +141,16 @@ def _host_veth_port(one: AttachmentMatch, host_veth: Link, host_side: HostSide, 
             new.setdefault("vlans", None)
         if former and host_veth.isolated:
             new.setdefault("isolated", None)
+        if former and not host_veth.floods:
+            new.setdefault("floods", None)
     # A port that is to be isolated or in VLANs joins down.
-    if not host_veth.up or ("master" in new and not new.keys().isdisjoint(("isolated", "vlans"))):
+    if not host_veth.up or ("master" in new and not new.keys().isdisjoint(("isolated", "floods", "vlans"))):
         new["up"] = True
     old: LinkSettings = {
         "master": former,
         "up": host_veth.up,
         "isolated": host_veth.isolated if former else None,
+        "floods": host_veth.floods if former else None,
         "vlans": host_veth.vlans if had_vlans else None,
     }
     return [SetLink(HOST, one.host_interface, new, of_same_keys(old, new))] if new else []

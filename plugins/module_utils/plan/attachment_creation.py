@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 from ..model import names
 from ..state.attachments import LINUX, HostSide
 from ..state.network import HOST
-from .address_operations import AddAddress
-from .attachment_correction import ipv6_operations
+from .address_operations import AddAddress, set_ipv6
 from .attachment_deletion import stale_deletion
 from .attachment_match import AttachmentMatch
 from .attachment_routes import plan_routes
@@ -23,10 +22,11 @@ if TYPE_CHECKING:
 
 
 # How a new veth is.
-_ALONE_AND_DOWN: LinkSettings = {"master": "", "isolated": False, "vlans": None, "up": False}
+_ALONE_AND_DOWN: LinkSettings = {"master": "", "isolated": False, "floods": True, "vlans": None, "up": False}
 
 
-def creation(one: AttachmentMatch, host_side: HostSide, ovs: OvsChanges) -> list[Operation]:
+def creation(one: AttachmentMatch, host_side: HostSide, ovs: OvsChanges, quiet: bool = False) -> list[Operation]:
+    """Return what makes an attachment; its port joins closed to floods where it is to be ``quiet``."""
     want, netns = one.want, one.side.netns
     operations: list[Operation] = []
     for stale in dict.fromkeys((one.host_interface, one.birth_name)):
@@ -52,22 +52,26 @@ def creation(one: AttachmentMatch, host_side: HostSide, ovs: OvsChanges) -> list
             alternative,
         )
     )
-    operations += ipv6_operations(one, one.side.disable_ipv6.get("default"))
+    ipv6, default = want.wants_ipv6, one.side.ipv6_default
+    if ipv6 is not None and default is not None and ipv6 != default:
+        operations.append(set_ipv6(netns, want.interface, ipv6))
     operations += [AddAddress(netns, want.interface, address) for address in want.addresses or ()]
     if one.bridge.userspace:
         operations.append(SetTxChecksumOffload(netns, want.interface, False))
     operations.append(SetLink(netns, want.interface, {"up": True}, {"up": False}))
     operations += plan_routes(one, ())[0]
-    operations.append(_joined(one))
+    operations.append(_joined(one, quiet))
     return operations
 
 
-def _joined(one: AttachmentMatch) -> SetLink:
+def _joined(one: AttachmentMatch, quiet: bool) -> SetLink:
     new: LinkSettings = {}
     if one.bridge.kind == LINUX:
         new["master"] = one.want.bridge
         if one.bridge.isolated:
             new["isolated"] = True
+        if quiet:
+            new["floods"] = False
         if one.port_vlans != one.bridge.default_vlans:
             new["vlans"] = one.port_vlans
     new["up"] = True

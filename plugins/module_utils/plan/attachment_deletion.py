@@ -8,15 +8,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..errors import Refused
-from ..model import addresses
 from ..model.attachment import Attachment
 from ..model.ownership import EXTERNAL_ID, read_label
 from ..state.attachments import ContainerSide, HostSide
 from ..state.network import HOST, Link
-from .address_operations import AddAddress
+from .address_operations import AddAddress, set_ipv6
 from .attachment_match import made_by_us, refuse_mistaken, renamed
-from .link_operations import AddVeth, DeleteLink, SetLink, SetTxChecksumOffload
-from .operations import Operation, SetSysctl
+from .link_operations import AddVeth, DeleteLink, SetLink, SetTxChecksumOffload, together
+from .operations import Operation
 from .ovs_ports import OvsChanges
 from .route_operations import SetRoute, on_link_first
 
@@ -59,8 +58,8 @@ def deletion(host_veth: Link, side: ContainerSide | None, host_side: HostSide) -
         held = side.network.addresses.get(peer.name, ())
         if host_veth.mtu != peer.mtu:
             restore.append(SetLink(HOST, host_veth.name, {"mtu": host_veth.mtu}, {}))
-        if any(addresses.family(address) == addresses.IPV6 for address in held):
-            restore.append(SetSysctl(side.netns, f"net/ipv6/conf/{peer.name}/disable_ipv6", "0", "0"))
+        if peer.ipv6 is not None:
+            restore.append(set_ipv6(side.netns, peer.name, peer.ipv6))
         restore += [AddAddress(side.netns, peer.name, address) for address in held]
         if host_veth.name in host_side.ovs_ports:
             restore.append(SetTxChecksumOffload(side.netns, peer.name, False))
@@ -75,6 +74,8 @@ def deletion(host_veth: Link, side: ContainerSide | None, host_side: HostSide) -
             new["master"] = master.name
             if host_veth.isolated:
                 new["isolated"] = True
+            if not host_veth.floods:
+                new["floods"] = False
             if master.bridge.get("vlan_filtering") and host_veth.vlans != master.default_vlans:
                 new["vlans"] = host_veth.vlans
         restore.append(SetLink(HOST, host_veth.name, new, {}))
@@ -82,7 +83,7 @@ def deletion(host_veth: Link, side: ContainerSide | None, host_side: HostSide) -
 
 
 def purge_operations(bridge: str, kept: set[str], host_side: HostSide, ovs: OvsChanges) -> list[Operation]:
-    operations: list[Operation] = []
+    deletions: list[DeleteLink] = []
     for host_veth in sorted(host_side.network.links.values(), key=lambda link: link.name):
         if (
             host_veth.ours
@@ -91,11 +92,11 @@ def purge_operations(bridge: str, kept: set[str], host_side: HostSide, ovs: OvsC
             and host_side.bridge_of(host_veth) == bridge
         ):
             ovs.drop(host_veth.name)
-            operations.append(replace(deletion(host_veth, None, host_side), restore=None))
+            deletions.append(replace(deletion(host_veth, None, host_side), restore=None))
     for port in host_side.ovs_ports.values():
         if port.bridge == bridge and port.name not in kept and EXTERNAL_ID in dict(port.external_ids):
             (ovs.drop if port.name in host_side.network.links else ovs.clear)(port.name)
-    return operations
+    return together(deletions)
 
 
 def host_veths_of(want: Attachment, side: ContainerSide | None, host_side: HostSide) -> list[Link]:

@@ -18,7 +18,7 @@ from ..state.attachments import LINUX, ContainerSide, HostSide
 from ..state.network import Link
 from .attachment_match import AttachmentMatch, find_all, renamed
 from .attachment_routes import leads_to, plan_routes, taken_by_others, wanted_routes, within_reach
-from .link_operations import DeleteLink
+from .link_operations import DeleteLink, DeleteLinks
 from .operations import Operation
 from .route_operations import SetRoute
 
@@ -102,6 +102,8 @@ def _predict(
     entry.update(bridge=want.bridge, interface=want.interface, host_interface=one.host_interface, mtu=one.mtu)
     if want.addresses is not None or shown is None:
         entry["addresses"] = sorted(address for address in want.addresses or () if not is_link_local(address))
+    elif want.ipv6 is False:
+        entry["addresses"] = [text for text in entry["addresses"] if addresses.family(text) == addresses.IPV4]
     if want.vlans is not None or not _set_by_vlan_port(one, host_side):
         for option in VLAN_OPTIONS:
             entry.pop(option, None)
@@ -139,7 +141,7 @@ def _certain_routes(one: AttachmentMatch, taken: Collection[tuple[str, int]]) ->
         for entry in there
         if entry in wanted
         or entry.family in kept
-        or (within_reach(entry, subnets) and (entry.family == addresses.IPV4 or one.mtu >= IPV6_MTU))
+        or (within_reach(entry, subnets) and (entry.family == addresses.IPV4 or _keeps_ipv6(one)))
     ]
 
 
@@ -148,8 +150,12 @@ def _families_kept(one: AttachmentMatch, before: Iterable[str], after: Collectio
     if one.peer is None or one.peer.name != one.want.interface:
         return set()
     of_ipv4 = [address for address in before if addresses.family(address) == addresses.IPV4]
-    kept = {addresses.IPV6} if one.mtu >= IPV6_MTU else set()
+    kept = {addresses.IPV6} if _keeps_ipv6(one) else set()
     return kept | ({addresses.IPV4} if not of_ipv4 or any(address in after for address in of_ipv4) else set())
+
+
+def _keeps_ipv6(one: AttachmentMatch) -> bool:
+    return one.mtu >= IPV6_MTU and one.want.ipv6 is not False
 
 
 def _routes_described(entries: Sequence[Route]) -> dict[str, Any]:
@@ -183,7 +189,12 @@ def removed(operations: Iterable[Operation], host_side: HostSide, described: Col
     It is purged, or was left by a container that is gone.
     """
     entries: list[dict[str, Any]] = []
-    for operation in operations:
+    deletions = (
+        deletion
+        for operation in operations
+        for deletion in (operation.deletions if isinstance(operation, DeleteLinks) else (operation,))
+    )
+    for operation in deletions:
         link = host_side.network.links.get(operation.name) if isinstance(operation, DeleteLink) else None
         label = read_label(link.alias) if link is not None and link.name not in described else None
         if link is not None and label is not None:

@@ -33,6 +33,7 @@ class LinkSettings(TypedDict, total=False):
     master: str | None
     alias: str | None
     isolated: bool | None
+    floods: bool | None
     vlans: PortVlans | None
 
 
@@ -74,6 +75,7 @@ class Netlink(Protocol):
         master: str | None = None,
         alias: str | None = None,
         isolated: bool | None = None,
+        floods: bool | None = None,
         vlans: PortVlans | None = None,
     ) -> None:
         """Change what is given of a link."""
@@ -83,6 +85,9 @@ class Netlink(Protocol):
 
     def delete_link(self, name: str) -> None:
         """Delete a link; one that is gone already is as good."""
+
+    def delete_links(self, names: Collection[str]) -> None:
+        """Delete links at once; those that are gone already are as good."""
 
     def add_address(self, link: str, address: str) -> None:
         """Add an address with its prefix length, used at once."""

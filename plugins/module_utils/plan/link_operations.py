@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
@@ -89,6 +90,28 @@ class DeleteLink(Operation):
 
 
 @dataclass(frozen=True)
+class DeleteLinks(Operation):
+    """Delete many at once, which takes the kernel hardly longer than one."""
+
+    deletions: tuple[DeleteLink, ...]
+
+    def lines(self) -> list[str]:
+        return [line for deletion in self.deletions for line in deletion.lines()]
+
+    def do(self, host: Host) -> None:
+        host.netlink(self.netns).delete_links([deletion.name for deletion in self.deletions])
+
+    def undo(self, host: Host) -> None:
+        for deletion in reversed(self.deletions):
+            deletion.undo(host)
+
+
+def together(deletions: Sequence[DeleteLink]) -> list[Operation]:
+    """Return deletions, of one network namespace, as one operation where they are several."""
+    return [DeleteLinks(deletions[0].netns, tuple(deletions))] if len(deletions) > 1 else list(deletions)
+
+
+@dataclass(frozen=True)
 class SetLink(Operation):
     """``new`` and ``old`` have the same keys; ``None`` is a value that nobody knows, and stays as it is."""
 
@@ -118,6 +141,8 @@ def _setting(key: str, value: object) -> str:
         return "up" if value else "down"
     if key == "isolated":
         return "isolated" if value else "not isolated"
+    if key == "floods":
+        return "open to floods" if value else "closed to floods"
     if key == "master" and not value:
         return "nomaster"
     if key == "vlans":

@@ -22,7 +22,7 @@ from . import engine
 from .result import Result
 
 # Options of one attachment that may also be given outside of the list, for all entries that leave them out.
-_COMMON = ("bridge", "runtime", "interface", "gateway", "gateway6", "routes", "mtu", *attachment.VLAN_OPTIONS)
+_COMMON = ("bridge", "runtime", "interface", "gateway", "gateway6", "routes", "mtu", "ipv6", *attachment.VLAN_OPTIONS)
 
 # Options that make sense for one attachment only.
 _SINGLE = ("container", "netns", "pid", "host_interface", "addresses", "mac", "mac_seed")

@@ -46,6 +46,7 @@ class ContainerSide:
     ``netns`` is the container's printable name, ``identity`` what stays the
     same as long as it is the same container, ``netns_id`` the id by which
     the host knows its namespace (``None``: nothing of the host leads there).
+    ``ipv6_default`` tells whether new links speak IPv6, where one is to be made; ``None`` without IPv6 in the kernel.
     ``promote_secondaries`` has that sysctl's effective value for links of which an address is to go.
     """
 
@@ -53,7 +54,7 @@ class ContainerSide:
     identity: str
     network: NetworkState
     netns_id: int | None
-    disable_ipv6: Mapping[str, str] = field(default_factory=dict)
+    ipv6_default: bool | None = None
     tx_checksum_offload: Mapping[str, bool] = field(default_factory=dict)
     promote_secondaries: Mapping[str, str] = field(default_factory=dict)
 

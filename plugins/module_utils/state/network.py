@@ -26,6 +26,9 @@ class Link:
     ``bridge`` holds a bridge's IFLA_BR_* attributes by the name they have in
     ``Bridge``; a feature the kernel lacks has no entry. ``isolated`` is a
     bridge's port that reaches no other isolated port (IFLA_BRPORT_ISOLATED).
+    ``floods`` is false for a bridge's port that gets no broadcasts and no
+    multicast of which it said nothing (IFLA_BRPORT_BCAST_FLOOD, _MCAST_FLOOD).
+    ``ipv6`` tells whether it speaks IPv6 (disable_ipv6), ``None`` where the kernel doesn't.
     ``vlans`` are read for bridges that filter VLANs, and for their ports.
     ``vlan_id`` is that of an interface (of kind ``vlan``) which takes the frames of one VLAN from its ``peer``.
     """
@@ -44,6 +47,8 @@ class Link:
     peer_netns: int | None = None
     bridge: Mapping[str, int] = field(default_factory=dict)
     isolated: bool = False
+    floods: bool = True
+    ipv6: bool | None = None
     vlans: PortVlans = ()
     vlan_id: int | None = None
 

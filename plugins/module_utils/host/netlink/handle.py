@@ -236,22 +236,26 @@ class NetlinkHandle:
         master: str | None = None,
         alias: str | None = None,
         isolated: bool | None = None,
+        floods: bool | None = None,
         vlans: PortVlans | None = None,
     ) -> None:
         """Change what is given; ``master`` '' takes the link out of its bridge.
 
-        With ``master`` and ``isolated`` or ``vlans``, nothing passes the port
-        before it is isolated and in its VLANs: the kernel takes these only
-        from what is a port already, so the link joins down. It stays so
-        unless ``up`` is given.
+        With ``master`` and what only a port has (``isolated``, ``floods``,
+        ``vlans``), nothing passes the port before it is so: the kernel takes
+        these only from what is a port already, so the link joins down. It
+        stays so unless ``up`` is given.
         """
-        if master and (isolated or vlans is not None):
+        if master and (isolated or floods is False or vlans is not None):
             self.set_link(name, up=False)
             self.set_link(name, master=master)
             master = None
         if isolated is not None:
             what = f"{'isolate' if isolated else 'no longer isolate'} {name}"
             self._change_named(what, name, [links.isolation(isolated)])
+        if floods is not None:
+            what = f"{'open' if floods else 'close'} {name} to floods"
+            self._change_named(what, name, [links.flooding(floods)])
         if vlans is not None:
             self._with_index(name, lambda index: bridge_vlans.change(self._socket, index, name, vlans))
         if mtu is not None and links.mtu_of(self._socket, name) == mtu:
@@ -309,14 +313,14 @@ class NetlinkHandle:
 
     def delete_link(self, name: str) -> None:
         """Delete a link; one that is gone already is as good."""
-        try:
-            self._socket.request(
-                f"delete {name}", rtnetlink.RTM_DELLINK, "ifinfmsg", 0, {"index": 0}, [("IFLA_IFNAME", name)]
-            )
-        except KernelError as error:
-            if error.code != errno.ENODEV:
-                raise
+        links.delete(self._socket, name)
         self._indexes.pop(name, None)
+
+    def delete_links(self, names: Collection[str]) -> None:
+        """Delete links at once; those that are gone already are as good."""
+        links.delete_all(self._socket, names)
+        for name in names:
+            self._indexes.pop(name, None)
 
     # ---- addresses, routes and neighbours
 

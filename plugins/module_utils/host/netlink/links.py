@@ -4,14 +4,16 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from ...state.network import Link
 from . import rtnetlink
 from .rtnetlink import RouteSocket
-from .wire import attribute, attributes, from_text, number, text
+from .wire import KernelError, attribute, attributes, from_text, number, text
 
 IFF_UP = 0x1
 _IFF_LOOPBACK = 0x8
@@ -20,10 +22,12 @@ _IFINFO = struct.Struct("=BxHiII")  # ifinfomsg: family, type, index, flags, cha
 _INDEX, _FLAGS = 2, 3  # their places in it
 
 _IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_MTU, _IFLA_LINK, _IFLA_MASTER, _IFLA_LINKINFO = 1, 3, 4, 5, 10, 18
-_IFLA_IFALIAS, _IFLA_EXT_MASK, _IFLA_CARRIER, _IFLA_LINK_NETNSID = 20, 29, 33, 37
+_IFLA_IFALIAS, _IFLA_AF_SPEC, _IFLA_GROUP, _IFLA_EXT_MASK, _IFLA_CARRIER, _IFLA_LINK_NETNSID = 20, 26, 27, 29, 33, 37
 _IFLA_PROP_LIST, _IFLA_ALT_IFNAME = 52, 53
 _INFO_KIND, _INFO_DATA, _INFO_SLAVE_KIND, _INFO_SLAVE_DATA = 1, 2, 4, 5
-_IFLA_VLAN_ID, _IFLA_BRPORT_ISOLATED, _IFLA_BR_VLAN_PROTOCOL = 1, 33, 8
+_IFLA_VLAN_ID, _IFLA_BR_VLAN_PROTOCOL = 1, 8
+_IFLA_BRPORT_MCAST_FLOOD, _IFLA_BRPORT_BCAST_FLOOD, _IFLA_BRPORT_ISOLATED = 27, 30, 33
+_AF_INET6, _IFLA_INET6_CONF, _DEVCONF_DISABLE_IPV6 = 10, 2, 26  # linux/ipv6.h: an array of 32-bit numbers
 
 # RTEXT_FILTER_SKIP_STATS: they take most of the kernel's time.
 _WITHOUT_STATISTICS = attribute(_IFLA_EXT_MASK, struct.pack("=I", 1 << 3))
@@ -45,12 +49,13 @@ _BRIDGE_ATTRIBUTES = {
 
 def shown(route_socket: RouteSocket) -> dict[str, Link]:
     """Return every link but the loopback, by name. One dump."""
-    found = {}
+    found = [_link(header, values) for header, values in _all(route_socket) if not header[_FLAGS] & _IFF_LOOPBACK]
+    return {link.name: link for link in found}
+
+
+def _all(route_socket: RouteSocket) -> Iterator[tuple[tuple[int, ...], dict[int, bytes]]]:
     for payload in route_socket.dump(rtnetlink.RTM_GETLINK, _IFINFO.pack(0, 0, 0, 0, 0) + _WITHOUT_STATISTICS):
-        if not _IFINFO.unpack_from(payload)[_FLAGS] & _IFF_LOOPBACK:
-            link = _link(payload)
-            found[link.name] = link
-    return found
+        yield _IFINFO.unpack_from(payload), dict(attributes(payload, _IFINFO.size))
 
 
 def index_of(route_socket: RouteSocket, name: str) -> int | None:
@@ -64,6 +69,36 @@ def mtu_of(route_socket: RouteSocket, name: str) -> int | None:
     """Return the MTU (bytes) of a link, ``None`` where there is none of that name."""
     found = _find(route_socket, name)
     return number(dict(attributes(found, _IFINFO.size))[_IFLA_MTU]) if found is not None else None
+
+
+def delete(route_socket: RouteSocket, name: str) -> None:
+    """Delete a link; one that is gone already is as good."""
+    _delete(route_socket, f"delete {name}", ("IFLA_IFNAME", name))
+
+
+def delete_all(route_socket: RouteSocket, names: Collection[str]) -> None:
+    """Delete links; those that are gone already are as good.
+
+    As a group, and so in one request: with each request the kernel waits
+    until no processor uses its links any more, some 20 ms.
+    """
+    taken = {number(values.get(_IFLA_GROUP, b"")) for _header, values in _all(route_socket)}
+    group = next(group for group in iter(lambda: int.from_bytes(os.urandom(4), "big"), 0) if group not in taken)
+    for name in names:
+        try:
+            change(route_socket, f"delete {name}", 0, [("IFLA_IFNAME", name), ("IFLA_GROUP", group)])
+        except KernelError as error:
+            if error.code != errno.ENODEV:
+                raise
+    _delete(route_socket, f"delete {', '.join(names)}", ("IFLA_GROUP", group))
+
+
+def _delete(route_socket: RouteSocket, what: str, which: tuple[str, Any]) -> None:
+    try:
+        route_socket.request(what, rtnetlink.RTM_DELLINK, "ifinfmsg", 0, {"index": 0}, [which])
+    except KernelError as error:
+        if error.code != errno.ENODEV:
+            raise
 
 
 def _find(route_socket: RouteSocket, name: str) -> bytes | None:
@@ -107,8 +142,17 @@ def veth(peer: str, descriptor: int, mac: str | None, mtu: int) -> tuple[str, An
 
 def isolation(isolated: bool) -> tuple[str, Any]:
     """Return what isolates a bridge's port from the other isolated ones, or no longer does."""
-    data = {"attrs": [("IFLA_BRPORT_ISOLATED", int(isolated))]}
-    return ("IFLA_LINKINFO", {"attrs": [("IFLA_INFO_SLAVE_KIND", "bridge"), ("IFLA_INFO_SLAVE_DATA", data)]})
+    return _of_port([("IFLA_BRPORT_ISOLATED", int(isolated))])
+
+
+def flooding(on: bool) -> tuple[str, Any]:
+    """Return what lets a bridge's port have broadcasts and multicast of which it said nothing, or not."""
+    return _of_port([("IFLA_BRPORT_BCAST_FLOOD", int(on)), ("IFLA_BRPORT_MCAST_FLOOD", int(on))])
+
+
+def _of_port(data: list[tuple[str, Any]]) -> tuple[str, Any]:
+    slave = [("IFLA_INFO_SLAVE_KIND", "bridge"), ("IFLA_INFO_SLAVE_DATA", {"attrs": data})]
+    return ("IFLA_LINKINFO", {"attrs": slave})
 
 
 def alternative_name(name: str) -> tuple[str, Any]:
@@ -120,19 +164,19 @@ def _info(kind: str, data: list[tuple[str, Any]]) -> tuple[str, Any]:
     return ("IFLA_LINKINFO", {"attrs": [("IFLA_INFO_KIND", kind), ("IFLA_INFO_DATA", {"attrs": data})]})
 
 
-def _link(payload: bytes) -> Link:
-    _family, _type, index, flags, _change = _IFINFO.unpack_from(payload)
-    values = dict(attributes(payload, _IFINFO.size))
+def _link(header: tuple[int, ...], values: Mapping[int, bytes]) -> Link:
     info = dict(attributes(values.get(_IFLA_LINKINFO, b"")))
     kind = text(info.get(_INFO_KIND, b""))
     data = info.get(_INFO_DATA, b"")
+    is_port = text(info.get(_INFO_SLAVE_KIND, b"")) == "bridge"
+    port = dict(attributes(info.get(_INFO_SLAVE_DATA, b""))) if is_port else {}
     return Link(
-        index=index,
+        index=header[_INDEX],
         name=text(values[_IFLA_IFNAME]),
         kind=kind,
         mac=values.get(_IFLA_ADDRESS, b"").hex(":"),
         mtu=number(values.get(_IFLA_MTU, b"")),
-        up=bool(flags & IFF_UP),
+        up=bool(header[_FLAGS] & IFF_UP),
         carrier=bool(number(values.get(_IFLA_CARRIER, b""))),
         master=number(values.get(_IFLA_MASTER, b"")),
         alias=text(values.get(_IFLA_IFALIAS, b"")),
@@ -140,7 +184,9 @@ def _link(payload: bytes) -> Link:
         peer=number(values.get(_IFLA_LINK, b"")),
         peer_netns=number(values[_IFLA_LINK_NETNSID]) if _IFLA_LINK_NETNSID in values else None,
         bridge=_bridge_attributes(data) if kind == "bridge" else {},
-        isolated=text(info.get(_INFO_SLAVE_KIND, b"")) == "bridge" and _is_isolated(info.get(_INFO_SLAVE_DATA, b"")),
+        isolated=bool(number(port.get(_IFLA_BRPORT_ISOLATED, b""))),
+        floods=all(number(port.get(kind, b"\1")) for kind in (_IFLA_BRPORT_BCAST_FLOOD, _IFLA_BRPORT_MCAST_FLOOD)),
+        ipv6=_speaks_ipv6(values.get(_IFLA_AF_SPEC, b"")),
         vlan_id=_vlan_id(data) if kind == "vlan" else None,
     )
 
@@ -150,8 +196,11 @@ def _vlan_id(data: bytes) -> int | None:
     return number(found) if found is not None else None
 
 
-def _is_isolated(data: bytes) -> bool:
-    return bool(number(dict(attributes(data)).get(_IFLA_BRPORT_ISOLATED, b"")))
+def _speaks_ipv6(of_families: bytes) -> bool | None:
+    of_ipv6 = dict(attributes(of_families)).get(_AF_INET6, b"")
+    settings = dict(attributes(of_ipv6)).get(_IFLA_INET6_CONF, b"")
+    place = 4 * _DEVCONF_DISABLE_IPV6
+    return not number(settings[place : place + 4]) if len(settings) > place else None
 
 
 def _alternative_names(properties: bytes) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Any, Optional
+from unittest import mock
 
 from ansible_collections.pipefitter.container_network.plugins.module_utils.errors import InvalidOption, PipefitterError
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model import attachment
@@ -107,6 +108,7 @@ def options(draw: st.DrawFn, number: int, netns: str, interface: str) -> dict[st
         "routes": maybe(st.lists(st.sampled_from(routes), unique_by=str, max_size=3)),
         "mac": maybe(st.just(f"02:00:00:00:01:{number:02x}")),
         "mtu": maybe(st.sampled_from([1500, 1400, 9000, 1000])),
+        "ipv6": draw(st.sampled_from([None, None, True, False])),
         **(draw(st.sampled_from(VLANS)) if bridge != "br0" else {}),
     }
 
@@ -122,7 +124,7 @@ def wanted(draw: st.DrawFn, most: int = 3) -> tuple[Attachment, ...]:
         except InvalidOption:
             # Two that ask for the same route, or IPv6 with too small an MTU: the smaller list is still one to try.
             if len(items) == 1:
-                items[0].update(gateway6=None, addresses=["10.0.0.99/24"], routes=None, mtu=None)
+                items[0].update(gateway6=None, addresses=["10.0.0.99/24"], routes=None, mtu=None, ipv6=None)
             else:
                 items.pop()
 
@@ -133,8 +135,9 @@ def wanted(draw: st.DrawFn, most: int = 3) -> tuple[Attachment, ...]:
 class Scene:
     """A host with bridges of both kinds, and containers, one of them Docker's own in its network."""
 
-    def __init__(self, kernel: SimKernel) -> None:
+    def __init__(self, kernel: SimKernel, few: int = plan.FEW) -> None:
         self.kernel = kernel
+        self.few = few
         self.host = SimulatedHost(kernel)
         ns = kernel.host
         for name, mac in (("docker0", "02:42:00:00:00:01"), ("br0", "02:00:00:00:0b:00"), ("br1", None)):
@@ -177,7 +180,8 @@ class Scene:
     def present(self, wants: Sequence[Attachment], purge: str | None = None) -> Callable[[], list[Any]]:
         def plan_now() -> list[Any]:
             sides, host_side = self.sides(wants, leftovers=purge is not None, purge=purge)
-            return plan.present([(want, side) for want, side in sides if side is not None], host_side, True, purge)
+            with mock.patch.object(plan, "FEW", self.few):
+                return plan.present([(want, side) for want, side in sides if side is not None], host_side, True, purge)
 
         return plan_now
 
@@ -214,7 +218,9 @@ def drift(draw: st.DrawFn, scene: Scene, link: SimLink) -> None:
         "own route",
     ]
     kind = draw(
-        st.sampled_from([*kinds, "no route", "no mark", "tag", "no port", "vlans", "delete", "checksum", "no ipv6"])
+        st.sampled_from(
+            [*kinds, "closed", "no route", "no mark", "tag", "no port", "vlans", "delete", "checksum", "no ipv6"]
+        )
     )
     if kind == "down":
         ns.set(peer.name, up=False)
@@ -269,6 +275,8 @@ def drift(draw: st.DrawFn, scene: Scene, link: SimLink) -> None:
     elif kind == "vlans" and host_veth.master is not None and host_veth.master.name == "br1":
         host.delete_vlans(host_veth.name, draw(st.sampled_from([{}, {5: ()}])))
         host.add_vlans(host_veth.name, {draw(st.sampled_from([1, 5])): (draw(st.booleans()), draw(st.booleans()))})
+    elif kind == "closed" and host_veth.master is not None:
+        host.flood(host_veth.name, False)
     elif kind == "no port":
         scene.host.ovs_ports.pop(host_veth.name, None)
     elif kind == "delete":
@@ -276,7 +284,7 @@ def drift(draw: st.DrawFn, scene: Scene, link: SimLink) -> None:
     elif kind == "checksum":
         peer.tx_checksum = not peer.tx_checksum
     elif kind == "no ipv6":
-        ns.write_sysctl(f"net/ipv6/conf/{peer.name}/disable_ipv6", "1")
+        ns.write_sysctl(f"net/ipv6/conf/{peer.name}/disable_ipv6", draw(st.sampled_from(["1", "0"])))
 
 
 def _try(change: Callable[[], None]) -> None:
@@ -291,7 +299,7 @@ def scenes(draw: st.DrawFn) -> Scene:
     kernel = SimKernel(
         rename_needs_down=draw(st.booleans()), promote_secondaries=draw(st.sampled_from([False, False, True]))
     )
-    scene = Scene(kernel)
+    scene = Scene(kernel, draw(st.sampled_from([plan.FEW, 0])))
     if draw(st.sampled_from([False, False, True])):
         scene.host.namespaces["web2"].defaults["ipv6/disable_ipv6"] = "1"
     for _run in range(draw(st.integers(0, 2))):

@@ -63,6 +63,7 @@ class SimLink:
     sysctls: dict[str, str] = field(default_factory=dict)
     tx_checksum: bool = True
     isolated: bool = False
+    floods: bool = True
     vlans: dict[int, tuple[bool, bool]] = field(default_factory=dict)  # pvid, untagged
     proxies: set[str] = field(default_factory=set)
     neighbours: dict[str, str] = field(default_factory=dict)

@@ -242,6 +242,7 @@ def _link_picture(link: SimLink) -> dict[str, object]:
         "sysctls": dict(link.sysctls),
         "tx_checksum": link.tx_checksum,
         "isolated": link.isolated,
+        "floods": link.floods,
         "vlans": dict(link.vlans),
         "proxies": set(link.proxies),
         "alternative_names": set(link.alternative_names),

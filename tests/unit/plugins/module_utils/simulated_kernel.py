@@ -113,7 +113,7 @@ class SimNamespace(SimAddresses):
             master, one.master = one.master, None
             for port in [port for port in here.links.values() if port.master is one]:
                 port.master = None
-                port.isolated = False
+                port.isolated, port.floods = False, True
                 port.vlans = {}
             if here.links.get(one.name) is one:
                 del here.links[one.name]
@@ -194,6 +194,14 @@ class SimNamespace(SimAddresses):
             raise KernelError(f"isolate {name}", errno.EOPNOTSUPP, "")
         link.isolated = isolated
 
+    def flood(self, name: str, floods: bool) -> None:
+        """br_port_slave_changelink(): only a port has the flags."""
+        self.kernel.request()
+        link = self.find(f"open {name}", name)
+        if link.master is None:
+            raise KernelError(f"open {name}", errno.EOPNOTSUPP, "")
+        link.floods = floods
+
     @staticmethod
     def _default_vlans(bridge: SimLink) -> dict[int, tuple[bool, bool]]:
         pvid = bridge.bridge.get("vlan_default_pvid", 0)
@@ -251,7 +259,7 @@ class SimNamespace(SimAddresses):
             if self.kernel.is_ovs_port(self, link.name):
                 raise KernelError(f"change {link.name}", errno.EBUSY, "Device is already a port of Open vSwitch")
         if master is not former:
-            link.isolated = False
+            link.isolated, link.floods = False, True
             link.vlans = self._default_vlans(master) if master is not None else {}
         link.master = master
         for bridge in (former, master):

@@ -66,6 +66,8 @@ class SimulatedNetlink:
             peer_netns=None if there is None or there is self._ns else self._ns.id_of(there),
             bridge=dict(link.bridge),
             isolated=link.isolated,
+            floods=link.floods,
+            ipv6=link.sysctls["ipv6/disable_ipv6"] == "0",
         )
 
     def with_vlans(self, links: Mapping[str, Link], always: bool = False) -> dict[str, Link]:
@@ -152,14 +154,17 @@ class SimulatedNetlink:
         master: str | None = None,
         alias: str | None = None,
         isolated: bool | None = None,
+        floods: bool | None = None,
         vlans: PortVlans | None = None,
     ) -> None:
-        joins_down = bool(master) and (bool(isolated) or vlans is not None)
+        joins_down = bool(master) and (bool(isolated) or floods is False or vlans is not None)
         if joins_down:
             self._ns.set(name, up=False)
             self._ns.set(name, master=master)
         if isolated is not None:
             self._ns.isolate(name, isolated)
+        if floods is not None:
+            self._ns.flood(name, floods)
         if vlans is not None:
             self.set_bridge_vlans(name, vlans)
         if mtu is not None and self._ns.find(f"change {name}", name).mtu == mtu:
@@ -206,6 +211,13 @@ class SimulatedNetlink:
         except KernelError as error:
             if error.code != errno.ENODEV:
                 raise
+
+    def delete_links(self, names: Collection[str]) -> None:
+        self._ns.kernel.request()  # the last of several; those before it only name a group
+        for name in names:
+            link = self._ns.links.get(name)
+            if link is not None:
+                self._ns.drop(link)
 
     # ---- addresses and routes
 

@@ -49,7 +49,11 @@ TYPES = {
     "IFLA_INFO_DATA": (2, "nest"),
     "IFLA_INFO_SLAVE_KIND": (4, "text"),
     "IFLA_INFO_SLAVE_DATA": (5, "nest"),
+    "IFLA_BRPORT_BCAST_FLOOD": (30, "=B"),
     "IFLA_BRPORT_ISOLATED": (33, "=B"),
+    "IFLA_AF_SPEC": (26, "nest"),
+    "AF_INET6": (10, "nest"),
+    "IFLA_INET6_CONF": (2, "numbers"),
     "IFLA_VLAN_ID": (1, "=H"),
     "IFLA_BR_FORWARD_DELAY": (1, "=I"),
     "IFLA_BR_AGEING_TIME": (4, "=I"),
@@ -77,6 +81,8 @@ def written(name, value):
         return attribute(kind, bytes.fromhex(value.replace(":", "")))
     if form == "address":
         return attribute(kind, socket.inet_pton(socket.AF_INET6 if ":" in value else socket.AF_INET, value))
+    if form == "numbers":
+        return attribute(kind, struct.pack(f"={len(value)}i", *value))
     return attribute(kind, struct.pack(form, value))
 
 
@@ -120,7 +126,8 @@ def test_a_veth_with_all_that_a_link_can_have():
             ("IFLA_CARRIER", 1),
             ("IFLA_IFALIAS", "pipefitter eth1 container wéb"),
             ("IFLA_PROP_LIST", [("IFLA_ALT_IFNAME", "web.eth1"), ("IFLA_ALT_IFNAME", "b")]),
-            info("veth", slave=[("IFLA_BRPORT_ISOLATED", 1)]),
+            ("IFLA_AF_SPEC", [("AF_INET6", [("IFLA_INET6_CONF", (*(0,) * 26, 1, 0))])]),
+            info("veth", slave=[("IFLA_BRPORT_ISOLATED", 1), ("IFLA_BRPORT_BCAST_FLOOD", 0)]),
             flags=UP,
         ),
     ) == {
@@ -138,6 +145,8 @@ def test_a_veth_with_all_that_a_link_can_have():
             peer=8,
             peer_netns=3,
             isolated=True,
+            floods=False,
+            ipv6=False,
         )
     }
 
