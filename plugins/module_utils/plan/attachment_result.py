@@ -22,6 +22,9 @@ from .link_operations import DeleteLink, DeleteLinks
 from .operations import Operation
 from .route_operations import SetRoute
 
+NEIGHBOUR_LIMIT = "net/ipv4/neigh/default/gc_thresh3"
+"""The sysctl with the most neighbours that are kept; only the machine's first network namespace has it."""
+
 Sides = Sequence[tuple[Attachment, "ContainerSide | None"]]
 
 
@@ -245,6 +248,22 @@ def outranked_gateways(sides: Sides) -> list[str]:
                     "remove that route to use the gateway"
                 )
     return warnings
+
+
+def neighbours_needed(host_side: HostSide, limit: int) -> list[str]:
+    """Return a warning where containers on bridges can fill the table that holds at most ``limit`` IPv4 neighbours.
+
+    The kernel has one for all network namespaces: a container that talks to
+    the host takes an entry on both sides.
+    """
+    count = sum(link.kind == "veth" and link.peer_netns is not None for link in host_side.network.links.values())
+    if 2 * count <= limit:
+        return []
+    return [
+        f"this host keeps at most {limit} IPv4 neighbours for all its network namespaces together (sysctl "
+        f"{NEIGHBOUR_LIMIT.replace('/', '.')}), and {count} containers on bridges can need {2 * count}: beyond that "
+        f"they reach nobody new; set it to {4 * count}, and net.ipv4.neigh.default.gc_thresh2 to half of that"
+    ]
 
 
 def unsettled(sides: Sides, host_side: HostSide) -> str:

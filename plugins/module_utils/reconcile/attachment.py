@@ -16,13 +16,26 @@ from ..model.limits import USUAL_MTU
 from ..observe.attachments import observe_all
 from ..observe.containers import Pinned, pin_all, refuse_left
 from ..plan import attachment as plan
-from ..plan.attachment_result import describe, outranked_gateways, predict, removed, taken_default_routes, unsettled
+from ..plan.attachment_result import (
+    NEIGHBOUR_LIMIT,
+    describe,
+    neighbours_needed,
+    outranked_gateways,
+    predict,
+    removed,
+    taken_default_routes,
+    unsettled,
+)
 from ..state.attachments import LINUX, AttachmentState, HostSide
+from ..state.network import HOST
 from . import engine
 from .result import Result
 
 # Options of one attachment that may also be given outside of the list, for all entries that leave them out.
 _COMMON = ("bridge", "runtime", "interface", "gateway", "gateway6", "routes", "mtu", "ipv6", *attachment.VLAN_OPTIONS)
+
+# A list of more attachments is worth a look at the limits of the kernel.
+_MANY = 100
 
 # Options that make sense for one attachment only.
 _SINGLE = ("container", "netns", "pid", "host_interface", "addresses", "mac", "mac_seed")
@@ -71,7 +84,8 @@ def converge(options: Mapping[str, Any], check: bool) -> Result:
             values={"attachments": [entry for entry in shown if entry] if present else []},
             warnings=(_warnings(outcome.before[1]) if present and check else [])
             + taken_default_routes(outcome.operations)
-            + (outranked_gateways(outcome.after[0]) if present else []),
+            + (outranked_gateways(outcome.after[0]) if present else [])
+            + (_neighbour_warnings(machine, outcome.after[1]) if present and len(wants) > _MANY else []),
         )
 
 
@@ -123,6 +137,11 @@ def _refuse_same_interface(pinned: Sequence[Pinned]) -> None:
                 f"attachments: {one.want.target} and {other.want.target} are the same network namespace "
                 f"and both ask for {one.want.interface}; name it once"
             )
+
+
+def _neighbour_warnings(machine: Machine, host_side: HostSide) -> list[str]:
+    limit = machine.read_sysctls(HOST, [NEIGHBOUR_LIMIT]).get(NEIGHBOUR_LIMIT, "")
+    return neighbours_needed(host_side, int(limit)) if limit.isdigit() else []
 
 
 def _warnings(host_side: HostSide) -> list[str]:

@@ -21,9 +21,12 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.model
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.vlans import Vlans
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan.attachment_result import (
     describe,
+    neighbours_needed,
     predict,
     unsettled,
 )
+from ansible_collections.pipefitter.container_network.plugins.module_utils.state.attachments import HostSide
+from ansible_collections.pipefitter.container_network.plugins.module_utils.state.network import Link, NetworkState
 from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.attachment_scenes import (
     BRIDGES,
     Scene,
@@ -426,3 +429,13 @@ def test_a_host_route_is_kept_for_routes_of_its_own_interface_alone():
     ]
     assert settles(made(scene, attachment.parse_list(second, {})))
     assert not [entry for entry in scene.host.namespaces["web1"].table if entry.destination == "fd00:5::1/128"]
+
+
+@pytest.mark.parametrize("containers", [4, 5])
+def test_containers_that_can_fill_the_table_of_neighbours_are_a_warning(containers):
+    links = {f"pf{number}": Link(number, f"pf{number}", "veth", peer_netns=number) for number in range(containers)}
+    links["own"] = Link(99, "own", "veth", peer=98)  # between two interfaces of the host
+    warned = neighbours_needed(HostSide(NetworkState(links), {}), 9)
+    assert [f"5 containers on bridges can need {2 * containers}" in text for text in warned] == [True] * (
+        containers == 5
+    )
