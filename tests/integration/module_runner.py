@@ -54,6 +54,7 @@ def _inject_fault(die_after, fail_after, meanwhile):
 
     from ansible_collections.pipefitter.container_network.plugins.module_utils import plan
     from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import operations
+    from ansible_collections.pipefitter.container_network.plugins.module_utils.reconcile import engine
 
     for found in pkgutil.iter_modules(plan.__path__, f"{plan.__name__}."):
         importlib.import_module(found.name)
@@ -79,6 +80,13 @@ def _inject_fault(die_after, fail_after, meanwhile):
 
     for kind in operations.Operation.__subclasses__():
         kind.do = faulty(kind.do)
+
+    def refuse_left(left, real=engine._refuse_left):
+        if fail_after == "look":  # at what was done, after the last operation
+            raise OSError("a fault that the test injected")
+        real(left)
+
+    engine._refuse_left = refuse_left
 
 
 if __name__ == "__main__":

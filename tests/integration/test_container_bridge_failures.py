@@ -68,6 +68,15 @@ def test_refuses_with_a_sentence_and_changes_nothing(hosta, options, words):
         assert word in said
 
 
+def test_refuses_a_member_that_one_of_several_default_ways_goes_by(hosta):
+    make_port(hosta)
+    hosta.run("ip", "link", "set", "port0", "up")
+    words = "nexthop via 192.0.2.1 dev port0 onlink nexthop via 10.77.0.1 dev eth0"
+    hosta.run("ip", "route", "add", "default", "metric", "500", *words.split())
+    said = refused(hosta, "container_bridge", name="br0", members=["port0"])
+    assert "members[0]" in said and "carries this host's default route" in said
+
+
 def test_refuses_a_member_of_another_bridge(hosta):
     make_port(hosta)
     make_bridge(hosta, "other")

@@ -167,7 +167,8 @@ def test_what_a_failed_removal_took_away_is_back(hosta):
     )
 
     with pytest.raises(ModuleFailed, match="undone"):
-        hosta.module("veth_attach", fail_after=1, attachments=[{"netns": "probe"}, {"netns": "second"}], state="absent")
+        both = [{"netns": "probe"}, {"netns": "second"}]
+        hosta.module("veth_attach", fail_after="look", attachments=both, state="absent")
 
     assert (
         held(hosta, "eth1", "probe"),
@@ -259,6 +260,18 @@ _REPLACED = {
         "-6 route add default nhid 8 metric 1024",
     ],
     "through another family": ["-4 route add default via inet6 fe80::1 dev eth0"],
+    "of the kernel, as ifupdown2 sets them": [
+        "-4 route add default via 10.9.0.1 dev eth0 proto kernel onlink",
+        "-6 route add default via fd00:9::1 dev eth0 proto kernel metric 1024",
+    ],
+    "thrown": ["-4 route add throw default", "-6 route add throw default metric 1024"],
+    "to lo": ["-4 route add default dev lo", "-6 route add default dev lo metric 1024"],
+    "of some packets only": [
+        "-4 route add default via 10.9.0.1 tos 0x10",
+        "-4 route add default via 10.9.0.9",
+        "-6 route add default from fd00:9::/64 via fd00:9::1 dev eth0 metric 1024",
+        "-6 route add default via fd00:9::9 dev eth0 metric 1024",
+    ],
 }
 
 
@@ -292,6 +305,47 @@ def test_a_default_route_that_was_replaced_comes_back_whole(hosta, commands):
     attach_thoroughly(hosta, netns="probe", **_ONE)
     assert "default gateway 192.168.5.1 dev eth1" in routes(hosta, "probe")
     assert "default gateway fd00:5::1 dev eth1 metric 1024" in routes(hosta, "probe", "-6")
+
+
+# Run on the host: a router's advertisement of a default route, on the bridge.
+_ADVERTISE = """
+import socket, struct
+wire = socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6)
+wire.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, 255)
+advertisement = struct.pack("!BBHBBHII", 134, 0, 0, 64, 0, 600, 0, 0)
+wire.sendto(advertisement, ("ff02::1", 0, 0, socket.if_nametoindex("br0")))
+"""
+
+
+def test_undoing_leaves_what_others_set_on_the_interface(hosta):
+    """Several routes to one destination: each was in the place of the other when it was put back."""
+    _arrange(hosta)
+    hosta.run("ip", "link", "set", "br0", "up")
+    attach(hosta, netns="probe", **_ONE)
+
+    def learned():
+        hosta.run("/usr/bin/python3", "-c", _ADVERTISE, check=False)  # the bridge may have no address yet
+        return "proto ra" in "".join(_whole_routes(hosta))
+
+    until(learned, "no router was learned")
+    for words in (
+        "-4 route add 10.50.0.0/16 via 192.168.5.1",
+        "-4 route append 10.50.0.0/16 via 192.168.5.9",
+        "-4 route add 10.60.0.0/16 nexthop via 192.168.5.1 nexthop via 192.168.5.9 weight 4",
+        "-6 route add fd00:99::/64 nexthop via fd00:5::1 dev eth1 nexthop via fd00:5::9 dev eth1",
+    ):
+        hosta.run("ip", "-n", "probe", *words.split())
+    before = _whole_routes(hosta)
+    changed = {**_ONE, "addresses": ["192.168.5.11/24", "fd00:5::11/64"], "mtu": 1300}
+    for done in count():
+        failed = _failure(hosta, done, netns="probe", **changed)
+        if not failed:
+            break
+        assert "could not be undone" not in failed
+        assert _whole_routes(hosta) == before, done
+    assert done >= 5
+    shown = attach_thoroughly(hosta, netns="probe", **changed)["attachments"][0]
+    assert (shown["gateway"], shown["gateway6"]) == ("192.168.5.1", "fd00:5::1")
 
 
 def test_a_default_route_that_wins_over_the_gateway_is_named(hosta):

@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from wiring import attach, attach_thoroughly, make_bridge, make_namespaces, routes, until
+import pytest
+from wiring import attach, attach_thoroughly, make_bridge, make_namespaces, refused, routes, until
 
 
 def test_keeps_the_old_default_route_until_the_new_one_is_in(host):
@@ -97,3 +98,68 @@ def test_gives_back_routes_on_the_link_and_takes_along_the_host_route_of_an_old_
     assert "192.168.7.1 dev eth1" in routes(host, "probe") and "192.168.6.1 dev eth1" not in routes(host, "probe")
     assert not attach(host, netns="probe", bridge="br0", state="absent")["changed"]
     assert attach(host, netns="probe", bridge="br1", state="absent")["changed"]
+
+
+_CONNECTED = {
+    "another interface's subnet": (
+        {"routes": [{"destination": "172.30.0.0/16", "gateway": "192.168.5.1"}]},
+        "routes: 172.30.0.0/16 is in netns /run/netns/probe already (172.30.0.0/16 dev eth0), and not ours; "
+        "give it another metric",
+    ),
+    "of IPv6": (
+        {"routes": [{"destination": "fd00:30::/64", "gateway": "fd00:5::1", "metric": 256}]},
+        "routes: fd00:30::/64 is in netns /run/netns/probe already (fd00:30::/64 dev eth0 metric 256), and not ours; "
+        "give it another metric",
+    ),
+    "its own subnet": (
+        {"routes": [{"destination": "192.168.5.0/24", "gateway": "192.168.5.1"}]},
+        "routes[0].destination: '192.168.5.0/24' is the subnet of 192.168.5.10/24, with which its route comes; "
+        "leave it out, or give another metric",
+    ),
+    "another interface's peer": (
+        {"gateway": "10.66.0.1"},
+        "gateway: 10.66.0.1 is outside of the interface's subnets, and the route to it is another's in netns "
+        "/run/netns/probe already (10.66.0.1/32 dev eth0); give one that no other interface leads to, or an address "
+        "in its subnet",
+    ),
+}
+
+
+@pytest.mark.parametrize(("asked", "said"), _CONNECTED.values(), ids=_CONNECTED)
+def test_routes_that_come_with_addresses_are_nobody_elses(hosta, asked, said):
+    make_bridge(hosta)
+    make_namespaces(hosta, "probe")
+    hosta.run("ip", "link", "add", "own0", "type", "veth", "peer", "name", "eth0", "netns", "probe")
+    for words in (
+        "address add 172.30.0.2/16 dev eth0",
+        "address add 10.66.0.2 peer 10.66.0.1/32 dev eth0",
+        "address add fd00:30::2/64 dev eth0 nodad",
+        "link set eth0 up",
+    ):
+        hosta.run("ip", "-n", "probe", *words.split())
+    options = {"netns": "probe", "bridge": "br0", "addresses": ["192.168.5.10/24", "fd00:5::10/64"], **asked}
+    assert refused(hosta, **options) == said
+
+
+def test_routes_for_some_packets_only_are_others(hosta):
+    make_bridge(hosta)
+    make_namespaces(hosta, "probe")
+    options = {"netns": "probe", "bridge": "br0", "addresses": ["192.168.5.10/24", "fd00:5::10/64"]}
+    attach(hosta, **options)
+    for words in (
+        "-4 route add default via 192.168.5.9 tos 0x10",
+        "-4 route add 10.50.0.0/16 via 192.168.5.9 tos 4",
+        "-6 route add default from fd00:5::/64 via fd00:5::9 dev eth1 metric 1024",
+    ):
+        hosta.run("ip", "-n", "probe", *words.split())
+    before = routes(hosta, "probe") | routes(hosta, "probe", "-6")
+    assert len(before) == 3
+    asked = {"routes": [{"destination": "10.50.0.0/16", "gateway": "192.168.5.1"}]}
+    attach_thoroughly(hosta, **options, **asked, gateway="192.168.5.1", gateway6="fd00:5::1")
+    after = routes(hosta, "probe") | routes(hosta, "probe", "-6")
+    assert after > before
+    assert after - before == {
+        "default gateway 192.168.5.1 dev eth1",
+        "10.50.0.0/16 gateway 192.168.5.1 dev eth1",
+        "default gateway fd00:5::1 dev eth1 metric 1024",
+    }

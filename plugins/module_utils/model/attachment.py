@@ -113,6 +113,7 @@ def parse(options: Mapping[str, Any], prefix: str = "") -> Attachment:
         ipv6=options.get("ipv6"),
     )
     _check_ipv6(attachment, prefix)
+    _check_connected(attachment, prefix)
     _check_gateways(attachment, prefix)
     if attachment.mtu is not None and attachment.mtu < limits.IPV6_MTU and _has_family(attachment, addresses.IPV6):
         advice = f"is below {limits.IPV6_MTU} bytes, the minimum MTU of IPv6; raise it or leave out the IPv6 addresses"
@@ -270,6 +271,25 @@ def _check_gateways(attachment: Attachment, prefix: str) -> None:
     for option, gateway in hops:
         if gateway is not None and addresses.family(gateway) == addresses.IPV4:
             _refuse_no_host(f"{prefix}{option}", gateway, attachment.addresses or ())
+
+
+def _check_connected(attachment: Attachment, prefix: str) -> None:
+    """Refuse routes that would take the place of those that come with the addresses."""
+    held = {(addresses.network(address), addresses.family(address)): address for address in attachment.addresses or ()}
+    for position, entry in enumerate(attachment.routes or ()):
+        address = held.get((entry.destination, entry.family))
+        length = int(entry.destination.partition("/")[2])
+        # The kernel makes none for a single IPv4 address.
+        if (
+            address is not None
+            and entry.metric == route.CONNECTED_METRIC[entry.family]
+            and (entry.family == addresses.IPV6 or length < 32)
+        ):
+            raise InvalidOption(
+                f"{prefix}routes[{position}].destination",
+                entry.destination,
+                f"is the subnet of {address}, with which its route comes; leave it out, or give another metric",
+            )
 
 
 def _refuse_no_host(option: str, gateway: str, held: Iterable[str]) -> None:

@@ -19,6 +19,9 @@ DEFAULT = {addresses.IPV4: "0.0.0.0/0", addresses.IPV6: "::/0"}
 # What the kernel puts in where none is given (IP6_RT_PRIO_USER of net/ip6_route.h).
 DEFAULT_METRIC = {addresses.IPV4: 0, addresses.IPV6: 1024}
 
+# Of the routes that come with addresses (IP6_RT_PRIO_ADDRCONF).
+CONNECTED_METRIC = {addresses.IPV4: 0, addresses.IPV6: 256}
+
 
 UNICAST = 1
 """RTN_UNICAST of linux/rtnetlink.h; those of the other kinds lead nowhere."""
@@ -33,8 +36,9 @@ SEVERAL_LINKS = "several links"
 class Route:
     """``destination`` is a canonical subnet; a ``gateway`` of ``None`` means on-link.
 
-    ``link`` is '' for a route that leads nowhere. ``message`` is how the kernel showed it (rtmsg and attributes): a
-    route has more than we ask for, and is put back with all of it.
+    ``link`` is '' for a route that leads nowhere; ``through`` are the links of a multipath route's next hops.
+    ``selector`` says for which packets alone it is ("tos 0x10", "from fd00:5::/64"). ``message`` is how the kernel
+    showed it (rtmsg and attributes): a route has more than we ask for, and is put back with all of it.
     """
 
     destination: str
@@ -43,6 +47,8 @@ class Route:
     metric: int
     protocol: int = PROTOCOL
     kind: int = UNICAST
+    selector: str = ""
+    through: tuple[str, ...] = ()
     message: bytes = field(default=b"", compare=False, repr=False)
 
     @property
@@ -52,13 +58,23 @@ class Route:
 
     @property
     def key(self) -> tuple[str, int]:
-        """Return what the kernel keeps one route for (per table and, for IPv4, TOS)."""
-        return self.destination, self.metric
+        """Return what the kernel keeps one route for, per table: destination and selector, and the metric."""
+        return f"{self.destination} {self.selector}" if self.selector else self.destination, self.metric
+
+    @property
+    def links(self) -> tuple[str, ...]:
+        """Return the links that it leads through."""
+        return self.through or ((self.link,) if self.link else ())
 
     @property
     def has_link(self) -> bool:
         """Tell whether it leads through one link."""
         return self.link not in ("", SEVERAL_LINKS)
+
+    @property
+    def is_connected(self) -> bool:
+        """Tell whether it comes and goes with an address."""
+        return self.protocol == KERNEL_PROTOCOL and not self.is_default
 
     @property
     def is_default(self) -> bool:
@@ -69,6 +85,8 @@ class Route:
         text = "default" if self.is_default else self.destination
         if self.kind != UNICAST:
             text = f"{_KINDS.get(self.kind, f'type {self.kind}')} {text}"
+        if self.selector:
+            text += f" {self.selector}"
         if self.gateway:
             text += f" via {self.gateway}"
         if self.link:

@@ -97,16 +97,17 @@ def observe_container(
     asked = {want.interface for want in wants}
     relevant = [link for link in links.values() if link.name in asked or _ours(links_only, link, host_side)]
     held = netlink.addresses(relevant) if relevant else {}
-    routes = netlink.routes(names_by_index(links), to_nowhere=True)
+    routes = netlink.routes(names_by_index(links), connected=True, to_nowhere=True)
     userspace = any(want.bridge in host_side.bridges and host_side.bridges[want.bridge].userspace for want in wants)
     return ContainerSide(
         netns,
         identity,
-        NetworkState(links, held, routes),
+        NetworkState(links, held, tuple(route for route in routes if not route.is_connected)),
         netns_id,
         _ipv6_default(machine, netns) if not asked <= links.keys() else None,
         machine.tx_checksum_offload(netns, relevant) if userspace and relevant else {},
         _promote_secondaries(machine, netns, wants, held),
+        tuple(route for route in routes if route.is_connected),
     )
 
 

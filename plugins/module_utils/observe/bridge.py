@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..host.machine import Machine
-from ..host.netlink.handle import supports_vlan_filtering
+from ..host.netlink.features import supports_vlan_filtering
 from ..model import bridge, names
 from ..model.icc_rules import IccRules
 from ..plan import forwarding, management

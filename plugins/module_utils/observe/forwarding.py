@@ -17,8 +17,9 @@ def read_before_switching(machine: Machine, host: NetworkState) -> dict[str, str
     """
     names = [forwarding.of_link(link, family) for family in (addresses.IPV4, addresses.IPV6) for link in host.links]
     advertised = {
-        route.link
+        link
         for route in host.routes
+        for link in route.links
         if addresses.family(route.destination) == addresses.IPV6 and route.is_default
     }
     return machine.read_sysctls(

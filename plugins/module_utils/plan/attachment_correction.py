@@ -77,7 +77,7 @@ def correction(
         return []
     return [
         RestoreOnUndo(
-            netns, peer.name, shown, tuple(entry for entry in side.network.routes if entry.link == peer.name)
+            netns, peer.name, shown, tuple(entry for entry in side.network.routes if peer.name in entry.links)
         ),
         *operations,
     ]

@@ -12,7 +12,7 @@ from ..model.ownership import EXTERNAL_ID, read_label
 from ..state.attachments import LINUX, HostSide
 from ..state.network import Link
 from .attachment_match import AttachmentMatch
-from .attachment_routes import wanted_routes
+from .attachment_routes import leads_to, wanted_routes
 
 
 def check(found: Sequence[AttachmentMatch], host_side: HostSide) -> None:
@@ -116,6 +116,7 @@ def _check_routes(found: Sequence[AttachmentMatch]) -> None:
             for entry in one.side.network.routes
             if entry.protocol != route.PROTOCOL and entry.link not in own
         }
+        others.update((entry.key, entry) for entry in one.side.connected if entry.link not in own)
         for entry in wanted_routes(one):
             _refuse_behind_another(entry, one)
             other = seen.setdefault((netns, entry.key), one)
@@ -126,6 +127,12 @@ def _check_routes(found: Sequence[AttachmentMatch]) -> None:
                     "leave it to one of the two"
                 )
             if entry.key in others and not entry.is_default:
+                if leads_to(entry, one.want.gateways):
+                    raise Refused(
+                        f"gateway: {addresses.bare(entry.destination)} is outside of the interface's subnets, and the "
+                        f"route to it is another's in {netns} already ({others[entry.key]}); give one that "
+                        "no other interface leads to, or an address in its subnet"
+                    )
                 raise Refused(
                     f"routes: {entry.destination} is in {netns} already ({others[entry.key]}), and not ours; "
                     "give it another metric"

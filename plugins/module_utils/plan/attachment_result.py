@@ -167,10 +167,10 @@ def _routes_described(entries: Sequence[Route]) -> dict[str, Any]:
     Of those of ours, a host route to the gateway of another is left out: it comes with that one.
     """
     described: dict[str, Any] = {}
-    # Of several default routes the one that a gateway would replace, else the one that wins.
-    for entry in sorted(entries, key=lambda entry: (entry.metric == DEFAULT_METRIC[entry.family], -entry.metric)):
-        if entry.is_default and entry.gateway:
-            described["gateway" if entry.family == addresses.IPV4 else "gateway6"] = entry.gateway
+    # Of several default routes the one that a gateway replaces, else the one that wins; with one metric, the first.
+    for entry in sorted(entries, key=lambda entry: (entry.metric != DEFAULT_METRIC[entry.family], entry.metric)):
+        if entry.is_default and entry.gateway and not entry.selector:
+            described.setdefault("gateway" if entry.family == addresses.IPV4 else "gateway6", entry.gateway)
     gateways = {entry.gateway for entry in entries}
     routes = {
         entry.key: {
@@ -238,7 +238,10 @@ def outranked_gateways(sides: Sides) -> list[str]:
             better = [
                 entry
                 for entry in side.network.routes
-                if entry.is_default and entry.family == wanted.family and entry.metric < wanted.metric
+                if entry.is_default
+                and not entry.selector
+                and entry.family == wanted.family
+                and entry.metric < wanted.metric
             ]
             if better:
                 option = "gateway" if wanted.family == addresses.IPV4 else "gateway6"

@@ -116,12 +116,13 @@ def _uplinks(want: Bridge, have: BridgeState, family: str) -> tuple[str, ...]:
     # Every port of a bridge has a link-local route, one that was given an address a route to its subnet:
     # they lead nowhere.
     nowhere = {want.name, *(want.members or ()), *(port.name for port in have.network.ports(want.name))}
-    routes = [
-        route
+    ways = {
+        (link, route.is_default)
         for route in have.network.routes
-        if route.link in links and route.link not in nowhere and not addresses.is_link_local(route.destination)
-    ]
-    return tuple(sorted({route.link for route in routes if links[route.link].kind != "bridge" or route.is_default}))
+        for link in route.links
+        if link in links and link not in nowhere and not addresses.is_link_local(route.destination)
+    }
+    return tuple(sorted({link for link, is_default in ways if links[link].kind != "bridge" or is_default}))
 
 
 def absent(name: str, have: BridgeState, force: bool) -> list[Operation]:

@@ -87,7 +87,7 @@ def staying(want: Bridge, have: BridgeState) -> tuple[str, ...]:
 
 def routes_of(bridge: str, have: BridgeState) -> tuple[Route, ...]:
     """Return the routes through a bridge but those that come with its addresses."""
-    return tuple(route for route in have.network.routes if route.link == bridge and route.protocol != KERNEL_PROTOCOL)
+    return tuple(route for route in have.network.routes if bridge in route.links and route.protocol != KERNEL_PROTOCOL)
 
 
 def joining(want: Bridge, have: BridgeState) -> list[str]:

@@ -41,7 +41,7 @@ def switch_ipv6(have: ForwardingState) -> list[Operation]:
     """Return what switches IPv6 forwarding on for the whole host."""
     operations: list[Operation] = []
     # A forwarding host stops listening to router advertisements unless accept_ra is 2: its default route would expire.
-    for link in sorted({route.link for route in have.network.routes if route.protocol == _RTPROT_RA}):
+    for link in sorted({link for route in have.network.routes if route.protocol == _RTPROT_RA for link in route.links}):
         name = f"net/ipv6/conf/{link}/accept_ra"
         if have.sysctls.get(name) == "1":
             operations += set_sysctl(have, name, "2")

@@ -103,10 +103,16 @@ class Netlink(Protocol):
     def remove_route(self, route: Route) -> None:
         """Remove a route; one that is gone already is as good."""
 
-    def put_back(self, link: str, addresses: Collection[str], routes: Collection[Route]) -> None:
+    def put_back(self, link: str, addresses: Collection[str], lost: Collection[Route]) -> None:
         """Add addresses and routes that the kernel dropped.
 
-        A route whose gateway is out of reach by now is passed over.
+        A route that is there stays as it is, one whose gateway is out of reach by now is passed over.
+        """
+
+    def put_in_place(self, route: Route) -> None:
+        """Put a route back in the place of the one with the same destination and metric.
+
+        One whose gateway is out of reach by now is passed over.
         """
 
     def add_proxy_neighbour(self, link: str, address: str) -> None:

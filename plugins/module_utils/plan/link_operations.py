@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
 from ..errors import PipefitterError
@@ -169,9 +169,7 @@ class RenameLink(Operation):
         host.netlink(self.netns).rename_link(self.new, self.old, self.keep_addresses, self._routes_of(self.old))
 
     def _routes_of(self, link: str) -> tuple[Route, ...]:
-        return tuple(
-            Route(route.destination, route.gateway, link, route.metric, route.protocol) for route in self.keep_routes
-        )
+        return tuple(replace(route, link=link) for route in self.keep_routes)
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ def vlans(
     frames without a tag. A device that has addresses is among the ports, too.
     """
     own = _holding(host, held)
-    routed = {entry.link for entry in host.routes if entry.is_default}
+    routed = _default_links(host)
     tagged = _tagged(host, own)
     by_bridge: dict[str, list[OvsPort]] = {}
     for port in ports.values():
@@ -82,13 +82,17 @@ def carried(port: OvsPort, reached: Mapping[int, str]) -> dict[int, str]:
     return {tag: why for vlan, why in reached.items() if (tag := port.vlans.on_the_wire(vlan)) is not None}
 
 
+def _default_links(host: NetworkState) -> set[str]:
+    return {link for entry in host.routes if entry.is_default for link in entry.links}
+
+
 def _holding(host: NetworkState, held: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
     found = {
         link: f"holds {', '.join(lasting)}"
         for link, shown in held.items()
         if (lasting := [one for one in shown if not is_link_local(one)])
     }
-    found.update({entry.link: "carries this host's default route" for entry in host.routes if entry.is_default})
+    found.update(dict.fromkeys(_default_links(host), "carries this host's default route"))
     return {link: why for link, why in found.items() if link in host.links}
 
 
@@ -110,7 +114,7 @@ def _through_masters(host: NetworkState, own: Mapping[str, str]) -> dict[str, st
 
     Of those that are ports themselves, their ports too.
     """
-    routed = {entry.link for entry in host.routes if entry.is_default}
+    routed = _default_links(host)
     tagged = _tagged(host, own)
     joined: dict[int, list[Link]] = {}
     for link in host.links.values():

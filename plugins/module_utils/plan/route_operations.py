@@ -56,7 +56,7 @@ class SetRoute(Operation):
     def undo(self, host: Host) -> None:
         if self.old:
             # Its gateway may come into reach only later, as addresses are put back.
-            host.netlink(self.netns).put_back(self.old.link, (), (self.old,))
+            host.netlink(self.netns).put_in_place(self.old)
         else:
             host.netlink(self.netns).remove_route(self.route)
 

@@ -65,4 +65,4 @@ def upper_interfaces(bridge: Link, host: NetworkState) -> list[tuple[Link, int |
 
 def is_way_out(bridge: str, network: NetworkState) -> bool:
     """Tell a bridge through which a default route goes: isolated bridges are not kept apart from that."""
-    return any(route.is_default and route.link == bridge for route in network.routes)
+    return any(route.is_default and bridge in route.links for route in network.routes)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ..model.attachment import Attachment
     from ..model.bridge_vlans import PortVlans
     from ..model.ovs import OvsPort
+    from ..model.route import Route
 
 LINUX, OVS = "linux", "ovs"
 
@@ -47,6 +48,7 @@ class ContainerSide:
     same as long as it is the same container, ``netns_id`` the id by which
     the host knows its namespace (``None``: nothing of the host leads there).
     ``ipv6_default`` tells whether new links speak IPv6, where one is to be made; ``None`` without IPv6 in the kernel.
+    ``connected`` are the routes that come and go with addresses.
     ``promote_secondaries`` has that sysctl's effective value for links of which an address is to go.
     """
 
@@ -57,6 +59,7 @@ class ContainerSide:
     ipv6_default: bool | None = None
     tx_checksum_offload: Mapping[str, bool] = field(default_factory=dict)
     promote_secondaries: Mapping[str, str] = field(default_factory=dict)
+    connected: tuple[Route, ...] = ()
 
     def birth_name(self, interface: str) -> str:
         """Return the host-side name derived from container and interface."""

@@ -12,14 +12,13 @@ from typing import Any
 
 from ...errors import PipefitterError
 from ...model import names
-from ...model.addresses import IPV4, IPV6, random_mac
+from ...model.addresses import IPV4, IPV6
 from ...model.bridge_vlans import PortVlans
 from ...model.limits import MTU
 from ...model.ownership import MARK
 from ...model.route import Route
-from ...state.network import Link
+from ...state.network import Link, names_by_index
 from .. import sysctl
-from ..namespace import scratch
 from . import addresses, bridge_vlans, links, neighbours, routes, rtnetlink
 from .rtnetlink import RouteSocket
 from .wire import NLM_F_CREATE, NLM_F_EXCL, KernelError, attribute, attributes
@@ -72,7 +71,7 @@ class NetlinkHandle:
 
     def routes(
         self,
-        names_by_index: Mapping[int, str],
+        by_index: Mapping[int, str],
         families: Iterable[int] = (IPV4, IPV6),
         connected: bool = False,
         to_nowhere: bool = False,
@@ -81,7 +80,7 @@ class NetlinkHandle:
 
         ``connected`` adds those the kernel made of addresses, ``to_nowhere`` blackholes and their like.
         """
-        return routes.shown(self._socket, names_by_index, families, connected, to_nowhere)
+        return routes.shown(self._socket, by_index, families, connected, to_nowhere)
 
     def netns_id(self, descriptor: int) -> int | None:
         """Return the id by which this namespace knows the one behind ``descriptor``, ``None`` where it has none yet."""
@@ -351,10 +350,13 @@ class NetlinkHandle:
 
         One that was read comes back with all that it had then.
         """
+        self._send_route(routes.replace, route)
+
+    def _send_route(self, send: Callable[[RouteSocket, int, Route], None], route: Route) -> None:
         if route.has_link:
-            self._with_index(route.link, lambda index: routes.replace(self._socket, index, route))
+            self._with_index(route.link, lambda index: send(self._socket, index, route))
         else:
-            routes.replace(self._socket, 0, route)
+            send(self._socket, 0, route)
 
     def remove_route(self, route: Route) -> None:
         """Remove a route; one that is gone already, or its link, is as good."""
@@ -364,20 +366,33 @@ class NetlinkHandle:
             if error.code != errno.ENODEV:
                 raise
 
-    def put_back(self, link: str, addresses: Collection[str], routes: Collection[Route]) -> None:
+    def put_back(self, link: str, addresses: Collection[str], lost: Collection[Route]) -> None:
         """Add addresses and routes that the kernel dropped.
 
-        A route whose gateway is out of reach by now is passed over.
+        A route that is there stays as it is: of several with one destination and metric, each would take the place
+        of the other. One whose gateway is out of reach by now is passed over.
         """
         for address in addresses:
             self.add_address(link, address)
-        for route in routes:
-            try:
-                self.set_route(route)
-            except KernelError as error:
-                # IPv4 and IPv6 have each their own: the gateway left with an address that was to go.
-                if error.code not in (errno.ENETUNREACH, errno.EHOSTUNREACH):
-                    raise
+        there = set(self.routes(names_by_index(self.links()), connected=True, to_nowhere=True)) if lost else ()
+        for route in lost:
+            if route not in there:
+                self._send_if_reached(routes.append, route)
+
+    def put_in_place(self, route: Route) -> None:
+        """Put a route back in the place of the one with the same destination and metric.
+
+        One whose gateway is out of reach by now is passed over.
+        """
+        self._send_if_reached(routes.replace, route)
+
+    def _send_if_reached(self, send: Callable[[RouteSocket, int, Route], None], route: Route) -> None:
+        try:
+            self._send_route(send, route)
+        except KernelError as error:
+            # IPv4 and IPv6 have each their own: the gateway left with an address that was to go.
+            if error.code not in (errno.ENETUNREACH, errno.EHOSTUNREACH):
+                raise
 
     def forget_neighbour(self, link: str, address: str) -> None:
         """Let a link ask anew for an address when it next sends to it."""
@@ -420,18 +435,3 @@ class NetlinkHandle:
             # A veth deleted from its other end and made again has another index. The kernel doesn't reuse them soon.
             del self._indexes[name]
             send(self._index(name))
-
-
-def supports_vlan_filtering() -> bool:
-    """Tell whether bridges of this kernel can filter VLANs.
-
-    A kernel without it silently accepts the attribute, so a bridge is created
-    and read, in a temporary namespace.
-    """
-    with scratch():
-        namespace = NetlinkHandle()
-    try:
-        namespace.add_bridge("probe", {}, random_mac())
-        return "vlan_filtering" in namespace.links()["probe"].bridge
-    finally:
-        namespace.close()

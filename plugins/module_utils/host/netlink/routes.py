@@ -7,7 +7,7 @@ from __future__ import annotations
 import errno
 import socket
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ...model.addresses import IPV4, IPV6
@@ -17,7 +17,7 @@ from .rtnetlink import RouteSocket
 from .wire import NLA_F_NESTED, NLA_TYPE_MASK, KernelError, attribute, attributes, number
 
 _RTMSG = struct.Struct("=BBBBBBBBI")  # rtmsg: family, dst_len, src_len, tos, table, protocol, scope, type, flags
-_RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_PRIORITY = 1, 4, 5, 6
+_RTA_DST, _RTA_SRC, _RTA_OIF, _RTA_GATEWAY, _RTA_PRIORITY = 1, 2, 4, 5, 6
 _RTA_MULTIPATH, _RTA_CACHEINFO, _RTA_VIA, _RTA_ENCAP_TYPE, _RTA_ENCAP, _RTA_EXPIRES, _RTA_NH_ID = (
     9,
     12,
@@ -33,7 +33,8 @@ _CACHEINFO = struct.Struct("=IIi")  # rta_cacheinfo begins with: references, las
 _USER_HZ = 100  # ticks of it a second, in all that the kernel shows
 _RTNH_F_ONLINK = 4
 _RT_TABLE_MAIN = 254
-_TO_NOWHERE = frozenset((6, 7, 8))  # RTN_BLACKHOLE, RTN_UNREACHABLE, RTN_PROHIBIT
+_TO_NOWHERE = frozenset((6, 7, 8, 9))  # RTN_BLACKHOLE, RTN_UNREACHABLE, RTN_PROHIBIT, RTN_THROW
+_LOOPBACK = {1: "lo"}  # its index is the same in each namespace (LOOPBACK_IFINDEX)
 _RTPROT_KERNEL = 2
 _RT_SCOPE_UNIVERSE, _RT_SCOPE_LINK = 0, 253
 _FAMILIES = {IPV4: socket.AF_INET, IPV6: socket.AF_INET6}
@@ -48,21 +49,21 @@ def shown(
 ) -> tuple[Route, ...]:
     """Return the unicast routes of ``families`` (4, 6) in the kernel's order, one dump each.
 
-    ``connected`` adds those that the kernel made of addresses, ``to_nowhere`` those of the kinds blackhole,
-    unreachable and prohibit.
+    ``connected`` adds those that the kernel made of addresses (a default route is none of them, whatever it says of
+    itself), ``to_nowhere`` those of the kinds blackhole, unreachable, prohibit and throw.
     """
     found = []
     for version in families:
         asked = int(_FAMILIES[version])
         request = _RTMSG.pack(asked, 0, 0, 0, _RT_TABLE_MAIN, 0, 0, 0, 0)
         for payload in route_socket.dump(rtnetlink.RTM_GETROUTE, request):
-            family, _prefix, _src, _tos, table, protocol, _scope, kind, _flags = _RTMSG.unpack_from(payload)
+            family, prefix, _src, _tos, table, protocol, _scope, kind, _flags = _RTMSG.unpack_from(payload)
             # Asked for a family it was built or booted without, the kernel shows all others.
             if (
                 family == asked
                 and table == _RT_TABLE_MAIN
                 and (kind == UNICAST or (to_nowhere and kind in _TO_NOWHERE))
-                and (connected or protocol != _RTPROT_KERNEL)
+                and (connected or protocol != _RTPROT_KERNEL or not prefix)
             ):
                 found.append(_route(payload, version, names_by_index))
     return tuple(found)
@@ -73,7 +74,19 @@ def replace(route_socket: RouteSocket, index: int, route: Route) -> None:
 
     One that the kernel showed comes back with all that it had. ``index`` is its link's, of any value where it has none.
     """
-    flags = wire.NLM_F_CREATE | wire.NLM_F_REPLACE
+    _set(route_socket, index, route, wire.NLM_F_CREATE | wire.NLM_F_REPLACE)
+
+
+def append(route_socket: RouteSocket, index: int, route: Route) -> None:
+    """Add a route, after those with the same destination and metric; one that is there already is as good."""
+    try:
+        _set(route_socket, index, route, wire.NLM_F_CREATE | wire.NLM_F_APPEND)
+    except KernelError as error:
+        if error.code != errno.EEXIST:
+            raise
+
+
+def _set(route_socket: RouteSocket, index: int, route: Route, flags: int) -> None:
     if route.message:
         again = _again(route.message, index)
         try:
@@ -116,10 +129,13 @@ def _request(route_socket: RouteSocket, what: str, kind: int, flags: int, index:
 
 
 def _route(payload: bytes, version: int, names_by_index: Mapping[int, str]) -> Route:
-    _family, prefix, _src, _tos, _table, protocol, _scope, kind, _flags = _RTMSG.unpack_from(payload)
+    _family, prefix, source, tos, _table, protocol, _scope, kind, _flags = _RTMSG.unpack_from(payload)
     values = dict(attributes(payload, _RTMSG.size))
     index = number(values.get(_RTA_OIF, b""))
-    link = names_by_index.get(index, f"#{index}") if index else SEVERAL_LINKS
+    link = _name(index, names_by_index) if index else SEVERAL_LINKS
+    selector = f"tos {tos:#04x}" if tos else ""
+    if source:
+        selector = f"from {_address(values[_RTA_SRC], version)}/{source}"
     return Route(
         destination=f"{_address(values[_RTA_DST], version)}/{prefix}" if prefix else DEFAULT[version],
         gateway=_address(values[_RTA_GATEWAY], version) if _RTA_GATEWAY in values else None,
@@ -127,8 +143,25 @@ def _route(payload: bytes, version: int, names_by_index: Mapping[int, str]) -> R
         metric=number(values.get(_RTA_PRIORITY, b"")) or (0 if version == IPV4 else DEFAULT_METRIC[version]),
         protocol=protocol,
         kind=kind,
+        selector=selector,
+        through=tuple(_name(hop, names_by_index) for _offset, _length, hop in _hops(values.get(_RTA_MULTIPATH, b""))),
         message=payload,
     )
+
+
+def _name(index: int, names_by_index: Mapping[int, str]) -> str:
+    return names_by_index.get(index) or _LOOPBACK.get(index, f"#{index}")
+
+
+def _hops(value: bytes) -> Iterator[tuple[int, int, int]]:
+    """Yield of each next hop of a multipath route where it stands, how long it is, and the index of its link."""
+    offset = 0
+    while offset + _RTNEXTHOP.size <= len(value):
+        length, _flags, _weight, index = _RTNEXTHOP.unpack_from(value, offset)
+        if length < _RTNEXTHOP.size:
+            break
+        yield offset, length, index
+        offset += (length + 3) & ~3
 
 
 def _again(message: bytes, index: int) -> bytes:
@@ -152,13 +185,10 @@ def _again(message: bytes, index: int) -> bytes:
 
 def _next_hops(value: bytes) -> bytes:
     """Return the next hops of a multipath route without their state, which the kernel takes from nobody."""
-    again, offset = bytearray(value), 0
-    while offset + _RTNEXTHOP.size <= len(again):
-        length, flags, hops, index = _RTNEXTHOP.unpack_from(again, offset)
-        if length < _RTNEXTHOP.size:
-            break
-        _RTNEXTHOP.pack_into(again, offset, length, flags & _RTNH_F_ONLINK, hops, index)
-        offset += (length + 3) & ~3
+    again = bytearray(value)
+    for offset, _length, _index in _hops(value):
+        length, flags, weight, index = _RTNEXTHOP.unpack_from(value, offset)
+        _RTNEXTHOP.pack_into(again, offset, length, flags & _RTNH_F_ONLINK, weight, index)
     return bytes(again)
 
 

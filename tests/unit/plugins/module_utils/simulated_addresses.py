@@ -181,6 +181,18 @@ class SimAddresses:
 
     def set_route(self, route: Route) -> None:
         """NLM_F_CREATE | NLM_F_REPLACE."""
+        entry = self._checked(route)
+        for position, other in enumerate(self.table):
+            if (other.destination, other.metric) == route.key:
+                self.table[position] = entry
+                return
+        self.table.append(entry)
+
+    def append_route(self, route: Route) -> None:
+        """NLM_F_CREATE | NLM_F_APPEND: after those with the same destination and metric."""
+        self.table.append(self._checked(route))
+
+    def _checked(self, route: Route) -> SimRoute:
         self.kernel.request()
         what = f"set route {route}"
         link = self.find(what, route.link)
@@ -190,12 +202,7 @@ class SimAddresses:
             raise KernelError(what, errno.ENODEV, "")
         if route.gateway:
             self._check_gateway(what, route.gateway, link)
-        entry = SimRoute(route.destination, route.gateway, link, route.metric, route.protocol)
-        for position, other in enumerate(self.table):
-            if (other.destination, other.metric) == route.key:
-                self.table[position] = entry
-                return
-        self.table.append(entry)
+        return SimRoute(route.destination, route.gateway, link, route.metric, route.protocol)
 
     def _check_gateway(self, what: str, gateway: str, link: SimLink) -> None:
         if version(gateway) == 6:

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -251,9 +251,18 @@ class SimulatedNetlink:
     def put_back(self, link: str, keep_addresses: Collection[str], keep_routes: Collection[Route]) -> None:
         for address in keep_addresses:
             self.add_address(link, address)
+        there = {entry.shown() for entry in self._ns.table}
         for route in keep_routes:
-            try:
-                self.set_route(route)
-            except KernelError as error:
-                if error.code not in (errno.ENETUNREACH, errno.EHOSTUNREACH):
-                    raise
+            if route not in there:
+                self._send_if_reached(self._ns.append_route, route)
+
+    def put_in_place(self, route: Route) -> None:
+        self._send_if_reached(self._ns.set_route, route)
+
+    @staticmethod
+    def _send_if_reached(send: Callable[[Route], None], route: Route) -> None:
+        try:
+            send(route)
+        except KernelError as error:
+            if error.code not in (errno.ENETUNREACH, errno.EHOSTUNREACH):
+                raise

@@ -8,7 +8,7 @@ import pytest
 from ansible_collections.pipefitter.container_network.plugins.module_utils.errors import Refused
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model import vlan_port
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.ovs import OvsBridge, OvsPort
-from ansible_collections.pipefitter.container_network.plugins.module_utils.model.route import Route
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.route import SEVERAL_LINKS, Route
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.vlans import Vlans
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import management
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import vlan_port as plan
@@ -28,6 +28,14 @@ def ovm(*ports, **local):
 
 
 NIC, DEVICE = Link(2, "eth0"), Link(3, "ovm", "tun")
+
+
+def test_each_way_of_a_default_route_over_several_nics_is_kept():
+    several = Route("0.0.0.0/0", None, SEVERAL_LINKS, 0, through=("eth0", "eth1"))
+    state = NetworkState({name: Link(number, name) for number, name in ((2, "eth0"), (3, "eth1"))}, {}, (several,))
+    found = management.interfaces(state, {})
+    assert sorted(found) == ["eth0", "eth1"]
+    assert found["eth1"].startswith("carries this host's default route")
 
 
 def test_a_nic_leads_to_the_addresses_of_its_bridge():
