@@ -96,13 +96,13 @@ def observe_container(
     links_only = ContainerSide(netns, identity, NetworkState(links), netns_id)
     asked = {want.interface for want in wants}
     relevant = [link for link in links.values() if link.name in asked or _ours(links_only, link, host_side)]
-    held = netlink.addresses(relevant) if relevant else {}
+    held, leases = netlink.addresses_and_leases(relevant) if relevant else ({}, {})
     routes = netlink.routes(names_by_index(links), connected=True, to_nowhere=True)
     userspace = any(want.bridge in host_side.bridges and host_side.bridges[want.bridge].userspace for want in wants)
     return ContainerSide(
         netns,
         identity,
-        NetworkState(links, held, tuple(route for route in routes if not route.is_connected)),
+        NetworkState(links, held, tuple(route for route in routes if not route.is_connected), leases),
         netns_id,
         _ipv6_default(machine, netns) if not asked <= links.keys() else None,
         machine.tx_checksum_offload(netns, relevant) if userspace and relevant else {},

@@ -14,7 +14,7 @@ from ..model import bridge, names
 from ..model.icc_rules import IccRules
 from ..plan import forwarding, management
 from ..state.bridge import BridgeState
-from ..state.network import HOST, NetworkState, names_by_index
+from ..state.network import HOST, NetworkState, names_by_index, with_leases
 from .forwarding import read_before_switching
 
 
@@ -35,10 +35,11 @@ def observe(machine: Machine, want: bridge.Bridge, to_remove: bool = False) -> B
     links = netlink.with_vlans(netlink.links(), to_remove or _speaks_of_vlans(want))
     by_index = names_by_index(links)
     routes = netlink.routes(by_index, connected=True)
-    host = NetworkState(links, netlink.addresses(links.values()), routes)
+    permanent, leases = netlink.addresses_and_leases(links.values())
+    host = NetworkState(links, permanent, routes, leases)
     birth_name = names.derived_name("pfb", want.name)
     existing = links.get(want.name)
-    held = netlink.addresses(links.values(), leased=True) if want.members or _speaks_of_vlans(want) else {}
+    held = with_leases(permanent, leases) if want.members or _speaks_of_vlans(want) else {}
     return BridgeState(
         network=host,
         masquerades=machine.masquerades.in_effect(needed=bool(want.masquerade)),

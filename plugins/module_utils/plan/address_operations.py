@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ..model.route import Route
@@ -16,8 +16,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class AddAddress(Operation):
+    """``lease`` is how the kernel showed the address with a lifetime, where it is there so."""
+
     link: str
     address: str
+    lease: bytes = field(default=b"", repr=False)
 
     def what(self) -> str:
         return f"add address {self.address} to {self.link}"
@@ -26,17 +29,21 @@ class AddAddress(Operation):
         host.netlink(self.netns).add_address(self.link, self.address)
 
     def undo(self, host: Host) -> None:
-        host.netlink(self.netns).remove_address(self.link, self.address)
+        if self.lease:
+            host.netlink(self.netns).lease_address(self.link, self.lease)
+        else:
+            host.netlink(self.netns).remove_address(self.link, self.address)
 
 
 @dataclass(frozen=True)
 class RemoveAddress(Operation):
-    """What is kept is what the kernel drops along with a subnet's first address."""
+    """What is kept is what the kernel drops along with a subnet's first address; ``lease`` is as for ``AddAddress``."""
 
     link: str
     address: str
     keep_addresses: tuple[str, ...]
     keep_routes: tuple[Route, ...]
+    lease: bytes = field(default=b"", repr=False)
 
     def what(self) -> str:
         return f"remove address {self.address} from {self.link}"
@@ -45,7 +52,10 @@ class RemoveAddress(Operation):
         host.netlink(self.netns).remove_address(self.link, self.address, self.keep_addresses, self.keep_routes)
 
     def undo(self, host: Host) -> None:
-        host.netlink(self.netns).add_address(self.link, self.address)
+        if self.lease:
+            host.netlink(self.netns).lease_address(self.link, self.lease)
+        else:
+            host.netlink(self.netns).add_address(self.link, self.address)
 
 
 def set_ipv6(netns: str, link: str, on: bool) -> SetSysctl:

@@ -36,6 +36,7 @@ def correction(
 ) -> list[Operation]:
     want, side, netns = one.want, one.side, one.side.netns
     shown = side.network.addresses.get(peer.name, ())
+    leases = side.network.leases.get(peer.name, {})
     # Put back on the way is what is not another attachment's by then.
     own_routes = tuple(
         replace(entry, link=want.interface)
@@ -58,7 +59,7 @@ def correction(
     elif want.ipv6 is False and peer.ipv6:
         operations.append(set_ipv6(netns, want.interface, False))
     if want.addresses is not None:
-        operations += link_addresses.additions(netns, want.interface, want.addresses, shown, own_routes)
+        operations += link_addresses.additions(netns, want.interface, want.addresses, shown, own_routes, leases=leases)
     if one.bridge.userspace and side.tx_checksum_offload.get(peer.name, False):
         operations.append(SetTxChecksumOffload(netns, want.interface, False))
     if not peer.up:
@@ -77,7 +78,11 @@ def correction(
         return []
     return [
         RestoreOnUndo(
-            netns, peer.name, shown, tuple(entry for entry in side.network.routes if peer.name in entry.links)
+            netns,
+            peer.name,
+            shown,
+            tuple(entry for entry in side.network.routes if peer.name in entry.links),
+            tuple(leases.values()),
         ),
         *operations,
     ]

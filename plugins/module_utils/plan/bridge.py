@@ -71,7 +71,9 @@ def present(want: Bridge, have: BridgeState) -> list[Operation]:
     operations = _link_operations(want, have, existing)
     operations += _address_operations(want, have, existing, wanted_addresses)
     if operations and existing is not None:
-        operations.insert(0, RestoreOnUndo(HOST, want.name, have.addresses(want.name), routes_of(want.name, have)))
+        leases = tuple(have.network.leases.get(want.name, {}).values())
+        kept = routes_of(want.name, have)
+        operations.insert(0, RestoreOnUndo(HOST, want.name, have.addresses(want.name), kept, leases))
     operations += _member_operations(want, have, existing)
     operations += _vlan_operations(want, have, existing)
     if (
@@ -228,7 +230,8 @@ def _address_operations(
     # Another tool's bridge keeps what it has: only addresses that are missing are added.
     removable = existing is None or existing.ours
     routes = () if want.up is False else routes_of(want.name, have)
-    return operations + link_addresses.plan(HOST, want.name, wanted, staying(want, have), routes, removable)
+    leases = have.network.leases.get(want.name, {})
+    return operations + link_addresses.plan(HOST, want.name, wanted, staying(want, have), routes, removable, leases)
 
 
 def _member_operations(want: Bridge, have: BridgeState, existing: Link | None) -> list[Operation]:

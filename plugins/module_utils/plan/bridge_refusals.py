@@ -105,8 +105,10 @@ def check_mtu(want: Bridge, have: BridgeState, existing: Link | None, wanted: tu
     if mtu is None or mtu >= limits.IPV6_MTU:
         return
     shown = have.addresses(want.name) if existing is not None and (wanted is None or not existing.ours) else ()
-    for address in (*(wanted or ()), *shown):
-        if addresses.family(address) == addresses.IPV6 and not (address in shown and addresses.is_link_local(address)):
+    for address in (*(wanted or ()), *shown, *have.network.leases.get(want.name, ())):
+        if addresses.family(address) == addresses.IPV6 and (
+            address in (wanted or ()) or not addresses.is_link_local(address)
+        ):
             raise Refused(
                 f"bridge {want.name}: mtu {mtu}{f' of its member {member}' if member else ''} is below "
                 f"{limits.IPV6_MTU} bytes, "
@@ -132,7 +134,7 @@ def check_prefixes(want: Bridge, have: BridgeState, existing: Link | None, wante
     """
     if existing is None or existing.ours:
         return
-    shown = staying(want, have)
+    shown = (*staying(want, have), *have.network.leases.get(want.name, ()))
     held = {addresses.bare(address): address for address in shown if addresses.family(address) == addresses.IPV6}
     for address in wanted or ():
         other = held.get(addresses.bare(address), address)

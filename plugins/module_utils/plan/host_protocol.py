@@ -92,6 +92,9 @@ class Netlink(Protocol):
     def add_address(self, link: str, address: str) -> None:
         """Add an address with its prefix length, used at once."""
 
+    def lease_address(self, link: str, message: bytes) -> None:
+        """Put an address with a lifetime back as the kernel showed it; one that is permanent by now expires again."""
+
     def remove_address(
         self, link: str, address: str, keep_addresses: Collection[str] = (), keep_routes: Collection[Route] = ()
     ) -> None:
@@ -103,10 +106,10 @@ class Netlink(Protocol):
     def remove_route(self, route: Route) -> None:
         """Remove a route; one that is gone already is as good."""
 
-    def put_back(self, link: str, addresses: Collection[str], lost: Collection[Route]) -> None:
+    def put_back(self, link: str, held: Collection[str], lost: Collection[Route]) -> None:
         """Add addresses and routes that the kernel dropped.
 
-        A route that is there stays as it is, one whose gateway is out of reach by now is passed over.
+        What is there stays as it is. A route whose gateway is out of reach by now is passed over.
         """
 
     def put_in_place(self, route: Route) -> None:

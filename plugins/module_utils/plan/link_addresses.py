@@ -4,12 +4,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from ..model import addresses
 from ..model.addresses import is_link_local
 from ..model.route import KERNEL_PROTOCOL, Route
 from .address_operations import AddAddress, RemoveAddress
 from .operations import Operation
 from .route_operations import on_link_first
+
+_NONE: Mapping[str, bytes] = MappingProxyType({})
 
 
 def plan(
@@ -19,6 +24,7 @@ def plan(
     shown: tuple[str, ...],
     routes: tuple[Route, ...],
     removable: bool = True,
+    leases: Mapping[str, bytes] = _NONE,
 ) -> list[Operation]:
     """Return what brings a link from ``shown`` to ``wanted`` addresses.
 
@@ -26,8 +32,9 @@ def plan(
     loses its routes. An address of which only the prefix length differs is
     first removed where the kernel wouldn't hold both (IPv6).
     ``routes`` are the link's own, to be put back where the kernel drops them.
+    ``leases`` are its addresses with a lifetime: one that is wanted is to be for good.
     """
-    return additions(netns, link, wanted, shown, routes, removable) + removals(
+    return additions(netns, link, wanted, shown, routes, removable, leases) + removals(
         netns, link, wanted, shown, routes, removable
     )
 
@@ -39,6 +46,7 @@ def additions(
     shown: tuple[str, ...],
     routes: tuple[Route, ...],
     removable: bool = True,
+    leases: Mapping[str, bytes] = _NONE,
 ) -> list[Operation]:
     """Return what adds the missing addresses, the first half of ``plan``."""
     missing = [address for address in wanted if address not in shown]
@@ -46,7 +54,10 @@ def additions(
     operations: list[Operation] = []
     for address in _clashing(wanted, shown) if removable else []:
         operations.append(RemoveAddress(netns, link, address, (), kept_routes if _last(address, shown) else ()))
-    return operations + [AddAddress(netns, link, address) for address in missing]
+    for address in _clashing(wanted, (*shown, *leases)) if removable else []:
+        if address in leases:
+            operations.append(RemoveAddress(netns, link, address, (), (), leases[address]))
+    return operations + [AddAddress(netns, link, address, leases.get(address, b"")) for address in missing]
 
 
 def removals(

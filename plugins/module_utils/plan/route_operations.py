@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ..model.route import Route
@@ -26,6 +26,7 @@ class RestoreOnUndo(Operation):
     link: str
     addresses: tuple[str, ...]
     routes: tuple[Route, ...]
+    leases: tuple[bytes, ...] = field(default=(), repr=False)
 
     def lines(self) -> list[str]:
         return []
@@ -37,6 +38,8 @@ class RestoreOnUndo(Operation):
         pass
 
     def undo(self, host: Host) -> None:
+        for message in self.leases:
+            host.netlink(self.netns).lease_address(self.link, message)
         host.netlink(self.netns).put_back(self.link, self.addresses, on_link_first(self.routes))
 
 

@@ -75,18 +75,27 @@ def names_by_index(links: Mapping[str, Link]) -> dict[int, str]:
     return {link.index: link.name for link in links.values()}
 
 
+def with_leases(
+    permanent: Mapping[str, tuple[str, ...]], leases: Mapping[str, Mapping[str, bytes]]
+) -> dict[str, tuple[str, ...]]:
+    """Return all addresses of links, those with a lifetime after the permanent ones."""
+    return {name: (*held, *leases.get(name, ())) for name, held in permanent.items()}
+
+
 @dataclass(frozen=True)
 class NetworkState:
     """A network namespace: links by name, permanent addresses by link name, unicast routes of the main table.
 
-    Link-local IPv6 addresses that the kernel made, and addresses with a
-    lifetime (DHCP, router advertisements), are left out: nobody declares
-    them.
+    Link-local IPv6 addresses that the kernel made are left out: nobody
+    declares them. Neither are addresses with a lifetime (DHCP, router
+    advertisements): they are ``leases``, by link name and address, each with
+    the kernel's message of it.
     """
 
     links: Mapping[str, Link]
     addresses: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     routes: tuple[Route, ...] = ()
+    leases: Mapping[str, Mapping[str, bytes]] = field(default_factory=dict)
 
     def ports(self, bridge: str) -> list[Link]:
         """Return the ports of a bridge by name; none where there is no such link."""

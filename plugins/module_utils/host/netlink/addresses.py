@@ -13,31 +13,49 @@ from typing import Any
 from ...model import addresses as text
 from . import rtnetlink, wire
 from .rtnetlink import RouteSocket
-from .wire import KernelError, attributes
+from .wire import KernelError, attribute, attributes, number
 
 _IFADDR = struct.Struct("=BBBBI")  # ifaddrmsg: family, prefix length, flags, scope, index
-_IFA_ADDRESS, _IFA_LOCAL = 1, 2
-_IFA_F_NODAD, _IFA_F_PERMANENT = 0x02, 0x80
+_IFA_ADDRESS, _IFA_LOCAL, _IFA_FLAGS = 1, 2, 8
+_IFA_F_NODAD, _IFA_F_DEPRECATED, _IFA_F_TENTATIVE, _IFA_F_PERMANENT = 0x02, 0x20, 0x40, 0x80
+_NOT_TAKEN = _IFA_F_PERMANENT | _IFA_F_TENTATIVE | _IFA_F_DEPRECATED
 _FAMILIES = {text.IPV4: socket.AF_INET, text.IPV6: socket.AF_INET6}
 _VERSIONS = frozenset(_FAMILIES.values())  # asked for all families, the kernel also shows those of Phonet and others
 
 
-def shown(route_socket: RouteSocket, names_by_index: Mapping[int, str], leased: bool) -> dict[str, tuple[str, ...]]:
-    """Return the permanent addresses of links, by name. One dump for both families.
+def shown(
+    route_socket: RouteSocket, names_by_index: Mapping[int, str]
+) -> tuple[dict[str, tuple[str, ...]], dict[str, dict[str, bytes]]]:
+    """Return the permanent addresses of links, and those with a lifetime (DHCP, router advertisements), by link name.
 
-    ``leased`` adds those with a lifetime (DHCP, router advertisements), after the permanent ones.
+    Of the latter how the kernel showed them: ``lease`` puts them back by that. One dump for both families.
     """
     permanent: dict[str, list[str]] = {name: [] for name in names_by_index.values()}
-    expiring: dict[str, list[str]] = {name: [] for name in names_by_index.values()}
+    leases: dict[str, dict[str, bytes]] = {}
     for payload in route_socket.dump(rtnetlink.RTM_GETADDR, bytes(_IFADDR.size)):
         family, prefix, flags, _scope, index = _IFADDR.unpack_from(payload)
-        if family in _VERSIONS and index in names_by_index and (leased or flags & _IFA_F_PERMANENT):
+        if family in _VERSIONS and index in names_by_index:
             values = dict(attributes(payload, _IFADDR.size))
             # On a point-to-point link IFA_ADDRESS is the other end; IFA_LOCAL is ours (IPv4 only).
-            address = socket.inet_ntop(family, values[_IFA_LOCAL if _IFA_LOCAL in values else _IFA_ADDRESS])
-            kept = permanent if flags & _IFA_F_PERMANENT else expiring
-            kept[names_by_index[index]].append(f"{address}/{prefix}")
-    return {name: (*entries, *expiring[name]) for name, entries in permanent.items()}
+            ip = socket.inet_ntop(family, values[_IFA_LOCAL if _IFA_LOCAL in values else _IFA_ADDRESS])
+            name, address = names_by_index[index], f"{ip}/{prefix}"
+            if flags & _IFA_F_PERMANENT:
+                permanent[name].append(address)
+            else:
+                leases.setdefault(name, {})[address] = payload
+    return {name: tuple(entries) for name, entries in permanent.items()}, leases
+
+
+def lease(route_socket: RouteSocket, index: int, link: str, message: bytes) -> None:
+    """Put an address back that had a lifetime, as the kernel showed it: one that is permanent now expires again."""
+    family, prefix, flags, scope, _index = _IFADDR.unpack_from(message)
+    kept = [
+        attribute(kind, struct.pack("=I", number(value) & ~_NOT_TAKEN) if kind == _IFA_FLAGS else value)
+        for kind, value in attributes(message, _IFADDR.size)
+    ]
+    payload = _IFADDR.pack(family, prefix, flags & ~_NOT_TAKEN, scope, index) + b"".join(kept)
+    what = f"put a leased address back on {link}"
+    route_socket.request_payload(what, rtnetlink.RTM_NEWADDR, wire.NLM_F_CREATE | wire.NLM_F_REPLACE, payload)
 
 
 def add(route_socket: RouteSocket, index: int, link: str, address: str) -> None:

@@ -17,7 +17,7 @@ from ...model.bridge_vlans import PortVlans
 from ...model.limits import MTU
 from ...model.ownership import MARK
 from ...model.route import Route
-from ...state.network import Link, names_by_index
+from ...state.network import Link, names_by_index, with_leases
 from .. import sysctl
 from . import addresses, bridge_vlans, links, neighbours, routes, rtnetlink
 from .rtnetlink import RouteSocket
@@ -67,7 +67,14 @@ class NetlinkHandle:
 
         ``leased`` adds those with a lifetime (DHCP, router advertisements), after the permanent ones.
         """
-        return addresses.shown(self._socket, {link.index: link.name for link in links}, leased)
+        permanent, leases = self.addresses_and_leases(links)
+        return with_leases(permanent, leases) if leased else permanent
+
+    def addresses_and_leases(
+        self, links: Iterable[Link]
+    ) -> tuple[dict[str, tuple[str, ...]], dict[str, dict[str, bytes]]]:
+        """Return the permanent addresses, and those with a lifetime each with the kernel's message of it. One dump."""
+        return addresses.shown(self._socket, {link.index: link.name for link in links})
 
     def routes(
         self,
@@ -324,11 +331,12 @@ class NetlinkHandle:
     # ---- addresses, routes and neighbours
 
     def add_address(self, link: str, address: str) -> None:
-        """Add an address, for good: one that is there already on lease (DHCP) loses its lifetime.
-
-        IPv6 addresses are used at once.
-        """
+        """Add an address, for good, and use it at once: one that is there on lease (DHCP) loses its lifetime."""
         self._with_index(link, lambda index: addresses.add(self._socket, index, link, address))
+
+    def lease_address(self, link: str, message: bytes) -> None:
+        """Put an address with a lifetime back as the kernel showed it."""
+        self._with_index(link, lambda index: addresses.lease(self._socket, index, link, message))
 
     def remove_address(
         self, link: str, address: str, keep_addresses: Collection[str] = (), keep_routes: Collection[Route] = ()
@@ -346,10 +354,7 @@ class NetlinkHandle:
         self.put_back(link, keep_addresses, keep_routes)
 
     def set_route(self, route: Route) -> None:
-        """Add a route, or put it in the place of the one with the same destination and metric, in one step.
-
-        One that was read comes back with all that it had then.
-        """
+        """Add a route, or put it in the place of the one with the same destination and metric, in one step."""
         self._send_route(routes.replace, route)
 
     def _send_route(self, send: Callable[[RouteSocket, int, Route], None], route: Route) -> None:
@@ -366,24 +371,24 @@ class NetlinkHandle:
             if error.code != errno.ENODEV:
                 raise
 
-    def put_back(self, link: str, addresses: Collection[str], lost: Collection[Route]) -> None:
+    def put_back(self, link: str, held: Collection[str], lost: Collection[Route]) -> None:
         """Add addresses and routes that the kernel dropped.
 
-        A route that is there stays as it is: of several with one destination and metric, each would take the place
-        of the other. One whose gateway is out of reach by now is passed over.
+        What is there stays as it is: an address has more than we ask for, and routes with one destination and metric
+        would take each other's place. A route whose gateway is out of reach by now is passed over.
         """
-        for address in addresses:
-            self.add_address(link, address)
-        there = set(self.routes(names_by_index(self.links()), connected=True, to_nowhere=True)) if lost else ()
+        links = self.links() if held or lost else {}
+        addresses = self.addresses([links[link]])[link] if held and link in links else ()
+        for address in held:
+            if address not in addresses:
+                self.add_address(link, address)
+        there = set(self.routes(names_by_index(links), connected=True, to_nowhere=True)) if lost else ()
         for route in lost:
             if route not in there:
                 self._send_if_reached(routes.append, route)
 
     def put_in_place(self, route: Route) -> None:
-        """Put a route back in the place of the one with the same destination and metric.
-
-        One whose gateway is out of reach by now is passed over.
-        """
+        """Put a route back as ``set_route`` does; one whose gateway is out of reach by now is passed over."""
         self._send_if_reached(routes.replace, route)
 
     def _send_if_reached(self, send: Callable[[RouteSocket, int, Route], None], route: Route) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.pipefitter.container_network.plugins.module_utils.host.netlink.wire import KernelError
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model import names
@@ -76,6 +76,9 @@ class SimulatedNetlink:
         ):
             return dict(links)
         return {name: replace(link, vlans=_vlans(self._ns.links[name])) for name, link in links.items()}
+
+    def addresses_and_leases(self, links: Iterable[Link]) -> tuple[dict[str, tuple[str, ...]], dict[str, Any]]:
+        return self.addresses(links), {}  # leases: tests/integration/test_leases.py
 
     def addresses(self, links: Iterable[Link], leased: bool = False) -> dict[str, tuple[str, ...]]:
         return {link.name: tuple(self._ns.links[link.name].addresses) for link in links}
@@ -249,8 +252,10 @@ class SimulatedNetlink:
                 raise
 
     def put_back(self, link: str, keep_addresses: Collection[str], keep_routes: Collection[Route]) -> None:
+        held = self._ns.links[link].addresses if link in self._ns.links else ()
         for address in keep_addresses:
-            self.add_address(link, address)
+            if address not in held:
+                self.add_address(link, address)
         there = {entry.shown() for entry in self._ns.table}
         for route in keep_routes:
             if route not in there:
