@@ -252,3 +252,17 @@ def test_refuses(untouched, what):
     assert [word for word in words if word not in said] == [], said
     assert "\n" not in said and "exception" not in failure.value.result
     assert_same(before, everything(host))
+
+
+@pytest.mark.parametrize("address", ["192.168.5.1/24", "192.168.5.1/16", "fd00:5::1/64"])
+def test_the_bridges_own_address_is_nobody_elses(hosta, address):
+    clean(hosta)  # the tests above share what they stand on
+    make_bridge(hosta, address="192.168.5.1/24")
+    hosta.run("ip", "address", "add", "fd00:5::1/64", "dev", "br0")
+    make_bridge(hosta, "br1")
+    make_namespaces(hosta, "probe")
+    assert refused(hosta, **_ONE, addresses=["192.168.5.77/24", address]) == (
+        f"addresses: {address} is asked for for eth1 of netns /run/netns/probe, and is an address of br0 itself, "
+        "which its neighbours would no longer reach; give another"
+    )
+    attach(hosta, netns="probe", bridge="br1", addresses=[address])  # a network of its own

@@ -163,3 +163,21 @@ def test_routes_for_some_packets_only_are_others(hosta):
         "10.50.0.0/16 gateway 192.168.5.1 dev eth1",
         "default gateway fd00:5::1 dev eth1 metric 1024",
     }
+
+
+def test_an_interface_that_moves_to_another_subnet_leaves_no_route_that_leads_nowhere(hosta):
+    make_bridge(hosta, "br0")
+    make_bridge(hosta, "br1")
+    make_namespaces(hosta, "probe")
+    asked = {"routes": [{"destination": "10.20.0.0/16", "gateway": "192.168.5.254"}]}
+    held = ["192.168.5.10/24", "fd00:5::10/64"]
+    gateways = {"gateway": "192.168.5.1", "gateway6": "fd00:5::1"}
+    attach(hosta, netns="probe", bridge="br0", addresses=held, **gateways, **asked)
+    hosta.run("ip", "-n", "probe", "route", "add", "10.99.0.0/16", "via", "192.168.5.9")  # somebody else's
+    done = attach_thoroughly(hosta, netns="probe", bridge="br1", addresses=["192.168.6.10/24", "fd00:5::10/64"])
+    assert [line for line in done["operations"] if line.startswith("remove route")] == [
+        "remove route default via 192.168.5.1 dev eth1 in netns /run/netns/probe",
+        "remove route 10.20.0.0/16 via 192.168.5.254 dev eth1 in netns /run/netns/probe",
+    ]
+    assert "default gateway fd00:5::1 dev eth1 metric 1024" in routes(hosta, "probe", "-6")
+    assert not [line for line in routes(hosta, "probe") if "192.168.5.1" in line or "254" in line]

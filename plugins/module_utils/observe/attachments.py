@@ -137,14 +137,13 @@ def _promote_secondaries(
     return {name: max(shown.get(pattern.format(whose), "0") for whose in ("all", name)) for name in going}
 
 
-def _with_ipv6_at_risk(machine: Machine, wants: Sequence[Attachment], host_side: HostSide) -> HostSide:
-    """Return the host's side with the addresses of Linux bridges that would lose IPv6 by an attachment's MTU."""
-    small = {want.bridge for want in wants if want.mtu is not None and want.mtu < IPV6_MTU}
-    links = [
-        host_side.network.links[name]
-        for name in small
-        if name in host_side.bridges and host_side.bridges[name].kind == LINUX
-    ]
+def _with_addresses(machine: Machine, wants: Sequence[Attachment], host_side: HostSide) -> HostSide:
+    """Return the host's side with the addresses of bridges, where attachments could clash with them.
+
+    They could ask for the same, or take IPv6 off a Linux bridge by a small MTU.
+    """
+    asked = {want.bridge for want in wants if want.addresses or (want.mtu is not None and want.mtu < IPV6_MTU)}
+    links = [host_side.network.links[name] for name in sorted(asked) if name in host_side.network.links]
     if not links:
         return host_side
     held = machine.netlink(HOST).addresses(links, leased=True)
@@ -162,7 +161,7 @@ def observe_all(
     bridges = {want.bridge for want in wants if want.bridge != attachment.ANY_BRIDGE} | (
         {purge} if purge is not None else set()
     )
-    host_side = _with_ipv6_at_risk(machine, wants, observe(machine, bridges, leftovers))
+    host_side = _with_addresses(machine, wants, observe(machine, bridges, leftovers))
     if check:
         # A play is checked as a whole: an earlier task would have made the bridge.
         tagged = {want.bridge for want in wants if want.vlans is not None}

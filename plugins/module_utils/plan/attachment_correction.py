@@ -100,7 +100,8 @@ def _host_veth_identity(one: AttachmentMatch, host_veth: Link, host_side: HostSi
     operations: list[Operation] = [] if host_veth.ours else [ClaimVeth(HOST, host_veth.name, alias)]
     if host_veth.name != one.host_interface:
         ovs.drop(host_veth.name)
-        if one.bridge.kind == LINUX:
+        port = host_side.ovs_ports.get(one.host_interface)
+        if one.bridge.kind == LINUX or (port is not None and port.bridge != one.want.bridge):
             ovs.clear(one.host_interface)  # it would take in whatever comes to bear the name
         if one.host_interface in host_side.network.links:
             from .attachment_deletion import stale_deletion

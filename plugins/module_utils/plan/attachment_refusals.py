@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from ..errors import Refused
 from ..model import addresses, limits, route
 from ..model.ownership import EXTERNAL_ID, read_label
-from ..state.attachments import LINUX, HostSide
+from ..state.attachments import LINUX, OVS, HostSide
 from ..state.network import Link
 from .attachment_match import AttachmentMatch
 from .attachment_routes import leads_to, wanted_routes
@@ -25,6 +25,7 @@ def check(found: Sequence[AttachmentMatch], host_side: HostSide) -> None:
     _check_mtus(found)
     _check_bridge_mtus(found, host_side)
     _check_routes(found)
+    _check_addresses(found, host_side)
 
 
 def _check_links(found: Sequence[AttachmentMatch]) -> None:
@@ -101,6 +102,21 @@ def _check_bridge_mtus(found: Sequence[AttachmentMatch], host_side: HostSide) ->
                 f"{limits.IPV6_MTU} bytes the kernel takes IPv6 off it, and it has {lost[0]}; "
                 "give a larger mtu or take the IPv6 addresses off the bridge"
             )
+
+
+def _check_addresses(found: Sequence[AttachmentMatch], host_side: HostSide) -> None:
+    """Refuse the bridge's own address: its neighbours would take the container for their gateway."""
+    for one in found:
+        tagged = one.want.vlans is not None and one.want.vlans.tag is not None
+        if tagged and (one.bridge.kind == OVS or one.bridge.vlan_filtering):
+            continue  # the host may be in another VLAN
+        own = {addresses.bare(address) for address in host_side.network.addresses.get(one.want.bridge, ())}
+        for address in one.want.addresses or ():
+            if addresses.bare(address) in own and not addresses.is_link_local(address):
+                raise Refused(
+                    f"addresses: {address} is asked for for {one.want}, and is an address of {one.want.bridge} itself, "
+                    "which its neighbours would no longer reach; give another"
+                )
 
 
 def _check_routes(found: Sequence[AttachmentMatch]) -> None:

@@ -45,6 +45,7 @@ def plan_routes(
         if want.routes is not None
         else _left_by_gateways(want, operations, wanted, shown, taken)
     )
+    surplus += _stranded(want, wanted, surplus, shown, taken)
     operations += [RemoveRoute(netns, entry) for entry in surplus]
     keys = {*(entry.key for entry in (*wanted, *surplus)), *taken}
     return operations, (*wanted, *(entry for entry in shown if entry.link == want.interface and entry.key not in keys))
@@ -106,6 +107,25 @@ def _surplus_routes(
         if entry.link == want.interface and entry.key not in keys and entry not in surplus
     }
     return surplus + [entry for entry in ours if not entry.gateway and not leads_to(entry, staying)]
+
+
+def _stranded(
+    want: Attachment,
+    wanted: Sequence[route.Route],
+    surplus: Sequence[route.Route],
+    shown: Sequence[route.Route],
+    taken: Collection[tuple[str, int]],
+) -> list[route.Route]:
+    """Return the routes of ours whose gateway is on the link no longer, once its addresses are those asked for.
+
+    The kernel keeps them, and they lead nowhere: an interface that moved to another subnet left its default route.
+    """
+    if want.addresses is None:
+        return []
+    keys = {*(entry.key for entry in (*wanted, *surplus)), *taken}
+    staying = [entry for entry in shown if entry.link == want.interface and entry.key not in keys]
+    reached = (*want.addresses, *(entry.destination for entry in (*wanted, *staying) if not entry.gateway))
+    return [entry for entry in staying if entry.protocol == route.PROTOCOL and not within_reach(entry, reached)]
 
 
 def _left_by_gateways(
