@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import traceback
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -37,19 +38,45 @@ def run(load: Callable[[], Task], argument_spec: dict[str, Any], reports_changes
     try:
         result = load()(module.params, module.check_mode)
     except PipefitterError as error:
-        module.fail_json(msg=str(error))
+        module.fail_json(msg=_shown(str(error)))
     if not module.check_mode:
         compiled_once.keep()
     for warning in result.warnings:
-        module.warn(warning)
-    answer = dict(result.values, changed=result.changed)
+        module.warn(_shown(warning))
+    answer = dict(_shown(result.values), changed=result.changed)
     if reports_changes:
-        answer["operations"] = result.operations
+        answer["operations"] = _shown(result.operations)
     if reports_changes and module._diff:  # pylint: disable=protected-access
         from .diff_yaml import as_yaml
 
-        answer["diff"] = {"before": as_yaml(result.before), "after": as_yaml(result.after)}
+        answer["diff"] = {"before": as_yaml(_shown(result.before)), "after": as_yaml(_shown(result.after))}
     module.exit_json(**answer)
+
+
+def _shown(value: Any) -> Any:
+    """Return a part of a result with backslash escapes (``d\\xff0``) for what is no UTF-8, else as it is.
+
+    A link's name is any bytes, and who may set links in a container chooses it. ``wire.text`` has surrogates for them,
+    at which ansible-core 2.19 fails in exit_json, after the changes were made.
+    """
+    try:
+        json.dumps(value, ensure_ascii=False, default=str).encode()
+    except UnicodeEncodeError:
+        return _escaped(value)
+    return value
+
+
+def _escaped(value: Any) -> Any:
+    if isinstance(value, str):
+        try:
+            return value.encode(errors="surrogateescape").decode(errors="backslashreplace")
+        except UnicodeEncodeError:  # a surrogate that stands for no byte
+            return value.encode(errors="backslashreplace").decode()
+    if isinstance(value, Mapping):
+        return {_escaped(key): _escaped(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_escaped(item) for item in value]
+    return value
 
 
 def _require_libraries(module: AnsibleModule) -> None:

@@ -197,3 +197,28 @@ def test_a_member_whose_mtu_takes_ipv6_off_the_bridge_is_refused(hosta):
         with pytest.raises(ModuleFailed, match="bridge br8: mtu 1000 of its member nic0 is below 1280 bytes"):
             hosta.module("container_bridge", name="br8", addresses=["fd00:8::1/64"], members=["nic0"])
         assert_same(before, everything(hosta))
+
+
+@pytest.mark.parametrize("isolated", [False, True])
+@pytest.mark.parametrize("state", ["up", "down"])
+def test_a_member_that_the_kernel_refuses_is_left_as_it_was(hosta, state, isolated):
+    make_port(hosta)
+    # It may have one user: a bridge or macvlans.
+    hosta.run("ip", "link", "add", "link", "port0", "name", "mv0", "type", "macvlan")
+    hosta.run("ip", "link", "set", "port0", state)
+    make_bridge(hosta, "br0")
+    if isolated:
+        hosta.run("ip", "link", "add", "port1", "master", "br0", "type", "veth", "peer", "name", "peer1")
+        hosta.run("bridge", "link", "set", "dev", "port1", "isolated", "on")
+    before = everything(hosta)
+    with pytest.raises(ModuleFailed, match="Device or resource busy.* while trying to set port0 .*nothing had been"):
+        hosta.module("container_bridge", name="br0", members=["port0"])
+    assert_same(before, everything(hosta))
+
+
+def test_refuses_a_member_without_ethernet(hosta):
+    hosta.run("ip", "tuntap", "add", "tun0", "mode", "tun")
+    said = refused(hosta, "container_bridge", name="br0", members=["tun0"])
+    assert "members[0]: 'tun0' is a tun interface without Ethernet frames" in said
+    hosta.run("ip", "tuntap", "add", "tap0", "mode", "tap")
+    assert hosta.module("container_bridge", name="br0", members=["tap0"])["changed"]

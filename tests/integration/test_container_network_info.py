@@ -265,3 +265,17 @@ def test_interfaces_by_which_the_host_is_reached_are_told(hosta):
     assert not any(name.startswith("pf") for name in shown)
     assert "default route; as a port it would lose its addresses and lock you out" in shown["eth0"]["management"]
     assert shown["eth1"]["management"] is None and shown["eth1"]["addresses"] == []
+
+
+def test_an_interface_whose_name_is_not_utf8_is_shown_with_backslashes(host):
+    # Who may set links in a container chooses the name.
+    make_bridge(host)
+    make_namespaces(host, "probe")
+    attach(host, netns="probe", bridge="br0", interface="eth1", addresses=["10.0.0.2/24"])
+    host.run("bash", "-c", r"ip -n probe link set eth1 down; ip -n probe link set eth1 name $'d\xff'")
+
+    (shown,) = info(host)["attachments"]
+    assert shown["interface"] == r"d\xff"
+
+    done = attach(host, netns="probe", bridge="br0", interface="eth1", addresses=["10.0.0.2/24"])
+    assert r"rename d\xff to eth1 in netns /run/netns/probe" in done["operations"]

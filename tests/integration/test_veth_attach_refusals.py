@@ -228,6 +228,28 @@ def test_takes_no_other_interface_for_a_bridge(hosta):
         attach(hosta, netns="probe", bridge="eth0")
 
 
+def test_refuses_names_that_other_links_bear_beside_their_own(hosta):
+    make_bridge(hosta)
+    make_namespaces(hosta, "probe")
+    hosta.run("ip", "link", "property", "add", "dev", "eth1", "altname", "front0")
+    hosta.run("ip", "link", "property", "add", "dev", "br0", "altname", "lan")
+    hosta.run("ip", "-n", "probe", "link", "add", "up0", "type", "veth", "peer", "name", "up1")
+    hosta.run("ip", "-n", "probe", "link", "property", "add", "dev", "up0", "altname", "eth1")
+    said = refused(hosta, **_ONE, interface="eth7", host_interface="front0")
+    assert "host_interface: 'front0' is taken on this host as an alternative name of eth1" in said
+    said = refused(hosta, **_ONE, interface="eth1")
+    assert "interface: 'eth1' is taken in netns /run/netns/probe as an alternative name of up0" in said
+    said = refused(hosta, netns="probe", bridge="lan", interface="eth7")
+    assert said == "bridge: 'lan' is an alternative name of br0; give br0"
+    said = refused(hosta, "container_bridge", name="front0")
+    assert "name: 'front0' is an alternative name of eth1 on this host; choose another name" in said
+    said = refused(hosta, "container_bridge", name="br1", members=["front0"])
+    assert said == "members[0]: 'front0' is an alternative name of eth1; give eth1"
+    # An attachment's own may become its name.
+    attach(hosta, **_ONE, interface="eth7")
+    assert attach(hosta, **_ONE, interface="eth7", host_interface="probe-eth7")["changed"]
+
+
 @pytest.fixture(scope="module")
 def untouched(lab_hosts):
     """A host that each of these tests leaves as it is, and what it shows.

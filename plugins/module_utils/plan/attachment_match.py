@@ -93,6 +93,8 @@ def find_bridge(name: str, host_side: HostSide) -> AttachedBridgeState:
     :raises Refused: it is not.
     """
     bridge = host_side.bridges.get(name)
+    if bridge is None or bridge.assumed:
+        _refuse_alternative(name, host_side)
     if bridge is None:
         if not host_side.ovs_runs:
             raise Refused(
@@ -105,6 +107,16 @@ def find_bridge(name: str, host_side: HostSide) -> AttachedBridgeState:
             "ovs_vlan_port with create_bridge one of Open vSwitch)"
         )
     return bridge
+
+
+def _refuse_alternative(name: str, host_side: HostSide) -> None:
+    bearer = host_side.network.by_alternative_name.get(name)
+    if bearer is not None:
+        is_bridge = bearer.kind in ("bridge", "openvswitch", "tun")  # the own interface of a bridge, of either kind
+        raise Refused(
+            f"bridge: {name!r} is an alternative name of {bearer.name}; "
+            + (f"give {bearer.name}" if is_bridge else "give the name of a bridge")
+        )
 
 
 def find(want: Attachment, side: ContainerSide, host_side: HostSide) -> AttachmentMatch:

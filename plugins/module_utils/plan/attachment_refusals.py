@@ -22,6 +22,7 @@ def check(found: Sequence[AttachmentMatch], host_side: HostSide) -> None:
     """
     _check_links(found)
     _check_host_interfaces(found, host_side)
+    _check_alternative_names(found, host_side)
     _check_mtus(found)
     _check_bridge_mtus(found, host_side)
     _check_routes(found)
@@ -44,11 +45,9 @@ def _check_links(found: Sequence[AttachmentMatch]) -> None:
 def _check_host_interfaces(found: Sequence[AttachmentMatch], host_side: HostSide) -> None:
     for one in found:
         holder = host_side.network.links.get(one.host_interface)
-        if (
-            holder is None
-            or (one.host_veth is not None and holder.index == one.host_veth.index)
-            or _is_stale(holder, one)
-        ):
+        if holder is not None:
+            _refuse_gone_meanwhile(holder, one)
+        if holder is None or _is_own(holder, one.host_veth) or _is_stale(holder, one):
             continue
         raise Refused(
             f"host_interface: {one.host_interface!r} is taken on this host by {_owner(holder)}; choose another"
@@ -68,6 +67,46 @@ def _check_host_interfaces(found: Sequence[AttachmentMatch], host_side: HostSide
                 f"host_interface: {one.host_interface!r} is the name of a port of Open vSwitch bridge {port.bridge} "
                 "that is not ours; choose another"
             )
+
+
+def _refuse_gone_meanwhile(holder: Link, one: AttachmentMatch) -> None:
+    """Refuse to conclude anything from a host veth whose other end the container, looked at later, doesn't show."""
+    inside = holder.kind == "veth" and holder.peer_netns is not None and holder.peer_netns == one.side.netns_id
+    if one.host_veth is None and inside and one.side.network.by_index(holder.peer) is None:
+        raise Refused(
+            f"host_interface: {one.host_interface!r} was there when this host was looked at, and its other end in "
+            f"{one.side.netns} was gone right after; stop what else deletes or renames it, and run the task again"
+        )
+
+
+def _check_alternative_names(found: Sequence[AttachmentMatch], host_side: HostSide) -> None:
+    """Refuse names that other links bear beside their own: the kernel gives nobody else such a name.
+
+    A link's own alternative name becomes its name (``rename_link``), and a stale link goes before the new one is made.
+    """
+    for one in found:
+        bearer = host_side.network.by_alternative_name.get(one.host_interface)
+        if bearer is not None and not _is_own(bearer, one.host_veth) and not _goes(bearer, one):
+            raise Refused(
+                f"host_interface: {one.host_interface!r} is taken on this host as an alternative name of "
+                f"{bearer.name}; choose another, or take it off "
+                f"(ip link property del dev {bearer.name} altname {one.host_interface})"
+            )
+        bearer = one.side.network.by_alternative_name.get(one.want.interface)
+        if bearer is not None and not _is_own(bearer, one.peer):
+            raise Refused(
+                f"interface: {one.want.interface!r} is taken in {one.side.netns} as an alternative name of "
+                f"{bearer.name}; choose another, or take it off there "
+                f"(ip link property del dev {bearer.name} altname {one.want.interface})"
+            )
+
+
+def _is_own(link: Link, own: Link | None) -> bool:
+    return own is not None and link.index == own.index
+
+
+def _goes(bearer: Link, one: AttachmentMatch) -> bool:
+    return one.host_veth is None and bearer.name == one.birth_name and _is_stale(bearer, one)
 
 
 def _check_mtus(found: Sequence[AttachmentMatch]) -> None:

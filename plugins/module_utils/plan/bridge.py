@@ -37,6 +37,7 @@ from .bridge_refusals import (
     check_forwarding,
     check_members,
     check_mtu,
+    check_name,
     check_overlaps,
     check_prefixes,
     check_vlans,
@@ -58,6 +59,7 @@ def present(want: Bridge, have: BridgeState) -> list[Operation]:
     :raises Refused: it would take what is another's, or overlap a route.
     :raises MissingFeature: VLANs are asked for, and the kernel has no VLAN filtering.
     """
+    check_name(want.name, have)
     existing = bridge_link(want.name, have)
     check_vlans(want, have, existing)
     wanted_addresses = addresses_of(want, have)
@@ -132,6 +134,7 @@ def absent(name: str, have: BridgeState, force: bool) -> list[Operation]:
 
     :raises Refused: the bridge is not ours and ``force`` is not set.
     """
+    check_name(name, have, absent=True)
     existing = bridge_link(name, have)
     if existing is not None and not existing.ours and not force:
         raise Refused(f"bridge {name} was not made by this collection and stays; set force to delete it all the same")

@@ -23,11 +23,24 @@ def bridge_link(name: str, have: BridgeState) -> Link | None:
     return link
 
 
+def check_name(name: str, have: BridgeState, absent: bool = False) -> None:
+    """Refuse what another link bears beside its own name: as a new bridge's, and as that of a bridge that is to go."""
+    bearer = have.network.by_alternative_name.get(name)
+    if bearer is None or (absent and bearer.kind != "bridge"):
+        return
+    give = f"give {bearer.name}, or choose another name" if bearer.kind == "bridge" else "choose another name"
+    raise Refused(
+        f"name: {name!r} is an alternative name of {bearer.name} on this host; {give}, "
+        f"or take it off (ip link property del dev {bearer.name} altname {name})"
+    )
+
+
 def check_members(want: Bridge, have: BridgeState, existing: Link | None) -> None:
     for index, name in enumerate(want.members or ()):
         option = f"members[{index}]: {name!r}"
         link = have.link(name)
         if link is None:
+            _refuse_alternative(option, name, have)
             raise Refused(f"{option} is not an interface of this host; create it first or take it off the list")
         if existing is not None and link.master == existing.index:
             continue
@@ -39,12 +52,23 @@ def check_members(want: Bridge, have: BridgeState, existing: Link | None) -> Non
             raise Refused(f"{option} is a port of {whose} already; take it out there first")
         if name in have.unfit:
             raise Refused(f"{option} {have.unfit[name]}")
+        if not link.ethernet:
+            raise Refused(
+                f"{option} is a {link.kind + ' ' if link.kind else ''}interface without Ethernet frames, which a Linux "
+                "bridge can't have as a port; give an Ethernet interface (tap in place of tun), or route to it"
+            )
         if link.leads_elsewhere and linked_within(want.name, have):
             raise Refused(
                 f"{option} is no container's interface, and for the IPv4 links between containers "
                 f"of {want.name} this host answers the ARP requests of all"
                 f" its ports; take the links out of its policy first (icc_policy), or leave {name} out"
             )
+
+
+def _refuse_alternative(option: str, name: str, have: BridgeState) -> None:
+    bearer = have.network.by_alternative_name.get(name)
+    if bearer is not None:
+        raise Refused(f"{option} is an alternative name of {bearer.name}; give {bearer.name}")
 
 
 def check_vlans(want: Bridge, have: BridgeState, existing: Link | None) -> None:
@@ -71,6 +95,7 @@ def check_vlans(want: Bridge, have: BridgeState, existing: Link | None) -> None:
                 f"{option} is an attachment of this collection; give its VLANs to veth_attach (vlan, vlan_mode, trunks)"
             )
         is_port = existing is not None and link is not None and link.master == existing.index
+        _refuse_alternative(option, name, have)
         if not (is_port or name == want.name or name in (want.members or ())):
             raise Refused(f"{option} is no port of {want.name}; put it into members too, or take it off the list")
 

@@ -113,7 +113,11 @@ def together(deletions: Sequence[DeleteLink]) -> list[Operation]:
 
 @dataclass(frozen=True)
 class SetLink(Operation):
-    """``new`` and ``old`` have the same keys; ``None`` is a value that nobody knows, and stays as it is."""
+    """``new`` and ``old`` have the same keys; ``None`` is a value that nobody knows, and stays as it is.
+
+    The kernel takes part of what one request asks for: the link is up, and its bridge refuses it. What was taken is
+    put back then, as nobody undoes an operation that failed.
+    """
 
     name: str
     new: LinkSettings
@@ -125,10 +129,44 @@ class SetLink(Operation):
         )
 
     def do(self, host: Host) -> None:
-        host.netlink(self.netns).set_link(self.name, **self.new)
+        try:
+            host.netlink(self.netns).set_link(self.name, **self.new)
+        except PipefitterError:
+            self._put_back(host)
+            raise
 
     def undo(self, host: Host) -> None:
-        host.netlink(self.netns).set_link(self.name, **self.old)
+        host.netlink(self.netns).set_link(self.name, **self._restored())
+
+    def _put_back(self, host: Host) -> None:
+        """Put back what was taken, as far as it goes: the reason for which the rest was not is what counts.
+
+        The link is up in no bridge that it has not all settings of.
+        """
+        settings = self._restored()
+        up = settings.pop("up", None)
+        # Nothing that can fail comes after the MTU; and a bridge whose MTU is set no longer follows its ports.
+        settings.pop("mtu", None)
+        first: LinkSettings = {"up": False} if up is False else {}
+        last: LinkSettings = {"up": True} if up else {}
+        try:
+            for step in filter(None, (first, settings, last)):
+                host.netlink(self.netns).set_link(self.name, **step)
+        except PipefitterError:
+            pass
+
+    def _restored(self) -> LinkSettings:
+        """Return ``old`` without what a link has by itself that joins a bridge or leaves it.
+
+        Only a port takes it: of one that is in no bridge, the kernel refuses it.
+        """
+        restored = self.old.copy()
+        if "master" in restored:
+            if restored.get("isolated") is False:
+                del restored["isolated"]
+            if restored.get("floods"):
+                del restored["floods"]
+        return restored
 
 
 def of_same_keys(known: LinkSettings, new: LinkSettings) -> LinkSettings:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from ..model import bridge_vlans
 from ..model.bridge_vlans import PortVlans
@@ -30,6 +31,7 @@ class Link:
     multicast of which it said nothing (IFLA_BRPORT_BCAST_FLOOD, _MCAST_FLOOD).
     ``ipv6`` tells whether it speaks IPv6 (disable_ipv6), ``None`` where the kernel doesn't.
     ``vlans`` are read for bridges that filter VLANs, and for their ports.
+    ``ethernet`` is false for one without Ethernet frames, as WireGuard's and a tun device (ARPHRD_ETHER).
     ``vlan_id`` is that of an interface (of kind ``vlan``) which takes the frames of one VLAN from its ``peer``.
     """
 
@@ -48,6 +50,7 @@ class Link:
     bridge: Mapping[str, int] = field(default_factory=dict)
     isolated: bool = False
     floods: bool = True
+    ethernet: bool = True
     ipv6: bool | None = None
     vlans: PortVlans = ()
     vlan_id: int | None = None
@@ -96,6 +99,11 @@ class NetworkState:
     addresses: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     routes: tuple[Route, ...] = ()
     leases: Mapping[str, Mapping[str, bytes]] = field(default_factory=dict)
+
+    @cached_property
+    def by_alternative_name(self) -> dict[str, Link]:
+        """Return the links by each of their alternative names: the kernel gives no other link such a name."""
+        return {name: link for link in self.links.values() for name in link.alternative_names}
 
     def ports(self, bridge: str) -> list[Link]:
         """Return the ports of a bridge by name; none where there is no such link."""

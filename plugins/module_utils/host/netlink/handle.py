@@ -285,11 +285,14 @@ class NetlinkHandle:
     ) -> None:
         try:
             self._change_named(f"change {name}", name, attributes, header)
-        except KernelError:
+        except KernelError as error:
+            what = f"put {name} into bridge {master}"
+            if master and error.code == errno.EXFULL:  # BR_MAX_PORTS, less number 0
+                reason = "a Linux bridge takes 1023 ports; use another bridge for the rest"
+                raise KernelError(what, error.code, reason) from None
             # The kernel answers the same (ENODEV) whichever of the two is gone.
             if master and links.index_of(self._socket, master) is None:
                 del self._indexes[master]
-                what = f"put {name} into bridge {master}"
                 raise KernelError(what, errno.ENODEV, "the bridge was deleted meanwhile") from None
             raise
 

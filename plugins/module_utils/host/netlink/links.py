@@ -19,7 +19,8 @@ IFF_UP = 0x1
 _IFF_LOOPBACK = 0x8
 _IFINFO = struct.Struct("=BxHiII")  # ifinfomsg: family, type, index, flags, change
 
-_INDEX, _FLAGS = 2, 3  # their places in it
+_TYPE, _INDEX, _FLAGS = 1, 2, 3  # their places in it
+_ARPHRD_ETHER = 1
 
 _IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_MTU, _IFLA_LINK, _IFLA_MASTER, _IFLA_LINKINFO = 1, 3, 4, 5, 10, 18
 _IFLA_IFALIAS, _IFLA_AF_SPEC, _IFLA_GROUP, _IFLA_EXT_MASK, _IFLA_CARRIER, _IFLA_LINK_NETNSID = 20, 26, 27, 29, 33, 37
@@ -186,6 +187,7 @@ def _link(header: tuple[int, ...], values: Mapping[int, bytes]) -> Link:
         bridge=_bridge_attributes(data) if kind == "bridge" else {},
         isolated=bool(number(port.get(_IFLA_BRPORT_ISOLATED, b""))),
         floods=all(number(port.get(kind, b"\1")) for kind in (_IFLA_BRPORT_BCAST_FLOOD, _IFLA_BRPORT_MCAST_FLOOD)),
+        ethernet=header[_TYPE] == _ARPHRD_ETHER,
         ipv6=_speaks_ipv6(values.get(_IFLA_AF_SPEC, b"")),
         vlan_id=_vlan_id(data) if kind == "vlan" else None,
     )

@@ -68,7 +68,7 @@ class SimNamespace(SimAddresses):
 
     def new_veth(self, name: str, peer: str, there: SimNamespace, mtu: int, mac: str | None = None) -> SimLink:
         self.kernel.request()
-        if peer in there.links or (there is self and peer == name):
+        if there.taken(peer) or (there is self and peer == name):
             raise KernelError(f"create veth {name}", errno.EEXIST, "")
         link = self._register(name, "veth", None, mtu)
         other = there._register(peer, "veth", mac, mtu)
@@ -79,7 +79,7 @@ class SimNamespace(SimAddresses):
         return link
 
     def _register(self, name: str, kind: str, mac: str | None, mtu: int, alias: str = "") -> SimLink:
-        if name in self.links:
+        if self.taken(name):
             raise KernelError(f"create {name}", errno.EEXIST, "")
         link = SimLink(
             self.kernel.next_index(),
@@ -99,6 +99,10 @@ class SimNamespace(SimAddresses):
         link.sysctls = dict(self.defaults)
         self.links[name] = link
         return link
+
+    def taken(self, name: str) -> bool:
+        """netdev_name_in_use(): alternative names count."""
+        return name in self.links or any(name in link.alternative_names for link in self.links.values())
 
     def delete(self, name: str) -> None:
         self.kernel.request()
@@ -125,7 +129,7 @@ class SimNamespace(SimAddresses):
         self.kernel.request()
         link = self.find(f"rename {name}", name)
         if new != name:
-            if new in self.links:
+            if self.taken(new):
                 raise KernelError(f"rename {name} to {new}", errno.EEXIST, "")
             if link.up and self.kernel.rename_needs_down:
                 raise KernelError(f"rename {name} to {new}", errno.EBUSY, "")
@@ -161,7 +165,7 @@ class SimNamespace(SimAddresses):
         master: str | None = None,
         alias: str | None = None,
     ) -> None:
-        """do_setlink(): MAC, MTU, alias, master, flags."""
+        """do_setlink(): MAC, MTU, alias, flags, master; what came before a refusal stays."""
         self.kernel.request()
         link = self.find(f"change {name}", name)
         if mac is not None:
@@ -177,14 +181,14 @@ class SimNamespace(SimAddresses):
                 self.follow_ports(link.master)
         if alias is not None:
             link.alias = alias
-        if master is not None:
-            self._set_master(link, self.find(f"change {name}", master) if master else None)
         if up is not None and up != link.up:
             link.up = up
             if up:
                 self._connect_all(link)
             else:
                 self._went_down(link)
+        if master is not None:
+            self._set_master(link, self.find(f"change {name}", master) if master else None)
 
     def isolate(self, name: str, isolated: bool) -> None:
         """br_port_slave_changelink(): only a port has the flag."""
@@ -250,7 +254,13 @@ class SimNamespace(SimAddresses):
             self.drop_ipv6(link)
 
     def _set_master(self, link: SimLink, master: SimLink | None) -> None:
+        """do_set_master(): it leaves its bridge, and then the new one is asked."""
         former = link.master
+        if master is former:
+            return
+        link.isolated, link.floods, link.vlans, link.master = False, True, {}, None
+        if former is not None:
+            self.follow_ports(former)
         if master is not None:
             if master.kind != "bridge":
                 raise KernelError(f"change {link.name}", errno.EOPNOTSUPP, "")
@@ -258,13 +268,12 @@ class SimNamespace(SimAddresses):
                 raise KernelError(f"change {link.name}", errno.ELOOP, "Can not enslave a bridge to a bridge")
             if self.kernel.is_ovs_port(self, link.name):
                 raise KernelError(f"change {link.name}", errno.EBUSY, "Device is already a port of Open vSwitch")
-        if master is not former:
-            link.isolated, link.floods = False, True
-            link.vlans = self._default_vlans(master) if master is not None else {}
-        link.master = master
-        for bridge in (former, master):
-            if bridge is not None:
-                self.follow_ports(bridge)
+            if master.name in self.kernel.busy_bridges:
+                raise KernelError(f"change {link.name}", errno.EBUSY, "")
+            if not link.ethernet:
+                raise KernelError(f"change {link.name}", errno.EINVAL, "")
+            link.master, link.vlans = master, self._default_vlans(master)
+            self.follow_ports(master)
 
     def follow_ports(self, bridge: SimLink) -> None:
         """br_mtu_auto_adjust() and br_stp_recalculate_bridge_id()."""
@@ -321,6 +330,7 @@ class SimKernel:
         self.vlan_filtering = vlan_filtering
         self.patience: int | None = None
         self.ovs_ports: dict[str, object] = {}
+        self.busy_bridges: set[str] = set()
         self._index = 1
         self._macs = 0
         self.host = SimNamespace(self, "")

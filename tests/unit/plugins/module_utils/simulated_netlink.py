@@ -67,6 +67,7 @@ class SimulatedNetlink:
             bridge=dict(link.bridge),
             isolated=link.isolated,
             floods=link.floods,
+            ethernet=link.ethernet,
             ipv6=link.sysctls["ipv6/disable_ipv6"] == "0",
         )
 
@@ -144,8 +145,7 @@ class SimulatedNetlink:
             raise
         if alternative_name:
             self._ns.kernel.request()
-            taken = {other for link in self._ns.links.values() for other in (link.name, *link.alternative_names)}
-            if alternative_name not in taken:
+            if not self._ns.taken(alternative_name):
                 self._ns.links[name].alternative_names.append(alternative_name)
 
     def set_link(
@@ -197,6 +197,12 @@ class SimulatedNetlink:
             self._ns.rename(name, new)
             return
         except KernelError as error:
+            own = self._ns.links[name].alternative_names if name in self._ns.links else []
+            if error.code == errno.EEXIST and new in own:
+                self._ns.kernel.request()
+                own.remove(new)
+                self.rename_link(name, new, keep_addresses, keep_routes)
+                return
             if error.code != errno.EBUSY:
                 raise
         self._ns.set(name, up=False)

@@ -40,6 +40,7 @@ def host():
         ns.new_link(name, "bridge", alias=alias)
     ns.new_link("tap1", "tun")
     ns.set("tap1", master="br9")
+    ns.new_link("tun1", "tun").ethernet = False
     ns.set("br9", up=True)
     ns.add_address("br9", "fd00:9::1/64")
     return host
@@ -72,6 +73,11 @@ def plans(host, want):
             "as a port it would lose its addresses and lock you out, so give another interface",
         ),
         ({"members": ["br9"]}, "members[0]: 'br9' is a bridge itself; join two bridges by a veth pair"),
+        (
+            {"members": ["tun1"]},
+            "members[0]: 'tun1' is a tun interface without Ethernet frames, which a Linux bridge can't have as a port; "
+            "give an Ethernet interface (tap in place of tun), or route to it",
+        ),
         ({"members": ["tap1"]}, "members[0]: 'tap1' is a port of br9 already; take it out there first"),
         (
             {"addresses": ["203.0.113.77/28"]},

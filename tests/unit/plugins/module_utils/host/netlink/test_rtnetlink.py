@@ -15,6 +15,7 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.host.
     routes,
     rtnetlink,
 )
+from ansible_collections.pipefitter.container_network.plugins.module_utils.host.netlink.handle import NetlinkHandle
 from ansible_collections.pipefitter.container_network.plugins.module_utils.host.netlink.rtnetlink import RouteSocket
 from ansible_collections.pipefitter.container_network.plugins.module_utils.host.netlink.wire import KernelError
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.route import Route
@@ -247,3 +248,24 @@ def test_one_that_is_not_there(monkeypatch, code):
     assert links.index_of(route_socket, "eth1") is None
     with pytest.raises(KernelError, match="refused to show links .Operation not permitted."):
         links.index_of(route_socket, "eth1")
+
+
+def test_a_bridge_that_has_all_the_ports_it_takes(monkeypatch):
+    monkeypatch.setattr(rtnetlink, "_encoded", lambda *_request: b"")  # this Python has no pyroute2
+    bridge = struct.pack("=BxHiII", 0, 1, 9, 0, 0) + attribute(3, b"br0\0")
+    AnsweringKernel(
+        monkeypatch, [[entry(NEWLINK, bridge, 0)]], [[refused(errno.EXFULL)]], [[entry(NEWLINK, bridge, 0)]]
+    )
+    handle = NetlinkHandle()
+    with pytest.raises(KernelError) as refusal:
+        handle.set_link("pf1", master="br0", up=True)
+    assert str(refusal.value) == (
+        "the kernel refused to put pf1 into bridge br0 "
+        "(Exchange full: a Linux bridge takes 1023 ports; use another bridge for the rest)"
+    )
+
+
+def test_links_with_and_without_ethernet():
+    plain, tagged = link(1, "eth0"), link(2, "wg0", ("IFLA_LINKINFO", [("IFLA_INFO_KIND", "wireguard")]))
+    header = struct.pack("=BxHiII", 0, 0xFFFE, 2, 0, 0)  # ARPHRD_NONE
+    assert [one.ethernet for one in shown_links(plain, (header, tagged[1])).values()] == [True, False]
