@@ -98,14 +98,21 @@ def observe_container(
     relevant = [link for link in links.values() if link.name in asked or _ours(links_only, link, host_side)]
     held, leases = netlink.addresses_and_leases(relevant) if relevant else ({}, {})
     routes = netlink.routes(names_by_index(links), connected=True, to_nowhere=True)
-    userspace = any(want.bridge in host_side.bridges and host_side.bridges[want.bridge].userspace for want in wants)
+    on_ovs = [
+        link
+        for link in relevant
+        if (host_veth := host_side.host_veth(links_only, link)) is not None and host_veth.name in host_side.ovs_ports
+    ]
+    # What goes to a datapath in userspace is to have it off; what is deleted comes back as it was where that is undone.
+    if any(want.bridge in host_side.bridges and host_side.bridges[want.bridge].userspace for want in wants):
+        on_ovs = relevant
     return ContainerSide(
         netns,
         identity,
         NetworkState(links, held, tuple(route for route in routes if not route.is_connected), leases),
         netns_id,
         _ipv6_default(machine, netns) if not asked <= links.keys() else None,
-        machine.tx_checksum_offload(netns, relevant) if userspace and relevant else {},
+        machine.tx_checksum_offload(netns, on_ovs) if on_ovs else {},
         _promote_secondaries(machine, netns, wants, held),
         tuple(route for route in routes if route.is_connected),
     )

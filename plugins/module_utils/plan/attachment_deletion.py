@@ -61,7 +61,7 @@ def deletion(host_veth: Link, side: ContainerSide | None, host_side: HostSide) -
         if peer.ipv6 is not None:
             restore.append(set_ipv6(side.netns, peer.name, peer.ipv6))
         restore += [AddAddress(side.netns, peer.name, address) for address in held]
-        if host_veth.name in host_side.ovs_ports:
+        if side.tx_checksum_offload.get(peer.name) is False:
             restore.append(SetTxChecksumOffload(side.netns, peer.name, False))
         restore.append(SetLink(side.netns, peer.name, {"up": peer.up}, {}))
         restore += [
