@@ -14,6 +14,7 @@ import os
 import re
 
 from ..errors import InvalidOption
+from . import yaml_numbers
 
 try:
     import netaddr
@@ -191,6 +192,10 @@ def mac(option: str, text: str) -> str:
     :raises InvalidOption: malformed, multicast (lowest bit of the first byte set) or all zeros.
     """
     canonical = text.strip().lower().replace("-", ":")
+    written = yaml_numbers.mac_written(canonical)
+    if written:
+        advice = f"is a number; YAML reads {written} without quotes as that: quote the MAC address"
+        raise InvalidOption(option, text, advice)
     if not _MAC.fullmatch(canonical):
         raise InvalidOption(option, text, "is not a MAC address; write six bytes like 02:72:6c:cd:9b:8d")
     if int(canonical[:2], 16) & 1:

@@ -51,8 +51,9 @@ def converge(options: Mapping[str, Any], check: bool) -> Result:
         wants = _exposed(parsed or (), defaults) if present else list(parsed or ())
         if present:
             _refuse_strange_addresses(wants)
+        doubts = publication.doubtful_numbers(options.get("publications") or (options,)) if present else []
         if check and present and bridge not in machine.netlink(HOST).links():
-            return _assumed(bridge, wants)
+            return _assumed(bridge, wants, doubts)
         listeners = Listeners()
 
         def observe() -> tuple[PublicationState, PublicationRules]:
@@ -69,17 +70,18 @@ def converge(options: Mapping[str, Any], check: bool) -> Result:
             before=_shown(have.ours if have.whole else PublicationRules()),
             after=_shown(wanted_rules),
             values={"publications": plan.describe(wanted_rules)},
-            warnings=_warnings(machine, have, wanted_rules)
+            warnings=doubts
+            + _warnings(machine, have, wanted_rules)
             + (firewall.warnings(bridge, have.firewall) if wanted_rules.published else []),
         )
 
 
-def _assumed(bridge: str, wants: Sequence[Publication]) -> Result:
+def _assumed(bridge: str, wants: Sequence[Publication], warnings: list[str]) -> Result:
     """Return what publishing would do on a bridge that an earlier task of the play would have made."""
     lines = [f"publish {port} of {want.attachment.target} on {bridge}" for want in wants for port in want.ports or ()]
     nothing = {"publications": [], "protect": False}
     warning = f"bridge {bridge} is not there; checked as if an earlier task made it and attached the containers to it"
-    return Result(lines, nothing, nothing, {"publications": []}, [warning])
+    return Result(lines, nothing, nothing, {"publications": []}, [*warnings, warning])
 
 
 def parse(options: Mapping[str, Any], defaults: PortDefaults) -> tuple[Publication, ...] | None:
