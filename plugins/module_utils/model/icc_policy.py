@@ -11,7 +11,7 @@ from typing import Any
 
 from ..errors import InvalidOption
 from . import names
-from .attachment import SELECTORS, Target, parse_target
+from .attachment import SELECTORS, Target, container, parse_target
 from .firewall_safe_name import firewall_safe_name
 from .icc_rules import PING
 
@@ -132,7 +132,7 @@ def _end(given: Any, option: str) -> Target:
                 "is not a way to name a container; write its name, or {netns: NAME}, or {pid: NUMBER}",
             )
         return parse_target({**given, **({"pid": _pid(given["pid"], option)} if "pid" in given else {})}, f"{option}.")
-    return parse_target({"container": str(given)}, f"{option}.")
+    return container(option, str(given))
 
 
 def _pid(given: Any, option: str) -> int:

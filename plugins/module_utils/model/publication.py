@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any
 
 from ..errors import InvalidOption
-from . import addresses, attachment, yaml_numbers
+from . import addresses, attachment
 from .attachment import Attachment, Target
 
 PROTOCOLS = ("tcp", "udp", "sctp")
@@ -277,6 +277,10 @@ def parse_list(
 def doubtful_numbers(entries: Iterable[Mapping[str, Any]]) -> list[str]:
     """Return a warning for each number among ``ports`` that YAML likely made of two; one in quotes is a text."""
     numbers = {port for entry in entries for port in entry.get("ports") or () if type(port) is int}
+    if not numbers:
+        return []
+    from . import yaml_numbers
+
     return [
         f"ports: {number} is taken for port {number} of the container; if {meant} was meant, quote it, as YAML reads "
         "that without quotes as this number (if not, quote the number)"
@@ -398,6 +402,8 @@ def _range(option: str, text: str, found: object = None) -> tuple[int, int]:
             )
         if not PORTS[0] <= int(part) <= PORTS[1]:
             alone = part == (found if isinstance(found, str) else text)
+            from . import yaml_numbers  # nothing else of it is needed where all is right
+
             written = yaml_numbers.ports_written(int(part)) if alone else None
             hint = (
                 f"; YAML reads {written} without quotes as this number: quote it if that was meant" if written else ""

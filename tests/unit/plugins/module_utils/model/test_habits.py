@@ -80,3 +80,50 @@ def test_a_mac_that_yaml_made_a_number_of(mac, number):
 @pytest.mark.parametrize("mac", ["525400123456", "1", "0", "²²"])
 def test_other_numbers_are_no_mac(mac):
     complaint(attachment.parse, {**ONE, "mac": mac}, "mac", mac, "is not a MAC address; write six bytes")
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        (
+            "dhcp",
+            "is how pipework runs a DHCP client, which this collection does not; give an address such as "
+            "192.168.8.2/24, or [] and run the client in the container",
+        ),
+        ("udhcpc-f", "is how pipework runs a DHCP client"),
+        ("DHCP", "is how pipework runs a DHCP client"),
+        ("dhclient:-1", "is how pipework runs a DHCP client"),
+        ("0/0", "is how pipework writes that there is no address; give [] for the whole list"),
+        (
+            "192.168.8.2/24@192.168.8.1",
+            "has a gateway after '@' as for pipework; give 192.168.8.2/24 here, and 192.168.8.1 in gateway of "
+            "veth_attach",
+        ),
+        ("fd00::2/64@fd00::1", "give fd00::2/64 here, and fd00::1 in gateway6 of veth_attach"),
+    ],
+)
+def test_addresses_as_pipework_takes_them(address, words):
+    complaint(attachment.parse, {**ONE, "addresses": [address]}, "addresses[0]", address, words)
+    complaint(bridge.parse, {"name": "br0", "addresses": [address]}, "addresses[0]", address, words)
+
+
+def test_a_mac_as_pipework_takes_it():
+    words = "is how pipework derives a MAC address from a text; give 'web1' in mac_seed instead"
+    complaint(attachment.parse, {**ONE, "mac": "U:web1"}, "mac", "U:web1", words)
+    with pytest.raises(InvalidOption, match=r"^attachments\[1\]\.mac: 'u:web1' .* 'web1' in mac_seed"):
+        attachment.parse_list([ONE, {**ONE, "container": "web2", "mac": "u:web1"}], {})
+
+
+NAMES = ["üü", "-web", "web:1", "web,1", "@web"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_that_no_engine_gives(name):
+    words = "is no container's name or id; give letters, digits, '_', '.' and '-', a letter or digit first"
+    complaint(attachment.parse, {**ONE, "container": name}, "container", name, words)
+    links = {"bridge": "br0", "state": "present", "icc": False}
+    complaint(icc_policy.parse, {**links, "links": [{"from": "web1", "to": name}]}, "links[0].to", name, words)
+    complaint(icc_policy.parse, {**links, "links": [{"from": name, "to": "web1"}]}, "links[0].from", name, words)
+    named = {"container": name}
+    option = "links[0].to.container"
+    complaint(icc_policy.parse, {**links, "links": [{"from": "web1", "to": named}]}, option, name, words)
