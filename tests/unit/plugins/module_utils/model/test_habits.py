@@ -127,3 +127,23 @@ def test_a_name_that_no_engine_gives(name):
     named = {"container": name}
     option = "links[0].to.container"
     complaint(icc_policy.parse, {**links, "links": [{"from": "web1", "to": named}]}, option, name, words)
+
+
+@pytest.mark.parametrize(
+    ("to", "option", "found", "words"),
+    [
+        ({"container": "db1", "runtime": "lxc"}, "runtime", "lxc", "is not supported; give auto, docker or podman"),
+        ({"container": None}, "container", None, "is required; give exactly one of container, netns and pid"),
+        ({"container": ["db1"]}, "container", ["db1"], "is not a text; write a container's name in quotes"),
+        ({"netns": {"a": 1}}, "netns", {"a": 1}, "is not a text; write a namespace's name in quotes"),
+    ],
+)
+def test_what_a_link_leads_to_by_fields(to, option, found, words):
+    asked = {"bridge": "br0", "state": "present", "icc": False, "links": [{"from": "web1", "to": to}]}
+    complaint(icc_policy.parse, asked, f"links[0].to.{option}", found, words)
+
+
+def test_a_container_whose_name_yaml_takes_for_a_number():
+    asked = {"bridge": "br0", "state": "present", "icc": False}
+    links = icc_policy.parse({**asked, "links": [{"from": {"container": 17}, "to": {"netns": 18}}]}).links
+    assert (links[0].source.value, links[0].destination.value) == ("17", "/run/netns/18")
