@@ -63,6 +63,10 @@ class ContainerSide:
         return names.derived_name("pf", self.identity, interface)
 
 
+# A bridge of Open vSwitch is an interface of the last two: with the kernel's datapath, or one in userspace.
+_BRIDGE_KINDS = ("bridge", "openvswitch", "tun")
+
+
 @dataclass(frozen=True)
 class HostSide:
     """The host's side of all attachments. ``ovs_runs`` is false where Open vSwitch was needed and does not run."""
@@ -88,6 +92,11 @@ class HostSide:
             if link.ours and link.kind == "veth":
                 grouped.setdefault(link.peer_netns, []).append(link)
         return grouped
+
+    def no_bridge(self, name: str) -> Link | None:
+        """Return the interface of that name if it is of a kind that no bridge is, whether Open vSwitch runs or not."""
+        link = self.network.links.get(name)
+        return link if link is not None and name not in self.bridges and link.kind not in _BRIDGE_KINDS else None
 
     def host_veth(self, side: ContainerSide, link: Link) -> Link | None:
         """Return the host veth of a container's link, ``None`` where it isn't a veth to this host."""
