@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from ..errors import PipefitterError
+from .unwritable import advice
 
 _DIRECTORY = "/run/pipefitter"
 _PAUSE = 0.02
@@ -31,9 +32,7 @@ def held(reading: bool = False, timeout: float = 120.0) -> Iterator[None]:
         os.makedirs(_DIRECTORY, mode=0o700, exist_ok=True)
         descriptor = os.open(f"{_DIRECTORY}/lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     except OSError as error:
-        raise PipefitterError(
-            f"{_DIRECTORY}/lock can't be opened ({error.strerror}); run the task as root (become: true)"
-        ) from None
+        raise PipefitterError(f"{_DIRECTORY}/lock can't be opened ({error.strerror}); {advice(error)}") from None
     try:
         deadline = time.monotonic() + timeout
         while True:

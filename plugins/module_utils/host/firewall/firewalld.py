@@ -19,6 +19,7 @@ import os
 
 from ...errors import MissingFeature, PipefitterError, Refused
 from ..netlink.nf_tables import table_exists
+from ..unwritable import advice
 from . import dbus
 
 _SERVICE = "org.fedoraproject.FirewallD1"
@@ -119,9 +120,7 @@ def _note(bridges: dict[str, tuple[str, str]]) -> None:
             note.writelines(f"{bridge} {zone} {owner}\n" for bridge, (zone, owner) in sorted(bridges.items()))
         os.replace(temporary, _NOTE)
     except OSError as error:
-        raise PipefitterError(
-            f"{_NOTE} can't be written ({error.strerror}); run the task as root (become: true)"
-        ) from None
+        raise PipefitterError(f"{_NOTE} can't be written ({error.strerror}); {advice(error)}") from None
 
 
 def _forget() -> None:
