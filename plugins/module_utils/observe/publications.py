@@ -38,10 +38,8 @@ def observe(
     link = host_side.network.links.get(bridge)
     if link is None and present:
         raise Refused(f"bridge: {bridge!r} is not a bridge of this host; create it first (container_bridge makes one)")
-    if present and host_side.no_bridge(bridge) is not None:
-        from ..plan.attachment_match import find_bridge
-
-        find_bridge(bridge, host_side)  # says what it is instead
+    if present and host_side.no_bridge(bridge):
+        raise Refused(host_side.no_bridge(bridge))
     endpoints: dict[str, Endpoint] = {}
     wanted = [_wanted(machine, want, one, host_side, endpoints, present) for want, one in zip(wants, pinned)]
     rules, whole = machine.publications.read()

@@ -95,12 +95,8 @@ def find_bridge(name: str, host_side: HostSide) -> AttachedBridgeState:
     bridge = host_side.bridges.get(name)
     if bridge is None:
         other = host_side.no_bridge(name)
-        if other is not None:
-            kind = f"a {other.kind} interface" if other.kind else "a physical interface"
-            raise Refused(
-                f"bridge: {name!r} is {kind} of this host and not a bridge; make it a port of one (members of "
-                "container_bridge, or add it in Open vSwitch) and name that bridge here"
-            )
+        if other:
+            raise Refused(other)
         if not host_side.ovs_runs:
             raise Refused(
                 f"bridge: {name!r} is no Linux bridge of this host, and Open vSwitch does not run; "

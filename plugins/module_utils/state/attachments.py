@@ -93,10 +93,16 @@ class HostSide:
                 grouped.setdefault(link.peer_netns, []).append(link)
         return grouped
 
-    def no_bridge(self, name: str) -> Link | None:
-        """Return the interface of that name if it is of a kind that no bridge is, whether Open vSwitch runs or not."""
+    def no_bridge(self, name: str) -> str:
+        """Return why an interface is no bridge of any kind, Open vSwitch running or not; where it may be one, ''."""
         link = self.network.links.get(name)
-        return link if link is not None and name not in self.bridges and link.kind not in _BRIDGE_KINDS else None
+        if link is None or name in self.bridges or link.kind in _BRIDGE_KINDS:
+            return ""
+        kind = f"a {link.kind} interface" if link.kind else "a physical interface"
+        return (
+            f"bridge: {name!r} is {kind} of this host and not a bridge; make it a port of one (members of "
+            "container_bridge, or add it in Open vSwitch) and name that bridge here"
+        )
 
     def host_veth(self, side: ContainerSide, link: Link) -> Link | None:
         """Return the host veth of a container's link, ``None`` where it isn't a veth to this host."""

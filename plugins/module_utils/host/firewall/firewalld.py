@@ -19,7 +19,6 @@ import os
 
 from ...errors import MissingFeature, PipefitterError, Refused
 from ..netlink.nf_tables import table_exists
-from ..unwritable import advice
 from . import dbus
 
 _SERVICE = "org.fedoraproject.FirewallD1"
@@ -120,6 +119,8 @@ def _note(bridges: dict[str, tuple[str, str]]) -> None:
             note.writelines(f"{bridge} {zone} {owner}\n" for bridge, (zone, owner) in sorted(bridges.items()))
         os.replace(temporary, _NOTE)
     except OSError as error:
+        from ..unwritable import advice
+
         raise PipefitterError(f"{_NOTE} can't be written ({error.strerror}); {advice(error)}") from None
 
 
