@@ -65,6 +65,7 @@ options:
   mac:
     description:
       - MAC address of the interface. Without O(mac) and O(mac_seed) the kernel chooses one when the interface is made.
+      - Quote it. YAML reads one of decimal digits alone, such as V(52:54:00:12:34:56), as a number.
     type: str
   mac_seed:
     description:

@@ -70,6 +70,7 @@ options:
     description:
       - MAC address of the bridge. Without one, the kernel chooses one when the bridge is made, and it stays; ports that
         come and go do not change it.
+      - Quote it. YAML reads one of decimal digits alone, such as V(52:54:00:12:34:56), as a number.
     type: str
   stp:
     description:

@@ -120,7 +120,9 @@ options:
         that a rule of another tool leads elsewhere (DNAT or redirection, in iptables or nftables); automatic ports skip
         those.
       - With O(state=absent), only these are removed, by host address, host port (where given) and container port.
-      - Quote every form with a colon. YAML reads V(22:22) without quotes as a number to the base of 60.
+      - Quote every form with a colon. YAML reads V(22:22) without quotes as a number to the base of 60, 1342. What
+        can't be a port is refused then. Of those that can, only the numbers of usual pairs such as V(22:22), V(443:22)
+        and V(53:53) lead to a warning; a number in quotes never does.
       - A port that Docker is asked for later, by C(docker run -p), still leads here. Docker does not check for it.
     type: list
     elements: raw

@@ -123,6 +123,33 @@ def test_a_bridge_that_is_missing_is_refused_and_in_check_mode_assumed(net):
     assert "br8 is not there" in str(checked["warnings"])
 
 
+def test_a_bridge_that_is_an_interface_of_another_kind_is_refused_in_check_mode_too(net):
+    net.host.run("ip", "link", "add", "veth7", "type", "veth", "peer", "name", "veth8")
+    try:
+        for module, options in (("port_publish", {"ports": ["80:80"]}), ("veth_attach", {"addresses": []})):
+            said = refused(net.host, module, bridge="veth7", netns="web1", **options)
+            assert said.startswith("bridge: 'veth7' is a veth interface of this host and not a bridge; "), said
+    finally:
+        net.host.run("ip", "link", "del", "veth7")
+
+
+def test_host_addresses_that_can_not_serve_are_refused_by_the_option_they_stand_in(net):
+    broadcast = "10.77.0.255 was asked for, which is the broadcast address of a subnet of this host; give one of its "
+    for option, options in (
+        ("ports", {"ports": ["10.77.0.255:8080:80"]}),
+        ("default_host_ip", {"ports": ["8080:80"], "default_host_ip": "10.77.0.255"}),
+    ):
+        said = refused(net.host, "port_publish", bridge="br0", netns="web1", **options)
+        assert said.startswith(f"{option}: host address {broadcast}"), said
+    for option, options in (
+        ("default_host_ip", {"ports": ["8080:80", "81"], "default_host_ip": "10.99.9.9"}),
+        ("ports", {"ports": ["8080:80", "10.99.9.9:81:81"]}),
+        ("ports", {"ports": ["10.77.0.0:8080:80"]}),
+    ):
+        said = refused(net.host, "port_publish", bridge="br0", netns="web1", **options)
+        assert said.startswith(f"{option}: host address ") and "which this host does not have" in said, said
+
+
 def test_what_was_published_on_an_address_that_is_gone_can_be_taken_away(net):
     net.host.run("ip", "address", "add", "10.9.9.5/32", "dev", "lo")
     publish(net.host, netns="web1", ports=["10.9.9.5:8080:80", "81:81"])

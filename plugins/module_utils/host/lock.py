@@ -31,9 +31,9 @@ def held(reading: bool = False, timeout: float = 120.0) -> Iterator[None]:
         os.makedirs(_DIRECTORY, mode=0o700, exist_ok=True)
         descriptor = os.open(f"{_DIRECTORY}/lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     except OSError as error:
-        raise PipefitterError(
-            f"{_DIRECTORY}/lock can't be opened ({error.strerror}); run the task as root (become: true)"
-        ) from None
+        from .unwritable import advice
+
+        raise PipefitterError(f"{_DIRECTORY}/lock can't be opened ({error.strerror}); {advice(error)}") from None
     try:
         deadline = time.monotonic() + timeout
         while True:

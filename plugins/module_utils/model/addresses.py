@@ -87,7 +87,13 @@ def interface_address(option: str, text: str) -> str:
         broadcast address).
     """
     text = text.strip()
-    ip, prefix = _split(option, text)
+    try:
+        ip, prefix = _split(option, text)
+    except InvalidOption:
+        from .pipework import refuse_address  # nothing of it is needed where all is right
+
+        refuse_address(option, text)
+        raise
     _refuse_reserved(option, ip, text)
     width = 32 if ip.version == IPV4 else 128
     if prefix == 0:
@@ -192,6 +198,12 @@ def mac(option: str, text: str) -> str:
     """
     canonical = text.strip().lower().replace("-", ":")
     if not _MAC.fullmatch(canonical):
+        from .yaml_numbers import mac_written  # nothing of it is needed where all is right
+
+        written = mac_written(canonical)
+        if written:
+            advice = f"is a number; YAML reads {written} without quotes as that: quote the MAC address"
+            raise InvalidOption(option, text, advice)
         raise InvalidOption(option, text, "is not a MAC address; write six bytes like 02:72:6c:cd:9b:8d")
     if int(canonical[:2], 16) & 1:
         raise InvalidOption(

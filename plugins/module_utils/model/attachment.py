@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -21,6 +22,10 @@ VLAN_OPTIONS = ("vlan", "vlan_mode", "trunks")
 
 # Most of what a user may give to name a container; exactly one of them.
 SELECTORS = ("container", "netns", "pid")
+
+
+# The engines' own rule for names (moby: daemon/names); ids fit it too.
+_CONTAINER = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
 
 
 @dataclass(frozen=True, order=True)
@@ -96,6 +101,9 @@ def parse(options: Mapping[str, Any], prefix: str = "") -> Attachment:
     mac, seed = options.get("mac") or None, options.get("mac_seed") or None
     if mac is not None and seed is not None:
         raise InvalidOption(f"{prefix}mac_seed", seed, "is mutually exclusive with mac; give one of the two")
+    if mac is not None and mac[:2].upper() == "U:":
+        advice = f"is how pipework derives a MAC address from a text; give {mac[2:]!r} in mac_seed instead"
+        raise InvalidOption(f"{prefix}mac", mac, advice)
     if seed is not None:
         mac = addresses.seeded_mac(seed)
     attachment = Attachment(
@@ -166,17 +174,32 @@ def parse_target(options: Mapping[str, Any], prefix: str) -> Target:
         if value <= 0:
             raise InvalidOption(f"{prefix}pid", value, "is not a process id; give a number above 0")
         return Target(kind, str(value))
-    if not value or any(character.isspace() or not character.isprintable() for character in value):
-        raise InvalidOption(
-            f"{prefix}{kind}", value, "is empty or contains white space; give the name as its engine shows it"
-        )
     if kind == "netns":
         return Target(kind, _netns(f"{prefix}netns", value))
-    if "/" in value:
+    return container(f"{prefix}container", value, options.get("runtime") or "auto")
+
+
+def container(option: str, name: str, runtime: str = "auto") -> Target:
+    """Return the container of a name, an id or the beginning of one.
+
+    :raises InvalidOption: no engine takes such a name.
+    """
+    _refuse_blank(option, name)
+    if "/" in name:
+        advice = "contains '/', which no container name does; give a namespace's path in netns"
+        raise InvalidOption(option, name, advice)
+    if not _CONTAINER.fullmatch(name):
         raise InvalidOption(
-            f"{prefix}container", value, "contains '/', which no container name does; give a namespace's path in netns"
+            option,
+            name,
+            "is no container's name or id; give letters, digits, '_', '.' and '-', a letter or digit first",
         )
-    return Target(kind, value, options.get("runtime") or "auto")
+    return Target("container", name, runtime)
+
+
+def _refuse_blank(option: str, name: str) -> None:
+    if not name or any(character.isspace() or not character.isprintable() for character in name):
+        raise InvalidOption(option, name, "is empty or contains white space; give the name as its engine shows it")
 
 
 def exactly_one(given: Sequence[str], options: Sequence[str]) -> str:
@@ -186,6 +209,7 @@ def exactly_one(given: Sequence[str], options: Sequence[str]) -> str:
 
 
 def _netns(option: str, value: str) -> str:
+    _refuse_blank(option, value)
     if value.startswith("/"):
         return netns_path(value)
     if "/" in value or value in (".", ".."):

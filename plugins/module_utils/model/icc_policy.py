@@ -11,7 +11,7 @@ from typing import Any
 
 from ..errors import InvalidOption
 from . import names
-from .attachment import SELECTORS, Target, parse_target
+from .attachment import SELECTORS, Target, container, parse_target
 from .firewall_safe_name import firewall_safe_name
 from .icc_rules import PING
 
@@ -20,6 +20,8 @@ PROTOCOLS = ("tcp", "udp", "sctp")
 
 _PORT = re.compile(r"[0-9]{1,9}")
 _HIGHEST_PORT = 65535
+
+_RUNTIMES = ("auto", "docker", "podman")
 
 ALLOW, DENY = "allow", "deny"
 
@@ -124,15 +126,30 @@ def _label(given: Any, option: str) -> str | None:
 
 def _end(given: Any, option: str) -> Target:
     if isinstance(given, Mapping):
-        unknown = sorted(set(given) - {*SELECTORS, "runtime"})
+        unknown = sorted(str(key) for key in set(given) - {*SELECTORS, "runtime"})
         if unknown:
             raise InvalidOption(
                 option,
                 unknown[0],
                 "is not a way to name a container; write its name, or {netns: NAME}, or {pid: NUMBER}",
             )
-        return parse_target({**given, **({"pid": _pid(given["pid"], option)} if "pid" in given else {})}, f"{option}.")
-    return parse_target({"container": str(given)}, f"{option}.")
+        if given.get("runtime") not in (None, *_RUNTIMES):
+            advice = f"is not supported; give {', '.join(_RUNTIMES[:-1])} or {_RUNTIMES[-1]}"
+            raise InvalidOption(f"{option}.runtime", given["runtime"], advice)
+        fields = {name: _text(given[name], f"{option}.{name}") for name in ("container", "netns") if name in given}
+        pid = {"pid": _pid(given["pid"], option)} if given.get("pid") is not None else {}
+        return parse_target({"runtime": given.get("runtime"), **fields, **pid}, f"{option}.")
+    return container(option, str(given))
+
+
+def _text(given: Any, option: str) -> str | None:
+    """Return a name that nothing has made a text of so far: Ansible leaves alone what is below an end of a link."""
+    if given is None or isinstance(given, str):
+        return given
+    if isinstance(given, int) and not isinstance(given, bool):
+        return str(given)
+    whose = "container" if option.endswith("container") else "namespace"
+    raise InvalidOption(option, given, f"is not a text; write a {whose}'s name in quotes")
 
 
 def _pid(given: Any, option: str) -> int:

@@ -274,6 +274,21 @@ def parse_list(
     return tuple(parsed)
 
 
+def doubtful_numbers(entries: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return a warning for each number among ``ports`` that YAML likely made of two; one in quotes is a text."""
+    numbers = {port for entry in entries for port in entry.get("ports") or () if type(port) is int}
+    if not numbers:
+        return []
+    from . import yaml_numbers
+
+    return [
+        f"ports: {number} is taken for port {number} of the container; if {meant} was meant, quote it, as YAML reads "
+        "that without quotes as this number (if not, quote the number)"
+        for number in sorted(numbers)
+        if (meant := yaml_numbers.ports_meant(number))
+    ]
+
+
 def parse_port(item: object, option: str, defaults: PortDefaults) -> list[PortSpec]:
     """Return the ports of one form that Docker's ``-p`` takes, or of its fields.
 
@@ -386,8 +401,15 @@ def _range(option: str, text: str, found: object = None) -> tuple[int, int]:
                 option, found, f"has {part!r} where a port is needed; give numbers from {PORTS[0]} to {PORTS[1]}"
             )
         if not PORTS[0] <= int(part) <= PORTS[1]:
+            alone = part == (found if isinstance(found, str) else text)
+            from . import yaml_numbers  # nothing else of it is needed where all is right
+
+            written = yaml_numbers.ports_written(int(part)) if alone else None
+            hint = (
+                f"; YAML reads {written} without quotes as this number: quote it if that was meant" if written else ""
+            )
             raise InvalidOption(
-                option, found, f"has the port {int(part)}, which is out of range; give {PORTS[0]} to {PORTS[1]}"
+                option, found, f"has the port {int(part)}, which is out of range; give {PORTS[0]} to {PORTS[1]}{hint}"
             )
         ports.append(int(part))
     if ports[0] > ports[1]:

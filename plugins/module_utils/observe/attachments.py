@@ -175,7 +175,7 @@ def observe_all(
         missing = {
             name: AttachedBridgeState(OVS if name in tagged else LINUX, USUAL_MTU, assumed=True)
             for name in bridges
-            if name not in host_side.bridges
+            if name not in host_side.bridges and not host_side.no_bridge(name)
         }
         host_side = HostSide(host_side.network, {**host_side.bridges, **missing}, host_side.ovs_ports)
     by_netns: dict[str, list[Attachment]] = {}

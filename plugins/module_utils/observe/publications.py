@@ -38,6 +38,8 @@ def observe(
     link = host_side.network.links.get(bridge)
     if link is None and present:
         raise Refused(f"bridge: {bridge!r} is not a bridge of this host; create it first (container_bridge makes one)")
+    if present and host_side.no_bridge(bridge):
+        raise Refused(host_side.no_bridge(bridge))
     endpoints: dict[str, Endpoint] = {}
     wanted = [_wanted(machine, want, one, host_side, endpoints, present) for want, one in zip(wants, pinned)]
     rules, whole = machine.publications.read()

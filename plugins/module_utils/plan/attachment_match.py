@@ -96,6 +96,9 @@ def find_bridge(name: str, host_side: HostSide) -> AttachedBridgeState:
     if bridge is None or bridge.assumed:
         _refuse_alternative(name, host_side)
     if bridge is None:
+        other = host_side.no_bridge(name)
+        if other:
+            raise Refused(other)
         if not host_side.ovs_runs:
             raise Refused(
                 f"bridge: {name!r} is no Linux bridge of this host, and Open vSwitch does not run; "

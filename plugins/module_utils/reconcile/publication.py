@@ -12,7 +12,7 @@ from ..errors import InvalidOption, Refused
 from ..host import lock
 from ..host.machine import Machine
 from ..host.port_use.listeners import Listeners
-from ..host.port_use.local_address import is_local
+from ..host.port_use.local_address import is_broadcast, is_local
 from ..model import addresses, names, publication
 from ..model.attachment import SELECTORS
 from ..model.firewall_safe_name import firewall_safe_name
@@ -50,9 +50,10 @@ def converge(options: Mapping[str, Any], check: bool) -> Result:
         )
         wants = _exposed(parsed or (), defaults) if present else list(parsed or ())
         if present:
-            _refuse_strange_addresses(wants)
+            _refuse_strange_addresses(wants, defaults)
+        doubts = publication.doubtful_numbers(options.get("publications") or (options,)) if present else []
         if check and present and bridge not in machine.netlink(HOST).links():
-            return _assumed(bridge, wants)
+            return _assumed(bridge, wants, doubts)
         listeners = Listeners()
 
         def observe() -> tuple[PublicationState, PublicationRules]:
@@ -69,17 +70,18 @@ def converge(options: Mapping[str, Any], check: bool) -> Result:
             before=_shown(have.ours if have.whole else PublicationRules()),
             after=_shown(wanted_rules),
             values={"publications": plan.describe(wanted_rules)},
-            warnings=_warnings(machine, have, wanted_rules)
+            warnings=doubts
+            + _warnings(machine, have, wanted_rules)
             + (firewall.warnings(bridge, have.firewall) if wanted_rules.published else []),
         )
 
 
-def _assumed(bridge: str, wants: Sequence[Publication]) -> Result:
+def _assumed(bridge: str, wants: Sequence[Publication], warnings: list[str]) -> Result:
     """Return what publishing would do on a bridge that an earlier task of the play would have made."""
     lines = [f"publish {port} of {want.attachment.target} on {bridge}" for want in wants for port in want.ports or ()]
     nothing = {"publications": [], "protect": False}
     warning = f"bridge {bridge} is not there; checked as if an earlier task made it and attached the containers to it"
-    return Result(lines, nothing, nothing, {"publications": []}, [warning])
+    return Result(lines, nothing, nothing, {"publications": []}, [*warnings, warning])
 
 
 def parse(options: Mapping[str, Any], defaults: PortDefaults) -> tuple[Publication, ...] | None:
@@ -136,11 +138,19 @@ def _with_exposed(want: Publication, exposed: Sequence[str], defaults: PortDefau
     return replace(want, ports=(*(want.ports or ()), *more))
 
 
-def _refuse_strange_addresses(wants: Sequence[Publication]) -> None:
+def _refuse_strange_addresses(wants: Sequence[Publication], defaults: PortDefaults) -> None:
     for address in sorted({port.host_ip for want in wants for port in want.ports or ()} - {"", "0.0.0.0", "::"}):
-        if not is_local(address):
+        problem = (
+            "this host does not have"
+            if not is_local(address)
+            else "is the broadcast address of a subnet of this host"
+            if is_broadcast(address)
+            else ""
+        )
+        if problem:
+            option = "default_host_ip" if address == defaults.host_ip else "ports"
             raise Refused(
-                f"ports: host address {address} was asked for, which this host does not have; "
+                f"{option}: host address {address} was asked for, which {problem}; "
                 "give one of its addresses, or none for all of them"
             )
 

@@ -66,6 +66,10 @@ class ContainerSide:
         return names.derived_name("pf", self.identity, interface)
 
 
+# A bridge of Open vSwitch is an interface of the last two: with the kernel's datapath, or one in userspace.
+_BRIDGE_KINDS = ("bridge", "openvswitch", "tun")
+
+
 @dataclass(frozen=True)
 class HostSide:
     """The host's side of all attachments. ``ovs_runs`` is false where Open vSwitch was needed and does not run."""
@@ -91,6 +95,17 @@ class HostSide:
             if link.ours and link.kind == "veth":
                 grouped.setdefault(link.peer_netns, []).append(link)
         return grouped
+
+    def no_bridge(self, name: str) -> str:
+        """Return why an interface is no bridge of any kind, Open vSwitch running or not; where it may be one, ''."""
+        link = self.network.links.get(name)
+        if link is None or name in self.bridges or link.kind in _BRIDGE_KINDS:
+            return ""
+        kind = f"a {link.kind} interface" if link.kind else "a physical interface"
+        return (
+            f"bridge: {name!r} is {kind} of this host and not a bridge; make it a port of one (members of "
+            "container_bridge, or add it in Open vSwitch) and name that bridge here"
+        )
 
     def host_veth(self, side: ContainerSide, link: Link) -> Link | None:
         """Return the host veth of a container's link, ``None`` where it isn't a veth to this host."""

@@ -119,9 +119,9 @@ def _note(bridges: dict[str, tuple[str, str]]) -> None:
             note.writelines(f"{bridge} {zone} {owner}\n" for bridge, (zone, owner) in sorted(bridges.items()))
         os.replace(temporary, _NOTE)
     except OSError as error:
-        raise PipefitterError(
-            f"{_NOTE} can't be written ({error.strerror}); run the task as root (become: true)"
-        ) from None
+        from ..unwritable import advice
+
+        raise PipefitterError(f"{_NOTE} can't be written ({error.strerror}); {advice(error)}") from None
 
 
 def _forget() -> None:

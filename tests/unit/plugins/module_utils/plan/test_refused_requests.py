@@ -18,7 +18,9 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.model
 from ansible_collections.pipefitter.container_network.plugins.module_utils.observe import bridge as observing
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import bridge as plan
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import bridge_result
+from ansible_collections.pipefitter.container_network.plugins.module_utils.plan.attachment_match import find_bridge
 from ansible_collections.pipefitter.container_network.plugins.module_utils.reconcile import engine
+from ansible_collections.pipefitter.container_network.plugins.module_utils.state.attachments import HostSide
 from ansible_collections.pipefitter.container_network.plugins.module_utils.state.bridge import BridgeState
 from ansible_collections.pipefitter.container_network.plugins.module_utils.state.network import Link, NetworkState
 from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.attachment_scenes import Scene
@@ -181,6 +183,27 @@ def test_a_bridge_that_is_not_there(scene):
         "bridge: 'br7' is neither a Linux bridge nor an Open vSwitch bridge of this host; "
         "create it first (container_bridge makes a Linux bridge, ovs_vlan_port with create_bridge one of Open vSwitch)"
     )
+
+
+def test_a_bridge_that_is_an_interface_of_another_kind(scene):
+    scene.kernel.host.new_link("enp3s0", "")
+    scene.kernel.host.new_link("bond0", "bond")
+    for name, kind in (("enp3s0", "a physical interface"), ("bond0", "a bond interface")):
+        said = refusal(scene, {"container": "web2", "bridge": name})
+        assert said == (
+            f"bridge: {name!r} is {kind} of this host and not a bridge; make it a port of one (members of "
+            "container_bridge, or add it in Open vSwitch) and name that bridge here"
+        )
+    stopped = HostSide(NetworkState({"enp3s0": Link(7, "enp3s0", "")}), {}, {}, False)
+    with pytest.raises(Refused, match="physical interface of this host and not a bridge"):
+        find_bridge("enp3s0", stopped)
+
+
+@pytest.mark.parametrize("kind", ["openvswitch", "tun"])
+def test_the_device_of_an_open_vswitch_bridge_is_no_interface_of_another_kind(kind):
+    stopped = HostSide(NetworkState({"ovs0": Link(7, "ovs0", kind)}), {}, {}, False)
+    with pytest.raises(Refused, match="and Open vSwitch does not run; .*, or start Open vSwitch"):
+        find_bridge("ovs0", stopped)
 
 
 def test_a_purge_of_a_bridge_that_is_not_there(scene):

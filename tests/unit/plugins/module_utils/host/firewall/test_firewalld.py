@@ -174,6 +174,6 @@ def test_lines_of_a_note_that_say_nothing_are_passed_over(wall):
 
 def test_a_note_that_can_not_be_written_keeps_the_bridge_out(wall):
     wall.note.parent.write_text("no directory", encoding="utf-8")
-    with pytest.raises(PipefitterError, match="can't be written .* run the task as root"):
+    with pytest.raises(PipefitterError, match="can't be written .* see what is in its place"):
         Firewalld().lend("br0", "trusted")
     assert wall.calls == []

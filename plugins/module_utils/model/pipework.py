@@ -1,0 +1,36 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: BSD-2-Clause
+"""Words of pipework's command line that are no addresses here, and what does the same. Private to the collection."""
+
+from __future__ import annotations
+
+import re
+
+from ..errors import InvalidOption
+
+# The clients of its case statement (dhclient-f is one in the foreground), with options of theirs after a colon.
+_DHCP = re.compile(r"(dhcp|udhcpc|dhclient|dhcpcd)(-f)?(:.*)?", re.IGNORECASE)
+
+
+def refuse_address(option: str, text: str) -> None:
+    """Refuse what pipework would take where ``addresses`` has no address.
+
+    :raises InvalidOption: with the option that does it here; what isn't pipework's either is left to the caller.
+    """
+    if _DHCP.fullmatch(text):
+        raise InvalidOption(
+            option,
+            text,
+            "is how pipework runs a DHCP client, which this collection does not; give an address such as "
+            "192.168.8.2/24, or [] and run the client in the container",
+        )
+    if text == "0/0":
+        raise InvalidOption(option, text, "is how pipework writes that there is no address; give [] for the whole list")
+    address, at, gateway = text.partition("@")
+    if at and address and gateway:
+        name = "gateway6" if ":" in gateway else "gateway"
+        raise InvalidOption(
+            option,
+            text,
+            f"has a gateway after '@' as for pipework; give {address} here, and {gateway} in {name} of veth_attach",
+        )

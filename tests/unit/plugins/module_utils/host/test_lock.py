@@ -1,0 +1,56 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The host's lock: why its file can't be had, and what to do about it."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+import pytest
+from ansible_collections.pipefitter.container_network.plugins.module_utils.errors import PipefitterError
+from ansible_collections.pipefitter.container_network.plugins.module_utils.host import lock
+from ansible_collections.pipefitter.container_network.plugins.module_utils.host.firewall import firewalld
+
+ROOT = "run the task as root (become: true)"
+FAILURES = [
+    (errno.EACCES, ROOT),
+    (errno.EPERM, ROOT),
+    (errno.ENOSPC, "free some space there (df and df -i show it)"),
+    (errno.EDQUOT, "free some space there (df and df -i show it)"),
+    (errno.EROFS, "mount it read-write"),
+    (errno.ENOTDIR, "see what is in its place"),
+    (errno.ELOOP, "see what is in its place"),
+]
+
+
+def refuse(number):
+    def call(*_arguments, **_options):
+        raise OSError(number, os.strerror(number))
+
+    return call
+
+
+@pytest.mark.parametrize(("number", "advice"), FAILURES)
+def test_the_locks_file_can_not_be_had(monkeypatch, number, advice):
+    monkeypatch.setattr(lock.os, "makedirs", refuse(number))
+    with pytest.raises(PipefitterError) as raised, lock.held():
+        pass
+    assert str(raised.value) == f"/run/pipefitter/lock can't be opened ({os.strerror(number)}); {advice}"
+
+
+@pytest.mark.parametrize(("number", "advice"), FAILURES)
+def test_the_note_of_what_firewalld_was_told_can_not_be_written(monkeypatch, number, advice):
+    monkeypatch.setattr(firewalld.os, "makedirs", refuse(number))
+    with pytest.raises(PipefitterError) as raised:
+        firewalld._note({"br0": ("trusted", ":1.7")})
+    assert str(raised.value).endswith(f"can't be written ({os.strerror(number)}); {advice}")
+
+
+def test_one_at_a_time(monkeypatch, tmp_path):
+    monkeypatch.setattr(lock, "_DIRECTORY", str(tmp_path))
+    too_late = pytest.raises(PipefitterError, match=r"^timed out after 0.05 s waiting for another run")
+    with lock.held(), too_late, lock.held(timeout=0.05):
+        pass
+    with lock.held():
+        pass
