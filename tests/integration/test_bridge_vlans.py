@@ -227,7 +227,9 @@ def test_a_failing_run_takes_vlans_back(host):
             attach(host, bridge="br2", attachments=[{"netns": "web1"}, {"netns": "web2"}], fail_after=number)
         assert_same(before, everything(host))
     with pytest.raises(ModuleFailed):
-        host.module("veth_attach", attachments=[{"netns": "web1"}, {"netns": "web2"}], state="absent", fail_after="look")
+        host.module(
+            "veth_attach", attachments=[{"netns": "web1"}, {"netns": "web2"}], state="absent", fail_after="look"
+        )
     again = host.module("veth_attach", bridge="br0", attachments=containers_again(wanted))
     assert not [line for line in again["operations"] if "VLANs" in line], again["operations"]
 

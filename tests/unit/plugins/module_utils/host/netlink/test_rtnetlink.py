@@ -19,7 +19,7 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.host.
 from ansible_collections.pipefitter.container_network.plugins.module_utils.host.netlink.rtnetlink import RouteSocket
 from ansible_collections.pipefitter.container_network.plugins.module_utils.host.netlink.wire import KernelError
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.route import Route
-from ansible_collections.pipefitter.container_network.plugins.module_utils.state.network import Link
+from ansible_collections.pipefitter.container_network.plugins.module_utils.state.network import Link, with_leases
 from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.answering_kernel import (
     AnsweringKernel,
     attribute,
@@ -66,6 +66,7 @@ TYPES = {
     "IFA_ADDRESS": (1, "address"),
     "IFA_LOCAL": (2, "address"),
     "RTA_DST": (1, "address"),
+    "RTA_SRC": (2, "address"),
     "RTA_OIF": (4, "=I"),
     "RTA_GATEWAY": (5, "address"),
     "RTA_PRIORITY": (6, "=I"),
@@ -200,14 +201,42 @@ ADDRESSES = [
 ]
 
 
-@pytest.mark.parametrize(("leased", "more"), [(False, ()), (True, ("10.0.1.1/24",))])
-def test_addresses_of_the_links_asked_for(leased, more):
-    shown = addresses.shown(Dump(*ADDRESSES), {4: "eth1"}, leased)
-    assert shown == {"eth1": ("10.0.0.1/24", "fd00::1/64", *more)}
+def test_addresses_of_the_links_asked_for():
+    dump = Dump(*ADDRESSES)
+    permanent, leases = addresses.shown(dump, {4: "eth1", 6: "eth2"})
+    assert permanent == {"eth1": ("10.0.0.1/24", "fd00::1/64"), "eth2": ()}
+    assert leases == {"eth1": {"10.0.1.1/24": dump.payloads[1]}}
+    assert with_leases(permanent, leases) == {"eth1": ("10.0.0.1/24", "fd00::1/64", "10.0.1.1/24"), "eth2": ()}
 
 
-def a_route(family, prefix, *attributes, table=254, kind=1, protocol=112):
-    return struct.pack("=BBBBBBBBI", family, prefix, 0, 0, table, protocol, 0, kind, 0), attributes
+def a_next_hop(index):
+    return struct.pack("=HBBi", 8, 0, 0, index)
+
+
+def test_routes_for_some_packets_over_several_links_and_to_the_loopback():
+    several = attribute(9, a_next_hop(4) + a_next_hop(5))  # RTA_MULTIPATH
+    dump = Dump(
+        a_route(socket.AF_INET, 0, ("RTA_GATEWAY", "10.0.0.1"), ("RTA_OIF", 4), tos=0x10),
+        a_route(socket.AF_INET6, 0, ("RTA_SRC", "fd00::"), ("RTA_OIF", 4), source=64),
+        a_route(socket.AF_INET, 0, ("RTA_OIF", 1), protocol=2),
+        a_route(socket.AF_INET, 0, kind=9),
+    )
+    dump.payloads.append(a_route(socket.AF_INET, 0)[0] + several)
+    shown = routes.shown(dump, {4: "eth1", 5: "eth2"}, (4,), False, True)
+    assert [str(entry) for entry in shown] == [
+        "default tos 0x10 via 10.0.0.1 dev eth1",
+        "default dev lo",
+        "throw default",
+        "default through several links",
+    ]
+    assert shown[0].key == ("0.0.0.0/0 tos 0x10", 0)
+    assert [entry.links for entry in shown] == [("eth1",), ("lo",), (), ("eth1", "eth2")]
+    (of_source,) = routes.shown(dump, {4: "eth1"}, (6,), False, True)
+    assert str(of_source) == "default from fd00::/64 dev eth1"
+
+
+def a_route(family, prefix, *attributes, table=254, kind=1, protocol=112, source=0, tos=0):
+    return struct.pack("=BBBBBBBBI", family, prefix, source, tos, table, protocol, 0, kind, 0), attributes
 
 
 def test_routes_of_the_main_table():
