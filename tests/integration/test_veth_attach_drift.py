@@ -47,6 +47,11 @@ _DRIFTS = {
     "route gone": "ip -n probe route del 10.20.0.0/16; ip -n probe -6 route del fd00:20::/48",
     "route of ours too many": "ip -n probe route add 10.99.0.0/16 via 192.168.5.1 proto 112",
     "alias overwritten": "ip link set probe0 alias 'pipefitter'",
+    "alternative name taken off": "ip link property del dev probe0 altname probe-eth1",
+    "link-local address on the host": (
+        "ip link set probe0 down; ip link set probe0 addrgenmode eui64; ip link set probe0 up"
+    ),
+    "closed to floods": "bridge link set dev probe0 bcast_flood off",
 }
 
 

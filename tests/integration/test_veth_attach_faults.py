@@ -75,6 +75,10 @@ def _assert_is(host, state, interface_index=None):
     }
     assert routes(host, "probe", "-6") == {f"default gateway {state['gateway6']} dev eth1 metric 1024"}
     assert ports(host, "br0") | ports(host, "br1") == {state["host_interface"]}
+    assert outer["altnames"] == ["probe-eth1"]
+    detailed = host.ip("-d", "link", "show", "dev", state["host_interface"])[0]
+    assert detailed["inet6_addr_gen_mode"] == "none"
+    assert not held(host, state["host_interface"])
     assert interface_index in (None, inner["ifindex"])
 
 

@@ -11,6 +11,7 @@ from wiring import (
     attach,
     attach_thoroughly,
     everything,
+    gone,
     held,
     link,
     make_bridge,
@@ -200,3 +201,32 @@ def test_says_that_a_name_was_taken_under_it_and_undoes(host):
         ]
         host.run("sh", "-c", "ip link del probe0; ip -n probe link del eth1", check=False)
     assert attach(host, **wanted)["changed"]
+
+
+def test_names_follow_a_container_that_is_renamed(hosta):
+    make_bridge(hosta)
+    make_containers(hosta, "web1")
+    options = {"bridge": "br0", "host_interface": "port0", "addresses": ["192.168.5.10/24"]}
+    attach(hosta, container="web1", **options)
+    before = link(hosta, "port0")
+    assert before["altnames"] == ["web1-eth1"]
+    hosta.run("docker", "rename", "web1", "web9")
+    attach_thoroughly(hosta, container="web9", **options)
+    after = link(hosta, "port0")
+    assert after["altnames"] == ["web9-eth1"]
+    assert after["ifalias"] == before["ifalias"].replace("web1", "web9")
+    assert after["ifindex"] == before["ifindex"]
+
+
+def test_two_containers_in_one_namespace_do_not_take_turns(hosta):
+    make_bridge(hosta)
+    make_containers(hosta, "web1")
+    make_containers(hosta, "beside", network="container:web1")
+    options = {"bridge": "br0", "host_interface": "port0", "addresses": ["192.168.5.10/24"]}
+    attach(hosta, container="web1", **options)
+    for name in ("beside", "web1", "beside"):
+        assert not attach(hosta, container=name, **options)["changed"]
+    assert link(hosta, "port0")["altnames"] == ["web1-eth1"]
+    # Either may take it away.
+    assert hosta.module("veth_attach", container="beside", state="absent")["changed"]
+    gone(hosta, "port0")

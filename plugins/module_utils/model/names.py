@@ -70,6 +70,11 @@ def derived_name(prefix: str, *parts: str) -> str:
     return (prefix + digest)[:13]
 
 
+def alternative_name_of(kind: str, value: str, interface: str) -> str:
+    """Return ``alternative_name`` for a container as ``model.attachment.Target`` says it."""
+    return alternative_name(f"pid{value}" if kind == "pid" else value.rpartition("/")[2], interface)
+
+
 def alternative_name(container: str, interface: str) -> str:
     """Return the readable name a port carries beside its short one (``web1-eth1``)."""
     readable = "".join(

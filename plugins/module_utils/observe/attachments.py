@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from ..model.ovs import OvsBridge, OvsPort
 
 _USERSPACE = "netdev"
+_ALTERNATIVE_NAMES = (5, 5)  # the kernel that brought them
+
 _IPV6_DEFAULT = "net/ipv6/conf/default/disable_ipv6"
 
 # The device that each datapath has, whatever its bridges are called (ofproto/ofproto-dpif.c).
@@ -55,7 +57,9 @@ def observe(machine: Machine, bridges: Collection[str], leftovers: bool = False)
         asked = [ovs_bridges[name] for name in others if name in ovs_bridges]
         switch_runs = not asked or machine.ovsdb.switch_runs()
         seen.update((bridge.name, _ovs_bridge(bridge, links, switch_runs)) for bridge in asked)
-    return HostSide(host, seen, ports, runs)
+    return HostSide(
+        host, seen, ports, runs, bool(host.by_alternative_name) or machine.kernel_version >= _ALTERNATIVE_NAMES
+    )
 
 
 def _unmastered(links: Collection[Link]) -> bool:
@@ -177,7 +181,7 @@ def observe_all(
             for name in bridges
             if name not in host_side.bridges and not host_side.no_bridge(name)
         }
-        host_side = HostSide(host_side.network, {**host_side.bridges, **missing}, host_side.ovs_ports)
+        host_side = replace(host_side, bridges={**host_side.bridges, **missing}, ovs_runs=True)
     by_netns: dict[str, list[Attachment]] = {}
     for one in pinned:
         if one.netns is not None:

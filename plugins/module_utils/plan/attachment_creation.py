@@ -36,9 +36,7 @@ def creation(one: AttachmentMatch, host_side: HostSide, ovs: OvsChanges, quiet: 
         port = host_side.ovs_ports.get(stale)
         if port is not None and (stale != one.host_interface or port.bridge != want.bridge):
             ovs.clear(stale)
-    alternative = names.alternative_name(
-        want.target.value.rpartition("/")[2] if want.target.kind != "pid" else f"pid{want.target.value}", want.interface
-    )
+    alternative = names.alternative_name_of(want.target.kind, want.target.value, want.interface)
     operations.append(
         AddVeth(
             HOST,

@@ -80,6 +80,12 @@ class Netlink(Protocol):
     ) -> None:
         """Change what is given of a link."""
 
+    def set_alternative_name(self, name: str, new: str, old: str) -> None:
+        """Give a link a further name in place of another; '' is none."""
+
+    def drop_link_local(self, name: str) -> None:
+        """Let a link make itself no link-local address, and take off the one that it has."""
+
     def rename_link(self, name: str, new: str, keep_addresses: Collection[str], keep_routes: Collection[Route]) -> None:
         """Rename a link; what an older kernel drops on the way is put back."""
 

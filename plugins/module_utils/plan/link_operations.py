@@ -69,6 +69,38 @@ class ClaimVeth(Operation):
 
 
 @dataclass(frozen=True)
+class SetAlternativeName(Operation):
+    """``old`` is the further name that it has in place of ``new``, '' for none."""
+
+    name: str
+    new: str
+    old: str
+
+    def what(self) -> str:
+        return f"give {self.name} the alternative name {self.new}" + (f" in place of {self.old}" if self.old else "")
+
+    def do(self, host: Host) -> None:
+        host.netlink(self.netns).set_alternative_name(self.name, self.new, self.old)
+
+    def undo(self, host: Host) -> None:
+        host.netlink(self.netns).set_alternative_name(self.name, self.old, self.new)
+
+
+@dataclass(frozen=True)
+class DropLinkLocal(Operation):
+    name: str
+
+    def what(self) -> str:
+        return f"take the link-local address off {self.name}"
+
+    def do(self, host: Host) -> None:
+        host.netlink(self.netns).drop_link_local(self.name)
+
+    def undo(self, host: Host) -> None:
+        pass  # a port of a bridge has no use for it
+
+
+@dataclass(frozen=True)
 class DeleteLink(Operation):
     """``restore`` makes it again as it was; ``None`` where nobody knows how it was."""
 

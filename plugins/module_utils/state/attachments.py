@@ -72,12 +72,16 @@ _BRIDGE_KINDS = ("bridge", "openvswitch", "tun")
 
 @dataclass(frozen=True)
 class HostSide:
-    """The host's side of all attachments. ``ovs_runs`` is false where Open vSwitch was needed and does not run."""
+    """The host's side of all attachments. ``ovs_runs`` is false where Open vSwitch was needed and does not run.
+
+    ``alternative_names`` tells whether its kernel gives links further names.
+    """
 
     network: NetworkState
     bridges: Mapping[str, AttachedBridgeState]
     ovs_ports: Mapping[str, OvsPort] = field(default_factory=dict)
     ovs_runs: bool = True
+    alternative_names: bool = True
 
     @cached_property
     def by_index(self) -> dict[int, Link]:

@@ -29,7 +29,8 @@ class Link:
     bridge's port that reaches no other isolated port (IFLA_BRPORT_ISOLATED).
     ``floods`` is false for a bridge's port that gets no broadcasts and no
     multicast of which it said nothing (IFLA_BRPORT_BCAST_FLOOD, _MCAST_FLOOD).
-    ``ipv6`` tells whether it speaks IPv6 (disable_ipv6), ``None`` where the kernel doesn't.
+    ``ipv6`` tells whether it speaks IPv6 (disable_ipv6), ``None`` where the kernel doesn't;
+    ``makes_link_local`` whether it gives itself an address when it comes up (addrgenmode).
     ``vlans`` are read for bridges that filter VLANs, and for their ports.
     ``ethernet`` is false for one without Ethernet frames, as WireGuard's and a tun device (ARPHRD_ETHER).
     ``vlan_id`` is that of an interface (of kind ``vlan``) which takes the frames of one VLAN from its ``peer``.
@@ -52,6 +53,7 @@ class Link:
     floods: bool = True
     ethernet: bool = True
     ipv6: bool | None = None
+    makes_link_local: bool = False
     vlans: PortVlans = ()
     vlan_id: int | None = None
 

@@ -12,14 +12,14 @@ from typing import Any
 
 from ...errors import PipefitterError
 from ...model import names
-from ...model.addresses import IPV4, IPV6
+from ...model.addresses import IPV4, IPV6, is_link_local
 from ...model.bridge_vlans import PortVlans
 from ...model.limits import MTU
 from ...model.ownership import MARK
 from ...model.route import Route
 from ...state.network import Link, names_by_index, with_leases
 from .. import sysctl
-from . import addresses, bridge_vlans, links, neighbours, routes, rtnetlink
+from . import addresses, alternative_names, bridge_vlans, links, neighbours, routes, rtnetlink
 from .rtnetlink import RouteSocket
 from .wire import NLM_F_CREATE, NLM_F_EXCL, KernelError, attribute, attributes
 
@@ -187,8 +187,7 @@ class NetlinkHandle:
         except KernelError:
             self.delete_link(birth_name)
             raise
-        if alternative_name:
-            self._add_alternative_name(name, alternative_name)
+        self.set_alternative_name(name, alternative_name, "")
 
     def _name_veth(self, birth_name: str, name: str, alias: str) -> None:
         """Give a veth its name and our mark in one request."""
@@ -205,33 +204,20 @@ class NetlinkHandle:
         else:
             self._rename(f"name veth {name}", birth_name, name, attributes)
 
-    def _add_alternative_name(self, name: str, alternative_name: str) -> None:
-        try:
-            self._socket.request(
-                f"give {name} the name {alternative_name}",
-                rtnetlink.RTM_NEWLINKPROP,
-                "ifinfmsg",
-                NLM_F_CREATE | NLM_F_EXCL,
-                {"index": 0},
-                [("IFLA_IFNAME", name), links.alternative_name(alternative_name)],
-            )
-        except KernelError:
-            pass  # a convenience: an older kernel, or the name is another link's
+    def set_alternative_name(self, name: str, new: str, old: str) -> None:
+        """Give a link a further name in place of another, '' for none; a kernel that knows none gives none."""
+        if old:
+            alternative_names.drop(self._socket, name, old)
+        if new:
+            alternative_names.add(self._socket, name, new)
 
-    def _drop_alternative_name(self, name: str, alternative_name: str) -> bool:
-        """Take an alternative name off a link that is to bear it as its own; tell whether it had it."""
-        try:
-            self._socket.request(
-                f"take the name {alternative_name} off {name}",
-                rtnetlink.RTM_DELLINKPROP,
-                "ifinfmsg",
-                0,
-                {"index": self._index(name)},
-                [links.alternative_name(alternative_name)],
-            )
-        except KernelError:
-            return False
-        return True
+    def drop_link_local(self, name: str) -> None:
+        """Let a link make itself no link-local address, and take off the one that it has."""
+        self._change_named(f"let {name} have no link-local address", name, [links.NO_LINK_LOCAL])
+        index = self._index(name)
+        for address in addresses.shown(self._socket, {index: name})[0][name]:
+            if is_link_local(address):
+                addresses.remove(self._socket, index, name, address)
 
     def set_link(
         self,
@@ -308,7 +294,7 @@ class NetlinkHandle:
             self._rename(what, name, new)
             return
         except KernelError as error:
-            if error.code == errno.EEXIST and self._drop_alternative_name(name, new):
+            if error.code == errno.EEXIST and alternative_names.drop(self._socket, name, new):
                 self.rename_link(name, new, keep_addresses, keep_routes)
                 return
             if error.code != errno.EBUSY:

@@ -28,7 +28,8 @@ _IFLA_PROP_LIST, _IFLA_ALT_IFNAME = 52, 53
 _INFO_KIND, _INFO_DATA, _INFO_SLAVE_KIND, _INFO_SLAVE_DATA = 1, 2, 4, 5
 _IFLA_VLAN_ID, _IFLA_BR_VLAN_PROTOCOL = 1, 8
 _IFLA_BRPORT_MCAST_FLOOD, _IFLA_BRPORT_BCAST_FLOOD, _IFLA_BRPORT_ISOLATED = 27, 30, 33
-_AF_INET6, _IFLA_INET6_CONF, _DEVCONF_DISABLE_IPV6 = 10, 2, 26  # linux/ipv6.h: an array of 32-bit numbers
+_AF_INET6, _IFLA_INET6_CONF, _IFLA_INET6_ADDR_GEN_MODE, _IN6_ADDR_GEN_MODE_NONE = 10, 2, 8, 1
+_DEVCONF_DISABLE_IPV6 = 26  # linux/ipv6.h: in an array of 32-bit numbers
 
 # RTEXT_FILTER_SKIP_STATS: they take most of the kernel's time.
 _WITHOUT_STATISTICS = attribute(_IFLA_EXT_MASK, struct.pack("=I", 1 << 3))
@@ -156,11 +157,6 @@ def _of_port(data: list[tuple[str, Any]]) -> tuple[str, Any]:
     return ("IFLA_LINKINFO", {"attrs": slave})
 
 
-def alternative_name(name: str) -> tuple[str, Any]:
-    """Return what a link has as a further name."""
-    return ("IFLA_PROP_LIST", {"attrs": [("IFLA_ALT_IFNAME", name)]})
-
-
 def _info(kind: str, data: list[tuple[str, Any]]) -> tuple[str, Any]:
     return ("IFLA_LINKINFO", {"attrs": [("IFLA_INFO_KIND", kind), ("IFLA_INFO_DATA", {"attrs": data})]})
 
@@ -171,6 +167,7 @@ def _link(header: tuple[int, ...], values: Mapping[int, bytes]) -> Link:
     data = info.get(_INFO_DATA, b"")
     is_port = text(info.get(_INFO_SLAVE_KIND, b"")) == "bridge"
     port = dict(attributes(info.get(_INFO_SLAVE_DATA, b""))) if is_port else {}
+    of_ipv6 = dict(attributes(dict(attributes(values.get(_IFLA_AF_SPEC, b""))).get(_AF_INET6, b"")))
     return Link(
         index=header[_INDEX],
         name=text(values[_IFLA_IFNAME]),
@@ -188,7 +185,8 @@ def _link(header: tuple[int, ...], values: Mapping[int, bytes]) -> Link:
         isolated=bool(number(port.get(_IFLA_BRPORT_ISOLATED, b""))),
         floods=all(number(port.get(kind, b"\1")) for kind in (_IFLA_BRPORT_BCAST_FLOOD, _IFLA_BRPORT_MCAST_FLOOD)),
         ethernet=header[_TYPE] == _ARPHRD_ETHER,
-        ipv6=_speaks_ipv6(values.get(_IFLA_AF_SPEC, b"")),
+        ipv6=_speaks_ipv6(of_ipv6),
+        makes_link_local=number(of_ipv6.get(_IFLA_INET6_ADDR_GEN_MODE, b"\1")) != _IN6_ADDR_GEN_MODE_NONE,
         vlan_id=_vlan_id(data) if kind == "vlan" else None,
     )
 
@@ -198,9 +196,8 @@ def _vlan_id(data: bytes) -> int | None:
     return number(found) if found is not None else None
 
 
-def _speaks_ipv6(of_families: bytes) -> bool | None:
-    of_ipv6 = dict(attributes(of_families)).get(_AF_INET6, b"")
-    settings = dict(attributes(of_ipv6)).get(_IFLA_INET6_CONF, b"")
+def _speaks_ipv6(of_ipv6: Mapping[int, bytes]) -> bool | None:
+    settings = of_ipv6.get(_IFLA_INET6_CONF, b"")
     place = 4 * _DEVCONF_DISABLE_IPV6
     return not number(settings[place : place + 4]) if len(settings) > place else None
 

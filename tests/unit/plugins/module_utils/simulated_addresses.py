@@ -64,6 +64,7 @@ class SimLink:
     tx_checksum: bool = True
     isolated: bool = False
     floods: bool = True
+    makes_link_local: bool = True
     ethernet: bool = True
     vlans: dict[int, tuple[bool, bool]] = field(default_factory=dict)  # pvid, untagged
     proxies: set[str] = field(default_factory=set)

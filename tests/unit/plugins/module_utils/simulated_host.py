@@ -155,6 +155,8 @@ class SimulatedHost:
     def isolated_bridges(self) -> frozenset[str]:
         return self.icc_rules.off
 
+    kernel_version = (6, 18)
+
     def read_sysctls(self, netns: str, names: Collection[str]) -> dict[str, str]:
         shown = {name: self.namespaces[netns].read_sysctl(name) for name in names}
         return {name: value for name, value in shown.items() if value is not None}

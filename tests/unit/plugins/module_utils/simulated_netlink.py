@@ -68,6 +68,7 @@ class SimulatedNetlink:
             isolated=link.isolated,
             floods=link.floods,
             ethernet=link.ethernet,
+            makes_link_local=link.makes_link_local,
             ipv6=link.sysctls["ipv6/disable_ipv6"] == "0",
         )
 
@@ -143,10 +144,22 @@ class SimulatedNetlink:
         except KernelError:
             self.delete_link(birth_name)
             raise
-        if alternative_name:
+        self._ns.links[name].makes_link_local = False
+        self.set_alternative_name(name, alternative_name, "")
+
+    def set_alternative_name(self, name: str, new: str, old: str) -> None:
+        shown = self._ns.find(f"name {name}", name).alternative_names
+        if old:
             self._ns.kernel.request()
-            if not self._ns.taken(alternative_name):
-                self._ns.links[name].alternative_names.append(alternative_name)
+            shown[:] = [other for other in shown if other != old]
+        if new:
+            self._ns.kernel.request()
+            if not self._ns.taken(new):
+                shown.append(new)
+
+    def drop_link_local(self, name: str) -> None:
+        self._ns.kernel.request()
+        self._ns.find(f"change {name}", name).makes_link_local = False
 
     def set_link(
         self,
