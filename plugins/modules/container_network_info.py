@@ -114,6 +114,8 @@ attachments:
   description:
     - Attachments that this collection made, each in the shape of an entry of
       O(pipefitter.container_network.veth_attach#module:attachments).
+    - One of a container that no engine knows, as none answers, has what its mark on the host says, without addresses
+      and routes; a warning names it.
   returned: success
   type: list
   elements: dict

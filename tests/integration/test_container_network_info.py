@@ -14,6 +14,7 @@ from wiring import (
     make_containers,
     make_namespaces,
     make_ovs_bridge,
+    warned,
 )
 
 PUBLICATIONS = [
@@ -279,3 +280,27 @@ def test_an_interface_whose_name_is_not_utf8_is_shown_with_backslashes(host):
 
     done = attach(host, netns="probe", bridge="br0", interface="eth1", addresses=["10.0.0.2/24"])
     assert r"rename d\xff to eth1 in netns /run/netns/probe" in done["operations"]
+
+
+# Run on the host: a socket where Docker's is, with nobody behind it.
+_NOBODY = "import socket; socket.socket(socket.AF_UNIX).bind('/run/docker.sock')"
+
+
+def test_attachments_are_shown_by_their_marks_where_no_engine_answers(hosta):
+    make_bridge(hosta)
+    make_containers(hosta, "web1")
+    attach(hosta, container="web1", bridge="br0", host_interface="web1.0", addresses=["192.168.5.10/24"])
+    whole = hosta.module("container_network_info")
+    hosta.run("mv", "/run/docker.sock", "/run/docker.sock.real")
+    try:
+        hosta.run("/usr/bin/python3", "-c", _NOBODY)
+        shown = hosta.module("container_network_info")
+    finally:
+        hosta.run("mv", "-f", "/run/docker.sock.real", "/run/docker.sock")
+    known = ("container", "bridge", "interface", "host_interface", "mtu")
+    (entry,) = whole["attachments"]
+    assert shown["attachments"] == [{name: entry[name] for name in known}]
+    assert shown["targets"] == whole["targets"]
+    (said,) = warned(shown)
+    assert "no engine which answers knows" in said and "web1.0 (eth1 of container web1)" in said
+    assert warned(whole) == []

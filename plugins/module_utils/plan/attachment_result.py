@@ -11,7 +11,7 @@ from ..model import addresses, bridge_vlans
 from ..model.addresses import is_link_local
 from ..model.attachment import VLAN_OPTIONS, Attachment
 from ..model.limits import IPV6_MTU
-from ..model.ownership import VLAN_RECORD, read_label
+from ..model.ownership import VLAN_RECORD, OwnershipLabel, read_label
 from ..model.route import DEFAULT_METRIC, PROTOCOL, Route, default
 from ..model.vlans import ACCESS, TRUNK, Vlans, ranges
 from ..state.attachments import LINUX, ContainerSide, HostSide
@@ -201,17 +201,19 @@ def removed(operations: Iterable[Operation], host_side: HostSide, described: Col
         link = host_side.network.links.get(operation.name) if isinstance(operation, DeleteLink) else None
         label = read_label(link.alias) if link is not None and link.name not in described else None
         if link is not None and label is not None:
-            value = int(label.value) if label.kind == "pid" and label.value.isdigit() else label.value
-            entries.append(
-                {
-                    label.kind: value,
-                    "bridge": host_side.bridge_of(link),
-                    "interface": label.interface,
-                    "host_interface": link.name,
-                    "mtu": link.mtu,
-                }
-            )
+            entries.append(describe_mark(label, link, host_side))
     return entries
+
+
+def describe_mark(label: OwnershipLabel, host_veth: Link, host_side: HostSide) -> dict[str, Any]:
+    """Return what is known of an attachment whose container's side was not read: its mark, and the host's side."""
+    return {
+        label.kind: int(label.value) if label.kind == "pid" and label.value.isdigit() else label.value,
+        "bridge": host_side.bridge_of(host_veth),
+        "interface": label.interface,
+        "host_interface": host_veth.name,
+        "mtu": host_veth.mtu,
+    }
 
 
 def taken_default_routes(operations: Iterable[Operation]) -> list[str]:

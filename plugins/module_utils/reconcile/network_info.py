@@ -13,12 +13,12 @@ from ..host.nftables.tables import Listing
 from ..model import names
 from ..model.addresses import is_link_local
 from ..model.ovs import VXLAN, OvsBridge
-from ..model.ownership import EXTERNAL_ID, OwnershipLabel
+from ..model.ownership import EXTERNAL_ID, OwnershipLabel, read_label
 from ..observe.network import namespaces, observe_bridges
 from ..plan import bridge_result, management, vlan_record
 from ..plan import icc_policy as plan_icc_policy
 from ..plan import publication as plan_publication
-from ..plan.attachment_result import describe_one
+from ..plan.attachment_result import describe_mark, describe_one
 from ..plan.vlan_port_result import of_others
 from ..state.attachments import ContainerSide, HostSide
 from ..state.network import HOST, Link, NetworkState, names_by_index
@@ -40,6 +40,9 @@ def gather(options: Mapping[str, Any], _check: bool) -> Result:
         ovs_bridges, ovs_ports = machine.ovsdb.read() if machine.ovsdb.available() else ({}, {})
         host_side = HostSide(have.network, {}, ovs_ports)
         every, targets = _attachments(machine, host_side)
+        unread = [entry for entry in _unread(every, host_side) if only in (None, host_side.bridge_of(entry[0]))]
+        every += [(True, describe_mark(label, link, host_side)) for link, label in unread]
+        targets.update((link.name, _targets(label)) for link, label in unread)
         attachments = [entry for entry in every if only in (None, entry[1]["bridge"])]
         bridges = [link for link in have.network.links.values() if link.kind == "bridge" and only in (None, link.name)]
         values = {
@@ -55,7 +58,27 @@ def gather(options: Mapping[str, Any], _check: bool) -> Result:
             "policies": [entry for entry in _policies(machine, tables) if only in (None, entry["bridge"])],
             "interfaces": _interfaces(machine, host_side),
         }
-    return Result([], {}, {}, values)
+    return Result([], {}, {}, values, _warnings(unread))
+
+
+def _unread(every: list[tuple[bool, dict[str, Any]]], host_side: HostSide) -> list[tuple[Link, OwnershipLabel]]:
+    """Return the host veths of ours into namespaces that nobody led to: no engine answers, say."""
+    read = {entry["host_interface"] for _ours, entry in every}
+    return [
+        (link, label)
+        for name, link in sorted(host_side.network.links.items())
+        if link.ours and link.kind == "veth" and name not in read and (label := read_label(link.alias)) is not None
+    ]
+
+
+def _warnings(unread: list[tuple[Link, OwnershipLabel]]) -> list[str]:
+    if not unread:
+        return []
+    those = ", ".join(f"{link.name} ({label.interface} of {label.kind} {label.value})" for link, label in unread)
+    return [
+        "attachments of containers that no engine which answers knows are shown by their marks alone, "
+        f"without addresses and routes: {those}; see whether the engine runs"
+    ]
 
 
 def _attachments(
