@@ -276,7 +276,8 @@ def parse_list(
 
 def doubtful_numbers(entries: Iterable[Mapping[str, Any]]) -> list[str]:
     """Return a warning for each number among ``ports`` that YAML likely made of two; one in quotes is a text."""
-    numbers = {port for entry in entries for port in entry.get("ports") or () if type(port) is int}
+    given = [port for entry in entries for port in entry.get("ports") or ()]
+    numbers = {port for port in given if isinstance(port, int) and not isinstance(port, bool)}
     if not numbers:
         return []
     from . import yaml_numbers
