@@ -118,8 +118,11 @@ def test_other_protocols_and_addresses_are_no_conflict(net):
 def test_a_bridge_that_is_missing_is_refused_and_in_check_mode_assumed(net):
     with pytest.raises(ModuleFailed, match="bridge: 'br8' is not a bridge of this host"):
         publish(net.host, bridge="br8", netns="web1", ports=["80:80"])
-    checked = publish(net.host, bridge="br8", netns="web1", ports=["80:80"], check_mode=True)
-    assert checked["operations"] == ["publish 80:80/tcp of netns /run/netns/web1 on br8"]
+    checked = publish(net.host, bridge="br8", netns="web1", ports=["80:80", "81"], check_mode=True, diff=True)
+    assert checked["diff"]["before"] == "protect: false\npublications: []\n"
+    assert "protect: true" in checked["diff"]["after"] and "host_port: 80" in checked["diff"]["after"]
+    assert "container_port: 81" in checked["diff"]["after"]
+    assert checked["operations"][0] == "publish 80:80/tcp of netns /run/netns/web1 on br8"
     assert "br8 is not there" in str(checked["warnings"])
 
 

@@ -53,7 +53,7 @@ def converge(options: Mapping[str, Any], check: bool) -> Result:
             _refuse_strange_addresses(wants, defaults)
         doubts = publication.doubtful_numbers(options.get("publications") or (options,)) if present else []
         if check and present and bridge not in machine.netlink(HOST).links():
-            return _assumed(bridge, wants, doubts)
+            return _assumed(bridge, wants, bool(options["protect"]), doubts)
         listeners = Listeners()
 
         def observe() -> tuple[PublicationState, PublicationRules]:
@@ -76,12 +76,34 @@ def converge(options: Mapping[str, Any], check: bool) -> Result:
         )
 
 
-def _assumed(bridge: str, wants: Sequence[Publication], warnings: list[str]) -> Result:
+def _assumed(bridge: str, wants: Sequence[Publication], protect: bool, warnings: list[str]) -> Result:
     """Return what publishing would do on a bridge that an earlier task of the play would have made."""
+    after = [_wanted(want) for want in wants if want.ports]
     lines = [f"publish {port} of {want.attachment.target} on {bridge}" for want in wants for port in want.ports or ()]
     nothing = {"publications": [], "protect": False}
     warning = f"bridge {bridge} is not there; checked as if an earlier task made it and attached the containers to it"
-    return Result(lines, nothing, nothing, {"publications": []}, [*warnings, warning])
+    return Result(
+        lines,
+        nothing,
+        {"publications": after, "protect": protect and bool(after)},
+        {"publications": []},
+        [*warnings, warning],
+    )
+
+
+def _wanted(want: Publication) -> dict[str, Any]:
+    """Return a publication in the shape of ``plan.describe``; one whose port is still to be chosen has none."""
+    target = want.attachment.target
+    ports = []
+    for port in want.ports or ():
+        entry: dict[str, Any] = {"host_port": port.lowest} if port.is_fixed else {}
+        entry.update(container_port=port.container_port, protocol=port.protocol)
+        ports.append({**entry, **({"host_ip": port.host_ip} if port.host_ip else {})})
+    return {
+        target.kind: int(target.value) if target.kind == "pid" else target.value,
+        "interface": want.attachment.interface,
+        "ports": ports,
+    }
 
 
 def parse(options: Mapping[str, Any], defaults: PortDefaults) -> tuple[Publication, ...] | None:
