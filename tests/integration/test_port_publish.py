@@ -8,6 +8,7 @@ import socket
 
 import pytest
 from publishing import BRIDGE, HOST, LAN, Net, host_ports, publish, publish_thoroughly, routed_on_lan, two_servers
+from wiring import warned
 
 
 @pytest.fixture(name="net")
@@ -260,6 +261,21 @@ def test_only_the_families_a_container_has(net):
 def test_default_host_ip_stands_for_ports_without_one(net):
     publish_thoroughly(net.host, netns="web1", ports=["8080:80", "10.77.0.11:8081:80"], default_host_ip="127.0.0.1")
     assert net.ask("127.0.0.1", 8080) and net.ask_from_lan(HOST[4], 8080) is None and net.ask_from_lan(HOST[4], 8081)
+
+
+def test_warns_of_a_container_whose_answers_find_no_way_out(net):
+    assert not [line for line in warned(publish(net.host, netns="web1", ports=["8080:80"])) if "route" in line]
+    assert net.ask_from_lan(HOST[4], 8080)
+    net.host.run("ip", "-n", "web1", "route", "delete", "default")
+    said = [line for line in warned(publish(net.host, netns="web1", ports=["8080:80"])) if "route" in line]
+    assert said == [
+        "ports that are published for eth1 of netns /run/netns/web1 answer nobody outside of the container's subnets "
+        "in IPv4: no route leads out of these; give its attachment the bridge's address as gateway"
+    ]
+    assert net.ask_from_lan(HOST[4], 8080) is None
+    # Where nobody else is to reach it, there is nothing to say.
+    only = publish(net.host, netns="web1", ports=["127.0.0.1:8080:80"])
+    assert not [line for line in warned(only) if "route" in line]
 
 
 def test_warns_where_the_host_does_not_forward(hosta):

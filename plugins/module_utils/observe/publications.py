@@ -15,7 +15,7 @@ from ..model.ownership import read_label
 from ..model.publication import Endpoint, Publication, endpoint
 from ..plan.publication import Wanted
 from ..state.attachments import ContainerSide, HostSide
-from ..state.network import HOST, Link, NetworkState
+from ..state.network import HOST, Link, NetworkState, names_by_index
 from ..state.publications import BridgePortState, PublicationState
 from . import attachments
 from .containers import Pinned
@@ -106,7 +106,9 @@ def _wanted(
             f"{target.kind}: {target.value!r} has no address on its {interface} on bridge {bridge} "
             "to publish ports to; give it one first"
         )
-    return Wanted(whose, want.ports, found)
+    routes = netlink.routes(names_by_index(links), found)
+    leading_out = {entry.family for entry in routes if entry.gateway or entry.is_default}
+    return Wanted(whose, want.ports, found, tuple(sorted(found.keys() - leading_out)))
 
 
 def _addresses(shown: Sequence[str]) -> dict[int, str]:

@@ -25,12 +25,30 @@ _EVERY = {ANY: _FAMILIES, "0.0.0.0": (addresses.IPV4,), "::": (addresses.IPV6,)}
 class Wanted:
     """A container's interface with its addresses by family, and the ports to publish.
 
-    ``ports`` of ``None`` is all it has, where they are to go.
+    ``ports`` of ``None`` is all it has, where they are to go. ``one_way`` are
+    the families in which no route leads out of the container's own subnets.
     """
 
     endpoint: Endpoint
     ports: tuple[PortSpec, ...] | None
     addresses: Mapping[int, str] = field(default_factory=dict)
+    one_way: tuple[int, ...] = ()
+
+
+def one_way(wants: Sequence[Wanted]) -> list[str]:
+    """Return a warning for each container whose answers from published ports find no way out."""
+    told = []
+    for want in wants:
+        asked = [port.host_ip for port in want.ports or () if not port.host_ip.startswith("127.")]
+        for family in want.one_way:
+            if any(not address or addresses.family(address) == family for address in asked):
+                whose, option = want.endpoint, "gateway" if family == addresses.IPV4 else "gateway6"
+                told.append(
+                    f"ports that are published for {whose.interface} of {whose.kind} {whose.value} answer nobody "
+                    f"outside of the container's subnets in IPv{family}: no route leads out of these; "
+                    f"give its attachment the bridge's address as {option}"
+                )
+    return told
 
 
 def goal(wants: Sequence[Wanted], have: PublicationState, protect: bool, purge: bool) -> PublicationRules:

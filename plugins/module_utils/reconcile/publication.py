@@ -56,15 +56,15 @@ def converge(options: Mapping[str, Any], check: bool) -> Result:
             return _assumed(bridge, wants, bool(options["protect"]), doubts)
         listeners = Listeners()
 
-        def observe() -> tuple[PublicationState, PublicationRules]:
+        def observe() -> tuple[PublicationState, PublicationRules, list[plan.Wanted]]:
             """Return what is there, and the goal that follows from it: ten thousand ports are allocated once."""
             wanted, have = observe_publications(machine, bridge, wants, pinned, listeners, present)
             if present:
-                return have, plan.goal(wanted, have, bool(options["protect"]), bool(options["purge"]))
-            return have, plan.remaining(wanted if parsed is not None else None, have)
+                return have, plan.goal(wanted, have, bool(options["protect"]), bool(options["purge"])), wanted
+            return have, plan.remaining(wanted if parsed is not None else None, have), wanted
 
-        outcome = engine.converge(machine, observe, lambda seen: plan.changes(*seen), check)
-        have, wanted_rules = outcome.before
+        outcome = engine.converge(machine, observe, lambda seen: plan.changes(*seen[:2]), check)
+        have, wanted_rules, wanted = outcome.before
         return Result(
             operations=outcome.lines,
             before=_shown(have.ours if have.whole else PublicationRules()),
@@ -72,6 +72,7 @@ def converge(options: Mapping[str, Any], check: bool) -> Result:
             values={"publications": plan.describe(wanted_rules)},
             warnings=doubts
             + _warnings(machine, have, wanted_rules)
+            + (plan.one_way(wanted) if present else [])
             + (firewall.warnings(bridge, have.firewall) if wanted_rules.published else []),
         )
 
