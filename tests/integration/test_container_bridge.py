@@ -262,6 +262,20 @@ def test_absent_releases_ports_and_keeps_them(host):
     assert warned(bridge(host, state="absent")) == []
 
 
+def test_absent_tells_which_attachments_lose_their_bridge(host):
+    bridge(host)
+    host.run("ip", "netns", "add", "probe")
+    host.module("veth_attach", netns="probe", bridge="br0", host_interface="probe0")
+    assert warned(bridge(host, state="absent", check_mode=True)) == [
+        "attachments of containers are ports of br0: probe0; they would be in no bridge, "
+        "unless an earlier task of the play removes them"
+    ]
+    assert warned(bridge(host, state="absent")) == [
+        "attachments of containers were ports of br0 and are in no bridge now: probe0; "
+        "remove them with veth_attach and state absent"
+    ]
+
+
 def test_absent_takes_a_policy_along_that_isolates_nobody(host):
     before = everything(host)
     bridge(host)

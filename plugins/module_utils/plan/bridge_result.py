@@ -31,8 +31,11 @@ def warnings(want: Bridge, have: BridgeState, operations: list[Operation]) -> li
     return told
 
 
-def orphan_warnings(name: str, have: BridgeState) -> list[str]:
-    """Return a warning where attachments lose their bridge, and one where other ports do."""
+def orphan_warnings(name: str, have: BridgeState, check: bool) -> list[str]:
+    """Return a warning where attachments lose their bridge, and one where other ports do.
+
+    In check mode, an earlier task of the play may be the one that takes the attachments away.
+    """
     ports = have.network.ports(name)
     ours, others = ([port.name for port in ports if port.ours is whose] for whose in (True, False))
     told = []
@@ -40,6 +43,9 @@ def orphan_warnings(name: str, have: BridgeState) -> list[str]:
         told.append(
             f"attachments of containers were ports of {name} and are in no bridge now: {', '.join(ours)}; "
             "remove them with veth_attach and state absent"
+            if not check
+            else f"attachments of containers are ports of {name}: {', '.join(ours)}; they would be in no bridge, "
+            "unless an earlier task of the play removes them"
         )
     if others:
         told.append(

@@ -53,5 +53,5 @@ def _absent(name: str, force: bool, check: bool) -> Result:
             {"bridge": before},
             {"bridge": None},
             {"bridge": None},
-            bridge_result.orphan_warnings(name, outcome.before),
+            bridge_result.orphan_warnings(name, outcome.before, check),
         )
