@@ -116,6 +116,9 @@ def test_a_second_run_writes_nothing(kind, monkeypatch):
         "-D PIPEFITTER 2",
         "-D PIPEFITTER 3",
         "-I DOCKER-USER 1 -j RETURN",
+        "-I PIPEFITTER 1 -j DROP",
+        "-A PIPEFITTER -s 10.1.2.3/32 -j ACCEPT",
+        "-I PIPEFITTER 2 -i br0 -m conntrack --ctstate NEW -j DROP",
     ],
 )
 @pytest.mark.parametrize("kind", KINDS)

@@ -166,10 +166,10 @@ class _Filter:
         return self.rules[: replies[-1]] if replies else self.rules
 
     def in_effect(self) -> frozenset[AcceptedBridge]:
-        """Return the bridges whose rules are all there, and reached."""
-        if not self.reached:
-            return frozenset()
+        """Return the bridges whose rules are all there, and reached; none beside a rule that is not ours."""
         found, here = self.found, set(self.rules)
+        if not self.reached or not here <= set(_rules(found)):
+            return frozenset()
         return frozenset(one for one in found if {*_own(one), *_from_here(one, found)} <= here)
 
     def differs(self, wanted: frozenset[AcceptedBridge]) -> bool:
