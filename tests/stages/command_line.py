@@ -41,7 +41,8 @@ def parse(words: list[str]) -> argparse.Namespace:
         epilog=EPILOG.format(stages=stages, minutes=WHOLE / 60),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("stages", nargs="*", metavar="stage", help="run only these (default: all, in the order below)")
+    beside = "run only these (default: all; integration runs beside the others)"
+    parser.add_argument("stages", nargs="*", metavar="stage", help=beside)
     parser.add_argument(
         "--deep", action="store_true", help="let tests that try many examples try many more (tests/effort.py)"
     )
