@@ -144,9 +144,14 @@ esac
 
 [ "$(id -u)" = 0 ] || die "needs root: it installs packages, and starts hosts in network namespaces"
 if [ "${1-}" = --down ]; then
+    there=
     for name in "$vlan_name" "$name"; do
-        if "$lab" status --name "$name" | grep -qvx "$name: not up"; then "$lab" down --name "$name"; fi
+        if "$lab" status --name "$name" | grep -qvx "$name: not up"; then
+            there=yes
+            "$lab" down --name "$name"
+        fi
     done
+    [ -n "$there" ] || echo "no hosts of the demo are up"
     exit
 fi
 begin=$SECONDS
