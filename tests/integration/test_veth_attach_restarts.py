@@ -218,6 +218,20 @@ def test_names_follow_a_container_that_is_renamed(hosta):
     assert after["ifindex"] == before["ifindex"]
 
 
+def test_names_are_right_where_a_container_makes_room_for_one_of_its_name(hosta):
+    make_bridge(hosta)
+    make_containers(hosta, "web1")
+    attach(hosta, container="web1", bridge="br0", host_interface="port0", addresses=["192.168.5.10/24"])
+    hosta.run("docker", "rename", "web1", "old1")
+    make_containers(hosta, "web1")
+    both = [
+        {"container": "web1", "host_interface": "port1", "addresses": ["192.168.5.11/24"]},
+        {"container": "old1", "host_interface": "port0", "addresses": ["192.168.5.10/24"]},
+    ]
+    attach_thoroughly(hosta, bridge="br0", attachments=both)
+    assert [link(hosta, name)["altnames"] for name in ("port0", "port1")] == [["old1-eth1"], ["web1-eth1"]]
+
+
 def test_two_containers_in_one_namespace_do_not_take_turns(hosta):
     make_bridge(hosta)
     make_containers(hosta, "web1")

@@ -14,7 +14,7 @@ from ..model import addresses
 from ..model.attachment import ANY_BRIDGE, Attachment
 from ..state.attachments import LINUX, ContainerSide, HostSide
 from ..state.network import HOST
-from . import attachment_refusals
+from . import attachment_names, attachment_refusals
 from .address_operations import AddAddress
 from .attachment_correction import correction
 from .attachment_match import AttachmentMatch, find_all, find_bridge
@@ -71,7 +71,14 @@ def present(
         }
         # Last of all: what is purged can't be made again.
         last += purge_operations(purge, kept, host_side, ovs)
-    return ovs.leave() + middle + ovs.join() + last
+    return (
+        ovs.leave()
+        + attachment_names.dropped(found, host_side)
+        + middle
+        + ovs.join()
+        + last
+        + attachment_names.given(found, host_side, middle + last)
+    )
 
 
 def absent(wants: Sequence[tuple[Attachment, ContainerSide | None]], host_side: HostSide) -> list[Operation]:

@@ -8,23 +8,15 @@ from collections.abc import Collection
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ..model import addresses, limits, names
-from ..model.ownership import OwnershipLabel, read_label
+from ..model import addresses, limits
 from ..state.attachments import LINUX, HostSide
 from ..state.network import HOST, Link
 from . import link_addresses
 from .address_operations import set_ipv6
 from .attachment_match import AttachmentMatch
+from .attachment_names import lasting_label
 from .attachment_routes import plan_routes
-from .link_operations import (
-    ClaimVeth,
-    DropLinkLocal,
-    RenameLink,
-    SetAlternativeName,
-    SetLink,
-    SetTxChecksumOffload,
-    of_same_keys,
-)
+from .link_operations import ClaimVeth, DropLinkLocal, RenameLink, SetLink, SetTxChecksumOffload, of_same_keys
 from .operations import Operation, SetSysctl
 from .ovs_ports import OvsChanges
 from .route_operations import RestoreOnUndo, on_link_first
@@ -116,42 +108,12 @@ def _host_veth_identity(one: AttachmentMatch, host_veth: Link, host_side: HostSi
 
             operations.append(stale_deletion(one.host_interface, one.side.netns))
         operations.append(RenameLink(HOST, host_veth.name, one.host_interface, (), ()))
-    label = read_label(host_veth.alias) if host_veth.ours else one.label
-    stays = label is not None and _stays(label, one)
-    if not stays:
-        operations.append(SetLink(HOST, one.host_interface, {"alias": alias}, {"alias": host_veth.alias}))
-    lasting = label if label is not None and stays else one.label
-    operations += _alternative_name(one, host_veth, label, lasting, host_side)
+    lasting = lasting_label(one).alias()
+    if host_veth.ours and host_veth.alias != lasting:
+        operations.append(SetLink(HOST, one.host_interface, {"alias": lasting}, {"alias": host_veth.alias}))
     if host_veth.makes_link_local:
         operations.append(DropLinkLocal(HOST, one.host_interface))
     return operations
-
-
-def _stays(label: OwnershipLabel, one: AttachmentMatch) -> bool:
-    """Tell whether a mark is right; it may name the namespace in another way, or another container that shares it.
-
-    The first one stays, so that two tasks don't take turns. A container that was renamed is still the same one.
-    """
-    if label.interface != one.want.interface:
-        return False
-    renamed = label.identity == one.label.identity and not label.names(one.want.target)
-    return label.kind != one.want.target.kind or not renamed
-
-
-def _alternative_name(
-    one: AttachmentMatch,
-    host_veth: Link,
-    former: OwnershipLabel | None,
-    label: OwnershipLabel,
-    host_side: HostSide,
-) -> list[Operation]:
-    """Return what gives a host veth the further name that its mark speaks of, unless that is another link's."""
-    name = names.alternative_name_of(label.kind, label.value, label.interface)
-    taken = name in host_side.network.links or name in host_side.network.by_alternative_name
-    if taken or name == one.host_interface or not host_side.alternative_names:
-        return []
-    old = names.alternative_name_of(former.kind, former.value, former.interface) if former is not None else ""
-    return [SetAlternativeName(HOST, one.host_interface, name, old if old in host_veth.alternative_names else "")]
 
 
 def _host_veth_port(

@@ -77,6 +77,8 @@ class SetAlternativeName(Operation):
     old: str
 
     def what(self) -> str:
+        if not self.new:
+            return f"take the alternative name {self.old} off {self.name}"
         return f"give {self.name} the alternative name {self.new}" + (f" in place of {self.old}" if self.old else "")
 
     def do(self, host: Host) -> None:
