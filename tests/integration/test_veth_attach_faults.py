@@ -19,6 +19,7 @@ from wiring import (
     make_bridge,
     make_containers,
     make_namespaces,
+    make_others_interface,
     make_ovs_bridge,
     name_namespace,
     ovs_ports,
@@ -289,16 +290,15 @@ def _whole_routes(host):
 @pytest.mark.parametrize("commands", _REPLACED.values(), ids=_REPLACED)
 def test_a_default_route_that_was_replaced_comes_back_whole(hosta, commands):
     _arrange(hosta)
-    hosta.run("ip", "link", "add", "own0", "type", "veth", "peer", "name", "eth0", "netns", "probe")
-    hosta.run("ip", "link", "set", "own0", "up")
-    for words in (
+    make_others_interface(
+        hosta,
+        "probe",
         "link set lo up",
         "address add 10.9.0.2/24 dev eth0",
         "address add fd00:9::2/64 dev eth0 nodad",
         "link set eth0 up",
         *commands,
-    ):
-        hosta.run("ip", "-n", "probe", *words.split())
+    )
     until(lambda: "linkdown" not in "".join(_whole_routes(hosta)), "eth0 has no carrier")
     before = _whole_routes(hosta)
     for done in count():
@@ -354,9 +354,8 @@ def test_undoing_leaves_what_others_set_on_the_interface(hosta):
 
 def test_a_default_route_that_wins_over_the_gateway_is_named(hosta):
     _arrange(hosta)
-    hosta.run("ip", "link", "add", "own0", "type", "veth", "peer", "name", "eth0", "netns", "probe")
-    for words in ("address add 10.9.0.2/24 dev eth0", "address add fd00:9::2/64 dev eth0 nodad", "link set eth0 up"):
-        hosta.run("ip", "-n", "probe", *words.split())
+    addresses = ("address add 10.9.0.2/24 dev eth0", "address add fd00:9::2/64 dev eth0 nodad")
+    make_others_interface(hosta, "probe", *addresses, "link set eth0 up")
     hosta.run("ip", "-n", "probe", "route", "add", "default", "via", "fd00:9::1", "metric", "512")
     said = (
         "gateway6: fd00:5::1 is not the one that netns /run/netns/probe uses: "

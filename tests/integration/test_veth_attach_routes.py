@@ -5,7 +5,16 @@
 from __future__ import annotations
 
 import pytest
-from wiring import attach, attach_thoroughly, make_bridge, make_namespaces, refused, routes, until
+from wiring import (
+    attach,
+    attach_thoroughly,
+    make_bridge,
+    make_namespaces,
+    make_others_interface,
+    refused,
+    routes,
+    until,
+)
 
 
 def test_keeps_the_old_default_route_until_the_new_one_is_in(host):
@@ -129,14 +138,14 @@ _CONNECTED = {
 def test_routes_that_come_with_addresses_are_nobody_elses(hosta, asked, said):
     make_bridge(hosta)
     make_namespaces(hosta, "probe")
-    hosta.run("ip", "link", "add", "own0", "type", "veth", "peer", "name", "eth0", "netns", "probe")
-    for words in (
+    make_others_interface(
+        hosta,
+        "probe",
         "address add 172.30.0.2/16 dev eth0",
         "address add 10.66.0.2 peer 10.66.0.1/32 dev eth0",
         "address add fd00:30::2/64 dev eth0 nodad",
         "link set eth0 up",
-    ):
-        hosta.run("ip", "-n", "probe", *words.split())
+    )
     options = {"netns": "probe", "bridge": "br0", "addresses": ["192.168.5.10/24", "fd00:5::10/64"], **asked}
     assert refused(hosta, **options) == said
 

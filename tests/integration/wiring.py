@@ -148,6 +148,14 @@ def make_namespaces(host, *names: str) -> None:
     host.run("sh", "-c", " && ".join(f"ip netns add {name} && ip -n {name} link set lo up" for name in names))
 
 
+def make_others_interface(host, netns: str, *commands: str) -> None:
+    """Give a namespace an interface eth0 that is not ours; ``commands`` are run there by ip."""
+    host.run("ip", "link", "add", "own0", "type", "veth", "peer", "name", "eth0", "netns", netns)
+    host.run("ip", "link", "set", "own0", "up")
+    for words in commands:
+        host.run("ip", "-n", netns, *words.split())
+
+
 def make_containers(host, *names: str, network: str = "none") -> None:
     """Start Docker containers that sleep."""
     from subprocess import run

@@ -23,9 +23,11 @@ VLAN_OPTIONS = ("vlan", "vlan_mode", "trunks")
 # Most of what a user may give to name a container; exactly one of them.
 SELECTORS = ("container", "netns", "pid")
 
+# The engines that are asked for a container of whose runtime nothing, or auto, is said.
+RUNTIMES = ("docker", "podman")
 
 # The engines' own rule for names (moby: daemon/names); ids fit it too.
-_CONTAINER = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
+CONTAINER_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
 
 
 @dataclass(frozen=True, order=True)
@@ -188,7 +190,7 @@ def container(option: str, name: str, runtime: str = "auto") -> Target:
     if "/" in name:
         advice = "contains '/', which no container name does; give a namespace's path in netns"
         raise InvalidOption(option, name, advice)
-    if not _CONTAINER.fullmatch(name):
+    if not CONTAINER_NAME.fullmatch(name):
         raise InvalidOption(
             option,
             name,

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..errors import InvalidOption
 from . import names
-from .attachment import SELECTORS, Target, container, parse_target
+from .attachment import RUNTIMES, SELECTORS, Target, container, parse_target
 from .firewall_safe_name import firewall_safe_name
 from .icc_rules import PING
 
@@ -21,7 +21,7 @@ PROTOCOLS = ("tcp", "udp", "sctp")
 _PORT = re.compile(r"[0-9]{1,9}")
 _HIGHEST_PORT = 65535
 
-_RUNTIMES = ("auto", "docker", "podman")
+_RUNTIMES = ("auto", *RUNTIMES)
 
 ALLOW, DENY = "allow", "deny"
 

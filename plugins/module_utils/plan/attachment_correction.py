@@ -96,7 +96,7 @@ def _mtu_operations(one: AttachmentMatch, peer: Link, host_veth: Link) -> list[O
 
 
 def _host_veth_identity(one: AttachmentMatch, host_veth: Link, host_side: HostSide, ovs: OvsChanges) -> list[Operation]:
-    alias = one.label.alias()
+    alias = lasting_label(one).alias()
     operations: list[Operation] = [] if host_veth.ours else [ClaimVeth(HOST, host_veth.name, alias)]
     if host_veth.name != one.host_interface:
         ovs.drop(host_veth.name)
@@ -108,9 +108,8 @@ def _host_veth_identity(one: AttachmentMatch, host_veth: Link, host_side: HostSi
 
             operations.append(stale_deletion(one.host_interface, one.side.netns))
         operations.append(RenameLink(HOST, host_veth.name, one.host_interface, (), ()))
-    lasting = lasting_label(one).alias()
-    if host_veth.ours and host_veth.alias != lasting:
-        operations.append(SetLink(HOST, one.host_interface, {"alias": lasting}, {"alias": host_veth.alias}))
+    if host_veth.ours and host_veth.alias != alias:
+        operations.append(SetLink(HOST, one.host_interface, {"alias": alias}, {"alias": host_veth.alias}))
     if host_veth.makes_link_local:
         operations.append(DropLinkLocal(HOST, one.host_interface))
     return operations

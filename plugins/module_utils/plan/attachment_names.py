@@ -11,7 +11,7 @@ from ..model.ownership import OwnershipLabel, read_label
 from ..state.attachments import HostSide
 from ..state.network import HOST
 from .attachment_match import AttachmentMatch
-from .link_operations import DeleteLink, DeleteLinks, SetAlternativeName
+from .link_operations import SetAlternativeName, deletions_in
 from .operations import Operation
 
 
@@ -31,9 +31,9 @@ def lasting_label(one: AttachmentMatch) -> OwnershipLabel:
 def dropped(found: Sequence[AttachmentMatch], host_side: HostSide) -> list[Operation]:
     """Return what takes names off that speak of what the container was called; others may be to have them."""
     return [
-        SetAlternativeName(HOST, one.host_veth.name, "", _old(one))
+        SetAlternativeName(HOST, one.host_veth.name, old, False)
         for one in found
-        if one.host_veth is not None and host_side.alternative_names and _old(one)
+        if one.host_veth is not None and host_side.alternative_names and (old := _old(one))
     ]
 
 
@@ -45,7 +45,7 @@ def given(found: Sequence[AttachmentMatch], host_side: HostSide, operations: Ite
     """
     if not host_side.alternative_names:
         return []
-    going = {link for operation in operations for link in _deleted(operation)}
+    going = {deletion.name for deletion in deletions_in(operations)}
     moved = {one.host_veth.name for one in found if one.host_veth is not None} - {one.host_interface for one in found}
     own = {link for link in host_side.network.links if link not in going | moved} | {
         one.host_interface for one in found
@@ -59,7 +59,7 @@ def given(found: Sequence[AttachmentMatch], host_side: HostSide, operations: Ite
             continue
         stays = bearer is not None and bearer.name not in going and name not in olds
         if not stays and name not in own:
-            result.append(SetAlternativeName(HOST, one.host_interface, name, ""))
+            result.append(SetAlternativeName(HOST, one.host_interface, name, True))
             own.add(name)
     return result
 
@@ -79,9 +79,3 @@ def _old(one: AttachmentMatch) -> str:
 
 def _name(label: OwnershipLabel) -> str:
     return names.alternative_name_of(label.kind, label.value, label.interface)
-
-
-def _deleted(operation: Operation) -> list[str]:
-    if isinstance(operation, DeleteLinks):
-        return [deletion.name for deletion in operation.deletions]
-    return [operation.name] if isinstance(operation, DeleteLink) else []

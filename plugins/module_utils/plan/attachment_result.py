@@ -18,7 +18,7 @@ from ..state.attachments import LINUX, ContainerSide, HostSide
 from ..state.network import Link
 from .attachment_match import AttachmentMatch, find_all, renamed
 from .attachment_routes import leads_to, plan_routes, taken_by_others, wanted_routes, within_reach
-from .link_operations import DeleteLink, DeleteLinks
+from .link_operations import deletions_in
 from .operations import Operation
 from .route_operations import SetRoute
 
@@ -192,13 +192,8 @@ def removed(operations: Iterable[Operation], host_side: HostSide, described: Col
     It is purged, or was left by a container that is gone.
     """
     entries: list[dict[str, Any]] = []
-    deletions = (
-        deletion
-        for operation in operations
-        for deletion in (operation.deletions if isinstance(operation, DeleteLinks) else (operation,))
-    )
-    for operation in deletions:
-        link = host_side.network.links.get(operation.name) if isinstance(operation, DeleteLink) else None
+    for deletion in deletions_in(operations):
+        link = host_side.network.links.get(deletion.name)
         label = read_label(link.alias) if link is not None and link.name not in described else None
         if link is not None and label is not None:
             entries.append(describe_mark(label, link, host_side))

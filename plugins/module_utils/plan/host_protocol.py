@@ -80,8 +80,8 @@ class Netlink(Protocol):
     ) -> None:
         """Change what is given of a link."""
 
-    def set_alternative_name(self, name: str, new: str, old: str) -> None:
-        """Give a link a further name in place of another; '' is none."""
+    def set_alternative_name(self, name: str, alternative: str, on: bool) -> None:
+        """Give a link a further name, or take it off; a kernel that knows none gives none."""
 
     def drop_link_local(self, name: str) -> None:
         """Let a link make itself no link-local address, and take off the one that it has."""

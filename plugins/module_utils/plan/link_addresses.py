@@ -52,11 +52,9 @@ def additions(
     missing = [address for address in wanted if address not in shown]
     kept_routes = on_link_first(route for route in routes if route.protocol != KERNEL_PROTOCOL)
     operations: list[Operation] = []
-    for address in _clashing(wanted, shown) if removable else []:
-        operations.append(RemoveAddress(netns, link, address, (), kept_routes if _last(address, shown) else ()))
     for address in _clashing(wanted, (*shown, *leases)) if removable else []:
-        if address in leases:
-            operations.append(RemoveAddress(netns, link, address, (), (), leases[address]))
+        kept = kept_routes if _last(address, shown) else ()
+        operations.append(RemoveAddress(netns, link, address, (), kept, leases.get(address, b"")))
     return operations + [AddAddress(netns, link, address, leases.get(address, b"")) for address in missing]
 
 

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
@@ -70,22 +70,22 @@ class ClaimVeth(Operation):
 
 @dataclass(frozen=True)
 class SetAlternativeName(Operation):
-    """``old`` is the further name that it has in place of ``new``, '' for none."""
+    """Give a link a further name, or take it off."""
 
     name: str
-    new: str
-    old: str
+    alternative: str
+    on: bool
 
     def what(self) -> str:
-        if not self.new:
-            return f"take the alternative name {self.old} off {self.name}"
-        return f"give {self.name} the alternative name {self.new}" + (f" in place of {self.old}" if self.old else "")
+        if self.on:
+            return f"give {self.name} the alternative name {self.alternative}"
+        return f"take the alternative name {self.alternative} off {self.name}"
 
     def do(self, host: Host) -> None:
-        host.netlink(self.netns).set_alternative_name(self.name, self.new, self.old)
+        host.netlink(self.netns).set_alternative_name(self.name, self.alternative, self.on)
 
     def undo(self, host: Host) -> None:
-        host.netlink(self.netns).set_alternative_name(self.name, self.old, self.new)
+        host.netlink(self.netns).set_alternative_name(self.name, self.alternative, not self.on)
 
 
 @dataclass(frozen=True)
@@ -138,6 +138,15 @@ class DeleteLinks(Operation):
     def undo(self, host: Host) -> None:
         for deletion in reversed(self.deletions):
             deletion.undo(host)
+
+
+def deletions_in(operations: Iterable[Operation]) -> Iterator[DeleteLink]:
+    """Yield the deletions of links among operations, alone or together."""
+    for operation in operations:
+        if isinstance(operation, DeleteLinks):
+            yield from operation.deletions
+        elif isinstance(operation, DeleteLink):
+            yield operation
 
 
 def together(deletions: Sequence[DeleteLink]) -> list[Operation]:

@@ -2,28 +2,24 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Finding containers by name in the engines of this host. Private to the collection.
 
-Each engine is one file; a new one is added to ``RUNTIMES`` and ``_engines``.
+Each engine is one file; a new one is added to ``_engines`` and to ``model.attachment.RUNTIMES``.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import TypeVar
 
 from ...errors import MissingFeature, Refused
+from ...model.attachment import CONTAINER_NAME, RUNTIMES
 from .api import Container, Engine, Unreachable
 from .docker import Docker
 from .podman import Podman
 
 __all__ = ["RUNTIMES", "Container", "exposed_ports", "find", "inspect_again", "listing"]
 
-RUNTIMES = ("docker", "podman")
 TIMEOUT = 10.0
 """Seconds to wait for each answer of an engine."""
-
-# The engines' own rule for names (moby: daemon/names); ids fit it too.
-_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
 
 _T = TypeVar("_T")
 
@@ -40,7 +36,7 @@ def find(names: Sequence[str], runtime: str = "auto", timeout: float = TIMEOUT) 
     """
     asked = list(dict.fromkeys(names))
     for name in asked:
-        if not _NAME.fullmatch(name):
+        if not CONTAINER_NAME.fullmatch(name):
             raise Refused(
                 f"container {name!r} is not a valid name or id; give letters, digits, '_', '.' and '-', "
                 "a letter or digit first"

@@ -187,7 +187,8 @@ class NetlinkHandle:
         except KernelError:
             self.delete_link(birth_name)
             raise
-        self.set_alternative_name(name, alternative_name, "")
+        if alternative_name:
+            self.set_alternative_name(name, alternative_name, True)
 
     def _name_veth(self, birth_name: str, name: str, alias: str) -> None:
         """Give a veth its name and our mark in one request."""
@@ -204,12 +205,10 @@ class NetlinkHandle:
         else:
             self._rename(f"name veth {name}", birth_name, name, attributes)
 
-    def set_alternative_name(self, name: str, new: str, old: str) -> None:
-        """Give a link a further name in place of another, '' for none; a kernel that knows none gives none."""
-        if old:
-            alternative_names.drop(self._socket, name, old)
-        if new:
-            alternative_names.add(self._socket, name, new)
+    def set_alternative_name(self, name: str, alternative: str, on: bool) -> None:
+        """Give a link a further name, or take it off; a kernel that knows none gives none."""
+        change = alternative_names.add if on else alternative_names.drop
+        change(self._socket, name, alternative)
 
     def drop_link_local(self, name: str) -> None:
         """Let a link make itself no link-local address, and take off the one that it has."""
@@ -366,14 +365,14 @@ class NetlinkHandle:
         What is there stays as it is: an address has more than we ask for, and routes with one destination and metric
         would take each other's place. A route whose gateway is out of reach by now is passed over.
         """
-        links = self.links() if held or lost else {}
-        addresses = self.addresses([links[link]])[link] if held and link in links else ()
+        every = self.links() if held or lost else {}
+        still_held = self.addresses([every[link]])[link] if held and link in every else ()
         for address in held:
-            if address not in addresses:
+            if address not in still_held:
                 self.add_address(link, address)
-        there = set(self.routes(names_by_index(links), connected=True, to_nowhere=True)) if lost else ()
+        still_set = set(self.routes(names_by_index(every), connected=True, to_nowhere=True)) if lost else ()
         for route in lost:
-            if route not in there:
+            if route not in still_set:
                 self._send_if_reached(routes.append, route)
 
     def put_in_place(self, route: Route) -> None:

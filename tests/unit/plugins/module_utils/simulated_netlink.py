@@ -145,17 +145,16 @@ class SimulatedNetlink:
             self.delete_link(birth_name)
             raise
         self._ns.links[name].makes_link_local = False
-        self.set_alternative_name(name, alternative_name, "")
+        if alternative_name:
+            self.set_alternative_name(name, alternative_name, True)
 
-    def set_alternative_name(self, name: str, new: str, old: str) -> None:
+    def set_alternative_name(self, name: str, alternative: str, on: bool) -> None:
+        self._ns.kernel.request()
         shown = self._ns.find(f"name {name}", name).alternative_names
-        if old:
-            self._ns.kernel.request()
-            shown[:] = [other for other in shown if other != old]
-        if new:
-            self._ns.kernel.request()
-            if not self._ns.taken(new):
-                shown.append(new)
+        if not on:
+            shown[:] = [other for other in shown if other != alternative]
+        elif not self._ns.taken(alternative):
+            shown.append(alternative)
 
     def drop_link_local(self, name: str) -> None:
         self._ns.kernel.request()
