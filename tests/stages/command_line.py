@@ -78,6 +78,8 @@ def main(words: list[str]) -> int:
         sys.stdout.reconfigure(line_buffering=True)
     # So that a run that is ended from outside still removes what it made.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    # A shell that starts a run in the background has it ignore SIGINT, as would all that it runs: they are ended by it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     names = wanted(arguments.stages, arguments.chosen)
     results = run_stages(names, Asked(arguments.chosen, arguments.deep, arguments.keep))
     return 1 if show(results) else 0
