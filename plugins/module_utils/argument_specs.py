@@ -11,3 +11,6 @@ CONTAINER_TARGET = {
     "netns": {"type": "str"},
     "pid": {"type": "int"},
 }
+
+# Documented in doc_fragments/persistent.py.
+PERSISTENT = {"persistent": {"type": "str", "choices": ["auto", "true", "false"], "default": "auto"}}

@@ -26,6 +26,7 @@ extends_documentation_fragment:
   - pipefitter.container_network.attributes
   - pipefitter.container_network.container_target
   - pipefitter.container_network.attachment
+  - pipefitter.container_network.persistent
 options:
   attachments:
     description:
@@ -131,6 +132,8 @@ options:
     description:
       - Return only when both ends of each attachment have a carrier. A container that is just restarting is waited for,
         too.
+      - With V(false), an attachment that is recorded (see O(persistent)) may be asked for before its container runs. It
+        is made when that starts, and is in RV(pending) until then.
     type: bool
     default: true
   wait_timeout:
@@ -226,6 +229,19 @@ attachments:
       gateway: 192.168.5.1
       mac: 9a:4c:0d:a5:33:5b
       mtu: 1500
+pending:
+  description: The attachments that are recorded and made when their containers start.
+  returned: success, with O(state=present)
+  type: list
+  elements: dict
+  sample:
+    - container: web2
+      interface: eth1
+recorded:
+  description: Whether all that was asked for is in the host's record, from which it is made again after restarts.
+  returned: success
+  type: bool
+  sample: true
 """
 
 from ansible_collections.pipefitter.container_network.plugins.module_utils import ansible_module, argument_specs
@@ -266,6 +282,7 @@ ARGUMENT_SPEC = {
     "announce": {"type": "bool", "default": True},
     "wait": {"type": "bool", "default": True},
     "wait_timeout": {"type": "int", "default": 10},
+    **argument_specs.PERSISTENT,
 }
 
 

@@ -129,6 +129,7 @@ _RULES_AT_START = "/run/iptables-at-start"
 
 # One shell: each way into the host costs more than the commands.
 _CLEANING = f"""
+rm -rf /var/lib/pipefitter /usr/local/lib/pipefitter /usr/local/sbin/pipefitter /run/pipefitter
 ip -all netns delete
 ovs-vsctl list-br | xargs -r -n 1 ovs-vsctl del-br
 for family in ip ip6; do nft delete table $family pipefitter 2>/dev/null || true; done

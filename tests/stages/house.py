@@ -28,7 +28,9 @@ MAY_IMPORT = {
     "plan": {"errors", "model", "state"},
     "host": {"errors", "model", "state"},
     "observe": {"errors", "model", "state", "plan", "host"},
-    "reconcile": {"errors", "model", "state", "plan", "host", "observe"},
+    "store": {"errors", "model", "host"},
+    "reconcile": {"errors", "model", "state", "plan", "host", "observe", "store"},
+    "service": {"errors", "diff_yaml", "model", "host", "observe", "reconcile", "store"},
     "ansible_module": {"errors", "diff_yaml", "compiled_once"},
 }
 # What of Ansible and of the system a room may not know: pure rooms have no input and no output.

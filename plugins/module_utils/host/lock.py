@@ -16,15 +16,20 @@ _DIRECTORY = "/run/pipefitter"
 _PAUSE = 0.02
 
 
+_held = False
+
+
 @contextmanager
-def held(reading: bool = False, timeout: float = 120.0) -> Iterator[None]:
+def held(reading: bool = False, timeout: float | None = 120.0) -> Iterator[None]:
     """Hold the host's lock; it goes with the process, however that ends.
 
-    With ``reading``, nothing is locked: check mode leaves not even a lock's file.
+    With ``reading``, nothing is locked: check mode leaves not even a lock's file. Within a run that holds it already,
+    nothing is done. A ``timeout`` of ``None`` waits for as long as it takes.
 
     :raises PipefitterError: another run held it for ``timeout`` seconds.
     """
-    if reading:
+    global _held  # noqa: PLW0603 # pylint: disable=global-statement
+    if reading or _held:
         yield
         return
     try:
@@ -35,18 +40,20 @@ def held(reading: bool = False, timeout: float = 120.0) -> Iterator[None]:
 
         raise PipefitterError(f"{_DIRECTORY}/lock can't be opened ({error.strerror}); {advice(error)}") from None
     try:
-        deadline = time.monotonic() + timeout
+        deadline = time.monotonic() + timeout if timeout is not None else None
         while True:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except BlockingIOError:
-                if time.monotonic() > deadline:
+                if deadline is not None and time.monotonic() > deadline:
                     raise PipefitterError(
-                        f"timed out after {timeout:g} s waiting for another run that changes this host's network;"
+                        f"timed out after {timeout or 0:g} s waiting for another run that changes this host's network;"
                         " run this again when that has finished"
                     ) from None
                 time.sleep(_PAUSE)
+        _held = True
         yield
     finally:
+        _held = False
         os.close(descriptor)

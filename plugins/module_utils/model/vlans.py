@@ -96,6 +96,16 @@ class Vlans:
         return vlan if tagged and (not self.trunks or vlan in self.trunks) else None
 
 
+def as_options(vlans: Vlans) -> dict[str, Any]:
+    """Return VLANs as the options of an attachment that ask for them."""
+    options: dict[str, Any] = {"vlan": vlans.tag} if vlans.tag is not None else {}
+    if vlans.mode != ACCESS:
+        options["vlan_mode"] = vlans.mode
+    if vlans.trunks:
+        options["trunks"] = ranges(vlans.trunks)
+    return options
+
+
 def wanted(options: Mapping[str, Any], prefix: str, mode_option: str = "mode", tag_option: str = "tag") -> Vlans | None:
     """Return the VLANs that options ask for, ``None`` where none of them is given.
 

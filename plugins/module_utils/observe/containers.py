@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..errors import Refused
+from ..errors import MissingFeature, Refused
 from ..host import namespace
 from ..host.machine import Machine
 from ..host.namespace import NetnsFd
@@ -34,30 +34,37 @@ class Pinned:
     inode: int | None
 
 
-def pin_all(machine: Machine, wants: Sequence[Attachment], must_run: bool, patience: float) -> list[Pinned]:
+def pin_all(
+    machine: Machine, wants: Sequence[Attachment], must_run: bool, patience: float, may_come: bool = False
+) -> list[Pinned]:
     """Pin the namespace of each container, each namespace once, with one question to an engine for all.
 
     ``patience`` is how many seconds to wait for a container that is just
     restarting.
 
     :raises Refused: a container is missing, has stopped or shares the host's
-        network; with ``must_run`` false these make ``netns`` ``None``.
+        network; with ``must_run`` false these make ``netns`` ``None``. With ``may_come``, the first two do.
     """
-    netns_of, inodes = pin_targets(machine, {want.target for want in wants}, must_run, patience)
+    netns_of, inodes = pin_targets(machine, {want.target for want in wants}, must_run, patience, may_come)
     return [Pinned(want, *netns_of[want.target], inodes.get(netns_of[want.target][0] or "")) for want in wants]
 
 
 def pin_targets(
-    machine: Machine, targets: Collection[Target], must_run: bool, patience: float
+    machine: Machine, targets: Collection[Target], must_run: bool, patience: float, may_come: bool = False
 ) -> tuple[dict[Target, tuple[str | None, str]], dict[str, int]]:
     """Return namespace and identity of each container, and the inode of each namespace; as ``pin_all``."""
     namespace.raise_open_file_limit(len(targets))
-    found = containers_of(targets)
+    try:
+        found = containers_of(targets)
+    except MissingFeature:
+        if not may_come:
+            raise
+        found = {}  # an engine that isn't there yet has no containers yet
     netns_of: dict[Target, tuple[str | None, str]] = {}
     by_inode: dict[int, str] = {}
     inodes: dict[str, int] = {}
     for target in sorted(targets):
-        pinned, identity = _pin(target, found.get(target), must_run, patience)
+        pinned, identity = _pin(target, found.get(target), must_run, patience, may_come)
         if pinned is None:
             netns_of[target] = (None, identity)
             continue
@@ -104,10 +111,12 @@ def containers_of(targets: Iterable[Target]) -> dict[Target, Container | None]:
     return found
 
 
-def _pin(target: Target, container: Container | None, must_run: bool, patience: float) -> tuple[NetnsFd | None, str]:
+def _pin(
+    target: Target, container: Container | None, must_run: bool, patience: float, may_come: bool
+) -> tuple[NetnsFd | None, str]:
     if target.kind == "container":
         if container is None:
-            if must_run:
+            if must_run and not may_come:
                 engine, check = ("any container engine of this host", "the name")
                 if target.runtime != "auto":
                     engine, check = (
@@ -119,7 +128,7 @@ def _pin(target: Target, container: Container | None, must_run: bool, patience: 
                 )
             return None, ""
         identity = f"{container.runtime}:{container.id}"
-        if not must_run and not container.pid:
+        if not container.pid and (may_come or not must_run):
             return None, identity
         try:
             return _running(container, patience), identity
@@ -127,10 +136,14 @@ def _pin(target: Target, container: Container | None, must_run: bool, patience: 
             if must_run:
                 raise
             return None, identity  # it holds no attachment; one of before is found by its mark
+        except Refused:
+            if not may_come:
+                raise
+            return None, identity  # it ended meanwhile
     try:
         pinned = namespace.of_path(target.value) if target.kind == "netns" else namespace.of_pid(int(target.value))
     except Refused:
-        if must_run:
+        if must_run and not may_come:
             raise
         return None, ""
     return pinned, target.value if target.kind == "netns" else f"pid:{pinned.inode}"

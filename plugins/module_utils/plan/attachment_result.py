@@ -13,7 +13,7 @@ from ..model.attachment import VLAN_OPTIONS, Attachment
 from ..model.limits import IPV6_MTU
 from ..model.ownership import VLAN_RECORD, OwnershipLabel, read_label
 from ..model.route import DEFAULT_METRIC, PROTOCOL, Route, default
-from ..model.vlans import ACCESS, TRUNK, Vlans, ranges
+from ..model.vlans import TRUNK, Vlans, as_options
 from ..state.attachments import LINUX, ContainerSide, HostSide
 from ..state.network import Link
 from .attachment_match import AttachmentMatch, find_all, renamed
@@ -58,7 +58,7 @@ def describe_one(
     }
     vlans = _vlans_of(host_veth, host_side)
     if vlans is not None:
-        described.update(_vlans_described(vlans))
+        described.update(as_options(vlans))
     described.update(_routes_described([entry for entry in side.network.routes if entry.link == peer.name]))
     return described
 
@@ -72,16 +72,6 @@ def _vlans_of(host_veth: Link, host_side: HostSide) -> Vlans | None:
     if master is None or not master.bridge.get("vlan_filtering") or host_veth.vlans == master.default_vlans:
         return None
     return bridge_vlans.as_wanted(host_veth.vlans)
-
-
-def _vlans_described(vlans: Vlans) -> dict[str, Any]:
-    """Return VLANs as the options of an attachment."""
-    described: dict[str, Any] = {"vlan": vlans.tag} if vlans.tag is not None else {}
-    if vlans.mode != ACCESS:
-        described["vlan_mode"] = vlans.mode
-    if vlans.trunks:
-        described["trunks"] = ranges(vlans.trunks)
-    return described
 
 
 def predict(sides: Sides, host_side: HostSide) -> list[dict[str, Any] | None]:
@@ -112,7 +102,7 @@ def _predict(
             entry.pop(option, None)
     as_unasked = one.port_vlans == one.bridge.default_vlans if one.bridge.kind == LINUX else want.vlans == Vlans(TRUNK)
     if want.vlans is not None and not as_unasked:
-        entry.update(_vlans_described(want.vlans))
+        entry.update(as_options(want.vlans))
     for option in ("gateway", "gateway6", "routes"):
         entry.pop(option, None)
     entry.update(_routes_described(_certain_routes(one, taken)))

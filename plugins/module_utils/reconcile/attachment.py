@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ..errors import InvalidOption, Refused
@@ -29,6 +30,7 @@ from ..plan.attachment_result import (
 from ..state.attachments import LINUX, AttachmentState, HostSide
 from ..state.network import HOST
 from . import engine
+from .recording import Recording, refuse_passing
 from .result import Result
 
 # Options of one attachment that may also be given outside of the list, for all entries that leave them out.
@@ -50,8 +52,22 @@ def converge(options: Mapping[str, Any], check: bool) -> Result:
     present = options["state"] == "present"
     purge = _purged_bridge(options) if options.get("purge") else None
     wait, timeout = options.get("wait", True), options.get("wait_timeout", 10)
+    recording = Recording(options, check)
+    for want in wants:
+        if want.target.kind == "pid":
+            refuse_passing("pid", int(want.target.value), options.get("persistent"))
     with lock.held(check), Machine() as machine:
-        pinned = pin_all(machine, wants, must_run=present, patience=timeout if wait else 0)
+        asked = wants
+        if present and recording.touched:
+            wants = _as_recorded(wants, recording)
+        every = pin_all(
+            machine,
+            wants,
+            must_run=present,
+            patience=timeout if wait else 0,
+            may_come=present and not wait and recording.may_come,
+        )
+        pinned = [one for one in every if one.netns is not None] if present else every
         _refuse_same_interface(pinned)
 
         def observe() -> AttachmentState:
@@ -68,16 +84,26 @@ def converge(options: Mapping[str, Any], check: bool) -> Result:
                 )
             return plan.absent(sides, host_side)
 
+        def finish(have: AttachmentState) -> None:
+            if present and not check:
+                refuse_left(machine, pinned)
+            if recording.touched:
+                _record(recording, asked, have, present, purge)
+
         outcome = engine.converge(
-            machine, observe, plan_of, check, (lambda have: unsettled(*have)) if wait and present else None, timeout
+            machine,
+            observe,
+            plan_of,
+            check,
+            (lambda have: unsettled(*have)) if wait and present else None,
+            timeout,
+            finish,
         )
-        if present and outcome.operations and not check:
-            refuse_left(machine, pinned)
         before = describe(*outcome.before)
         gone = removed(outcome.operations, outcome.before[1], [entry["host_interface"] for entry in before if entry])
         after = predict(*outcome.before) if present else [None] * len(wants)
         shown = before if not outcome.operations else (after if check else describe(*outcome.after))
-        return Result(
+        result = Result(
             operations=outcome.lines,
             before={"attachments": [entry for entry in before if entry] + gone},
             after={"attachments": [entry for entry in (after if outcome.operations else before) if entry]},
@@ -87,6 +113,52 @@ def converge(options: Mapping[str, Any], check: bool) -> Result:
             + (outranked_gateways(outcome.after[0]) if present else [])
             + (_neighbour_warnings(machine, outcome.after[1]) if present and len(wants) > _MANY else []),
         )
+        return recording.into(_with_pending(result, every) if present else result)
+
+
+def _as_recorded(wants: Sequence[Attachment], recording: Recording) -> tuple[Attachment, ...]:
+    """Return attachments with the MAC addresses that were chosen for them before, where they ask for none."""
+    from ..model.record import ATTACHMENT, of_attachment
+
+    known = recording.read(ATTACHMENT)
+    macs = [known[key].options.get("mac") if (key := of_attachment(want).key) in known else None for want in wants]
+    return tuple(replace(want, mac=want.mac or mac) for want, mac in zip(wants, macs))
+
+
+def _record(
+    recording: Recording, asked: Sequence[Attachment], have: AttachmentState, present: bool, purge: str | None
+) -> None:
+    from ..model.record import ATTACHMENT, Record, lasts, of_attachment
+
+    made = [of_attachment(want) for want in asked if lasts(want.target)]
+    if not present:
+        going = {(*record.key, record.bridge) for record in made}
+
+        def is_going(known: Record) -> bool:
+            return any((*known.key, place) in going for place in (attachment.ANY_BRIDGE, known.bridge))
+
+        recording.keep(ATTACHMENT, (), {}, is_going)
+        return
+    shown: dict[tuple[str, ...], Mapping[str, Any]] = {
+        of_attachment(want).key: entry for (want, _side), entry in zip(have[0], describe(*have)) if entry
+    }
+    chosen = [
+        Record(*record[:3], {"mac": shown[record.key]["mac"]})
+        if record.key in shown and "mac" not in record.want
+        else record
+        for record in made
+    ]
+    recording.keep(ATTACHMENT, chosen, shown, lambda known: purge is not None and known.bridge == purge)
+
+
+def _with_pending(result: Result, pinned: Sequence[Pinned]) -> Result:
+    """Return a result that says which attachments are made when their containers start."""
+    pending = [
+        {one.want.target.kind: one.want.target.value, "interface": one.want.interface}
+        for one in pinned
+        if one.netns is None
+    ]
+    return replace(result, values={**result.values, "pending": pending})
 
 
 def parse(options: Mapping[str, Any]) -> tuple[Attachment, ...]:

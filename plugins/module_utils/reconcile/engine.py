@@ -75,11 +75,13 @@ def converge(
     check: bool,
     unsettled: Callable[[Have], str] | None = None,
     timeout: float = 10.0,
+    finish: Callable[[Have], None] | None = None,
 ) -> Outcome[Have]:
     """Bring the host to where a plan finds nothing left to do.
 
     ``unsettled`` says what isn't working yet, '' once all is; it is asked
-    after a change, for ``timeout`` seconds.
+    after a change, for ``timeout`` seconds. ``finish`` belongs to the run, with what is there in the end: where it
+    fails, what was done is undone.
 
     :raises OperationFailed: after undoing what was done.
     :raises NotAsWanted: what was done did not last, did not settle, or could not be looked at; it is undone, too.
@@ -87,11 +89,15 @@ def converge(
     before = observe()
     operations = plan(before)
     if check or not operations:
+        if finish is not None:
+            finish(before)
         return Outcome(before, operations, before)
     apply(operations, host)
     try:
         after = _settled(observe, unsettled, timeout)
         _refuse_left(plan(after))
+        if finish is not None:
+            finish(after)
     except Exception as error:
         raise NotAsWanted(error, _lines(operations), _undo(operations, host)) from error
     return Outcome(before, operations, after)

@@ -139,7 +139,7 @@ class EngineSocket:
         answers: list[Answer] = []
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             connection.settimeout(self.timeout)
-            self._connect(connection)
+            self.connect(connection)
             stream = _AnswerStream(socket.SocketIO(connection, "r"))
             try:
                 for start in range(0, len(targets), PIPELINED):
@@ -160,7 +160,8 @@ class EngineSocket:
                     raise self.unexpected(targets[0], error) from error
         return answers
 
-    def _connect(self, connection: socket.socket) -> None:
+    def connect(self, connection: socket.socket) -> None:
+        """Connect a socket to the engine; raises as ``get`` does."""
         try:
             connection.connect(self.path)
         except (FileNotFoundError, NotADirectoryError):

@@ -51,7 +51,7 @@ class Podman:
             containers = self._by_socket()
         except Unreachable:
             unknown = any(name not in known for name in names)
-            if not (self._asked_for or (unknown and _is_used()) or _may_know(names)):
+            if not (self._asked_for or (unknown and is_used()) or _may_know(names)):
                 raise
             containers = self._by_program()
         return {name: _meant(name, containers) for name in names}
@@ -60,7 +60,7 @@ class Podman:
         try:
             containers = self._by_socket()
         except Unreachable:
-            if not (self._asked_for or _is_used()):
+            if not (self._asked_for or is_used()):
                 raise
             containers = self._by_program()
         return [container for container in containers if container.pid]
@@ -191,7 +191,7 @@ def _meant(name: str, containers: Sequence[Container]) -> list[Container]:
     return exactly[:1] or [container for container in containers if container.id.startswith(name)]
 
 
-def _is_used() -> bool:
+def is_used() -> bool:
     return os.path.isdir(STORAGE) or os.path.isdir(RUN_STORAGE)
 
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 
 import pytest
@@ -49,8 +50,21 @@ def test_the_note_of_what_firewalld_was_told_can_not_be_written(monkeypatch, num
 
 def test_one_at_a_time(monkeypatch, tmp_path):
     monkeypatch.setattr(lock, "_DIRECTORY", str(tmp_path))
-    too_late = pytest.raises(PipefitterError, match=r"^timed out after 0.05 s waiting for another run")
-    with lock.held(), too_late, lock.held(timeout=0.05):
-        pass
+    with (tmp_path / "lock").open("w") as other:  # opened by itself, as by another process
+        fcntl.flock(other, fcntl.LOCK_EX)
+        with pytest.raises(PipefitterError, match=r"^timed out after 0.05 s waiting for another run"):  # noqa: SIM117
+            with lock.held(timeout=0.05):
+                pass
     with lock.held():
         pass
+
+
+def test_a_run_within_a_run_needs_no_lock_and_leaves_it_held(monkeypatch, tmp_path):
+    monkeypatch.setattr(lock, "_DIRECTORY", str(tmp_path))
+    with lock.held():
+        with lock.held(timeout=0):
+            pass
+        with (tmp_path / "lock").open("w") as other, pytest.raises(BlockingIOError):
+            fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with (tmp_path / "lock").open("w") as other:
+        fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)

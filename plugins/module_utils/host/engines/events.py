@@ -1,0 +1,117 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: BSD-2-Clause
+"""Being told when containers start and end, are renamed or connected. Private to the collection.
+
+What is told is read no further: whoever is told looks at all containers that matter, which holds however many events
+were missed. Docker keeps 256 past events only.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+from urllib.parse import quote
+
+from .api import EngineSocket, Unreachable
+from .docker import SOCKET as DOCKER
+from .podman import SOCKET as PODMAN
+
+_DOCKER_FILTERS = {
+    "type": ["container", "network"],
+    "event": ["start", "die", "pause", "unpause", "rename", "destroy", "connect", "disconnect"],
+}
+# Podman says died and remove; names that it does not know are an error of the whole request.
+_PODMAN_EVENTS = ("start", "died", "pause", "unpause", "rename", "remove")
+_PODMAN_FILTERS = {"type": ["container"], "event": list(_PODMAN_EVENTS)}
+_TIMEOUT = 5.0  # seconds to connect; what follows never blocks
+_MOST = 1 << 16
+
+
+class EngineEvents:
+    """The events of one engine; ``fileno`` becomes readable when there is something."""
+
+    def __init__(self, engine: str) -> None:
+        """Subscribe.
+
+        :raises Unreachable: nobody listens there.
+        :raises PipefitterError: there is no connecting to it for another reason.
+        """
+        self.engine = engine
+        self._connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            self._connection.settimeout(_TIMEOUT)
+            variable, path, target = _WHERE[engine]
+            EngineSocket(engine, variable, path, _TIMEOUT, "start it").connect(self._connection)
+            self._connection.sendall(f"GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+            self._connection.setblocking(False)
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def fileno(self) -> int:
+        return self._connection.fileno()
+
+    def read(self) -> bool:
+        """Read what has come, and tell whether the engine is still there."""
+        try:
+            while True:
+                if not self._connection.recv(_MOST):
+                    return False
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+class PodmanProgram:
+    """The events of a Podman without a socket, which has no daemon: by its own program, which follows its journal."""
+
+    engine = "Podman"
+
+    def __init__(self) -> None:
+        filters = [word for event in _PODMAN_EVENTS for word in ("--filter", f"event={event}")]
+        try:
+            self._process = subprocess.Popen(
+                ["podman", "events", "--format", "json", "--filter", "type=container", *filters],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+            )
+        except OSError as error:
+            raise Unreachable("Podman", "podman events", str(error.strerror), "install podman") from None
+        assert self._process.stdout is not None
+        self._descriptor = self._process.stdout.fileno()
+        os.set_blocking(self._descriptor, False)
+
+    def fileno(self) -> int:
+        return self._descriptor
+
+    def read(self) -> bool:
+        """Read what has come, and tell whether the program still runs."""
+        try:
+            while True:
+                if not os.read(self._descriptor, _MOST):
+                    return False
+        except BlockingIOError:
+            return True
+
+    def close(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+
+
+def _filtered(target: str, filters: dict[str, list[str]]) -> str:
+    return f"{target}filters={quote(json.dumps(filters))}"
+
+
+_WHERE = {
+    "Docker": ("DOCKER_HOST", DOCKER, _filtered("/events?", _DOCKER_FILTERS)),
+    "Podman": ("CONTAINER_HOST", PODMAN, _filtered("/v4.0.0/libpod/events?stream=true&", _PODMAN_FILTERS)),
+}

@@ -1,0 +1,152 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: BSD-2-Clause
+"""The command ``pipefitter`` on a host. Private to the collection."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from ..errors import PipefitterError
+from . import version
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run a command by its words, and return its exit status."""
+    parser = _parser()
+    given = parser.parse_args(words)
+    try:
+        return int(given.run(given))
+    except PipefitterError as error:
+        print(f"pipefitter: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="pipefitter",
+        description="What playbooks asked for of this host's container networks: shown, and made again.",
+    )
+    parser.add_argument("--version", action="version", version=f"pipefitter {version.full()}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    status = commands.add_parser("status", help="what is recorded, and whether it is so (changes nothing)")
+    status.add_argument("--json", action="store_true", help="for programs")
+    status.set_defaults(run=_status)
+    reconcile = commands.add_parser("reconcile", help="make again, once, what is recorded and isn't so")
+    reconcile.add_argument("--check", action="store_true", help="say what would be done, and do nothing")
+    reconcile.add_argument("--diff", action="store_true", help="show before and after of what changes")
+    reconcile.set_defaults(run=_reconcile)
+    watch = commands.add_parser("watch", help="follow engines and kernel, and make again what is recorded: the service")
+    watch.set_defaults(run=_watch)
+    wait = commands.add_parser("wait", help="wait until a container's interface is there, up and with its addresses")
+    wait.add_argument("--container", required=True, metavar="NAME")
+    wait.add_argument("--interface", default="eth1", metavar="NAME", help="eth1 if left out")
+    wait.add_argument("--timeout", type=float, default=30.0, metavar="SECONDS", help="30 if left out")
+    wait.set_defaults(run=_wait)
+    forget = commands.add_parser("forget", help="take objects out of the record; what is there stays as it is")
+    forget.add_argument("names", nargs="+", metavar="NAME", help="as status shows them")
+    forget.set_defaults(run=_forget)
+    events = commands.add_parser("events", help="what the service did, last first")
+    events.add_argument("--json", action="store_true", help="for programs")
+    events.set_defaults(run=_events)
+    return parser
+
+
+def _reconcile(given: argparse.Namespace) -> int:
+    from . import passes
+
+    report = passes.run(check=given.check)
+    for line in report.operations:
+        print(line)
+    if given.diff and report.before != report.after:
+        from ..diff_yaml import as_yaml
+
+        print(f"--- before\n{as_yaml(report.before)}+++ after\n{as_yaml(report.after)}", end="")
+    for warning in report.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    for one in report.of(passes.FAILED):
+        print(f"{one.record}: {one.sentence}", file=sys.stderr)
+    return report.exit_status
+
+
+def _status(given: argparse.Namespace) -> int:
+    from . import passes, state_file
+
+    report = passes.run(check=True)
+    known = state_file.since()
+    rows = [_row(one, known.get(str(one.record)), passes.REPAIRED) for one in report.objects]
+    if given.json:
+        print(json.dumps({"version": version.full(), "objects": rows, "to_do": report.operations}, indent=1))
+    else:
+        _print_table(rows)
+    for warning in report.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    return report.exit_status
+
+
+def _row(one: Any, known: Any, repaired: str) -> dict[str, Any]:
+    state = "drifted" if one.state == repaired else one.state
+    row = {"kind": one.record.kind, "name": str(one.record), "state": state, "why": one.sentence}
+    if isinstance(known, list) and len(known) == 3 and known[0] == one.state:
+        row["since"] = time.strftime("%Y-%m-%dT%H:%M:%S%z", time.localtime(known[2]))
+    return row
+
+
+_WIDE = 100
+_NAME = 56
+
+
+def _print_table(rows: Sequence[dict[str, Any]]) -> None:
+    if not rows:
+        print("nothing is recorded on this host")
+        return
+    print(f"{'STATE':<10}{'NAME':<{_NAME}} {'SINCE':<24}")
+    for row in rows:
+        print(f"{row['state']:<10}{row['name']:<{_NAME}} {row.get('since', '')}".rstrip()[:_WIDE])
+        if row["why"]:
+            import textwrap
+
+            print(textwrap.fill(row["why"], _WIDE, initial_indent=" " * 10, subsequent_indent=" " * 10))
+
+
+def _watch(_given: argparse.Namespace) -> int:
+    from .watch import Watcher
+
+    Watcher().run()
+    return 0
+
+
+def _wait(given: argparse.Namespace) -> int:
+    from . import waiting
+
+    return waiting.wait(given.container, given.interface, given.timeout)
+
+
+def _forget(given: argparse.Namespace) -> int:
+    from ..host import lock
+    from ..model.record import KINDS
+    from ..store.records import Store
+
+    with lock.held():
+        store = Store(mend=True)
+        known = {str(record): record for kind in KINDS for record in store.read(kind).values()}
+        unknown = [name for name in given.names if name not in known]
+        if unknown:
+            raise PipefitterError(f"{unknown[0]!r} is not in the record; pipefitter status shows what is")
+        store.change((), [known[name] for name in given.names])
+    return 0
+
+
+def _events(given: argparse.Namespace) -> int:
+    from . import state_file
+
+    for entry in state_file.events():
+        when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(entry["time"]))
+        print(json.dumps(entry) if given.json else f"{when} {entry['did']}")
+    return 0

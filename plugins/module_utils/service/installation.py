@@ -1,0 +1,179 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: BSD-2-Clause
+"""Makes the program ``pipefitter`` of the code that a module brought to the host. Private to the collection.
+
+A zip archive that Python runs (zipapp). The same sources and the same Python make the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import io
+import marshal
+import os
+import stat
+import sys
+import zipfile
+from collections.abc import Mapping
+from typing import Any
+
+from ..errors import InvalidOption, PipefitterError, Refused
+from ..host.unwritable import advice
+from ..reconcile.recording import PROGRAM
+from ..reconcile.result import Result
+from . import version
+
+LINK = "/usr/local/sbin/pipefitter"
+
+_NAME = "pipefitter"
+_ROOMS = ("errors", "diff_yaml", "model", "state", "observe", "plan", "reconcile", "host", "store", "service")
+_MAIN = b"""\
+import sys
+
+from pipefitter.service.command_line import main
+
+sys.exit(main())
+"""
+# Whatever is in the caller's folder or environment is no part of it (python3 -I).
+_SHEBANG = "#!{} -I\n"
+_LONGEST_SHEBANG = 255  # BINPRM_BUF_SIZE of linux/binfmts.h, less the end of the line
+_STORED = (1980, 1, 1, 0, 0, 0)
+# Before version 3, marshal writes nothing that depends on how often something is referred to.
+_MARSHAL = 2
+_UNCHECKED_HASH = (1).to_bytes(4, "little")  # PEP 552
+
+
+def converge(options: Mapping[str, Any], check: bool) -> Result:
+    """Put the program in its place, or take it away.
+
+    :raises PipefitterError: with a sentence for the user.
+    """
+    interpreter = options.get("interpreter") or sys.executable
+    if options["state"] == "absent":
+        wanted: bytes | None = None
+    else:
+        wanted = program(interpreter)
+    held, link = _held(), os.path.lexists(LINK)
+    linked = os.path.islink(LINK) and os.readlink(LINK) == PROGRAM
+    if link and not linked:
+        raise Refused(f"{LINK} is there and does not lead to {PROGRAM}; move away what is in its place")
+    lines = []
+    if held != wanted:
+        lines.append(f"write {PROGRAM}" if wanted is not None else f"remove {PROGRAM}")
+    if linked != (wanted is not None):
+        lines.append(f"link {LINK} to {PROGRAM}" if wanted is not None else f"remove {LINK}")
+    if lines and not check:
+        try:
+            _put(wanted, held != wanted, linked)
+        except OSError as error:
+            raise PipefitterError(f"{PROGRAM} can't be written ({error.strerror}); {advice(error)}") from None
+    return Result(lines, {"program": _told(held)}, {"program": _told(wanted)}, {"program": _told(wanted)})
+
+
+def program(interpreter: str) -> bytes:
+    """Return the program as it is made of the code that runs here.
+
+    :raises InvalidOption: an interpreter that the kernel could not start it with.
+    """
+    if not interpreter.startswith("/") or any(c.isspace() for c in interpreter):
+        raise InvalidOption("interpreter", interpreter, "is no absolute path without spaces; give that of a Python 3")
+    shebang = _SHEBANG.format(interpreter).encode()
+    if len(shebang) > _LONGEST_SHEBANG:
+        raise InvalidOption(
+            "interpreter", interpreter, "is too long for the first line of a program; give a link to it"
+        )
+    sources = _sources()
+    digest = hashlib.sha256()
+    for name, source in sorted(sources.items()):
+        digest.update(f"{name}\0{len(source)}\0".encode() + source)
+    sources[f"{_NAME}/service/{version.DIGEST}"] = digest.hexdigest()[:8].encode()
+    sources["__main__.py"] = _MAIN
+    written = io.BytesIO(shebang)
+    written.seek(0, io.SEEK_END)
+    with zipfile.ZipFile(written, "a", zipfile.ZIP_STORED) as archive:
+        for name, source in sorted(sources.items()):
+            archive.writestr(zipfile.ZipInfo(name, _STORED), source)
+            if name.endswith(".py"):
+                archive.writestr(zipfile.ZipInfo(f"{name}c", _STORED), _compiled(name, source))
+    return written.getvalue()
+
+
+def _compiled(name: str, source: bytes) -> bytes:
+    code = compile(source, f"{_NAME}/{name}", "exec", dont_inherit=True)
+    header = importlib.util.MAGIC_NUMBER + _UNCHECKED_HASH + importlib.util.source_hash(source)
+    return header + marshal.dumps(code, _MARSHAL)
+
+
+def _sources() -> dict[str, bytes]:
+    """Return the files of the rooms that the program needs, by their names in it."""
+    root = sys.modules[__package__.rpartition(".")[0]]
+    folder = next(iter(root.__path__))
+    found = {f"{_NAME}/__init__.py": b""}
+    for name, content in (_from_folder if os.path.isdir(folder) else _from_archive)(folder).items():
+        if name.endswith(".py") and name.partition("/")[0].partition(".")[0] in _ROOMS:
+            found[f"{_NAME}/{name}"] = content
+    return found
+
+
+def _from_folder(folder: str) -> dict[str, bytes]:
+    found = {}
+    for here, _folders, names in os.walk(folder):
+        for name in names:
+            if name.endswith(".py"):
+                path = os.path.join(here, name)
+                with open(path, "rb") as file:
+                    found[os.path.relpath(path, folder)] = file.read()
+    return found
+
+
+def _from_archive(folder: str) -> dict[str, bytes]:
+    archive = folder
+    while not os.path.isfile(archive):
+        archive = os.path.dirname(archive)
+        if archive in ("/", ""):
+            raise PipefitterError(f"the collection's code is not to be found at {folder}; report this")
+    prefix = f"{os.path.relpath(folder, archive)}/"
+    with zipfile.ZipFile(archive) as opened:
+        return {name[len(prefix) :]: opened.read(name) for name in opened.namelist() if name.startswith(prefix)}
+
+
+def _held() -> bytes | None:
+    try:
+        descriptor = os.open(PROGRAM, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise Refused(f"{PROGRAM} can't be read ({error.strerror}); see what is in its place") from None
+    with open(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise Refused(f"{PROGRAM} is no regular file; see what is in its place")
+        return file.read()
+
+
+def _put(wanted: bytes | None, write: bool, linked: bool) -> None:
+    folder = os.path.dirname(PROGRAM)
+    if wanted is None:
+        for path in (LINK, PROGRAM):
+            if os.path.lexists(path):
+                os.unlink(path)
+        if os.path.isdir(folder) and not os.listdir(folder):
+            os.rmdir(folder)
+        return
+    if write:
+        os.makedirs(folder, mode=0o755, exist_ok=True)
+        half = f"{PROGRAM}.half"
+        with open(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o755), "wb") as file:
+            file.write(wanted)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(half, 0o755)
+        os.rename(half, PROGRAM)
+    if not linked:
+        os.symlink(PROGRAM, LINK)
+
+
+def _told(held: bytes | None) -> dict[str, Any] | None:
+    if held is None:
+        return None
+    return {"path": PROGRAM, "digest": hashlib.sha256(held).hexdigest()[:16]}

@@ -1,0 +1,72 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: BSD-2-Clause
+"""What the service's last passes found and did, for ``pipefitter status`` and ``events``. Private to the collection."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import time
+from typing import Any
+
+from .passes import Report
+
+FOLDER = "/run/pipefitter"
+_STATES, _EVENTS = f"{FOLDER}/state.json", f"{FOLDER}/events.jsonl"
+_KEPT = 1000  # events; twice as many are there at most
+
+
+def keep(report: Report) -> None:
+    """Keep since when each object is in its state, and what was done; a host where that can't be done goes without."""
+    with contextlib.suppress(OSError):
+        os.makedirs(FOLDER, mode=0o700, exist_ok=True)
+        before, now = since(), time.time()
+        states = {
+            str(one.record): [one.state, one.sentence, _since(before.get(str(one.record)), one.state, now)]
+            for one in report.objects
+        }
+        if states != before:
+            _replace(_STATES, json.dumps(states))
+        if report.operations:
+            _append([{"time": now, "did": line} for line in report.operations])
+
+
+def since() -> dict[str, Any]:
+    """Return by object its state, why, and since when (seconds of the epoch)."""
+    try:
+        with open(_STATES, encoding="utf-8") as file:
+            held = json.load(file)
+    except (OSError, ValueError):
+        return {}
+    return held if isinstance(held, dict) else {}
+
+
+def events() -> list[dict[str, Any]]:
+    """Return what the service did, last first."""
+    try:
+        with open(_EVENTS, encoding="utf-8") as file:
+            return [json.loads(line) for line in file if line.endswith("\n")][::-1][:_KEPT]
+    except (OSError, ValueError):
+        return []
+
+
+def _since(before: Any, state: str, now: float) -> float:
+    # Repaired is in order from then on.
+    same = isinstance(before, list) and len(before) == 3 and before[0] == state
+    return float(before[2]) if same else now
+
+
+def _append(entries: list[dict[str, Any]]) -> None:
+    held = events()
+    if len(held) >= _KEPT:
+        _replace(_EVENTS, "".join(json.dumps(entry) + "\n" for entry in held[: _KEPT // 2][::-1]))
+    with open(os.open(_EVENTS, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600), "w") as file:
+        file.write("".join(json.dumps(entry) + "\n" for entry in entries))
+
+
+def _replace(path: str, content: str) -> None:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
+    with open(os.open(f"{path}.half", flags, 0o600), "w") as file:
+        file.write(content)
+    os.rename(f"{path}.half", path)

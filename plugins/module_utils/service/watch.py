@@ -1,0 +1,198 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: BSD-2-Clause
+"""The service: a pass whenever something happened that it may concern, and now and then. Private to the collection.
+
+An event says only that it is time to look. Those that come during a pass lead to one more, however many they are.
+"""
+
+from __future__ import annotations
+
+import os
+import selectors
+import signal
+import socket
+import sys
+import time
+from typing import Protocol
+
+from ..errors import PipefitterError
+from ..host import service_manager
+from ..host.engines.api import Unreachable
+from ..host.engines.events import EngineEvents, PodmanProgram
+from ..host.engines.podman import is_used
+from ..host.netlink import events as kernel_events
+from ..model.record import target_of
+from . import passes, state_file
+from .passes import FAILED, PENDING, Report
+
+SLOW = 60.0
+"""Seconds between looks without an event: for what no event tells."""
+
+_COALESCED = 0.1  # seconds in which changes of links and rules come together
+_LONGEST_BACKOFF = 300.0  # seconds
+_RECONNECT = 1.0
+_NAMESPACE = 1.0  # a network namespace that is given a name tells nobody
+_SOCKET_UNIT = "/run/systemd/units/invocation:docker.socket"
+_DOCKER_PID = "/var/run/docker.pid"
+
+
+class _Source(Protocol):
+    def fileno(self) -> int: ...
+    def read(self) -> bool: ...
+    def close(self) -> None: ...
+
+
+class Watcher:
+    """Follows engines and kernel, and makes passes."""
+
+    def __init__(self) -> None:
+        self._selector = selectors.DefaultSelector()
+        self._engines: dict[str, _Source | None] = {"Docker": None, "Podman": None}
+        self._due = 0.0
+        self._reconnect_at = 0.0
+        self._backoff = 1.0
+        self._awaited: list[str] = []
+        self._ended = False
+        self._wake, self._woken = socket.socketpair()
+        for end in (self._wake, self._woken):
+            end.setblocking(False)
+        self._selector.register(self._woken, selectors.EVENT_READ, None)
+
+    def run(self) -> None:
+        """Follow until a signal ends it."""
+        signal.set_wakeup_fd(self._wake.fileno(), warn_on_full_buffer=False)
+        signal.signal(signal.SIGTERM, self._end)
+        signal.signal(signal.SIGINT, self._end)
+        signal.signal(signal.SIGHUP, lambda _number, _frame: self._want(0.0))
+        self._follow_kernel()
+        # Engines wait for the service as the host boots: bridges and isolation are there before their containers.
+        self._pass(engines=False)
+        service_manager.tell("READY=1", f"STATUS={_status(self._report)}")
+        self._want(0.0)
+        while not self._ended:
+            self._connect_engines()
+            self._wait()
+            if not self._ended and time.monotonic() >= self._due:
+                self._pass(engines=True)
+        service_manager.tell("STOPPING=1")
+
+    def _end(self, _number: int, _frame: object) -> None:
+        self._ended = True
+
+    def _want(self, delay: float) -> None:
+        self._due = min(self._due, time.monotonic() + delay)
+
+    def _wait(self) -> None:
+        pause = service_manager.watchdog_pause()
+        now = time.monotonic()
+        until = [self._due]
+        if None in self._engines.values():
+            until.append(self._reconnect_at)
+        if self._awaited:
+            until.append(now + _NAMESPACE)
+        if pause is not None:
+            until.append(now + pause)
+        for key, _events in self._selector.select(max(0.0, min(until) - now)):
+            if key.fileobj is self._woken:
+                self._woken.recv(4096)
+            elif isinstance(key.fileobj, kernel_events.KernelEvents):
+                key.fileobj.read()
+                self._want(_COALESCED)
+            else:
+                self._read_engine(str(key.data))
+        if any(os.path.exists(path) for path in self._awaited):
+            self._want(0.0)
+        service_manager.tell("WATCHDOG=1")
+
+    def _read_engine(self, engine: str) -> None:
+        source = self._engines[engine]
+        if source is None:
+            return
+        self._backoff = 1.0
+        self._want(0.0)
+        if not source.read():
+            self._selector.unregister(source)
+            source.close()
+            self._engines[engine] = None
+            self._reconnect_at = time.monotonic() + _RECONNECT
+            _say(f"{engine} is gone")
+
+    def _follow_kernel(self) -> None:
+        for source in (kernel_events.of_links_and_addresses(), kernel_events.of_nftables()):
+            if source is not None:
+                self._selector.register(source, selectors.EVENT_READ, "kernel")
+
+    def _connect_engines(self) -> None:
+        if None not in self._engines.values() or time.monotonic() < self._reconnect_at:
+            return
+        self._reconnect_at = time.monotonic() + _RECONNECT
+        for engine, source in self._engines.items():
+            if source is None and (engine != "Docker" or docker_runs()):
+                self._connect(engine)
+
+    def _connect(self, engine: str) -> None:
+        try:
+            source: EngineEvents | PodmanProgram = EngineEvents(engine)
+        except Unreachable:
+            if engine != "Podman" or not is_used():
+                return  # an engine that is not there is nothing unusual
+            try:
+                source = PodmanProgram()
+            except Unreachable:
+                return
+        except PipefitterError as error:
+            _say(str(error))
+            return
+        self._engines[engine] = source
+        self._selector.register(source, selectors.EVENT_READ, engine)
+        _say(f"following {engine}")
+        self._want(0.0)  # what it did before nobody told
+
+    def _pass(self, engines: bool) -> None:
+        self._due = time.monotonic() + SLOW
+        try:
+            report = passes.run(engines=engines)
+        except PipefitterError as error:
+            _say(str(error))
+            self._fail()
+            return
+        self._report = report
+        state_file.keep(report)
+        for line in (*report.operations, *report.warnings):
+            _say(line)
+        for one in report.of(FAILED):
+            _say(f"{one.record}: {one.sentence}")
+        targets = [target_of(one.record) for one in report.of(PENDING)]
+        self._awaited = [target.value for target in targets if target is not None and target.kind == "netns"]
+        if report.of(FAILED):
+            self._fail()
+        else:
+            self._backoff = 1.0
+        service_manager.tell(f"STATUS={_status(report)}")
+
+    def _fail(self) -> None:
+        self._want(self._backoff)
+        self._backoff = min(self._backoff * 2, _LONGEST_BACKOFF)
+
+    _report = Report(check=False)
+
+
+def docker_runs() -> bool:
+    """Tell whether asking Docker would not start it: systemd listens in its place where docker.socket is active."""
+    if not os.path.lexists(_SOCKET_UNIT):
+        return True
+    try:
+        with open(_DOCKER_PID, encoding="ascii") as file:
+            return os.path.exists(f"/proc/{int(file.read())}")
+    except (OSError, ValueError):
+        return False
+
+
+def _status(report: Report) -> str:
+    counted = [(len(report.of(state)), state) for state in (PENDING, FAILED)]
+    told = ", ".join(f"{count} {state}" for count, state in counted if count)
+    return f"{len(report.objects)} objects" + (f", {told}" if told else ", all in order")
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

@@ -1,0 +1,89 @@
+#!/usr/bin/python
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: host_program
+short_description: Install the program that makes again what was recorded on a host
+version_added: 0.1.0
+author:
+  - pipefitter contributors (@pipefitter)
+description:
+  - Puts the program C(pipefitter) on a host, in C(/usr/local/lib/pipefitter) with a link in C(/usr/local/sbin). It
+    makes again, without Ansible, what the modules of this collection recorded there, and shows how that stands.
+  - It is made of this collection's own code, for the Python that runs the module. The same code gives the same file.
+  - The role P(pipefitter.container_network.host_setup#role) installs it with its service; this module is for hosts
+    where the service is run in another way.
+requirements:
+  - pyroute2 >= 0.6.4 (on the host)
+  - netaddr (on the host)
+extends_documentation_fragment:
+  - pipefitter.container_network.attributes
+options:
+  state:
+    description: Whether the program is there. V(absent) leaves the record in C(/var/lib/pipefitter) as it is.
+    type: str
+    choices: [present, absent]
+    default: present
+  interpreter:
+    description:
+      - Python that runs the program. It needs the libraries that the modules need. Without this option, the one that
+        runs the module.
+    type: str
+seealso:
+  - module: pipefitter.container_network.container_network_info
+"""
+
+EXAMPLES = r"""
+- name: The program by which this host restores its container networks
+  pipefitter.container_network.host_program:
+
+- name: Restore them now
+  ansible.builtin.command: /usr/local/sbin/pipefitter reconcile
+  register: restored
+  changed_when: restored.rc == 2
+  failed_when: restored.rc not in [0, 2]
+"""
+
+RETURN = r"""
+operations:
+  description: What was done, a line each; in check mode, what would be done.
+  returned: success
+  type: list
+  elements: str
+  sample:
+    - write /usr/local/lib/pipefitter/pipefitter
+    - link /usr/local/sbin/pipefitter to /usr/local/lib/pipefitter/pipefitter
+program:
+  description: Where the program is, and what tells it from another state of it; null with O(state=absent).
+  returned: success
+  type: dict
+  sample:
+    path: /usr/local/lib/pipefitter/pipefitter
+    digest: 3f2a91c0b5d44e17
+"""
+
+from ansible_collections.pipefitter.container_network.plugins.module_utils import ansible_module
+
+ARGUMENT_SPEC = {
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "interpreter": {"type": "str"},
+}
+
+
+def load():
+    from ansible_collections.pipefitter.container_network.plugins.module_utils.service import command_line, installation
+
+    del command_line  # all that the program is made of comes to the host by this name
+    return installation.converge
+
+
+def main():
+    ansible_module.run(load, ARGUMENT_SPEC)
+
+
+if __name__ == "__main__":
+    main()
