@@ -32,6 +32,7 @@ requirements:
   - nftables (on the host, for O(masquerade))
 extends_documentation_fragment:
   - pipefitter.container_network.attributes
+  - pipefitter.container_network.persistent
 options:
   name:
     description:
@@ -245,9 +246,14 @@ bridge:
     vlan_default_pvid: 1
     port_vlans:
       - {port: eth2, mode: trunk, trunks: "100,200-210"}
+recorded:
+  description: Whether all that was asked for is in the host's record, from which it is made again after restarts.
+  returned: success
+  type: bool
+  sample: true
 """
 
-from ansible_collections.pipefitter.container_network.plugins.module_utils import ansible_module
+from ansible_collections.pipefitter.container_network.plugins.module_utils import ansible_module, argument_specs
 
 ARGUMENT_SPEC = {
     "name": {"type": "str", "required": True},
@@ -277,6 +283,7 @@ ARGUMENT_SPEC = {
     "masquerade": {"type": "bool"},
     "up": {"type": "bool", "default": True},
     "force": {"type": "bool", "default": False},
+    **argument_specs.PERSISTENT,
 }
 
 

@@ -49,6 +49,7 @@ requirements:
   - nftables (on the host)
 extends_documentation_fragment:
   - pipefitter.container_network.attributes
+  - pipefitter.container_network.persistent
 options:
   bridge:
     description:
@@ -175,9 +176,14 @@ policy:
       - from: web1
         to: db1
         ports: [5432/tcp]
+recorded:
+  description: Whether all that was asked for is in the host's record, from which it is made again after restarts.
+  returned: success
+  type: bool
+  sample: true
 """
 
-from ansible_collections.pipefitter.container_network.plugins.module_utils import ansible_module
+from ansible_collections.pipefitter.container_network.plugins.module_utils import ansible_module, argument_specs
 
 LINK = {
     "from": {"type": "raw", "required": True},
@@ -192,6 +198,7 @@ ARGUMENT_SPEC = {
     "links": {"type": "list", "elements": "dict", "options": LINK},
     "egress": {"type": "str", "choices": ["allow", "deny"], "default": "allow"},
     "host_access": {"type": "str", "choices": ["allow", "deny"], "default": "allow"},
+    **argument_specs.PERSISTENT,
 }
 
 

@@ -33,6 +33,7 @@ requirements:
   - Open vSwitch 2.10 or later (on the host)
 extends_documentation_fragment:
   - pipefitter.container_network.attributes
+  - pipefitter.container_network.persistent
   - pipefitter.container_network.container_target
 options:
   bridge:
@@ -362,6 +363,11 @@ port_names:
   type: list
   elements: str
   sample: [eth1, pf6f0b2a1c9d1]
+recorded:
+  description: Whether all that was asked for is in the host's record, from which it is made again after restarts.
+  returned: success
+  type: bool
+  sample: true
 """
 
 from ansible_collections.pipefitter.container_network.plugins.module_utils import ansible_module, argument_specs
@@ -405,6 +411,7 @@ ARGUMENT_SPEC = {
     "owner": {"type": "str"},
     "prune": {"type": "bool", "default": False},
     "wait_timeout": {"type": "int", "default": 10},
+    **argument_specs.PERSISTENT,
 }
 
 

@@ -58,6 +58,7 @@ requirements:
   - nftables (on the host)
 extends_documentation_fragment:
   - pipefitter.container_network.attributes
+  - pipefitter.container_network.persistent
   - pipefitter.container_network.container_target
 options:
   bridge:
@@ -224,6 +225,11 @@ publications:
       ports:
         - {host_ip: 0.0.0.0, host_port: 8080, container_port: 80, protocol: tcp}
         - {host_ip: 127.0.0.1, host_port: 8443, container_port: 443, protocol: tcp}
+recorded:
+  description: Whether all that was asked for is in the host's record, from which it is made again after restarts.
+  returned: success
+  type: bool
+  sample: true
 """
 
 from ansible_collections.pipefitter.container_network.plugins.module_utils import ansible_module, argument_specs
@@ -244,6 +250,7 @@ ARGUMENT_SPEC = {
     "protect": {"type": "bool", "default": True},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "purge": {"type": "bool", "default": False},
+    **argument_specs.PERSISTENT,
 }
 
 

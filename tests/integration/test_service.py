@@ -1,14 +1,20 @@
 # SPDX-FileCopyrightText: 2026 pipefitter contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What was made comes back by itself: the record, and the service that makes it again."""
+"""What was made comes back by itself: the service makes again what is recorded, whatever took it away."""
 
 from __future__ import annotations
 
+import subprocess
+
 import pytest
-from service import Service
+from lab_hosts import LAB
+from service import Service, states
 from wiring import attach, container_pid, make_bridge, make_containers, until
 
 _WEB1 = {"container": "web1", "bridge": "br0", "addresses": ["192.168.5.10/24"], "gateway": "192.168.5.1"}
+_DB1 = {"container": "db1", "bridge": "br0", "addresses": ["192.168.5.11/24"], "gateway": "192.168.5.1"}
+_POLICY = {"bridge": "br0", "icc": False, "links": [{"from": "web1", "to": "db1", "ports": ["5432"]}]}
+_PUBLISHED = {"bridge": "br0", "container": "web1", "ports": ["8080:80", "80"]}
 
 
 @pytest.fixture
@@ -17,9 +23,19 @@ def service(host):
         yield started
 
 
+@pytest.fixture
+def servicea(hosta):
+    with Service(hosta) as started:
+        yield started
+
+
+def _shown(host, container):
+    pid = container_pid(host, container)
+    return host.run("nsenter", "-n", "-t", pid, "ip", "-o", "address", check=False).stdout if pid != "0" else ""
+
+
 def _wired(host, container="web1", address="192.168.5.10/24"):
-    shown = host.run("nsenter", "-n", "-t", container_pid(host, container), "ip", "-o", "address", check=False).stdout
-    return address in shown
+    return address in _shown(host, container)
 
 
 def test_a_container_that_is_restarted_is_wired_again(host, service):
@@ -34,6 +50,79 @@ def test_a_container_that_is_restarted_is_wired_again(host, service):
     host.run("docker", "restart", "-t", "0", "web1")
 
     until(lambda: _wired(host), "web1 stays without its address")
-    assert mac in host.run("docker", "exec", "web1", "ip", "link", "show", "eth1").stdout
-    assert host.run("docker", "exec", "web1", "ping", "-c1", "-W2", "192.168.5.1").stdout
+    assert mac in _shown(host, "web1") or mac in host.run("docker", "exec", "web1", "ip", "link", "show", "eth1").stdout
+    host.run("docker", "exec", "web1", "ping", "-c1", "-W2", "192.168.5.1")
     assert not attach(host, **_WEB1)["changed"]
+
+
+class Site:
+    """A bridge with a policy, two containers, and ports that are published for one of them."""
+
+    def __init__(self, host):
+        self.host = host
+        make_containers(host, "web1", "db1")
+        self.tasks = [
+            (
+                "container_bridge",
+                {"name": "br0", "addresses": ["192.168.5.1/24"], "ip_forward": True, "masquerade": True},
+            ),
+            ("veth_attach", {"attachments": [_WEB1, _DB1]}),
+            ("icc_policy", _POLICY),
+            ("port_publish", _PUBLISHED),
+        ]
+        for module, options in self.tasks:
+            assert host.module(module, **options)["recorded"], module
+        self.published = self.automatic_port()
+
+    def automatic_port(self):
+        shown = self.host.module("container_network_info")["publications"]
+        return [port["host_port"] for entry in shown for one in entry["publications"] for port in one["ports"]]
+
+    def comes_back(self):
+        """Wait until the service has put everything back, and see that the tasks have nothing to do."""
+        until(lambda: set(states(self.host).values()) == {"in order"}, f"{states(self.host)}", 20)
+        for module, options in self.tasks:
+            done = self.host.module(module, **options)
+            assert not done["changed"], (module, done["operations"])
+        assert self.automatic_port() == self.published
+        self.serves()
+
+    def serves(self):
+        """See by packets that the published port, the link and the isolation are there."""
+        ask = """
+        docker exec -d db1 busybox nc -l -p 5432 -e busybox echo db
+        docker exec -d db1 busybox nc -l -p 5433 -e busybox echo db
+        docker exec -d web1 busybox nc -l -p 80 -e busybox echo web
+        for attempt in 1 2 3 4 5 6 7 8 9 10; do
+            docker exec db1 busybox netstat -ltn | grep -q :5433 && docker exec web1 busybox netstat -ltn | grep -q :80 \
+                && break
+            sleep 0.1
+        done
+        docker exec web1 timeout 2 busybox nc 192.168.5.11 5432 </dev/null
+        docker exec web1 timeout 1 busybox nc 192.168.5.11 5433 </dev/null && echo not isolated
+        timeout 2 busybox nc 10.77.0.11 8080 </dev/null
+        docker exec web1 busybox killall nc 2>/dev/null; docker exec db1 busybox killall nc 2>/dev/null; true
+        """
+        assert self.host.run("sh", "-c", ask).stdout.split() == ["db", "web"]
+
+
+def test_what_is_taken_away_comes_back(hosta, servicea):
+    site = Site(hosta)
+    site.comes_back()
+    pid = container_pid(hosta, "web1")
+    for taken in (
+        "nft flush ruleset",
+        "nft delete table ip pipefitter",
+        "ip link delete br0",
+        f"nsenter -n -t {pid} ip address flush dev eth1",
+        f"nsenter -n -t {pid} ip link delete eth1",
+        "docker restart -t 0 web1 db1",
+        "docker kill db1 && docker start db1",
+        "docker rm -f web1 && docker run -d --name web1 --network none pipefitter/busybox:latest sleep 1000",
+        "docker rename web1 other && docker rename other web1",
+    ):
+        hosta.run("sh", "-c", taken)
+        site.comes_back()
+    subprocess.run([LAB, "docker-restart", "--name", hosta.lab, hosta.name], check=True, timeout=60)
+    hosta.run("docker", "start", "web1", "db1")
+    site.comes_back()

@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from .attachment import VLAN_OPTIONS, Attachment, Target
-from .vlans import as_options
+from .attachment import VLAN_OPTIONS, Target
 
 BRIDGE, OVS_BRIDGE, ATTACHMENT, VLAN_PORT, POLICY, PUBLICATION = (
     "bridge",
@@ -79,39 +78,14 @@ def lasts(target: Target) -> bool:
     return target.kind != "pid" and not target.value.startswith("/proc/")
 
 
-def of_attachment(want: Attachment) -> Record:
-    """Return the record of an attachment as it was asked for."""
-    options: dict[str, Any] = {**target_options(want.target), "bridge": want.bridge, "interface": want.interface}
-    for name in ("host_interface", "gateway", "gateway6", "mac", "mtu", "ipv6"):
-        if getattr(want, name) is not None:
-            options[name] = getattr(want, name)
-    if want.addresses is not None:
-        options["addresses"] = list(want.addresses)
-    if want.routes is not None:
-        options["routes"] = [
-            {
-                "destination": entry.destination,
-                **({"gateway": entry.gateway} if entry.gateway is not None else {}),
-                "metric": entry.metric,
-            }
-            for entry in want.routes
-        ]
-    if want.vlans is not None:
-        options.update(as_options(want.vlans))
-    return Record(ATTACHMENT, (want.target.kind, want.target.value, want.interface), options)
-
-
-def target_options(target: Target) -> dict[str, Any]:
-    """Return the options that name a container or namespace."""
-    named: dict[str, Any] = {target.kind: int(target.value) if target.kind == "pid" else target.value}
-    return named if target.runtime == "auto" else {**named, "runtime": target.runtime}
-
-
 # What was asked for of a port of one bridge says nothing of a port of another.
 _OF_THE_BRIDGE = ("mtu", *VLAN_OPTIONS)
 
 # Options that are one setting: who gives one of them gives all.
-_TOGETHER = (VLAN_OPTIONS,)
+_TOGETHER = (VLAN_OPTIONS, ("mode", "tag", "trunks"))
+
+# Of these, what isn't asked for is not wanted.
+_COMPLETE = (POLICY,)
 
 
 def merged(old: Record | None, new: Record, shown: Mapping[str, Any]) -> Record:
@@ -120,7 +94,7 @@ def merged(old: Record | None, new: Record, shown: Mapping[str, Any]) -> Record:
     Modules leave as it is what they aren't asked about. So what was asked for before is wanted still, unless the object
     as it is now, ``shown``, has it no longer: a default route goes with its address.
     """
-    if old is None:
+    if old is None or new.kind in _COMPLETE:
         return new
     said = set(new.want)
     if old.bridge != new.bridge:

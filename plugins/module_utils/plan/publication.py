@@ -278,18 +278,23 @@ def _firewall_operations(have: PublicationState, wanted: PublicationRules) -> li
 # ---- what is told
 
 
-def describe(rules: PublicationRules) -> list[dict[str, Any]]:
-    """Return publications as entries of the list that gives them back, a container's interface each."""
+def described_ports(rules: PublicationRules) -> dict[Endpoint, list[dict[str, Any]]]:
+    """Return the ports that are published, by the interface that they are published for."""
     by_endpoint: dict[Endpoint, list[Published]] = {}
     for one in rules.published:
         by_endpoint.setdefault(one.endpoint, []).append(one)
+    return {endpoint: _described_ports(by_endpoint[endpoint]) for endpoint in sorted(by_endpoint)}
+
+
+def describe(rules: PublicationRules) -> list[dict[str, Any]]:
+    """Return publications as entries of the list that gives them back, a container's interface each."""
     return [
         {
             endpoint.kind: int(endpoint.value) if endpoint.kind == "pid" else endpoint.value,
             "interface": endpoint.interface,
-            "ports": _described_ports(by_endpoint[endpoint]),
+            "ports": ports,
         }
-        for endpoint in sorted(by_endpoint)
+        for endpoint, ports in described_ports(rules).items()
     ]
 
 

@@ -118,7 +118,8 @@ def converge(options: Mapping[str, Any], check: bool) -> Result:
 
 def _as_recorded(wants: Sequence[Attachment], recording: Recording) -> tuple[Attachment, ...]:
     """Return attachments with the MAC addresses that were chosen for them before, where they ask for none."""
-    from ..model.record import ATTACHMENT, of_attachment
+    from ..model.record import ATTACHMENT
+    from ..model.record_objects import of_attachment
 
     known = recording.read(ATTACHMENT)
     macs = [known[key].options.get("mac") if (key := of_attachment(want).key) in known else None for want in wants]
@@ -128,7 +129,8 @@ def _as_recorded(wants: Sequence[Attachment], recording: Recording) -> tuple[Att
 def _record(
     recording: Recording, asked: Sequence[Attachment], have: AttachmentState, present: bool, purge: str | None
 ) -> None:
-    from ..model.record import ATTACHMENT, Record, lasts, of_attachment
+    from ..model.record import ATTACHMENT, Record, lasts
+    from ..model.record_objects import of_attachment
 
     made = [of_attachment(want) for want in asked if lasts(want.target)]
     if not present:

@@ -13,7 +13,9 @@ from ..model import bridge, names
 from ..observe.bridge import observe, observe_to_remove
 from ..plan import bridge as plan
 from ..plan import bridge_result
+from ..state.bridge import BridgeState
 from . import engine
+from .recording import Recording
 from .result import Result
 
 
@@ -23,15 +25,32 @@ def converge(options: Mapping[str, Any], check: bool) -> Result:
     :raises PipefitterError: with a sentence for the user.
     """
     if options["state"] == "absent":
-        return _absent(names.interface_name("name", options["name"]), bool(options.get("force")), check)
+        return _absent(names.interface_name("name", options["name"]), bool(options.get("force")), options, check)
     want = bridge.parse(options)
+    recording = Recording(options, check)
+
+    def finish(have: BridgeState) -> None:
+        if recording.touched:
+            from ..model.record import BRIDGE
+            from ..model.record_objects import of_bridge
+
+            shown = bridge_result.describe(want.name, have)
+            record = of_bridge(options, None if check else shown)
+            recording.keep(BRIDGE, [record], {record.key: shown or {}})
+
     with lock.held(check), Machine() as machine:
-        outcome = engine.converge(machine, lambda: observe(machine, want), lambda have: plan.present(want, have), check)
+        outcome = engine.converge(
+            machine,
+            lambda: observe(machine, want),
+            lambda have: plan.present(want, have),
+            check,
+            finish=finish,
+        )
         before = bridge_result.describe(want.name, outcome.before)
         after = (
             bridge_result.predict(want, outcome.before) if check else bridge_result.describe(want.name, outcome.after)
         )
-        return Result(
+        result = Result(
             operations=outcome.lines,
             before={"bridge": before},
             # Only what was asked for is shown as changing; the rest can't be known before the kernel chose it.
@@ -39,19 +58,33 @@ def converge(options: Mapping[str, Any], check: bool) -> Result:
             values={"bridge": after},
             warnings=bridge_result.warnings(want, outcome.before, outcome.operations),
         )
+        return recording.into(result)
 
 
-def _absent(name: str, force: bool, check: bool) -> Result:
+def _absent(name: str, force: bool, options: Mapping[str, Any], check: bool) -> Result:
     want = bridge.Bridge(name)
+    recording = Recording(options, check)
+
+    def finish(_have: BridgeState) -> None:
+        if recording.touched:
+            from ..model.record import BRIDGE
+
+            recording.keep(BRIDGE, (), {}, lambda known: known.key == (name,))
+
     with lock.held(check), Machine() as machine:
         outcome = engine.converge(
-            machine, lambda: observe_to_remove(machine, want), lambda have: plan.absent(name, have, force), check
+            machine,
+            lambda: observe_to_remove(machine, want),
+            lambda have: plan.absent(name, have, force),
+            check,
+            finish=finish,
         )
         before = bridge_result.describe(name, outcome.before)
-        return Result(
+        result = Result(
             outcome.lines,
             {"bridge": before},
             {"bridge": None},
             {"bridge": None},
             bridge_result.orphan_warnings(name, outcome.before, check),
         )
+        return recording.into(result)

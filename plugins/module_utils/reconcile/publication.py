@@ -24,6 +24,7 @@ from ..plan import publication as plan
 from ..state.network import HOST
 from ..state.publications import PublicationState
 from . import engine
+from .recording import Recording, refuse_passing
 from .result import Result
 
 # Options of one publication that may also be given outside of the list, for all entries that leave them out.
@@ -44,6 +45,10 @@ def converge(options: Mapping[str, Any], check: bool) -> Result:
     present = options["state"] == "present"
     defaults = publication.parse_defaults(options)
     parsed = parse(options, defaults)
+    recording = Recording(options, check)
+    for want in parsed or ():
+        if want.attachment.target.kind == "pid":
+            refuse_passing("pid", int(want.attachment.target.value), options.get("persistent"))
     with lock.held(check), Machine() as machine:
         pinned = pin_all(
             machine, [want.attachment for want in parsed or ()], must_run=present, patience=10.0 if present else 0.0
@@ -63,9 +68,13 @@ def converge(options: Mapping[str, Any], check: bool) -> Result:
                 return have, plan.goal(wanted, have, bool(options["protect"]), bool(options["purge"])), wanted
             return have, plan.remaining(wanted if parsed is not None else None, have), wanted
 
-        outcome = engine.converge(machine, observe, lambda seen: plan.changes(*seen[:2]), check)
+        def finish(seen: tuple[PublicationState, PublicationRules, list[plan.Wanted]]) -> None:
+            if recording.touched:
+                _record(recording, options, wants if parsed is not None else None, *seen[1:])
+
+        outcome = engine.converge(machine, observe, lambda seen: plan.changes(*seen[:2]), check, finish=finish)
         have, wanted_rules, wanted = outcome.before
-        return Result(
+        result = Result(
             operations=outcome.lines,
             before=_shown(have.ours if have.whole else PublicationRules()),
             after=_shown(wanted_rules),
@@ -75,6 +84,45 @@ def converge(options: Mapping[str, Any], check: bool) -> Result:
             + (plan.one_way(wanted) if present else [])
             + (firewall.warnings(bridge, have.firewall) if wanted_rules.published else []),
         )
+        return recording.into(result)
+
+
+def _record(
+    recording: Recording,
+    options: Mapping[str, Any],
+    wants: Sequence[Publication] | None,
+    rules: PublicationRules,
+    wanted: Sequence[plan.Wanted],
+) -> None:
+    """Record what is published in the end: ``rules`` are all of the bridge, ``wants`` of ``None`` stands for all."""
+    from ..model.record import PUBLICATION, Record, lasts
+    from ..model.record_objects import of_publication
+
+    bridge, protect, present = options["bridge"], bool(options.get("protect")), options["state"] == "present"
+    shown = plan.described_ports(rules)
+    made = [
+        of_publication(want.attachment, want.ports or (), shown[one.endpoint], protect)
+        for want, one in zip(wants or (), wanted)
+        if one.endpoint in shown and lasts(want.attachment.target)
+    ]
+    named = {of_publication(want.attachment, (), (), protect).key for want in wants or ()}
+    purged = wants is None or bool(options.get("purge"))
+    if present:
+        known = recording.read(PUBLICATION)
+        # Whether a bridge is protected is one for all that is published there.
+        others = [
+            Record(PUBLICATION, key, {"bridge": bridge, "protect": protect})
+            for key, record in known.items()
+            if record.bridge == bridge and key not in named and not purged and recording.keeps
+        ]
+        recording.keep(
+            PUBLICATION, made + others, {}, lambda record: record.bridge == bridge and (purged or record.key in named)
+        )
+        return
+    left = [record for record in made if record.key in recording.read(PUBLICATION)]
+    recording.keep(
+        PUBLICATION, left, {}, lambda record: record.bridge == bridge and (wants is None or record.key in named)
+    )
 
 
 def _assumed(bridge: str, wants: Sequence[Publication], protect: bool, warnings: list[str]) -> Result:

@@ -16,6 +16,7 @@ from ..plan import vlan_port as plan
 from ..plan import vlan_port_result as state
 from ..state.vlan_ports import VlanPortState
 from . import engine
+from .recording import Recording, refuse_passing
 from .result import Result
 
 _TIMEOUT = 10
@@ -29,6 +30,10 @@ def converge(options: Mapping[str, Any], check: bool) -> Result:
     want = vlan_port.parse(options)
     is_absent = options["state"] == "absent"
     timeout = options.get("wait_timeout") or _TIMEOUT
+    recording = Recording(options, check)
+    for one in want.ports or ():
+        if one.target is not None and one.target.kind == "pid":
+            refuse_passing("pid", int(one.target.value), options.get("persistent"))
     with lock.held(check), Machine() as machine:
         targets = {one.target for one in want.ports or () if one.target is not None}
         # What absent puts back, the ports themselves say.
@@ -37,10 +42,16 @@ def converge(options: Mapping[str, Any], check: bool) -> Result:
         def plan_of(have: VlanPortState) -> list[Any]:
             return plan.absent(want, have, timeout) if is_absent else plan.present(want, have, timeout)
 
-        outcome = engine.converge(machine, lambda: observe(machine, want, netns_of, check, is_absent), plan_of, check)
+        def finish(_have: VlanPortState) -> None:
+            if recording.touched:
+                _record(recording, want, is_absent)
+
+        outcome = engine.converge(
+            machine, lambda: observe(machine, want, netns_of, check, is_absent), plan_of, check, finish=finish
+        )
         shown = state.after(outcome.before, outcome.operations) if check else outcome.after
         names = state.touched(outcome.operations) | (set() if is_absent else set(plan.port_names(want, outcome.before)))
-        return Result(
+        result = Result(
             operations=outcome.lines,
             before=state.describe(want, outcome.before, names),
             after=state.describe(want, shown, names),
@@ -51,3 +62,28 @@ def converge(options: Mapping[str, Any], check: bool) -> Result:
             },
             warnings=plan.warnings(want, outcome.before, is_absent),
         )
+        return recording.into(result)
+
+
+def _record(recording: Recording, want: vlan_port.VlanPorts, is_absent: bool) -> None:
+    from ..model.record import OVS_BRIDGE, VLAN_PORT, Record, lasts
+    from ..model.record_objects import of_ovs_bridge, of_vlan_port
+
+    ports = [
+        of_vlan_port(want.bridge, one, want.owner)
+        for one in want.ports or ()
+        if one.target is None or lasts(one.target)
+    ]
+    if is_absent:
+        going = {record.key for record in ports}
+        recording.keep(VLAN_PORT, (), {}, lambda known: known.key in going)
+        if want.create_bridge:
+            recording.keep(OVS_BRIDGE, (), {}, lambda known: known.bridge == want.bridge)
+        return
+    if want.create_bridge or want.settings != vlan_port.BridgeSettings():
+        recording.keep(OVS_BRIDGE, [of_ovs_bridge(want.bridge, want.create_bridge, want.settings)], {})
+
+    def is_purged(known: Record) -> bool:
+        return want.purge and known.bridge == want.bridge and want.owner in ("", known.want.get("owner", ""))
+
+    recording.keep(VLAN_PORT, ports, {}, is_purged)

@@ -4,13 +4,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+import os
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-from ..errors import PipefitterError
+from ..errors import MissingFeature, PipefitterError
 from ..host import lock
-from ..model.record import ATTACHMENT, BRIDGE, POLICY, Record, target_of
+from ..host.nftables.isolation import isolated_bridges
+from ..model.attachment import Target
+from ..model.record import ATTACHMENT, BRIDGE, OVS_BRIDGE, POLICY, PUBLICATION, VLAN_PORT, Record, target_of
+from ..observe.containers import containers_of
 from ..reconcile.result import Result
 from ..store.records import Store
 
@@ -64,9 +68,9 @@ def run(check: bool = False, engines: bool = True, patience: float | None = None
         for kind, make, groups in _KINDS:
             records = list(store.read(kind).values())
             if not engines:
-                later = [record for record in records if _in_container(record)]
+                later = [record for record in records if _needs_engine(record)]
                 report.objects += [ObjectState(record, PENDING, "engines have not been asked yet") for record in later]
-                records = [_without_containers(record) for record in records if not _in_container(record)]
+                records = [_without_links(record) for record in records if not _needs_engine(record)]
             for group in groups(records):
                 _converge(group, make, report)
         report.warnings += store.warnings
@@ -96,7 +100,8 @@ def _converge(records: Sequence[Record], make: _Make, report: Report) -> None:
             report.objects.append(ObjectState(record, PENDING, f"{target} is not running"))
         else:
             changed = bool(result.operations) and (len(records) == 1 or _identity(record.options) in touched)
-            report.objects.append(ObjectState(record, REPAIRED if changed else IN_ORDER))
+            sentence = str(result.values.get("waiting", ""))
+            report.objects.append(ObjectState(record, REPAIRED if changed else IN_ORDER, sentence))
 
 
 def _touched(result: Result) -> set[tuple[str, ...]]:
@@ -140,6 +145,108 @@ def _attachments(records: Sequence[Record], check: bool) -> Result:
     return attachment.converge({"attachments": entries, "state": "present", "wait": False}, check)
 
 
+def _ovs_bridge(records: Sequence[Record], check: bool) -> Result:
+    from ..reconcile import vlan_port
+
+    return vlan_port.converge({**records[0].options, "state": "present"}, check)
+
+
+def _vlan_ports(records: Sequence[Record], check: bool) -> Result:
+    from ..reconcile import vlan_port
+
+    ready, waiting = _by_running(records)
+    entries = [_without(record.options, "bridge", "owner") for record in ready]
+    common = {"bridge": records[0].bridge, "owner": records[0].want.get("owner"), "state": "present"}
+    result = vlan_port.converge({**common, "ports": entries}, check) if ready else _NOTHING
+    return _with_pending(result, waiting)
+
+
+def _policy(records: Sequence[Record], check: bool) -> Result:
+    from ..model import icc_policy as model
+    from ..reconcile import icc_policy
+
+    options = {**records[0].options, "state": "present"}
+    links = model.parse(options).links
+    running = _running({target for link in links for target in (link.source, link.destination) if target is not None})
+    every = options["links"]
+    options["links"] = [
+        entry
+        for entry, link in zip(every, links)
+        if link.source in running and (link.destination is None or link.destination in running)
+    ]
+    result = icc_policy.converge(options, check)
+    count = len(every) - len(options["links"])
+    waiting = {"waiting": f"{count} of {len(every)} links wait for containers that are not running"} if count else {}
+    return replace(result, values={**result.values, **waiting})
+
+
+def _publications(records: Sequence[Record], check: bool) -> Result:
+    from ..reconcile import publication
+
+    ready, waiting = _by_running(records)
+    bridge = {"bridge": records[0].bridge}
+    result = _NOTHING
+    if waiting:
+        # What led to a container that has ended leads to whoever gets its address next.
+        going = [_without(record.options, "bridge", "ports", "protect") for record in waiting]
+        result = publication.converge({**bridge, "publications": going, "state": "absent"}, check)
+    if ready:
+        entries = [_without(record.options, "bridge", "protect") for record in ready]
+        protect = any(record.want.get("protect") for record in ready)
+        options = {**bridge, "publications": entries, "protect": protect, "state": "present"}
+        result = _both(result, publication.converge({**_PORTS, **options}, check))
+    return _with_pending(result, waiting)
+
+
+_NOTHING = Result([], {}, {}, {})
+
+# What a recorded port does not need any more: its host port was chosen.
+_PORTS = {"port_range": "49153-65535", "purge": False}
+
+
+def _both(first: Result, second: Result) -> Result:
+    return Result(
+        [*first.operations, *second.operations],
+        {**second.before, **first.before},
+        {**first.after, **second.after},
+        second.values,
+        [*first.warnings, *second.warnings],
+    )
+
+
+def _with_pending(result: Result, waiting: Sequence[Record]) -> Result:
+    targets = [(target_of(record), record) for record in waiting]
+    pending = [
+        {target.kind: target.value, "interface": _interface(record)} for target, record in targets if target is not None
+    ]
+    return replace(result, values={**result.values, "pending": pending})
+
+
+def _without(options: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if name not in names}
+
+
+def _by_running(records: Sequence[Record]) -> tuple[list[Record], list[Record]]:
+    """Return those whose container runs, or which are of none, and the others."""
+    running = _running({target for record in records if (target := target_of(record)) is not None})
+    ready: list[Record] = []
+    waiting: list[Record] = []
+    for record in records:
+        target = target_of(record)
+        (ready if target is None or target in running else waiting).append(record)
+    return ready, waiting
+
+
+def _running(targets: Collection[Target]) -> set[Target]:
+    """Return the containers that run and the namespaces that are there."""
+    try:
+        found = containers_of(targets)
+    except MissingFeature:
+        found = {}  # an engine that isn't there runs nothing
+    running = {target for target, container in found.items() if container is not None and container.pid}
+    return running | {target for target in targets if target.kind == "netns" and os.path.exists(target.value)}
+
+
 def _each(records: Iterable[Record]) -> list[list[Record]]:
     return [[record] for record in records]
 
@@ -148,19 +255,31 @@ def _all(records: Sequence[Record]) -> list[Sequence[Record]]:
     return [records] if records else []
 
 
+def _by_bridge(records: Sequence[Record]) -> list[list[Record]]:
+    groups: dict[tuple[str, str], list[Record]] = {}
+    for record in records:
+        groups.setdefault((record.bridge, str(record.want.get("owner", ""))), []).append(record)
+    return list(groups.values())
+
+
 _KINDS: tuple[tuple[str, _Make, Callable[[Sequence[Record]], Sequence[Sequence[Record]]]], ...] = (
     (BRIDGE, _bridge, _each),
+    (OVS_BRIDGE, _ovs_bridge, _each),
     (ATTACHMENT, _attachments, _all),
+    (VLAN_PORT, _vlan_ports, _by_bridge),
+    (POLICY, _policy, _each),
+    (PUBLICATION, _publications, _by_bridge),
 )
 
 
-def _in_container(record: Record) -> bool:
+def _needs_engine(record: Record) -> bool:
+    """Tell whether an engine must be asked; a policy that is there has links already, which are to stay."""
     target = target_of(record)
+    if record.kind == POLICY:
+        return record.bridge in isolated_bridges()
     return target is not None and target.kind == "container"
 
 
-def _without_containers(record: Record) -> Record:
+def _without_links(record: Record) -> Record:
     """Return a policy without its links: the isolation comes before any container, the links with them."""
-    if record.kind != POLICY:
-        return record
-    return record._replace(want={**record.want, "links": []})
+    return record if record.kind != POLICY else record._replace(want={**record.want, "links": []})

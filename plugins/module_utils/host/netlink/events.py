@@ -11,7 +11,7 @@ import errno
 import socket
 
 _NETLINK_ROUTE, _NETLINK_NETFILTER = 0, 12
-_SOL_NETLINK, _ADD_MEMBERSHIP = 270, 1
+_SOL_NETLINK, _ADD_MEMBERSHIP, _LISTEN_ALL_NSID = 270, 1, 8
 
 # linux/rtnetlink.h and linux/netfilter/nfnetlink.h
 _LINK, _IPV4_ADDRESS, _IPV6_ADDRESS = 1, 5, 9
@@ -29,6 +29,9 @@ class KernelEvents:
             self._socket.bind((0, 0))
             for group in groups:
                 self._socket.setsockopt(_SOL_NETLINK, _ADD_MEMBERSHIP, group)
+            if family == _NETLINK_ROUTE:
+                # From the namespaces of containers too: each that a veth leads to has an id here.
+                self._socket.setsockopt(_SOL_NETLINK, _LISTEN_ALL_NSID, 1)
             self._socket.setblocking(False)
         except BaseException:
             self._socket.close()

@@ -7,7 +7,11 @@ from __future__ import annotations
 import json
 
 import pytest
-from ansible_collections.pipefitter.container_network.plugins.module_utils.model import attachment, record
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model import (
+    attachment,
+    record,
+    record_objects,
+)
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.attachment import Target
 
 ASKED = [
@@ -39,29 +43,31 @@ ASKED = [
 @pytest.mark.parametrize("options", ASKED)
 def test_an_attachment_is_asked_for_again_as_it_was(options):
     want = attachment.parse(options)
-    made = record.of_attachment(want)
+    made = record_objects.of_attachment(want)
     # What comes back is what JSON made of it.
     assert attachment.parse(json.loads(json.dumps(made.want))) == want
 
 
 def test_what_is_not_asked_for_again_is_wanted_still():
-    old = record.of_attachment(attachment.parse(ASKED[3]))
-    new = record.of_attachment(attachment.parse({"container": "web1", "bridge": "br0", "mtu": 1300}))
+    old = record_objects.of_attachment(attachment.parse(ASKED[3]))
+    new = record_objects.of_attachment(attachment.parse({"container": "web1", "bridge": "br0", "mtu": 1300}))
     shown = {"mac": old.want["mac"], "gateway": "192.168.5.1", "gateway6": "2001:db8::1", "mtu": 1300}
     assert record.merged(old, new, shown).want == {**old.want, "mtu": 1300}
 
 
 def test_what_went_with_something_else_is_not_wanted_any_more():
-    old = record.of_attachment(attachment.parse(ASKED[3]))
-    new = record.of_attachment(attachment.parse({"container": "web1", "bridge": "br0", "addresses": ["10.0.0.5/24"]}))
+    old = record_objects.of_attachment(attachment.parse(ASKED[3]))
+    new = record_objects.of_attachment(
+        attachment.parse({"container": "web1", "bridge": "br0", "addresses": ["10.0.0.5/24"]})
+    )
     kept = record.merged(old, new, {"mac": old.want["mac"], "mtu": 1400})
     assert "gateway" not in kept.want and "gateway6" not in kept.want
     assert kept.want["mtu"] == 1400 and kept.want["addresses"] == ["10.0.0.5/24"]
 
 
 def test_vlans_are_asked_for_as_one():
-    old = record.of_attachment(attachment.parse(ASKED[6]))
-    new = record.of_attachment(attachment.parse({"container": "web1", "bridge": "ovs0", "vlan": 7}))
+    old = record_objects.of_attachment(attachment.parse(ASKED[6]))
+    new = record_objects.of_attachment(attachment.parse({"container": "web1", "bridge": "ovs0", "vlan": 7}))
     assert {name: record.merged(old, new, {}).want.get(name) for name in attachment.VLAN_OPTIONS} == {
         "vlan": 7,
         "vlan_mode": None,
@@ -70,14 +76,14 @@ def test_vlans_are_asked_for_as_one():
 
 
 def test_another_bridge_knows_nothing_of_what_was_asked_for_on_this_one():
-    old = record.of_attachment(attachment.parse({**ASKED[6], "mtu": 9000}))
-    new = record.of_attachment(attachment.parse({"container": "web1", "bridge": "br1"}))
+    old = record_objects.of_attachment(attachment.parse({**ASKED[6], "mtu": 9000}))
+    new = record_objects.of_attachment(attachment.parse({"container": "web1", "bridge": "br1"}))
     assert record.merged(old, new, {"mtu": 1500}).want == {**new.want}
 
 
 def test_a_mac_that_was_chosen_gives_way_to_one_that_is_asked_for():
-    old = record.of_attachment(attachment.parse(ASKED[0]))._replace(chosen={"mac": "02:00:00:00:00:01"})
-    new = record.of_attachment(attachment.parse({**ASKED[0], "mac": "02:00:00:00:00:02"}))
+    old = record_objects.of_attachment(attachment.parse(ASKED[0]))._replace(chosen={"mac": "02:00:00:00:00:01"})
+    new = record_objects.of_attachment(attachment.parse({**ASKED[0], "mac": "02:00:00:00:00:02"}))
     kept = record.merged(old, new, {"mac": "02:00:00:00:00:02"})
     assert kept.options["mac"] == "02:00:00:00:00:02" and kept.chosen == {}
     # And stays, where the next run doesn't ask.

@@ -1,0 +1,160 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: BSD-2-Clause
+"""From what modules were asked for to records that ask for it again. Pure. Private to the collection."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from . import icc_policy
+from .attachment import Attachment, Target
+from .bridge import AUTO
+from .publication import PortSpec
+from .record import ATTACHMENT, BRIDGE, OVS_BRIDGE, POLICY, PUBLICATION, VLAN_PORT, Record, lasts
+from .vlan_port import BridgeSettings, VlanPort
+from .vlans import as_options, ranges
+
+
+def of_attachment(want: Attachment) -> Record:
+    """Return the record of an attachment as it was asked for."""
+    options: dict[str, Any] = {**target_options(want.target), "bridge": want.bridge, "interface": want.interface}
+    for name in ("host_interface", "gateway", "gateway6", "mac", "mtu", "ipv6"):
+        if getattr(want, name) is not None:
+            options[name] = getattr(want, name)
+    if want.addresses is not None:
+        options["addresses"] = list(want.addresses)
+    if want.routes is not None:
+        options["routes"] = [
+            {
+                "destination": entry.destination,
+                **({"gateway": entry.gateway} if entry.gateway is not None else {}),
+                "metric": entry.metric,
+            }
+            for entry in want.routes
+        ]
+    if want.vlans is not None:
+        options.update(as_options(want.vlans))
+    return Record(ATTACHMENT, (want.target.kind, want.target.value, want.interface), options)
+
+
+def target_options(target: Target) -> dict[str, Any]:
+    """Return the options that name a container or namespace."""
+    named: dict[str, Any] = {target.kind: int(target.value) if target.kind == "pid" else target.value}
+    return named if target.runtime == "auto" else {**named, "runtime": target.runtime}
+
+
+# Of container_bridge: what a bridge is to be like. How it is to be removed is no part of that.
+_BRIDGE = (
+    "name",
+    "addresses",
+    "allow_overlap",
+    "mtu",
+    "mac",
+    "stp",
+    "forward_delay",
+    "ageing_time",
+    "multicast_snooping",
+    "vlan_filtering",
+    "vlan_default_pvid",
+    "port_vlans",
+    "members",
+    "ip_forward",
+    "masquerade",
+    "up",
+)
+
+
+def of_bridge(options: Mapping[str, Any], shown: Mapping[str, Any] | None) -> Record:
+    """Return the record of a bridge by the options of container_bridge; ``shown`` is the bridge as it is now."""
+    want = {name: options[name] for name in _BRIDGE if options.get(name) is not None}
+    if shown is not None and AUTO in want.get("addresses", ()):
+        want["addresses"] = list(shown["addresses"])
+    return Record(BRIDGE, (options["name"],), want)
+
+
+def of_policy(options: Mapping[str, Any]) -> Record:
+    """Return the record of a bridge's policy by the options of icc_policy, without links of what does not last."""
+    want = {name: options[name] for name in ("bridge", "icc", "egress", "host_access") if options.get(name) is not None}
+    links = icc_policy.parse(options).links
+    want["links"] = [
+        {name: value for name, value in entry.items() if value is not None}
+        for entry, link in zip(options.get("links") or (), links)
+        if all(target is None or lasts(target) for target in (link.source, link.destination))
+    ]
+    return Record(POLICY, (options["bridge"],), want)
+
+
+def is_policy(want: icc_policy.IccPolicy) -> bool:
+    """Tell whether a policy asks for anything that a bridge without one has not."""
+    return want != icc_policy.IccPolicy(want.bridge)
+
+
+def of_ovs_bridge(bridge: str, create: bool, settings: BridgeSettings) -> Record:
+    """Return the record of an Open vSwitch bridge that a module was asked to make, or to set."""
+    asked = {
+        name: getattr(settings, name)
+        for name in ("datapath_type", "fail_mode", "stp", "rstp", "mcast_snooping")
+        if getattr(settings, name) is not None
+    }
+    asked.update(
+        (name, dict(getattr(settings, name))) for name in ("other_config", "external_ids") if getattr(settings, name)
+    )
+    return Record(OVS_BRIDGE, (bridge,), {"bridge": bridge, "create_bridge": create, "bridge_options": asked})
+
+
+def of_vlan_port(bridge: str, port: VlanPort, owner: str) -> Record:
+    """Return the record of a port's VLANs."""
+    want: dict[str, Any] = {"bridge": bridge}
+    if port.target is None:
+        key: tuple[str, ...] = (bridge, "port", port.port)
+        want["port"] = port.port
+    else:
+        key = (bridge, port.target.kind, port.target.value, port.interface)
+        want.update(target_options(port.target), interface=port.interface)
+    if port.vlans is not None:
+        want["mode"] = port.vlans.mode
+        if port.vlans.tag is not None:
+            want["tag"] = port.vlans.tag
+        if port.vlans.trunks:
+            want["trunks"] = ranges(port.vlans.trunks)
+    if port.external_ids is not None:
+        want["external_ids"] = dict(port.external_ids)
+    if port.tunnel is not None:
+        tunnel = port.tunnel
+        want["vxlan"] = {"remote": tunnel.remote, "vni": tunnel.vni, "protected": tunnel.protected}
+        if tunnel.local:
+            want["vxlan"]["local"] = tunnel.local
+    if owner:
+        want["owner"] = owner
+    return Record(VLAN_PORT, key, want)
+
+
+def of_publication(
+    want: Attachment, asked: Sequence[PortSpec], published: Sequence[Mapping[str, Any]], protect: bool
+) -> Record:
+    """Return the record of the ports published for a container's interface.
+
+    ``published`` are they as they are shown, with the host ports that were chosen; ``asked`` says for which of the
+    host's addresses each is.
+    """
+    ports = [{**entry, **_host_ip(entry, asked)} for entry in published]
+    for entry in ports:
+        if not entry["host_ip"]:
+            del entry["host_ip"]
+    options = {**target_options(want.target), "bridge": want.bridge, "interface": want.interface}
+    return Record(
+        PUBLICATION,
+        (want.bridge, want.target.kind, want.target.value, want.interface),
+        {**options, "ports": ports, "protect": protect},
+    )
+
+
+def _host_ip(entry: Mapping[str, Any], asked: Sequence[PortSpec]) -> dict[str, str]:
+    """Return the host address that a published port was asked for: a container may have one family only, as yet."""
+    shown = entry.get("host_ip", "")
+    for port in asked:
+        if (port.container_port, port.protocol) == (entry["container_port"], entry["protocol"]):
+            if port.lowest <= entry["host_port"] <= port.highest and port.host_ip in ("", shown):
+                return {"host_ip": port.host_ip}
+    return {"host_ip": shown}
