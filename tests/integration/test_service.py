@@ -94,8 +94,8 @@ class Site:
         docker exec -d db1 busybox nc -l -p 5433 -e busybox echo db
         docker exec -d web1 busybox nc -l -p 80 -e busybox echo web
         for attempt in 1 2 3 4 5 6 7 8 9 10; do
-            docker exec db1 busybox netstat -ltn | grep -q :5433 && docker exec web1 busybox netstat -ltn | grep -q :80 \
-                && break
+            docker exec db1 busybox netstat -ltn | grep -q :5433 &&
+                docker exec web1 busybox netstat -ltn | grep -q :80 && break
             sleep 0.1
         done
         docker exec web1 timeout 2 busybox nc 192.168.5.11 5432 </dev/null

@@ -30,7 +30,7 @@ MAY_IMPORT = {
     "observe": {"errors", "model", "state", "plan", "host"},
     "store": {"errors", "model", "host"},
     "reconcile": {"errors", "model", "state", "plan", "host", "observe", "store"},
-    "service": {"errors", "diff_yaml", "model", "host", "observe", "reconcile", "store"},
+    "service": {"errors", "diff_yaml", "model", "state", "host", "observe", "reconcile", "store"},
     "ansible_module": {"errors", "diff_yaml", "compiled_once"},
 }
 # What of Ansible and of the system a room may not know: pure rooms have no input and no output.

@@ -30,7 +30,7 @@ from ..plan.attachment_result import (
 from ..state.attachments import LINUX, AttachmentState, HostSide
 from ..state.network import HOST
 from . import engine
-from .recording import Recording, refuse_passing
+from .recording import Recording, recording, refuse_passing
 from .result import Result
 
 # Options of one attachment that may also be given outside of the list, for all entries that leave them out.
@@ -52,20 +52,20 @@ def converge(options: Mapping[str, Any], check: bool) -> Result:
     present = options["state"] == "present"
     purge = _purged_bridge(options) if options.get("purge") else None
     wait, timeout = options.get("wait", True), options.get("wait_timeout", 10)
-    recording = Recording(options, check)
+    keeping = recording(options, check)
     for want in wants:
         if want.target.kind == "pid":
             refuse_passing("pid", int(want.target.value), options.get("persistent"))
     with lock.held(check), Machine() as machine:
         asked = wants
-        if present and recording.touched:
-            wants = _as_recorded(wants, recording)
+        if present and keeping.touched:
+            wants = _as_recorded(wants, keeping)
         every = pin_all(
             machine,
             wants,
             must_run=present,
             patience=timeout if wait else 0,
-            may_come=present and not wait and recording.may_come,
+            may_come=present and not wait and keeping.may_come,
         )
         pinned = [one for one in every if one.netns is not None] if present else every
         _refuse_same_interface(pinned)
@@ -87,8 +87,8 @@ def converge(options: Mapping[str, Any], check: bool) -> Result:
         def finish(have: AttachmentState) -> None:
             if present and not check:
                 refuse_left(machine, pinned)
-            if recording.touched:
-                _record(recording, asked, have, present, purge)
+            if keeping.touched:
+                _record(keeping, asked, have, present, purge)
 
         outcome = engine.converge(
             machine,
@@ -113,21 +113,21 @@ def converge(options: Mapping[str, Any], check: bool) -> Result:
             + (outranked_gateways(outcome.after[0]) if present else [])
             + (_neighbour_warnings(machine, outcome.after[1]) if present and len(wants) > _MANY else []),
         )
-        return recording.into(_with_pending(result, every) if present else result)
+        return keeping.into(_with_pending(result, every) if present else result)
 
 
-def _as_recorded(wants: Sequence[Attachment], recording: Recording) -> tuple[Attachment, ...]:
+def _as_recorded(wants: Sequence[Attachment], keeping: Recording) -> tuple[Attachment, ...]:
     """Return attachments with the MAC addresses that were chosen for them before, where they ask for none."""
     from ..model.record import ATTACHMENT
     from ..model.record_objects import of_attachment
 
-    known = recording.read(ATTACHMENT)
+    known = keeping.read(ATTACHMENT)
     macs = [known[key].options.get("mac") if (key := of_attachment(want).key) in known else None for want in wants]
     return tuple(replace(want, mac=want.mac or mac) for want, mac in zip(wants, macs))
 
 
 def _record(
-    recording: Recording, asked: Sequence[Attachment], have: AttachmentState, present: bool, purge: str | None
+    keeping: Recording, asked: Sequence[Attachment], have: AttachmentState, present: bool, purge: str | None
 ) -> None:
     from ..model.record import ATTACHMENT, Record, lasts
     from ..model.record_objects import of_attachment
@@ -139,7 +139,7 @@ def _record(
         def is_going(known: Record) -> bool:
             return any((*known.key, place) in going for place in (attachment.ANY_BRIDGE, known.bridge))
 
-        recording.keep(ATTACHMENT, (), {}, is_going)
+        keeping.keep(ATTACHMENT, (), {}, is_going)
         return
     shown: dict[tuple[str, ...], Mapping[str, Any]] = {
         of_attachment(want).key: entry for (want, _side), entry in zip(have[0], describe(*have)) if entry
@@ -150,7 +150,7 @@ def _record(
         else record
         for record in made
     ]
-    recording.keep(ATTACHMENT, chosen, shown, lambda known: purge is not None and known.bridge == purge)
+    keeping.keep(ATTACHMENT, chosen, shown, lambda known: purge is not None and known.bridge == purge)
 
 
 def _with_pending(result: Result, pinned: Sequence[Pinned]) -> Result:

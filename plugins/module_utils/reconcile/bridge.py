@@ -15,7 +15,7 @@ from ..plan import bridge as plan
 from ..plan import bridge_result
 from ..state.bridge import BridgeState
 from . import engine
-from .recording import Recording
+from .recording import recording
 from .result import Result
 
 
@@ -27,16 +27,16 @@ def converge(options: Mapping[str, Any], check: bool) -> Result:
     if options["state"] == "absent":
         return _absent(names.interface_name("name", options["name"]), bool(options.get("force")), options, check)
     want = bridge.parse(options)
-    recording = Recording(options, check)
+    keeping = recording(options, check)
 
     def finish(have: BridgeState) -> None:
-        if recording.touched:
+        if keeping.touched:
             from ..model.record import BRIDGE
             from ..model.record_objects import of_bridge
 
             shown = bridge_result.describe(want.name, have)
-            record = of_bridge(options, None if check else shown)
-            recording.keep(BRIDGE, [record], {record.key: shown or {}})
+            made = of_bridge(options, None if check else shown)
+            keeping.keep(BRIDGE, [made], {made.key: shown or {}})
 
     with lock.held(check), Machine() as machine:
         outcome = engine.converge(
@@ -58,18 +58,18 @@ def converge(options: Mapping[str, Any], check: bool) -> Result:
             values={"bridge": after},
             warnings=bridge_result.warnings(want, outcome.before, outcome.operations),
         )
-        return recording.into(result)
+        return keeping.into(result)
 
 
 def _absent(name: str, force: bool, options: Mapping[str, Any], check: bool) -> Result:
     want = bridge.Bridge(name)
-    recording = Recording(options, check)
+    keeping = recording(options, check)
 
     def finish(_have: BridgeState) -> None:
-        if recording.touched:
+        if keeping.touched:
             from ..model.record import BRIDGE
 
-            recording.keep(BRIDGE, (), {}, lambda known: known.key == (name,))
+            keeping.keep(BRIDGE, (), {}, lambda known: known.key == (name,))
 
     with lock.held(check), Machine() as machine:
         outcome = engine.converge(
@@ -87,4 +87,4 @@ def _absent(name: str, force: bool, options: Mapping[str, Any], check: bool) -> 
             {"bridge": None},
             bridge_result.orphan_warnings(name, outcome.before, check),
         )
-        return recording.into(result)
+        return keeping.into(result)

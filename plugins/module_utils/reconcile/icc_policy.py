@@ -15,7 +15,7 @@ from ..plan import firewall, forwarding
 from ..plan import icc_policy as plan
 from ..state.icc import IccState
 from . import engine
-from .recording import Recording
+from .recording import Recording, recording
 from .result import Result
 
 
@@ -26,7 +26,7 @@ def converge(options: Mapping[str, Any], check: bool) -> Result:
     """
     want = icc_policy.parse(options)
     absent = options["state"] == "absent"
-    recording = Recording(options, check)
+    keeping = recording(options, check)
     with lock.held(check), Machine() as machine:
         containers = LinkedContainers(machine, want)
 
@@ -34,8 +34,8 @@ def converge(options: Mapping[str, Any], check: bool) -> Result:
             return plan.absent(want.bridge, have) if absent else plan.present(want, have)
 
         def finish(_have: IccState) -> None:
-            if recording.touched:
-                _record(recording, options, want)
+            if keeping.touched:
+                _record(keeping, options, want)
 
         outcome = engine.converge(machine, lambda: observe(machine, want, containers), plan_of, check, finish=finish)
         before = plan.describe(want.bridge, outcome.before.rules)
@@ -48,12 +48,12 @@ def converge(options: Mapping[str, Any], check: bool) -> Result:
             warnings=forwarding.warnings(outcome.operations)
             + (firewall.warnings(want.bridge, outcome.before.firewall) if want.links else []),
         )
-        return recording.into(result)
+        return keeping.into(result)
 
 
-def _record(recording: Recording, options: Mapping[str, Any], want: icc_policy.IccPolicy) -> None:
+def _record(keeping: Recording, options: Mapping[str, Any], want: icc_policy.IccPolicy) -> None:
     from ..model.record import POLICY
     from ..model.record_objects import is_policy, of_policy
 
     wanted = [of_policy(options)] if is_policy(want) else []
-    recording.keep(POLICY, wanted, {}, lambda known: known.bridge == want.bridge)
+    keeping.keep(POLICY, wanted, {}, lambda known: known.bridge == want.bridge)

@@ -24,7 +24,7 @@ from ..plan import publication as plan
 from ..state.network import HOST
 from ..state.publications import PublicationState
 from . import engine
-from .recording import Recording, refuse_passing
+from .recording import Recording, recording, refuse_passing
 from .result import Result
 
 # Options of one publication that may also be given outside of the list, for all entries that leave them out.
@@ -45,7 +45,7 @@ def converge(options: Mapping[str, Any], check: bool) -> Result:
     present = options["state"] == "present"
     defaults = publication.parse_defaults(options)
     parsed = parse(options, defaults)
-    recording = Recording(options, check)
+    keeping = recording(options, check)
     for want in parsed or ():
         if want.attachment.target.kind == "pid":
             refuse_passing("pid", int(want.attachment.target.value), options.get("persistent"))
@@ -69,8 +69,8 @@ def converge(options: Mapping[str, Any], check: bool) -> Result:
             return have, plan.remaining(wanted if parsed is not None else None, have), wanted
 
         def finish(seen: tuple[PublicationState, PublicationRules, list[plan.Wanted]]) -> None:
-            if recording.touched:
-                _record(recording, options, wants if parsed is not None else None, *seen[1:])
+            if keeping.touched:
+                _record(keeping, options, wants if parsed is not None else None, *seen[1:])
 
         outcome = engine.converge(machine, observe, lambda seen: plan.changes(*seen[:2]), check, finish=finish)
         have, wanted_rules, wanted = outcome.before
@@ -84,11 +84,11 @@ def converge(options: Mapping[str, Any], check: bool) -> Result:
             + (plan.one_way(wanted) if present else [])
             + (firewall.warnings(bridge, have.firewall) if wanted_rules.published else []),
         )
-        return recording.into(result)
+        return keeping.into(result)
 
 
 def _record(
-    recording: Recording,
+    keeping: Recording,
     options: Mapping[str, Any],
     wants: Sequence[Publication] | None,
     rules: PublicationRules,
@@ -108,19 +108,19 @@ def _record(
     named = {of_publication(want.attachment, (), (), protect).key for want in wants or ()}
     purged = wants is None or bool(options.get("purge"))
     if present:
-        known = recording.read(PUBLICATION)
+        known = keeping.read(PUBLICATION)
         # Whether a bridge is protected is one for all that is published there.
         others = [
             Record(PUBLICATION, key, {"bridge": bridge, "protect": protect})
             for key, record in known.items()
-            if record.bridge == bridge and key not in named and not purged and recording.keeps
+            if record.bridge == bridge and key not in named and not purged and keeping.keeps
         ]
-        recording.keep(
+        keeping.keep(
             PUBLICATION, made + others, {}, lambda record: record.bridge == bridge and (purged or record.key in named)
         )
         return
-    left = [record for record in made if record.key in recording.read(PUBLICATION)]
-    recording.keep(
+    left = [record for record in made if record.key in keeping.read(PUBLICATION)]
+    keeping.keep(
         PUBLICATION, left, {}, lambda record: record.bridge == bridge and (wants is None or record.key in named)
     )
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 pipefitter contributors
 # SPDX-License-Identifier: BSD-2-Clause
-"""What a run leaves in the host's record of what was asked for. Private to the collection.
+"""Whether a run leaves something in the host's record of what was asked for. Private to the collection.
 
 Whatever reads or writes the record is imported where there is one, or is to be one.
 """
@@ -8,18 +8,17 @@ Whatever reads or writes the record is imported where there is one, or is to be 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..errors import InvalidOption
-from .result import Result
 
 if TYPE_CHECKING:
     from ..model.record import Record
+    from .result import Result
 
 PROGRAM = "/usr/local/lib/pipefitter/pipefitter"
-"""Where the role host_setup puts the program that makes again what is recorded."""
+"""Where host_program puts the program that makes again what is recorded."""
 
 FOLDER = "/var/lib/pipefitter"
 
@@ -28,54 +27,28 @@ ALWAYS, NEVER, AUTO = "true", "false", "auto"
 _Key = tuple[str, ...]
 
 
-class Recording:
-    """The record as far as one run touches it.
+class Recording(Protocol):
+    """The record as far as one run touches it; ``touched`` is false where it leaves it alone."""
 
-    A run without the option (the service's own, from the record) touches nothing.
-    """
-
-    def __init__(self, options: Mapping[str, Any], check: bool) -> None:
-        self._choice: str | None = options.get("persistent")
-        self._check = check
-        self._installed = self._choice is not None and os.path.exists(PROGRAM)
-        self._lines: list[str] = []
-        self._before: dict[str, Any] = {}
-        self._after: dict[str, Any] = {}
-        self._recorded = False
-        self._warnings: list[str] = []
-
-    @property
-    def touched(self) -> bool:
-        """Tell whether there is a record, or is to be one."""
-        return self._choice is not None and (self._choice == ALWAYS or self._installed or os.path.isdir(FOLDER))
+    touched: bool
 
     @property
     def keeps(self) -> bool:
         """Tell whether what is asked for is going to be recorded."""
-        return self._choice == ALWAYS or (self._choice == AUTO and self._installed)
 
     @property
     def may_come(self) -> bool:
         """Tell whether containers that don't run are wired when they do: by the service, from the record."""
-        return self.keeps or self._choice is None
 
     def read(self, kind: str) -> dict[_Key, Record]:
         """Return what is recorded of a kind."""
-        if not self.touched:
-            return {}
-        from ..store.records import Store
-
-        store = Store(mend=not self._check)
-        found = store.read(kind)
-        self._warnings += [warning for warning in store.warnings if warning not in self._warnings]
-        return found
 
     def keep(
         self,
         kind: str,
         wanted: Sequence[Record],
         shown: Mapping[_Key, Mapping[str, Any]],
-        gone: Callable[[Record], bool] = lambda record: False,
+        gone: Callable[[Record], bool] = ...,
     ) -> None:
         """Record what is wanted, and take out of the record what is ``gone``; in check mode, say that alone.
 
@@ -83,63 +56,43 @@ class Recording:
 
         :raises PipefitterError: it can't be written; what was recorded is as it was.
         """
-        if not self.touched:
-            return
-        from ..model.record import merged
-        from ..store.records import Store
-
-        old = self.read(kind)
-        new = dict(old)
-        for record in wanted:
-            if self.keeps or (self._choice == AUTO and record.key in old):
-                new[record.key] = merged(old.get(record.key), record, shown.get(record.key, {}))
-            elif self._choice == NEVER:
-                new.pop(record.key, None)
-        named = {record.key for record in wanted}
-        for key, record in old.items():
-            if key not in named and gone(record):
-                del new[key]
-        written = [record for key, record in new.items() if old.get(key) != record]
-        removed = [record for key, record in old.items() if key not in new]
-        if not self._check and (written or removed):
-            Store(mend=True).change(written, removed)
-        self._tell(old, new, written, removed, named)
 
     def into(self, result: Result) -> Result:
         """Return a run's result with what became of the record."""
-        if self._choice is None:
-            return result
-        before, after = dict(result.before), dict(result.after)
-        if self._before or self._after:
-            before["record"], after["record"] = self._before, self._after
-        return replace(
-            result,
-            operations=[*result.operations, *self._lines],
-            before=before,
-            after=after,
-            values={**result.values, "recorded": self._recorded},
-            warnings=[*result.warnings, *self._warnings],
-        )
 
-    def _tell(
-        self,
-        old: Mapping[_Key, Record],
-        new: Mapping[_Key, Record],
-        written: Sequence[Record],
-        removed: Sequence[Record],
-        named: Collection[_Key],
-    ) -> None:
-        self._lines += [f"record {record}" for record in written]
-        self._lines += [f"take {record} out of the record" for record in removed]
-        touched = {*named, *(record.key for record in removed)}
-        self._before.update((str(record), record.options) for key, record in old.items() if key in touched)
-        self._after.update((str(record), record.options) for key, record in new.items() if key in touched)
-        self._recorded = bool(named) and all(key in new for key in named)
-        if self._choice == ALWAYS and named and not self._installed:
-            self._warnings.append(
-                "recorded, but nothing on this host makes it again after a restart: "
-                "the service is not installed; the role host_setup installs it"
-            )
+
+class _Untouched:
+    """For a host without record, and for the service's own runs, which come from it."""
+
+    touched = keeps = False
+
+    def __init__(self, asked: bool) -> None:
+        self._asked = asked
+        self.may_come = not asked
+
+    def read(self, _kind: str) -> dict[_Key, Record]:
+        return {}
+
+    def keep(self, *_what: object) -> None:
+        pass
+
+    def into(self, result: Result) -> Result:
+        if self._asked:
+            result.values["recorded"] = False
+        return result
+
+
+def recording(options: Mapping[str, Any], check: bool) -> Recording:
+    """Return the record as a run with these options touches it."""
+    choice = options.get("persistent")
+    if choice is None:
+        return _Untouched(asked=False)
+    installed = os.path.exists(PROGRAM)
+    if choice != ALWAYS and not installed and not os.path.isdir(FOLDER):
+        return _Untouched(asked=True)
+    from .record_keeping import RecordKeeping
+
+    return RecordKeeping(choice, installed, check)
 
 
 def refuse_passing(option: str, found: object, persistent: object) -> None:

@@ -20,7 +20,7 @@ class Result:
     operations: list[str]
     before: Mapping[str, Any]
     after: Mapping[str, Any]
-    values: Mapping[str, Any]
+    values: dict[str, Any]
     warnings: list[str] = field(default_factory=list)
 
     @property

@@ -16,7 +16,7 @@ from ..plan import vlan_port as plan
 from ..plan import vlan_port_result as state
 from ..state.vlan_ports import VlanPortState
 from . import engine
-from .recording import Recording, refuse_passing
+from .recording import Recording, recording, refuse_passing
 from .result import Result
 
 _TIMEOUT = 10
@@ -30,7 +30,7 @@ def converge(options: Mapping[str, Any], check: bool) -> Result:
     want = vlan_port.parse(options)
     is_absent = options["state"] == "absent"
     timeout = options.get("wait_timeout") or _TIMEOUT
-    recording = Recording(options, check)
+    keeping = recording(options, check)
     for one in want.ports or ():
         if one.target is not None and one.target.kind == "pid":
             refuse_passing("pid", int(one.target.value), options.get("persistent"))
@@ -43,8 +43,8 @@ def converge(options: Mapping[str, Any], check: bool) -> Result:
             return plan.absent(want, have, timeout) if is_absent else plan.present(want, have, timeout)
 
         def finish(_have: VlanPortState) -> None:
-            if recording.touched:
-                _record(recording, want, is_absent)
+            if keeping.touched:
+                _record(keeping, want, is_absent)
 
         outcome = engine.converge(
             machine, lambda: observe(machine, want, netns_of, check, is_absent), plan_of, check, finish=finish
@@ -62,10 +62,10 @@ def converge(options: Mapping[str, Any], check: bool) -> Result:
             },
             warnings=plan.warnings(want, outcome.before, is_absent),
         )
-        return recording.into(result)
+        return keeping.into(result)
 
 
-def _record(recording: Recording, want: vlan_port.VlanPorts, is_absent: bool) -> None:
+def _record(keeping: Recording, want: vlan_port.VlanPorts, is_absent: bool) -> None:
     from ..model.record import OVS_BRIDGE, VLAN_PORT, Record, lasts
     from ..model.record_objects import of_ovs_bridge, of_vlan_port
 
@@ -76,14 +76,14 @@ def _record(recording: Recording, want: vlan_port.VlanPorts, is_absent: bool) ->
     ]
     if is_absent:
         going = {record.key for record in ports}
-        recording.keep(VLAN_PORT, (), {}, lambda known: known.key in going)
+        keeping.keep(VLAN_PORT, (), {}, lambda known: known.key in going)
         if want.create_bridge:
-            recording.keep(OVS_BRIDGE, (), {}, lambda known: known.bridge == want.bridge)
+            keeping.keep(OVS_BRIDGE, (), {}, lambda known: known.bridge == want.bridge)
         return
     if want.create_bridge or want.settings != vlan_port.BridgeSettings():
-        recording.keep(OVS_BRIDGE, [of_ovs_bridge(want.bridge, want.create_bridge, want.settings)], {})
+        keeping.keep(OVS_BRIDGE, [of_ovs_bridge(want.bridge, want.create_bridge, want.settings)], {})
 
     def is_purged(known: Record) -> bool:
         return want.purge and known.bridge == want.bridge and want.owner in ("", known.want.get("owner", ""))
 
-    recording.keep(VLAN_PORT, ports, {}, is_purged)
+    keeping.keep(VLAN_PORT, ports, {}, is_purged)

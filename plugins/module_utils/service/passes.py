@@ -11,11 +11,13 @@ from typing import Any, NamedTuple
 
 from ..errors import MissingFeature, PipefitterError
 from ..host import lock
+from ..host.machine import Machine
 from ..host.nftables.isolation import isolated_bridges
 from ..model.attachment import Target
 from ..model.record import ATTACHMENT, BRIDGE, OVS_BRIDGE, POLICY, PUBLICATION, VLAN_PORT, Record, target_of
 from ..observe.containers import containers_of
 from ..reconcile.result import Result
+from ..state.network import HOST
 from ..store.records import Store
 
 IN_ORDER, REPAIRED, PENDING, FAILED = "in order", "repaired", "pending", "failed"
@@ -65,8 +67,13 @@ def run(check: bool = False, engines: bool = True, patience: float | None = None
     report = Report(check)
     with lock.held(check, patience):
         store = Store(mend=not check)
+        bridges: set[str] = set()
         for kind, make, groups in _KINDS:
             records = list(store.read(kind).values())
+            if kind in (BRIDGE, OVS_BRIDGE):
+                bridges.update(record.bridge for record in records)
+            else:
+                records = _on_bridges(records, bridges, report)
             if not engines:
                 later = [record for record in records if _needs_engine(record)]
                 report.objects += [ObjectState(record, PENDING, "engines have not been asked yet") for record in later]
@@ -75,6 +82,20 @@ def run(check: bool = False, engines: bool = True, patience: float | None = None
                 _converge(group, make, report)
         report.warnings += store.warnings
     return report
+
+
+def _on_bridges(records: Sequence[Record], recorded: Collection[str], report: Report) -> list[Record]:
+    """Return those whose bridge is there or is made by the pass; the others can't be made, whatever is tried."""
+    missing = {record.bridge for record in records} - set(recorded)
+    if missing:
+        with Machine() as machine:
+            missing -= machine.netlink(HOST).links().keys()
+    report.objects += [
+        ObjectState(record, FAILED, f"there is no bridge {record.bridge}, and none is recorded; create it first")
+        for record in records
+        if record.bridge in missing
+    ]
+    return [record for record in records if record.bridge not in missing]
 
 
 def _converge(records: Sequence[Record], make: _Make, report: Report) -> None:

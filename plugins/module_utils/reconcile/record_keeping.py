@@ -1,0 +1,113 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: BSD-2-Clause
+"""What a run leaves in the host's record of what was asked for, where there is one. Private to the collection."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from ..model.record import Record, merged
+from ..store.records import Store
+from .recording import ALWAYS, AUTO, NEVER
+from .result import Result
+
+_Key = tuple[str, ...]
+
+
+class RecordKeeping:
+    """The record as far as one run touches it (``recording.Recording``)."""
+
+    touched = True
+
+    def __init__(self, choice: str, installed: bool, check: bool) -> None:
+        self._choice = choice
+        self._installed = installed
+        self._check = check
+        self._lines: list[str] = []
+        self._before: dict[str, Any] = {}
+        self._after: dict[str, Any] = {}
+        self._recorded = False
+        self._warnings: list[str] = []
+
+    @property
+    def keeps(self) -> bool:
+        """Tell whether what is asked for is going to be recorded."""
+        return self._choice == ALWAYS or (self._choice == AUTO and self._installed)
+
+    @property
+    def may_come(self) -> bool:
+        """Tell whether containers that don't run are wired when they do: by the service, from the record."""
+        return self.keeps
+
+    def read(self, kind: str) -> dict[_Key, Record]:
+        """Return what is recorded of a kind."""
+        store = Store(mend=not self._check)
+        found = store.read(kind)
+        self._warnings += [warning for warning in store.warnings if warning not in self._warnings]
+        return found
+
+    def keep(
+        self,
+        kind: str,
+        wanted: Sequence[Record],
+        shown: Mapping[_Key, Mapping[str, Any]],
+        gone: Callable[[Record], bool] = lambda record: False,
+    ) -> None:
+        """Record what is wanted, and take out of the record what is ``gone``; in check mode, say that alone.
+
+        ``shown`` is what there is of the objects now, as options that give it back.
+
+        :raises PipefitterError: it can't be written; what was recorded is as it was.
+        """
+        old = self.read(kind)
+        new = dict(old)
+        for record in wanted:
+            if self.keeps or (self._choice == AUTO and record.key in old):
+                new[record.key] = merged(old.get(record.key), record, shown.get(record.key, {}))
+            elif self._choice == NEVER:
+                new.pop(record.key, None)
+        named = {record.key for record in wanted}
+        for key, record in old.items():
+            if key not in named and gone(record):
+                del new[key]
+        written = [record for key, record in new.items() if old.get(key) != record]
+        removed = [record for key, record in old.items() if key not in new]
+        if not self._check and (written or removed):
+            Store(mend=True).change(written, removed)
+        self._tell(old, new, written, removed, named)
+
+    def into(self, result: Result) -> Result:
+        """Return a run's result with what became of the record."""
+        before, after = dict(result.before), dict(result.after)
+        if self._before or self._after:
+            before["record"], after["record"] = self._before, self._after
+        return replace(
+            result,
+            operations=[*result.operations, *self._lines],
+            before=before,
+            after=after,
+            values={**result.values, "recorded": self._recorded},
+            warnings=[*result.warnings, *self._warnings],
+        )
+
+    def _tell(
+        self,
+        old: Mapping[_Key, Record],
+        new: Mapping[_Key, Record],
+        written: Sequence[Record],
+        removed: Sequence[Record],
+        named: Collection[_Key],
+    ) -> None:
+        self._lines += [f"record {record}" for record in written]
+        self._lines += [f"take {record} out of the record" for record in removed]
+        touched = {*named, *(record.key for record in removed)}
+        self._before.update((str(record), record.options) for key, record in old.items() if key in touched)
+        self._after.update((str(record), record.options) for key, record in new.items() if key in touched)
+        self._recorded = bool(named) and all(key in new for key in named)
+        if self._choice == ALWAYS and named and not self._installed:
+            self._warnings.append(
+                "recorded, but nothing on this host makes it again after a restart: "
+                "the service is not installed; the role host_setup installs it"
+            )
