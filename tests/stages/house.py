@@ -22,15 +22,16 @@ MAY_IMPORT = {
     "argument_specs": set(),
     "diff_yaml": set(),
     "compiled_once": set(),
-    "model": {"errors"},
-    "fleet": {"errors", "model"},
-    "state": {"errors", "model"},
-    "plan": {"errors", "model", "state"},
-    "host": {"errors", "model", "state"},
-    "observe": {"errors", "model", "state", "plan", "host"},
+    "light_dataclass": set(),
+    "model": {"errors", "light_dataclass"},
+    "fleet": {"errors", "light_dataclass", "model"},
+    "state": {"errors", "light_dataclass", "model"},
+    "plan": {"errors", "light_dataclass", "model", "state"},
+    "host": {"errors", "light_dataclass", "model", "state"},
+    "observe": {"errors", "light_dataclass", "model", "state", "plan", "host"},
     "store": {"errors", "model", "host"},
-    "reconcile": {"errors", "model", "state", "plan", "host", "observe", "store"},
-    "service": {"errors", "diff_yaml", "model", "state", "host", "observe", "reconcile", "store"},
+    "reconcile": {"errors", "light_dataclass", "model", "state", "plan", "host", "observe", "store"},
+    "service": {"errors", "diff_yaml", "light_dataclass", "model", "state", "host", "observe", "reconcile", "store"},
     "ansible_module": {"errors", "diff_yaml", "compiled_once"},
 }
 # What of Ansible and of the system a room may not know: pure rooms have no input and no output.
@@ -82,6 +83,9 @@ def _sizes(text: str) -> t.Iterator[str]:
 def _imports(path: pathlib.Path, text: str) -> t.Iterator[str]:
     here = path.relative_to(MODULE_UTILS).with_suffix("").parts
     for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.ImportFrom) and node.module == "dataclasses" and here[0] != "light_dataclass":
+            if any(alias.name == "dataclass" for alias in node.names):
+                yield f"{node.lineno}: dataclass is of dataclasses; take light_dataclass's, which a task loads faster"
         for target in _targets(node, here):
             problem = _problem(here[0], target)
             if problem:

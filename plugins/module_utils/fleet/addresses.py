@@ -10,10 +10,11 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
+from ..light_dataclass import dataclass
 from ..model.attachment import SELECTORS
 from .members import Key, Member, interface_label
 from .subnets import Address, Subnet, from_number, hosts_of, parsed_address

@@ -9,9 +9,10 @@ that what contradicts itself between two hosts is found before either changes.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
+from ..light_dataclass import dataclass
 from ..model.names import derived_name
 from . import kept_addresses, mtu, transport
 from .addresses import refuse_held, shown_interfaces, unread_warnings, with_addresses

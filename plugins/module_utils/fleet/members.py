@@ -6,9 +6,10 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
+from ..light_dataclass import dataclass
 from ..model.addresses import seeded_mac
 from ..model.attachment import DEFAULT_INTERFACE, SELECTORS, exactly_one, netns_path
 from .subnets import Address, Interface, no_host, not_usable, parsed_address

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Union
 
+from ..light_dataclass import dataclass
 from .variables import as_list
 
 Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]

@@ -5,9 +5,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from ..light_dataclass import dataclass
 from ..model.limits import VLAN, VNI
 from .subnets import Subnet, from_number, hosts_of, parse_subnets
 from .variables import PREFIX, required, whole_number

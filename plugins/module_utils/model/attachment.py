@@ -6,10 +6,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from ..errors import InvalidOption
+from ..light_dataclass import dataclass
 from . import addresses, limits, names, route, vlans
 from .vlans import Vlans
 

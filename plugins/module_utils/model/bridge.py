@@ -5,10 +5,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from ..errors import InvalidOption
+from ..light_dataclass import dataclass
 from . import addresses, bridge_vlans, limits, names
 from .vlans import Vlans, needed
 

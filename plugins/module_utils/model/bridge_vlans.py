@@ -5,8 +5,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from ..light_dataclass import dataclass
 from .limits import VLAN
 from .vlans import ACCESS, NATIVE_TAGGED, NATIVE_UNTAGGED, TRUNK, Vlans, ranges
 

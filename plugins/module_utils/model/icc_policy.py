@@ -6,10 +6,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from ..errors import InvalidOption
+from ..light_dataclass import dataclass
 from . import names
 from .attachment import RUNTIMES, SELECTORS, Target, container, parse_target
 from .firewall_safe_name import firewall_safe_name

@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
+
+from ..light_dataclass import dataclass
 
 PING = "icmp"
 """Protocol of a flow of echo requests, in either family; it has no port (0)."""

@@ -7,9 +7,10 @@ Pure values: what ``host/ovs/ovsdb.py`` reads and writes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Container
 
+from ..light_dataclass import dataclass
 from .vlans import ACCESS, TRUNK, Vlans
 
 SYSTEM, NETDEV = "system", "netdev"

@@ -4,8 +4,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from ..light_dataclass import dataclass
 from . import addresses
 
 PROTOCOL = 112

@@ -5,10 +5,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from ..errors import InvalidOption
+from ..light_dataclass import dataclass
 from . import addresses, limits, names
 from .attachment import DEFAULT_INTERFACE, SELECTORS, Target, exactly_one, parse_target
 from .ovs import Tunnel

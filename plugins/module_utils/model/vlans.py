@@ -6,10 +6,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from ..errors import InvalidOption
+from ..light_dataclass import dataclass
 from . import limits
 from .limits import VLAN
 

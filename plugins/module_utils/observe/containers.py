@@ -6,13 +6,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import MissingFeature, Refused
 from ..host import namespace
 from ..host.machine import Machine
 from ..host.namespace import NetnsFd
+from ..light_dataclass import dataclass
 from ..model.attachment import Attachment, Target
 
 if TYPE_CHECKING:

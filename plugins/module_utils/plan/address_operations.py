@@ -4,9 +4,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
+from ..light_dataclass import dataclass
 from ..model.route import Route
 from .operations import Operation, SetSysctl
 

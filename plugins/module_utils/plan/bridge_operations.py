@@ -5,9 +5,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..light_dataclass import dataclass
 from ..model import addresses, limits
 from ..model.bridge_vlans import PortVlans, VlanRange, described, merged
 from .operations import Operation

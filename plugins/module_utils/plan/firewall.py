@@ -5,9 +5,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ..light_dataclass import dataclass
 from ..model.firewall import AcceptedBridge
 from ..state.firewall import FirewallState
 from ..state.network import HOST

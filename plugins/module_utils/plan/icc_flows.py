@@ -5,9 +5,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from ..errors import Refused
+from ..light_dataclass import dataclass
 from ..model import addresses
 from ..model.attachment import Target
 from ..model.icc_policy import IccLink, IccPolicy, IccPort

@@ -5,9 +5,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..light_dataclass import dataclass
 from ..model.icc_rules import IccFlow, IccRules
 from .operations import Operation
 

@@ -5,10 +5,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 from ..errors import PipefitterError
+from ..light_dataclass import dataclass
 from ..model.bridge_vlans import described
 from ..model.route import Route
 from .operations import Operation

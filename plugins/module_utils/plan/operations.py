@@ -9,8 +9,9 @@ one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from ..light_dataclass import dataclass
 
 if TYPE_CHECKING:
     from .host_protocol import Host

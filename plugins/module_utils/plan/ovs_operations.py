@@ -4,9 +4,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..light_dataclass import dataclass
 from ..model.ovs import NO_BRIDGES, OvsBridgeChange, OvsChange
 from ..model.vlans import ACCESS, DOT1Q_TUNNEL, TRUNK, ranges
 from .operations import Operation

@@ -5,10 +5,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from ..errors import Refused
+from ..light_dataclass import dataclass
 from ..model import addresses
 from ..model.publication import ANY, Endpoint, Hairpin, HostPort, PortSpec, PublicationRules, Published
 from ..state.network import HOST

@@ -4,10 +4,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import PipefitterError
+from ..light_dataclass import dataclass
 from ..model.publication import PublicationRules, Published, UdpFlow
 from .operations import Operation
 

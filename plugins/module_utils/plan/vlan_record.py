@@ -6,9 +6,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
+from ..light_dataclass import dataclass
 from ..model.ovs import OvsPort
 from ..model.ownership import VLAN_RECORD
 from ..model.vlan_port import RESERVED_IDS

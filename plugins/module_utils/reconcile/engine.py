@@ -6,10 +6,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from ..errors import PipefitterError
+from ..light_dataclass import dataclass
 from ..plan.operations import Operation
 
 if TYPE_CHECKING:

@@ -27,7 +27,19 @@ from . import version
 LINK = "/usr/local/sbin/pipefitter"
 
 _NAME = "pipefitter"
-_ROOMS = ("errors", "diff_yaml", "model", "state", "observe", "plan", "reconcile", "host", "store", "service")
+_ROOMS = (
+    "errors",
+    "light_dataclass",
+    "diff_yaml",
+    "model",
+    "state",
+    "observe",
+    "plan",
+    "reconcile",
+    "host",
+    "store",
+    "service",
+)
 _MAIN = b"""\
 import sys
 

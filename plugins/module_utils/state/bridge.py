@@ -5,8 +5,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from ..light_dataclass import dataclass
 from ..model.icc_rules import IccRules
 from ..model.masquerade import Masquerade
 from ..model.publication import PublicationRules

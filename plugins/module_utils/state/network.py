@@ -5,9 +5,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 
+from ..light_dataclass import dataclass
 from ..model import bridge_vlans
 from ..model.bridge_vlans import PortVlans
 from ..model.limits import USUAL_MTU

@@ -5,9 +5,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cached_property
 
+from ..light_dataclass import dataclass
 from ..model.publication import Endpoint, HostPort, PublicationRules
 from .firewall import FirewallState
 

@@ -5,8 +5,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from ..light_dataclass import dataclass
 from ..model.attachment import Target
 from ..model.ovs import OvsBridge
 from ..model.route import Route

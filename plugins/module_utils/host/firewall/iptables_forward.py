@@ -48,9 +48,10 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from ...errors import MissingFeature, PipefitterError, Refused
+from ...light_dataclass import dataclass
 from ...model.firewall import AcceptedBridge, DroppingChain
 from ...model.firewall_safe_name import firewall_safe_name
 from ...state.firewall import FirewallState

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from ...light_dataclass import dataclass
 from .isolation import FAMILIES, TABLE
 from .tables import Command, Listing, in_table
 

@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Container, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from ...errors import MissingFeature, PipefitterError, Refused
+from ...light_dataclass import dataclass
 from .. import program
 from ..netlink.nf_tables import table_exists
 from .isolation import FAMILIES, TABLE

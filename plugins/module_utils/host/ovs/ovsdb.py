@@ -14,11 +14,11 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
 from ...errors import PipefitterError, Refused
+from ...light_dataclass import dataclass
 from ...model.ovs import OvsBridge, OvsChange, OvsPort
 from . import bridges as bridge_rows
 from . import ports as port_rows

@@ -14,8 +14,9 @@ import selectors
 import socket
 import time
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from ...light_dataclass import dataclass
 from ...model import addresses
 from . import frames
 

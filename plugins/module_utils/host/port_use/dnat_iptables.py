@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from ...errors import MissingFeature
+from ...light_dataclass import dataclass
 from ...model.addresses import IPV4, IPV6
 from .. import program
 from ..netlink.nf_tables import table_exists

@@ -10,10 +10,11 @@ Most keep a rule a port (``tcp dport 8080 dnat to 10.0.0.2:80``), some a map
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from ...errors import MissingFeature
+from ...light_dataclass import dataclass
 from ...model.addresses import IPV4, IPV6
 from ...model.publication import PROTOCOLS
 from .. import program

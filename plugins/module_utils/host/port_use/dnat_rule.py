@@ -5,8 +5,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
+from ...light_dataclass import dataclass
 from ...model import addresses
 from ...model.publication import PROTOCOLS, HostPort
 

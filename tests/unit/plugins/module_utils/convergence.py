@@ -5,10 +5,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.pipefitter.container_network.plugins.module_utils.errors import MissingFeature, Refused
+from ansible_collections.pipefitter.container_network.plugins.module_utils.light_dataclass import dataclass
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan.host_protocol import Host
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan.operations import Operation
 from ansible_collections.pipefitter.container_network.plugins.module_utils.reconcile import engine

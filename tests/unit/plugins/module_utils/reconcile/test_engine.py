@@ -4,10 +4,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import pytest
 from ansible_collections.pipefitter.container_network.plugins.module_utils.errors import PipefitterError
+from ansible_collections.pipefitter.container_network.plugins.module_utils.light_dataclass import dataclass
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan.operations import Operation
 from ansible_collections.pipefitter.container_network.plugins.module_utils.reconcile import engine
 
