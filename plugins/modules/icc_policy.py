@@ -38,9 +38,12 @@ description:
     is gone after a reboot, as the bridge is. If the tables were deleted, the next run creates them again.
   - Links hold the addresses that the containers have when the task runs. Run it again after a container got another
     address.
-  - Where the host's firewall sees bridged frames (br_netfilter), isolated containers don't reach ports that containers
-    on the same bridge published; the kernel bridges what it translates there, and isolation holds. Link them instead.
-    All others reach such ports.
+  - Where the host's firewall sees bridged frames (br_netfilter), the kernel bridges what it translates, and isolation
+    would keep it from ports that containers on the same bridge published, and a container from its own. So each
+    isolated port gets a tc filter (clsact and cls_bpf) for packets to the bridge's own MAC, with which they pass
+    br_netfilter and are routed. Rules of iptables with C(-m physdev) don't match them. C(tc filter show dev PORT
+    ingress) shows it as C(pipefitter) and the MAC. Where the kernel has no such filter,
+    M(pipefitter.container_network.port_publish) warns.
   - Containers that may send from any address (C(NET_RAW), C(NET_ADMIN)) can spoof the address of another one, as on any
     bridge.
 requirements:

@@ -46,8 +46,9 @@ notes:
     through the hairpin mode of its bridge port. It is switched on for interfaces that
     M(pipefitter.container_network.veth_attach) made.
   - On such a host, containers of a bridge that is isolated (O(pipefitter.container_network.icc_policy#module:icc=false)
-    of M(pipefitter.container_network.icc_policy)) don't reach ports that are published for containers of the same
-    bridge, not even their own.
+    of M(pipefitter.container_network.icc_policy)) reach ports that are published for containers of the same bridge by
+    a tc filter that comes with isolation. The module warns where it is missing, on a kernel without cls_bpf for
+    example.
   - UDP flows follow a publication that is moved, and end with one that is removed. Connections of TCP and SCTP that are
     established go on until they are closed.
   - Another tool's filter that drops forwarded traffic without a hook for others, such as a policy of DROP set by hand,

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import pytest
 from capture import Capture
+from icc_lab import icc_thoroughly
 from publishing import BRIDGE, HOST, LAN, Net, publish, publish_thoroughly, routed_on_lan
-from wiring import pings
+from wiring import attach, make_namespaces, pings
 
 _PUBLISHED = ((8080, "tcp"), (5353, "udp"))
 
@@ -51,12 +52,23 @@ def reached(net, netns):
     }
 
 
+def filters(net, side="ingress"):
+    """Return the tc filters of each port of br0."""
+    ports = [entry["ifname"] for entry in net.host.ip("link", "show", "master", "br0")]
+    return {port: net.host.run("tc", "filter", "show", "dev", port, side).stdout for port in ports}
+
+
+def all_tagged(net):
+    mac = net.host.ip("link", "show", "dev", "br0")[0]["address"]
+    return all(f"pipefitter {mac}" in shown for shown in filters(net).values())
+
+
 def test_published_ports_are_reached_through_isolation_and_nothing_else(net):
-    icc(net, icc=False)
-    # What br_netfilter translates into the bridge that it came from, the kernel bridges
-    # (br_nf_pre_routing_finish() in net/bridge/br_netfilter_hooks.c), and that is what isolation keeps apart.
-    assert set(reached(net, "web2").values()) == {not net.bridged_filter}
-    assert set(reached(net, "far").values()) == {True}
+    """By a neighbour, and by the container itself, whatever br_netfilter does with what is bridged."""
+    icc_thoroughly(net.host, icc=False)
+    for who in ("web1", "web2", "far"):
+        assert set(reached(net, who).values()) == {True}, who
+    assert net.ask(BRIDGE[4], 8080, netns="web2") == ("web1", BRIDGE[4])
     for version in (4, 6):
         assert net.ask_from_lan(HOST[version], 8080) == ("web1", LAN[version])
         assert net.ask(HOST[version], 8080)[0] == "web1"
@@ -64,8 +76,81 @@ def test_published_ports_are_reached_through_isolation_and_nothing_else(net):
     assert net.nobody_answers(*direct, netns="web2") and net.nobody_answers(*direct, netns="far")
     # As it was published before the bridge was isolated, it can be so afterwards.
     done = publish_thoroughly(net.host, netns="web1", ports=["8081:81"])
-    assert ("containers of br0 don't reach ports published for br0" in str(done.get("warnings"))) == net.bridged_filter
-    assert net.ask(HOST[4], 8081, netns="far")[0] == "web1"
+    assert "warnings" not in done
+    assert [net.ask(HOST[version], 8081, netns=who)[0] for who in ("web2", "far") for version in (4, 6)] == ["web1"] * 4
+
+
+def test_the_bridge_learns_from_what_goes_to_the_host_itself(net):
+    """Else what the host sends to a container would be flooded to all others as soon as its MAC is forgotten."""
+    icc(net, icc=False)
+    mac = net.host.ip("link", "show", "dev", "eth1", netns="web2")[0]["address"]
+
+    def learned():
+        return mac in net.host.run("bridge", "fdb", "show", "br", "br0", "dynamic").stdout
+
+    # With neighbours that nobody has to ask for, connections are all that there is to learn from.
+    host_mac = net.host.ip("link", "show", "dev", "br0")[0]["address"]
+    net.host.run("ip", "-n", "web2", "neigh", "replace", BRIDGE[4], "lladdr", host_mac, "dev", "eth1")
+    net.host.run("ip", "neigh", "replace", "192.168.5.12", "lladdr", mac, "dev", "br0")
+    for port in filters(net):
+        net.host.run("ip", "link", "set", port, "type", "bridge_slave", "fdb_flush")
+    assert not learned()
+    assert net.ask(HOST[4], 8080, netns="web2")[0] == "web1"
+    assert learned()
+
+
+def test_isolation_holds_against_frames_to_the_others_mac(net):
+    """A neighbour that knows the MAC of another, and one that gives its packets for another the bridge's MAC."""
+    icc(net, icc=False)
+    bridge = net.host.ip("link", "show", "dev", "br0")[0]["address"]
+    other = net.host.ip("link", "show", "dev", "eth1", netns="web1")[0]["address"]
+    for mac in (other, bridge):
+        for address in ("192.168.5.11", "fd00:5::11"):
+            net.host.run("ip", "-n", "web2", "neigh", "replace", address, "lladdr", mac, "dev", "eth1")
+        with Capture(net.host, "web1", "ip or ip6 or arp") as capture:
+            direct = [(address, port, "tcp") for address in ("192.168.5.11", "fd00:5::11") for port in (80, 81)]
+            assert net.nobody_answers(*direct, netns="web2")
+        heard = [line for line in capture.said.splitlines() if "192.168.5.12" in line or "fd00:5::12" in line]
+        assert not heard, heard
+    net.host.run("ip", "-n", "web2", "neigh", "flush", "all")
+    assert pings(net.host, "web2", "192.168.5.11", "fd00:5::11") == [False, False]
+
+
+def test_what_takes_packets_past_br_netfilter_comes_and_goes_with_isolation(net):
+    ports = sorted(filters(net))
+    icc_thoroughly(net.host, icc=False)
+    assert all_tagged(net)
+    # One that joins later has it, too.
+    make_namespaces(net.host, "web3")
+    addresses = ["192.168.5.13/24", "fd00:5::13/64"]
+    attach(net.host, bridge="br0", netns="web3", addresses=addresses, gateway=BRIDGE[4], gateway6=BRIDGE[6])
+    assert len(filters(net)) == len(ports) + 1 and all_tagged(net)
+    assert set(reached(net, "web3").values()) == {True}
+    # Somebody else's filter stays, ours comes back, and says what is missing until then.
+    net.host.run("tc", "filter", "del", "dev", ports[0], "ingress")
+    other = ["dev", ports[1], "ingress", "protocol", "ip", "u32", "match", "ip", "dst", "198.51.100.1", "flowid", "1:1"]
+    net.host.run("tc", "filter", "add", *other)
+    warned = str(publish(net.host, netns="web1", ports=["8080:80", "5353:53/udp"]).get("warnings"))
+    assert (f"{ports[0]} doesn't take packets past it, which a run of icc_policy mends" in warned) == net.bridged_filter
+    done = icc_thoroughly(net.host, icc=False)
+    assert done["operations"] == [f"let what {ports[0]} hands to the host pass bridge-nf-call-iptables"]
+    assert all_tagged(net) and "u32" in filters(net)[ports[1]]
+    icc_thoroughly(net.host, icc=True)
+    left = filters(net)
+    assert "u32" in left.pop(ports[1]) and set(left.values()) == {""}
+    net.host.run("tc", "qdisc", "del", "dev", ports[1], "clsact")
+    assert "clsact" not in net.host.run("tc", "qdisc", "show").stdout
+
+
+def test_a_host_that_filters_tagged_frames_is_told(net):
+    icc(net, icc=False)
+    net.host.run("sysctl", "-qw", "net.bridge.bridge-nf-filter-vlan-tagged=1")
+    try:
+        warned = str(publish(net.host, netns="web1", ports=["8080:80", "5353:53/udp"]).get("warnings"))
+        assert ("net.bridge.bridge-nf-filter-vlan-tagged is 1" in warned) == net.bridged_filter
+        assert set(reached(net, "web2").values()) == {not net.bridged_filter}
+    finally:
+        net.host.run("sysctl", "-qw", "net.bridge.bridge-nf-filter-vlan-tagged=0")
 
 
 def test_without_egress_the_lan_is_out_of_reach_and_the_host_is_not(net):

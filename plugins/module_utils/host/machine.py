@@ -89,6 +89,13 @@ class Machine:
         return isolated_bridges()
 
     @cached_property
+    def can_tag(self) -> bool:
+        """Whether what a bridge's port hands to the host can be taken past br_netfilter."""
+        from .netlink.features import supports_priority_tags
+
+        return supports_priority_tags()
+
+    @cached_property
     def iptables_forward(self) -> IptablesForward:
         from .firewall.iptables_forward import IptablesForward
 

@@ -109,6 +109,9 @@ def observe(machine: Machine, want: IccPolicy, containers: LinkedContainers) -> 
         netlink.addresses(bridges) if bridges else {},
         netlink.routes(names_by_index(links)),
     )
+    ports = host.ports(want.bridge) if linux else []
+    tags = netlink.priority_tags(ports)
+    lacking = bridge is not None and any(port.isolated and tags[port.name] != bridge.mac for port in ports)
     return IccState(
         network=host,
         rules=machine.icc.read(),
@@ -116,6 +119,8 @@ def observe(machine: Machine, want: IccPolicy, containers: LinkedContainers) -> 
         proxies=netlink.proxy_neighbours(want.bridge) if linux else frozenset(),
         firewall=seen_firewall,
         published=_published(machine, bridge, seen_firewall),
+        tags=tags,
+        can_tag=not lacking or machine.can_tag,
         openvswitch=seen is not None and seen.kind == OVS,
         holds=holds,
         exposes=containers.exposes,

@@ -20,6 +20,7 @@ from ..state.publications import BridgePortState, PublicationState
 from . import attachments
 from .containers import Pinned
 
+_TAGGED_FILTER = "net/bridge/bridge-nf-filter-vlan-tagged"
 _BRIDGED_FILTERS = ("net/bridge/bridge-nf-call-iptables", "net/bridge/bridge-nf-call-ip6tables")
 
 
@@ -45,7 +46,8 @@ def observe(
     rules, whole = machine.publications.read()
     ours = link is not None and link.ours
     localnet = f"net/ipv4/conf/{bridge}/route_localnet"
-    sysctls = machine.read_sysctls(HOST, [localnet, _RESERVED, *_BRIDGED_FILTERS])
+    sysctls = machine.read_sysctls(HOST, [localnet, _RESERVED, _TAGGED_FILTER, *_BRIDGED_FILTERS])
+    bridged_filter = any(sysctls.get(name) == "1" for name in _BRIDGED_FILTERS)
     shown = machine.netlink(HOST).addresses([link])[bridge] if link is not None else ()
     have = PublicationState(
         bridge,
@@ -54,7 +56,8 @@ def observe(
         whole=whole,
         subnets=_outermost({addresses.network(address) for address in shown if not addresses.is_link_local(address)}),
         route_localnet=sysctls.get(localnet) if link is not None else None,
-        bridged_filter=any(sysctls.get(name) == "1" for name in _BRIDGED_FILTERS),
+        bridged_filter=bridged_filter,
+        cut_off=_cut_off(machine, host_side, link, sysctls) if bridged_filter and link is not None else "",
         ports=tuple(_ports(host_side, link, endpoints)) if link is not None and link.kind == "bridge" else (),
         firewall=machine.read_firewall(),
         linked=not ours and bridge in machine.isolated_bridges() and bool(machine.icc.read().flows_of(bridge)),
@@ -62,6 +65,23 @@ def observe(
         taken=listeners.who,
     )
     return wanted, have
+
+
+def _cut_off(machine: Machine, host_side: HostSide, bridge: Link, sysctls: Mapping[str, str]) -> str:
+    """Return why isolated ports of the bridge don't reach what is published for it, '' where they do.
+
+    br_netfilter sends what it translated on within the bridge (``host.netlink.priority_tags``).
+    """
+    isolated = [port for port in host_side.network.ports(bridge.name) if port.isolated]
+    if isolated and sysctls.get(_TAGGED_FILTER) == "1":
+        return "what is tagged, too (net.bridge.bridge-nf-filter-vlan-tagged is 1)"
+    tags = machine.netlink(HOST).priority_tags(isolated)
+    lacking = [name for name, mac in tags.items() if mac != bridge.mac]
+    if not lacking:
+        return ""
+    if not machine.can_tag:
+        return "and this kernel has no cls_bpf to take packets past it"
+    return f"and {lacking[0]} doesn't take packets past it, which a run of icc_policy mends"
 
 
 def _outermost(subnets: Collection[str]) -> tuple[str, ...]:

@@ -80,6 +80,12 @@ class Netlink(Protocol):
     ) -> None:
         """Change what is given of a link."""
 
+    def set_priority_tags(self, port: str, mac: str) -> None:
+        """Let a port give IP packets for its bridge's MAC a priority tag, or where that is '' none any more.
+
+        ``set_link`` does it with ``isolated``, as far as the kernel can.
+        """
+
     def set_alternative_name(self, name: str, alternative: str, on: bool) -> None:
         """Give a link a further name, or take it off; a kernel that knows none gives none."""
 

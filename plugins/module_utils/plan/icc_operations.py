@@ -73,6 +73,29 @@ def _between(flow: IccFlow) -> str:
 
 
 @dataclass(frozen=True)
+class SetPriorityTags(Operation):
+    """Make an isolated port give IP packets for ``new``, its bridge's MAC, a priority tag; for '' it gives none.
+
+    With the tag they pass br_netfilter, and reach published ports of the same bridge.
+    """
+
+    port: str
+    new: str
+    old: str
+
+    def what(self) -> str:
+        if self.new:
+            return f"let what {self.port} hands to the host pass bridge-nf-call-iptables"
+        return f"no longer let what {self.port} hands to the host pass bridge-nf-call-iptables"
+
+    def do(self, host: Host) -> None:
+        host.netlink(self.netns).set_priority_tags(self.port, self.new)
+
+    def undo(self, host: Host) -> None:
+        host.netlink(self.netns).set_priority_tags(self.port, self.old)
+
+
+@dataclass(frozen=True)
 class AddProxyNeighbour(Operation):
     link: str
     address: str

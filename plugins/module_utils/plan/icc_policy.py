@@ -23,7 +23,7 @@ from ..state.network import HOST
 from . import firewall, forwarding
 from .forwarding import FORCE_FORWARDING
 from .icc_flows import check_ports, flows_within, wanted_flows
-from .icc_operations import AddProxyNeighbour, ChangeIccRules, ForgetNeighbour, RemoveProxyNeighbour
+from .icc_operations import AddProxyNeighbour, ChangeIccRules, ForgetNeighbour, RemoveProxyNeighbour, SetPriorityTags
 from .link_operations import SetLink
 from .operations import Operation, SetSysctl
 from .uplinks import is_way_out
@@ -245,11 +245,16 @@ def _change(old: IccRules, new: IccRules) -> list[Operation]:
 
 
 def _isolate(bridge: str, have: IccState, isolated: bool) -> list[Operation]:
-    return [
-        SetLink(HOST, port.name, {"isolated": isolated}, {"isolated": port.isolated})
-        for port in have.network.ports(bridge)
-        if port.isolated != isolated
-    ]
+    """Return what isolates the ports of a bridge, or no longer does, with the tags that go with it."""
+    operations: list[Operation] = []
+    mac = have.network.links[bridge].mac if isolated else ""
+    for port in have.network.ports(bridge):
+        shown = have.tags.get(port.name, "")
+        if port.isolated != isolated:
+            operations.append(SetLink(HOST, port.name, {"isolated": isolated}, {"isolated": port.isolated}))
+        elif shown != mac and (have.can_tag or not mac):
+            operations.append(SetPriorityTags(HOST, port.name, mac, shown))
+    return operations
 
 
 def _proxies(flows: frozenset[IccFlow], bridge: str, have: IccState) -> list[Operation]:

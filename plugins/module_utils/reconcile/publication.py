@@ -242,11 +242,10 @@ def _warnings(machine: Machine, have: PublicationState, rules: PublicationRules)
         for family, name in _FORWARDING.items()
         if family in families and shown.get(name) == "0"
     ]
-    if rules.published and have.bridged_filter and have.bridge in machine.isolated_bridges():
-        # br_nf_pre_routing_finish() bridges what it translated into the bridge that it came from.
+    if rules.published and have.cut_off:
         told.append(
             f"containers of {have.bridge} don't reach ports published for {have.bridge}: its ports are isolated, "
-            "and this host's firewall sees"
-            " what is bridged (net.bridge.bridge-nf-call-iptables is 1); all others reach them"
+            "this host's firewall sees what is bridged (net.bridge.bridge-nf-call-iptables is 1), "
+            f"{have.cut_off}; all others reach them"
         )
     return told

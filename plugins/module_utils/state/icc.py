@@ -26,7 +26,8 @@ class IccState:
     ``labelled`` the containers that bear a label. ``owners`` says which
     container (as a netns) holds an address, ``knows`` which neighbours each
     of them has learned: link, address, MAC. ``published`` is whether port_publish
-    has ports on a bridge that is not ours, which the firewall has to let pass too.
+    has ports on a bridge that is not ours, which the firewall has to let pass too. ``tags`` is by port of the bridge
+    the MAC for which it gives priority tags, ``can_tag`` whether one that lacks them can.
     """
 
     network: NetworkState
@@ -35,6 +36,8 @@ class IccState:
     proxies: frozenset[str] = frozenset()
     firewall: FirewallState = FirewallState()
     published: bool = False
+    tags: Mapping[str, str] = field(default_factory=dict)
+    can_tag: bool = True
     openvswitch: bool = False
     holds: Mapping[Target, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
     exposes: Mapping[Target, tuple[IccPort, ...] | None] = field(default_factory=dict)

@@ -32,7 +32,8 @@ class PublicationState:
     ``rules`` are those of all bridges; ``whole`` is false where chains or
     rules are missing. ``subnets`` are the bridge's. ``route_localnet`` is the
     bridge's sysctl. ``bridged_filter`` is whether the host's firewall sees what is
-    bridged (br_netfilter). ``linked`` is whether icc_policy has links across the
+    bridged (br_netfilter). ``cut_off`` says why isolated containers of the bridge don't reach what is published for
+    it, '' where they do. ``linked`` is whether icc_policy has links across the
     bridge, which the firewall has to let pass too. ``taken`` says who else has a port of the host.
     """
 
@@ -43,6 +44,7 @@ class PublicationState:
     subnets: tuple[str, ...] = ()
     route_localnet: str | None = None
     bridged_filter: bool = False
+    cut_off: str = ""
     ports: tuple[BridgePortState, ...] = ()
     firewall: FirewallState = FirewallState()
     linked: bool = False

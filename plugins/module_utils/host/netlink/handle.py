@@ -7,6 +7,7 @@ from __future__ import annotations
 import errno
 import struct
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -108,6 +109,12 @@ class NetlinkHandle:
     def proxy_neighbours(self, link: str) -> frozenset[str]:
         """Return the IPv6 addresses for which the host answers on a link because we asked it to."""
         return neighbours.shown(self._socket, self._index(link))
+
+    def priority_tags(self, ports: Iterable[Link]) -> dict[str, str]:
+        """Return by name for which MAC ports give what they hand to the host a priority tag, '' for none."""
+        from . import priority_tags  # few hosts isolate
+
+        return {port.name: priority_tags.shown(self._socket, port.index) for port in ports}
 
     # ---- bridges
 
@@ -241,9 +248,14 @@ class NetlinkHandle:
             self.set_link(name, up=False)
             self.set_link(name, master=master)
             master = None
+        if master is not None:
+            with suppress(KernelError):  # of the bridge that it leaves
+                self.set_priority_tags(name, "")
         if isolated is not None:
             what = f"{'isolate' if isolated else 'no longer isolate'} {name}"
             self._change_named(what, name, [links.isolation(isolated)])
+            with suppress(PipefitterError):  # what it needs may be missing here, and isolation needs none of it
+                self.set_priority_tags(name, links.mac_above(self._socket, name) if isolated else "")
         if floods is not None:
             what = f"{'open' if floods else 'close'} {name} to floods"
             self._change_named(what, name, [links.flooding(floods)])
@@ -280,6 +292,12 @@ class NetlinkHandle:
                 del self._indexes[master]
                 raise KernelError(what, errno.ENODEV, "the bridge was deleted meanwhile") from None
             raise
+
+    def set_priority_tags(self, port: str, mac: str) -> None:
+        """Let a port give IP packets for its bridge's MAC a priority tag, or where that is '' none any more."""
+        from . import priority_tags
+
+        self._with_index(port, lambda index: priority_tags.change(self._socket, index, port, mac))
 
     def rename_link(self, name: str, new: str, keep_addresses: Collection[str], keep_routes: Collection[Route]) -> None:
         """Rename a link.

@@ -73,6 +73,15 @@ def mtu_of(route_socket: RouteSocket, name: str) -> int | None:
     return number(dict(attributes(found, _IFINFO.size))[_IFLA_MTU]) if found is not None else None
 
 
+def mac_above(route_socket: RouteSocket, name: str) -> str:
+    """Return the MAC of the bridge whose port a link is, '' where it is none."""
+    found = _find(route_socket, name)
+    master = dict(attributes(found, _IFINFO.size)).get(_IFLA_MASTER) if found is not None else None
+    request = _IFINFO.pack(0, 0, number(master or b""), 0, 0) + _WITHOUT_STATISTICS
+    bridge_found = route_socket.get(rtnetlink.RTM_GETLINK, request) if master is not None else None
+    return dict(attributes(bridge_found, _IFINFO.size))[_IFLA_ADDRESS].hex(":") if bridge_found is not None else ""
+
+
 def delete(route_socket: RouteSocket, name: str) -> None:
     """Delete a link; one that is gone already is as good."""
     _delete(route_socket, f"delete {name}", ("IFLA_IFNAME", name))

@@ -63,6 +63,7 @@ class SimLink:
     sysctls: dict[str, str] = field(default_factory=dict)
     tx_checksum: bool = True
     isolated: bool = False
+    tags: str = ""  # the MAC for which tc gives priority tags
     floods: bool = True
     makes_link_local: bool = True
     ethernet: bool = True

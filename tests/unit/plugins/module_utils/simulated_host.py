@@ -157,6 +157,10 @@ class SimulatedHost:
 
     kernel_version = (6, 18)
 
+    @property
+    def can_tag(self) -> bool:
+        return self.kernel.can_tag
+
     def read_sysctls(self, netns: str, names: Collection[str]) -> dict[str, str]:
         shown = {name: self.namespaces[netns].read_sysctl(name) for name in names}
         return {name: value for name, value in shown.items() if value is not None}

@@ -197,6 +197,14 @@ class SimNamespace(SimAddresses):
         if link.master is None:
             raise KernelError(f"isolate {name}", errno.EOPNOTSUPP, "")
         link.isolated = isolated
+        if self.kernel.can_tag or not isolated:
+            link.tags = link.master.mac if isolated else ""
+
+    def tag(self, name: str, mac: str) -> None:
+        self.kernel.request()
+        link = self.find(f"tag what {name} hands to the host", name)
+        assert self.kernel.can_tag or not mac, "a plan knows what the kernel can do"
+        link.tags = mac
 
     def flood(self, name: str, floods: bool) -> None:
         """br_port_slave_changelink(): only a port has the flags."""
@@ -258,7 +266,7 @@ class SimNamespace(SimAddresses):
         former = link.master
         if master is former:
             return
-        link.isolated, link.floods, link.vlans, link.master = False, True, {}, None
+        link.isolated, link.floods, link.vlans, link.master, link.tags = False, True, {}, None, ""
         if former is not None:
             self.follow_ports(former)
         if master is not None:
@@ -328,6 +336,7 @@ class SimKernel:
         self.rename_needs_down = rename_needs_down
         self.promote_secondaries = promote_secondaries
         self.vlan_filtering = vlan_filtering
+        self.can_tag = True
         self.patience: int | None = None
         self.ovs_ports: dict[str, object] = {}
         self.busy_bridges: set[str] = set()

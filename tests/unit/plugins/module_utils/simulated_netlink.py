@@ -156,6 +156,12 @@ class SimulatedNetlink:
         elif not self._ns.taken(alternative):
             shown.append(alternative)
 
+    def priority_tags(self, ports: Iterable[Link]) -> dict[str, str]:
+        return {port.name: self._ns.links[port.name].tags for port in ports}
+
+    def set_priority_tags(self, port: str, mac: str) -> None:
+        self._ns.tag(port, mac)
+
     def drop_link_local(self, name: str) -> None:
         self._ns.kernel.request()
         self._ns.find(f"change {name}", name).makes_link_local = False

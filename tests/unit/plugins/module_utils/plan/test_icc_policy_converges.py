@@ -91,6 +91,7 @@ def wanted(draw: st.DrawFn) -> IccPolicy:
 def hosts(draw: st.DrawFn) -> SimulatedHost:
     kernel = SimKernel()
     host, ns = SimulatedHost(kernel), kernel.host
+    kernel.can_tag = draw(st.sampled_from([True, True, False]))
     # With every address there, and forwarding on, most links can be made.
     fit = draw(booleans)
     if draw(booleans):
@@ -114,6 +115,9 @@ def hosts(draw: st.DrawFn) -> SimulatedHost:
         far = moved and name in FAR
         ns.set(f"pf{name}", master=ELSEWHERE if far else NAME, up=True, alias=f"{MARK} eth1 container {name} docker:1")
         ns.isolate(f"pf{name}", draw(booleans))
+        if ns.links[f"pf{name}"].isolated and kernel.can_tag:
+            # Isolated by an earlier version, or the bridge's MAC has changed.
+            ns.tag(f"pf{name}", draw(st.sampled_from(["", ns.links[NAME].mac, "02:00:00:00:00:99"])))
         inside = host.namespaces[name]
         inside.set("eth1", up=True)
         for address in draw(st.sets(st.sampled_from(FAR[name] if far else POOL[name]), min_size=2 if fit else 0)):
@@ -206,6 +210,8 @@ def test_a_second_run_finds_nothing_to_do(host, want):
     bridge = host.kernel.host.links[NAME]
     ports = [link.isolated for link in host.kernel.host.links.values() if link.master is bridge]
     assert set(ports) == {not want.icc}
+    tags = {link.tags for link in host.kernel.host.links.values() if link.master is bridge}
+    assert tags == ({bridge.mac} if host.kernel.can_tag and not want.icc else {""})
 
 
 @given(hosts(), wanted(), st.integers(0, 25))

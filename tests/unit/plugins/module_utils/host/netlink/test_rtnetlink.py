@@ -282,9 +282,9 @@ def test_one_that_is_not_there(monkeypatch, code):
 def test_a_bridge_that_has_all_the_ports_it_takes(monkeypatch):
     monkeypatch.setattr(rtnetlink, "_encoded", lambda *_request: b"")  # this Python has no pyroute2
     bridge = struct.pack("=BxHiII", 0, 1, 9, 0, 0) + attribute(3, b"br0\0")
-    AnsweringKernel(
-        monkeypatch, [[entry(NEWLINK, bridge, 0)]], [[refused(errno.EXFULL)]], [[entry(NEWLINK, bridge, 0)]]
-    )
+    shown = [[entry(NEWLINK, bridge, 0)]]
+    no_filter = [[refused(errno.EINVAL)]]  # of another bridge
+    AnsweringKernel(monkeypatch, shown, no_filter, shown, [[refused(errno.EXFULL)]], shown)
     handle = NetlinkHandle()
     with pytest.raises(KernelError) as refusal:
         handle.set_link("pf1", master="br0", up=True)
