@@ -20,7 +20,7 @@ FOLDER = next(folder.parent for folder in HERE.parents if folder.name == "ansibl
 
 # By module: files and bytes of ours that are packed, and lines that are imported until it is ready to run.
 LIMITS = {
-    "container_bridge": (90, 532_000, 8_050),
+    "container_bridge": (92, 550_000, 8_550),
     "container_neighbours_info": (69, 412_000, 4_640),
     "container_network_info": (99, 622_000, 11_400),
     "icc_policy": (87, 516_000, 7_130),
