@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ..model.route import Route
-from .operations import Operation, SetSysctl
+from .operations import Operation, SetSysctl, all_or_nothing
 
 if TYPE_CHECKING:
     from .host_protocol import Host
@@ -49,7 +49,8 @@ class RemoveAddress(Operation):
         return f"remove address {self.address} from {self.link}"
 
     def do(self, host: Host) -> None:
-        host.netlink(self.netns).remove_address(self.link, self.address, self.keep_addresses, self.keep_routes)
+        with all_or_nothing(lambda: self.undo(host)):
+            host.netlink(self.netns).remove_address(self.link, self.address, self.keep_addresses, self.keep_routes)
 
     def undo(self, host: Host) -> None:
         if self.lease:

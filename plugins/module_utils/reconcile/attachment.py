@@ -69,10 +69,14 @@ def converge(options: Mapping[str, Any], check: bool) -> Result:
             return plan.absent(sides, host_side)
 
         outcome = engine.converge(
-            machine, observe, plan_of, check, (lambda have: unsettled(*have)) if wait and present else None, timeout
+            machine,
+            observe,
+            plan_of,
+            check,
+            (lambda have: unsettled(*have)) if wait and present else None,
+            timeout,
+            (lambda _have: refuse_left(machine, pinned)) if present else None,
         )
-        if present and outcome.operations and not check:
-            refuse_left(machine, pinned)
         before = describe(*outcome.before)
         gone = removed(outcome.operations, outcome.before[1], [entry["host_interface"] for entry in before if entry])
         after = predict(*outcome.before) if present else [None] * len(wants)

@@ -75,11 +75,13 @@ def converge(
     check: bool,
     unsettled: Callable[[Have], str] | None = None,
     timeout: float = 10.0,
+    verify: Callable[[Have], None] | None = None,
 ) -> Outcome[Have]:
     """Bring the host to where a plan finds nothing left to do.
 
     ``unsettled`` says what isn't working yet, '' once all is; it is asked
-    after a change, for ``timeout`` seconds.
+    after a change, for ``timeout`` seconds. ``verify`` is called last after a
+    change, and raises what is wrong for a reason that no plan knows.
 
     :raises OperationFailed: after undoing what was done.
     :raises NotAsWanted: what was done did not last, did not settle, or could not be looked at; it is undone, too.
@@ -92,6 +94,8 @@ def converge(
     try:
         after = _settled(observe, unsettled, timeout)
         _refuse_left(plan(after))
+        if verify is not None:
+            verify(after)
     except Exception as error:
         raise NotAsWanted(error, _lines(operations), _undo(operations, host)) from error
     return Outcome(before, operations, after)

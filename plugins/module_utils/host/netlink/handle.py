@@ -188,7 +188,11 @@ class NetlinkHandle:
             self.delete_link(birth_name)
             raise
         if alternative_name:
-            self.set_alternative_name(name, alternative_name, True)
+            try:
+                self.set_alternative_name(name, alternative_name, True)
+            except KernelError:
+                self.delete_link(name)
+                raise
 
     def _name_veth(self, birth_name: str, name: str, alias: str) -> None:
         """Give a veth its name and our mark in one request."""

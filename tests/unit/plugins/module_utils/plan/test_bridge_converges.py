@@ -30,6 +30,7 @@ from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_
     same,
     settles,
     takes_back,
+    takes_back_what_was_refused,
 )
 from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.simulated_host import (
     SimulatedHost,
@@ -157,6 +158,11 @@ def test_a_run_that_fails_leaves_the_host_as_it_was(host, want, index):
     assert takes_back(made(host, want), index) == []
 
 
+@given(hosts(), wanted(), st.integers(0, 25))
+def test_a_request_that_the_kernel_refuses_leaves_the_host_as_it_was(host, want, number):
+    assert takes_back_what_was_refused(made(host, want), number) == []
+
+
 @given(hosts(["foreign"]), wanted())
 def test_addresses_of_another_tools_bridge_stay(host, want):
     link = host.kernel.host.links[NAME]
@@ -216,6 +222,24 @@ def test_a_port_with_an_address_is_no_way_out_of_its_bridge():
     ns.add_address("nic1", "10.66.0.1/24")
     ns.set("nic1", master=NAME)
     assert settles(made(host, bridge.parse({"name": NAME, "members": ["nic1"], "masquerade": True})))
+
+
+@pytest.mark.parametrize("number", range(8))
+@pytest.mark.parametrize(("old", "new"), [(1, 0), (0, 9), (1, 9)])
+def test_a_change_of_the_default_that_is_refused_on_its_way_leaves_all_vlans_as_they_were(old, new, number):
+    host = SimulatedHost(SimKernel())
+    ns = host.kernel.host
+    ns.new_link(NAME, "bridge", alias=MARK)
+    ns.change_bridge(NAME, {"vlan_filtering": 1, "vlan_default_pvid": old})
+    for port, vlans in (("nic1", {1: (True, True)}), ("nic2", {5: (True, True)}), (NAME, {1: (True, True)})):
+        if port != NAME:
+            ns.new_link(port, "")
+            ns.set(port, master=NAME)
+        ns.add_vlans(port, vlans)
+        ns.delete_vlans(port, vlans)
+    entries = [{"port": NAME, "tag": 1}, {"port": "nic1", "tag": 1}]
+    want = bridge.parse({"name": NAME, "vlan_default_pvid": new, "port_vlans": entries})
+    assert takes_back_what_was_refused(made(host, want), number) == []
 
 
 @pytest.mark.parametrize(("old", "new"), [(1, 0), (0, 9), (1, 9), (0, 1)])
