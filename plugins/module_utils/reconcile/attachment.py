@@ -19,6 +19,7 @@ from ..plan import attachment as plan
 from ..plan.attachment_result import (
     NEIGHBOUR_LIMIT,
     describe,
+    lost_default_routes,
     neighbours_needed,
     outranked_gateways,
     predict,
@@ -88,7 +89,11 @@ def converge(options: Mapping[str, Any], check: bool) -> Result:
             values={"attachments": [entry for entry in shown if entry] if present else []},
             warnings=(_warnings(outcome.before[1]) if present and check else [])
             + taken_default_routes(outcome.operations)
-            + (outranked_gateways(outcome.after[0]) if present else [])
+            + (
+                outranked_gateways(outcome.after[0])
+                if present
+                else lost_default_routes(outcome.before[0], outcome.operations)
+            )
             + (_neighbour_warnings(machine, outcome.after[1]) if present and len(wants) > _MANY else []),
         )
 
