@@ -15,6 +15,8 @@ description:
   - Creates a Linux bridge with its addresses, settings, forwarding and masquerading, or changes in place what differs.
   - What is not asked for is left as it is. All changes go through netlink; none of C(ip), C(brctl) or C(sysctl) is run.
   - If an operation fails, those before it are undone. A run that was interrupted is completed by the next one.
+  - A list (O(bridges)) is handled in one process that reads the host once, and is much faster than a loop. Where one of
+    its bridges can't be made or removed, none is.
   - On a host whose firewall drops forwarded traffic, traffic within the bridge is let through there, replies to it, and
     connections to its published ports (M(pipefitter.container_network.port_publish)). With O(ip_forward) or
     O(masquerade), so is what leaves by an interface that has routes, and what goes to another such bridge of this
@@ -36,9 +38,87 @@ extends_documentation_fragment:
 options:
   name:
     description:
-      - Name of the bridge, 1 to 15 bytes without white space, V(/), V(:) or V(%).
+      - Name of the bridge, 1 to 15 bytes without white space, V(/), V(:) or V(%). Required without O(bridges).
     type: str
-    required: true
+  bridges:
+    description:
+      - Bridges to create or remove, each with the options of a single one; mutually exclusive with O(name).
+      - What an entry leaves out of O(allow_overlap), O(mtu), O(stp), O(forward_delay), O(ageing_time),
+        O(multicast_snooping), O(vlan_filtering), O(vlan_default_pvid), O(ip_forward), O(masquerade) and O(up) is taken
+        from the module's own option of that name.
+      - No two entries may have the same name, MAC address or port, nor subnets that overlap, unless the later of the
+        two sets O(bridges[].allow_overlap).
+      - With O(state=absent), only the names count.
+    type: list
+    elements: dict
+    suboptions:
+      name:
+        description: See O(name).
+        type: str
+        required: true
+      addresses:
+        description: See O(addresses).
+        type: list
+        elements: str
+      allow_overlap:
+        description: See O(allow_overlap).
+        type: bool
+      mtu:
+        description: See O(mtu).
+        type: int
+      mac:
+        description: See O(mac).
+        type: str
+      stp:
+        description: See O(stp).
+        type: bool
+      forward_delay:
+        description: See O(forward_delay).
+        type: float
+      ageing_time:
+        description: See O(ageing_time).
+        type: float
+      multicast_snooping:
+        description: See O(multicast_snooping).
+        type: bool
+      vlan_filtering:
+        description: See O(vlan_filtering).
+        type: bool
+      vlan_default_pvid:
+        description: See O(vlan_default_pvid).
+        type: int
+      port_vlans:
+        description: See O(port_vlans).
+        type: list
+        elements: dict
+        suboptions:
+          port:
+            description: Name of the port, or the bridge's own.
+            type: str
+            required: true
+          mode:
+            description: See O(port_vlans[].mode).
+            type: str
+            choices: [access, trunk, native-tagged, native-untagged]
+          tag:
+            description: Access or native VLAN of the port, 1 to 4094.
+            type: int
+          trunks:
+            description: VLANs that a trunk carries.
+            type: raw
+      members:
+        description: See O(members).
+        type: list
+        elements: str
+      ip_forward:
+        description: See O(ip_forward).
+        type: bool
+      masquerade:
+        description: See O(masquerade).
+        type: bool
+      up:
+        description: See O(up).
+        type: bool
   state:
     description:
       - Whether the bridge exists.
@@ -205,6 +285,20 @@ EXAMPLES = r"""
       - {port: eth2, mode: trunk, trunks: "100,200-210"}
       - {port: br3, tag: 100}
 
+- name: Three bridges at once, two of which reach other networks
+  pipefitter.container_network.container_bridge:
+    ip_forward: true
+    masquerade: true
+    bridges:
+      - {name: front, addresses: [192.168.11.1/24]}
+      - {name: back, addresses: [192.168.12.1/24], mtu: 9000}
+      - {name: db, addresses: [192.168.13.1/24], ip_forward: false, masquerade: false}
+
+- name: Remove two of them
+  pipefitter.container_network.container_bridge:
+    bridges: [{name: back}, {name: db}]
+    state: absent
+
 - name: Remove a bridge and its masquerading
   pipefitter.container_network.container_bridge:
     name: br2
@@ -227,7 +321,7 @@ bridge:
     - The bridge in the shape of this module's options, as M(pipefitter.container_network.container_network_info)
       returns it.
     - V(null) with O(state=absent). In check mode, values that only the kernel can choose are missing.
-  returned: success
+  returned: success, with O(name)
   type: dict
   sample:
     name: br0
@@ -246,6 +340,20 @@ bridge:
     vlan_default_pvid: 1
     port_vlans:
       - {port: eth2, mode: trunk, trunks: "100,200-210"}
+bridges:
+  description:
+    - The bridges in the order of O(bridges), each in the shape of RV(bridge); with O(name), a list of that one.
+    - Empty with O(state=absent).
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - name: front
+      addresses: [192.168.11.1/24]
+      mtu: 1500
+      ip_forward: true
+      masquerade: true
+      up: true
 recorded:
   description: Whether all that was asked for is in the host's record, from which it is made again after restarts.
   returned: success
@@ -255,11 +363,8 @@ recorded:
 
 from ansible_collections.pipefitter.container_network.plugins.module_utils import ansible_module, argument_specs
 
-ARGUMENT_SPEC = {
-    "name": {"type": "str", "required": True},
-    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+_OF_ONE = {
     "addresses": {"type": "list", "elements": "str"},
-    "allow_overlap": {"type": "bool", "default": False},
     "mtu": {"type": "int"},
     "mac": {"type": "str"},
     "stp": {"type": "bool"},
@@ -281,6 +386,22 @@ ARGUMENT_SPEC = {
     "members": {"type": "list", "elements": "str"},
     "ip_forward": {"type": "bool"},
     "masquerade": {"type": "bool"},
+}
+
+# Without defaults: what an entry leaves out is as the module's own option of that name has it.
+BRIDGE = {
+    "name": {"type": "str", "required": True},
+    **_OF_ONE,
+    "allow_overlap": {"type": "bool"},
+    "up": {"type": "bool"},
+}
+
+ARGUMENT_SPEC = {
+    **_OF_ONE,
+    "name": {"type": "str"},
+    "bridges": {"type": "list", "elements": "dict", "options": BRIDGE},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "allow_overlap": {"type": "bool", "default": False},
     "up": {"type": "bool", "default": True},
     "force": {"type": "bool", "default": False},
     **argument_specs.PERSISTENT,

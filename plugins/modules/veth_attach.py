@@ -112,6 +112,8 @@ options:
       - Whether the attachments exist.
       - With V(absent), an attachment or a container that does not exist is no error. Only interfaces that this
         collection made are removed.
+      - The default route of O(gateway) goes with the interface. One whose place it had taken is not put back, as
+        nothing records it; a warning says where a container is left without one.
       - With V(absent) and O(bridge), an attachment that is on another bridge by now stays; one that is on no bridge is
         removed.
     type: str

@@ -244,3 +244,16 @@ def test_two_containers_in_one_namespace_do_not_take_turns(hosta):
     # Either may take it away.
     assert hosta.module("veth_attach", container="beside", state="absent")["changed"]
     gone(hosta, "port0")
+
+
+@pytest.mark.parametrize("wait", [True, False])
+def test_what_was_done_for_others_is_undone_when_a_container_restarts_under_it(hosta, wait):
+    make_bridge(hosta)
+    make_containers(hosta, "web1", "web2")
+    both = [_WEB1, {**_WEB1, "container": "web2", "addresses": ["192.168.5.11/24"]}]
+    with pytest.raises(ModuleFailed, match="web1 stopped or restarted while .*; the .* were undone"):
+        hosta.module("veth_attach", meanwhile=(1, "docker restart -t 0 web1"), attachments=both, wait=wait)
+    assert ports(hosta) == set()
+    name_namespace(hosta, "web2")
+    assert [entry["ifname"] for entry in hosta.ip("link", "show", netns="web2")] == ["lo"]
+    assert attach(hosta, attachments=both)["changed"]

@@ -14,6 +14,7 @@ from wiring import (
     refused,
     routes,
     until,
+    warned,
 )
 
 
@@ -190,3 +191,28 @@ def test_an_interface_that_moves_to_another_subnet_leaves_no_route_that_leads_no
     ]
     assert "default gateway fd00:5::1 dev eth1 metric 1024" in routes(hosta, "probe", "-6")
     assert not [line for line in routes(hosta, "probe") if "192.168.5.1" in line or "254" in line]
+
+
+def test_a_container_that_is_left_without_a_default_route_is_a_warning(hosta):
+    make_bridge(hosta)
+    make_namespaces(hosta, "probe")
+    make_others_interface(hosta, "probe", "addr add 10.9.0.2/24 dev eth0", "link set eth0 up")
+    hosta.run("ip", "-n", "probe", "route", "add", "default", "via", "10.9.0.1")
+    wanted = {"netns": "probe", "bridge": "br0", "addresses": ["192.168.5.2/24"], "gateway": "192.168.5.1"}
+    done = attach(hosta, **wanted)
+    assert [line for line in done["operations"] if "in place of default via 10.9.0.1 dev eth0" in line]
+
+    for check in (True, False):
+        gone = hosta.module("veth_attach", netns="probe", state="absent", check_mode=check)
+        (told,) = warned(gone)
+        assert "netns /run/netns/probe has no IPv4 default route without eth1, whose default via 192.168.5.1" in told
+        assert "it is not known which, and it is not put back" in told
+    assert warned(hosta.module("veth_attach", netns="probe", state="absent")) == []
+
+    hosta.run("ip", "-n", "probe", "route", "add", "default", "via", "10.9.0.1", "metric", "50")
+    attach(hosta, **wanted)
+    assert warned(hosta.module("veth_attach", netns="probe", state="absent")) == []
+
+    hosta.run("ip", "-n", "probe", "link", "del", "eth0")
+    attach(hosta, **wanted)
+    assert warned(hosta.module("veth_attach", netns="probe", state="absent")) == []

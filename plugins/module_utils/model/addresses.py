@@ -9,6 +9,7 @@ sort and print as they are.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import re
@@ -243,6 +244,7 @@ def network(address: str) -> str:
     return f"{net.network}/{net.prefixlen}"
 
 
+@functools.lru_cache(maxsize=16384)
 def bounds(subnet: str) -> tuple[int, int, int]:
     """Return family, first and last address as numbers, for cheap comparisons."""
     net = netaddr.IPNetwork(subnet)

@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import field
 from typing import Any
 
 from ..errors import InvalidOption
@@ -28,7 +29,8 @@ class Bridge:
     ``forward_delay`` and ``ageing_time`` are in hundredths of a second, as in
     the kernel's netlink attributes (USER_HZ). ``port_vlans`` has VLANs of
     some ports by their names, and under the bridge's own name those that the
-    host itself takes part in.
+    host itself takes part in. ``prefix`` stands before its options' names in
+    errors.
     """
 
     name: str
@@ -48,37 +50,43 @@ class Bridge:
     masquerade: bool | None = None
     up: bool | None = None
     allow_overlap: bool = False
+    prefix: str = field(default="", compare=False)
 
 
-def parse(options: Mapping[str, Any]) -> Bridge:
+def parse(options: Mapping[str, Any], prefix: str = "") -> Bridge:
     """Return the bridge that a module's options ask for.
+
+    ``prefix`` is put before option names in errors (``bridges[2].``).
 
     :raises InvalidOption: naming the first option that can't be right.
     """
-    name = names.interface_name("name", options["name"])
+    name = options.get("name")
+    if name is None:
+        raise InvalidOption(f"{prefix}name", None, "is required; name the bridge")
+    names.interface_name(f"{prefix}name", name)
     wanted = options.get("addresses")
     auto = False
     if wanted is not None:
         auto = AUTO in wanted
-        wanted = addresses.interface_addresses("addresses", [text for text in wanted if text != AUTO])
+        wanted = addresses.interface_addresses(f"{prefix}addresses", [text for text in wanted if text != AUTO])
     mac = options.get("mac")
     members = options.get("members")
     stp = options.get("stp")
-    forward_delay = _hundredths("forward_delay", options.get("forward_delay"), 0.0, FORWARD_DELAY[1])
+    forward_delay = _hundredths(f"{prefix}forward_delay", options.get("forward_delay"), 0.0, FORWARD_DELAY[1])
     if stp and forward_delay is not None and forward_delay < FORWARD_DELAY[0] * 100:
         raise InvalidOption(
-            "forward_delay",
+            f"{prefix}forward_delay",
             options["forward_delay"],
             "is below 2 seconds, the minimum that the kernel accepts with stp on; raise it or turn stp off",
         )
-    mtu = limits.mtu("mtu", options.get("mtu"))
+    mtu = limits.mtu(f"{prefix}mtu", options.get("mtu"))
     if (
         mtu is not None
         and mtu < limits.IPV6_MTU
         and any(addresses.family(address) == addresses.IPV6 for address in wanted or ())
     ):
         raise InvalidOption(
-            "mtu",
+            f"{prefix}mtu",
             mtu,
             f"is below {limits.IPV6_MTU} bytes, the minimum MTU of IPv6; raise it or leave out the IPv6 addresses",
         )
@@ -87,20 +95,80 @@ def parse(options: Mapping[str, Any]) -> Bridge:
         addresses=wanted,
         auto_address=auto,
         mtu=mtu,
-        mac=addresses.mac("mac", mac) if mac is not None else None,
+        mac=addresses.mac(f"{prefix}mac", mac) if mac is not None else None,
         stp=stp,
         forward_delay=forward_delay,
-        ageing_time=_hundredths("ageing_time", options.get("ageing_time"), *AGEING_TIME),
+        ageing_time=_hundredths(f"{prefix}ageing_time", options.get("ageing_time"), *AGEING_TIME),
         multicast_snooping=options.get("multicast_snooping"),
         vlan_filtering=options.get("vlan_filtering"),
-        vlan_default_pvid=_default_pvid(options.get("vlan_default_pvid")),
-        port_vlans=_port_vlans(options),
-        members=_members(name, members) if members is not None else None,
+        vlan_default_pvid=_default_pvid(f"{prefix}vlan_default_pvid", options.get("vlan_default_pvid")),
+        port_vlans=_port_vlans(options, prefix),
+        members=_members(name, members, prefix) if members is not None else None,
         ip_forward=options.get("ip_forward"),
         masquerade=options.get("masquerade"),
         up=options.get("up"),
         allow_overlap=bool(options.get("allow_overlap")),
+        prefix=prefix,
     )
+
+
+def parse_list(items: Iterable[Mapping[str, Any]], common: Mapping[str, Any]) -> tuple[Bridge, ...]:
+    """Return the bridges of a list; what an item leaves out is taken from ``common``.
+
+    :raises InvalidOption: as ``parse``, or two entries ask for what only one bridge can have: a name, a port, a MAC,
+        or, unless the later one allows it, a subnet.
+    """
+    parsed = []
+    for position, item in enumerate(items):
+        given = {key: value for key, value in item.items() if value is not None}
+        parsed.append(parse({**common, **given}, f"bridges[{position}]."))
+    _refuse_claimed_twice(parsed)
+    _refuse_overlaps(parsed)
+    return tuple(parsed)
+
+
+def _refuse_claimed_twice(parsed: Sequence[Bridge]) -> None:
+    bridges = {one.name for one in parsed}
+    seen: dict[tuple[str, str], int] = {}
+    for position, one in enumerate(parsed):
+        claims = [("name", "name", one.name)]
+        claims += [("mac", "mac", one.mac)] if one.mac else []
+        claims += [(f"members[{index}]", "members", member) for index, member in enumerate(one.members or ())]
+        for option, kind, found in claims:
+            if kind == "members" and found in bridges:
+                advice = "is a bridge of the list itself; join two bridges by a veth pair"
+                raise InvalidOption(f"{one.prefix}{option}", found, advice)
+            earlier = seen.setdefault((kind, found), position)
+            if earlier != position:
+                raise InvalidOption(f"{one.prefix}{option}", found, f"is in bridges[{earlier}] too; it must be unique")
+
+
+def _refuse_overlaps(parsed: Sequence[Bridge]) -> None:
+    """Refuse subnets of two entries that overlap, as a task for each would refuse the later one.
+
+    Of two subnets that overlap, one holds the other: in this order it comes first.
+    """
+    held = sorted(
+        (version, first, -last, position, address)
+        for position, one in enumerate(parsed)
+        for address in one.addresses or ()
+        if not addresses.is_link_local(address)
+        for version, first, last in (addresses.bounds(addresses.network(address)),)
+    )
+    around: list[tuple[int, int, int, int, str]] = []
+    for entry in held:
+        version, first, _last, position, address = entry
+        while around and (around[-1][0] != version or -around[-1][2] < first):
+            around.pop()
+        for other in around:
+            (earlier, there), (later, here) = sorted([(other[3], other[4]), (position, address)])
+            if earlier != later and not parsed[later].allow_overlap:
+                raise InvalidOption(
+                    f"{parsed[later].prefix}addresses",
+                    here,
+                    f"overlaps {there} of bridges[{earlier}]; choose another subnet or set allow_overlap",
+                )
+        around.append(entry)
 
 
 def _hundredths(option: str, seconds: float | None, least: float, most: float) -> int | None:
@@ -111,23 +179,23 @@ def _hundredths(option: str, seconds: float | None, least: float, most: float) -
     return round(seconds * 100)
 
 
-def _default_pvid(given: int | None) -> int | None:
-    return given if given == 0 else limits.vlan("vlan_default_pvid", given)
+def _default_pvid(option: str, given: int | None) -> int | None:
+    return given if given == 0 else limits.vlan(option, given)
 
 
-def _port_vlans(options: Mapping[str, Any]) -> tuple[tuple[str, Vlans], ...] | None:
+def _port_vlans(options: Mapping[str, Any], outer: str) -> tuple[tuple[str, Vlans], ...] | None:
     items = options.get("port_vlans")
     if items is None:
         return None
     if options.get("vlan_filtering") is False and items:
         raise InvalidOption(
-            "port_vlans",
+            f"{outer}port_vlans",
             [item["port"] for item in items],
             "is mutually exclusive with vlan_filtering false, with which VLANs mean nothing; leave one out",
         )
     found: dict[str, Vlans] = {}
     for position, item in enumerate(items):
-        prefix = f"port_vlans[{position}]."
+        prefix = f"{outer}port_vlans[{position}]."
         port = names.interface_name(f"{prefix}port", item["port"])
         if port in found:
             raise InvalidOption(f"{prefix}port", port, "is in the list twice; name each port once")
@@ -139,9 +207,9 @@ def _port_vlans(options: Mapping[str, Any]) -> tuple[tuple[str, Vlans], ...] | N
     return tuple(found.items())
 
 
-def _members(bridge: str, members: list[str]) -> tuple[str, ...]:
+def _members(bridge: str, members: list[str], prefix: str) -> tuple[str, ...]:
     for index, member in enumerate(members):
-        option = f"members[{index}]"
+        option = f"{prefix}members[{index}]"
         names.interface_name(option, member)
         if member == bridge:
             raise InvalidOption(option, member, "is the bridge itself; name the interfaces that are to be its ports")

@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections import ChainMap
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,38 +21,66 @@ from .forwarding import read_before_switching
 
 def observe_to_remove(machine: Machine, want: bridge.Bridge) -> BridgeState:
     """Read what ``observe`` does, and all that a bridge needs to come back as it was when its removal fails."""
-    have = observe(machine, want, to_remove=True)
+    return observe_all_to_remove(machine, [want])[0]
+
+
+def observe_all_to_remove(machine: Machine, wants: Sequence[bridge.Bridge]) -> list[BridgeState]:
+    """Read what ``observe_to_remove`` does of several bridges, at once."""
+    haves = observe_all(machine, wants, to_remove=True)
+    if not haves:
+        return []
     # A policy may deny what leads out of the bridge, and isolate nobody.
-    icc = have.icc if have.icc.off else machine.icc.read(needed=False)
-    return replace(have, publications=machine.publications.read(needed=False)[0].of_bridge(want.name), icc=icc)
+    icc = haves[0].icc if haves[0].icc.off else machine.icc.read(needed=False)
+    publications = machine.publications.read(needed=False)[0]
+    return [
+        replace(have, publications=publications.of_bridge(want.name) if publications else publications, icc=icc)
+        for want, have in zip(wants, haves)
+    ]
 
 
 def observe(machine: Machine, want: bridge.Bridge, to_remove: bool = False) -> BridgeState:
-    """Read what the host shows of a bridge, in one dump a table.
+    """Read what the host shows of a bridge, as ``observe_all`` does of several."""
+    return observe_all(machine, [want], to_remove)[0]
+
+
+def observe_all(machine: Machine, wants: Sequence[bridge.Bridge], to_remove: bool = False) -> list[BridgeState]:
+    """Read what the host shows of bridges, in one dump a table.
 
     ``to_remove`` reads VLANs also where no bridge filters them: one that does not yet may have been prepared for it.
     """
+    vlans = any(_speaks_of_vlans(want) for want in wants)
     netlink = machine.netlink(HOST)
-    links = netlink.with_vlans(netlink.links(), to_remove or _speaks_of_vlans(want))
+    links = netlink.with_vlans(netlink.links(), to_remove or vlans)
     by_index = names_by_index(links)
     routes = netlink.routes(by_index, connected=True)
     permanent, leases = netlink.addresses_and_leases(links.values())
     host = NetworkState(links, permanent, routes, leases)
-    birth_name = names.derived_name("pfb", want.name)
-    existing = links.get(want.name)
-    held = with_leases(permanent, leases) if want.members or _speaks_of_vlans(want) else {}
-    return BridgeState(
+    held = with_leases(permanent, leases) if vlans or any(want.members for want in wants) else {}
+    members = {member for want in wants for member in want.members or ()}
+    whole = BridgeState(
         network=host,
-        masquerades=machine.masquerades.in_effect(needed=bool(want.masquerade)),
+        masquerades=machine.masquerades.in_effect(needed=any(want.masquerade for want in wants)),
         firewall=machine.read_firewall(),
-        sysctls=_sysctls(machine, want, host),
-        unfit=_unfit(machine, want.members, host, held) if want.members else {},
-        vlan_filtering=not _speaks_of_vlans(want)
-        or (_shows_filtering(existing) if existing else supports_vlan_filtering()),
-        birth_link=birth_name if birth_name in links else None,
+        unfit=_unfit(machine, members, host, held) if members else {},
         icc=machine.icc.read() if machine.isolated_bridges() else IccRules(),
         held=held,
     )
+    sysctls = _sysctls(machine, wants, host)
+    # Whether the kernel can filter shows in any bridge; only where there is none, one is made for it.
+    shown = next((_shows_filtering(link) for link in links.values() if link.kind == "bridge"), None)
+    able = (shown if shown is not None else supports_vlan_filtering()) if vlans else True
+    haves = []
+    for want in wants:
+        birth_name = names.derived_name("pfb", want.name)
+        haves.append(
+            replace(
+                whole,
+                sysctls=sysctls(want.name),
+                vlan_filtering=able if _speaks_of_vlans(want) else True,
+                birth_link=birth_name if birth_name in links else None,
+            )
+        )
+    return haves
 
 
 def _unfit(
@@ -78,15 +107,23 @@ def _speaks_of_vlans(want: bridge.Bridge) -> bool:
     return any(value is not None for value in (want.vlan_filtering, want.vlan_default_pvid, want.port_vlans))
 
 
-def _sysctls(machine: Machine, want: bridge.Bridge, host: NetworkState) -> dict[str, str]:
+def _sysctls(
+    machine: Machine, wants: Sequence[bridge.Bridge], host: NetworkState
+) -> Callable[[str], Mapping[str, str]]:
+    """Return what shows the sysctls that matter to a bridge of that name."""
     own = ["net/ipv4/conf/{}/forwarding", "net/ipv6/conf/{}/forwarding", "net/ipv6/conf/{}/disable_ipv6"]
     # A link that is still to be made inherits the defaults.
-    whose = want.name if want.name in host.links else "default"
+    whose = {want.name: want.name if want.name in host.links else "default" for want in wants}
     switches = (forwarding.IPV4_SWITCH, forwarding.IPV6_SWITCH)
-    shown = machine.read_sysctls(HOST, [*switches, *(name.format(whose) for name in own)])
-    for name in own:
-        if name.format(whose) in shown:
-            shown[name.format(want.name)] = shown[name.format(whose)]
-    if want.ip_forward and any(shown.get(switch) == "0" for switch in switches):
-        shown.update(read_before_switching(machine, host))
-    return shown
+    shown = machine.read_sysctls(HOST, [*switches, *(name.format(one) for one in {*whose.values()} for name in own)])
+    others = {name: shown[name] for name in switches if name in shown}
+    if any(want.ip_forward for want in wants) and any(shown.get(switch) == "0" for switch in switches):
+        others.update(read_before_switching(machine, host))
+
+    def of(name: str) -> Mapping[str, str]:
+        found = {
+            text.format(name): shown[text.format(whose[name])] for text in own if text.format(whose[name]) in shown
+        }
+        return ChainMap(found, others)
+
+    return of

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..light_dataclass import dataclass
 from ..model.route import Route
-from .operations import Operation, SetSysctl
+from .operations import Operation, SetSysctl, all_or_nothing
 
 if TYPE_CHECKING:
     from .host_protocol import Host
@@ -50,7 +50,8 @@ class RemoveAddress(Operation):
         return f"remove address {self.address} from {self.link}"
 
     def do(self, host: Host) -> None:
-        host.netlink(self.netns).remove_address(self.link, self.address, self.keep_addresses, self.keep_routes)
+        with all_or_nothing(lambda: self.undo(host)):
+            host.netlink(self.netns).remove_address(self.link, self.address, self.keep_addresses, self.keep_routes)
 
     def undo(self, host: Host) -> None:
         if self.lease:

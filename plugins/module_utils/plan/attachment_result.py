@@ -216,6 +216,42 @@ def taken_default_routes(operations: Iterable[Operation]) -> list[str]:
     ]  # fmt: skip
 
 
+def lost_default_routes(sides: Sides, operations: Iterable[Operation]) -> list[str]:
+    """Return a warning for each default route that goes with an attachment and leaves its container with none.
+
+    Nothing records whose place it took, and so nobody can say whether there was one, or put it back. There was none
+    where the container has no other interface.
+    """
+    gone = dict.fromkeys(
+        (operation.netns, operation.route)
+        for deletion in deletions_in(operations)
+        for operation in deletion.restore or ()
+        if isinstance(operation, SetRoute) and operation.route.is_default
+    )
+    going = {(netns, entry.link) for netns, entry in gone}
+    left = {
+        (side.netns, entry.family)
+        for _want, side in sides
+        if side is not None
+        for entry in side.network.routes
+        if entry.is_default and (side.netns, entry.link) not in going
+    }
+    elsewhere = {
+        side.netns
+        for _want, side in sides
+        if side is not None
+        for name, link in side.network.links.items()
+        if name != "lo" and link.up and (side.netns, name) not in going
+    }
+    return [
+        f"{netns} has no IPv{entry.family} default route without {entry.link}, whose {str(entry).split(' dev ')[0]} "
+        "goes with it; if that had taken the place of another one, it is not known which, and it is not put back: "
+        "the run that attached it named it (in place of), so set it again, or restart the container"
+        for netns, entry in gone
+        if netns in elsewhere and (netns, entry.family) not in left
+    ]
+
+
 def outranked_gateways(sides: Sides) -> list[str]:
     """Return a warning for each gateway that a default route with a lower metric keeps from being used."""
     warnings = []

@@ -59,8 +59,8 @@ def present(want: Bridge, have: BridgeState) -> list[Operation]:
     :raises Refused: it would take what is another's, or overlap a route.
     :raises MissingFeature: VLANs are asked for, and the kernel has no VLAN filtering.
     """
-    check_name(want.name, have)
-    existing = bridge_link(want.name, have)
+    check_name(want.name, have, prefix=want.prefix)
+    existing = bridge_link(want.name, have, want.prefix)
     check_vlans(want, have, existing)
     wanted_addresses = addresses_of(want, have)
     _check_uplinks(want, have, existing, wanted_addresses)
@@ -119,7 +119,12 @@ def _uplinks(want: Bridge, have: BridgeState, family: str) -> tuple[str, ...]:
     links = have.network.links
     # Every port of a bridge has a link-local route, one that was given an address a route to its subnet:
     # they lead nowhere.
-    nowhere = {want.name, *(want.members or ()), *(port.name for port in have.network.ports(want.name))}
+    nowhere = {
+        want.name,
+        *(want.members or ()),
+        *have.joining,
+        *(port.name for port in have.network.ports(want.name)),
+    }
     ways = {
         (link, route.is_default)
         for route in have.network.routes
@@ -129,13 +134,13 @@ def _uplinks(want: Bridge, have: BridgeState, family: str) -> tuple[str, ...]:
     return tuple(sorted({link for link, is_default in ways if links[link].kind != "bridge" or is_default}))
 
 
-def absent(name: str, have: BridgeState, force: bool) -> list[Operation]:
+def absent(name: str, have: BridgeState, force: bool, prefix: str = "") -> list[Operation]:
     """Return what takes our bridge away, and all that came with it.
 
     :raises Refused: the bridge is not ours and ``force`` is not set.
     """
-    check_name(name, have, absent=True)
-    existing = bridge_link(name, have)
+    check_name(name, have, absent=True, prefix=prefix)
+    existing = bridge_link(name, have, prefix)
     if existing is not None and not existing.ours and not force:
         raise Refused(f"bridge {name} was not made by this collection and stays; set force to delete it all the same")
     operations: list[Operation] = []
@@ -295,7 +300,7 @@ def _check_uplinks(
         if now not in ("", then):
             gateway = existing.ours and link is existing and not is_way_out(link.name, have.network)
             raise Refused(
-                f"port_vlans: this host is reached by {link.name}, which {port.name} connects {now}, "
+                f"{want.prefix}port_vlans: this host is reached by {link.name}, which {port.name} connects {now}, "
                 f"and it would {f'do so {then}' if then else 'no longer'}; "
                 f"give VLANs with which it goes on, to {port.name} and to {want.name} itself, or use another bridge"
                 f"{'; where only its containers need what it holds, name that in addresses' if gateway else ''}"
@@ -366,10 +371,7 @@ def _restore(link: Link, have: BridgeState) -> tuple[Operation, ...]:
     operations: list[Operation] = [AddBridge(HOST, link.name, dict(link.bridge), mac)]
     if not link.ours:
         operations.append(SetLink(HOST, link.name, {"alias": link.alias}, {}))
-    ports = sorted(
-        (port for port in have.network.links.values() if port.master == link.index), key=lambda port: port.name
-    )
-    operations += [SetLink(HOST, port.name, _as_port(port, link), {}) for port in ports]
+    operations += [SetLink(HOST, port.name, _as_port(port, link), {}) for port in have.network.ports(link.name)]
     if "vlan_filtering" in link.bridge and link.vlans != link.default_vlans:
         operations.append(SetBridgeVlans(HOST, link.name, link.vlans, link.default_vlans))
     operations.append(SetLink(HOST, link.name, {"mtu": link.mtu, "up": link.up}, {}))

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ..errors import Refused
 from ..model import addresses, bridge_vlans
 from ..model.bridge import FORWARD_DELAY, Bridge
@@ -21,8 +23,11 @@ TIMES = ("forward_delay", "ageing_time")
 _ATTRIBUTES = ("stp", *TIMES, "multicast_snooping", "vlan_default_pvid", "vlan_filtering")
 
 
-def addresses_of(want: Bridge, have: BridgeState) -> tuple[str, ...] | None:
-    """Return the addresses the bridge is to have, ``auto`` resolved; ``None`` leaves them as they are."""
+def addresses_of(want: Bridge, have: BridgeState, taken_by_others: Iterable[str] = ()) -> tuple[str, ...] | None:
+    """Return the addresses the bridge is to have, ``auto`` resolved; ``None`` leaves them as they are.
+
+    ``auto`` stays clear of ``taken_by_others`` too, addresses that the same run gives other bridges.
+    """
     if want.addresses is None or not want.auto_address:
         return want.addresses
     shown = have.addresses(want.name)
@@ -35,7 +40,7 @@ def addresses_of(want: Bridge, have: BridgeState) -> tuple[str, ...] | None:
             return (address, *want.addresses)  # kept on later runs
     others = [route for route in have.network.routes if route.link != want.name and not route.is_default]
     taken = [addresses.bounds(route.destination) for route in others] + [
-        addresses.bounds(address) for address in want.addresses
+        addresses.bounds(address) for address in (*want.addresses, *taken_by_others)
     ]
     for subnet in addresses.AUTO_SUBNETS:
         family, first, last = addresses.bounds(subnet)

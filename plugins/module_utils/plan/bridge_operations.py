@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ..light_dataclass import dataclass
 from ..model import addresses, limits
 from ..model.bridge_vlans import PortVlans, VlanRange, described, merged
-from .operations import Operation
+from .operations import Operation, all_or_nothing
 
 if TYPE_CHECKING:
     from ..model.masquerade import Masquerade
@@ -74,7 +74,8 @@ class ChangeDefaultPvid(Operation):
         return f"change bridge {self.name}: vlan_default_pvid {self.old} to {self.new}"
 
     def do(self, host: Host) -> None:
-        self._change(host, self.old, self.new)
+        with all_or_nothing(lambda: self._put_back(host)):
+            self._change(host, self.old, self.new)
 
     def undo(self, host: Host) -> None:
         self._change(host, self.new, self.old)
@@ -94,6 +95,12 @@ class ChangeDefaultPvid(Operation):
             netlink.change_bridge(self.name, {"vlan_default_pvid": by_way_of})
         netlink.change_bridge(self.name, {"vlan_default_pvid": new})
         for name, vlans in moving:
+            self._set(netlink, name, vlans)
+
+    def _put_back(self, host: Host) -> None:
+        netlink = host.netlink(self.netns)
+        netlink.change_bridge(self.name, {"vlan_default_pvid": self.old})
+        for name, vlans in self.kept:
             self._set(netlink, name, vlans)
 
     def _unused(self, old: int) -> int:
@@ -122,7 +129,8 @@ class SetBridgeVlans(Operation):
         return f"set bridge {self.name} itself VLANs {described(self.new)}"
 
     def do(self, host: Host) -> None:
-        host.netlink(self.netns).set_bridge_vlans(self.name, self.new)
+        with all_or_nothing(lambda: self.undo(host)):
+            host.netlink(self.netns).set_bridge_vlans(self.name, self.new)
 
     def undo(self, host: Host) -> None:
         host.netlink(self.netns).set_bridge_vlans(self.name, self.old)

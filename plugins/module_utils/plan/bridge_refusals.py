@@ -13,31 +13,33 @@ from ..state.network import Link
 from .bridge_facts import LEAST_FORWARD_DELAY, joining, linked_within, links_of, staying
 
 
-def bridge_link(name: str, have: BridgeState) -> Link | None:
+def bridge_link(name: str, have: BridgeState, prefix: str = "") -> Link | None:
     link = have.link(name)
     if link is not None and link.kind != "bridge":
         kind = f"a {link.kind} interface" if link.kind else "a physical interface"
         # What the own interface of an Open vSwitch bridge is, by its datapath.
         of_ovs = ", or ovs_vlan_port if it is a bridge of Open vSwitch" if link.kind in ("openvswitch", "tun") else ""
-        raise Refused(f"name: {name!r} is {kind} of this host and not a Linux bridge; choose another name{of_ovs}")
+        raise Refused(
+            f"{prefix}name: {name!r} is {kind} of this host and not a Linux bridge; choose another name{of_ovs}"
+        )
     return link
 
 
-def check_name(name: str, have: BridgeState, absent: bool = False) -> None:
+def check_name(name: str, have: BridgeState, absent: bool = False, prefix: str = "") -> None:
     """Refuse what another link bears beside its own name: as a new bridge's, and as that of a bridge that is to go."""
     bearer = have.network.by_alternative_name.get(name)
     if bearer is None or (absent and bearer.kind != "bridge"):
         return
     give = f"give {bearer.name}, or choose another name" if bearer.kind == "bridge" else "choose another name"
     raise Refused(
-        f"name: {name!r} is an alternative name of {bearer.name} on this host; {give}, "
+        f"{prefix}name: {name!r} is an alternative name of {bearer.name} on this host; {give}, "
         f"or take it off (ip link property del dev {bearer.name} altname {name})"
     )
 
 
 def check_members(want: Bridge, have: BridgeState, existing: Link | None) -> None:
     for index, name in enumerate(want.members or ()):
-        option = f"members[{index}]: {name!r}"
+        option = f"{want.prefix}members[{index}]: {name!r}"
         link = have.link(name)
         if link is None:
             _refuse_alternative(option, name, have)
@@ -85,10 +87,11 @@ def check_vlans(want: Bridge, have: BridgeState, existing: Link | None) -> None:
     )
     if want.port_vlans and not filters:
         raise Refused(
-            f"port_vlans: {want.name} does not filter VLANs, so that they would mean nothing; set vlan_filtering too"
+            f"{want.prefix}port_vlans: {want.name} does not filter VLANs, so that they would mean nothing; "
+            "set vlan_filtering too"
         )
     for index, (name, _vlans) in enumerate(want.port_vlans or ()):
-        option = f"port_vlans[{index}].port: {name!r}"
+        option = f"{want.prefix}port_vlans[{index}].port: {name!r}"
         link = have.link(name)
         if link is not None and link.ours and name != want.name:
             raise Refused(
@@ -103,7 +106,7 @@ def check_vlans(want: Bridge, have: BridgeState, existing: Link | None) -> None:
 def check_forwarding(want: Bridge, have: BridgeState) -> None:
     if want.ip_forward is False and links_of(want.name, have):
         raise Refused(
-            f"ip_forward: false would cut the containers' links, and {want.name} has links; "
+            f"{want.prefix}ip_forward: false would cut the containers' links, and {want.name} has links; "
             "take those out of the policy first (icc_policy), or leave ip_forward out"
         )
 

@@ -13,12 +13,11 @@ from ..model.vlans import Vlans, ranges
 from ..state.bridge import BridgeState
 from . import firewall, forwarding
 from .bridge_facts import addresses_of, default_vlans, joining, masqueraded, staying, wanted_attributes
-from .operations import Operation
 
 
-def warnings(want: Bridge, have: BridgeState, operations: list[Operation]) -> list[str]:
-    """Return what a person should know about a plan."""
-    told = forwarding.warnings(operations)
+def warnings(want: Bridge, have: BridgeState) -> list[str]:
+    """Return what a person should know about a bridge as it will be."""
+    told: list[str] = []
     if want.masquerade and not masqueraded(want, have, addresses_of(want, have)):
         told.append(f"bridge {want.name} has no address, so there is no subnet to masquerade; give addresses too")
     if want.name not in have.icc.off and have.network.all_isolated(want.name):
@@ -60,7 +59,7 @@ def describe(name: str, have: BridgeState) -> dict[str, Any] | None:
     link = have.link(name)
     if link is None or link.kind != "bridge":
         return None
-    members = sorted(port.name for port in have.network.links.values() if port.master == link.index and not port.ours)
+    members = [port.name for port in have.network.ports(name) if not port.ours]
     described: dict[str, Any] = {
         "name": name,
         "addresses": sorted(address for address in have.addresses(name) if not addresses.is_link_local(address)),

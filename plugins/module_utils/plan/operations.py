@@ -9,8 +9,11 @@ one.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from ..errors import PipefitterError
 from ..light_dataclass import dataclass
 
 if TYPE_CHECKING:
@@ -38,6 +41,22 @@ class Operation:
 
     def undo(self, host: Host) -> None:
         raise NotImplementedError
+
+
+@contextmanager
+def all_or_nothing(put_back: Callable[[], None]) -> Iterator[None]:
+    """Put back what an operation of several steps has done where one of them fails.
+
+    Nobody undoes an operation that failed. It goes as far as it can: why the step failed is what counts.
+    """
+    try:
+        yield
+    except PipefitterError:
+        try:
+            put_back()
+        except PipefitterError:
+            pass
+        raise
 
 
 @dataclass(frozen=True)

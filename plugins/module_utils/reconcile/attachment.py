@@ -20,6 +20,7 @@ from ..plan import attachment as plan
 from ..plan.attachment_result import (
     NEIGHBOUR_LIMIT,
     describe,
+    lost_default_routes,
     neighbours_needed,
     outranked_gateways,
     predict,
@@ -85,8 +86,6 @@ def converge(options: Mapping[str, Any], check: bool) -> Result:
             return plan.absent(sides, host_side)
 
         def finish(have: AttachmentState) -> None:
-            if present and not check:
-                refuse_left(machine, pinned)
             if keeping.touched:
                 _record(keeping, asked, have, present, purge)
 
@@ -97,6 +96,7 @@ def converge(options: Mapping[str, Any], check: bool) -> Result:
             check,
             (lambda have: unsettled(*have)) if wait and present else None,
             timeout,
+            (lambda _have: refuse_left(machine, pinned)) if present else None,
             finish,
         )
         before = describe(*outcome.before)
@@ -110,7 +110,11 @@ def converge(options: Mapping[str, Any], check: bool) -> Result:
             values={"attachments": [entry for entry in shown if entry] if present else []},
             warnings=(_warnings(outcome.before[1]) if present and check else [])
             + taken_default_routes(outcome.operations)
-            + (outranked_gateways(outcome.after[0]) if present else [])
+            + (
+                outranked_gateways(outcome.after[0])
+                if present
+                else lost_default_routes(outcome.before[0], outcome.operations)
+            )
             + (_neighbour_warnings(machine, outcome.after[1]) if present and len(wants) > _MANY else []),
         )
         return keeping.into(_with_pending(result, every) if present else result)

@@ -75,12 +75,15 @@ def converge(
     check: bool,
     unsettled: Callable[[Have], str] | None = None,
     timeout: float = 10.0,
+    verify: Callable[[Have], None] | None = None,
     finish: Callable[[Have], None] | None = None,
 ) -> Outcome[Have]:
     """Bring the host to where a plan finds nothing left to do.
 
     ``unsettled`` says what isn't working yet, '' once all is; it is asked
-    after a change, for ``timeout`` seconds. ``finish`` belongs to the run, with what is there in the end: where it
+    after a change, for ``timeout`` seconds. ``verify`` is called last after a
+    change, and raises what is wrong for a reason that no plan knows. ``finish``
+    belongs to each run, with what is there in the end; where one of the two
     fails, what was done is undone.
 
     :raises OperationFailed: after undoing what was done.
@@ -96,6 +99,8 @@ def converge(
     try:
         after = _settled(observe, unsettled, timeout)
         _refuse_left(plan(after))
+        if verify is not None:
+            verify(after)
         if finish is not None:
             finish(after)
     except Exception as error:

@@ -61,26 +61,31 @@ def converge(options: Mapping[str, Any], check: bool) -> Result:
             return _assumed(bridge, wants, bool(options["protect"]), doubts)
         listeners = Listeners()
 
-        def observe() -> tuple[PublicationState, PublicationRules, list[plan.Wanted]]:
-            """Return what is there, and the goal that follows from it: ten thousand ports are allocated once."""
+        def observe() -> tuple[PublicationState, PublicationRules, list[plan.Wanted], list[str]]:
+            """Return what is there, and the goal that follows from it: ten thousand ports are allocated once.
+
+            What there is to warn of is read now, too: a run that fails after its changes would not undo them.
+            """
             wanted, have = observe_publications(machine, bridge, wants, pinned, listeners, present)
             if present:
-                return have, plan.goal(wanted, have, bool(options["protect"]), bool(options["purge"])), wanted
-            return have, plan.remaining(wanted if parsed is not None else None, have), wanted
+                rules = plan.goal(wanted, have, bool(options["protect"]), bool(options["purge"]))
+            else:
+                rules = plan.remaining(wanted if parsed is not None else None, have)
+            return have, rules, wanted, _warnings(machine, have, rules)
 
-        def finish(seen: tuple[PublicationState, PublicationRules, list[plan.Wanted]]) -> None:
+        def finish(seen: tuple[PublicationState, PublicationRules, list[plan.Wanted], list[str]]) -> None:
             if keeping.touched:
-                _record(keeping, options, wants if parsed is not None else None, *seen[1:])
+                _record(keeping, options, wants if parsed is not None else None, *seen[1:3])
 
         outcome = engine.converge(machine, observe, lambda seen: plan.changes(*seen[:2]), check, finish=finish)
-        have, wanted_rules, wanted = outcome.before
+        have, wanted_rules, wanted, told = outcome.before
         result = Result(
             operations=outcome.lines,
             before=_shown(have.ours if have.whole else PublicationRules()),
             after=_shown(wanted_rules),
             values={"publications": plan.describe(wanted_rules)},
             warnings=doubts
-            + _warnings(machine, have, wanted_rules)
+            + told
             + (plan.one_way(wanted) if present else [])
             + (firewall.warnings(bridge, have.firewall) if wanted_rules.published else []),
         )

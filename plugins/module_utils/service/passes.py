@@ -6,13 +6,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, NamedTuple
 
 from ..errors import MissingFeature, PipefitterError
 from ..host import lock
 from ..host.machine import Machine
 from ..host.nftables.isolation import isolated_bridges
+from ..light_dataclass import dataclass
 from ..model.attachment import Target
 from ..model.record import ATTACHMENT, BRIDGE, OVS_BRIDGE, POLICY, PUBLICATION, VLAN_PORT, Record, target_of
 from ..observe.containers import containers_of

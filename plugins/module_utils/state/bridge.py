@@ -27,6 +27,7 @@ class BridgeState:
     the published ports of the bridge, read where it is to go. ``icc`` is what
     our tables say of isolated bridges. ``held`` are the addresses of every
     interface, leased ones too, read where VLANs are asked for.
+    ``joining`` are links that the same run makes ports of bridges, this one's or others'.
     """
 
     network: NetworkState
@@ -39,6 +40,7 @@ class BridgeState:
     publications: PublicationRules = PublicationRules()
     icc: IccRules = IccRules()
     held: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    joining: frozenset[str] = frozenset()
 
     def link(self, name: str) -> Link | None:
         return self.network.links.get(name)

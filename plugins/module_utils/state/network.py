@@ -111,8 +111,15 @@ class NetworkState:
     def ports(self, bridge: str) -> list[Link]:
         """Return the ports of a bridge by name; none where there is no such link."""
         master = self.links.get(bridge)
-        found = [link for link in self.links.values() if master is not None and link.master == master.index]
-        return sorted(found, key=lambda port: port.name)
+        return list(self._ports.get(master.index, ())) if master is not None else []
+
+    @cached_property
+    def _ports(self) -> dict[int, list[Link]]:
+        found: dict[int, list[Link]] = {}
+        for link in sorted(self.links.values(), key=lambda link: link.name):
+            if link.master:
+                found.setdefault(link.master, []).append(link)
+        return found
 
     def mtu_was_set(self, bridge: str) -> bool:
         """Tell whether a Linux bridge surely keeps its MTU whatever joins: else it has the smallest of its ports.

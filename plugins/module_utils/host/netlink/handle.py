@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import errno
-import struct
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -20,13 +19,9 @@ from ...model.ownership import MARK
 from ...model.route import Route
 from ...state.network import Link, names_by_index, with_leases
 from .. import sysctl
-from . import addresses, alternative_names, bridge_vlans, links, neighbours, routes, rtnetlink
+from . import addresses, alternative_names, bridge_vlans, links, neighbours, netns_ids, routes
 from .rtnetlink import RouteSocket
-from .wire import NLM_F_CREATE, NLM_F_EXCL, KernelError, attribute, attributes
-
-_RTGENMSG = bytes(4)  # rtgenmsg: family, padding
-_S32 = struct.Struct("=i")
-_NETNSA_NSID, _NETNSA_FD, _NETNSA_NSID_NOT_ASSIGNED = 1, 3, -1  # linux/net_namespace.h
+from .wire import NLM_F_CREATE, NLM_F_EXCL, KernelError
 
 
 class NetlinkHandle:
@@ -92,10 +87,7 @@ class NetlinkHandle:
 
     def netns_id(self, descriptor: int) -> int | None:
         """Return the id by which this namespace knows the one behind ``descriptor``, ``None`` where it has none yet."""
-        answer = self._socket.get(rtnetlink.RTM_GETNSID, _RTGENMSG + attribute(_NETNSA_FD, _S32.pack(descriptor)))
-        found = dict(attributes(answer, len(_RTGENMSG))).get(_NETNSA_NSID) if answer is not None else None
-        (netns_id,) = _S32.unpack(found) if found is not None else (_NETNSA_NSID_NOT_ASSIGNED,)
-        return None if netns_id == _NETNSA_NSID_NOT_ASSIGNED else netns_id
+        return netns_ids.shown(self._socket, descriptor)
 
     def neighbours(self) -> frozenset[tuple[str, str, str]]:
         """Return link, address and MAC of the neighbours that were learned on links of ``links()``."""
@@ -195,7 +187,11 @@ class NetlinkHandle:
             self.delete_link(birth_name)
             raise
         if alternative_name:
-            self.set_alternative_name(name, alternative_name, True)
+            try:
+                self.set_alternative_name(name, alternative_name, True)
+            except KernelError:
+                self.delete_link(name)
+                raise
 
     def _name_veth(self, birth_name: str, name: str, alias: str) -> None:
         """Give a veth its name and our mark in one request."""

@@ -103,6 +103,27 @@ def takes_back(errand: Errand, index: int) -> list[str]:
     raise AssertionError("the breakdown was passed over")
 
 
+def takes_back_what_was_refused(errand: Errand, number: int) -> list[str]:
+    """Let the kernel refuse a request, in the middle of an operation maybe: the host must be as it was.
+
+    Returned is what the error owns up to.
+    """
+    operations = errand.planned()
+    if not operations:
+        return []
+    before = errand.host.picture()
+    errand.host.kernel.refuses = number
+    try:
+        engine.apply(operations, errand.host)
+    except engine.OperationFailed as failure:
+        if not failure.not_undone:
+            same(before, errand.host.picture())
+        return failure.not_undone
+    finally:
+        errand.host.kernel.refuses = None
+    return []
+
+
 def same(before: Any, after: Any) -> None:
     found = differences(before, after)
     assert not found, found

@@ -328,7 +328,11 @@ class SimNamespace(SimAddresses):
 
 
 class SimKernel:
-    """All namespaces of a machine; ``patience`` is how many requests are served before the program is killed."""
+    """All namespaces of a machine.
+
+    ``patience`` is how many requests are served before the program is killed, ``refuses`` how many before one is
+    refused, which is the only one.
+    """
 
     def __init__(
         self, *, rename_needs_down: bool = False, promote_secondaries: bool = False, vlan_filtering: bool = True
@@ -338,6 +342,7 @@ class SimKernel:
         self.vlan_filtering = vlan_filtering
         self.can_tag = True
         self.patience: int | None = None
+        self.refuses: int | None = None
         self.ovs_ports: dict[str, object] = {}
         self.busy_bridges: set[str] = set()
         self._index = 1
@@ -349,6 +354,11 @@ class SimKernel:
             if self.patience == 0:
                 raise Killed
             self.patience -= 1
+        if self.refuses is not None:
+            self.refuses -= 1
+            if self.refuses < 0:
+                self.refuses = None
+                raise KernelError("do what was asked for", errno.ENOMEM, "")
 
     def next_index(self) -> int:
         self._index += 1

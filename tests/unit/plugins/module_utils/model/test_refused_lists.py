@@ -7,8 +7,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.pipefitter.container_network.plugins.module_utils.model import attachment
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model import attachment, bridge
 from ansible_collections.pipefitter.container_network.plugins.module_utils.reconcile import attachment as kind
+from ansible_collections.pipefitter.container_network.plugins.module_utils.reconcile import bridge as bridge_kind
 from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.refusals import ONE, complaint
 
 
@@ -139,3 +140,82 @@ def test_a_gateway_beside_the_list_is_for_entries_with_addresses_of_its_family()
         "10.0.0",
         "is not an IPv4",
     )
+
+
+# ---- bridges
+
+
+@pytest.mark.parametrize(
+    ("second", "option", "found", "words"),
+    [
+        ({}, "name", None, "is required; name the bridge"),
+        ({"name": "br0"}, "name", "br0", "is in bridges[0] too; it must be unique"),
+        ({"name": "a b"}, "name", "a b", "' '"),
+        ({"name": "br1", "mtu": 9}, "mtu", 9, "68 to 65535"),
+        ({"name": "br1", "members": ["eth1"]}, "members[0]", "eth1", "is in bridges[0] too; it must be unique"),
+        ({"name": "br1", "members": ["br0"]}, "members[0]", "br0", "is a bridge of the list itself"),
+        ({"name": "br1", "mac": "02-00-00-00-00-01"}, "mac", "02:00:00:00:00:01", "is in bridges[0] too"),
+        (
+            {"name": "br1", "addresses": ["192.168.5.9/28"]},
+            "addresses",
+            "192.168.5.9/28",
+            "overlaps 192.168.5.1/24 of bridges[0]; choose another subnet or set allow_overlap",
+        ),
+        ({"name": "br1", "addresses": ["192.168.9.1/16"]}, "addresses", "192.168.9.1/16", "overlaps 192.168.5.1/24"),
+        ({"name": "br1", "addresses": ["10.1.1.1"]}, "addresses[0]", "10.1.1.1", "prefix length"),
+        ({"name": "br1", "port_vlans": [{"port": "e", "tag": 0}]}, "port_vlans[0].tag", 0, "1 to 4094"),
+        ({"name": "br1", "forward_delay": 1}, "forward_delay", 1, "with stp on"),
+        ({"name": "br1", "ageing_time": -1}, "ageing_time", -1, "out of range"),
+        ({"name": "br1", "vlan_default_pvid": 5000}, "vlan_default_pvid", 5000, "1 to 4094"),
+    ],
+)
+def test_bridges(second, option, found, words):
+    first = {"name": "br0", "addresses": ["192.168.5.1/24"], "members": ["eth1"], "mac": "02:00:00:00:00:01"}
+
+    def parse(items: Any) -> Any:
+        return bridge.parse_list(items, {"stp": True})
+
+    complaint(parse, [first, second], f"bridges[1].{option}", found, words)
+
+
+def test_bridges_may_overlap_where_the_later_one_allows_it():
+    items = [{"name": "br0", "addresses": ["10.0.0.1/8"]}, {"name": "br1", "addresses": ["10.9.0.1/16", "fe80::1/64"]}]
+    assert bridge.parse_list([items[0], {**items[1], "allow_overlap": True}], {})
+    complaint(
+        lambda given: bridge.parse_list(given, {}),
+        [{**items[0], "allow_overlap": True}, items[1]],
+        "bridges[1].addresses",
+        "10.9.0.1/16",
+        "overlaps 10.0.0.1/8 of bridges[0]",
+    )
+
+
+def test_what_an_entry_says_comes_before_what_is_said_for_all():
+    first, second = bridge_kind.parse(
+        {
+            "state": "present",
+            "mtu": 9000,
+            "up": True,
+            "bridges": [{"name": "br0"}, {"name": "br1", "mtu": 1400, "up": False}],
+        }
+    )
+    assert (first.mtu, first.up, second.mtu, second.up) == (9000, True, 1400, False)
+
+
+@pytest.mark.parametrize(
+    ("options", "option", "found", "words"),
+    [
+        ({}, "name", None, "is required; name the bridge, or give a list of them in bridges"),
+        ({"bridges": [], "name": "br0"}, "name", "br0", "is mutually exclusive with bridges; put it into the entry"),
+        ({"bridges": [], "addresses": []}, "addresses", [], "is mutually exclusive with bridges"),
+        ({"bridges": [{"name": "br0"}], "members": ["e"]}, "members", ["e"], "is mutually exclusive with bridges"),
+    ],
+)
+def test_options_of_one_bridge_beside_a_list(options, option, found, words):
+    for state in ("present", "absent"):
+        complaint(bridge_kind.parse, {"state": state, **options}, option, found, words)
+
+
+def test_of_bridges_that_are_to_go_only_the_names_count():
+    items = [{"name": "br0", "mtu": 3}, {"name": "br1", "members": ["br0"]}]
+    assert [one.name for one in bridge_kind.parse({"state": "absent", "stp": True, "bridges": items})] == ["br0", "br1"]

@@ -39,6 +39,7 @@ from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_
     same,
     settles,
     takes_back,
+    takes_back_what_was_refused,
 )
 from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.simulated_kernel import SimKernel
 from hypothesis import given
@@ -148,6 +149,11 @@ def test_a_run_that_was_killed_is_made_good_by_the_next(scene, wants, patience):
 @given(scenes(), wanted(), st.integers(0, 60))
 def test_a_run_that_fails_leaves_the_host_as_it_was(scene, wants, index):
     assert takes_back(made(scene, wants), index) == []
+
+
+@given(scenes(), wanted(), st.integers(0, 60))
+def test_a_request_that_the_kernel_refuses_leaves_the_host_as_it_was(scene, wants, number):
+    assert takes_back_what_was_refused(made(scene, wants), number) == []
 
 
 @given(scenes(), wanted(), st.sampled_from(BRIDGES))

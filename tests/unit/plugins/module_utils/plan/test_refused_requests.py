@@ -17,7 +17,7 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.model
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.route import Route
 from ansible_collections.pipefitter.container_network.plugins.module_utils.observe import bridge as observing
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import bridge as plan
-from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import bridge_result
+from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import bridge_result, forwarding
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan.attachment_match import find_bridge
 from ansible_collections.pipefitter.container_network.plugins.module_utils.reconcile import engine
 from ansible_collections.pipefitter.container_network.plugins.module_utils.state.attachments import HostSide
@@ -143,17 +143,18 @@ def test_absent_of_another_tools_bridge(host):
 def test_switching_the_hosts_forwarding_on_is_a_warning(host):
     want = bridge.parse({"name": "br0", "ip_forward": True, "addresses": ["192.168.5.1/24", "fd00:5::1/64"]})
     operations = plans(host, want)
-    assert bridge_result.warnings(want, observing.observe(host, want), operations) == [
+    assert forwarding.warnings(operations) == [
         f"{name} is switched on for the whole host: it now forwards between all its interfaces, not only this bridge"
         for name in ("net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding")
     ]
     engine.apply(operations, host)
-    assert bridge_result.warnings(want, observing.observe(host, want), plans(host, want)) == []
+    assert forwarding.warnings(plans(host, want)) == []
+    assert bridge_result.warnings(want, observing.observe(host, want)) == []
 
 
 def test_masquerading_a_bridge_that_has_no_address_is_a_warning(host):
     want = bridge.parse({"name": "br0", "masquerade": True})
-    (told,) = bridge_result.warnings(want, observing.observe(host, want), plans(host, want))
+    (told,) = bridge_result.warnings(want, observing.observe(host, want))
     assert told.startswith("bridge br0 has no address")
 
 

@@ -200,3 +200,22 @@ def test_what_does_not_settle_in_time_is_an_error():
 
 def test_nothing_is_waited_for_in_check_mode():
     converge([], once(Say("", "one")), check=True, unsettled=lambda have: pytest.fail("asked"), timeout=0)
+
+
+def test_what_is_wrong_for_another_reason_than_the_plan_knows_is_undone_too():
+    host, asked = [], []
+
+    def refuse(have):
+        asked.append(have)
+        raise PipefitterError("web1 has restarted meanwhile")
+
+    with pytest.raises(
+        engine.NotAsWanted, match="^web1 has restarted meanwhile; the change made before it was undone$"
+    ):
+        converge(host, once(Say("", "one")), verify=refuse)
+    assert (host, asked) == (["one", "not one"], [["one"]])
+
+
+def test_nothing_is_verified_where_nothing_was_done():
+    for plan, check in ((once(Say("", "one")), True), (lambda have: [], False)):
+        converge([], plan, check=check, verify=lambda have: pytest.fail("asked"))
