@@ -1,0 +1,130 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Measures on a lab's host how long a container that starts is without its network: request and figures as JSON.
+
+restarts.py runs it there; it is of no use alone. From the engine's own time of the start event until the first answer
+to a ping from the host, which is asked again each millisecond.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pathlib
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import time
+
+_BRIDGE, _GATEWAY = "bench0", "10.64.0.1"
+_ECHO = struct.pack(">BBHHH", 8, 0, 0xF7FF, 0, 0)
+_PATIENCE = 20.0
+_TIMED_MODULE = str(pathlib.Path(__file__).with_name("timed_module.py"))
+
+# What people run today: a loop over the engine's events, and ip commands for each start, as pipework does.
+_LOOP = """
+docker events --filter event=start --format '{{.Actor.Attributes.name}}' | while read name; do
+    pid=$(docker inspect -f '{{.State.Pid}}' "$name")
+    number=${name#bench}
+    ln -sf /proc/$pid/ns/net /run/netns/$name
+    ip link add v1pl$pid type veth peer name v1pg$pid
+    ip link set v1pl$pid master bench0 up
+    ip link set v1pg$pid netns $name
+    ip -n $name link set v1pg$pid name eth1
+    ip -n $name addr add 10.64.1.$number/16 dev eth1
+    ip -n $name link set eth1 up
+    ip -n $name route replace default via 10.64.0.1
+    ip neigh flush to 10.64.1.$number dev bench0  # what pipework's arping is for
+done
+"""
+
+
+def main() -> None:
+    request = json.load(sys.stdin)
+    names = [f"bench{number}" for number in range(1, request["containers"] + 1)]
+    for words in (
+        ["ip", "link", "add", _BRIDGE, "type", "bridge"],
+        ["ip", "addr", "add", f"{_GATEWAY}/16", "dev", _BRIDGE],
+        ["ip", "link", "set", _BRIDGE, "up"],
+    ):
+        subprocess.run(words, check=True)
+    os.makedirs("/run/netns", exist_ok=True)
+    _module(request, "host_program", {})
+    attachments = [
+        {"container": name, "addresses": [f"{_address(name)}/16"], "gateway": _GATEWAY, "ipv6": False} for name in names
+    ]
+    _module(request, "veth_attach", {"bridge": _BRIDGE, "attachments": attachments})
+    measured = {}
+    with _running(["/usr/local/sbin/pipefitter", "watch"]) as service:
+        measured["service"] = [_restart(names[:1]) for _number in range(request["restarts"])]
+        measured["service, all at once"] = [_restart(names) for _number in range(request["storms"])]
+        measured["memory"] = _resident(service.pid)
+    with _running(["sh", "-c", _LOOP]):
+        measured["loop"] = [_restart(names[:1]) for _number in range(request["restarts"])]
+    json.dump(measured, sys.stdout)
+
+
+def _address(name: str) -> str:
+    return f"10.64.1.{name.removeprefix('bench')}"
+
+
+def _module(request: dict, name: str, options: dict) -> None:
+    environment = {**os.environ, "PYTHONPATH": request["python_path"]}
+    asked = json.dumps({"options": options})
+    runner = [sys.executable, request["runner"], name]
+    subprocess.run(runner, input=asked.encode(), env=environment, check=True, stdout=subprocess.DEVNULL)
+
+
+@contextlib.contextmanager
+def _running(words: list[str]):
+    process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    time.sleep(2)
+    try:
+        yield process
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait()
+
+
+def _restart(names: list[str]) -> dict[str, float]:
+    """Restart containers at once, and return the seconds from the last start event until all answer."""
+    events = subprocess.Popen(
+        ["docker", "events", "--filter", "event=start", "--format", "{{.TimeNano}}"], stdout=subprocess.PIPE
+    )
+    time.sleep(0.1)
+    restarting = subprocess.Popen(["docker", "restart", "-t", "0", *names], stdout=subprocess.DEVNULL)
+    started = [int(events.stdout.readline()) / 1e9 for _name in names]
+    answered = [_first_answer(name) for name in names]
+    restarting.wait()
+    events.kill()
+    events.wait()
+    events.stdout.close()
+    return {"seconds": max(answered) - max(started)}
+
+
+def _first_answer(name: str) -> float:
+    deadline = time.monotonic() + _PATIENCE
+    with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP) as asking:
+        asking.settimeout(0.001)
+        while time.monotonic() < deadline:
+            with contextlib.suppress(OSError):
+                asking.sendto(_ECHO, (_address(name), 0))
+            with contextlib.suppress(OSError):
+                answer, address = asking.recvfrom(1500)
+                if address[0] == _address(name) and answer[20:21] == b"\0":
+                    return time.time()
+    raise SystemExit(f"{name} does not answer")
+
+
+def _resident(pid: int) -> int:
+    for line in pathlib.Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1])
+    return 0
+
+
+if __name__ == "__main__":
+    main()
