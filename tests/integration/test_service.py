@@ -5,11 +5,12 @@
 from __future__ import annotations
 
 import subprocess
+import time
 
 import pytest
 from lab_hosts import LAB
 from service import Service, states
-from wiring import attach, container_pid, make_bridge, make_containers, until
+from wiring import attach, container_pid, make_bridge, make_containers, ovs_ports, until
 
 _WEB1 = {"container": "web1", "bridge": "br0", "addresses": ["192.168.5.10/24"], "gateway": "192.168.5.1"}
 _DB1 = {"container": "db1", "bridge": "br0", "addresses": ["192.168.5.11/24"], "gateway": "192.168.5.1"}
@@ -78,14 +79,15 @@ class Site:
         shown = self.host.module("container_network_info")["publications"]
         return [port["host_port"] for entry in shown for one in entry["publications"] for port in one["ports"]]
 
-    def comes_back(self):
+    def comes_back(self, serves=True):
         """Wait until the service has put everything back, and see that the tasks have nothing to do."""
         until(lambda: set(states(self.host).values()) == {"in order"}, f"{states(self.host)}", 20)
         for module, options in self.tasks:
             done = self.host.module(module, **options)
             assert not done["changed"], (module, done["operations"])
         assert self.automatic_port() == self.published
-        self.serves()
+        if serves:
+            self.serves()
 
     def serves(self):
         """See by packets that the published port, the link and the isolation are there."""
@@ -108,21 +110,75 @@ class Site:
 
 def test_what_is_taken_away_comes_back(hosta, servicea):
     site = Site(hosta)
-    site.comes_back()
+    site.serves()
     pid = container_pid(hosta, "web1")
-    for taken in (
-        "nft flush ruleset",
-        "nft delete table ip pipefitter",
-        "ip link delete br0",
-        f"nsenter -n -t {pid} ip address flush dev eth1",
-        f"nsenter -n -t {pid} ip link delete eth1",
-        "docker restart -t 0 web1 db1",
-        "docker kill db1 && docker start db1",
-        "docker rm -f web1 && docker run -d --name web1 --network none pipefitter/busybox:latest sleep 1000",
-        "docker rename web1 other && docker rename other web1",
+    for taken, serves in (
+        ("nft flush ruleset", True),
+        ("nft delete table ip pipefitter", False),
+        ("ip link delete br0", True),
+        (f"nsenter -n -t {pid} ip address flush dev eth1", False),
+        (f"nsenter -n -t {pid} ip link delete eth1", False),
+        ("docker restart -t 0 web1 db1", True),
+        ("docker kill db1 && docker start db1", False),
+        ("docker rm -f web1 && docker run -d --name web1 --network none pipefitter/busybox:latest sleep 1000", True),
     ):
         hosta.run("sh", "-c", taken)
-        site.comes_back()
+        site.comes_back(serves)
     subprocess.run([LAB, "docker-restart", "--name", hosta.lab, hosta.name], check=True, timeout=60)
     hosta.run("docker", "start", "web1", "db1")
     site.comes_back()
+
+
+def test_what_leads_to_a_container_goes_with_it_and_comes_back(hosta, servicea):
+    site = Site(hosta)
+    hosta.run("docker", "stop", "-t", "0", "web1")
+    until(lambda: "pending" in states(hosta).values(), "the service has not noticed")
+    until(lambda: site.automatic_port() == [], f"published still: {site.automatic_port()}")
+    assert states(hosta)["policy of br0"] == "in order"
+    hosta.run("docker", "start", "web1")
+    site.comes_back(serves=False)
+
+
+def test_a_service_that_is_killed_again_and_again_leaves_no_half(hosta, servicea):
+    site = Site(hosta)
+    for moment in range(5):
+        restarting = hosta.start("docker", "restart", "-t", "0", "web1", "db1", stdout=subprocess.DEVNULL)
+        time.sleep(moment / 20)
+        servicea.kill()
+        restarting.wait(30)
+        servicea.start()
+    site.comes_back()
+
+
+def test_many_containers_that_start_at_once_are_wired_in_few_passes(hosta, servicea):
+    make_bridge(hosta, address="192.168.5.1/24")
+    names = [f"many{number}" for number in range(12)]
+    make_containers(hosta, *names)
+    wants = [
+        {"container": name, "bridge": "br0", "addresses": [f"192.168.5.{100 + number}/24"]}
+        for number, name in enumerate(names)
+    ]
+    hosta.module("veth_attach", attachments=[*wants, {"container": "never", "bridge": "br0"}], wait=False)
+    hosta.run("docker", "restart", "-t", "0", *names)
+    until(lambda: list(states(hosta).values()).count("in order") == len(names), f"{states(hosta)}", 30)
+    assert states(hosta)["eth1 of container never"] == "pending"
+
+
+def test_vlans_of_open_vswitch_come_back(hosta, servicea):
+    make_containers(hosta, "web1")
+    port = {"bridge": "ovs0", "container": "web1", "tag": 100}
+    bridge = {"bridge": "ovs0", "create_bridge": True, "bridge_options": {"datapath_type": "netdev"}}
+    tasks = [
+        ("ovs_vlan_port", bridge),
+        ("veth_attach", {**_WEB1, "bridge": "ovs0", "gateway": None}),
+        ("ovs_vlan_port", port),
+    ]
+    for module, options in tasks:
+        assert hosta.module(module, **options)["recorded"], module
+    for taken in ("ovs-vsctl del-br ovs0", "docker restart -t 0 web1"):
+        hosta.run("sh", "-c", taken)
+        until(lambda: set(states(hosta).values()) == {"in order"}, f"{states(hosta)}", 20)
+        for module, options in tasks:
+            assert not hosta.module(module, **options)["changed"], module
+    hosta.run("docker", "stop", "-t", "0", "web1")
+    until(lambda: ovs_ports(hosta) == set(), "a port of a container that has ended stays")

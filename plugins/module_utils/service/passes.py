@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import field, replace
 from typing import Any, NamedTuple
@@ -13,8 +14,11 @@ from ..errors import MissingFeature, PipefitterError
 from ..host import lock
 from ..host.machine import Machine
 from ..host.nftables.isolation import isolated_bridges
+from ..host.ovs.ovsdb import SOCKET as OVSDB
 from ..light_dataclass import dataclass
-from ..model.attachment import Target
+from ..model.attachment import SELECTORS, Target
+from ..model.ownership import OwnershipLabel, read_label
+from ..model.ownership import label as ownership_label
 from ..model.record import ATTACHMENT, BRIDGE, OVS_BRIDGE, POLICY, PUBLICATION, VLAN_PORT, Record, target_of
 from ..observe.containers import containers_of
 from ..reconcile.result import Result
@@ -117,9 +121,8 @@ def _converge(records: Sequence[Record], make: _Make, report: Report) -> None:
     pending = {tuple(entry.items()) for entry in result.values.get("pending", ())}
     touched = _touched(result)
     for record in records:
-        target = target_of(record)
-        if target is not None and ((target.kind, target.value), ("interface", _interface(record))) in pending:
-            report.objects.append(ObjectState(record, PENDING, f"{target} is not running"))
+        if tuple(_pending(record).items()) in pending:
+            report.objects.append(ObjectState(record, PENDING, f"{target_of(record)} is not running"))
         else:
             changed = bool(result.operations) and (len(records) == 1 or _identity(record.options) in touched)
             sentence = str(result.values.get("waiting", ""))
@@ -164,7 +167,15 @@ def _attachments(records: Sequence[Record], check: bool) -> Result:
     from ..reconcile import attachment
 
     entries = [record.options for record in records]
-    return attachment.converge({"attachments": entries, "state": "present", "wait": False}, check)
+    result = attachment.converge({"attachments": entries, "state": "present", "wait": False}, check)
+    pending = {tuple(entry.items()) for entry in result.values["pending"]}
+    left = [record for record in _ended(records) if tuple(_pending(record).items()) in pending]
+    if not left or not os.path.exists(OVSDB):
+        return result
+    # The kernel takes veths away with their namespace; Open vSwitch keeps its ports.
+    going = [_only(record.options, *SELECTORS, "runtime", "interface") for record in left]
+    removed = attachment.converge({"attachments": going, "state": "absent"}, check)
+    return replace(_both(removed, result), values=result.values)
 
 
 def _ovs_bridge(records: Sequence[Record], check: bool) -> Result:
@@ -189,12 +200,16 @@ def _policy(records: Sequence[Record], check: bool) -> Result:
 
     options = {**records[0].options, "state": "present"}
     links = model.parse(options).links
-    running = _running({target for link in links for target in (link.source, link.destination) if target is not None})
+    named = {target for link in links for target in (link.source, link.destination) if target is not None}
+    with Machine() as machine:
+        wired = _wired(machine)
+    # One that is wired and of which no engine tells is not to lose its links.
+    there = _running(named) | {target for target in named if any(label.names(target) for label in wired)}
     every = options["links"]
     options["links"] = [
         entry
         for entry, link in zip(every, links)
-        if link.source in running and (link.destination is None or link.destination in running)
+        if link.source in there and (link.destination is None or link.destination in there)
     ]
     result = icc_policy.converge(options, check)
     count = len(every) - len(options["links"])
@@ -208,9 +223,10 @@ def _publications(records: Sequence[Record], check: bool) -> Result:
     ready, waiting = _by_running(records)
     bridge = {"bridge": records[0].bridge}
     result = _NOTHING
-    if waiting:
+    ended = _ended(waiting)
+    if ended:
         # What led to a container that has ended leads to whoever gets its address next.
-        going = [_without(record.options, "bridge", "ports", "protect") for record in waiting]
+        going = [_only(record.options, *SELECTORS, "runtime", "interface") for record in ended]
         result = publication.converge({**bridge, "publications": going, "state": "absent"}, check)
     if ready:
         entries = [_without(record.options, "bridge", "protect") for record in ready]
@@ -237,11 +253,48 @@ def _both(first: Result, second: Result) -> Result:
 
 
 def _with_pending(result: Result, waiting: Sequence[Record]) -> Result:
-    targets = [(target_of(record), record) for record in waiting]
-    pending = [
-        {target.kind: target.value, "interface": _interface(record)} for target, record in targets if target is not None
-    ]
-    return replace(result, values={**result.values, "pending": pending})
+    return replace(result, values={**result.values, "pending": [_pending(record) for record in waiting]})
+
+
+def _pending(record: Record) -> dict[str, str]:
+    target = target_of(record)
+    named = {target.kind: target.value} if target is not None else {}
+    return {**named, "interface": _interface(record)}
+
+
+def _ended(records: Sequence[Record]) -> list[Record]:
+    """Return those of which no interface is left on this host.
+
+    A container of which no engine tells may run all the same: Docker's live-restore.
+    """
+    if not records:
+        return []
+    with Machine() as machine:
+        wired = _wired(machine)
+    by_name = {(label.kind, label.value, label.interface) for label in wired}
+    ended = []
+    for record in records:
+        target = target_of(record)
+        if target is None:
+            continue
+        known = ownership_label(target, _interface(record), "")
+        by_id = _ID.fullmatch(target.value) is not None and any(label.names(target) for label in wired)
+        if (known.kind, known.value, known.interface) not in by_name and not by_id:
+            ended.append(record)
+    return ended
+
+
+def _wired(machine: Machine) -> list[OwnershipLabel]:
+    """Return what the host's veths of ours say of whom they are for."""
+    links = machine.netlink(HOST).links().values()
+    return [label for link in links if link.ours and (label := read_label(link.alias)) is not None]
+
+
+_ID = re.compile(r"[0-9a-f]{12,64}")
+
+
+def _only(options: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if name in names}
 
 
 def _without(options: Mapping[str, Any], *names: str) -> dict[str, Any]:
