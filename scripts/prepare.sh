@@ -24,8 +24,8 @@ USAGE
 packages=(
     busybox-static crun dbus dnsmasq-base docker.io ethtool firewalld git
     iproute2 iptables iputils-ping nftables openssh-client openssh-server
-    openvswitch-switch podman python3-netaddr python3-pyroute2 python3-venv
-    rsync shellcheck tcpdump ufw user-mode-linux util-linux
+    openvswitch-switch podman procps python3-netaddr python3-pyroute2
+    python3-venv rsync shellcheck systemd tcpdump ufw user-mode-linux util-linux
 )
 
 # What ansible-test 2.19 installs into the environments of its sanity tests. It

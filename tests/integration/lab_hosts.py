@@ -112,6 +112,14 @@ class LabHost:
         self.run("sh", "-c", f"cat > {folder}/{SENT_CODE.name}", text=SENT_CODE.read_text(encoding="utf-8"))
         self.run("sh", "-c", f"echo import {SENT_CODE.stem} > {folder}/{SENT_CODE.stem}.pth")
 
+    def reboot(self, reset: bool = False) -> None:
+        """Reboot a host with systemd; with ``reset`` as by a power cut. Returns when it has booted."""
+        self.close()
+        command = [LAB, "reboot", "--name", self.lab, *(["--reset"] if reset else []), self.name]
+        subprocess.run(command, check=True, timeout=300)
+        for known in ("_entering", "_docker"):  # by the init that has ended
+            self.__dict__.pop(known, None)
+
     def close(self) -> None:
         """End what runs modules; the next one starts it again."""
         if "_modules" in self.__dict__:

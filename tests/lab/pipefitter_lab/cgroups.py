@@ -3,14 +3,15 @@
 """The control groups under which the hosts' containers run.
 
 Docker needs the whole hierarchy to be visible, so a host sees the machine's; what keeps hosts apart
-is that each daemon has a parent group of its own, /lab-NAME/HOST.
+is that each daemon has a parent group of its own, /lab-NAME/HOST. A host with systemd is in that group as a whole,
+and by its cgroup namespace sees it as the root of the hierarchy.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from .processes import wait_until
 
@@ -32,21 +33,34 @@ def hierarchies() -> list[str]:
     return [f"{MOUNT}/{name}" for name in names if os.path.exists(f"{MOUNT}/{name}/cgroup.procs")]
 
 
-def create(lab: str, hosts: list[str]) -> None:
+def create(lab: str, hosts: list[str], systemd: Collection[str]) -> None:
+    """Make the groups of `hosts`; those in `systemd` hand their controllers down themselves."""
     for root in hierarchies():
         _make(root, f"lab-{lab}")
         for host in hosts:
-            _make(f"{root}/lab-{lab}", host)
+            _make(f"{root}/lab-{lab}", host, hand_down=host not in systemd)
 
 
-def _make(parent: str, name: str) -> None:
+def renew(lab: str, host: str) -> list[str]:
+    """Make the groups of a host with systemd as they were before it booted; their folders."""
+    remove(lab, host)
+    create(lab, [host], [host])
+    return of_host(lab, host)
+
+
+def of_host(lab: str, host: str) -> list[str]:
+    return [f"{root}{parent_of(lab, host)}" for root in hierarchies()]
+
+
+def _make(parent: str, name: str, hand_down: bool = True) -> None:
     path = f"{parent}/{name}"
     os.makedirs(path, exist_ok=True)
     # A new v1 cpuset is empty, and nothing can run in an empty one.
     for file in ("cpuset.cpus", "cpuset.mems"):
         if os.path.exists(f"{path}/{file}") and not os.path.exists(f"{path}/cgroup.controllers"):
             _write(f"{path}/{file}", _read(f"{parent}/{file}"))
-    if parent == MOUNT or os.path.exists(f"{MOUNT}/cgroup.controllers"):  # v2: controllers are handed down
+    # v2: controllers are handed down, and a group that does so has no processes
+    if hand_down and os.path.exists(f"{MOUNT}/cgroup.controllers"):
         wanted = _read(f"{path}/cgroup.controllers").split()
         _write(f"{path}/cgroup.subtree_control", " ".join(f"+{controller}" for controller in wanted))
 
@@ -61,31 +75,32 @@ def _write(path: str, value: str) -> None:
         file.write(value)
 
 
-def groups(lab: str) -> Iterator[str]:
-    """The folders of `lab`, the deepest first."""
+def groups(lab: str, host: str = "") -> Iterator[str]:
+    """The folders of `lab`, or of one of its hosts; the deepest first."""
     for root in hierarchies():
-        for folder, _subfolders, _files in os.walk(f"{root}/lab-{lab}", topdown=False):
+        top = f"{root}{parent_of(lab, host)}".rstrip("/")
+        for folder, _subfolders, _files in os.walk(top, topdown=False):
             yield folder
 
 
-def thaw(lab: str) -> None:
+def thaw(lab: str, host: str = "") -> None:
     """Let what is paused go on: in a frozen v1 group a signal waits, even SIGKILL (v2 ends what is frozen)."""
-    for folder in groups(lab):
+    for folder in groups(lab, host):
         if os.path.exists(f"{folder}/freezer.state"):
             with contextlib.suppress(OSError):  # gone meanwhile, as a container was that has ended
                 _write(f"{folder}/freezer.state", "THAWED")
 
 
-def remove(lab: str) -> list[str]:
-    """Remove the groups of `lab`; those that did not go away."""
+def remove(lab: str, host: str = "") -> list[str]:
+    """Remove the groups of `lab`, or of one of its hosts; those that did not go away."""
 
     def gone() -> bool:
-        for folder in groups(lab):
+        for folder in groups(lab, host):
             try:
                 os.rmdir(folder)
             except OSError:  # EBUSY until the kernel has buried the last process
                 pass
-        return not any(groups(lab))
+        return not any(groups(lab, host))
 
     wait_until(gone, timeout=10)
-    return list(groups(lab))
+    return list(groups(lab, host))

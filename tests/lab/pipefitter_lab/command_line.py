@@ -75,6 +75,9 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("host", metavar="HOST")
     sub = command("docker-restart", _docker_restart, "stop and start a host's Docker daemon")
     sub.add_argument("host", metavar="HOST")
+    sub = command("reboot", _reboot, "reboot a host with systemd (or switch it on); returns when it has booted")
+    sub.add_argument("--reset", action="store_true", help="as by a power cut: its systemd is killed")
+    sub.add_argument("host", metavar="HOST")
     sub = command("proxy", _proxy, "connect stdin and stdout with a port on the LAN, for ssh's ProxyCommand")
     sub.add_argument("--pass-socket", action="store_true", help="hand the connection over to ssh (its ProxyUseFdpass)")
     sub.add_argument("host", metavar="HOST", help="name or address")
@@ -92,6 +95,13 @@ def _add_up(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--no-docker", action="store_true", help="do not start Docker")
     sub.add_argument("--no-ovs", action="store_true", help="do not start Open vSwitch")
     sub.add_argument("--podman", action="store_true", help="give every host's Podman the busybox image too")
+    sub.add_argument(
+        "--systemd",
+        action="append",
+        default=[],
+        metavar="HOST",
+        help="this host boots with systemd, and can be rebooted; may be repeated",
+    )
     sub.add_argument(
         "--pyroute2",
         action="append",
@@ -114,7 +124,15 @@ def _up(chosen: argparse.Namespace) -> None:
         print(f"{time.monotonic() - begin:5.1f} s  {text}", file=sys.stderr, flush=True)
 
     layout = Layout(chosen.name)
-    spec = Spec(chosen.name, chosen.hosts, chosen.subnet, not chosen.no_docker, not chosen.no_ovs, podman=chosen.podman)
+    spec = Spec(
+        chosen.name,
+        chosen.hosts,
+        chosen.subnet,
+        docker=not chosen.no_docker,
+        openvswitch=not chosen.no_ovs,
+        podman=chosen.podman,
+        systemd=chosen.systemd,
+    )
     missing = doctor.missing_for_up(spec)
     if missing:
         raise LabError("; ".join(missing))
@@ -175,10 +193,23 @@ def _podman_image(chosen: argparse.Namespace) -> None:
 
 def _docker_restart(chosen: argparse.Namespace) -> None:
     from . import docker_engine, entering
+    from .commands import run
     from .record import running_host
+    from .spec import Spec
 
-    host_init = running_host(Layout(chosen.name), chosen.host)
-    docker_engine.restart(host_init.pid, entering.nsenter(host_init.pid))
+    layout = Layout(chosen.name)
+    host_init = running_host(layout, chosen.host)
+    enter = entering.nsenter(host_init.pid)
+    if chosen.host in Spec.load(layout).systemd:
+        run([*enter, "systemctl", "restart", "docker.service"], timeout=docker_engine.START_TIMEOUT)
+    else:
+        docker_engine.restart(host_init.pid, enter)
+
+
+def _reboot(chosen: argparse.Namespace) -> None:
+    from . import rebooting
+
+    print(f"{chosen.host} {rebooting.reboot(Layout(chosen.name), chosen.host, chosen.reset)}")
 
 
 def _status(chosen: argparse.Namespace) -> int:

@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from . import cgroups
+from . import cgroups, systemd_host
 from .environment import ROOT_LOGIN
 from .layout import ROOT
 from .spec import Spec
@@ -46,6 +46,11 @@ _SWITCH = [
     ("ovs-vswitchd", "openvswitch-switch", "every host runs it (or use --no-ovs)"),
     ("ovs-vsctl", "openvswitch-switch", "Open vSwitch is set up with it"),
 ]
+_SYSTEMD = [
+    (systemd_host.PROGRAM, "systemd", "hosts of --systemd boot with it"),
+    ("dbus-daemon", "dbus", "services of a host with systemd talk over it"),
+    ("pkill", "procps", "what entered a host with systemd is ended with it"),
+]
 
 # what is tried in an empty network namespace that has the link v0; and what to say where it fails
 _NECESSARY_LINKS = [
@@ -67,7 +72,8 @@ _OPTIONAL_LINKS = [
 
 def missing_for_up(spec: Spec) -> list[str]:
     """What keeps `spec` from starting, quickly: root, and the programs. The kernel speaks for itself."""
-    return [finding.text for finding in [*_root(), *_programs(spec.docker, spec.openvswitch)] if finding.necessary]
+    findings = [*_root(), *_programs(spec.docker, spec.openvswitch), *(_systemd(True) if spec.systemd else ())]
+    return [finding.text for finding in findings if finding.necessary]
 
 
 def examine() -> Iterator[Finding]:
@@ -76,6 +82,7 @@ def examine() -> Iterator[Finding]:
     yield from root
     yield from _programs(docker=True, openvswitch=True)
     yield from _optional_programs()
+    yield from _systemd(False)
     yield from _python_packages()
     yield from _files()
     if not root:  # nothing below can be asked without
@@ -92,6 +99,12 @@ def _programs(docker: bool, openvswitch: bool) -> Iterator[Finding]:
     for program, package, purpose in wanted:
         if not _found(program):
             yield Finding(True, f"{program} is not installed, {purpose}: apt install {package}")
+
+
+def _systemd(necessary: bool) -> Iterator[Finding]:
+    for program, package, purpose in _SYSTEMD:
+        if not _found(program):
+            yield Finding(necessary, f"{program} is not installed, {purpose}: apt install {package}")
 
 
 def _optional_programs() -> Iterator[Finding]:

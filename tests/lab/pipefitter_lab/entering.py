@@ -19,7 +19,7 @@ from .record import running, running_host
 
 def nsenter(pid: int) -> list[str]:
     """The command that enters every namespace of the host whose init is `pid`."""
-    return ["nsenter", "--target", str(pid), "--mount", "--uts", "--ipc", "--net", "--pid"]
+    return ["nsenter", "--target", str(pid), "--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup"]
 
 
 def host_environment(layout: Layout) -> dict[str, str]:

@@ -6,10 +6,11 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from . import docker_engine, host_files, init, openvswitch, podman, ssh
+from . import docker_engine, host_files, init, openvswitch, podman, ssh, systemd_host
 from .commands import run
 from .errors import LabError
 from .layout import Layout
@@ -17,7 +18,7 @@ from .spec import Spec
 
 
 def boot(lab: str, host: str, connected_argument: str, report_argument: str) -> None:
-    """Boot the host `host`, report how it went, then reap for ever."""
+    """Boot the host `host`, report how it went, then reap for ever or go on as systemd."""
     connected_descriptor, report_descriptor = int(connected_argument), int(report_argument)
     report = init.Report(report_descriptor)
     try:
@@ -28,22 +29,43 @@ def boot(lab: str, host: str, connected_argument: str, report_argument: str) -> 
         os.read(connected_descriptor, 1)  # the end of file says that eth0 and eth1 are here
         set_up_network(spec, host)
         report.send(host=host, stage="network")
+        if host in spec.systemd:
+            report.send(host=host, stage="systemd")
+            os.close(connected_descriptor)
+            os.close(report_descriptor)
+            systemd_host.become()
         start_services(spec, host, report)
         report.send(host=host, stage="ready")
     except (LabError, OSError) as error:
         report.send(failed=f"{host}: {error}")
+        if os.path.exists(layout.boot_id(host)):  # with systemd: off, then, and it can be switched on again
+            sys.exit(f"{host} does not boot: {error}")
     os.close(connected_descriptor)
     os.close(report_descriptor)
     init.reap_for_ever()
 
 
 def set_up_files(layout: Layout, spec: Spec, host: str) -> None:
-    host_files.assemble(layout, host)
-    host_files.write_identity(spec, host)
-    ssh.install("/etc", "/root", layout, host)
-    docker_engine.configure(spec.name, host)
-    podman.configure()
+    if host in spec.systemd:
+        _set_up_files_for_systemd(layout, spec, host)
+    else:
+        host_files.assemble(layout, host)
+        host_files.write_identity(spec, host)
+        ssh.install("/etc", "/root", layout, host)
+        docker_engine.configure(spec.name, host)
+        podman.configure()
     host_files.hide_other_hosts()
+
+
+def _set_up_files_for_systemd(layout: Layout, spec: Spec, host: str) -> None:
+    """What is written for its first boot is the host's own then. Docker is as Debian's package has it."""
+    first_boot = not os.path.exists(layout.boot_id(host))
+    host_files.assemble(layout, host, systemd=True)
+    if first_boot:
+        host_files.write_identity(spec, host)
+        ssh.install("/etc", "/root", layout, host)
+        podman.configure()
+        systemd_host.configure(spec, host)
 
 
 def set_up_network(spec: Spec, host: str) -> None:

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import uuid
 
-from . import syscalls
+from . import syscalls, systemd_kernel
 from .layout import ROOT, Layout
 from .spec import Spec
 
@@ -36,6 +37,7 @@ def prepare(layout: Layout, host: str) -> None:
     for path in ON_DISK:
         os.makedirs(_disk_folder(layout, host, path), mode=0o711)
     os.makedirs(f"{layout.host(host)}/sys")
+    os.makedirs(f"{layout.host(host)}/dev")
 
 
 def make_upper_folder(layout: Layout, host: str, path: str) -> str:
@@ -76,20 +78,28 @@ def forget_foreign_mounts() -> None:
                     raise
 
 
-def assemble(layout: Layout, host: str) -> None:
+def assemble(layout: Layout, host: str, systemd: bool = False) -> None:
     """Mount the host's file system; called in its own mount and network namespaces, as its PID 1."""
     syscalls.make_mounts_private()
     for directory in OVERLAID:
         upper = layout.overlay(host, directory)
         work = os.path.join(os.path.dirname(upper), "work")
-        # volatile: no fsync reaches the disk; the overlay does not outlive the lab anyway
+        # volatile: no fsync reaches the disk; the overlay does not outlive the lab anyway. The kernel leaves a mark
+        # against using it a second time after a crash; that of a host alone loses nothing, as the kernel goes on.
+        shutil.rmtree(f"{work}/work/incompat", ignore_errors=True)
         options = f"lowerdir=/{directory},upperdir={upper},workdir={work},volatile"
         syscalls.mount("overlay", f"/{directory}", "overlay", options=options)
     for path in ON_DISK:
         os.makedirs(path, exist_ok=True)
         syscalls.bind(_disk_folder(layout, host, path), path)
-    _mount_sys(f"{layout.host(host)}/sys")
+    if systemd:
+        systemd_kernel.mount_sys(f"{layout.host(host)}/sys")
+        systemd_kernel.mount_dev(f"{layout.host(host)}/dev")
+    else:
+        _mount_sys(f"{layout.host(host)}/sys")
     syscalls.mount("proc", "/proc", "proc", syscalls.MS_NOSUID | syscalls.MS_NODEV | syscalls.MS_NOEXEC)
+    if systemd:
+        systemd_kernel.guard_proc(layout.boot_id(host))
     syscalls.mount("tmpfs", "/dev/shm", "tmpfs", syscalls.MS_NOSUID | syscalls.MS_NODEV, "mode=1777")
     syscalls.mount("devpts", "/dev/pts", "devpts", syscalls.MS_NOSUID, "newinstance,ptmxmode=0666,mode=0620,gid=5")
     if os.path.exists("/dev/ptmx") and not os.path.islink("/dev/ptmx"):

@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Callable, Sequence
 
 from . import syscalls
 
@@ -28,8 +29,10 @@ class Report:
             pass  # "lab up" was killed; whoever comes next removes this lab
 
 
-def spawn(arguments: list[str], inherit: tuple[int, ...], namespaces: int = syscalls.EVERY_NAMESPACE) -> int:
+def spawn(arguments: list[str], inherit: tuple[int, ...], own_groups: Sequence[str] = ()) -> int:
     """Start this program as PID 1 of new namespaces; the PID by which the caller's namespace knows it.
+
+    Where it gets control groups of its own, the folders `own_groups`, it sees them as the roots of their hierarchies.
 
     There is a process in between because unshare moves only the children into a new PID namespace;
     it ends at once, so that none stays outside.
@@ -41,7 +44,10 @@ def spawn(arguments: list[str], inherit: tuple[int, ...], namespaces: int = sysc
     if middle == 0:
         try:
             os.setsid()
-            syscalls.unshare(namespaces)
+            for group in own_groups:
+                with open(f"{group}/cgroup.procs", "w", encoding="ascii") as file:
+                    file.write("0")
+            syscalls.unshare(syscalls.EVERY_NAMESPACE | (syscalls.CLONE_NEWCGROUP if own_groups else 0))
             child = os.fork()
             if child == 0:
                 for descriptor in inherit:
@@ -63,15 +69,22 @@ def spawn(arguments: list[str], inherit: tuple[int, ...], namespaces: int = sysc
     return int(answer)
 
 
-def reap_for_ever() -> None:
-    """Bury what ends and has no other parent, as PID 1 must."""
+def reap_for_ever(
+    on_end: Callable[[int, int], None] = lambda _pid, _status: None, on_request: Callable[[], None] = lambda: None
+) -> None:
+    """Bury what ends and has no other parent, as PID 1 must.
+
+    `on_end` gets the PID and the wait status of each; `on_request` is called after a SIGUSR1.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Blocked and waited for: a child that ends between two looks is not missed.
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
+    awaited = {signal.SIGCHLD, signal.SIGUSR1}
+    signal.pthread_sigmask(signal.SIG_BLOCK, awaited)
     while True:
         try:
-            while os.waitpid(-1, os.WNOHANG)[0] != 0:
-                pass
+            while (ended := os.waitpid(-1, os.WNOHANG))[0] != 0:
+                on_end(*ended)
         except ChildProcessError:
             pass
-        signal.sigwait({signal.SIGCHLD})
+        if signal.sigwait(awaited) == signal.SIGUSR1:
+            on_request()

@@ -48,6 +48,13 @@ class Layout:
     def host_key(self, host: str) -> str:
         return os.path.join(self.ssh, f"{host}_ed25519")
 
+    def power(self, host: str) -> str:
+        """The file that says how often a host with systemd was switched on, and which process is its init."""
+        return os.path.join(self.host(host), "power.json")
+
+    def boot_id(self, host: str) -> str:
+        return os.path.join(self.host(host), "boot_id")
+
     def overlay(self, host: str, directory: str) -> str:
         """The folder with what `host` wrote into its top-level `directory` (such as "etc")."""
         return os.path.join(self.host(host), "overlay", directory, "upper")

@@ -44,8 +44,8 @@ class Process:
         now = Process.of(self.pid)
         return now is not None and now.started == self.started
 
-    def kill(self, timeout: float = 20.0) -> bool:
-        """Kill it and wait until it is gone; False if it is not gone after `timeout` seconds."""
+    def kill(self, timeout: float = 20.0, how: int = signal.SIGKILL) -> bool:
+        """Send it the signal `how` and wait until it is gone; False if it is not gone after `timeout` seconds."""
         try:
             descriptor = os.pidfd_open(self.pid)
         except ProcessLookupError:
@@ -53,7 +53,7 @@ class Process:
         try:
             if not self.alive:  # asked after opening: from here on the descriptor can't mean another one
                 return True
-            signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+            signal.pidfd_send_signal(descriptor, how)
             poll = select.poll()
             poll.register(descriptor, select.POLLIN)
             return bool(poll.poll(timeout * 1000))

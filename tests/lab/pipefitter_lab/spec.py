@@ -24,6 +24,7 @@ class Spec:
     docker: bool = True
     openvswitch: bool = True
     podman: bool = False  # whether Podman gets the image too; it can be used in any case
+    systemd: list[str] = dataclasses.field(default_factory=list)  # hosts that boot with systemd
     image: str = ""  # the root file system tar that the container engines import
 
     def __post_init__(self) -> None:
@@ -33,6 +34,9 @@ class Spec:
             network = ipaddress.IPv4Network(self.subnet)
         except ValueError as error:
             raise LabError(f"--subnet {self.subnet}: {error}") from None
+        for host in self.systemd:
+            if host not in self.host_names:
+                raise LabError(f"--systemd {host}: there is no {host}, only {', '.join(self.host_names)}")
         if network.num_addresses < FIRST_HOST + self.hosts + 1:
             raise LabError(f"--subnet {self.subnet}: too small, the hosts have the addresses from .{FIRST_HOST} on")
 

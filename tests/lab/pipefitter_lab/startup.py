@@ -11,9 +11,22 @@ import select
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from . import busybox_image, cgroups, host_files, init, pyroute2_version, ssh, teardown
+from . import (
+    busybox_image,
+    cgroups,
+    docker_engine,
+    entering,
+    host_files,
+    init,
+    podman,
+    pyroute2_version,
+    rebooting,
+    ssh,
+    teardown,
+)
 from .errors import LabError
 from .layout import Layout
 from .lock import Lock
@@ -59,6 +72,7 @@ def _compare(there: Spec, wanted: Spec, layout: Layout) -> None:
     for what, has, asked in (
         ("hosts", there.hosts, wanted.hosts),
         ("subnet", there.subnet, wanted.subnet),
+        ("systemd in", sorted(there.systemd), sorted(wanted.systemd)),
     ):
         if has != asked:
             raise LabError(
@@ -75,7 +89,7 @@ def _start(layout: Layout, spec: Spec, pyroute2: Mapping[str, str], progress: Pr
         host_files.prepare(layout, host)
     for host, folder in pyroute2.items():
         pyroute2_version.install(layout, host, folder)
-    cgroups.create(spec.name, spec.host_names)
+    cgroups.create(spec.name, spec.host_names, spec.systemd)
     progress(f"starting {', '.join(spec.host_names)}")
     news, sender = os.pipe()
     try:
@@ -88,6 +102,7 @@ def _start(layout: Layout, spec: Spec, pyroute2: Mapping[str, str], progress: Pr
     record.save(layout)
     _follow(news, spec, record, layout, progress)
     os.close(news)
+    _finish_systemd(spec, record, progress)
     record.ready = True
     record.save(layout)
 
@@ -101,10 +116,12 @@ def _follow(news: int, spec: Spec, record: Record, layout: Layout, progress: Pro
         if "hosts" in report:
             children = children_by_inner_pid(record.init)
             record.hosts = {host: children[pid] for host, pid in report["hosts"].items() if pid in children}
-        elif report["stage"] != "ready":
+        elif report["stage"] not in ("ready", "systemd"):
             progress(f"{report['host']}: {report['stage']}")
         else:
-            progress(f"{report['host']} is ready")
+            progress(
+                f"{report['host']}: systemd boots" if report["stage"] == "systemd" else f"{report['host']} is ready"
+            )
             missing.discard(report["host"])
             if not missing:
                 break
@@ -112,6 +129,22 @@ def _follow(news: int, spec: Spec, record: Record, layout: Layout, progress: Pro
         raise LabError(f"{', '.join(sorted(missing))} died while starting: {_last_words(layout)}")
     if set(record.hosts) != set(spec.host_names):
         raise LabError(f"a host died while starting: {_last_words(layout)}")
+
+
+def _finish_systemd(spec: Spec, record: Record, progress: Progress) -> None:
+    """Wait until the hosts with systemd have booted, and give their container engines the image."""
+
+    def finish(host: str) -> None:
+        process = record.hosts[host]
+        progress(f"{host} {rebooting.wait_booted(host, process)}")
+        if spec.docker:
+            docker_engine.of_host(process.pid).import_image(spec.image)
+        if spec.podman:
+            podman.import_image(spec.image, entering.nsenter(process.pid))
+
+    with ThreadPoolExecutor() as pool:
+        for finished in [pool.submit(finish, host) for host in spec.systemd]:
+            finished.result()
 
 
 def _reports(news: int) -> Iterator[dict[str, Any]]:

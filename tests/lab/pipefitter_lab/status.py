@@ -8,11 +8,11 @@ import json
 import os
 from collections.abc import Iterator
 
-from . import docker_engine, openvswitch
+from . import docker_engine, openvswitch, rebooting
 from .errors import LabError
 from .layout import Layout
 from .processes import Process
-from .record import Record
+from .record import Power, Record
 from .spec import Spec
 
 
@@ -27,9 +27,19 @@ def lines(layout: Layout) -> Iterator[str]:
         raise LabError(f"died, remove it with 'lab down{layout.option}'")
     spec = Spec.load(layout)
     yield f"{layout.name}: up, init {record.init.pid}, LAN {spec.subnet} and {spec.lan_ipv6}/64, files {layout.root}"
+    record.find_booted(layout)
     for host, process in record.hosts.items():
-        state = _services(process) if process.alive else "died"
+        state = _state(layout, host, process, host in spec.systemd)
         yield f"  {host}  {spec.address(host):15}  {spec.ipv6(host):20}  init {process.pid}  {state}"
+
+
+def _state(layout: Layout, host: str, process: Process, systemd: bool) -> str:
+    if process.alive:
+        return f"systemd {rebooting.state(process)}, {_services(process)}" if systemd else _services(process)
+    power = Power.load(layout, host)
+    if power is None:
+        return "died"
+    return power.why or "boots"
 
 
 def _services(host: Process) -> str:

@@ -29,9 +29,13 @@ def remove(layout: Layout) -> None:
 def clear(layout: Layout) -> None:
     """Kill the lab's init, which ends everything in it, and clear away what the kernel does not."""
     record = Record.load(layout)
+    if record is not None:
+        record.find_booted(layout)
     # Looked for while init lives: then the namespaces are certain to be this lab's.
     joined = [] if record is None else list(in_namespaces_of(record.processes))
     cgroups.thaw(layout.name)
+    # Before the inits, as these wait for the end of what has its parent outside: until that takes note of it.
+    _kill(marked_with(layout.root))
     _kill(_inits(layout))
     _kill(joined)
     _kill(marked_with(layout.root))
