@@ -73,7 +73,7 @@ def converge(options: Mapping[str, Any], check: bool) -> Result:
             warnings=doubts
             + _warnings(machine, have, wanted_rules)
             + (plan.one_way(wanted) if present else [])
-            + (firewall.warnings(bridge, have.firewall) if wanted_rules.published else []),
+            + (firewall.warnings(bridge, have.firewall, have.subnets) if wanted_rules.published else []),
         )
 
 
