@@ -23,11 +23,13 @@ description:
     collection, but not what goes to networks of Docker. Other new connections from outside remain subject to the
     firewall.
   - With iptables (of either kind) this is one jump to a chain C(PIPEFITTER). It stands in Docker's chain
-    C(DOCKER-USER), or, without Docker, in C(FORWARD) where that drops what no rule accepts, as with ufw. Rules for
-    certain packets that are there already come first, such as those of C(ufw route); the jump is made before the first
-    that decides for all. With firewalld the bridge becomes an interface of its zone C(trusted), at runtime, unless it
-    is in a zone already; the host's own services are open to that zone. All of this is removed with the bridge. Chains
-    of nftables of others that drop forwarded traffic are not changed; the module warns of those with the policy drop.
+    C(DOCKER-USER), or, without Docker or with rules of others beside it, in C(FORWARD) where that drops what no rule
+    accepts, as with ufw. Rules for certain packets that are there already come first, such as those of C(ufw route);
+    the jump is made before the first that decides for all. The module warns of rules before it that drop all that comes
+    from the bridge or goes to it, and says what to add. With firewalld the bridge becomes an interface of its zone
+    C(trusted), at runtime, unless it is in a zone already; the host's own services are open to that zone. All of this
+    is removed with the bridge. Chains of nftables of others that drop forwarded traffic are not changed; the module
+    warns of those with the policy drop.
 requirements:
   - pyroute2 >= 0.6.4 (on the host)
   - netaddr (on the host)

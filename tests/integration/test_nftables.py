@@ -14,6 +14,7 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.error
     PipefitterError,
     Refused,
 )
+from ansible_collections.pipefitter.container_network.plugins.module_utils.host.nftables import masquerade
 from ansible_collections.pipefitter.container_network.plugins.module_utils.host.nftables import tables as nftables
 from ansible_collections.pipefitter.container_network.plugins.module_utils.host.nftables.masquerade import Masquerades
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.masquerade import Masquerade
@@ -61,7 +62,7 @@ def test_a_thousand_bridges_take_as_many_rules_as_one():
     many = {Masquerade(f"br{number}", f"10.{number >> 8}.{number & 255}.0/24") for number in range(1000)}
     ours.apply(add=many)
     assert ours.in_effect() == many
-    assert rules() == 3
+    assert rules() == 4
 
 
 @pytest.mark.parametrize("subnet", ["0.0.0.0/0", "10.0.0.1/32", "10.0.0.0/8", "::/0", "fd00::1/128"])
@@ -196,7 +197,7 @@ def test_two_runs_at_once_lose_nothing():
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(lambda each: Masquerades().apply(add=[each]), many))
     assert Masquerades().in_effect() == set(many)
-    assert rules() == 3
+    assert rules() == 4
 
 
 @in_own_namespaces
@@ -221,6 +222,43 @@ def test_a_peer_sees_the_host_where_traffic_leaves_the_bridge_and_the_source_whe
     assert seen_source(udp(None, "192.168.5.1"), neighbour, "192.168.5.3") == "192.168.5.1"
     Masquerades().apply(remove=[V4])
     assert seen_source(udp("web"), outside, "10.0.0.2") == "192.168.5.2"
+
+
+@pytest.mark.parametrize("family", [4, 6])
+@in_own_namespaces
+def test_what_another_bridge_switches_keeps_its_source(family):
+    """Where bridged frames go through the firewall, and the other bridge has the same subnet."""
+    run("sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1 net.ipv6.conf.default.accept_dad=0")
+    for name in ("br0", "other"):
+        run(f"ip link add {name} type bridge")
+        run(f"ip link set {name} up")
+    run("sysctl -qw net.bridge.bridge-nf-call-iptables=1 net.bridge.bridge-nf-call-ip6tables=1")
+    net, out = {4: ("192.168.5.", "10.0.0."), 6: ("fd00:5::", "fd00:a::")}[family]
+    run(f"ip address add {net}1/{24 if family == 4 else 64} dev br0{' nodad' if family == 6 else ''}")
+    guest("web", "br0", f"{net}2", f"{net}1")
+    guest("one", "other", f"{net}8", f"{net}1")
+    guest("two", "other", f"{net}9", f"{net}1")
+    guest("out", None, f"{out}2", f"{out}1")
+    Masquerades().apply(add=[V4, V6])
+    assert Masquerades().in_effect() == {V4, V6}
+    of = {"family": socket.AF_INET6 if family == 6 else socket.AF_INET}
+    assert seen_source(udp("one", **of), udp("two", **of), f"{net}9") == f"{net}8"
+    # What is routed shows the host's address, from a container and from the host by its address on the bridge.
+    assert seen_source(udp("web", **of), udp("out", **of), f"{out}2") == f"{out}1"
+    assert seen_source(udp(None, f"{net}1", **of), udp("out", **of), f"{out}2") == f"{out}1"
+
+
+@in_own_namespaces
+def test_an_older_kernel_masquerades_by_source_alone(monkeypatch):
+    monkeypatch.setattr(masquerade, "kernel_version", lambda: (5, 4))
+    Masquerades().apply(add=[V4])
+    assert Masquerades().in_effect() == {V4}
+    assert "ip saddr @masquerade_sources masquerade" in run("nft list ruleset")
+    # With the kernel's successor, the next run sees that these are not the rules.
+    monkeypatch.setattr(masquerade, "kernel_version", lambda: (5, 10))
+    assert Masquerades().in_effect() == frozenset()
+    Masquerades().apply(add=[V4])
+    assert Masquerades().in_effect() == {V4}
 
 
 @in_own_namespaces

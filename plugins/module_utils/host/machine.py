@@ -8,7 +8,6 @@ imports anew each time (AnsiballZ brings sources only).
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -80,7 +79,7 @@ class Machine:
     @property
     def kernel_version(self) -> tuple[int, ...]:
         """The kernel's version as far as it is told by numbers: (6, 18)."""
-        return tuple(int(part) for part in os.uname().release.split("-")[0].split(".")[:2] if part.isdigit())
+        return sysctl.kernel_version()
 
     def isolated_bridges(self) -> frozenset[str]:
         """Return the bridges whose ports are to be isolated."""

@@ -47,3 +47,9 @@ def write(name: str, value: str) -> None:
         ) from None
     finally:
         os.close(descriptor)
+
+
+def kernel_version() -> tuple[int, ...]:
+    """Return the kernel's version as far as it is told by numbers: (6, 18)."""
+    release = read("kernel/osrelease") or ""
+    return tuple(int(part) for part in release.split("-")[0].split(".")[:2] if part.isdigit())

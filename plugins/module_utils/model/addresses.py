@@ -258,6 +258,13 @@ def overlap(one: str, other: str) -> bool:
     return family_one == family_other and first_one <= last_other and first_other <= last_one
 
 
+def is_within(subnet: str, other: str) -> bool:
+    """Tell whether all addresses of a subnet lie in another one."""
+    family, first, last = bounds(subnet)
+    family_other, first_other, last_other = bounds(other)
+    return family == family_other and first_other <= first and last <= last_other
+
+
 def contains(subnet: str, address: str) -> bool:
     """Tell whether a bare address lies in a subnet (given as such or as an interface address)."""
     version, first, last = bounds(subnet)

@@ -43,3 +43,22 @@ class DroppingChain:
 
     def __str__(self) -> str:
         return f"{self.family} {self.table} {self.chain}"
+
+
+@dataclass(frozen=True, order=True)
+class DroppingRule:
+    """A rule of iptables that drops packets before they come to our chain, by where they are from or go to.
+
+    ``rule`` is as iptables-save prints it, without its comment; it is in ``chain``. ``source`` and
+    ``destination`` are networks, ``ingress`` and ``egress`` interfaces, each '' for any. ``let`` are the
+    interfaces of rules that accept something before it: ``-o br0``.
+    """
+
+    family: str
+    rule: str
+    chain: str
+    source: str = ""
+    destination: str = ""
+    ingress: str = ""
+    egress: str = ""
+    let: frozenset[str] = frozenset()

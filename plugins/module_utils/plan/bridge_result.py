@@ -26,7 +26,7 @@ def warnings(want: Bridge, have: BridgeState) -> list[str]:
             f"run icc_policy for {want.name} again, which makes its rules anew or ends the isolation"
         )
     if want.ip_forward or want.masquerade:
-        told += firewall.warnings(want.name, have.firewall)
+        told += firewall.warnings(want.name, have.firewall, addresses_of(want, have) or have.addresses(want.name))
     return told
 
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..light_dataclass import dataclass
+from ..model import addresses
 from ..model.firewall import AcceptedBridge
 from ..state.firewall import FirewallState
 from ..state.network import HOST
@@ -137,8 +138,47 @@ def _lend(bridge: str, firewall: FirewallState) -> list[Operation]:
     return [LendZone(HOST, bridge, True)] if firewall.zone(bridge) == "" else []
 
 
-def warnings(bridge: str, firewall: FirewallState) -> list[str]:
-    """Return a warning for chains that keep a bridge's traffic from passing, and that only their owner can change."""
+def warnings(bridge: str, firewall: FirewallState, shown: Collection[str] = ()) -> list[str]:
+    """Return a warning for what keeps a bridge's traffic from passing, and only its owner can change.
+
+    ``shown`` are the bridge's addresses, or its subnets.
+    """
+    return _of_barriers(bridge, firewall) + _of_rules_ahead(bridge, firewall, shown)
+
+
+def _of_rules_ahead(bridge: str, firewall: FirewallState, shown: Collection[str]) -> list[str]:
+    subnets = [addresses.network(address) for address in shown if not addresses.is_link_local(address)]
+    told: dict[str, None] = {}
+    for one in firewall.ahead:
+        program = {"ip": "iptables", "ip6": "ip6tables"}[one.family]
+        by_ufw = one.chain.startswith("ufw-")
+        if _is_for(one.egress, one.destination, bridge, subnets) and not one.source and f"-o {bridge}" not in one.let:
+            way = f"new connections to {bridge} and its published ports"
+            add = f"{program} -I {one.chain} -o {bridge} -m conntrack --ctstate DNAT -j ACCEPT"
+            add = f"ufw route insert 1 allow out on {bridge}" if by_ufw else add
+        elif (
+            _is_for(one.ingress, one.source, bridge, subnets) and not one.destination and f"-i {bridge}" not in one.let
+        ):
+            way = f"what comes from {bridge}"
+            add = f"{program} -I {one.chain} -i {bridge} -j ACCEPT"
+            add = f"ufw route insert 1 allow in on {bridge}" if by_ufw else add
+        else:
+            continue
+        told[
+            f"the rule `{one.rule}` of {program} keeps {way} from passing, and stays as it is; "
+            f"if it is to pass, run `{add}`"
+        ] = None
+    return list(told)
+
+
+def _is_for(interface: str, network: str, bridge: str, subnets: Collection[str]) -> bool:
+    """Tell whether a rule is for all of a bridge, by its interface or by its subnets."""
+    if not network:
+        return interface == bridge
+    return interface in ("", bridge) and any(addresses.is_within(subnet, network) for subnet in subnets)
+
+
+def _of_barriers(bridge: str, firewall: FirewallState) -> list[str]:
     if not firewall.barriers:
         return []
     several = len(firewall.barriers) > 1

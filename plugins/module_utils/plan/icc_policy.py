@@ -123,6 +123,11 @@ def predict(want: IccPolicy, have: IccState) -> dict[str, Any]:
     return describe(want.bridge, _rules(want, have, wanted_flows(want, have)))
 
 
+def firewall_warnings(want: IccPolicy, have: IccState) -> list[str]:
+    """Return what keeps linked containers from reaching each other, and only its owner can change."""
+    return firewall.warnings(want.bridge, have.firewall, have.network.addresses.get(want.bridge, ()))
+
+
 def _option(name: str) -> Any:
     kind, _space, value = name.partition(" ")
     if kind == "container" or not value:

@@ -11,7 +11,7 @@ from ..host import lock
 from ..host.machine import Machine
 from ..model import icc_policy
 from ..observe.icc import LinkedContainers, observe
-from ..plan import firewall, forwarding
+from ..plan import forwarding
 from ..plan import icc_policy as plan
 from ..state.icc import IccState
 from . import engine
@@ -46,7 +46,7 @@ def converge(options: Mapping[str, Any], check: bool) -> Result:
             after={"policy": after if outcome.operations else before},
             values={"policy": after if check else plan.describe(want.bridge, outcome.after.rules)},
             warnings=forwarding.warnings(outcome.operations)
-            + (firewall.warnings(want.bridge, outcome.before.firewall) if want.links else []),
+            + (plan.firewall_warnings(want, outcome.after) if want.links else []),
         )
         return keeping.into(result)
 

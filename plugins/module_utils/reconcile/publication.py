@@ -87,7 +87,7 @@ def converge(options: Mapping[str, Any], check: bool) -> Result:
             warnings=doubts
             + told
             + (plan.one_way(wanted) if present else [])
-            + (firewall.warnings(bridge, have.firewall) if wanted_rules.published else []),
+            + (firewall.warnings(bridge, have.firewall, have.subnets) if wanted_rules.published else []),
         )
         return keeping.into(result)
 

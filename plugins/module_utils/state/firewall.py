@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from ..light_dataclass import dataclass
-from ..model.firewall import AcceptedBridge, DroppingChain
+from ..model.firewall import AcceptedBridge, DroppingChain, DroppingRule
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,8 @@ class FirewallState:
     chains of nftables that drop it and offer no hook. ``zones`` are
     firewalld's, by interface; ``None`` where firewalld does not run.
     ``lent`` are the bridges that we have put into a zone, ``forgotten`` those
-    of which firewalld knows no more, as it was stopped or restarted.
+    of which firewalld knows no more, as it was stopped or restarted. ``ahead`` are
+    rules of iptables that drop packets before they come to our chain.
     """
 
     families: frozenset[str] = frozenset()
@@ -28,6 +29,7 @@ class FirewallState:
     zones: tuple[tuple[str, str], ...] | None = None
     lent: frozenset[str] = frozenset()
     forgotten: frozenset[str] = frozenset()
+    ahead: tuple[DroppingRule, ...] = ()
 
     def zone(self, interface: str) -> str | None:
         """Return the zone of an interface, '' for one in none, and ``None`` where there are no zones."""

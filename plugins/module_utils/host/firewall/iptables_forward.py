@@ -15,6 +15,11 @@ chain of ours, which accepts what our bridges need::
 
 The jump stands in ``DOCKER-USER`` where Docker has put that chain to work: it is
 the place that Docker keeps for others, and has first whenever Docker starts.
+Where others than Docker decide in ``FORWARD``, too (ufw), or ``DOCKER-USER`` sends
+certain packets back there, it stands in ``FORWARD`` behind all of these, as without
+Docker. A bridge of Docker's own whose ports are published needs the former in any
+case: Docker 28 drops what comes to it from elsewhere.
+
 Elsewhere the jump stands in ``FORWARD``, if that has the policy DROP, or comes
 to a DROP or REJECT of all (ufw's policies are of either sort). Rules that drop
 certain addresses, ports or interfaces are none of that: they are the
@@ -46,22 +51,20 @@ iptables as opaque, and one ``iptables -C`` a bridge would be a process each.
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import field
 
 from ...errors import MissingFeature, PipefitterError, Refused
 from ...light_dataclass import dataclass
-from ...model.firewall import AcceptedBridge, DroppingChain
+from ...model.firewall import AcceptedBridge, DroppingChain, DroppingRule
 from ...model.firewall_safe_name import firewall_safe_name
 from ...state.firewall import FirewallState
 from .. import program
 from ..netlink.nf_tables import chain_exists, dropping_chains
+from .iptables_save import DOCKER_USER, FORWARD, Saved
+from .iptables_save import OURS as _CHAIN
 
-_CHAIN = "PIPEFITTER"
-_FORWARD = "FORWARD"
-_DOCKER_USER = "DOCKER-USER"
-_HOOKS = (_FORWARD, _DOCKER_USER)
+_HOOKS = (FORWARD, DOCKER_USER)
 _TABLE = "filter"
 _PROGRAM = {"ip": "iptables", "ip6": "ip6tables"}
 # thread-self: a thread may have entered another network namespace than the process.
@@ -73,9 +76,6 @@ _LOCK_WAIT = "5"  # seconds for the xtables lock, which Docker and kube-proxy ta
 
 # Tables of nftables whose chains let our traffic pass by other means, or are ours.
 _SERVED_TABLES = ("firewalld", "pipefitter")
-
-_ACCEPT, _DROP, _RETURN = "ACCEPT", "DROP", "RETURN"
-_VERDICTS = {"ACCEPT": _ACCEPT, "DROP": _DROP, "REJECT": _DROP, "RETURN": _RETURN}
 
 
 class IptablesForward:
@@ -96,9 +96,10 @@ class IptablesForward:
         accepted: frozenset[AcceptedBridge] = frozenset().union(*common)
         found = frozenset(one for each in filters for one in each.found)
         # A chain of this name may be nft's own, and then iptables doesn't show it.
-        served = {DroppingChain(each.family, _TABLE, _FORWARD) for each in filters if each.kind == "nft"}
+        served = {DroppingChain(each.family, _TABLE, FORWARD) for each in filters if each.kind == "nft"}
         barriers = frozenset(one for one in dropping_chains() - served if one.table not in _SERVED_TABLES)
-        return FirewallState(families, accepted, found - accepted, barriers)
+        ahead = tuple(one for each in filters for one in each.dropping_ahead())
+        return FirewallState(families, accepted, found - accepted, barriers, ahead=ahead)
 
     def apply(self, add: Iterable[AcceptedBridge] = (), remove: Iterable[AcceptedBridge] = ()) -> None:
         """Accept the bridges ``add`` and no longer accept ``remove``; each may be so already.
@@ -135,20 +136,33 @@ class IptablesForward:
 class _Filter:
     """The table ``filter`` of one family in one kind of iptables, as far as it matters to us.
 
-    ``hook`` is the chain that has the jump to ours, or is to have it, and ``position``
-    where in it a jump is made, as if there were none yet; ``None`` is its end.
-    ``jumps`` are the positions of such jumps in each chain. Positions count from 1.
+    ``saved`` is all of it. ``jumps`` are the positions of jumps to our chain in each chain, counted from 1.
     ``rules`` are those of our chain.
     """
 
     family: str
     kind: str  # "nft" or "legacy"
-    hook: str
+    saved: Saved
     has_chain: bool
-    reached: bool
-    position: int | None = None
     jumps: Mapping[str, Sequence[int]] = field(default_factory=dict)
     rules: Sequence[str] = ()
+
+    def hook(self, accepted: Iterable[AcceptedBridge]) -> str:
+        """Return the chain that has the jump to ours, or is to have it, with these bridges accepted."""
+        if not self.saved.has_docker:
+            return FORWARD
+        first = any(not one.within for one in accepted)
+        return FORWARD if not first and self.saved.returns_to_others() else DOCKER_USER
+
+    def reached(self, accepted: Iterable[AcceptedBridge]) -> bool:
+        """Tell whether our chain is reached from the one from which it is to be."""
+        hook = self.hook(accepted)
+        astray = any(positions for each, positions in self.jumps.items() if each != hook)
+        return self.has_chain and not astray and self.saved.reaches(hook)
+
+    def dropping_ahead(self) -> list[DroppingRule]:
+        """Return the rules that drop certain packets before they come to our chain."""
+        return self.saved.dropping_before(self.family, self.hook(self.found))
 
     @property
     def found(self) -> frozenset[AcceptedBridge]:
@@ -169,14 +183,14 @@ class _Filter:
     def in_effect(self) -> frozenset[AcceptedBridge]:
         """Return the bridges whose rules are all there, and reached; none beside a rule that is not ours."""
         found, here = self.found, set(self.rules)
-        if not self.reached or not here <= set(_rules(found)):
+        if not self.reached(found) or not here <= set(_rules(found)):
             return frozenset()
         return frozenset(one for one in found if {*_own(one), *_from_here(one, found)} <= here)
 
     def differs(self, wanted: frozenset[AcceptedBridge]) -> bool:
         if not wanted:
             return self.has_chain
-        return not self.reached or list(self.rules) != _rules(wanted)
+        return not self.reached(wanted) or list(self.rules) != _rules(wanted)
 
     def rewrite(self, wanted: frozenset[AcceptedBridge]) -> list[str]:
         """Return lines for iptables-restore that make our part hold ``wanted`` and leave all else.
@@ -185,11 +199,12 @@ class _Filter:
         """
         if not wanted:
             return [f":{_CHAIN} - [0:0]", *self._without_jumps(), f"-X {_CHAIN}"]
-        jump = [] if self.reached else [*self._without_jumps(), self._new_jump()]
+        jump = [] if self.reached(wanted) else [*self._without_jumps(), self._new_jump(self.hook(wanted))]
         return [f":{_CHAIN} - [0:0]", *jump, *_rules(wanted)]
 
-    def _new_jump(self) -> str:
-        return f"-A {self.hook} -j {_CHAIN}" if self.position is None else f"-I {self.hook} {self.position} -j {_CHAIN}"
+    def _new_jump(self, hook: str) -> str:
+        position = self.saved.position(hook)
+        return f"-A {hook} -j {_CHAIN}" if position is None else f"-I {hook} {position} -j {_CHAIN}"
 
     def _without_jumps(self) -> list[str]:
         return [f"-D {hook} -j {_CHAIN}" for hook, positions in self.jumps.items() for _position in positions]
@@ -228,7 +243,7 @@ def _filters() -> Iterator[_Filter]:
 
 def _nft_in_use(family: str) -> bool:
     try:
-        return chain_exists(family, _TABLE, _FORWARD) or chain_exists(family, _TABLE, _CHAIN)
+        return chain_exists(family, _TABLE, FORWARD) or chain_exists(family, _TABLE, _CHAIN)
     except MissingFeature:
         return False
 
@@ -244,115 +259,17 @@ def _legacy_in_use(family: str) -> bool:
 
 def _read(family: str, kind: str) -> _Filter | None:
     """Return the filter as it is, ``None`` where it drops nothing that is forwarded and has nothing of ours."""
-    saved = _Saved(_run([f"{_PROGRAM[family]}-{kind}-save", "-t", _TABLE]).splitlines())
-    if _FORWARD not in saved.policies:
+    saved = Saved(_run([f"{_PROGRAM[family]}-{kind}-save", "-t", _TABLE]).splitlines())
+    if FORWARD not in saved.policies:
         return None  # it is a table of nft, which iptables doesn't show
-    docker = _DOCKER_USER in saved.policies and any(
-        _target(words) == _DOCKER_USER and _is_of_all(words) for words in saved.words(_FORWARD)
-    )
     has_chain = _CHAIN in saved.policies
-    if not (docker or has_chain or saved.drops()):
+    if not (saved.has_docker or has_chain or saved.drops()):
         return None
-    hook = _DOCKER_USER if docker else _FORWARD
     jumps = {
         each: [position for position, words in enumerate(saved.words(each), 1) if words == ["-j", _CHAIN]]
         for each in _HOOKS
     }
-    astray = any(positions for each, positions in jumps.items() if each != hook)
-    reached = has_chain and not astray and saved.reaches(hook)
-    return _Filter(family, kind, hook, has_chain, reached, saved.position(hook), jumps, saved.rules.get(_CHAIN, ()))
-
-
-class _Saved:
-    """A table as iptables-save prints it: policies by chain ('-' for one of a user), and rules."""
-
-    def __init__(self, lines: Iterable[str]) -> None:
-        self.policies: dict[str, str] = {}
-        self.rules: dict[str, list[str]] = {}
-        for line in lines:
-            if line.startswith(":"):
-                name, policy = line[1:].split()[:2]
-                self.policies[name] = policy
-            elif line.startswith("-A "):
-                self.rules.setdefault(line.split(" ", 2)[1], []).append(line)
-
-    def words(self, chain: str) -> Iterator[list[str]]:
-        """Yield the words of each rule, without ``-A CHAIN`` and comments."""
-        for rule in self.rules.get(chain, ()):
-            words = (shlex.split(rule) if '"' in rule else rule.split())[2:]
-            while "--comment" in words:
-                position = words.index("--comment")
-                words = words[:position] + words[position + 2 :]
-                if words[position - 2 : position] == ["-m", "comment"]:
-                    words = words[: position - 2] + words[position:]
-            yield words
-
-    def drops(self) -> bool:
-        """Tell whether what no rule for certain packets accepts is dropped."""
-        return (self._verdict(_FORWARD, set()) or self.policies[_FORWARD]) == _DROP
-
-    def position(self, hook: str) -> int | None:
-        """Return the place of the first rule that decides for all packets, ``None`` where none does.
-
-        Jumps to our chain are not counted.
-        """
-        others = (words for words in self.words(hook) if words != ["-j", _CHAIN])
-        return next(
-            (position for position, words in enumerate(others, 1) if self._of_rule(words, {hook}) is not None), None
-        )
-
-    def reaches(self, hook: str) -> bool:
-        """Tell whether no rule for all packets keeps them from our chain; one that accepts them does no harm."""
-        for words in self.words(hook):
-            if words == ["-j", _CHAIN]:
-                return True
-            if self._of_rule(words, set()) in (_DROP, _RETURN):
-                return False
-        return False
-
-    def _verdict(self, chain: str, passed: set[str]) -> str | None:
-        """Return what rules for all packets decide, ``None`` where they leave it open."""
-        if chain in passed:
-            return None
-        for words in self.words(chain):
-            verdict = self._of_rule(words, passed | {chain})
-            if verdict == _RETURN:
-                return None
-            if verdict is not None:
-                return verdict
-        return None
-
-    def _of_rule(self, words: list[str], passed: set[str]) -> str | None:
-        target = _target(words)
-        verdict = _VERDICTS.get(target)
-        if target == _CHAIN or not (_is_of_all(words) or (verdict == _DROP and _is_of_the_new(words))):
-            return None
-        if verdict is not None:
-            return verdict
-        found = self._verdict(target, passed) if target in self.policies else None
-        # Who was sent by -g doesn't come back.
-        return _RETURN if found is None and words[0] == "-g" else found
-
-
-def _target(words: Sequence[str]) -> str:
-    for option in ("-j", "-g"):
-        if option in words[:-1]:
-            return words[words.index(option) + 1]
-    return ""
-
-
-def _is_of_all(words: Sequence[str]) -> bool:
-    return words[:1] in (["-j"], ["-g"])
-
-
-def _is_of_the_new(words: Sequence[str]) -> bool:
-    """Tell whether a rule is for whatever opens a connection."""
-    return (
-        words[:1] == ["-m"]
-        and words[2:3] in (["--ctstate"], ["--state"])
-        and "NEW" in words[3].split(",")
-        and words[4:5] == ["-j"]
-    )
+    return _Filter(family, kind, saved, has_chain, jumps, saved.rules.get(_CHAIN, ()))
 
 
 def _bridge_and_ways(rule: str) -> tuple[str, tuple[str, ...]] | None:

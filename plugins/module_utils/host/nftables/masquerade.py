@@ -12,13 +12,20 @@ bridges there are::
             type nat hook postrouting priority srcnat; policy accept;
             oifname "lo" return
             ip saddr . oifname @bridge_local return
-            ip saddr @masquerade_sources masquerade
+            ip saddr @masquerade_sources iif != 0 masquerade
+            ip saddr @masquerade_sources fib saddr type local masquerade
         }
     }
 
 The rules look at source and outgoing interface only, so multicast and broadcast
 on a bridge stay as they are. ``lo`` comes first because a host that talks to its
 own address on the bridge would otherwise see another source address.
+
+What is routed came in by an interface, or from the host itself. Where
+bridge-nf-call-iptables is 1, what another bridge switches goes through the chain
+too, and its containers may have addresses of the same subnet: br_nf_post_routing()
+names no interface by which that came in. Before Linux 5.7 nothing does in this
+hook, and there both are masqueraded by ``ip saddr @masquerade_sources masquerade``.
 
 ``bridge_local`` says which masquerades there are. An interval set can't hold a
 subnet together with a part of it, so ``masquerade_sources`` has the outermost
@@ -35,6 +42,7 @@ from typing import Any
 from ...errors import Refused
 from ...model.firewall_safe_name import firewall_safe_name
 from ...model.masquerade import Masquerade
+from ..sysctl import kernel_version
 from . import tables as nftables
 from .layout import OurChain, OurSet, OurTable, each_family
 from .tables import Command, Listing
@@ -43,6 +51,8 @@ _PURPOSE = "masquerading"
 _SOURCES = "masquerade_sources"
 _LOCAL = "bridge_local"
 _CHAIN = "postrouting"
+
+_NAMES_INTERFACE = (5, 7)  # "netfilter: Support iif matches in POSTROUTING"
 
 _HOOK = {"type": "nat", "hook": "postrouting", "prio": 100, "policy": "accept"}
 
@@ -136,15 +146,20 @@ def _sets(family: str) -> dict[str, OurSet]:
 def _rules(family: str) -> list[dict[str, Any]]:
     saddr = {"payload": {"protocol": family, "field": "saddr"}}
     oifname = {"meta": {"key": "oifname"}}
-    rules: list[tuple[object, str, str]] = [
-        (oifname, "lo", "return"),
-        ({"concat": [saddr, oifname]}, f"@{_LOCAL}", "return"),
-        (saddr, f"@{_SOURCES}", "masquerade"),
+    ours = _match(saddr, f"@{_SOURCES}")
+    routed = _match({"meta": {"key": "iif"}}, 0, "!=")
+    own = _match({"fib": {"result": "type", "flags": ["saddr"]}}, "local")
+    sent_on = [[ours, routed], [ours, own]] if kernel_version() >= _NAMES_INTERFACE else [[ours]]
+    rules: list[tuple[list[dict[str, Any]], str]] = [
+        ([_match(oifname, "lo")], "return"),
+        ([_match({"concat": [saddr, oifname]}, f"@{_LOCAL}")], "return"),
+        *((matches, "masquerade") for matches in sent_on),
     ]
-    return [
-        {"expr": [{"match": {"op": "==", "left": left, "right": right}}, {action: None}]}
-        for left, right, action in rules
-    ]
+    return [{"expr": [*matches, {action: None}]} for matches, action in rules]
+
+
+def _match(left: object, right: object, operator: str = "==") -> dict[str, Any]:
+    return {"match": {"op": operator, "left": left, "right": right}}
 
 
 def _of(family: str, masquerades: Iterable[Masquerade]) -> set[tuple[str, str]]:

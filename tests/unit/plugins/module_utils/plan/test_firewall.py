@@ -8,6 +8,7 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.model
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.firewall import (
     AcceptedBridge,
     DroppingChain,
+    DroppingRule,
 )
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.ownership import MARK
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.route import Route
@@ -55,6 +56,29 @@ def test_all_chains_that_can_not_be_passed_are_in_one_warning():
         "and may block that of br0;"
     )
     assert firewall.warnings("br0", FirewallState(families=IPTABLES)) == []
+
+
+def test_a_rule_is_told_of_that_drops_all_of_a_bridge():
+    told = {
+        DroppingRule("ip", "a", "FORWARD", destination="192.168.0.0/16"): "-I FORWARD -o br0 ",
+        DroppingRule("ip", "b", "FORWARD", ingress="eth0", egress="br0"): "-I FORWARD -o br0 ",
+        DroppingRule("ip", "c", "FORWARD", source="192.168.5.0/24", egress="eth0"): "-I FORWARD -i br0 ",
+        DroppingRule("ip6", "d", "DOCKER-USER", source="fd00::/8"): "ip6tables -I DOCKER-USER -i br0 ",
+        DroppingRule("ip", "e", "FORWARD", ingress="br0", let=frozenset({"-o br0"})): "-I FORWARD -i br0 ",
+    }
+    others = (
+        DroppingRule("ip", "one client", "FORWARD", source="203.0.113.0/24"),
+        DroppingRule("ip", "one client of ours", "FORWARD", source="203.0.113.0/24", destination="192.168.0.0/16"),
+        DroppingRule("ip", "one container", "FORWARD", destination="192.168.5.9/32"),
+        DroppingRule("ip", "another interface", "FORWARD", ingress="eth0"),
+        DroppingRule("ip", "another bridge", "FORWARD", ingress="br1", source="192.168.0.0/16"),
+        DroppingRule("ip", "accepted before", "FORWARD", egress="br0", let=frozenset({"-o br0"})),
+    )
+    subnets = ["192.168.5.1/24", "fd00:5::1/64", "fe80::1/64"]
+    said = firewall.warnings("br0", FirewallState(IPTABLES, ahead=(*others, *told)), subnets)
+    assert len(said) == len(told)
+    for one, (rule, added) in zip(said, told.items()):
+        assert f"the rule `{rule.rule}` of" in one and added in one
 
 
 def test_what_stays_on_a_bridge_is_accepted_where_it_is_needed():
