@@ -20,12 +20,12 @@ FOLDER = next(folder.parent for folder in HERE.parents if folder.name == "ansibl
 
 # By module: files and bytes of ours that are packed, and lines that are imported until it is ready to run.
 LIMITS = {
-    "container_bridge": (90, 532_000, 8_150),
-    "container_neighbours_info": (69, 413_000, 4_730),
-    "container_network_info": (99, 624_000, 11_470),
+    "container_bridge": (90, 533_000, 8_150),
+    "container_neighbours_info": (69, 414_000, 4_730),
+    "container_network_info": (99, 625_000, 11_470),
     "icc_policy": (87, 516_000, 7_200),
-    "ovs_vlan_port": (86, 526_000, 7_190),
-    "port_publish": (87, 519_000, 8_030),
+    "ovs_vlan_port": (86, 527_000, 7_190),
+    "port_publish": (87, 519_000, 8_040),
     "veth_attach": (91, 561_000, 7_270),
 }
 # What costs most: netaddr, which nothing needs, and what only changes need: pyroute2 brings multiprocessing.
