@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import traceback
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -14,14 +13,6 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from . import compiled_once
 from .errors import PipefitterError
-
-try:
-    import netaddr as _netaddr  # noqa: F401 # pylint: disable=unused-import
-except ImportError:
-    _NETADDR_ERROR: str | None = traceback.format_exc()
-else:
-    _NETADDR_ERROR = None
-
 
 Task = Callable[[Mapping[str, Any], bool], Any]
 
@@ -80,9 +71,7 @@ def _escaped(value: Any) -> Any:
 
 
 def _require_libraries(module: AnsibleModule) -> None:
-    if _NETADDR_ERROR is not None:
-        module.fail_json(
-            msg=missing_required_lib("netaddr") + ". The role host_setup installs it.", exception=_NETADDR_ERROR
-        )
-    if importlib.util.find_spec("pyroute2") is None:
-        module.fail_json(msg=missing_required_lib("pyroute2") + ". The role host_setup installs it.")
+    # Looked for, not imported: a task that finds nothing to do has no use for them.
+    for library in ("netaddr", "pyroute2"):
+        if importlib.util.find_spec(library) is None:
+            module.fail_json(msg=missing_required_lib(library) + ". The role host_setup installs it.")

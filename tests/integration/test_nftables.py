@@ -43,6 +43,20 @@ def test_a_host_without_our_tables_is_read_without_a_process(monkeypatch):
 
 
 @in_own_namespaces
+def test_tables_without_masquerades_are_read_without_a_process_for_who_asks_for_none(monkeypatch):
+    for family in ("ip", "ip6"):
+        run(f"nft add table {family} pipefitter")
+        run(f"nft add set {family} pipefitter publish_protected {{ type ifname; }}")
+    with monkeypatch.context() as without_nft:
+        without_nft.setattr(nftables, "run", None)
+        assert Masquerades().in_effect(needed=False) == frozenset()
+        with pytest.raises(TypeError):
+            Masquerades().in_effect()
+    Masquerades().apply(add=[V4])
+    assert Masquerades().in_effect(needed=False) == Masquerades().in_effect() == {V4}
+
+
+@in_own_namespaces
 def test_what_was_added_is_read_back_and_goes_without_a_trace():
     ours = Masquerades()
     ours.apply(add=[V4, V6, SECOND])

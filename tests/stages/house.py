@@ -37,6 +37,8 @@ MAY_IMPORT = {
 # What of Ansible and of the system a room may not know: pure rooms have no input and no output.
 PURE = {"errors", "diff_yaml", "model", "fleet", "state", "plan"}
 INPUT_AND_OUTPUT = {"fcntl", "pyroute2", "select", "selectors", "socket", "subprocess", "tempfile", "threading"}
+# What of socket is no input and no output: addresses to text and back.
+ADDRESSES = {"AF_INET", "AF_INET6", "inet_ntop", "inet_pton"}
 WITH_ANSIBLE = {"ansible_module"}
 
 # The seam between operations and host: mypy sees each call, so no Any may cross it.
@@ -97,6 +99,8 @@ def _targets(node: ast.AST, here: tuple[str, ...]) -> t.Iterator[tuple[str, ...]
     if isinstance(node, ast.Import):
         yield from (tuple(alias.name.split(".")) for alias in node.names)
     if isinstance(node, ast.ImportFrom):
+        if node.module == "socket" and ADDRESSES.issuperset(alias.name for alias in node.names):
+            return
         module = tuple((node.module or "").split(".")) if node.module else ()
         if node.level:
             base = (*here[: len(here) - node.level], *module)

@@ -13,15 +13,13 @@ import functools
 import hashlib
 import os
 import re
+from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
 
 from ..errors import InvalidOption
 
-try:
-    import netaddr
-except ImportError:
-    pass  # ansible_module tells the user, before anything here is called
-
 IPV4, IPV6 = 4, 6
+_WIDTH = {IPV4: 32, IPV6: 128}
+_AF = {IPV4: AF_INET, IPV6: AF_INET6}
 
 _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 
@@ -36,20 +34,48 @@ def family(text: str) -> int:
     return IPV6 if ":" in text else IPV4
 
 
-def _ip(option: str, text: str, found: str) -> netaddr.IPAddress:
+class _Ip:
+    """An address as its ``version`` (4 or 6) and number; as text it is canonical.
+
+    Read and written by the C library, which is loaded anyway; netaddr and ipaddress take each task longer to load.
+    """
+
+    def __init__(self, version: int, number: int) -> None:
+        self.version = version
+        self._number = number
+
+    @classmethod
+    def read(cls, text: str) -> _Ip:
+        """Read an address.
+
+        :raises ValueError: it is none in inet_pton's grammar: no 10.1 for 10.0.0.1, no octal.
+        """
+        version = family(text)
+        try:
+            return cls(version, int.from_bytes(inet_pton(_AF[version], text), "big"))
+        except OSError:
+            raise ValueError(f"{text!r} is not an IPv4 or IPv6 address") from None
+
+    def __int__(self) -> int:
+        return self._number
+
+    def __str__(self) -> str:
+        return inet_ntop(_AF[self.version], self._number.to_bytes(_WIDTH[self.version] // 8, "big"))
+
+
+def _ip(option: str, text: str, found: str) -> _Ip:
     try:
-        # inet_pton's grammar: no 10.1 for 10.0.0.1, no octal.
-        return netaddr.IPAddress(text, flags=netaddr.INET_PTON)
-    except (netaddr.AddrFormatError, ValueError, TypeError):
+        return _Ip.read(text)
+    except ValueError:
         raise InvalidOption(
             option, found, "is not an IPv4 or IPv6 address; write it like 192.168.5.1 or fd00:5::1"
         ) from None
 
 
-def _split(option: str, text: str) -> tuple[netaddr.IPAddress, int]:
+def _split(option: str, text: str) -> tuple[_Ip, int]:
     address, slash, prefix = text.partition("/")
     ip = _ip(option, address, text)
-    width = 32 if ip.version == IPV4 else 128
+    width = _WIDTH[ip.version]
     if not slash:
         raise InvalidOption(option, text, f"has no prefix length; write it like {address}/{24 if width == 32 else 64}")
     if not prefix.isascii() or not prefix.isdigit() or int(prefix) > width:
@@ -59,7 +85,7 @@ def _split(option: str, text: str) -> tuple[netaddr.IPAddress, int]:
     return ip, int(prefix)
 
 
-def _refuse_reserved(option: str, ip: netaddr.IPAddress, found: str) -> None:
+def _refuse_reserved(option: str, ip: _Ip, found: str) -> None:
     value = int(ip)
     if ip.version == IPV4:
         reserved = (
@@ -96,7 +122,7 @@ def interface_address(option: str, text: str) -> str:
         refuse_address(option, text)
         raise
     _refuse_reserved(option, ip, text)
-    width = 32 if ip.version == IPV4 else 128
+    width = _WIDTH[ip.version]
     if prefix == 0:
         raise InvalidOption(option, text, "has prefix length 0, which would claim every address; give the subnet's own")
     host_bits = width - prefix
@@ -145,8 +171,8 @@ def host_address(option: str, text: str, found: object) -> str:
     :raises InvalidOption: malformed, multicast, link-local (which link?) or IPv4-mapped.
     """
     try:
-        ip = netaddr.IPAddress(text, flags=netaddr.INET_PTON)
-    except (netaddr.AddrFormatError, ValueError, TypeError):
+        ip = _Ip.read(text)
+    except ValueError:
         advice = (
             f"has the host address {text!r}, which is not an IPv4 or IPv6 address; "
             "write it like 192.168.5.1 or fd00:5::1"
@@ -182,7 +208,7 @@ def destination(option: str, text: str) -> str:
     text = text.strip()
     if "/" not in text:
         ip = _ip(option, text, text)
-        return f"{ip}/{32 if ip.version == IPV4 else 128}"
+        return f"{ip}/{_WIDTH[ip.version]}"
     ip, prefix = _split(option, text)
     subnet = f"{ip}/{prefix}"
     if network(subnet) != subnet:
@@ -240,15 +266,24 @@ def bare(address: str) -> str:
 
 def network(address: str) -> str:
     """Return the canonical subnet an interface address lies in."""
-    net = netaddr.IPNetwork(address)
-    return f"{net.network}/{net.prefixlen}"
+    version, first, _last = bounds(address)
+    return f"{_Ip(version, first)}/{_prefix_length(address, version)}"
 
 
 @functools.lru_cache(maxsize=16384)
 def bounds(subnet: str) -> tuple[int, int, int]:
     """Return family, first and last address as numbers, for cheap comparisons."""
-    net = netaddr.IPNetwork(subnet)
-    return net.version, net.first, net.last
+    ip = _Ip.read(bare(subnet))
+    others = (1 << (_WIDTH[ip.version] - _prefix_length(subnet, ip.version))) - 1
+    return ip.version, int(ip) & ~others, int(ip) | others
+
+
+def _prefix_length(subnet: str, version: int) -> int:
+    _address, slash, written = subnet.partition("/")
+    length = int(written) if slash else _WIDTH[version]
+    if not 0 <= length <= _WIDTH[version]:
+        raise ValueError(f"{subnet!r} has no prefix length of IPv{version}")
+    return length
 
 
 def overlap(one: str, other: str) -> bool:
@@ -268,7 +303,7 @@ def is_within(subnet: str, other: str) -> bool:
 def contains(subnet: str, address: str) -> bool:
     """Tell whether a bare address lies in a subnet (given as such or as an interface address)."""
     version, first, last = bounds(subnet)
-    ip = netaddr.IPAddress(address)
+    ip = _Ip.read(address)
     return ip.version == version and first <= int(ip) <= last
 
 
@@ -279,13 +314,14 @@ def is_private_ipv4(address: str) -> bool:
 
 def first_host(subnet: str) -> str:
     """Return the subnet's first host address with its prefix length, where a gateway usually sits."""
-    net = netaddr.IPNetwork(subnet)
-    return f"{netaddr.IPAddress(net.first + 1)}/{net.prefixlen}"
+    version, first, _last = bounds(subnet)
+    return f"{_Ip(version, first + 1)}/{_prefix_length(subnet, version)}"
 
 
 def broadcast(address: str) -> str:
     """Return the broadcast address of an IPv4 interface address."""
-    return str(netaddr.IPAddress(netaddr.IPNetwork(address).last))
+    version, _first, last = bounds(address)
+    return str(_Ip(version, last))
 
 
 def is_link_local(address: str) -> bool:

@@ -45,7 +45,8 @@ def loaded(name: str) -> list[object]:
     module.load()
     ours = [found.__file__ for name, found in sys.modules.items() if name.startswith(PREFIX)]
     lines = sum(len(pathlib.Path(path).read_text(encoding="utf-8").splitlines()) for path in ours if path)
-    return [lines, [library for library in ("pyroute2", "multiprocessing", "subprocess") if library in sys.modules]]
+    libraries = ("netaddr", "pyroute2", "multiprocessing", "subprocess")
+    return [lines, [library for library in libraries if library in sys.modules]]
 
 
 def main() -> None:

@@ -63,7 +63,8 @@ class Masquerades:
     def in_effect(self, needed: bool = True, listings: Mapping[str, Listing] | None = None) -> frozenset[Masquerade]:
         """Return what is in effect, of ``listings`` where the tables were read already.
 
-        With ``needed`` false, nothing is where there is no nf_tables or no ``nft``.
+        With ``needed`` false, nothing is where there is no nf_tables or no ``nft``, and a table without the set of
+        masquerades is not read.
 
         A table of which the chain, a rule or an element is missing does not
         masquerade, so those count as absent, and the next ``apply`` repairs it.
@@ -71,7 +72,7 @@ class Masquerades:
         :raises Refused: a table of our name has another layout.
         :raises MissingFeature: there is no nf_tables or no ``nft``.
         """
-        tables = map(_Table, nftables.tables(_PURPOSE, needed, listings).values())
+        tables = map(_Table, nftables.tables(_PURPOSE, needed, listings, holding=_LOCAL).values())
         return frozenset(masquerade for table in tables for masquerade in table.in_effect())
 
     def apply(self, add: Iterable[Masquerade] = (), remove: Iterable[Masquerade] = ()) -> None:
