@@ -173,9 +173,7 @@ class Machine:
             end(flows)
 
     def set_port_hairpin(self, port: str, on: bool) -> None:
-        from . import hairpin
-
-        hairpin.set_hairpin(port, on)
+        self.netlink(HOST).set_hairpin(port, on)
 
     def change_icc_rules(self, rules: IccRules) -> None:
         self.icc.apply(rules)

@@ -7,7 +7,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from ..errors import Refused
-from ..host import hairpin
 from ..host.machine import Machine
 from ..host.port_use.listeners import Listeners, reserved_ports
 from ..model import addresses
@@ -147,5 +146,5 @@ def _ports(host_side: HostSide, link: Link, endpoints: Mapping[str, Endpoint]) -
         label = read_label(port.alias) if port.ours and port.master == link.index else None
         if label is not None:
             whose = endpoints.get(port.name) or endpoint(link.name, label.interface, label.kind, label.value)
-            found.append(BridgePortState(port.name, whose, bool(hairpin.hairpin(port.name))))
+            found.append(BridgePortState(port.name, whose, port.hairpin))
     return sorted(found, key=lambda seen: seen.name)

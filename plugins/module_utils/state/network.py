@@ -27,7 +27,8 @@ class Link:
     the one the peer is in, ``None`` where the peer is in this one.
     ``bridge`` holds a bridge's IFLA_BR_* attributes by the name they have in
     ``Bridge``; a feature the kernel lacks has no entry. ``isolated`` is a
-    bridge's port that reaches no other isolated port (IFLA_BRPORT_ISOLATED).
+    bridge's port that reaches no other isolated port (IFLA_BRPORT_ISOLATED), ``hairpin`` one by which frames may leave
+    that came in by it (IFLA_BRPORT_MODE).
     ``floods`` is false for a bridge's port that gets no broadcasts and no
     multicast of which it said nothing (IFLA_BRPORT_BCAST_FLOOD, _MCAST_FLOOD).
     ``ipv6`` tells whether it speaks IPv6 (disable_ipv6), ``None`` where the kernel doesn't;
@@ -51,6 +52,7 @@ class Link:
     peer_netns: int | None = None
     bridge: Mapping[str, int] = field(default_factory=dict)
     isolated: bool = False
+    hairpin: bool = False
     floods: bool = True
     ethernet: bool = True
     ipv6: bool | None = None

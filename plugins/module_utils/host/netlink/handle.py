@@ -401,6 +401,10 @@ class NetlinkHandle:
             if error.code not in (errno.ENETUNREACH, errno.EHOSTUNREACH):
                 raise
 
+    def set_hairpin(self, port: str, on: bool) -> None:
+        """Let frames leave by the bridge's port they came in by, or not; of a port that is gone, it is off."""
+        links.set_hairpin(self._socket, port, on)
+
     def forget_neighbour(self, link: str, address: str) -> None:
         """Let a link ask anew for an address when it next sends to it."""
         self._with_index(link, lambda index: neighbours.forget(self._socket, index, address, link))

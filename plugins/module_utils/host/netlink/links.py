@@ -27,7 +27,7 @@ _IFLA_IFALIAS, _IFLA_AF_SPEC, _IFLA_GROUP, _IFLA_EXT_MASK, _IFLA_CARRIER, _IFLA_
 _IFLA_PROP_LIST, _IFLA_ALT_IFNAME = 52, 53
 _INFO_KIND, _INFO_DATA, _INFO_SLAVE_KIND, _INFO_SLAVE_DATA = 1, 2, 4, 5
 _IFLA_VLAN_ID, _IFLA_BR_VLAN_PROTOCOL = 1, 8
-_IFLA_BRPORT_MCAST_FLOOD, _IFLA_BRPORT_BCAST_FLOOD, _IFLA_BRPORT_ISOLATED = 27, 30, 33
+_IFLA_BRPORT_MODE, _IFLA_BRPORT_MCAST_FLOOD, _IFLA_BRPORT_BCAST_FLOOD, _IFLA_BRPORT_ISOLATED = 4, 27, 30, 33
 _AF_INET6, _IFLA_INET6_CONF, _IFLA_INET6_ADDR_GEN_MODE, _IN6_ADDR_GEN_MODE_NONE = 10, 2, 8, 1
 _DEVCONF_DISABLE_IPV6 = 26  # linux/ipv6.h: in an array of 32-bit numbers
 
@@ -85,6 +85,16 @@ def mac_above(route_socket: RouteSocket, name: str) -> str:
 def delete(route_socket: RouteSocket, name: str) -> None:
     """Delete a link; one that is gone already is as good."""
     _delete(route_socket, f"delete {name}", ("IFLA_IFNAME", name))
+
+
+def set_hairpin(socket: RouteSocket, port: str, on: bool) -> None:
+    """Let frames leave by the bridge's port they came in by, or not; of what is no port any more, it is off."""
+    mode = _of_port([("IFLA_BRPORT_MODE", int(on))])
+    try:
+        change(socket, f"switch the hairpin mode of {port} {'on' if on else 'off'}", 0, [("IFLA_IFNAME", port), mode])
+    except KernelError as error:
+        if on or error.code not in (errno.ENODEV, errno.EOPNOTSUPP, errno.EINVAL):
+            raise
 
 
 def delete_all(route_socket: RouteSocket, names: Collection[str]) -> None:
@@ -192,6 +202,7 @@ def _link(header: tuple[int, ...], values: Mapping[int, bytes]) -> Link:
         peer_netns=number(values[_IFLA_LINK_NETNSID]) if _IFLA_LINK_NETNSID in values else None,
         bridge=_bridge_attributes(data) if kind == "bridge" else {},
         isolated=bool(number(port.get(_IFLA_BRPORT_ISOLATED, b""))),
+        hairpin=bool(number(port.get(_IFLA_BRPORT_MODE, b""))),
         floods=all(number(port.get(kind, b"\1")) for kind in (_IFLA_BRPORT_BCAST_FLOOD, _IFLA_BRPORT_MCAST_FLOOD)),
         ethernet=header[_TYPE] == _ARPHRD_ETHER,
         ipv6=_speaks_ipv6(of_ipv6),
