@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -24,7 +24,7 @@ class RestoreOnUndo(Operation):
     """
 
     link: str
-    addresses: tuple[str, ...]
+    addresses: Mapping[str, bytes]
     routes: tuple[Route, ...]
     leases: tuple[bytes, ...] = field(default=(), repr=False)
 
@@ -39,7 +39,7 @@ class RestoreOnUndo(Operation):
 
     def undo(self, host: Host) -> None:
         for message in self.leases:
-            host.netlink(self.netns).lease_address(self.link, message)
+            host.netlink(self.netns).restore_address(self.link, message)
         host.netlink(self.netns).put_back(self.link, self.addresses, on_link_first(self.routes))
 
 
@@ -75,7 +75,7 @@ class RemoveRoute(Operation):
         host.netlink(self.netns).remove_route(self.route)
 
     def undo(self, host: Host) -> None:
-        host.netlink(self.netns).put_back(self.route.link, (), (self.route,))
+        host.netlink(self.netns).put_back(self.route.link, {}, (self.route,))
 
 
 def on_link_first(routes: Iterable[Route]) -> tuple[Route, ...]:
