@@ -21,7 +21,8 @@ from ..observe.containers import containers_of, pin_all
 from ..observe.publications import observe as observe_publications
 from ..plan import firewall
 from ..plan import publication as plan
-from ..state.network import HOST
+from ..plan.alternative_names import refuse_alternative
+from ..state.network import HOST, NetworkState
 from ..state.publications import PublicationState
 from . import engine
 from .result import Result
@@ -52,8 +53,11 @@ def converge(options: Mapping[str, Any], check: bool) -> Result:
         if present:
             _refuse_strange_addresses(wants, defaults)
         doubts = publication.doubtful_numbers(options.get("publications") or (options,)) if present else []
-        if check and present and bridge not in machine.netlink(HOST).links():
-            return _assumed(bridge, wants, bool(options["protect"]), doubts)
+        if check and present:
+            host = NetworkState(machine.netlink(HOST).links())
+            refuse_alternative("bridge", bridge, host)
+            if bridge not in host.links:
+                return _assumed(bridge, wants, bool(options["protect"]), doubts)
         listeners = Listeners()
 
         def observe() -> tuple[PublicationState, PublicationRules, list[plan.Wanted], list[str]]:
