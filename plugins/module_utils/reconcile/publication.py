@@ -51,7 +51,7 @@ def converge(options: Mapping[str, Any], check: bool) -> Result:
         )
         wants = _exposed(parsed or (), defaults) if present else list(parsed or ())
         if present:
-            _refuse_strange_addresses(wants, defaults)
+            _refuse_strange_addresses(wants, defaults, bool(options.get("host_ip_may_be_absent")))
         doubts = publication.doubtful_numbers(options.get("publications") or (options,)) if present else []
         if check and present:
             host = NetworkState(machine.netlink(HOST).links())
@@ -170,11 +170,14 @@ def _with_exposed(want: Publication, exposed: Sequence[str], defaults: PortDefau
     return replace(want, ports=(*(want.ports or ()), *more))
 
 
-def _refuse_strange_addresses(wants: Sequence[Publication], defaults: PortDefaults) -> None:
+def _refuse_strange_addresses(wants: Sequence[Publication], defaults: PortDefaults, may_be_absent: bool) -> None:
     for address in sorted({port.host_ip for want in wants for port in want.ports or ()} - {"", "0.0.0.0", "::"}):
+        absent = not is_local(address)
         problem = (
             "this host does not have"
-            if not is_local(address)
+            if absent and not may_be_absent
+            else ""
+            if absent
             else "is the broadcast address of a subnet of this host"
             if is_broadcast(address)
             else ""
@@ -184,6 +187,7 @@ def _refuse_strange_addresses(wants: Sequence[Publication], defaults: PortDefaul
             raise Refused(
                 f"{option}: host address {address} was asked for, which {problem}; "
                 "give one of its addresses, or none for all of them"
+                + (", or set host_ip_may_be_absent for one that comes and goes" if absent else "")
             )
 
 

@@ -20,13 +20,13 @@ FOLDER = next(folder.parent for folder in HERE.parents if folder.name == "ansibl
 
 # By module: files and bytes of ours that are packed, and lines that are imported until it is ready to run.
 LIMITS = {
-    "container_bridge": (92, 550_000, 8_550),
+    "container_bridge": (92, 556_000, 8_650),
     "container_neighbours_info": (69, 412_000, 4_640),
-    "container_network_info": (99, 622_000, 11_400),
-    "icc_policy": (87, 516_000, 7_130),
-    "ovs_vlan_port": (86, 526_000, 7_120),
-    "port_publish": (87, 518_000, 7_950),
-    "veth_attach": (91, 560_000, 7_160),
+    "container_network_info": (100, 631_000, 11_580),
+    "icc_policy": (88, 519_000, 7_200),
+    "ovs_vlan_port": (87, 529_000, 7_160),
+    "port_publish": (88, 525_000, 8_100),
+    "veth_attach": (91, 566_000, 7_300),
 }
 # What costs most, and only what changes or asks something needs: pyroute2 brings multiprocessing.
 LATE = {"pyroute2", "multiprocessing"}
