@@ -144,6 +144,14 @@ options:
     description:
       - Address of the host for ports that are given without one, as C(dockerd --ip).
     type: str
+  host_ip_may_be_absent:
+    description:
+      - Accept addresses of O(ports) and O(default_host_ip) that the host does not have at the moment, as a virtual
+        address that keepalived moves between hosts. The ports are reached there once the address is on the host, and
+        the task changes nothing as it comes and goes.
+      - Without it such an address is refused, as it is mostly one that was mistyped.
+    type: bool
+    default: false
   protect:
     description:
       - Drop new connections that are forwarded into the bridge from other interfaces and are not to a published port,
@@ -248,6 +256,7 @@ ARGUMENT_SPEC = {
     "publications": {"type": "list", "elements": "dict", "options": PUBLICATION},
     "port_range": {"type": "str", "default": "49153-65535"},
     "default_host_ip": {"type": "str"},
+    "host_ip_may_be_absent": {"type": "bool", "default": False},
     "protect": {"type": "bool", "default": True},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "purge": {"type": "bool", "default": False},

@@ -23,7 +23,8 @@ def _addresses(host, *words):
     """Return addresses with their lifetimes, to some minutes, and the routes."""
     shown = host.run("ip", *words, "address", "show").stdout + host.run("ip", *words, "route", "show").stdout
     lines = re.sub(r"(\d+)sec", lambda found: f"{round(int(found[1]) / 500)}", shown)
-    return sorted(line.strip() for line in lines.splitlines())
+    # The link-local address of a new bridge is tentative for a moment.
+    return sorted(line.strip() for line in lines.splitlines() if "fe80:" not in line)
 
 
 def _fails_after(host, done, module, **options):
@@ -86,3 +87,52 @@ def test_a_bridge_keeps_its_leases_when_a_run_fails_and_with_a_small_mtu(hosta):
     said = refused(hosta, "container_bridge", name="own", addresses=["fd00:36::1/128"])
     assert "address fd00:36::1/128 is there as fd00:36::1/64" in said
     assert _addresses(hosta) == before
+
+
+_PARTICULAR = (
+    "address add 10.1.0.2/24 dev {} metric 77",
+    "address add 10.1.0.3/24 dev {} noprefixroute",
+    "address add 10.2.0.2/24 dev {} label {}:x broadcast 10.2.0.254",
+    "address add 10.3.0.2 peer 10.3.0.9/32 dev {} scope link",
+    "-6 address add fd00:6::2/64 dev {} nodad noprefixroute metric 90",
+    "-6 address add fd00:7::2/64 dev {} metric 91 preferred_lft 0",
+)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [{"addresses": ["10.9.0.2/24"]}, {"addresses": ["fd00:7::2/60", "10.2.0.2/24"]}, {"state": "absent"}],
+    ids=["others", "another prefix length", "absent"],
+)
+def test_undoing_gives_addresses_back_with_all_that_they_had(hosta, asked):
+    make_bridge(hosta)
+    make_namespaces(hosta, "probe")
+    attach(hosta, netns="probe", bridge="br0", addresses=[], ipv6=True)
+    for words in _PARTICULAR:
+        hosta.run("ip", "-n", "probe", *words.format("eth1", "eth1").split())
+    before = _known(hosta, "-n", "probe")
+    for done in ("look", *range(30)):
+        if not _fails_after(hosta, done, "veth_attach", netns="probe", bridge="br0", **asked):
+            break
+        assert not (before ^ _known(hosta, "-n", "probe")), done
+    assert done != "look" and done >= 1
+
+
+@pytest.mark.parametrize("asked", [{"addresses": ["10.9.0.2/24"]}, {"state": "absent"}, {"up": False, "addresses": []}])
+def test_undoing_gives_a_bridges_addresses_back_with_all_that_they_had(hosta, asked):
+    hosta.module("container_bridge", name="br0", addresses=[])
+    for words in _PARTICULAR:
+        hosta.run("ip", *words.format("br0", "br0").split())
+    before = _known(hosta)
+    for done in ("look", *range(30)):
+        if not _fails_after(hosta, done, "container_bridge", name="br0", **asked):
+            break
+        assert not (before ^ _known(hosta)), done
+    assert done != "look" and done >= 1
+
+
+def _known(host, *words):
+    """Return addresses and routes but what the kernel numbers and does by itself."""
+    lines = [re.sub(r"^\d+: |@if\d+|link/ether .*| tentative", "", line) for line in _addresses(host, *words)]
+    routes = host.run("ip", *words, "-6", "route", "show").stdout.splitlines()
+    return {line.strip() for line in [*lines, *routes] if not re.search("fe80|mtu", line)}

@@ -286,3 +286,22 @@ def test_a_peer_sees_the_host_over_ipv6_too():
     Masquerades().apply(add=[V6])
     outside = udp("out", family=socket.AF_INET6)
     assert seen_source(udp("web", family=socket.AF_INET6), outside, "fd00:a::2") == "fd00:a::1"
+
+
+@pytest.mark.parametrize("moment", ["before a change", "before a listing"])
+@in_own_namespaces
+def test_a_ruleset_that_another_program_flushes_after_it_was_read_is_read_again(monkeypatch, moment):
+    ours = Masquerades()
+    ours.apply(add=[V4])
+    flushed = []
+    real = nftables.program.run
+
+    def run_nft(argv, text=None):
+        if not flushed and ('"list"' in (text or "")) is (moment == "before a listing"):
+            flushed.append(run("nft flush ruleset"))
+        return real(argv, text)
+
+    monkeypatch.setattr(nftables.program, "run", run_nft)
+    ours.apply(add=[SECOND])
+    assert len(flushed) == 1
+    assert ours.in_effect() == {SECOND}, "what the flush took is for the next look to notice"

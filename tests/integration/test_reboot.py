@@ -99,6 +99,11 @@ class Site:
     def _reached(self, since):
         return set(self.host.run("docker", "logs", "--since", since, "web2").stdout.split())
 
+    def comes_up_after(self, before):
+        """Wait until the service is active with another process than ``before``."""
+        until(lambda: self.service("MainPID") not in (before, "0"), "the service stays away", 60)
+        until(lambda: self.service("ActiveState") == "active", "the service does not get ready", 60)
+
     def service(self, what):
         return self.host.run("systemctl", "show", "-P", what, "pipefitter.service").stdout.strip()
 
@@ -164,8 +169,7 @@ def test_a_service_that_is_killed_or_hangs_comes_back(site):
             before = site.service("MainPID")
             site.host.run("systemctl", "kill", "-s", signal, "pipefitter.service")
             site.host.run("ip", "link", "delete", "br0")
-            until(lambda: site.service("MainPID") not in (before, "0"), f"after {signal} it stays away", 60)  # noqa: B023
-            until(lambda: site.service("ActiveState") == "active", f"after {signal} it is not active", 60)  # noqa: B023
+            site.comes_up_after(before)
             site.settled()
     finally:
         site.host.run("sh", "-c", "rm -r /run/systemd/system/pipefitter.service.d; systemctl daemon-reload")

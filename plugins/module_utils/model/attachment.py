@@ -107,6 +107,9 @@ def parse(options: Mapping[str, Any], prefix: str = "") -> Attachment:
     if mac is not None and mac[:2].upper() == "U:":
         advice = f"is how pipework derives a MAC address from a text; give {mac[2:]!r} in mac_seed instead"
         raise InvalidOption(f"{prefix}mac", mac, advice)
+    if seed is not None and seed[:2].upper() == "U:":
+        advice = f"has 'U:' before the text as for pipework, and would be another seed than there; give {seed[2:]!r}"
+        raise InvalidOption(f"{prefix}mac_seed", seed, advice)
     if seed is not None:
         mac = addresses.seeded_mac(seed)
     attachment = Attachment(

@@ -100,7 +100,7 @@ def observe_container(
     links_only = ContainerSide(netns, identity, NetworkState(links), netns_id)
     asked = {want.interface for want in wants}
     relevant = [link for link in links.values() if link.name in asked or _ours(links_only, link, host_side)]
-    held, leases = netlink.addresses_and_leases(relevant) if relevant else ({}, {})
+    held, leases, messages = netlink.addresses_and_leases(relevant) if relevant else ({}, {}, {})
     routes = netlink.routes(names_by_index(links), connected=True, to_nowhere=True)
     on_ovs = [
         link
@@ -113,7 +113,7 @@ def observe_container(
     return ContainerSide(
         netns,
         identity,
-        NetworkState(links, held, tuple(route for route in routes if not route.is_connected), leases),
+        NetworkState(links, held, tuple(route for route in routes if not route.is_connected), leases, messages),
         netns_id,
         _ipv6_default(machine, netns) if not asked <= links.keys() else None,
         machine.tx_checksum_offload(netns, on_ovs) if on_ovs else {},

@@ -53,8 +53,8 @@ def observe_all(machine: Machine, wants: Sequence[bridge.Bridge], to_remove: boo
     links = netlink.with_vlans(netlink.links(), to_remove or vlans)
     by_index = names_by_index(links)
     routes = netlink.routes(by_index, connected=True)
-    permanent, leases = netlink.addresses_and_leases(links.values())
-    host = NetworkState(links, permanent, routes, leases)
+    permanent, leases, messages = netlink.addresses_and_leases(links.values())
+    host = NetworkState(links, permanent, routes, leases, messages)
     held = with_leases(permanent, leases) if vlans or any(want.members for want in wants) else {}
     members = {member for want in wants for member in want.members or ()}
     whole = BridgeState(

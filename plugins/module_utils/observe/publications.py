@@ -12,6 +12,7 @@ from ..host.port_use.listeners import Listeners, reserved_ports
 from ..model import addresses
 from ..model.ownership import read_label
 from ..model.publication import Endpoint, Publication, endpoint
+from ..plan.alternative_names import refuse_alternative
 from ..plan.publication import Wanted
 from ..state.attachments import ContainerSide, HostSide
 from ..state.network import HOST, Link, NetworkState, names_by_index
@@ -36,6 +37,8 @@ def observe(
 ) -> tuple[list[Wanted], PublicationState]:
     host_side = attachments.observe(machine, {bridge})
     link = host_side.network.links.get(bridge)
+    if present:
+        refuse_alternative("bridge", bridge, host_side.network)
     if link is None and present:
         raise Refused(f"bridge: {bridge!r} is not a bridge of this host; create it first (container_bridge makes one)")
     if present and host_side.no_bridge(bridge):
@@ -43,6 +46,8 @@ def observe(
     endpoints: dict[str, Endpoint] = {}
     wanted = [_wanted(machine, want, one, host_side, endpoints, present) for want, one in zip(wants, pinned)]
     rules, whole = machine.publications.read()
+    if not rules.of_bridge(bridge):  # what is left of a bridge that is gone goes, whoever bears its name
+        refuse_alternative("bridge", bridge, host_side.network)
     ours = link is not None and link.ours
     localnet = f"net/ipv4/conf/{bridge}/route_localnet"
     sysctls = machine.read_sysctls(HOST, [localnet, _RESERVED, _TAGGED_FILTER, *_BRIDGED_FILTERS])
@@ -112,6 +117,7 @@ def _wanted(
     side = ContainerSide(
         one.netns, one.identity, NetworkState(links), machine.netlink(HOST).netns_id(machine.descriptor(one.netns))
     )
+    refuse_alternative("interface", interface, side.network)
     host_veth = host_side.host_veth(side, peer) if peer is not None else None
     if peer is None or host_veth is None or host_side.bridge_of(host_veth) != bridge:
         raise Refused(

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import field
 from typing import TYPE_CHECKING
 
@@ -31,20 +32,42 @@ class AddAddress(Operation):
 
     def undo(self, host: Host) -> None:
         if self.lease:
-            host.netlink(self.netns).lease_address(self.link, self.lease)
+            host.netlink(self.netns).restore_address(self.link, self.lease)
         else:
-            host.netlink(self.netns).remove_address(self.link, self.address)
+            host.netlink(self.netns).remove_address(self.link, self.address, {})
+
+
+@dataclass(frozen=True)
+class RestoreAddress(Operation):
+    """Gives a link that was made again an address as the kernel showed it (``message``)."""
+
+    link: str
+    address: str
+    message: bytes = field(repr=False)
+
+    def what(self) -> str:
+        return f"add address {self.address} to {self.link}"
+
+    def do(self, host: Host) -> None:
+        host.netlink(self.netns).restore_address(self.link, self.message)
+
+    def undo(self, host: Host) -> None:
+        host.netlink(self.netns).remove_address(self.link, self.address, {})
 
 
 @dataclass(frozen=True)
 class RemoveAddress(Operation):
-    """What is kept is what the kernel drops along with a subnet's first address; ``lease`` is as for ``AddAddress``."""
+    """What is kept is what the kernel drops along with a subnet's first address.
+
+    ``message`` is how the kernel showed the address, and those of ``keep_addresses`` are by address: what else they
+    have (metric, label, flags, lifetime) comes back with them. One that it did not show yet has b"".
+    """
 
     link: str
     address: str
-    keep_addresses: tuple[str, ...]
+    keep_addresses: Mapping[str, bytes]
     keep_routes: tuple[Route, ...]
-    lease: bytes = field(default=b"", repr=False)
+    message: bytes = field(default=b"", repr=False)
 
     def what(self) -> str:
         return f"remove address {self.address} from {self.link}"
@@ -54,8 +77,8 @@ class RemoveAddress(Operation):
             host.netlink(self.netns).remove_address(self.link, self.address, self.keep_addresses, self.keep_routes)
 
     def undo(self, host: Host) -> None:
-        if self.lease:
-            host.netlink(self.netns).lease_address(self.link, self.lease)
+        if self.message:
+            host.netlink(self.netns).restore_address(self.link, self.message)
         else:
             host.netlink(self.netns).add_address(self.link, self.address)
 

@@ -37,6 +37,7 @@ def correction(
     want, side, netns = one.want, one.side, one.side.netns
     shown = side.network.addresses.get(peer.name, ())
     leases = side.network.leases.get(peer.name, {})
+    messages = side.network.messages_of(peer.name)
     # Put back on the way is what is not another attachment's by then.
     own_routes = tuple(
         replace(entry, link=want.interface)
@@ -45,7 +46,7 @@ def correction(
     )
     operations = _host_veth_identity(one, host_veth, host_side, ovs)
     if peer.name != want.interface:
-        ipv6 = tuple(address for address in shown if addresses.family(address) == addresses.IPV6)
+        ipv6 = {address: b"" for address in shown if addresses.family(address) == addresses.IPV6}
         operations.append(RenameLink(netns, peer.name, want.interface, ipv6, on_link_first(own_routes)))
     if want.mac is not None and peer.mac != want.mac:
         operations.append(SetLink(netns, want.interface, {"mac": want.mac}, {"mac": peer.mac}))
@@ -59,7 +60,9 @@ def correction(
     elif want.ipv6 is False and peer.ipv6:
         operations.append(set_ipv6(netns, want.interface, False))
     if want.addresses is not None:
-        operations += link_addresses.additions(netns, want.interface, want.addresses, shown, own_routes, leases=leases)
+        operations += link_addresses.additions(
+            netns, want.interface, want.addresses, shown, own_routes, leases=leases, messages=messages
+        )
     if one.bridge.userspace and side.tx_checksum_offload.get(peer.name, False):
         operations.append(SetTxChecksumOffload(netns, want.interface, False))
     if not peer.up:
@@ -70,7 +73,7 @@ def correction(
         # Last, so that the old addresses carry the old routes until the new ones are in, and again when this is undone.
         if side.promote_secondaries.get(peer.name) == "0" and link_addresses.needs_promotion(want.addresses, shown):
             operations.append(SetSysctl(netns, f"net/ipv4/conf/{want.interface}/promote_secondaries", "1", "0"))
-        operations += link_addresses.removals(netns, want.interface, want.addresses, shown, staying)
+        operations += link_addresses.removals(netns, want.interface, want.addresses, shown, staying, messages=messages)
     if takes_ipv6_off:
         operations += _mtu_operations(one, peer, host_veth)
     operations += _host_veth_port(one, host_veth, host_side, ovs, quiet)
@@ -80,7 +83,7 @@ def correction(
         RestoreOnUndo(
             netns,
             peer.name,
-            shown,
+            {address: messages.get(address, b"") for address in shown},
             tuple(entry for entry in side.network.routes if peer.name in entry.links),
             tuple(leases.values()),
         ),
@@ -107,7 +110,7 @@ def _host_veth_identity(one: AttachmentMatch, host_veth: Link, host_side: HostSi
             from .attachment_deletion import stale_deletion
 
             operations.append(stale_deletion(one.host_interface, one.side.netns))
-        operations.append(RenameLink(HOST, host_veth.name, one.host_interface, (), ()))
+        operations.append(RenameLink(HOST, host_veth.name, one.host_interface, {}, ()))
     if host_veth.ours and host_veth.alias != alias:
         operations.append(SetLink(HOST, one.host_interface, {"alias": alias}, {"alias": host_veth.alias}))
     if host_veth.makes_link_local:

@@ -12,7 +12,7 @@ from ..model.attachment import Attachment
 from ..model.ownership import EXTERNAL_ID, read_label
 from ..state.attachments import ContainerSide, HostSide
 from ..state.network import HOST, Link
-from .address_operations import AddAddress, set_ipv6
+from .address_operations import RestoreAddress, set_ipv6
 from .attachment_match import made_by_us, refuse_mistaken, renamed
 from .link_operations import AddVeth, DeleteLink, SetLink, SetTxChecksumOffload, together
 from .operations import Operation
@@ -55,12 +55,12 @@ def deletion(host_veth: Link, side: ContainerSide | None, host_side: HostSide) -
                 alternative,
             )
         )
-        held = side.network.addresses.get(peer.name, ())
+        held = side.network.messages_of(peer.name)
         if host_veth.mtu != peer.mtu:
             restore.append(SetLink(HOST, host_veth.name, {"mtu": host_veth.mtu}, {}))
         if peer.ipv6 is not None:
             restore.append(set_ipv6(side.netns, peer.name, peer.ipv6))
-        restore += [AddAddress(side.netns, peer.name, address) for address in held]
+        restore += [RestoreAddress(side.netns, peer.name, address, message) for address, message in held.items()]
         if side.tx_checksum_offload.get(peer.name) is False:
             restore.append(SetTxChecksumOffload(side.netns, peer.name, False))
         restore.append(SetLink(side.netns, peer.name, {"up": peer.up}, {}))

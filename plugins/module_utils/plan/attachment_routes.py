@@ -60,7 +60,7 @@ def _remember_displaced(netns: str, operations: Iterable[Operation], link: str) 
     for operation in operations:
         if isinstance(operation, SetRoute) and operation.old is not None and operation.old.link != link:
             displaced.setdefault(operation.old.link, []).append(operation.old)
-    return [RestoreOnUndo(netns, name, (), tuple(routes)) for name, routes in displaced.items() if len(routes) > 1]
+    return [RestoreOnUndo(netns, name, {}, tuple(routes)) for name, routes in displaced.items() if len(routes) > 1]
 
 
 def _is_lost(entry: route.Route, one: AttachmentMatch) -> bool:

@@ -17,7 +17,7 @@ from ..model.publication import PublicationRules
 from ..state.bridge import BridgeState
 from ..state.network import HOST, Link
 from . import firewall, forwarding, link_addresses, uplinks
-from .address_operations import AddAddress
+from .address_operations import RestoreAddress
 from .bridge_facts import (
     TIMES,
     addresses_of,
@@ -75,7 +75,8 @@ def present(want: Bridge, have: BridgeState) -> list[Operation]:
     if operations and existing is not None:
         leases = tuple(have.network.leases.get(want.name, {}).values())
         kept = routes_of(want.name, have)
-        operations.insert(0, RestoreOnUndo(HOST, want.name, have.addresses(want.name), kept, leases))
+        held = {address: have.messages(want.name).get(address, b"") for address in have.addresses(want.name)}
+        operations.insert(0, RestoreOnUndo(HOST, want.name, held, kept, leases))
     operations += _member_operations(want, have, existing)
     operations += _vlan_operations(want, have, existing)
     if (
@@ -239,7 +240,9 @@ def _address_operations(
     removable = existing is None or existing.ours
     routes = () if want.up is False else routes_of(want.name, have)
     leases = have.network.leases.get(want.name, {})
-    return operations + link_addresses.plan(HOST, want.name, wanted, staying(want, have), routes, removable, leases)
+    return operations + link_addresses.plan(
+        HOST, want.name, wanted, staying(want, have), routes, removable, leases, have.messages(want.name)
+    )
 
 
 def _member_operations(want: Bridge, have: BridgeState, existing: Link | None) -> list[Operation]:
@@ -378,7 +381,9 @@ def _restore(link: Link, have: BridgeState) -> tuple[Operation, ...]:
     operations += [
         SetSysctl(HOST, name, value, value) for name, value in sorted(have.sysctls.items()) if f"/{link.name}/" in name
     ]
-    operations += [AddAddress(HOST, link.name, address) for address in have.addresses(link.name)]
+    operations += [
+        RestoreAddress(HOST, link.name, address, message) for address, message in have.messages(link.name).items()
+    ]
     operations += [SetRoute(HOST, route, None) for route in on_link_first(routes_of(link.name, have))]
     return tuple(operations)
 

@@ -10,6 +10,7 @@ from ..model.bridge import Bridge
 from ..model.bridge_vlans import NO_VLAN_FILTERING
 from ..state.bridge import BridgeState
 from ..state.network import Link
+from .alternative_names import refuse_alternative
 from .bridge_facts import LEAST_FORWARD_DELAY, joining, linked_within, links_of, staying
 
 
@@ -42,7 +43,7 @@ def check_members(want: Bridge, have: BridgeState, existing: Link | None) -> Non
         option = f"{want.prefix}members[{index}]: {name!r}"
         link = have.link(name)
         if link is None:
-            _refuse_alternative(option, name, have)
+            refuse_alternative(f"{want.prefix}members[{index}]", name, have.network)
             raise Refused(f"{option} is not an interface of this host; create it first or take it off the list")
         if existing is not None and link.master == existing.index:
             continue
@@ -65,12 +66,6 @@ def check_members(want: Bridge, have: BridgeState, existing: Link | None) -> Non
                 f"of {want.name} this host answers the ARP requests of all"
                 f" its ports; take the links out of its policy first (icc_policy), or leave {name} out"
             )
-
-
-def _refuse_alternative(option: str, name: str, have: BridgeState) -> None:
-    bearer = have.network.by_alternative_name.get(name)
-    if bearer is not None:
-        raise Refused(f"{option} is an alternative name of {bearer.name}; give {bearer.name}")
 
 
 def check_vlans(want: Bridge, have: BridgeState, existing: Link | None) -> None:
@@ -98,7 +93,7 @@ def check_vlans(want: Bridge, have: BridgeState, existing: Link | None) -> None:
                 f"{option} is an attachment of this collection; give its VLANs to veth_attach (vlan, vlan_mode, trunks)"
             )
         is_port = existing is not None and link is not None and link.master == existing.index
-        _refuse_alternative(option, name, have)
+        refuse_alternative(f"{want.prefix}port_vlans[{index}].port", name, have.network)
         if not (is_port or name == want.name or name in (want.members or ())):
             raise Refused(f"{option} is no port of {want.name}; put it into members too, or take it off the list")
 

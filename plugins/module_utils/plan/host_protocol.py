@@ -92,7 +92,9 @@ class Netlink(Protocol):
     def drop_link_local(self, name: str) -> None:
         """Let a link make itself no link-local address, and take off the one that it has."""
 
-    def rename_link(self, name: str, new: str, keep_addresses: Collection[str], keep_routes: Collection[Route]) -> None:
+    def rename_link(
+        self, name: str, new: str, keep_addresses: Mapping[str, bytes], keep_routes: Collection[Route]
+    ) -> None:
         """Rename a link; what an older kernel drops on the way is put back."""
 
     def delete_link(self, name: str) -> None:
@@ -104,11 +106,11 @@ class Netlink(Protocol):
     def add_address(self, link: str, address: str) -> None:
         """Add an address with its prefix length, used at once."""
 
-    def lease_address(self, link: str, message: bytes) -> None:
-        """Put an address with a lifetime back as the kernel showed it; one that is permanent by now expires again."""
+    def restore_address(self, link: str, message: bytes) -> None:
+        """Put an address back as the kernel showed it; one that had a lifetime and is permanent now expires again."""
 
     def remove_address(
-        self, link: str, address: str, keep_addresses: Collection[str] = (), keep_routes: Collection[Route] = ()
+        self, link: str, address: str, keep_addresses: Mapping[str, bytes], keep_routes: Collection[Route] = ()
     ) -> None:
         """Remove an address; what the kernel drops along with it is put back."""
 
@@ -118,8 +120,8 @@ class Netlink(Protocol):
     def remove_route(self, route: Route) -> None:
         """Remove a route; one that is gone already is as good."""
 
-    def put_back(self, link: str, held: Collection[str], lost: Collection[Route]) -> None:
-        """Add addresses and routes that the kernel dropped.
+    def put_back(self, link: str, held: Mapping[str, bytes], lost: Collection[Route]) -> None:
+        """Add addresses, by how the kernel showed them where that is known (not b""), and routes that it dropped.
 
         What is there stays as it is. A route whose gateway is out of reach by now is passed over.
         """

@@ -21,6 +21,7 @@ from ..model.icc_rules import IccFlow, IccRules
 from ..state.icc import IccState
 from ..state.network import HOST
 from . import firewall, forwarding
+from .alternative_names import refuse_alternative
 from .forwarding import FORCE_FORWARDING
 from .icc_flows import check_ports, flows_within, wanted_flows
 from .icc_operations import AddProxyNeighbour, ChangeIccRules, ForgetNeighbour, RemoveProxyNeighbour, SetPriorityTags
@@ -97,6 +98,8 @@ def absent(bridge: str, have: IccState) -> list[Operation]:
     """Return what takes a bridge's policy away; the bridge may be gone."""
     if bridge in have.network.links:
         return present(IccPolicy(bridge), have)
+    if _without(bridge, have) == have.rules:  # what is left of a bridge that is gone goes, whoever bears its name
+        refuse_alternative("bridge", bridge, have.network)
     return _change(have.rules, _without(bridge, have))
 
 
@@ -139,6 +142,7 @@ def _option(name: str) -> Any:
 
 
 def _check_bridge(want: IccPolicy, have: IccState) -> None:
+    refuse_alternative("bridge", want.bridge, have.network)
     link = have.network.links.get(want.bridge)
     if have.openvswitch:
         raise Refused(

@@ -25,6 +25,7 @@ def plan(
     routes: tuple[Route, ...],
     removable: bool = True,
     leases: Mapping[str, bytes] = _NONE,
+    messages: Mapping[str, bytes] = _NONE,
 ) -> list[Operation]:
     """Return what brings a link from ``shown`` to ``wanted`` addresses.
 
@@ -32,10 +33,11 @@ def plan(
     loses its routes. An address of which only the prefix length differs is
     first removed where the kernel wouldn't hold both (IPv6).
     ``routes`` are the link's own, to be put back where the kernel drops them.
-    ``leases`` are its addresses with a lifetime: one that is wanted is to be for good.
+    ``leases`` are its addresses with a lifetime: one that is wanted is to be for good. ``messages`` are how the kernel
+    showed all of its addresses.
     """
-    return additions(netns, link, wanted, shown, routes, removable, leases) + removals(
-        netns, link, wanted, shown, routes, removable
+    return additions(netns, link, wanted, shown, routes, removable, leases, messages) + removals(
+        netns, link, wanted, shown, routes, removable, messages
     )
 
 
@@ -47,6 +49,7 @@ def additions(
     routes: tuple[Route, ...],
     removable: bool = True,
     leases: Mapping[str, bytes] = _NONE,
+    messages: Mapping[str, bytes] = _NONE,
 ) -> list[Operation]:
     """Return what adds the missing addresses, the first half of ``plan``."""
     missing = [address for address in wanted if address not in shown]
@@ -54,7 +57,7 @@ def additions(
     operations: list[Operation] = []
     for address in _clashing(wanted, (*shown, *leases)) if removable else []:
         kept = kept_routes if _last(address, shown) else ()
-        operations.append(RemoveAddress(netns, link, address, (), kept, leases.get(address, b"")))
+        operations.append(RemoveAddress(netns, link, address, {}, kept, messages.get(address, b"")))
     return operations + [AddAddress(netns, link, address, leases.get(address, b"")) for address in missing]
 
 
@@ -65,19 +68,23 @@ def removals(
     shown: tuple[str, ...],
     routes: tuple[Route, ...],
     removable: bool = True,
+    messages: Mapping[str, bytes] = _NONE,
 ) -> list[Operation]:
     """Return what removes the surplus addresses, the second half of ``plan``."""
     clashing = _clashing(wanted, shown)
     kept_routes = on_link_first(route for route in routes if route.protocol != KERNEL_PROTOCOL)
     operations: list[Operation] = []
-    for address in _surplus(wanted, shown) if removable else []:
+    # A subnet's first address goes last, so that it comes back first where this is undone: the others are secondary.
+    for address in reversed(_surplus(wanted, shown)) if removable else []:
         if address not in clashing:
             beside = _beside(address, wanted)
             # With the last IPv4 address the kernel drops all IPv4 routes of the link (fib_disable_ip()).
             last = addresses.family(address) == addresses.IPV4 and not any(
                 addresses.family(other) == addresses.IPV4 for other in wanted
             )
-            operations.append(RemoveAddress(netns, link, address, beside, kept_routes if beside or last else ()))
+            kept = {other: messages.get(other, b"") for other in beside}
+            routes_kept = kept_routes if beside or last else ()
+            operations.append(RemoveAddress(netns, link, address, kept, routes_kept, messages.get(address, b"")))
     return operations
 
 

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
@@ -238,7 +238,7 @@ class RenameLink(Operation):
 
     old: str
     new: str
-    keep_addresses: tuple[str, ...]
+    keep_addresses: Mapping[str, bytes]
     keep_routes: tuple[Route, ...]
 
     def what(self) -> str:

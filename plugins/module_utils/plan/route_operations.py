@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import field
 from typing import TYPE_CHECKING
 
@@ -25,7 +25,7 @@ class RestoreOnUndo(Operation):
     """
 
     link: str
-    addresses: tuple[str, ...]
+    addresses: Mapping[str, bytes]
     routes: tuple[Route, ...]
     leases: tuple[bytes, ...] = field(default=(), repr=False)
 
@@ -40,7 +40,7 @@ class RestoreOnUndo(Operation):
 
     def undo(self, host: Host) -> None:
         for message in self.leases:
-            host.netlink(self.netns).lease_address(self.link, message)
+            host.netlink(self.netns).restore_address(self.link, message)
         host.netlink(self.netns).put_back(self.link, self.addresses, on_link_first(self.routes))
 
 
@@ -76,7 +76,7 @@ class RemoveRoute(Operation):
         host.netlink(self.netns).remove_route(self.route)
 
     def undo(self, host: Host) -> None:
-        host.netlink(self.netns).put_back(self.route.link, (), (self.route,))
+        host.netlink(self.netns).put_back(self.route.link, {}, (self.route,))
 
 
 def on_link_first(routes: Iterable[Route]) -> tuple[Route, ...]:

@@ -17,6 +17,7 @@ from ..model.vlan_port import BridgeSettings, VlanPort, VlanPorts
 from ..state.network import HOST
 from ..state.vlan_ports import VlanPortState
 from . import vlan_record
+from .alternative_names import refuse_alternative
 from .link_operations import SetLink, SetTxChecksumOffload
 from .operations import Operation
 from .ovs_ports import OvsChanges, ports_of
@@ -55,6 +56,7 @@ def absent(want: VlanPorts, have: VlanPortState, timeout: float = 10.0) -> list[
     With ``create_bridge``, a bridge of ours that is empty then is deleted. One that
     stays loses the keys that are to go.
     """
+    refuse_alternative("bridge", want.bridge, have.host_side.network)
     ports = OvsChanges(have.host_side)
     for port in _asked_for(want, have):
         _give_back(port, have, ports)
@@ -187,6 +189,7 @@ def _attached(target: Target, interface: str, have: VlanPortState) -> str:
 
 
 def _bridge_changes(want: VlanPorts, have: VlanPortState) -> OvsBridgeChange:
+    refuse_alternative("bridge", want.bridge, have.host_side.network)
     bridge = have.bridges.get(want.bridge)
     if bridge is None:
         return _new_bridge(want, have)
@@ -289,6 +292,8 @@ def _put(one: VlanPort, name: str, want: VlanPorts, have: VlanPortState, ports: 
             f"port: {name!r} is a port of Open vSwitch bridge {shown.bridge} already; "
             "take it out there first, or name that bridge"
         )
+    if shown is None and one.tunnel is not None:
+        refuse_alternative("port", name, have.host_side.network, "choose another name for the tunnel")
     if shown is None and one.tunnel is None:
         refuse_unfit(one, name, bridge, have)
     if shown is None and one.tunnel is not None and name in have.host_side.network.links:

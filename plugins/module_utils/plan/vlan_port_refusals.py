@@ -12,6 +12,7 @@ from ..model.ovs import OvsPort, Tunnel
 from ..model.vlan_port import VlanPort
 from ..model.vlans import TRUNK, ranges
 from ..state.vlan_ports import VlanPortState
+from .alternative_names import refuse_alternative
 from .ovs_ports import OvsChanges
 
 
@@ -50,6 +51,7 @@ def refuse_unfit(one: VlanPort, name: str, bridge: str, have: VlanPortState) -> 
     if name == bridge:
         return
     if link is None:
+        refuse_alternative("port", name, have.host_side.network)
         if have.assume:
             return
         raise Refused(

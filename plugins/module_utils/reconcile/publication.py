@@ -21,7 +21,8 @@ from ..observe.containers import containers_of, pin_all
 from ..observe.publications import observe as observe_publications
 from ..plan import firewall
 from ..plan import publication as plan
-from ..state.network import HOST
+from ..plan.alternative_names import refuse_alternative
+from ..state.network import HOST, NetworkState
 from ..state.publications import PublicationState
 from . import engine
 from .recording import Recording, recording, refuse_passing
@@ -55,10 +56,13 @@ def converge(options: Mapping[str, Any], check: bool) -> Result:
         )
         wants = _exposed(parsed or (), defaults) if present else list(parsed or ())
         if present:
-            _refuse_strange_addresses(wants, defaults)
+            _refuse_strange_addresses(wants, defaults, bool(options.get("host_ip_may_be_absent")))
         doubts = publication.doubtful_numbers(options.get("publications") or (options,)) if present else []
-        if check and present and bridge not in machine.netlink(HOST).links():
-            return _assumed(bridge, wants, bool(options["protect"]), doubts)
+        if check and present:
+            host = NetworkState(machine.netlink(HOST).links())
+            refuse_alternative("bridge", bridge, host)
+            if bridge not in host.links:
+                return _assumed(bridge, wants, bool(options["protect"]), doubts)
         listeners = Listeners()
 
         def observe() -> tuple[PublicationState, PublicationRules, list[plan.Wanted], list[str]]:
@@ -214,11 +218,14 @@ def _with_exposed(want: Publication, exposed: Sequence[str], defaults: PortDefau
     return replace(want, ports=(*(want.ports or ()), *more))
 
 
-def _refuse_strange_addresses(wants: Sequence[Publication], defaults: PortDefaults) -> None:
+def _refuse_strange_addresses(wants: Sequence[Publication], defaults: PortDefaults, may_be_absent: bool) -> None:
     for address in sorted({port.host_ip for want in wants for port in want.ports or ()} - {"", "0.0.0.0", "::"}):
+        absent = not is_local(address)
         problem = (
             "this host does not have"
-            if not is_local(address)
+            if absent and not may_be_absent
+            else ""
+            if absent
             else "is the broadcast address of a subnet of this host"
             if is_broadcast(address)
             else ""
@@ -228,6 +235,7 @@ def _refuse_strange_addresses(wants: Sequence[Publication], defaults: PortDefaul
             raise Refused(
                 f"{option}: host address {address} was asked for, which {problem}; "
                 "give one of its addresses, or none for all of them"
+                + (", or set host_ip_may_be_absent for one that comes and goes" if absent else "")
             )
 
 

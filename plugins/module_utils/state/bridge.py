@@ -45,5 +45,8 @@ class BridgeState:
     def link(self, name: str) -> Link | None:
         return self.network.links.get(name)
 
+    def messages(self, name: str) -> dict[str, bytes]:
+        return self.network.messages_of(name)
+
     def addresses(self, name: str) -> tuple[str, ...]:
         return self.network.addresses.get(name, ())

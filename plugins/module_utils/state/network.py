@@ -97,18 +97,23 @@ class NetworkState:
     Link-local IPv6 addresses that the kernel made are left out: nobody
     declares them. Neither are addresses with a lifetime (DHCP, router
     advertisements): they are ``leases``, by link name and address, each with
-    the kernel's message of it.
+    the kernel's message of it. ``messages`` are those of the permanent ones.
     """
 
     links: Mapping[str, Link]
     addresses: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     routes: tuple[Route, ...] = ()
     leases: Mapping[str, Mapping[str, bytes]] = field(default_factory=dict)
+    messages: Mapping[str, Mapping[str, bytes]] = field(default_factory=dict)
 
     @cached_property
     def by_alternative_name(self) -> dict[str, Link]:
         """Return the links by each of their alternative names: the kernel gives no other link such a name."""
         return {name: link for link in self.links.values() for name in link.alternative_names}
+
+    def messages_of(self, link: str) -> dict[str, bytes]:
+        """Return the kernel's messages of all addresses of a link, by which they come back with all that they had."""
+        return {**self.messages.get(link, {}), **self.leases.get(link, {})}
 
     def ports(self, bridge: str) -> list[Link]:
         """Return the ports of a bridge by name; none where there is no such link."""

@@ -17,21 +17,26 @@ from .wire import KernelError, attribute, attributes, number
 
 _IFADDR = struct.Struct("=BBBBI")  # ifaddrmsg: family, prefix length, flags, scope, index
 _IFA_ADDRESS, _IFA_LOCAL, _IFA_FLAGS = 1, 2, 8
-_IFA_F_NODAD, _IFA_F_DEPRECATED, _IFA_F_TENTATIVE, _IFA_F_PERMANENT = 0x02, 0x20, 0x40, 0x80
-_NOT_TAKEN = _IFA_F_PERMANENT | _IFA_F_TENTATIVE | _IFA_F_DEPRECATED
+_IFA_F_NODAD, _IFA_F_DADFAILED = 0x02, 0x08
+_IFA_F_DEPRECATED, _IFA_F_TENTATIVE, _IFA_F_PERMANENT = 0x20, 0x40, 0x80
+_NOT_TAKEN = _IFA_F_PERMANENT | _IFA_F_TENTATIVE | _IFA_F_DEPRECATED | _IFA_F_DADFAILED
 _FAMILIES = {text.IPV4: socket.AF_INET, text.IPV6: socket.AF_INET6}
 _VERSIONS = frozenset(_FAMILIES.values())  # asked for all families, the kernel also shows those of Phonet and others
 
 
+Messages = dict[str, dict[str, bytes]]
+"""How the kernel showed addresses, by link name and address: ``restore`` puts them back by that."""
+
+
 def shown(
     route_socket: RouteSocket, names_by_index: Mapping[int, str]
-) -> tuple[dict[str, tuple[str, ...]], dict[str, dict[str, bytes]]]:
-    """Return the permanent addresses of links, and those with a lifetime (DHCP, router advertisements), by link name.
-
-    Of the latter how the kernel showed them: ``lease`` puts them back by that. One dump for both families.
+) -> tuple[dict[str, tuple[str, ...]], Messages, Messages]:
+    """Return the permanent addresses of links, those with a lifetime (DHCP, router advertisements), by link name, and
+    the messages of the permanent ones. One dump for both families.
     """
     permanent: dict[str, list[str]] = {name: [] for name in names_by_index.values()}
-    leases: dict[str, dict[str, bytes]] = {}
+    leases: Messages = {}
+    messages: Messages = {}
     for payload in route_socket.dump(rtnetlink.RTM_GETADDR, bytes(_IFADDR.size)):
         family, prefix, flags, _scope, index = _IFADDR.unpack_from(payload)
         if family in _VERSIONS and index in names_by_index:
@@ -41,21 +46,32 @@ def shown(
             name, address = names_by_index[index], f"{ip}/{prefix}"
             if flags & _IFA_F_PERMANENT:
                 permanent[name].append(address)
+                messages.setdefault(name, {})[address] = payload
             else:
                 leases.setdefault(name, {})[address] = payload
-    return {name: tuple(entries) for name, entries in permanent.items()}, leases
+    return {name: tuple(entries) for name, entries in permanent.items()}, leases, messages
 
 
-def lease(route_socket: RouteSocket, index: int, link: str, message: bytes) -> None:
-    """Put an address back that had a lifetime, as the kernel showed it: one that is permanent now expires again."""
+def restore(route_socket: RouteSocket, index: int, link: str, message: bytes) -> None:
+    """Put an address back as the kernel showed it, with all that it had: one with a lifetime expires again.
+
+    One of IPv6 is used at once, as it was before, and only then has its own flag for that (inet6_addr_modify()).
+    """
+    family, _prefix, flags, _scope, _index = _IFADDR.unpack_from(message)
+    what = f"put an address back on {link}"
+    first = _IFA_F_NODAD if family == socket.AF_INET6 and not flags & _IFA_F_NODAD else 0
+    for more in {first: None, 0: None}:
+        payload = _as_request(index, message, more)
+        route_socket.request_payload(what, rtnetlink.RTM_NEWADDR, wire.NLM_F_CREATE | wire.NLM_F_REPLACE, payload)
+
+
+def _as_request(index: int, message: bytes, more_flags: int) -> bytes:
     family, prefix, flags, scope, _index = _IFADDR.unpack_from(message)
     kept = [
-        attribute(kind, struct.pack("=I", number(value) & ~_NOT_TAKEN) if kind == _IFA_FLAGS else value)
+        attribute(kind, struct.pack("=I", number(value) & ~_NOT_TAKEN | more_flags) if kind == _IFA_FLAGS else value)
         for kind, value in attributes(message, _IFADDR.size)
     ]
-    payload = _IFADDR.pack(family, prefix, flags & ~_NOT_TAKEN, scope, index) + b"".join(kept)
-    what = f"put a leased address back on {link}"
-    route_socket.request_payload(what, rtnetlink.RTM_NEWADDR, wire.NLM_F_CREATE | wire.NLM_F_REPLACE, payload)
+    return _IFADDR.pack(family, prefix, flags & ~_NOT_TAKEN | more_flags, scope, index) + b"".join(kept)
 
 
 def add(route_socket: RouteSocket, index: int, link: str, address: str) -> None:

@@ -20,6 +20,7 @@ from ...model.route import Route
 from ...state.network import Link, names_by_index, with_leases
 from .. import sysctl
 from . import addresses, alternative_names, bridge_vlans, links, neighbours, netns_ids, routes
+from .addresses import Messages
 from .rtnetlink import RouteSocket
 from .wire import NLM_F_CREATE, NLM_F_EXCL, KernelError
 
@@ -53,23 +54,19 @@ class NetlinkHandle:
         if not always and not any(link.bridge.get("vlan_filtering") for link in links.values()):
             return dict(links)
         vlans = bridge_vlans.shown(self._socket)
-        return {
-            name: replace(link, vlans=vlans[link.index]) if link.index in vlans else link
-            for name, link in links.items()
-        }
+        shown = ((name, link, vlans.get(link.index)) for name, link in links.items())
+        return {name: link if held is None else replace(link, vlans=held) for name, link, held in shown}
 
     def addresses(self, links: Iterable[Link], leased: bool = False) -> dict[str, tuple[str, ...]]:
         """Return the permanent addresses of ``links`` by link name. One dump for both families.
 
         ``leased`` adds those with a lifetime (DHCP, router advertisements), after the permanent ones.
         """
-        permanent, leases = self.addresses_and_leases(links)
+        permanent, leases, _messages = self.addresses_and_leases(links)
         return with_leases(permanent, leases) if leased else permanent
 
-    def addresses_and_leases(
-        self, links: Iterable[Link]
-    ) -> tuple[dict[str, tuple[str, ...]], dict[str, dict[str, bytes]]]:
-        """Return the permanent addresses, and those with a lifetime each with the kernel's message of it. One dump."""
+    def addresses_and_leases(self, links: Iterable[Link]) -> tuple[dict[str, tuple[str, ...]], Messages, Messages]:
+        """Return the permanent addresses, the messages of those with a lifetime, and of the permanent. One dump."""
         return addresses.shown(self._socket, {link.index: link.name for link in links})
 
     def routes(
@@ -295,7 +292,9 @@ class NetlinkHandle:
 
         self._with_index(port, lambda index: priority_tags.change(self._socket, index, port, mac))
 
-    def rename_link(self, name: str, new: str, keep_addresses: Collection[str], keep_routes: Collection[Route]) -> None:
+    def rename_link(
+        self, name: str, new: str, keep_addresses: Mapping[str, bytes], keep_routes: Collection[Route]
+    ) -> None:
         """Rename a link.
 
         Up to Linux 6.1 an interface that is up must go down for it, which drops its IPv6 addresses and all its
@@ -336,12 +335,12 @@ class NetlinkHandle:
         """Add an address, for good, and use it at once: one that is there on lease (DHCP) loses its lifetime."""
         self._with_index(link, lambda index: addresses.add(self._socket, index, link, address))
 
-    def lease_address(self, link: str, message: bytes) -> None:
-        """Put an address with a lifetime back as the kernel showed it."""
-        self._with_index(link, lambda index: addresses.lease(self._socket, index, link, message))
+    def restore_address(self, link: str, message: bytes) -> None:
+        """Put an address back as the kernel showed it."""
+        self._with_index(link, lambda index: addresses.restore(self._socket, index, link, message))
 
     def remove_address(
-        self, link: str, address: str, keep_addresses: Collection[str] = (), keep_routes: Collection[Route] = ()
+        self, link: str, address: str, keep_addresses: Mapping[str, bytes], keep_routes: Collection[Route] = ()
     ) -> None:
         """Remove an address; one that is gone already, or its link, is as good.
 
@@ -373,7 +372,7 @@ class NetlinkHandle:
             if error.code != errno.ENODEV:
                 raise
 
-    def put_back(self, link: str, held: Collection[str], lost: Collection[Route]) -> None:
+    def put_back(self, link: str, held: Mapping[str, bytes], lost: Collection[Route]) -> None:
         """Add addresses and routes that the kernel dropped.
 
         What is there stays as it is: an address has more than we ask for, and routes with one destination and metric
@@ -381,8 +380,10 @@ class NetlinkHandle:
         """
         every = self.links() if held or lost else {}
         still_held = self.addresses([every[link]])[link] if held and link in every else ()
-        for address in held:
-            if address not in still_held:
+        for address, message in held.items():
+            if address not in still_held and message:
+                self.restore_address(link, message)
+            elif address not in still_held:
                 self.add_address(link, address)
         still_set = set(self.routes(names_by_index(every), connected=True, to_nowhere=True)) if lost else ()
         for route in lost:

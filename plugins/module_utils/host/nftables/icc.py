@@ -112,6 +112,7 @@ class IccTables:
             intact=all(table.intact() for table in tables) and kinds[0] == kinds[1] and off <= apart,
         )
 
+    @nftables.read_again_once
     def apply(self, rules: IccRules) -> None:
         """Make the tables hold ``rules`` and nothing else of this kind, in one transaction.
 

@@ -75,6 +75,7 @@ class Masquerades:
         tables = map(_Table, nftables.tables(_PURPOSE, needed, listings, holding=_LOCAL).values())
         return frozenset(masquerade for table in tables for masquerade in table.in_effect())
 
+    @nftables.read_again_once
     def apply(self, add: Iterable[Masquerade] = (), remove: Iterable[Masquerade] = ()) -> None:
         """Add and remove in one transaction; what is there, or gone, already is no error.
 

@@ -118,6 +118,7 @@ class Publications:
         alike = all(one == protections[0] for one in protections)
         return rules, alike and all(table.is_intact() for table in tables)
 
+    @nftables.read_again_once
     def apply(self, add: PublicationRules, remove: PublicationRules) -> None:
         """Add and remove in one transaction; what is there, or gone, already is no error.
 

@@ -11,10 +11,11 @@ from being deleted.
 
 from __future__ import annotations
 
+import functools
 import json
-from collections.abc import Collection, Container, Iterable, Mapping
+from collections.abc import Callable, Collection, Container, Iterable, Mapping
 from dataclasses import field
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from ...errors import MissingFeature, PipefitterError, Refused
 from ...light_dataclass import dataclass
@@ -34,6 +35,29 @@ LINKS, PINGS = "icc_links", "icc_pings"
 # another program changed the ruleset; nothing was done then.
 _ATTEMPTS = 5
 _OVERTAKEN = "should be restarted"
+
+
+_Change = TypeVar("_Change", bound=Callable[..., None])
+
+
+class NotFound(MissingFeature):
+    """The kernel lacks what a rule needs, or an object that was there when the tables were read: it says the same."""
+
+
+def read_again_once(change: _Change) -> _Change:
+    """Let a method that reads our tables and changes them do both again where the kernel then misses something.
+
+    Another program may have flushed the ruleset in between, and nothing was done then.
+    """
+
+    @functools.wraps(change)
+    def twice(*given: Any, **named: Any) -> None:
+        try:
+            change(*given, **named)
+        except NotFound:
+            change(*given, **named)
+
+    return cast("_Change", twice)
 
 
 @dataclass
@@ -111,7 +135,8 @@ def tables(
         if needed and not program.installed("nft"):
             raise _no_nft(purpose)
         asked = holding if not needed else ""
-        return {family: _read(family, purpose) for family in FAMILIES if _is_there(family, asked)}
+        found = {family: _read(family, purpose) for family in FAMILIES if _is_there(family, asked)}
+        return {family: listing for family, listing in found.items() if listing.exists}
     except MissingFeature:
         if needed:
             raise
@@ -126,7 +151,13 @@ def _read(family: str, purpose: str) -> Listing:
     # A process for each table: nft 1.0 loads the contents of only the last one
     # that a batch lists, and fails or shows the others empty.
     listing = Listing(family, exists=True)
-    for entry in run([{"list": {"table": {"family": family, "name": TABLE}}}], purpose):
+    try:
+        entries = run([{"list": {"table": {"family": family, "name": TABLE}}}], purpose)
+    except NotFound:
+        if table_exists(family, TABLE):
+            raise
+        return Listing(family)  # another program has flushed the ruleset just now
+    for entry in entries:
         ((kind, value),) = entry.items()
         if kind == "rule":
             listing.rules.setdefault(value["chain"], []).append(value)
@@ -247,7 +278,8 @@ def _refusal(stderr: str, purpose: str) -> PipefitterError:
             f"an nft with support for JSON is required for {purpose}; this host's was built without it"
         )
     if "No such file or directory" in reason or "not supported" in reason:
-        return MissingFeature(
+        kind = NotFound if "No such file" in reason else MissingFeature
+        return kind(
             f"nft could not set up {purpose} ({reason}); nf_tables with nft_chain_nat and nft_masq, and sets with"
             " concatenated intervals (Linux 5.6) are required in the kernel"
         )

@@ -21,6 +21,12 @@ from ...model.publication import HostPort
 from .dnat_conflicts import DnatConflicts
 
 _FAMILIES = {IPV4: socket.AF_INET, IPV6: socket.AF_INET6}
+# IP_FREEBIND and IPV6_FREEBIND (linux/in.h, linux/in6.h), which Python's socket has no names for.
+_FREEBIND: dict[int, tuple[int, int]] = {
+    socket.AF_INET: (socket.IPPROTO_IP, 15),
+    socket.AF_INET6: (socket.IPPROTO_IPV6, 78),
+}
+
 _PROTOCOLS = {
     "tcp": (socket.SOCK_STREAM, socket.IPPROTO_TCP),
     "udp": (socket.SOCK_DGRAM, socket.IPPROTO_UDP),
@@ -82,6 +88,8 @@ def _bind(family: int, kind: int, protocol: int, address: str, port: int) -> int
         with socket.socket(family, kind | socket.SOCK_CLOEXEC, protocol) as probe:
             if family == socket.AF_INET6:
                 probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            # An address that is on another host for now (keepalived) is probed as if it was here.
+            probe.setsockopt(*_FREEBIND[family], 1)
             if kind == socket.SOCK_STREAM:
                 # Connections that linger after their listener has gone are not in the way.
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -79,8 +79,13 @@ class SimulatedNetlink:
             return dict(links)
         return {name: replace(link, vlans=_vlans(self._ns.links[name])) for name, link in links.items()}
 
-    def addresses_and_leases(self, links: Iterable[Link]) -> tuple[dict[str, tuple[str, ...]], dict[str, Any]]:
-        return self.addresses(links), {}  # leases: tests/integration/test_leases.py
+    def addresses_and_leases(
+        self, links: Iterable[Link]
+    ) -> tuple[dict[str, tuple[str, ...]], dict[str, Any], dict[str, dict[str, bytes]]]:
+        held = self.addresses(links)
+        # A message says no more than the address; the rest, and leases: tests/integration/test_leases.py
+        messages = {name: {address: address.encode() for address in shown} for name, shown in held.items()}
+        return held, {}, messages
 
     def addresses(self, links: Iterable[Link], leased: bool = False) -> dict[str, tuple[str, ...]]:
         return {link.name: tuple(self._ns.links[link.name].addresses) for link in links}
@@ -210,7 +215,9 @@ class SimulatedNetlink:
         self._ns.kernel.request()
         self._ns.find(f"no longer answer on {link}", link).proxies.discard(address)
 
-    def rename_link(self, name: str, new: str, keep_addresses: Collection[str], keep_routes: Collection[Route]) -> None:
+    def rename_link(
+        self, name: str, new: str, keep_addresses: Mapping[str, bytes], keep_routes: Collection[Route]
+    ) -> None:
         try:
             self._ns.rename(name, new)
             return
@@ -255,8 +262,11 @@ class SimulatedNetlink:
             if error.code != errno.EEXIST:
                 raise
 
+    def restore_address(self, link: str, message: bytes) -> None:
+        self.add_address(link, message.decode())
+
     def remove_address(
-        self, link: str, address: str, keep_addresses: Collection[str] = (), keep_routes: Collection[Route] = ()
+        self, link: str, address: str, keep_addresses: Mapping[str, bytes], keep_routes: Collection[Route] = ()
     ) -> None:
         try:
             self._ns.remove_address(link, address)
@@ -275,7 +285,7 @@ class SimulatedNetlink:
             if error.code not in (errno.ESRCH, errno.ENODEV):
                 raise
 
-    def put_back(self, link: str, keep_addresses: Collection[str], keep_routes: Collection[Route]) -> None:
+    def put_back(self, link: str, keep_addresses: Mapping[str, bytes], keep_routes: Collection[Route]) -> None:
         held = self._ns.links[link].addresses if link in self._ns.links else ()
         for address in keep_addresses:
             if address not in held:

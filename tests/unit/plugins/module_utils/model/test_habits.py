@@ -114,6 +114,12 @@ def test_a_mac_as_pipework_takes_it():
         attachment.parse_list([ONE, {**ONE, "container": "web2", "mac": "u:web1"}], {})
 
 
+@pytest.mark.parametrize("seed", ["U:web1", "u:web1"])
+def test_a_mac_seed_with_what_pipework_puts_before_it(seed):
+    words = "has 'U:' before the text as for pipework, and would be another seed than there; give 'web1'"
+    complaint(attachment.parse, {**ONE, "mac_seed": seed}, "mac_seed", seed, words)
+
+
 NAMES = ["üü", "-web", "web:1", "web,1", "@web"]
 
 

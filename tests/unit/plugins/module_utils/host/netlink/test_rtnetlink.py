@@ -203,9 +203,10 @@ ADDRESSES = [
 
 def test_addresses_of_the_links_asked_for():
     dump = Dump(*ADDRESSES)
-    permanent, leases = addresses.shown(dump, {4: "eth1", 6: "eth2"})
+    permanent, leases, messages = addresses.shown(dump, {4: "eth1", 6: "eth2"})
     assert permanent == {"eth1": ("10.0.0.1/24", "fd00::1/64"), "eth2": ()}
     assert leases == {"eth1": {"10.0.1.1/24": dump.payloads[1]}}
+    assert messages == {"eth1": {"10.0.0.1/24": dump.payloads[0], "fd00::1/64": dump.payloads[2]}}
     assert with_leases(permanent, leases) == {"eth1": ("10.0.0.1/24", "fd00::1/64", "10.0.1.1/24"), "eth2": ()}
 
 

@@ -70,7 +70,7 @@ def test_a_transaction_that_was_overtaken_is_tried_again(nft):
     ],
 )
 def test_what_is_missing_is_named(nft, stderr, sentence):
-    nft((1, "", stderr))
+    nft(*[(1, "", stderr)] * 2)
     with pytest.raises(MissingFeature, match=sentence):
         Masquerades().apply(add=[ONE])
 
