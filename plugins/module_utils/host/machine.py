@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ..model.ovs import OvsChange
     from ..model.publication import PublicationRules, UdpFlow
     from ..state.firewall import FirewallState
+    from ..state.publications import SourceRule
     from .firewall.firewalld import Firewalld
     from .firewall.iptables_forward import IptablesForward
     from .nftables.icc import IccTables
@@ -86,6 +87,17 @@ class Machine:
         from .nftables.isolation import isolated_bridges
 
         return isolated_bridges()
+
+    def source_rules(self) -> tuple[SourceRule, ...]:
+        """Return the host's rules that send what comes from certain addresses to a routing table of its own."""
+        from .netlink.rtnetlink import RouteSocket
+        from .netlink.rules import by_source
+
+        route_socket = RouteSocket()
+        try:
+            return by_source(route_socket)
+        finally:
+            route_socket.close()
 
     @cached_property
     def can_tag(self) -> bool:

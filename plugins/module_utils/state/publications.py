@@ -17,6 +17,14 @@ def _nobody(_host: HostPort) -> str:
 
 
 @dataclass(frozen=True)
+class SourceRule:
+    """A rule of the host (``ip rule``): what comes from ``source``, an address or subnet, is routed by ``table``."""
+
+    source: str
+    table: int
+
+
+@dataclass(frozen=True)
 class BridgePortState:
     """A port of the bridge that is ours, whose it is, and whether its hairpin mode is on."""
 
@@ -35,6 +43,7 @@ class PublicationState:
     bridged (br_netfilter). ``cut_off`` says why isolated containers of the bridge don't reach what is published for
     it, '' where they do. ``linked`` is whether icc_policy has links across the
     bridge, which the firewall has to let pass too. ``taken`` says who else has a port of the host.
+    ``addresses`` are the host's own on other interfaces, read where there are ``source_rules``.
     """
 
     bridge: str
@@ -49,6 +58,8 @@ class PublicationState:
     firewall: FirewallState = FirewallState()
     linked: bool = False
     reserved: frozenset[int] = frozenset()
+    source_rules: tuple[SourceRule, ...] = ()
+    addresses: tuple[str, ...] = ()
     taken: Callable[[HostPort], str] = _nobody
 
     @cached_property
