@@ -13,7 +13,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from ..state.network import HOST, Link
+from ..state.network import HOST, Link, SourceRule
 from . import sysctl
 from .namespace import NetnsFd, entered
 from .netlink.handle import NetlinkHandle
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from ..model.ovs import OvsChange
     from ..model.publication import PublicationRules, UdpFlow
     from ..state.firewall import FirewallState
-    from ..state.publications import SourceRule
     from .firewall.firewalld import Firewalld
     from .firewall.iptables_forward import IptablesForward
     from .nftables.icc import IccTables

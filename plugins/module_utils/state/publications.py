@@ -10,18 +10,11 @@ from functools import cached_property
 
 from ..model.publication import Endpoint, HostPort, PublicationRules
 from .firewall import FirewallState
+from .network import SourceRule
 
 
 def _nobody(_host: HostPort) -> str:
     return ""
-
-
-@dataclass(frozen=True)
-class SourceRule:
-    """A rule of the host (``ip rule``): what comes from ``source``, an address or subnet, is routed by ``table``."""
-
-    source: str
-    table: int
 
 
 @dataclass(frozen=True)

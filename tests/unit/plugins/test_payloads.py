@@ -21,7 +21,7 @@ FOLDER = next(folder.parent for folder in HERE.parents if folder.name == "ansibl
 # By module: files and bytes of ours that are packed, and lines that are imported until it is ready to run.
 LIMITS = {
     "container_bridge": (94, 558_000, 8_200),
-    "container_neighbours_info": (73, 438_000, 4_640),
+    "container_neighbours_info": (73, 438_000, 4_660),
     "container_network_info": (103, 648_000, 11_500),
     "icc_policy": (91, 542_000, 7_250),
     "ovs_vlan_port": (90, 552_000, 7_120),

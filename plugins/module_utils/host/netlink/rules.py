@@ -7,7 +7,7 @@ from __future__ import annotations
 import socket
 import struct
 
-from ...state.publications import SourceRule
+from ...state.network import SourceRule
 from . import rtnetlink
 from .rtnetlink import RouteSocket
 from .wire import KernelError, attributes, number
