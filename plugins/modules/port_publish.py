@@ -34,7 +34,11 @@ notes:
     O(pipefitter.container_network.container_bridge#module:ip_forward=true) of
     M(pipefitter.container_network.container_bridge) switches it on. The module warns where it is off.
   - The container needs a route back to its clients, usually a default route via the bridge.
-  - The kernel routes C(::1) to no other interface, so published ports can't be reached at it. C(127.0.0.1) works, as
+  - Answers are routed by the container's address. Where a rule of the host (C(ip rule add from ADDRESS lookup TABLE))
+    has a table of its own for an address at which ports are published, the module warns, and says which rule to add
+    for the containers.
+  - The kernel routes C(::1) to no other interface, and forwards nothing from the link-local addresses that clients of
+    such an address have, so at both, connections to published ports are refused. C(127.0.0.1) works, as
     C(net.ipv4.conf.BRIDGE.route_localnet) is set; traffic from the bridge to 127.0.0.0/8 is dropped at the same time,
     and on a bridge that this collection made, the sysctl is switched off with the last such publication.
   - C(nft flush ruleset), as a restart of C(nftables.service) does it, removes the rule that drops, and leaves

@@ -44,14 +44,14 @@ while True:
             key.fileobj.sendto(f"{name} {seen(address)}".encode(), address)
 """
 
-_CLIENT = r"""
+CLIENT = r"""
 import socket, sys
 address, port, protocol = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 kind, number = {"tcp": (1, 0), "udp": (2, 0), "sctp": (1, 132)}[protocol]
 client = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, kind, number)
 client.settimeout(2.5)  # a lost SYN is sent again after 1 s
 try:
-    client.connect((address, port))
+    client.connect(socket.getaddrinfo(address, port)[0][4])  # with the scope of a link-local address
     if kind == 2:
         client.send(b"?")
     print(client.recv(512).decode())
@@ -112,10 +112,10 @@ class Net:
     def ask(self, address, port, protocol="tcp", netns=None):
         """Return the name that answers a client on the host (or in a namespace of it) and the address that it saw."""
         where = ["ip", "netns", "exec", netns] if netns else []
-        return _answer(self.host.run(*where, *PYTHON, "-c", _CLIENT, address, str(port), protocol).stdout)
+        return _answer(self.host.run(*where, *PYTHON, "-c", CLIENT, address, str(port), protocol).stdout)
 
     def ask_from_lan(self, address, port, protocol="tcp"):
-        return _answer(on_lan(self.host, *PYTHON, "-c", _CLIENT, address, str(port), protocol))
+        return _answer(on_lan(self.host, *PYTHON, "-c", CLIENT, address, str(port), protocol))
 
     def nobody_answers(self, *questions, netns=None, lan=False):
         """Tell whether no question (address, port, protocol) is answered; all are asked at once.
@@ -124,7 +124,7 @@ class Net:
         """
         where = ["ip", "netns", "exec", netns] if netns else []
         start = functools.partial(start_on_lan, self.host) if lan else self.host.start
-        client = [*where, *PYTHON, "-c", _CLIENT]
+        client = [*where, *PYTHON, "-c", CLIENT]
         argvs = [[*client, address, str(port), protocol] for address, port, protocol in questions]
         asking = [start(*argv, stdout=subprocess.PIPE, encoding="utf-8") for argv in argvs]
         answers = [_answer(process.communicate(timeout=30)[0]) for process in asking]

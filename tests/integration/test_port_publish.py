@@ -4,10 +4,24 @@
 
 from __future__ import annotations
 
+import json
 import socket
 
 import pytest
-from publishing import BRIDGE, HOST, LAN, Net, host_ports, publish, publish_thoroughly, routed_on_lan, two_servers
+from publishing import (
+    BRIDGE,
+    CLIENT,
+    HOST,
+    LAN,
+    PYTHON,
+    Net,
+    host_ports,
+    on_lan,
+    publish,
+    publish_thoroughly,
+    routed_on_lan,
+    two_servers,
+)
 from wiring import warned
 
 
@@ -248,6 +262,21 @@ def test_is_reached_in_ipv6_as_soon_as_its_bridge_is_there(hosta):
         net.stop()
         hosta.module("container_bridge", name="br0", state="absent")
         hosta.run("ip", "netns", "delete", "web1")
+
+
+@pytest.mark.parametrize("protocol", ["tcp", "udp"])
+def test_at_a_link_local_address_it_is_refused_at_once(net, protocol):
+    """A client there has such an address itself, and from that the kernel forwards nothing (ip6_forward())."""
+    publish_thoroughly(net.host, netns="web1", ports=["8080:80", "8080:53/udp"])
+    interface = json.loads(on_lan(net.host, "ip", "-j", "-6", "route", "get", HOST[6]))[0]["dev"]
+    held = [entry["local"] for entry in net.host.ip("addr", "show", "dev", "eth0")[0]["addr_info"]]
+    link_local = next(address for address in held if address.startswith("fe80:"))
+    address = f"{link_local}%{interface}"
+    assert net.ask_from_lan(HOST[6], 8080, protocol)[0] == "web1"
+    assert "refused" in on_lan(net.host, *PYTHON, "-c", CLIENT, address, "8080", protocol)
+    assert "refused" in net.host.run(*PYTHON, "-c", CLIENT, f"{link_local}%eth0", "8080", protocol).stdout
+    net.serve("host", "6060", "6060/udp", netns="")
+    assert net.ask_from_lan(address, 6060, protocol)[0] == "host"
 
 
 def test_only_the_families_a_container_has(net):

@@ -13,7 +13,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from ..state.network import HOST, Link
+from ..state.network import HOST, Link, SourceRule
 from . import sysctl
 from .namespace import NetnsFd, entered
 from .netlink.handle import NetlinkHandle
@@ -86,6 +86,17 @@ class Machine:
         from .nftables.isolation import isolated_bridges
 
         return isolated_bridges()
+
+    def source_rules(self) -> tuple[SourceRule, ...]:
+        """Return the host's rules that send what comes from certain addresses to a routing table of its own."""
+        from .netlink.rtnetlink import RouteSocket
+        from .netlink.rules import by_source
+
+        route_socket = RouteSocket()
+        try:
+            return by_source(route_socket)
+        finally:
+            route_socket.close()
 
     @cached_property
     def can_tag(self) -> bool:

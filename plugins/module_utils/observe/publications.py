@@ -53,6 +53,7 @@ def observe(
     sysctls = machine.read_sysctls(HOST, [localnet, _RESERVED, _TAGGED_FILTER, *_BRIDGED_FILTERS])
     bridged_filter = any(sysctls.get(name) == "1" for name in _BRIDGED_FILTERS)
     shown = machine.netlink(HOST).addresses([link])[bridge] if link is not None else ()
+    source_rules = machine.source_rules() if present else ()
     have = PublicationState(
         bridge,
         bridge_ours=ours,
@@ -66,9 +67,20 @@ def observe(
         firewall=machine.read_firewall(),
         linked=not ours and bridge in machine.isolated_bridges() and bool(machine.icc.read().flows_of(bridge)),
         reserved=reserved_ports(sysctls.get(_RESERVED, "")),
+        source_rules=source_rules,
+        addresses=_elsewhere(machine, host_side, bridge) if source_rules else (),
         taken=listeners.who,
     )
     return wanted, have
+
+
+def _elsewhere(machine: Machine, host_side: HostSide, bridge: str) -> tuple[str, ...]:
+    """Return the host's bare addresses but for those on the bridge and link-local ones."""
+    links = [link for name, link in host_side.network.links.items() if name != bridge]
+    held = machine.netlink(HOST).addresses(links, leased=True)
+    return tuple(
+        addresses.bare(address) for shown in held.values() for address in shown if not addresses.is_link_local(address)
+    )
 
 
 def _cut_off(machine: Machine, host_side: HostSide, bridge: Link, sysctls: Mapping[str, str]) -> str:

@@ -52,6 +52,33 @@ def one_way(wants: Sequence[Wanted]) -> list[str]:
     return told
 
 
+def routed_otherwise(rules: PublicationRules, have: PublicationState) -> list[str]:
+    """Return a warning for each rule of the host by which its own processes answer, and containers don't.
+
+    Where an answer of a container is routed it still has the container's address: the host's is put in afterwards.
+    """
+    told = []
+    for rule in have.source_rules:
+        family = addresses.family(rule.source)
+        also = [other.source for other in have.source_rules if other.table == rule.table]
+        for address in sorted(one for one in have.addresses if addresses.contains(rule.source, one)):
+            from_here = {
+                one.address
+                for one in rules.published
+                if one.host.family == family and one.host.address in (ANY, address)
+            }
+            missed = [one for one in from_here if not any(addresses.contains(source, one) for source in also)]
+            if missed:
+                command = "ip rule" if family == addresses.IPV4 else "ip -6 rule"
+                told.append(
+                    f"ports that are published at {address} answer by the main routing table, as the rule `from "
+                    f"{rule.source} lookup {rule.table}` of this host is for its own processes only; if clients get no "
+                    f"answer, run `{command} add from {min(missed)} lookup {rule.table}` for each container, "
+                    "or publish at other addresses of the host"
+                )
+    return told
+
+
 def goal(wants: Sequence[Wanted], have: PublicationState, protect: bool, purge: bool) -> PublicationRules:
     """Return what our tables are to hold for the bridge.
 

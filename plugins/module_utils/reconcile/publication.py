@@ -90,7 +90,7 @@ def converge(options: Mapping[str, Any], check: bool) -> Result:
             values={"publications": plan.describe(wanted_rules)},
             warnings=doubts
             + told
-            + (plan.one_way(wanted) if present else [])
+            + (plan.one_way(wanted) + plan.routed_otherwise(wanted_rules, have) if present else [])
             + (firewall.warnings(bridge, have.firewall, have.subnets) if wanted_rules.published else []),
         )
         return keeping.into(result)

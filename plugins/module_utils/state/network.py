@@ -91,6 +91,14 @@ def with_leases(
 
 
 @dataclass(frozen=True)
+class SourceRule:
+    """A rule of the host (``ip rule``): what comes from ``source``, an address or subnet, is routed by ``table``."""
+
+    source: str
+    table: int
+
+
+@dataclass(frozen=True)
 class NetworkState:
     """A network namespace: links by name, permanent addresses by link name, unicast routes of the main table.
 

@@ -10,6 +10,7 @@ from functools import cached_property
 from ..light_dataclass import dataclass
 from ..model.publication import Endpoint, HostPort, PublicationRules
 from .firewall import FirewallState
+from .network import SourceRule
 
 
 def _nobody(_host: HostPort) -> str:
@@ -35,6 +36,7 @@ class PublicationState:
     bridged (br_netfilter). ``cut_off`` says why isolated containers of the bridge don't reach what is published for
     it, '' where they do. ``linked`` is whether icc_policy has links across the
     bridge, which the firewall has to let pass too. ``taken`` says who else has a port of the host.
+    ``addresses`` are the host's own on other interfaces, read where there are ``source_rules``.
     """
 
     bridge: str
@@ -49,6 +51,8 @@ class PublicationState:
     firewall: FirewallState = FirewallState()
     linked: bool = False
     reserved: frozenset[int] = frozenset()
+    source_rules: tuple[SourceRule, ...] = ()
+    addresses: tuple[str, ...] = ()
     taken: Callable[[HostPort], str] = _nobody
 
     @cached_property

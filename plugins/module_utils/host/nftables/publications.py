@@ -28,7 +28,7 @@ two lookups in hash tables::
         }
         chain publish_output {
             type nat hook output priority dstnat; policy accept;
-            (as publish_prerouting, but with 127.0.0.0/8; in ip6 without ::1)
+            (as publish_prerouting, but with 127.0.0.0/8; in ip6 without ::1 and fe80::/10)
         }
         chain publish_postrouting {
             type nat hook postrouting priority 99; policy accept;
@@ -91,7 +91,9 @@ _HOOKS = {
 }
 
 _ICMP = {"ip": "icmp", "ip6": "icmpv6"}
-_LOOPBACK_SUBNET = {"ip": "127.0.0.0/8", "ip6": "::1"}
+# The kernel routes ::1 to no other interface, and forwards nothing from a link-local address, which clients of such an
+# address have (ip6_forward()): connections to these are refused at once, instead of never answered.
+_STAYS_HERE = {"ip": "127.0.0.0/8", "ip6": "{ ::1, fe80::/10 }"}
 
 # An element: the name of its set or map, and its key in nft's language.
 _Key = tuple[str, str]
@@ -299,11 +301,11 @@ def _chains(family: str) -> dict[str, OurChain]:
         f"{protocols} dnat {family} to {family} daddr . meta l4proto . th dport map @{_ADDRESS}",
         f"{protocols} dnat {family} to meta l4proto . th dport map @{_ANY}",
     ]
+    stays_here = f"{family} daddr {_STAYS_HERE[family]} return"
     not_ours = "fib daddr type != local return"
     chains = {
-        _PREROUTING: [not_ours, f"{family} daddr {_LOOPBACK_SUBNET[family]} return", *to_container],
-        # The kernel routes ::1 to no other interface: a connection to it is refused at once, instead of never answered.
-        _OUTPUT: [not_ours, *(["ip6 daddr ::1 return"] if family == "ip6" else []), *to_container],
+        _PREROUTING: [not_ours, stays_here, *to_container],
+        _OUTPUT: [not_ours, *([stays_here] if family == "ip6" else []), *to_container],
         _POSTROUTING: [f"ct status dnat {family} saddr . oifname @{_HAIRPIN} masquerade"],
         _FORWARD: [
             f"oifname != @{_PROTECTED} return",
