@@ -382,7 +382,8 @@ def test_an_interrupted_up_leaves_nothing(moment: float) -> None:
     if starting.returncode == 0:  # too fast for us
         lab("down")
     else:
-        assert starting.returncode == 130, said
+        # On a busy machine Python has not loaded the program yet, and dies of the signal.
+        assert starting.returncode in (130, -signal.SIGINT), said
     assert lab.traces() == []
 
 

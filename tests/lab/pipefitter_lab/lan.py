@@ -116,7 +116,7 @@ class Power:
         if pid is not None:
             self._on[pid] = host
         self._changes[host] += 1
-        record.Power(self._changes[host], pid, why).save(self.layout, host)
+        record.PowerState(self._changes[host], pid, why).save(self.layout, host)
 
 
 def _let_go_of_terminal(log: str) -> None:

@@ -13,17 +13,17 @@ from .environment import ROOT_LOGIN
 from .errors import LabError
 from .layout import Layout
 from .processes import Process, wait_until
-from .record import Power, running, running_host
+from .record import PowerState, running, running_host
 from .spec import Spec
 
 TIMEOUT = 180.0  # seconds; 1 to 3 are usual for a boot, a container that has to be stopped adds its own
 
 
-def wait_booted(host: str, process: Process) -> str:
+def wait_booted(layout: Layout, host: str, process: Process) -> str:
     """Wait until systemd, which is `process`, has started what it starts at boot; in words, how that went."""
     manager = f"/proc/{process.pid}/root/run/systemd/private"  # where systemctl asks it
     if not wait_until(lambda: os.path.exists(manager) or not process.alive, TIMEOUT) or not process.alive:
-        raise LabError(f"{host}: systemd does not start, or ended at once")
+        raise LabError(f"{host}: systemd does not start, or ended at once: see {layout.log}")
     state = _systemctl(process, "is-system-running", "--wait")
     if state == "running":
         return "is running"
@@ -66,11 +66,11 @@ def reboot(layout: Layout, host: str, reset: bool) -> str:
         _end(layout, host, running_host(layout, host), reset)
     if not wait_until(lambda: _power(layout, host).changes > before.changes, TIMEOUT):
         raise LabError(f"{host} is not switched on again after {TIMEOUT:.0f} s: see {layout.log}")
-    return wait_booted(host, running_host(layout, host))
+    return wait_booted(layout, host, running_host(layout, host))
 
 
-def _power(layout: Layout, host: str) -> Power:
-    power = Power.load(layout, host)
+def _power(layout: Layout, host: str) -> PowerState:
+    power = PowerState.load(layout, host)
     assert power is not None  # it has systemd
     return power
 

@@ -12,7 +12,7 @@ from .layout import Layout, existing_labs
 from .processes import Process, children_by_inner_pid
 
 
-class Power:
+class PowerState:
     """Of a host with systemd, as the lab's init tells it."""
 
     def __init__(self, changes: int, pid: int | None, why: str) -> None:
@@ -24,7 +24,7 @@ class Power:
         _replace(layout.power(host), [self.changes, self.pid, self.why])
 
     @classmethod
-    def load(cls, layout: Layout, host: str) -> Power | None:
+    def load(cls, layout: Layout, host: str) -> PowerState | None:
         """None where the host is one without systemd."""
         try:
             with open(layout.power(host), encoding="utf-8") as file:
@@ -55,7 +55,7 @@ class Record:
     def find_booted(self, layout: Layout) -> None:
         """Look for the new init of each host whose init has ended: one with systemd may have rebooted."""
         ended = [host for host, process in self.hosts.items() if not process.alive]
-        powers = {host: Power.load(layout, host) for host in ended}
+        powers = {host: PowerState.load(layout, host) for host in ended}
         pids = {host: power.pid for host, power in powers.items() if power is not None}
         if pids and self.init.alive:
             children = children_by_inner_pid(self.init)
@@ -114,7 +114,7 @@ def running_host(layout: Layout, host: str) -> Process:
         record.find_booted(layout)
         process = record.hosts[host]
     if not process.alive:
-        power = Power.load(layout, host)
+        power = PowerState.load(layout, host)
         if power is not None:
             what = "boots just now" if power.pid else f"{power.why}, 'lab reboot{layout.option} {host}' switches it on"
             raise LabError(f"{host} of the lab {layout.name} {what}")

@@ -102,7 +102,7 @@ def _start(layout: Layout, spec: Spec, pyroute2: Mapping[str, str], progress: Pr
     record.save(layout)
     _follow(news, spec, record, layout, progress)
     os.close(news)
-    _finish_systemd(spec, record, progress)
+    _finish_systemd(layout, spec, record, progress)
     record.ready = True
     record.save(layout)
 
@@ -131,12 +131,12 @@ def _follow(news: int, spec: Spec, record: Record, layout: Layout, progress: Pro
         raise LabError(f"a host died while starting: {_last_words(layout)}")
 
 
-def _finish_systemd(spec: Spec, record: Record, progress: Progress) -> None:
+def _finish_systemd(layout: Layout, spec: Spec, record: Record, progress: Progress) -> None:
     """Wait until the hosts with systemd have booted, and give their container engines the image."""
 
     def finish(host: str) -> None:
         process = record.hosts[host]
-        progress(f"{host} {rebooting.wait_booted(host, process)}")
+        progress(f"{host} {rebooting.wait_booted(layout, host, process)}")
         if spec.docker:
             docker_engine.of_host(process.pid).import_image(spec.image)
         if spec.podman:

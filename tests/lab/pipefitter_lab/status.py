@@ -12,7 +12,7 @@ from . import docker_engine, openvswitch, rebooting
 from .errors import LabError
 from .layout import Layout
 from .processes import Process
-from .record import Power, Record
+from .record import PowerState, Record
 from .spec import Spec
 
 
@@ -36,7 +36,7 @@ def lines(layout: Layout) -> Iterator[str]:
 def _state(layout: Layout, host: str, process: Process, systemd: bool) -> str:
     if process.alive:
         return f"systemd {rebooting.state(process)}, {_services(process)}" if systemd else _services(process)
-    power = Power.load(layout, host)
+    power = PowerState.load(layout, host)
     if power is None:
         return "died"
     return power.why or "boots"

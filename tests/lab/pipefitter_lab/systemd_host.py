@@ -59,8 +59,8 @@ WantedBy=multi-user.target
 _MANAGER = """\
 # Written by the test lab.
 [Manager]
-# A container's first process often ignores SIGTERM: it would hold a reboot up for 90 s.
-DefaultTimeoutStopSec=10s
+# What ignores SIGTERM would hold a reboot up for 90 s. Docker itself gives its containers 10 s.
+DefaultTimeoutStopSec=30s
 """
 _JOURNAL = """\
 # Written by the test lab. Kept, so that "journalctl --boot=-1" shows what was before a reboot.
