@@ -28,7 +28,7 @@ class RecordKeeping:
         self._lines: list[str] = []
         self._before: dict[str, Any] = {}
         self._after: dict[str, Any] = {}
-        self._recorded = False
+        self._kept: list[bool] = []
         self._warnings: list[str] = []
 
     @property
@@ -88,7 +88,7 @@ class RecordKeeping:
             operations=[*result.operations, *self._lines],
             before=before,
             after=after,
-            values={**result.values, "recorded": self._recorded},
+            values={**result.values, "recorded": bool(self._kept) and all(self._kept)},
             warnings=[*result.warnings, *self._warnings],
         )
 
@@ -105,7 +105,8 @@ class RecordKeeping:
         touched = {*named, *(record.key for record in removed)}
         self._before.update((str(record), record.options) for key, record in old.items() if key in touched)
         self._after.update((str(record), record.options) for key, record in new.items() if key in touched)
-        self._recorded = bool(named) and all(key in new for key in named)
+        if named:
+            self._kept.append(all(key in new for key in named))
         if self._choice == ALWAYS and named and not self._installed:
             self._warnings.append(
                 "recorded, but nothing on this host makes it again after a restart: "

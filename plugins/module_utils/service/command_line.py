@@ -9,10 +9,13 @@ import json
 import sys
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import PipefitterError
 from . import version
+
+if TYPE_CHECKING:
+    from ..reconcile.passes import ObjectState
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -59,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _reconcile(given: argparse.Namespace) -> int:
-    from . import passes
+    from ..reconcile import passes
 
     report = passes.run(check=given.check)
     for line in report.operations:
@@ -76,11 +79,12 @@ def _reconcile(given: argparse.Namespace) -> int:
 
 
 def _status(given: argparse.Namespace) -> int:
-    from . import passes, state_file
+    from ..reconcile import passes
+    from . import state_file
 
     report = passes.run(check=True)
     known = state_file.since()
-    rows = [_row(one, known.get(str(one.record)), passes.REPAIRED) for one in report.objects]
+    rows = [_row(one, known.get(str(one.record))) for one in report.objects]
     if given.json:
         print(json.dumps({"version": version.full(), "objects": rows, "to_do": report.operations}, indent=1))
     else:
@@ -90,9 +94,8 @@ def _status(given: argparse.Namespace) -> int:
     return report.exit_status
 
 
-def _row(one: Any, known: Any, repaired: str) -> dict[str, Any]:
-    state = "drifted" if one.state == repaired else one.state
-    row = {"kind": one.record.kind, "name": str(one.record), "state": state, "why": one.sentence}
+def _row(one: ObjectState, known: Any) -> dict[str, Any]:
+    row = {"kind": one.record.kind, "name": str(one.record), "state": one.told, "why": one.sentence}
     if isinstance(known, list) and len(known) == 3 and known[0] == one.state:
         row["since"] = time.strftime("%Y-%m-%dT%H:%M:%S%z", time.localtime(known[2]))
     return row

@@ -31,6 +31,7 @@ _ROOMS = (
     "errors",
     "light_dataclass",
     "diff_yaml",
+    "version",
     "model",
     "state",
     "observe",

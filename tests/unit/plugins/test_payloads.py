@@ -22,7 +22,7 @@ FOLDER = next(folder.parent for folder in HERE.parents if folder.name == "ansibl
 LIMITS = {
     "container_bridge": (92, 550_000, 8_550),
     "container_neighbours_info": (69, 412_000, 4_640),
-    "container_network_info": (99, 622_000, 11_400),
+    "container_network_info": (148, 920_000, 11_900),
     "icc_policy": (87, 516_000, 7_130),
     "ovs_vlan_port": (86, 526_000, 7_120),
     "port_publish": (87, 518_000, 7_950),
