@@ -10,6 +10,7 @@ from typing import Any
 
 from ..model.record import Record, merged
 from ..store.records import Store
+from .program_version import differences
 from .recording import ALWAYS, AUTO, NEVER
 from .result import Result
 
@@ -29,7 +30,7 @@ class RecordKeeping:
         self._before: dict[str, Any] = {}
         self._after: dict[str, Any] = {}
         self._kept: list[bool] = []
-        self._warnings: list[str] = []
+        self._warnings: list[str] = differences() if installed else []
 
     @property
     def keeps(self) -> bool:
