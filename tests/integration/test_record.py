@@ -221,3 +221,15 @@ def test_a_record_of_another_form_is_left_alone(recording):
     assert recording.run("sh", "-c", f"cat {RECORD}/attachment/*.json").stdout == kept
     # Modules that only show need no record.
     assert [entry["interface"] for entry in recording.module("container_network_info")["attachments"]] == ["eth1"]
+
+
+def test_status_is_no_wider_than_100_columns_and_leaves_out_nothing(recording):
+    long = "a" * 255
+    attach(recording, bridge="br0", attachments=[{"container": long}, _PROBE], wait=False)
+    shown = pipefitter(recording, "status").stdout.splitlines()
+    assert max(map(len, shown)) <= 100
+    assert sum(line.count("a") for line in shown[1:] if "aaa" in line) >= 2 * 255  # its name, and why it is pending
+    names = pipefitter(recording, "status", "--names").stdout.splitlines()
+    assert set(names) == {f"eth1 of container {long}", _NAME} == records(recording)
+    assert pipefitter(recording, "forget", f"eth1 of container {long}").returncode == 0
+    assert pipefitter(recording, "status", "--names").stdout == f"{_NAME}\n"
