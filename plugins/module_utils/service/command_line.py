@@ -60,6 +60,9 @@ def _parser() -> argparse.ArgumentParser:
     forget = commands.add_parser("forget", help="take objects out of the record; what is there stays as it is")
     forget.add_argument("names", nargs="+", metavar="NAME", help="as status shows them")
     forget.set_defaults(run=_forget)
+    export = commands.add_parser("export", help="variables of the role bridge that make again what is recorded")
+    export.add_argument("--bridge", metavar="NAME", help="needed where several bridges are recorded")
+    export.set_defaults(run=_export)
     events = commands.add_parser("events", help="what the service did, last first")
     events.add_argument("--json", action="store_true", help="for programs")
     events.set_defaults(run=_events)
@@ -148,6 +151,13 @@ def _forget(given: argparse.Namespace) -> int:
         if unknown:
             raise PipefitterError(f"{unknown[0]!r} is not in the record; pipefitter status shows what is")
         Store(mend=True).change((), [known[name] for name in given.names])
+    return 0
+
+
+def _export(given: argparse.Namespace) -> int:
+    from . import export
+
+    print(export.document(given.bridge), end="")
     return 0
 
 
