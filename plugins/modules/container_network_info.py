@@ -17,6 +17,7 @@ description:
     are published and who reaches whom, in forms that M(pipefitter.container_network.port_publish) and
     M(pipefitter.container_network.icc_policy) take back.
   - What this collection made is listed apart from what other tools made, such as Docker's own bridges.
+  - What the modules recorded on the host is shown with whether it is so (RV(recorded)).
   - Without C(nft) on the host, no masquerading, no publications and no policies are shown.
 requirements:
   - pyroute2 >= 0.6.4 (on the host)
@@ -26,7 +27,7 @@ extends_documentation_fragment:
 options:
   bridge:
     description:
-      - Show only this bridge, its ports and its attachments.
+      - Show only this bridge, its ports and its attachments, and what is recorded of it.
     type: str
 seealso:
   - module: pipefitter.container_network.container_bridge
@@ -285,6 +286,66 @@ interfaces:
       bridge: null
       management: null
       management_vlans: null
+recorded:
+  description:
+    - What modules recorded on this host (their option O(pipefitter.container_network.veth_attach#module:persistent)),
+      and whether it is so.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    kind:
+      description:
+        - What it is, and by that the module that takes RV(recorded[].options) -
+          M(pipefitter.container_network.container_bridge) for V(bridge),
+          M(pipefitter.container_network.veth_attach) for V(attachment),
+          M(pipefitter.container_network.ovs_vlan_port) for V(ovs_bridge) and V(vlan_port),
+          M(pipefitter.container_network.icc_policy) for V(icc_policy) and
+          M(pipefitter.container_network.port_publish) for V(publication).
+      type: str
+    name:
+      description: Its name, as C(pipefitter status) shows it and C(pipefitter forget) takes it.
+      type: str
+    options:
+      description: Options of that module that make it again.
+      type: dict
+    state:
+      description:
+        - V(in order), or V(drifted) where it is not as recorded any more, which the service or C(pipefitter reconcile)
+          puts right.
+        - V(pending) where it waits for a container that is not running, V(failed) where it can't be made.
+      type: str
+    reason:
+      description: Why it is pending or failed; V(null) otherwise.
+      type: str
+  sample:
+    - kind: attachment
+      name: eth1 of container web1
+      options:
+        container: web1
+        bridge: br0
+        interface: eth1
+        addresses: [192.168.5.10/24]
+        mac: 9a:4c:0d:a5:33:5b
+      state: pending
+      reason: container web1 is not running
+program:
+  description:
+    - The program that makes again what is recorded. V(null) where it is not installed.
+  returned: success
+  type: dict
+  contains:
+    path:
+      description: Where it is.
+      type: str
+    version:
+      description:
+        - Version of the collection that it was made of, and what tells one state of its code from another. V(null)
+          where the file is damaged, or something else.
+      type: str
+  sample:
+    path: /usr/local/lib/pipefitter/pipefitter
+    version: 0.1.0+3f2a91c0
 """
 
 from ansible_collections.pipefitter.container_network.plugins.module_utils import ansible_module

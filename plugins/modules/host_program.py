@@ -14,6 +14,7 @@ author:
 description:
   - Puts the program C(pipefitter) on a host, in C(/usr/local/lib/pipefitter) with a link in C(/usr/local/sbin). It
     makes again, without Ansible, what the modules of this collection recorded there, and shows how that stands.
+  - A file C(version) beside it tells its version, and modules that record warn where that is not theirs.
   - It is made of this collection's own code, for the Python that runs the module. The same code gives the same file.
   - The role P(pipefitter.container_network.host_setup#role) installs it with its service; this module is for hosts
     where the service is run in another way.
@@ -56,6 +57,7 @@ operations:
   elements: str
   sample:
     - write /usr/local/lib/pipefitter/pipefitter
+    - write /usr/local/lib/pipefitter/version
     - link /usr/local/sbin/pipefitter to /usr/local/lib/pipefitter/pipefitter
 program:
   description: Where the program is, and what tells it from another state of it; null with O(state=absent).

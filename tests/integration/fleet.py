@@ -102,6 +102,13 @@ class Fleet:
         words = [*inventories, f"pipefitter.container_network.{playbook}", "-e", "pipefitter_hosts=lab", *options]
         return Run(self._playbooks.start(str(self._folder), *words).wait(240))
 
+    def play_tasks(self, host: str, *tasks: dict) -> Run:
+        """Run tasks of a test's own on one host."""
+        playbook = self._folder / "tasks.json"
+        play = {"hosts": host, "become": True, "gather_facts": False, "tasks": tasks}
+        playbook.write_text(json.dumps([play]), encoding="utf-8")
+        return Run(self._playbooks.start(str(self._folder), "-i", str(self._lab), str(playbook)).wait(240))
+
 
 def in_container(host, container: str, *argv: str, **options):
     """Run a command of the host in the network of a Docker container."""

@@ -180,7 +180,7 @@ def test_the_mac_that_was_chosen_is_kept(recording):
 def test_the_program_is_put_there_once_and_taken_away(hosta):
     checked = hosta.module("host_program", check_mode=True)
     done = hosta.module("host_program")
-    assert done["operations"] == checked["operations"] and len(done["operations"]) == 2
+    assert done["operations"] == checked["operations"] and len(done["operations"]) == 3
     assert not hosta.module("host_program")["changed"]
     assert pipefitter(hosta, "--version").stdout.startswith("pipefitter 0.1.0+")
     hosta.run("sh", "-c", "echo >>/usr/local/lib/pipefitter/pipefitter")
@@ -188,3 +188,48 @@ def test_the_program_is_put_there_once_and_taken_away(hosta):
     assert hosta.module("host_program", state="absent")["changed"]
     assert not hosta.module("host_program", state="absent")["changed"]
     hosta.run("sh", "-c", "test ! -e /usr/local/lib/pipefitter -a ! -e /usr/local/sbin/pipefitter")
+
+
+_VERSION = "/usr/local/lib/pipefitter/version"
+
+
+@pytest.mark.parametrize(
+    ("held", "said", "advice"),
+    [
+        ("0.0.9+00000000 1", "is 0.0.9, this collection is 0.1.0", "run the role host_setup again"),
+        ("10.0.0+00000000 1", "is 10.0.0, this collection is 0.1.0", "update this collection where playbooks run"),
+        ("", "tells no version, this collection is 0.1.0", "run the role host_setup again"),
+    ],
+)
+def test_a_module_that_meets_a_service_of_another_version_says_so(recording, held, said, advice):
+    recording.run("sh", "-c", f"echo '{held}' >{_VERSION}")
+    for check_mode in (True, False):
+        (warning,) = warned(attach(recording, check_mode=check_mode, **_PROBE))
+        assert said in warning and advice in warning
+    assert states(recording) == {_NAME: "in order"}
+    assert recording.module("host_program")["operations"] == [f"write {_VERSION}"]
+    assert warned(attach(recording, **_PROBE)) == []
+
+
+def test_a_record_of_another_form_is_left_alone(recording):
+    attach(recording, **_PROBE)
+    kept = recording.run("sh", "-c", f"cat {RECORD}/attachment/*.json").stdout
+    recording.run("sh", "-c", f"echo 10.0.0+00000000 2 >{_VERSION}")
+    for persistent in ("auto", "false"):
+        said = refused(recording, **{**_PROBE, "addresses": ["192.168.5.9/24"]}, persistent=persistent)
+        assert "keeps the record in form 2, and this collection in form 1" in said and "update this collection" in said
+    assert recording.run("sh", "-c", f"cat {RECORD}/attachment/*.json").stdout == kept
+    # Modules that only show need no record.
+    assert [entry["interface"] for entry in recording.module("container_network_info")["attachments"]] == ["eth1"]
+
+
+def test_status_is_no_wider_than_100_columns_and_leaves_out_nothing(recording):
+    long = "a" * 255
+    attach(recording, bridge="br0", attachments=[{"container": long}, _PROBE], wait=False)
+    shown = pipefitter(recording, "status").stdout.splitlines()
+    assert max(map(len, shown)) <= 100
+    assert sum(line.count("a") for line in shown[1:] if "aaa" in line) >= 2 * 255  # its name, and why it is pending
+    names = pipefitter(recording, "status", "--names").stdout.splitlines()
+    assert set(names) == {f"eth1 of container {long}", _NAME} == records(recording)
+    assert pipefitter(recording, "forget", f"eth1 of container {long}").returncode == 0
+    assert pipefitter(recording, "status", "--names").stdout == f"{_NAME}\n"

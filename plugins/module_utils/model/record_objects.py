@@ -44,9 +44,8 @@ def target_options(target: Target) -> dict[str, Any]:
     return named if target.runtime == "auto" else {**named, "runtime": target.runtime}
 
 
-# Of container_bridge: what a bridge is to be like. How it is to be removed is no part of that.
-_BRIDGE = (
-    "name",
+# How a bridge is to be removed is no part of these.
+BRIDGE_OPTIONS = (
     "addresses",
     "allow_overlap",
     "mtu",
@@ -63,11 +62,12 @@ _BRIDGE = (
     "masquerade",
     "up",
 )
+"""Of container_bridge: what a bridge is to be like."""
 
 
 def of_bridge(options: Mapping[str, Any], shown: Mapping[str, Any] | None) -> Record:
     """Return the record of a bridge by the options of container_bridge; ``shown`` is the bridge as it is now."""
-    want = {name: options[name] for name in _BRIDGE if options.get(name) is not None}
+    want = {name: options[name] for name in ("name", *BRIDGE_OPTIONS) if options.get(name) is not None}
     if shown is not None and AUTO in want.get("addresses", ()):
         want["addresses"] = list(shown["addresses"])
     return Record(BRIDGE, (options["name"],), want)

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,11 +23,12 @@ from ..plan.attachment_result import describe_mark, describe_one
 from ..plan.vlan_port_result import of_others
 from ..state.attachments import ContainerSide, HostSide
 from ..state.network import HOST, Link, NetworkState, names_by_index
+from .recording import FOLDER, PROGRAM
 from .result import Result
 
 
 def gather(options: Mapping[str, Any], _check: bool) -> Result:
-    """Return bridges, ports, attachments, publications and policies of this host.
+    """Return bridges, ports, attachments, publications and policies of this host, and what is recorded there.
 
     ``bridge`` in the options leaves out all others.
     """
@@ -58,7 +60,24 @@ def gather(options: Mapping[str, Any], _check: bool) -> Result:
             "policies": [entry for entry in _policies(machine, tables) if only in (None, entry["bridge"])],
             "interfaces": _interfaces(machine, host_side),
         }
-    return Result([], {}, {}, values, _warnings(unread))
+    recorded, warnings = _recorded(only)
+    return Result([], {}, {}, {**values, **recorded}, [*_warnings(unread), *warnings])
+
+
+def _recorded(only: str | None) -> tuple[dict[str, Any], list[str]]:
+    """Return the record and the program; where there is neither, nothing that could read them is loaded."""
+    values: dict[str, Any] = {"recorded": [], "program": None}
+    warnings: list[str] = []
+    if os.path.isdir(FOLDER):
+        from . import recorded_info
+
+        values["recorded"], warnings = recorded_info.recorded(only)
+    if os.path.lexists(PROGRAM):
+        from . import recorded_info
+
+        values["program"], told = recorded_info.program()
+        warnings = [*warnings, *told]
+    return values, warnings
 
 
 def _unread(every: list[tuple[bool, dict[str, Any]]], host_side: HostSide) -> list[tuple[Link, OwnershipLabel]]:

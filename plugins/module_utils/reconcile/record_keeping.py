@@ -10,6 +10,7 @@ from typing import Any
 
 from ..model.record import Record, merged
 from ..store.records import Store
+from .program_version import differences
 from .recording import ALWAYS, AUTO, NEVER
 from .result import Result
 
@@ -28,8 +29,8 @@ class RecordKeeping:
         self._lines: list[str] = []
         self._before: dict[str, Any] = {}
         self._after: dict[str, Any] = {}
-        self._recorded: set[bool] = set()  # of each object that was asked for
-        self._warnings: list[str] = []
+        self._kept: list[bool] = []
+        self._warnings: list[str] = differences() if installed else []
 
     @property
     def keeps(self) -> bool:
@@ -88,7 +89,7 @@ class RecordKeeping:
             operations=[*result.operations, *self._lines],
             before=before,
             after=after,
-            values={**result.values, "recorded": self._recorded == {True}},
+            values={**result.values, "recorded": bool(self._kept) and all(self._kept)},
             warnings=[*result.warnings, *self._warnings],
         )
 
@@ -105,7 +106,8 @@ class RecordKeeping:
         touched = {*named, *(record.key for record in removed)}
         self._before.update((str(record), record.options) for key, record in old.items() if key in touched)
         self._after.update((str(record), record.options) for key, record in new.items() if key in touched)
-        self._recorded.update(key in new for key in named)
+        if named:
+            self._kept.append(all(key in new for key in named))
         if self._choice == ALWAYS and named and not self._installed:
             self._warnings.append(
                 "recorded, but nothing on this host makes it again after a restart: "

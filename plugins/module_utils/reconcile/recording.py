@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 PROGRAM = "/usr/local/lib/pipefitter/pipefitter"
 """Where host_program puts the program that makes again what is recorded."""
 
+PROGRAM_VERSION = "/usr/local/lib/pipefitter/version"
+"""Beside it, its version and the form of the record that it keeps: ``0.1.0+3f2a91c0 1``."""
+
 FOLDER = "/var/lib/pipefitter"
 
 ALWAYS, NEVER, AUTO = "true", "false", "auto"

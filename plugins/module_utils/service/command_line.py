@@ -9,10 +9,14 @@ import json
 import sys
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import PipefitterError
 from . import version
+
+if TYPE_CHECKING:
+    from ..model.record import Record
+    from ..reconcile.passes import ObjectState
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -36,7 +40,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"pipefitter {version.full()}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     status = commands.add_parser("status", help="what is recorded, and whether it is so (changes nothing)")
-    status.add_argument("--json", action="store_true", help="for programs")
+    how = status.add_mutually_exclusive_group()
+    how.add_argument("--json", action="store_true", help="for programs; pipefitter(8) tells the form")
+    how.add_argument(
+        "--names", action="store_true", help="only the names of what is recorded, without a look at the host"
+    )
     status.set_defaults(run=_status)
     reconcile = commands.add_parser("reconcile", help="make again, once, what is recorded and isn't so")
     reconcile.add_argument("--check", action="store_true", help="say what would be done, and do nothing")
@@ -52,6 +60,9 @@ def _parser() -> argparse.ArgumentParser:
     forget = commands.add_parser("forget", help="take objects out of the record; what is there stays as it is")
     forget.add_argument("names", nargs="+", metavar="NAME", help="as status shows them")
     forget.set_defaults(run=_forget)
+    export = commands.add_parser("export", help="variables of the role bridge that make again what is recorded")
+    export.add_argument("--bridge", metavar="NAME", help="needed where several bridges are recorded")
+    export.set_defaults(run=_export)
     events = commands.add_parser("events", help="what the service did, last first")
     events.add_argument("--json", action="store_true", help="for programs")
     events.set_defaults(run=_events)
@@ -59,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _reconcile(given: argparse.Namespace) -> int:
-    from . import passes
+    from ..reconcile import passes
 
     report = passes.run(check=given.check)
     for line in report.operations:
@@ -76,43 +87,43 @@ def _reconcile(given: argparse.Namespace) -> int:
 
 
 def _status(given: argparse.Namespace) -> int:
-    from . import passes, state_file
+    if given.names:
+        from .status_table import printable
+
+        for record in _recorded(mend=False):
+            print(printable(str(record)))
+        return 0
+    from ..reconcile import passes
+    from . import state_file, status_table
 
     report = passes.run(check=True)
     known = state_file.since()
-    rows = [_row(one, known.get(str(one.record)), passes.REPAIRED) for one in report.objects]
+    rows = [_row(one, known.get(str(one.record))) for one in report.objects]
     if given.json:
+        for row in rows:
+            if "since" in row:
+                row["since"] = time.strftime("%Y-%m-%dT%H:%M:%S%z", time.localtime(row["since"]))
         print(json.dumps({"version": version.full(), "objects": rows, "to_do": report.operations}, indent=1))
     else:
-        _print_table(rows)
+        print("\n".join(status_table.lines(rows)))
     for warning in report.warnings:
         print(f"warning: {warning}", file=sys.stderr)
     return report.exit_status
 
 
-def _row(one: Any, known: Any, repaired: str) -> dict[str, Any]:
-    state = "drifted" if one.state == repaired else one.state
-    row = {"kind": one.record.kind, "name": str(one.record), "state": state, "why": one.sentence}
+def _row(one: ObjectState, known: Any) -> dict[str, Any]:
+    row = {"kind": one.record.kind, "name": str(one.record), "state": one.told, "why": one.sentence}
     if isinstance(known, list) and len(known) == 3 and known[0] == one.state:
-        row["since"] = time.strftime("%Y-%m-%dT%H:%M:%S%z", time.localtime(known[2]))
+        row["since"] = known[2]
     return row
 
 
-_WIDE = 100
-_NAME = 56
+def _recorded(mend: bool) -> list[Record]:
+    from ..model.record import KINDS
+    from ..store.records import Store
 
-
-def _print_table(rows: Sequence[dict[str, Any]]) -> None:
-    if not rows:
-        print("nothing is recorded on this host")
-        return
-    print(f"{'STATE':<10}{'NAME':<{_NAME}} {'SINCE':<24}")
-    for row in rows:
-        print(f"{row['state']:<10}{row['name']:<{_NAME}} {row.get('since', '')}".rstrip()[:_WIDE])
-        if row["why"]:
-            import textwrap
-
-            print(textwrap.fill(row["why"], _WIDE, initial_indent=" " * 10, subsequent_indent=" " * 10))
+    store = Store(mend)
+    return [record for kind in KINDS for record in store.read(kind).values()]
 
 
 def _watch(_given: argparse.Namespace) -> int:
@@ -130,16 +141,23 @@ def _wait(given: argparse.Namespace) -> int:
 
 def _forget(given: argparse.Namespace) -> int:
     from ..host import lock
-    from ..model.record import KINDS
     from ..store.records import Store
+    from .status_table import printable
 
     with lock.held():
-        store = Store(mend=True)
-        known = {str(record): record for kind in KINDS for record in store.read(kind).values()}
+        recorded = _recorded(mend=True)
+        known = {name: record for record in recorded for name in (str(record), printable(str(record)))}
         unknown = [name for name in given.names if name not in known]
         if unknown:
             raise PipefitterError(f"{unknown[0]!r} is not in the record; pipefitter status shows what is")
-        store.change((), [known[name] for name in given.names])
+        Store(mend=True).change((), [known[name] for name in given.names])
+    return 0
+
+
+def _export(given: argparse.Namespace) -> int:
+    from . import export
+
+    print(export.document(given.bridge), end="")
     return 0
 
 

@@ -20,8 +20,10 @@ from typing import Any
 
 from ..errors import InvalidOption, PipefitterError, Refused
 from ..host.unwritable import advice
-from ..reconcile.recording import PROGRAM
+from ..reconcile.recording import PROGRAM, PROGRAM_VERSION
 from ..reconcile.result import Result
+from ..store import records
+from ..version import VERSION
 from . import version
 
 LINK = "/usr/local/sbin/pipefitter"
@@ -31,6 +33,7 @@ _ROOMS = (
     "errors",
     "light_dataclass",
     "diff_yaml",
+    "version",
     "model",
     "state",
     "observe",
@@ -62,29 +65,31 @@ def converge(options: Mapping[str, Any], check: bool) -> Result:
     :raises PipefitterError: with a sentence for the user.
     """
     interpreter = options.get("interpreter") or sys.executable
-    if options["state"] == "absent":
-        wanted: bytes | None = None
-    else:
-        wanted = program(interpreter)
-    held, link = _held(), os.path.lexists(LINK)
+    wanted: dict[str, bytes | None] = {PROGRAM: None, PROGRAM_VERSION: None}
+    if options["state"] != "absent":
+        made, told = program(interpreter)
+        # What modules read to see what they are dealing with comes last: it is of the program that is there.
+        wanted = {PROGRAM: made, PROGRAM_VERSION: f"{told} {records.VERSION}\n".encode()}
+    held, link = {path: _held(path) for path in wanted}, os.path.lexists(LINK)
     linked = os.path.islink(LINK) and os.readlink(LINK) == PROGRAM
     if link and not linked:
         raise Refused(f"{LINK} is there and does not lead to {PROGRAM}; move away what is in its place")
-    lines = []
-    if held != wanted:
-        lines.append(f"write {PROGRAM}" if wanted is not None else f"remove {PROGRAM}")
-    if linked != (wanted is not None):
-        lines.append(f"link {LINK} to {PROGRAM}" if wanted is not None else f"remove {LINK}")
+    changed = {path: content for path, content in wanted.items() if held[path] != content}
+    lines = [f"remove {path}" if content is None else f"write {path}" for path, content in changed.items()]
+    present = wanted[PROGRAM] is not None
+    if linked != present:
+        lines.append(f"link {LINK} to {PROGRAM}" if present else f"remove {LINK}")
     if lines and not check:
         try:
-            _put(wanted, held != wanted, linked)
+            _put(changed, present, linked)
         except OSError as error:
             raise PipefitterError(f"{PROGRAM} can't be written ({error.strerror}); {advice(error)}") from None
-    return Result(lines, {"program": _told(held)}, {"program": _told(wanted)}, {"program": _told(wanted)})
+    after = _told(wanted[PROGRAM])
+    return Result(lines, {"program": _told(held[PROGRAM])}, {"program": after}, {"program": after})
 
 
-def program(interpreter: str) -> bytes:
-    """Return the program as it is made of the code that runs here.
+def program(interpreter: str) -> tuple[bytes, str]:
+    """Return the program as it is made of the code that runs here, and its version.
 
     :raises InvalidOption: an interpreter that the kernel could not start it with.
     """
@@ -99,7 +104,8 @@ def program(interpreter: str) -> bytes:
     digest = hashlib.sha256()
     for name, source in sorted(sources.items()):
         digest.update(f"{name}\0{len(source)}\0".encode() + source)
-    sources[f"{_NAME}/service/{version.DIGEST}"] = digest.hexdigest()[:8].encode()
+    short = digest.hexdigest()[:8]
+    sources[f"{_NAME}/service/{version.DIGEST}"] = short.encode()
     sources["__main__.py"] = _MAIN
     written = io.BytesIO(shebang)
     written.seek(0, io.SEEK_END)
@@ -108,7 +114,7 @@ def program(interpreter: str) -> bytes:
             archive.writestr(zipfile.ZipInfo(name, _STORED), source)
             if name.endswith(".py"):
                 archive.writestr(zipfile.ZipInfo(f"{name}c", _STORED), _compiled(name, source))
-    return written.getvalue()
+    return written.getvalue(), f"{VERSION}+{short}"
 
 
 def _compiled(name: str, source: bytes) -> bytes:
@@ -150,39 +156,44 @@ def _from_archive(folder: str) -> dict[str, bytes]:
         return {name[len(prefix) :]: opened.read(name) for name in opened.namelist() if name.startswith(prefix)}
 
 
-def _held() -> bytes | None:
+def _held(path: str) -> bytes | None:
     try:
-        descriptor = os.open(PROGRAM, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise Refused(f"{PROGRAM} can't be read ({error.strerror}); see what is in its place") from None
+        raise Refused(f"{path} can't be read ({error.strerror}); see what is in its place") from None
     with open(descriptor, "rb") as file:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise Refused(f"{PROGRAM} is no regular file; see what is in its place")
+            raise Refused(f"{path} is no regular file; see what is in its place")
         return file.read()
 
 
-def _put(wanted: bytes | None, write: bool, linked: bool) -> None:
+def _put(changed: Mapping[str, bytes | None], present: bool, linked: bool) -> None:
     folder = os.path.dirname(PROGRAM)
-    if wanted is None:
-        for path in (LINK, PROGRAM):
-            if os.path.lexists(path):
-                os.unlink(path)
+    if not present:
+        if linked:
+            os.unlink(LINK)
+        for path in changed:
+            os.unlink(path)
         if os.path.isdir(folder) and not os.listdir(folder):
             os.rmdir(folder)
         return
-    if write:
-        os.makedirs(folder, mode=0o755, exist_ok=True)
-        half = f"{PROGRAM}.half"
-        with open(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o755), "wb") as file:
-            file.write(wanted)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(half, 0o755)
-        os.rename(half, PROGRAM)
+    os.makedirs(folder, mode=0o755, exist_ok=True)
+    for path, content in changed.items():
+        _write(path, content or b"", 0o755 if path == PROGRAM else 0o644)
     if not linked:
         os.symlink(PROGRAM, LINK)
+
+
+def _write(path: str, content: bytes, mode: int) -> None:
+    half = f"{path}.half"
+    with open(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, mode), "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    os.chmod(half, mode)
+    os.rename(half, path)
 
 
 def _told(held: bytes | None) -> dict[str, Any] | None:

@@ -10,7 +10,7 @@ import os
 import time
 from typing import Any
 
-from .passes import Report
+from ..reconcile.passes import Report
 
 FOLDER = "/run/pipefitter"
 _STATES, _EVENTS = f"{FOLDER}/state.json", f"{FOLDER}/events.jsonl"

@@ -6,8 +6,7 @@ from __future__ import annotations
 
 import pkgutil
 
-VERSION = "0.1.0"
-"""That of galaxy.yml."""
+from ..version import VERSION
 
 DIGEST = "digest.txt"
 """The file in the program that tells one state of the code from another."""

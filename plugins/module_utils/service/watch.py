@@ -22,8 +22,9 @@ from ..host.engines.events import EngineEvents, PodmanProgram
 from ..host.engines.podman import is_used
 from ..host.netlink import events as kernel_events
 from ..model.record import target_of
-from . import passes, state_file
-from .passes import FAILED, PENDING, Report
+from ..reconcile import passes
+from ..reconcile.passes import FAILED, PENDING, Report
+from . import state_file
 
 SLOW = 60.0
 """Seconds between looks without an event: for what no event tells."""

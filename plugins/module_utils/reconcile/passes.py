@@ -21,11 +21,13 @@ from ..model.ownership import OwnershipLabel, read_label
 from ..model.ownership import label as ownership_label
 from ..model.record import ATTACHMENT, BRIDGE, OVS_BRIDGE, POLICY, PUBLICATION, VLAN_PORT, Record, target_of
 from ..observe.containers import containers_of
-from ..reconcile.result import Result
 from ..state.network import HOST
 from ..store.records import Store
+from .result import Result
 
 IN_ORDER, REPAIRED, PENDING, FAILED = "in order", "repaired", "pending", "failed"
+DRIFTED = "drifted"
+"""What would be repaired, as it is told to whoever only asks."""
 
 
 class ObjectState(NamedTuple):
@@ -34,6 +36,11 @@ class ObjectState(NamedTuple):
     record: Record
     state: str
     sentence: str = ""
+
+    @property
+    def told(self) -> str:
+        """The state as a pass with ``check`` tells it."""
+        return DRIFTED if self.state == REPAIRED else self.state
 
 
 @dataclass
@@ -60,12 +67,12 @@ class Report:
 _Make = Callable[[Sequence[Record], bool], Result]
 
 
-def run(check: bool = False, engines: bool = True, patience: float | None = None) -> Report:
+def run(check: bool = False, engines: bool = True, patience: float | None = None, bridge: str | None = None) -> Report:
     """Bring the host to what is recorded, or tell what that would take.
 
     Without ``engines`` no container engine is asked: as the host boots they wait for the service, which must not wait
     for them. What is in containers is left for the next pass then. ``patience`` is how many seconds to wait for another
-    run's end, ``None`` for as long as it takes.
+    run's end, ``None`` for as long as it takes. ``bridge`` leaves out what is for others.
 
     :raises PipefitterError: the record can't be read at all.
     """
@@ -74,7 +81,7 @@ def run(check: bool = False, engines: bool = True, patience: float | None = None
         store = Store(mend=not check)
         bridges: set[str] = set()
         for kind, make, groups in _KINDS:
-            records = list(store.read(kind).values())
+            records = [record for record in store.read(kind).values() if bridge in (None, record.bridge)]
             if kind in (BRIDGE, OVS_BRIDGE):
                 bridges.update(record.bridge for record in records)
             else:
@@ -83,18 +90,16 @@ def run(check: bool = False, engines: bool = True, patience: float | None = None
                 later = [record for record in records if _needs_engine(record)]
                 report.objects += [ObjectState(record, PENDING, "engines have not been asked yet") for record in later]
                 records = [_without_links(record) for record in records if not _needs_engine(record)]
+            coming = _missing(bridges) if check and kind not in (BRIDGE, OVS_BRIDGE) else frozenset()
             for group in groups(records):
-                _converge(group, make, report)
+                _converge(group, make, report, coming)
         report.warnings += store.warnings
     return report
 
 
 def _on_bridges(records: Sequence[Record], recorded: Collection[str], report: Report) -> list[Record]:
     """Return those whose bridge is there or is made by the pass; the others can't be made, whatever is tried."""
-    missing = {record.bridge for record in records} - set(recorded)
-    if missing:
-        with Machine() as machine:
-            missing -= machine.netlink(HOST).links().keys()
+    missing = _missing({record.bridge for record in records} - set(recorded))
     report.objects += [
         ObjectState(record, FAILED, f"there is no bridge {record.bridge}, and none is recorded; create it first")
         for record in records
@@ -103,17 +108,31 @@ def _on_bridges(records: Sequence[Record], recorded: Collection[str], report: Re
     return [record for record in records if record.bridge not in missing]
 
 
-def _converge(records: Sequence[Record], make: _Make, report: Report) -> None:
-    """Make objects again, all in one run; where that is refused, by halves: one never holds up the others."""
+def _missing(bridges: Collection[str]) -> frozenset[str]:
+    """Return those of bridges that are not there."""
+    if not bridges:
+        return frozenset()
+    with Machine() as machine:
+        return frozenset(bridges) - machine.netlink(HOST).links().keys()
+
+
+def _converge(records: Sequence[Record], make: _Make, report: Report, coming: Collection[str]) -> None:
+    """Make objects again, all in one run; where that is refused, by halves: one never holds up the others.
+
+    ``coming`` are bridges that a pass would make first, and this one, with ``check``, doesn't: not all can be told of
+    what is on them.
+    """
     try:
         result = make(records, report.check)
     except PipefitterError as error:
         if len(records) == 1:
-            report.objects.append(ObjectState(records[0], FAILED, str(error)))
+            bridge = records[0].bridge
+            found = (REPAIRED, f"waits for bridge {bridge}") if bridge in coming else (FAILED, str(error))
+            report.objects.append(ObjectState(records[0], *found))
             return
         middle = len(records) // 2
-        _converge(records[:middle], make, report)
-        _converge(records[middle:], make, report)
+        _converge(records[:middle], make, report, coming)
+        _converge(records[middle:], make, report, coming)
         return
     report.operations += result.operations
     report.warnings += result.warnings
@@ -158,13 +177,13 @@ def _note_sides(records: Sequence[Record], result: Result, report: Report) -> No
 
 
 def _bridge(records: Sequence[Record], check: bool) -> Result:
-    from ..reconcile import bridge
+    from . import bridge
 
     return bridge.converge({**records[0].options, "state": "present"}, check)
 
 
 def _attachments(records: Sequence[Record], check: bool) -> Result:
-    from ..reconcile import attachment
+    from . import attachment
 
     entries = [record.options for record in records]
     result = attachment.converge({"attachments": entries, "state": "present", "wait": False}, check)
@@ -179,13 +198,13 @@ def _attachments(records: Sequence[Record], check: bool) -> Result:
 
 
 def _ovs_bridge(records: Sequence[Record], check: bool) -> Result:
-    from ..reconcile import vlan_port
+    from . import vlan_port
 
     return vlan_port.converge({**records[0].options, "state": "present"}, check)
 
 
 def _vlan_ports(records: Sequence[Record], check: bool) -> Result:
-    from ..reconcile import vlan_port
+    from . import vlan_port
 
     ready, waiting = _by_running(records)
     entries = [_without(record.options, "bridge", "owner") for record in ready]
@@ -196,7 +215,7 @@ def _vlan_ports(records: Sequence[Record], check: bool) -> Result:
 
 def _policy(records: Sequence[Record], check: bool) -> Result:
     from ..model import icc_policy as model
-    from ..reconcile import icc_policy
+    from . import icc_policy
 
     options = {**records[0].options, "state": "present"}
     links = model.parse(options).links
@@ -218,7 +237,7 @@ def _policy(records: Sequence[Record], check: bool) -> Result:
 
 
 def _publications(records: Sequence[Record], check: bool) -> Result:
-    from ..reconcile import publication
+    from . import publication
 
     ready, waiting = _by_running(records)
     bridge = {"bridge": records[0].bridge}
