@@ -49,6 +49,8 @@ def _parser() -> argparse.ArgumentParser:
     wait.add_argument("--interface", default="eth1", metavar="NAME", help="eth1 if left out")
     wait.add_argument("--timeout", type=float, default=30.0, metavar="SECONDS", help="30 if left out")
     wait.set_defaults(run=_wait)
+    hook = commands.add_parser("hook", help="for OCI runtimes: attach the container whose state is on stdin")
+    hook.set_defaults(run=_hook)
     forget = commands.add_parser("forget", help="take objects out of the record; what is there stays as it is")
     forget.add_argument("names", nargs="+", metavar="NAME", help="as status shows them")
     forget.set_defaults(run=_forget)
@@ -126,6 +128,12 @@ def _wait(given: argparse.Namespace) -> int:
     from . import waiting
 
     return waiting.wait(given.container, given.interface, given.timeout)
+
+
+def _hook(_given: argparse.Namespace) -> int:
+    from . import hook
+
+    return hook.main()
 
 
 def _forget(given: argparse.Namespace) -> int:

@@ -22,7 +22,7 @@ from ..errors import InvalidOption, PipefitterError, Refused
 from ..host.unwritable import advice
 from ..reconcile.recording import PROGRAM
 from ..reconcile.result import Result
-from . import version
+from . import engine_hooks, version
 
 LINK = "/usr/local/sbin/pipefitter"
 
@@ -43,7 +43,13 @@ _ROOMS = (
 _MAIN = b"""\
 import sys
 
-from pipefitter.service.command_line import main
+command = sys.argv[1:2]
+if command == ["hook"]:
+    from pipefitter.service.hook import main
+elif command == ["runtime"]:
+    from pipefitter.service.runtime import main
+else:
+    from pipefitter.service.command_line import main
 
 sys.exit(main())
 """
@@ -70,17 +76,27 @@ def converge(options: Mapping[str, Any], check: bool) -> Result:
     linked = os.path.islink(LINK) and os.readlink(LINK) == PROGRAM
     if link and not linked:
         raise Refused(f"{LINK} is there and does not lead to {PROGRAM}; move away what is in its place")
+    hooks = engine_hooks.wanted(options, interpreter)
     lines = []
     if held != wanted:
         lines.append(f"write {PROGRAM}" if wanted is not None else f"remove {PROGRAM}")
     if linked != (wanted is not None):
         lines.append(f"link {LINK} to {PROGRAM}" if wanted is not None else f"remove {LINK}")
+    # Engines start nothing where the program that they are to run is missing.
+    lines = [*hooks.lines, *lines] if wanted is None else [*lines, *hooks.lines]
     if lines and not check:
         try:
+            if wanted is None:
+                hooks.apply()
             _put(wanted, held != wanted, linked)
+            if wanted is not None:
+                hooks.apply()
         except OSError as error:
-            raise PipefitterError(f"{PROGRAM} can't be written ({error.strerror}); {advice(error)}") from None
-    return Result(lines, {"program": _told(held)}, {"program": _told(wanted)}, {"program": _told(wanted)})
+            path = error.filename or PROGRAM
+            raise PipefitterError(f"{path} can't be written ({error.strerror}); {advice(error)}") from None
+    before = {"program": _told(held), **hooks.before}
+    after = {"program": _told(wanted), **hooks.after}
+    return Result(lines, before, after, after)
 
 
 def program(interpreter: str) -> bytes:
