@@ -18,6 +18,7 @@ from .wire import KernelError, attribute, attributes, number
 _IFADDR = struct.Struct("=BBBBI")  # ifaddrmsg: family, prefix length, flags, scope, index
 _IFA_ADDRESS, _IFA_LOCAL, _IFA_FLAGS = 1, 2, 8
 _IFA_F_NODAD, _IFA_F_DEPRECATED, _IFA_F_TENTATIVE, _IFA_F_PERMANENT = 0x02, 0x20, 0x40, 0x80
+_IFA_F_DADFAILED = 0x08
 _NOT_TAKEN = _IFA_F_PERMANENT | _IFA_F_TENTATIVE | _IFA_F_DEPRECATED
 _FAMILIES = {text.IPV4: socket.AF_INET, text.IPV6: socket.AF_INET6}
 _VERSIONS = frozenset(_FAMILIES.values())  # asked for all families, the kernel also shows those of Phonet and others
@@ -44,6 +45,17 @@ def shown(
             else:
                 leases.setdefault(name, {})[address] = payload
     return {name: tuple(entries) for name, entries in permanent.items()}, leases
+
+
+def tentative(route_socket: RouteSocket, of_index: int) -> tuple[str, ...]:
+    """Return the addresses of a link for which duplicate address detection goes on, or found another that has it."""
+    found = []
+    for payload in route_socket.dump(rtnetlink.RTM_GETADDR, bytes(_IFADDR.size)):
+        family, prefix, flags, _scope, index = _IFADDR.unpack_from(payload)
+        if family == socket.AF_INET6 and index == of_index and flags & (_IFA_F_TENTATIVE | _IFA_F_DADFAILED):
+            ip = socket.inet_ntop(family, dict(attributes(payload, _IFADDR.size))[_IFA_ADDRESS])
+            found.append(f"{ip}/{prefix}")
+    return tuple(found)
 
 
 def lease(route_socket: RouteSocket, index: int, link: str, message: bytes) -> None:

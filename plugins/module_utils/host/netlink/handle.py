@@ -72,6 +72,10 @@ class NetlinkHandle:
         """Return the permanent addresses, and those with a lifetime each with the kernel's message of it. One dump."""
         return addresses.shown(self._socket, {link.index: link.name for link in links})
 
+    def tentative_addresses(self, link: Link) -> tuple[str, ...]:
+        """Return the link's IPv6 addresses that can't be used yet, or not at all, as another machine has them."""
+        return addresses.tentative(self._socket, link.index)
+
     def routes(
         self,
         by_index: Mapping[int, str],
