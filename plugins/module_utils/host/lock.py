@@ -15,8 +15,8 @@ from ..errors import PipefitterError
 _DIRECTORY = "/run/pipefitter"
 _PAUSE = 0.02
 
-# Held with the lock, except while it is lent.
-_CHANGING = f"{_DIRECTORY}/changing"
+# The second is held with the lock, except while it is lent.
+_LOCK, _CHANGING = "lock", "changing"
 
 _held = False
 _changing = -1
@@ -38,8 +38,8 @@ def held(reading: bool = False, timeout: float | None = 120.0) -> Iterator[None]
     deadline = time.monotonic() + timeout if timeout is not None else None
     taken: list[int] = []
     try:
-        for path in (f"{_DIRECTORY}/lock", _CHANGING):
-            taken.append(_opened(path))
+        for name in (_LOCK, _CHANGING):
+            taken.append(_opened(name))
             _take(taken[-1], deadline, timeout)
         _held, _changing = True, taken[-1]
         yield
@@ -83,7 +83,8 @@ def held_at_start(timeout: float) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _opened(path: str) -> int:
+def _opened(name: str) -> int:
+    path = f"{_DIRECTORY}/{name}"
     try:
         os.makedirs(_DIRECTORY, mode=0o700, exist_ok=True)
         return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
