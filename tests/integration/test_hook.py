@@ -108,7 +108,7 @@ def test_an_attachment_that_fails_stops_no_container_unless_it_is_required(hooke
     assert hooked.run("docker", "start", "-a", "web1").returncode == 0
 
 
-def test_events_show_why_a_container_of_podman_is_not_started_a_container_is_not_started(podman):
+def test_events_show_why_a_container_of_podman_is_not_started(podman):
     record(podman, **_WEB1, required=True, runtime="podman")
     podman.run("ip", "link", "delete", "br0")
     words = ["podman", "run", "--name", "web1", "--network", "none", _PODMAN_IMAGE, "true"]

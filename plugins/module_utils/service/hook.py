@@ -88,6 +88,9 @@ def _attach(container: Starting, found: Sequence[Recorded]) -> list[tuple[Record
     signal.signal(signal.SIGALRM, _expired)
     signal.alarm(_LONGEST)
     try:
+        from . import deferred
+
+        deferred.defer(*deferred.UNUSED)
         from .starting import attach
 
         return attach(container, found, recorded(container, "vlan_port"))
