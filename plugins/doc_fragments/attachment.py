@@ -89,6 +89,14 @@ options:
         A new one that has O(addresses) of IPv4 only does not, as with Docker; one that is there keeps what it has, and
         a new one without O(addresses) is as its container has it.
     type: bool
+  required:
+    description:
+      - Whether O(container) must not start without the attachment, where its engine runs the program C(pipefitter) as
+        it starts (O(pipefitter.container_network.host_program#module:podman_hook),
+        O(pipefitter.container_network.host_program#module:docker_runtime)). Elsewhere it changes nothing.
+      - It is recorded, so it needs a host that records (O(persistent)). Without this option, the container starts, and
+        the attachment is left to the service.
+    type: bool
   vlan:
     description:
       - VLAN of the container's port, 1 to 4094, on an Open vSwitch bridge or on a Linux bridge that filters VLANs

@@ -34,6 +34,24 @@ options:
       - Python that runs the program. It needs the libraries that the modules need. Without this option, the one that
         runs the module.
     type: str
+  podman_hook:
+    description:
+      - Whether root's Podman runs the program as each container starts (C(createRuntime) of the OCI runtime), so that a
+        container is wired before its first instruction.
+      - The file C(pipefitter.json) is put into the last folder of C(hooks_dir) in C(containers.conf), and where that
+        names none into C(/usr/share/containers/oci/hooks.d), which is then the only one that Podman reads.
+      - V(auto) is V(true) where the program C(podman) is there. Without this option, it stays as it is.
+    type: str
+    choices: ["auto", "true", "false"]
+  docker_runtime:
+    description:
+      - Whether Docker has the runtime C(pipefitter), which is runc and wires a container before its first instruction.
+        It is for containers that are run with C(--runtime pipefitter).
+      - It is added to C(runtimes) in C(/etc/docker/daemon.json), and Docker reads that anew; neither Docker nor
+        containers are restarted. The file of before is kept as C(daemon.json.before-pipefitter).
+      - V(false) is refused while there are containers of that runtime, as they could not start any more. Without this
+        option, it stays as it is.
+    type: bool
 seealso:
   - module: pipefitter.container_network.container_network_info
 """
@@ -66,6 +84,16 @@ program:
   sample:
     path: /usr/local/lib/pipefitter/pipefitter
     digest: 3f2a91c0b5d44e17
+podman_hook:
+  description: Whether Podman runs the program as each container starts.
+  returned: success
+  type: bool
+  sample: true
+docker_runtime:
+  description: Whether Docker has the runtime C(pipefitter).
+  returned: success
+  type: bool
+  sample: false
 """
 
 from ansible_collections.pipefitter.container_network.plugins.module_utils import ansible_module
@@ -73,6 +101,8 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils impor
 ARGUMENT_SPEC = {
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "interpreter": {"type": "str"},
+    "podman_hook": {"type": "str", "choices": ["auto", "true", "false"]},
+    "docker_runtime": {"type": "bool"},
 }
 
 

@@ -31,9 +31,9 @@ options:
   attachments:
     description:
       - Attachments to create or remove, each with the options of a single one.
-      - What an entry leaves out of O(bridge), O(runtime), O(interface), O(gateway), O(gateway6), O(routes), O(mtu)
-        and O(ipv6) is taken from the module's own option of that name; so are O(vlan), O(vlan_mode) and O(trunks) for
-        an entry that has none of the three.
+      - What an entry leaves out of O(bridge), O(runtime), O(interface), O(gateway), O(gateway6), O(routes), O(mtu),
+        O(ipv6) and O(required) is taken from the module's own option of that name; so are O(vlan), O(vlan_mode) and
+        O(trunks) for an entry that has none of the three.
       - O(gateway) and O(gateway6) apply to entries that have addresses of their family or leave O(addresses) out.
     type: list
     elements: dict
@@ -96,6 +96,9 @@ options:
         type: int
       ipv6:
         description: See O(ipv6).
+        type: bool
+      required:
+        description: See O(required).
         type: bool
       vlan:
         description: See O(vlan).
@@ -271,6 +274,7 @@ ATTACHMENT = {
     "mac_seed": {"type": "str", "no_log": False},
     "mtu": {"type": "int"},
     "ipv6": {"type": "bool"},
+    "required": {"type": "bool"},
     "vlan": {"type": "int"},
     "vlan_mode": {"type": "str", "choices": ["access", "trunk", "native-tagged", "native-untagged", "dot1q-tunnel"]},
     "trunks": {"type": "raw"},

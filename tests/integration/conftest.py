@@ -127,8 +127,17 @@ def walled_in():
 
 _RULES_AT_START = "/run/iptables-at-start"
 
+# Docker must not be left with a runtime that is gone.
+_FORGET_HOOKS = """
+rm -f /usr/share/containers/oci/hooks.d/pipefitter.json
+if [ -e /etc/docker/daemon.json.before-pipefitter ]; then
+    mv /etc/docker/daemon.json.before-pipefitter /etc/docker/daemon.json
+    kill -HUP "$(cat /var/run/docker.pid)"
+fi
+"""
+
 # One shell: each way into the host costs more than the commands.
-_CLEANING = f"""
+_CLEANING = f"""{_FORGET_HOOKS}
 rm -rf /var/lib/pipefitter /usr/local/lib/pipefitter /usr/local/sbin/pipefitter /run/pipefitter
 ip -all netns delete
 ovs-vsctl list-br | xargs -r -n 1 ovs-vsctl del-br

@@ -162,13 +162,13 @@ def of_path(path: str) -> NetnsFd:
         return _not_the_hosts(NetnsFd(fd, origin, path), "it is the host's own; give a container's")
 
 
-def of_pid(pid: int) -> NetnsFd:
-    """Pin the namespace of a process; nothing tells whether the PID was reused.
+def of_pid(pid: int, whose: str = "") -> NetnsFd:
+    """Pin the namespace of a process; nothing tells whether the PID was reused. ``whose`` says it in messages.
 
     :raises Refused: there is no such process, or it shares the host's network.
     :raises PipefitterError: no permission.
     """
-    origin = f"pid {pid}"
+    origin = whose or f"pid {pid}"
     if pid <= 0:
         raise Refused(f"{origin} is not valid: PIDs are above 0; give the PID of a running process")
     try:

@@ -59,6 +59,7 @@ class Attachment:
     mtu: int | None = None
     vlans: Vlans | None = None
     ipv6: bool | None = None
+    required: bool = False
 
     @property
     def wants_ipv6(self) -> bool | None:
@@ -125,7 +126,11 @@ def parse(options: Mapping[str, Any], prefix: str = "") -> Attachment:
         mtu=limits.mtu(f"{prefix}mtu", options.get("mtu")),
         vlans=vlans.wanted(options, prefix, "vlan_mode", "vlan"),
         ipv6=options.get("ipv6"),
+        required=bool(options.get("required")),
     )
+    if attachment.required and attachment.target.kind != "container":
+        advice = f"is for what a container engine starts, and {attachment.target} is not; leave it out"
+        raise InvalidOption(f"{prefix}required", True, advice)
     _check_ipv6(attachment, prefix)
     _check_connected(attachment, prefix)
     _check_gateways(attachment, prefix)
@@ -156,6 +161,8 @@ def parse_list(
 
 def _inherited(common: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     inherited = dict(common)
+    if "container" not in given:
+        inherited.pop("required", None)
     if any(name in given for name in VLAN_OPTIONS):
         inherited = {name: value for name, value in inherited.items() if name not in VLAN_OPTIONS}
     if "addresses" in given:

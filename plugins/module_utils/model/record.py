@@ -96,7 +96,7 @@ def merged(old: Record | None, new: Record, shown: Mapping[str, Any]) -> Record:
     """
     if old is None or new.kind in _COMPLETE:
         return new
-    said = set(new.want)
+    said = {*new.want, *_NOT_KEPT}
     if old.bridge != new.bridge:
         said.update(_OF_THE_BRIDGE)
     for group in _TOGETHER:
@@ -110,6 +110,9 @@ def merged(old: Record | None, new: Record, shown: Mapping[str, Any]) -> Record:
     chosen = {name: value for name, value in old.chosen.items() if name not in new.chosen and name not in new.want}
     return Record(new.kind, new.key, {**kept, **new.want}, {**chosen, **new.chosen})
 
+
+# Options that are false where they are left out.
+_NOT_KEPT = ("required",)
 
 # What a module shows of an object in the words in which it was asked for.
 _SEEN = ("gateway", "gateway6", "mac", "mtu")

@@ -22,6 +22,8 @@ def of_attachment(want: Attachment) -> Record:
     for name in ("host_interface", "gateway", "gateway6", "mac", "mtu", "ipv6"):
         if getattr(want, name) is not None:
             options[name] = getattr(want, name)
+    if want.required:
+        options["required"] = True
     if want.addresses is not None:
         options["addresses"] = list(want.addresses)
     if want.routes is not None:

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from ..errors import MissingFeature, Refused
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from ..host.engines.lookup import Container
 
 _PAUSE = 0.1
+
+# Pins the namespace of a target, and returns it with its identity, where no engine is to be asked.
+Pin = Callable[[Target], tuple[NetnsFd, str]]
 
 
 @dataclass(frozen=True)
@@ -35,27 +38,37 @@ class Pinned:
 
 
 def pin_all(
-    machine: Machine, wants: Sequence[Attachment], must_run: bool, patience: float, may_come: bool = False
+    machine: Machine,
+    wants: Sequence[Attachment],
+    must_run: bool,
+    patience: float,
+    may_come: bool = False,
+    pin: Pin | None = None,
 ) -> list[Pinned]:
     """Pin the namespace of each container, each namespace once, with one question to an engine for all.
 
     ``patience`` is how many seconds to wait for a container that is just
-    restarting.
+    restarting. With ``pin``, no engine is asked.
 
     :raises Refused: a container is missing, has stopped or shares the host's
         network; with ``must_run`` false these make ``netns`` ``None``. With ``may_come``, the first two do.
     """
-    netns_of, inodes = pin_targets(machine, {want.target for want in wants}, must_run, patience, may_come)
+    netns_of, inodes = pin_targets(machine, {want.target for want in wants}, must_run, patience, may_come, pin)
     return [Pinned(want, *netns_of[want.target], inodes.get(netns_of[want.target][0] or "")) for want in wants]
 
 
 def pin_targets(
-    machine: Machine, targets: Collection[Target], must_run: bool, patience: float, may_come: bool = False
+    machine: Machine,
+    targets: Collection[Target],
+    must_run: bool,
+    patience: float,
+    may_come: bool = False,
+    pin: Pin | None = None,
 ) -> tuple[dict[Target, tuple[str | None, str]], dict[str, int]]:
     """Return namespace and identity of each container, and the inode of each namespace; as ``pin_all``."""
     namespace.raise_open_file_limit(len(targets))
     try:
-        found = containers_of(targets)
+        found = containers_of(targets) if pin is None else {}
     except MissingFeature:
         if not may_come:
             raise
@@ -64,7 +77,9 @@ def pin_targets(
     by_inode: dict[int, str] = {}
     inodes: dict[str, int] = {}
     for target in sorted(targets):
-        pinned, identity = _pin(target, found.get(target), must_run, patience, may_come)
+        pinned, identity = (
+            pin(target) if pin is not None else _pin(target, found.get(target), must_run, patience, may_come)
+        )
         if pinned is None:
             netns_of[target] = (None, identity)
             continue

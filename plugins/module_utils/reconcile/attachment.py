@@ -15,7 +15,7 @@ from ..model import attachment, names
 from ..model.attachment import Attachment
 from ..model.limits import USUAL_MTU
 from ..observe.attachments import observe_all
-from ..observe.containers import Pinned, pin_all, refuse_left
+from ..observe.containers import Pin, Pinned, pin_all, refuse_left
 from ..plan import attachment as plan
 from ..plan.attachment_result import (
     NEIGHBOUR_LIMIT,
@@ -31,11 +31,22 @@ from ..plan.attachment_result import (
 from ..state.attachments import LINUX, AttachmentState, HostSide
 from ..state.network import HOST
 from . import engine
-from .recording import Recording, recording, refuse_passing
+from .recording import Recording, recording, refuse_passing, refuse_unrecorded
 from .result import Result
 
 # Options of one attachment that may also be given outside of the list, for all entries that leave them out.
-_COMMON = ("bridge", "runtime", "interface", "gateway", "gateway6", "routes", "mtu", "ipv6", *attachment.VLAN_OPTIONS)
+_COMMON = (
+    "bridge",
+    "runtime",
+    "interface",
+    "gateway",
+    "gateway6",
+    "routes",
+    "mtu",
+    "ipv6",
+    "required",
+    *attachment.VLAN_OPTIONS,
+)
 
 # A list of more attachments is worth a look at the limits of the kernel.
 _MANY = 100
@@ -44,8 +55,10 @@ _MANY = 100
 _SINGLE = ("container", "netns", "pid", "host_interface", "addresses", "mac", "mac_seed")
 
 
-def converge(options: Mapping[str, Any], check: bool) -> Result:
+def converge(options: Mapping[str, Any], check: bool, pin: Pin | None = None) -> Result:
     """Make attachments as the options of veth_attach say, or tell what that would take.
+
+    ``pin`` pins the containers' namespaces in place of the engines' answers.
 
     :raises PipefitterError: with a sentence for the user.
     """
@@ -57,6 +70,8 @@ def converge(options: Mapping[str, Any], check: bool) -> Result:
     for want in wants:
         if want.target.kind == "pid":
             refuse_passing("pid", int(want.target.value), options.get("persistent"))
+        if present and want.required:
+            refuse_unrecorded("required", keeping, options.get("persistent"))
     with lock.held(check), Machine() as machine:
         asked = wants
         if present and keeping.touched:
@@ -67,6 +82,7 @@ def converge(options: Mapping[str, Any], check: bool) -> Result:
             must_run=present,
             patience=timeout if wait else 0,
             may_come=present and not wait and keeping.may_come,
+            pin=pin,
         )
         pinned = [one for one in every if one.netns is not None] if present else every
         _refuse_same_interface(pinned)

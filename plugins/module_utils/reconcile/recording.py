@@ -98,6 +98,17 @@ def recording(options: Mapping[str, Any], check: bool) -> Recording:
     return RecordKeeping(choice, installed, check)
 
 
+def refuse_unrecorded(option: str, keeping: Recording, persistent: object) -> None:
+    """Refuse what only the record carries out where this run leaves nothing in it."""
+    if persistent is not None and not keeping.keeps:
+        raise InvalidOption(
+            option,
+            True,
+            "is carried out from the record as a container starts, and nothing is recorded here; "
+            "install the service (role host_setup), or leave it out, or set persistent to true",
+        )
+
+
 def refuse_passing(option: str, found: object, persistent: object) -> None:
     """Refuse to record what means something else after a restart."""
     if persistent == ALWAYS:

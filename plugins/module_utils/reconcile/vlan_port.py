@@ -10,7 +10,7 @@ from typing import Any
 from ..host import lock
 from ..host.machine import Machine
 from ..model import vlan_port
-from ..observe.containers import pin_targets
+from ..observe.containers import Pin, pin_targets
 from ..observe.vlan_ports import observe
 from ..plan import vlan_port as plan
 from ..plan import vlan_port_result as state
@@ -22,8 +22,10 @@ from .result import Result
 _TIMEOUT = 10
 
 
-def converge(options: Mapping[str, Any], check: bool) -> Result:
+def converge(options: Mapping[str, Any], check: bool, pin: Pin | None = None) -> Result:
     """Put the ports of a bridge into VLANs as the options of ovs_vlan_port say, or tell what that would take.
+
+    ``pin`` pins the containers' namespaces in place of the engines' answers.
 
     :raises PipefitterError: with a sentence for the user.
     """
@@ -37,7 +39,7 @@ def converge(options: Mapping[str, Any], check: bool) -> Result:
     with lock.held(check), Machine() as machine:
         targets = {one.target for one in want.ports or () if one.target is not None}
         # What absent puts back, the ports themselves say.
-        netns_of = {} if is_absent else pin_targets(machine, targets, must_run=True, patience=timeout)[0]
+        netns_of = {} if is_absent else pin_targets(machine, targets, must_run=True, patience=timeout, pin=pin)[0]
 
         def plan_of(have: VlanPortState) -> list[Any]:
             return plan.absent(want, have, timeout) if is_absent else plan.present(want, have, timeout)

@@ -52,11 +52,19 @@ def _parser() -> argparse.ArgumentParser:
     reconcile.set_defaults(run=_reconcile)
     watch = commands.add_parser("watch", help="follow engines and kernel, and make again what is recorded: the service")
     watch.set_defaults(run=_watch)
-    wait = commands.add_parser("wait", help="wait until a container's interface is there, up and with its addresses")
+    wait = commands.add_parser(
+        "wait",
+        help="wait until a container's interface can be used",
+        description="Waits until a container's interface is up, has a carrier and an address, and none of its IPv6 "
+        "addresses is tentative. Exit status: 0 when it is so, 1 when the time is over.",
+    )
     wait.add_argument("--container", required=True, metavar="NAME")
     wait.add_argument("--interface", default="eth1", metavar="NAME", help="eth1 if left out")
     wait.add_argument("--timeout", type=float, default=30.0, metavar="SECONDS", help="30 if left out")
+    wait.add_argument("--route", action="store_true", help="wait for a default route too")
     wait.set_defaults(run=_wait)
+    hook = commands.add_parser("hook", help="for OCI runtimes: attach the container whose state is on stdin")
+    hook.set_defaults(run=_hook)
     forget = commands.add_parser("forget", help="take objects out of the record; what is there stays as it is")
     forget.add_argument("names", nargs="+", metavar="NAME", help="as status shows them")
     forget.set_defaults(run=_forget)
@@ -136,7 +144,13 @@ def _watch(_given: argparse.Namespace) -> int:
 def _wait(given: argparse.Namespace) -> int:
     from . import waiting
 
-    return waiting.wait(given.container, given.interface, given.timeout)
+    return waiting.wait(given.container, given.interface, given.timeout, given.route)
+
+
+def _hook(_given: argparse.Namespace) -> int:
+    from . import hook
+
+    return hook.main()
 
 
 def _forget(given: argparse.Namespace) -> int:

@@ -24,7 +24,7 @@ from ..reconcile.recording import PROGRAM, PROGRAM_VERSION
 from ..reconcile.result import Result
 from ..store import records
 from ..version import VERSION
-from . import version
+from . import engine_hooks, version
 
 LINK = "/usr/local/sbin/pipefitter"
 
@@ -46,7 +46,13 @@ _ROOMS = (
 _MAIN = b"""\
 import sys
 
-from pipefitter.service.command_line import main
+command = sys.argv[1:2]
+if command == ["hook"]:
+    from pipefitter.service.hook import main
+elif command == ["runtime"]:
+    from pipefitter.service.runtime import main
+else:
+    from pipefitter.service.command_line import main
 
 sys.exit(main())
 """
@@ -74,18 +80,27 @@ def converge(options: Mapping[str, Any], check: bool) -> Result:
     linked = os.path.islink(LINK) and os.readlink(LINK) == PROGRAM
     if link and not linked:
         raise Refused(f"{LINK} is there and does not lead to {PROGRAM}; move away what is in its place")
+    hooks = engine_hooks.wanted(options, interpreter)
     changed = {path: content for path, content in wanted.items() if held[path] != content}
     lines = [f"remove {path}" if content is None else f"write {path}" for path, content in changed.items()]
     present = wanted[PROGRAM] is not None
     if linked != present:
         lines.append(f"link {LINK} to {PROGRAM}" if present else f"remove {LINK}")
+    # Engines start nothing where the program that they are to run is missing.
+    lines = [*lines, *hooks.lines] if present else [*hooks.lines, *lines]
     if lines and not check:
         try:
+            if not present:
+                hooks.apply()
             _put(changed, present, linked)
+            if present:
+                hooks.apply()
         except OSError as error:
-            raise PipefitterError(f"{PROGRAM} can't be written ({error.strerror}); {advice(error)}") from None
-    after = _told(wanted[PROGRAM])
-    return Result(lines, {"program": _told(held[PROGRAM])}, {"program": after}, {"program": after})
+            path = error.filename or PROGRAM
+            raise PipefitterError(f"{path} can't be written ({error.strerror}); {advice(error)}") from None
+    before = {"program": _told(held[PROGRAM]), **hooks.before}
+    after = {"program": _told(wanted[PROGRAM]), **hooks.after}
+    return Result(lines, before, after, after)
 
 
 def program(interpreter: str) -> tuple[bytes, str]:

@@ -8,9 +8,10 @@ import contextlib
 import json
 import os
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..reconcile.passes import Report
+if TYPE_CHECKING:
+    from ..reconcile.passes import Report
 
 FOLDER = "/run/pipefitter"
 _STATES, _EVENTS = f"{FOLDER}/state.json", f"{FOLDER}/events.jsonl"
@@ -30,6 +31,13 @@ def keep(report: Report) -> None:
             _replace(_STATES, json.dumps(states))
         if report.operations:
             _append([{"time": now, "did": line} for line in report.operations])
+
+
+def note(line: str) -> None:
+    """Keep one thing that was done beside the service; a host where that can't be done goes without."""
+    with contextlib.suppress(OSError):
+        os.makedirs(FOLDER, mode=0o700, exist_ok=True)
+        _append([{"time": time.time(), "did": line}])
 
 
 def since() -> dict[str, Any]:

@@ -9,14 +9,19 @@ import time
 
 from ..errors import PipefitterError
 from ..host.machine import Machine
+from ..model.addresses import is_link_local
 from ..model.attachment import container as container_target
 from ..observe.containers import pin_targets
+from ..state.network import names_by_index
 
 _PAUSE = 0.05
 
 
-def wait(container: str, interface: str, timeout: float) -> int:
-    """Return 0 once the interface is up and has an address, 1 when that didn't come within ``timeout`` seconds.
+def wait(container: str, interface: str, timeout: float, route: bool = False) -> int:
+    """Return 0 once the interface can be used, 1 when that didn't come within ``timeout`` seconds.
+
+    It is up, has a carrier, and an address that others than its neighbours can reach, and none is tentative. With
+    ``route``, there is a default route too.
 
     :raises PipefitterError: no such container can be.
     """
@@ -26,7 +31,7 @@ def wait(container: str, interface: str, timeout: float) -> int:
     while True:
         with Machine() as machine:
             netns = pin_targets(machine, {target}, must_run=True, patience=0, may_come=True)[0][target][0]
-            missing = _missing(machine, netns, interface) if netns is not None else f"{target} is not running"
+            missing = _missing(machine, netns, interface, route) if netns is not None else f"{target} is not running"
         if not missing:
             return 0
         if time.monotonic() > deadline:
@@ -35,17 +40,27 @@ def wait(container: str, interface: str, timeout: float) -> int:
         time.sleep(_PAUSE)
 
 
-def _missing(machine: Machine, netns: str, interface: str) -> str:
+def _missing(machine: Machine, netns: str, interface: str, route: bool) -> str:
     """Return what the interface lacks yet, '' when nothing."""
     try:
         netlink = machine.netlink(netns)
-        link = netlink.links().get(interface)
+        links = netlink.links()
+        link = links.get(interface)
         if link is None:
             return f"{netns} has no {interface}"
         if not link.up:
             return f"{interface} of {netns} is down"
-        if not netlink.addresses([link], leased=True)[interface]:
+        if not link.carrier:
+            return f"{interface} of {netns} has no carrier"
+        held = netlink.addresses([link], leased=True)[interface]
+        if all(is_link_local(address) for address in held):
             return f"{interface} of {netns} has no address"
+        for address in netlink.tentative_addresses(link):
+            return (
+                f"{address} on {interface} of {netns} is tentative: another may have it (duplicate address detection)"
+            )
+        if route and not any(entry.is_default for entry in netlink.routes(names_by_index(links))):
+            return f"{netns} has no default route"
     except PipefitterError as error:
         return str(error)
     return ""

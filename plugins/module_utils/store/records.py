@@ -42,8 +42,8 @@ class Store:
         self._mend = mend
         self.warnings: list[str] = []
 
-    def read(self, kind: str) -> dict[tuple[str, ...], Record]:
-        """Return the records of a kind by their keys.
+    def read(self, kind: str, files: Collection[str] | None = None) -> dict[tuple[str, ...], Record]:
+        """Return the records of a kind by their keys, those in ``files`` of it only where these are given.
 
         :raises PipefitterError: the folder can't be read, or others than root may write to it.
         """
@@ -59,7 +59,7 @@ class Store:
         for name in names:
             if name.endswith(_HALF) and self._mend:
                 os.unlink(f"{folder}/{name}")  # of a run that was killed as it wrote; it had acknowledged nothing
-            if not name.endswith(_SUFFIX):
+            if not name.endswith(_SUFFIX) or (files is not None and name not in files):
                 continue
             try:
                 record = _parsed(_content(f"{folder}/{name}"), kind)

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple, Protocol, cast
 
 from ...errors import MissingFeature, PipefitterError, Refused
 from ...light_dataclass import dataclass
+from .. import lock
 
 # Requests sent before the first answer is read. 100 inspections of dockerd
 # 20.10 took 18 ms one by one and 4.6 ms pipelined: the rest is the two
@@ -103,8 +104,9 @@ class EngineSocket:
         :raises PipefitterError: no valid answer, or none in time.
         """
         answers: list[Answer] = []
-        while len(answers) < len(targets):
-            answers += self._ask(targets[len(answers) :])
+        with lock.lent():
+            while len(answers) < len(targets):
+                answers += self._ask(targets[len(answers) :])
         return answers
 
     def document(self, target: str, answer: Answer, shape: type) -> Any:

@@ -57,6 +57,11 @@ class Docker:
             raise self._socket.unexpected(target, document) from None
         return found
 
+    def runtimes(self) -> list[str]:
+        """Return the names of the runtimes that containers may be run with."""
+        document = self._socket.document("/info", self._socket.get(["/info"])[0], dict)
+        return list(document.get("Runtimes") or ())
+
     def _beginning_with(self, start: str) -> list[Container]:
         """Return the containers whose ids begin so: with several, Docker answers 400 or 500, by version."""
         return self._of_ids([each for each in self._ids("/containers/json?all=true") if each.startswith(start)])

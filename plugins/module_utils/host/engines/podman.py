@@ -16,6 +16,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from ...errors import PipefitterError
+from .. import lock
 from .api import Container, EngineSocket, Unreachable
 
 SOCKET = "/run/podman/podman.sock"
@@ -121,9 +122,10 @@ class Podman:
             key: value for key, value in os.environ.items() if key not in ("CONTAINER_HOST", "CONTAINER_CONNECTION")
         }
         try:
-            ran = subprocess.run(
-                argv, env=local, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout, check=False
-            )
+            with lock.lent():
+                ran = subprocess.run(
+                    argv, env=local, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout, check=False
+                )
         except FileNotFoundError:
             raise Unreachable("Podman", self._socket.path, "no socket and no program", self._socket.advice) from None
         except subprocess.TimeoutExpired:

@@ -52,6 +52,17 @@ def shown(
     return {name: tuple(entries) for name, entries in permanent.items()}, leases, messages
 
 
+def tentative(route_socket: RouteSocket, of_index: int) -> tuple[str, ...]:
+    """Return the addresses of a link for which duplicate address detection goes on, or found another that has it."""
+    found = []
+    for payload in route_socket.dump(rtnetlink.RTM_GETADDR, bytes(_IFADDR.size)):
+        family, prefix, flags, _scope, index = _IFADDR.unpack_from(payload)
+        if family == socket.AF_INET6 and index == of_index and flags & (_IFA_F_TENTATIVE | _IFA_F_DADFAILED):
+            ip = socket.inet_ntop(family, dict(attributes(payload, _IFADDR.size))[_IFA_ADDRESS])
+            found.append(f"{ip}/{prefix}")
+    return tuple(found)
+
+
 def restore(route_socket: RouteSocket, index: int, link: str, message: bytes) -> None:
     """Put an address back as the kernel showed it, with all that it had: one with a lifetime expires again.
 

@@ -21,22 +21,16 @@ from ...state.network import Link, names_by_index, with_leases
 from .. import sysctl
 from . import addresses, alternative_names, bridge_vlans, links, neighbours, netns_ids, routes
 from .addresses import Messages
+from .named_links import NamedLinks
 from .rtnetlink import RouteSocket
 from .wire import NLM_F_CREATE, NLM_F_EXCL, KernelError
 
 
-class NetlinkHandle:
+class NetlinkHandle(NamedLinks):
     """Reads and changes the namespace that is current when it is opened, for as long as it is open.
 
     Links are named, as users name them; indexes are looked up once and kept.
     """
-
-    def __init__(self) -> None:
-        self._socket = RouteSocket()
-        self._indexes: dict[str, int] = {}
-
-    def close(self) -> None:
-        self._socket.close()
 
     # ---- reading
 
@@ -68,6 +62,10 @@ class NetlinkHandle:
     def addresses_and_leases(self, links: Iterable[Link]) -> tuple[dict[str, tuple[str, ...]], Messages, Messages]:
         """Return the permanent addresses, the messages of those with a lifetime, and of the permanent. One dump."""
         return addresses.shown(self._socket, {link.index: link.name for link in links})
+
+    def tentative_addresses(self, link: Link) -> tuple[str, ...]:
+        """Return the link's IPv6 addresses that can't be used yet, or not at all, as another machine has them."""
+        return addresses.tentative(self._socket, link.index)
 
     def routes(
         self,
@@ -417,33 +415,3 @@ class NetlinkHandle:
     def remove_proxy_neighbour(self, link: str, address: str) -> None:
         """Let it no longer answer; an entry that is gone already is as good."""
         self._with_index(link, lambda index: neighbours.remove(self._socket, index, address, link))
-
-    # ---- indexes
-
-    def _change_named(
-        self, what: str, name: str, attributes: Sequence[tuple[str, Any]], header: Mapping[str, int] | None = None
-    ) -> None:
-        links.change(self._socket, what, 0, [("IFLA_IFNAME", name), *attributes], header)
-
-    def _rename(self, what: str, name: str, new: str, attributes: Sequence[tuple[str, Any]] = ()) -> None:
-        links.change(self._socket, what, self._index(name), [("IFLA_IFNAME", new), *attributes])
-        self._indexes[new] = self._indexes.pop(name)
-
-    def _index(self, name: str) -> int:
-        if name not in self._indexes:
-            found = links.index_of(self._socket, name)
-            if found is None:
-                raise KernelError(f"find {name}", errno.ENODEV, "")
-            self._indexes[name] = found
-        return self._indexes[name]
-
-    def _with_index(self, name: str, send: Callable[[int], None]) -> None:
-        known = name in self._indexes
-        try:
-            send(self._index(name))
-        except KernelError as error:
-            if error.code != errno.ENODEV or not known:
-                raise
-            # A veth deleted from its other end and made again has another index. The kernel doesn't reuse them soon.
-            del self._indexes[name]
-            send(self._index(name))

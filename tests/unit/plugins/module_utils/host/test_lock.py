@@ -68,3 +68,41 @@ def test_a_run_within_a_run_needs_no_lock_and_leaves_it_held(monkeypatch, tmp_pa
             fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
     with (tmp_path / "lock").open("w") as other:
         fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def test_a_container_starts_while_a_run_waits_for_an_engine_and_not_before_it(monkeypatch, tmp_path):
+    monkeypatch.setattr(lock, "_DIRECTORY", str(tmp_path))
+
+    def is_free():
+        """Tell whether another process could hold it for a container that starts."""
+        with (tmp_path / "changing").open("w") as other:
+            try:
+                fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return False
+            return True
+
+    with lock.lent():  # without a lock, nothing is lent
+        pass
+    with lock.held():
+        assert not is_free()
+        with lock.lent():
+            assert is_free()
+            with (tmp_path / "lock").open("w") as other, pytest.raises(BlockingIOError):
+                fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        assert not is_free()
+    assert is_free()
+
+
+def test_a_container_that_starts_waits_a_bounded_time_and_then_holds_the_lock(monkeypatch, tmp_path):
+    monkeypatch.setattr(lock, "_DIRECTORY", str(tmp_path))
+    with (tmp_path / "changing").open("w") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        with pytest.raises(PipefitterError, match=r"^timed out after 0.05 s waiting"):  # noqa: SIM117
+            with lock.held_at_start(0.05):
+                pass
+    with (tmp_path / "lock").open("w") as other:  # of a run that has lent it
+        fcntl.flock(other, fcntl.LOCK_EX)
+        with lock.held_at_start(0.05), lock.held(timeout=0):
+            with (tmp_path / "changing").open("w") as third, pytest.raises(BlockingIOError):
+                fcntl.flock(third, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,0 +1,52 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: BSD-2-Clause
+"""A network namespace's links by their names, and the kernel's indexes of them. Private to the collection."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from . import links
+from .rtnetlink import RouteSocket
+from .wire import KernelError
+
+
+class NamedLinks:
+    """A socket into the namespace that is current when it is opened; indexes are looked up once and kept."""
+
+    def __init__(self) -> None:
+        self._socket = RouteSocket()
+        self._indexes: dict[str, int] = {}
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def _change_named(
+        self, what: str, name: str, attributes: Sequence[tuple[str, Any]], header: Mapping[str, int] | None = None
+    ) -> None:
+        links.change(self._socket, what, 0, [("IFLA_IFNAME", name), *attributes], header)
+
+    def _rename(self, what: str, name: str, new: str, attributes: Sequence[tuple[str, Any]] = ()) -> None:
+        links.change(self._socket, what, self._index(name), [("IFLA_IFNAME", new), *attributes])
+        self._indexes[new] = self._indexes.pop(name)
+
+    def _index(self, name: str) -> int:
+        if name not in self._indexes:
+            found = links.index_of(self._socket, name)
+            if found is None:
+                raise KernelError(f"find {name}", errno.ENODEV, "")
+            self._indexes[name] = found
+        return self._indexes[name]
+
+    def _with_index(self, name: str, send: Callable[[int], None]) -> None:
+        known = name in self._indexes
+        try:
+            send(self._index(name))
+        except KernelError as error:
+            if error.code != errno.ENODEV or not known:
+                raise
+            # A veth deleted from its other end and made again has another index. The kernel doesn't reuse them soon.
+            del self._indexes[name]
+            send(self._index(name))
