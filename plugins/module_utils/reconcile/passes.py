@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from ..errors import MissingFeature, PipefitterError
 from ..host import lock
+from ..host.engines.api import EngineFailed
 from ..host.machine import Machine
 from ..host.nftables.isolation import isolated_bridges
 from ..host.ovs.ovsdb import SOCKET as OVSDB
@@ -124,6 +125,10 @@ def _converge(records: Sequence[Record], make: _Make, report: Report, coming: Co
     """
     try:
         result = make(records, report.check)
+    except EngineFailed as error:
+        # One that hangs does so for each of them.
+        report.objects += [ObjectState(record, FAILED, str(error)) for record in records]
+        return
     except PipefitterError as error:
         if len(records) == 1:
             bridge = records[0].bridge
@@ -154,8 +159,8 @@ def _touched(result: Result) -> set[tuple[str, ...]]:
     for name, before in result.before.items():
         after = result.after.get(name)
         if isinstance(before, list) and isinstance(after, list):
-            found.update(_identity(entry) for entry in before if entry not in after)
-            found.update(_identity(entry) for entry in after if entry not in before)
+            old, new = ({_identity(entry): entry for entry in side} for side in (before, after))
+            found.update(key for key in old.keys() | new.keys() if old.get(key) != new.get(key))
     return found
 
 

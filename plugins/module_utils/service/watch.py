@@ -17,7 +17,9 @@ from typing import Protocol
 
 from ..errors import PipefitterError
 from ..host import service_manager
+from ..host.engines import lookup
 from ..host.engines.api import Unreachable
+from ..host.engines.docker import is_asleep
 from ..host.engines.events import EngineEvents, PodmanProgram
 from ..host.engines.podman import is_used
 from ..host.netlink import events as kernel_events
@@ -26,15 +28,13 @@ from ..reconcile import passes
 from ..reconcile.passes import FAILED, PENDING, Report
 from . import state_file
 
-SLOW = 60.0
+SLOW = 600.0
 """Seconds between looks without an event: for what no event tells."""
 
 _COALESCED = 0.1  # seconds in which changes of links and rules come together
 _LONGEST_BACKOFF = 300.0  # seconds
 _RECONNECT = 1.0
 _NAMESPACE = 1.0  # a network namespace that is given a name tells nobody
-_SOCKET_UNIT = "/run/systemd/units/invocation:docker.socket"
-_DOCKER_PID = "/var/run/docker.pid"
 
 
 class _Source(Protocol):
@@ -61,6 +61,7 @@ class Watcher:
 
     def run(self) -> None:
         """Follow until a signal ends it."""
+        lookup.wakes_docker = False
         signal.set_wakeup_fd(self._wake.fileno(), warn_on_full_buffer=False)
         signal.signal(signal.SIGTERM, self._end)
         signal.signal(signal.SIGINT, self._end)
@@ -128,7 +129,7 @@ class Watcher:
             return
         self._reconnect_at = time.monotonic() + _RECONNECT
         for engine, source in self._engines.items():
-            if source is None and (engine != "Docker" or docker_runs()):
+            if source is None and (engine != "Docker" or not is_asleep()):
                 self._connect(engine)
 
     def _connect(self, engine: str) -> None:
@@ -176,17 +177,6 @@ class Watcher:
         self._backoff = min(self._backoff * 2, _LONGEST_BACKOFF)
 
     _report = Report(check=False)
-
-
-def docker_runs() -> bool:
-    """Tell whether asking Docker would not start it: systemd listens in its place where docker.socket is active."""
-    if not os.path.lexists(_SOCKET_UNIT):
-        return True
-    try:
-        with open(_DOCKER_PID, encoding="ascii") as file:
-            return os.path.exists(f"/proc/{int(file.read())}")
-    except (OSError, ValueError):
-        return False
 
 
 def _status(report: Report) -> str:

@@ -59,6 +59,10 @@ class Unreachable(MissingFeature):
         self.advice = advice
 
 
+class EngineFailed(PipefitterError):
+    """An engine can be connected to and doesn't answer in time, or not as it should."""
+
+
 class Engine(Protocol):
     """One container engine on this host; each method raises Unreachable where it can't be connected to."""
 
@@ -115,7 +119,7 @@ class EngineSocket:
         :raises PipefitterError: it has another status, or another shape.
         """
         if answer.status != 200:
-            raise PipefitterError(
+            raise EngineFailed(
                 f"{self.engine} at {self.path} answered GET {target} with HTTP {answer.status}: "
                 f"{_message(answer.body)}; see the log of {self.engine}"
             )
@@ -127,8 +131,8 @@ class EngineSocket:
             raise self.unexpected(target, answer.body.decode(errors="replace"))
         return document
 
-    def unexpected(self, target: str, found: object) -> PipefitterError:
-        return PipefitterError(
+    def unexpected(self, target: str, found: object) -> EngineFailed:
+        return EngineFailed(
             f"{self.engine} at {self.path} answered GET {target} with {str(found)[:80]!r}, "
             f"which is not a valid response of {self.engine}; check what listens on that socket"
         )
@@ -184,8 +188,8 @@ class EngineSocket:
                 f"failed to connect to {self.engine} at {self.path}: {error}; give the path of its unix socket"
             ) from error
 
-    def _timed_out(self, what: str) -> PipefitterError:
-        return PipefitterError(
+    def _timed_out(self, what: str) -> EngineFailed:
+        return EngineFailed(
             f"timed out after {self.timeout:g} s waiting for {self.engine} at {self.path} to {what}; "
             f"see whether {self.engine} hangs, and restart it"
         )

@@ -8,6 +8,7 @@ which every dockerd takes as its own newest.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
@@ -15,6 +16,22 @@ from urllib.parse import quote
 from .api import Answer, Container, EngineSocket
 
 SOCKET = "/var/run/docker.sock"
+
+
+# Where systemd notes that docker.socket is active, and dockerd its process.
+_SOCKET_UNIT = "/run/systemd/units/invocation:docker.socket"
+_PID_FILE = "/var/run/docker.pid"
+
+
+def is_asleep() -> bool:
+    """Tell whether asking Docker would start it: systemd listens in its place while docker.socket is active."""
+    if not os.path.lexists(_SOCKET_UNIT):
+        return False
+    try:
+        with open(_PID_FILE, encoding="ascii") as file:
+            return not os.path.exists(f"/proc/{int(file.read())}")
+    except (OSError, ValueError):
+        return True
 
 
 class Docker:

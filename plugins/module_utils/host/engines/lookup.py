@@ -12,11 +12,15 @@ from typing import TypeVar
 
 from ...errors import MissingFeature, Refused
 from ...model.attachment import CONTAINER_NAME, RUNTIMES
+from . import docker
 from .api import Container, Engine, Unreachable
 from .docker import Docker
 from .podman import Podman
 
 __all__ = ["RUNTIMES", "Container", "exposed_ports", "find", "inspect_again", "listing"]
+
+wakes_docker = True
+"""Whether Docker is asked where that starts it; the service lets it sleep."""
 
 TIMEOUT = 10.0
 """Seconds to wait for each answer of an engine."""
@@ -98,12 +102,18 @@ def _engines(runtime: str, timeout: float) -> list[Engine]:
     raise Refused(f"runtime {runtime!r} is not supported; set it to auto or one of {', '.join(RUNTIMES)}")
 
 
+def _let_sleep(engine: Engine) -> None:
+    if not wakes_docker and engine.runtime == Docker.runtime and docker.is_asleep():
+        raise Unreachable("Docker", docker.SOCKET, "not started", "start Docker (systemctl start docker)")
+
+
 def _ask_each(runtime: str, timeout: float, question: Callable[[Engine], _T]) -> list[_T]:
     """Return the answers of the engines that can be reached, at least one."""
     answers = []
     absent = []
     for engine in _engines(runtime, timeout):
         try:
+            _let_sleep(engine)
             answers.append(question(engine))
         except Unreachable as error:
             absent.append(error)

@@ -15,9 +15,8 @@ import os
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from ...errors import PipefitterError
 from .. import lock
-from .api import Container, EngineSocket, Unreachable
+from .api import Container, EngineFailed, EngineSocket, Unreachable
 
 SOCKET = "/run/podman/podman.sock"
 STORAGE = "/var/lib/containers/storage"
@@ -129,14 +128,12 @@ class Podman:
         except FileNotFoundError:
             raise Unreachable("Podman", self._socket.path, "no socket and no program", self._socket.advice) from None
         except subprocess.TimeoutExpired:
-            raise PipefitterError(
+            raise EngineFailed(
                 f"timed out after {timeout:g} s waiting for {command!r}; see whether another podman holds its lock"
             ) from None
         if ran.returncode:
             said = " ".join(ran.stderr.decode(errors="replace").split())[-300:]
-            raise PipefitterError(
-                f"{command!r} failed with status {ran.returncode}: {said}; run it by hand on the host"
-            )
+            raise EngineFailed(f"{command!r} failed with status {ran.returncode}: {said}; run it by hand on the host")
         try:
             document = json.loads(ran.stdout or b"null")
         except ValueError:
@@ -146,9 +143,9 @@ class Podman:
         return document
 
 
-def _unexpected(argv: Sequence[str], said: str) -> PipefitterError:
+def _unexpected(argv: Sequence[str], said: str) -> EngineFailed:
     command = " ".join(argv[:5])
-    return PipefitterError(
+    return EngineFailed(
         f"{command!r} printed {said[:80]!r}, which is not a list of containers; run it by hand on the host"
     )
 
