@@ -117,7 +117,7 @@ def converge(options: Mapping[str, Any], check: bool, pin: Pin | None = None) ->
         )
         before = describe(*outcome.before)
         gone = removed(outcome.operations, outcome.before[1], [entry["host_interface"] for entry in before if entry])
-        after = predict(*outcome.before) if present else [None] * len(wants)
+        after = predict(*outcome.before) if present and outcome.operations else [None] * len(wants)
         shown = before if not outcome.operations else (after if check else describe(*outcome.after))
         result = Result(
             operations=outcome.lines,

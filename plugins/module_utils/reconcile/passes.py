@@ -114,7 +114,7 @@ def _missing(bridges: Collection[str]) -> frozenset[str]:
     if not bridges:
         return frozenset()
     with Machine() as machine:
-        return frozenset(bridges) - machine.netlink(HOST).links().keys()
+        return frozenset(bridge for bridge in bridges if not machine.netlink(HOST).has_link(bridge))
 
 
 def _converge(records: Sequence[Record], make: _Make, report: Report, coming: Collection[str]) -> None:
@@ -193,8 +193,9 @@ def _attachments(records: Sequence[Record], check: bool) -> Result:
     entries = [record.options for record in records]
     result = attachment.converge({"attachments": entries, "state": "present", "wait": False}, check)
     pending = {tuple(entry.items()) for entry in result.values["pending"]}
-    left = [record for record in _ended(records) if tuple(_pending(record).items()) in pending]
-    if not left or not os.path.exists(OVSDB):
+    waiting = [record for record in records if pending and tuple(_pending(record).items()) in pending]
+    left = _ended(waiting) if os.path.exists(OVSDB) else []
+    if not left:
         return result
     # The kernel takes veths away with their namespace; Open vSwitch keeps its ports.
     going = [_only(record.options, *SELECTORS, "runtime", "interface") for record in left]

@@ -23,6 +23,10 @@ class NamedLinks:
     def close(self) -> None:
         self._socket.close()
 
+    def has_link(self, name: str) -> bool:
+        """Tell whether there is a link of that name."""
+        return links.index_of(self._socket, name) is not None
+
     def _change_named(
         self, what: str, name: str, attributes: Sequence[tuple[str, Any]], header: Mapping[str, int] | None = None
     ) -> None:
