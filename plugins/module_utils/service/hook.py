@@ -18,19 +18,23 @@ DOCKER = "/var/lib/docker/containers"
 
 def main() -> int:
     """Attach the container whose state the runtime gives on stdin; return 1 where it must not start, else 0."""
-    told = sys.stdin.buffer.read()
-    if not may_be_recorded(told):
-        return 0
-    from . import starting
+    try:
+        told = sys.stdin.buffer.read()
+        if not may_be_recorded(told):
+            return 0
+        from . import starting
 
-    return starting.attach(told)
+        return starting.attach(told)
+    except Exception as error:  # whatever it is, the container is to start
+        print(f"pipefitter: the container is left to the service: {error}", file=sys.stderr)
+        return 0
 
 
 def may_be_recorded(told: bytes) -> bool:
     """Tell whether there is an attachment that names the container by its id, or perhaps by its name."""
     try:
         files = os.listdir(f"{RECORD}/attachment")
-    except (FileNotFoundError, PermissionError):  # nothing is recorded; a user's own Podman
+    except OSError:  # nothing is recorded; a user's own Podman
         return False
     container_id = _text_after(told, b'"id":')
     if not files or not container_id:

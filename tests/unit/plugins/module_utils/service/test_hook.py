@@ -112,6 +112,15 @@ def test_what_cannot_be_loaded_stops_only_a_container_that_requires_it(monkeypat
     assert ("container web1 is not started" if required else "left to the service") in said
 
 
+def test_whatever_goes_wrong_the_container_starts(monkeypatch, store, capsys):
+    store.change([record("web1", required=True)], ())
+    monkeypatch.setattr(hook.sys, "stdin", io.TextIOWrapper(io.BytesIO(json.dumps({"id": ID, "pid": 7}).encode())))
+    monkeypatch.setitem(sys.modules, starting.__name__, None)
+    monkeypatch.delattr(sys.modules[hook.__package__], "starting")
+    assert hook.main() == 0
+    assert "the container is left to the service: " in capsys.readouterr().err
+
+
 class FakeStateFile:
     def note(self, line):
         pass
