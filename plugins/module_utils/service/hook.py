@@ -2,207 +2,66 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """``pipefitter hook``: attaches a container before its first instruction. Private to the collection.
 
-An OCI runtime runs it as hook ``createRuntime`` for each container, most of which are none of ours: so nothing but the
-standard library is loaded until something is found to be recorded for this one. A hook that fails keeps a container
-from starting; this one does so only for an attachment that is required.
+An OCI runtime runs it as hook ``createRuntime`` for each container, most of which are none of ours: so this looks
+first, by names of files and without loading anything (``json`` alone takes as long as Python's start), whether
+something may be recorded for this one. Where it can't tell, it may be.
 """
 
 from __future__ import annotations
 
-import glob
-import json
 import os
-import re
-import signal
 import sys
-import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
 
-_RECORD = "/var/lib/pipefitter"
-_DOCKER = "/var/lib/docker/containers"
-_ID = re.compile(r"[0-9a-f]{64}")
-_SHORT_ID = 12  # digits, as engines show them
-
-_LONGEST = 15  # seconds; with the wait for the lock
-_LOG = "/dev/log"
-_WARNING, _INFO = 28, 30  # RFC 5424: facility daemon
-
-
-class Starting(NamedTuple):
-    """A container as the OCI runtime tells of it; ``netns`` is that of the process ``pid``."""
-
-    engine: str
-    id: str
-    name: str
-    pid: int
-
-    def __str__(self) -> str:
-        return f"container {self.name}"
-
-    def is_meant_by(self, value: str, runtime: str) -> bool:
-        """Tell whether a record names this container: by its name, its id, or the short form of that."""
-        if runtime not in ("auto", self.engine):
-            return False
-        return value in (self.name, self.id) or (len(value) >= _SHORT_ID and self.id.startswith(value))
-
-
-class Recorded(NamedTuple):
-    """An attachment or a port's VLANs that are recorded for a container, by the file that holds it."""
-
-    file: str
-    interface: str
-    want: Mapping[str, Any]
+RECORD = "/var/lib/pipefitter"
+DOCKER = "/var/lib/docker/containers"
 
 
 def main() -> int:
     """Attach the container whose state the runtime gives on stdin; return 1 where it must not start, else 0."""
-    begun = time.monotonic()
-    os.environ.setdefault("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")  # a hook has an empty environment
     try:
-        state = json.loads(sys.stdin.buffer.read() or b"{}")
-        container_id, pid, bundle = str(state["id"]), int(state["pid"]), str(state.get("bundle", ""))
-    except (ValueError, KeyError, TypeError, AttributeError):
-        _say("what is on stdin is no state of an OCI runtime with id and pid; nothing is attached", _WARNING)
-        return 0
-    container = None
-    found: list[Recorded] = []
-    try:
-        if _files("attachment"):
-            container = _container(container_id, pid, bundle)
-            found = recorded(container, "attachment") if container is not None else []
+        told = sys.stdin.buffer.read()
+        if not may_be_recorded(told):
+            return 0
+        from . import starting
+
+        return starting.attach(told)
     except Exception as error:  # whatever it is, the container is to start
-        _say(f"what is recorded for container {container_id} can't be read: {error}", _WARNING)
-    if container is None or not found:
+        print(f"pipefitter: the container is left to the service: {error}", file=sys.stderr)
         return 0
-    failed = _attach(container, found)
-    for one, sentence in failed:
-        _say(_failure(container, one, sentence), _WARNING)
-    if not failed:
-        _say(f"attached {container} as it starts, in {(time.monotonic() - begun) * 1000:.0f} ms", _INFO)
-    return 1 if any(one.want.get("required") for one, _sentence in failed) else 0
 
 
-def _attach(container: Starting, found: Sequence[Recorded]) -> list[tuple[Recorded, str]]:
-    """Return those that could not be made, and why."""
-    signal.signal(signal.SIGALRM, _expired)
-    signal.alarm(_LONGEST)
+def may_be_recorded(told: bytes) -> bool:
+    """Tell whether there is an attachment that names the container by its id, or perhaps by its name."""
     try:
-        from . import deferred
-
-        deferred.defer(*deferred.UNUSED)
-        from .starting import attach
-
-        return attach(container, found, recorded(container, "vlan_port"))
-    except Exception as error:  # a library that is gone, say
-        return [(one, str(error) or type(error).__name__) for one in found]
-    finally:
-        signal.alarm(0)
-
-
-def _expired(_number: int, _frame: object) -> None:
-    raise TimeoutError(f"timed out after {_LONGEST} s")
+        files = os.listdir(f"{RECORD}/attachment")
+    except OSError:  # nothing is recorded; a user's own Podman
+        return False
+    container_id = _text_after(told, b'"id":')
+    if not files or not container_id:
+        return bool(files)
+    name = _dockers_name(container_id)
+    if not name:
+        return True  # Podman's names are in one file for all containers
+    begins = (f"container-{name}-"[:50], f"container-{container_id[:12]}")
+    return any(file.startswith(begins) for file in files)
 
 
-def _failure(container: Starting, one: Recorded, sentence: str) -> str:
-    if one.want.get("required"):
-        consequence = f"{container} is not started, as {one.interface} is required (required: true)"
-    else:
-        consequence = f"{container} is started without {one.interface}, which is left to the service"
-    return f"{consequence}: {sentence}"
-
-
-def _files(kind: str) -> list[str]:
+def _dockers_name(container_id: str) -> str:
+    """Return the container's name as Docker writes it, with a slash before it; '' where that is not to be found."""
     try:
-        return os.listdir(f"{_RECORD}/{kind}")
-    except (FileNotFoundError, PermissionError):  # nothing is recorded; a user's own Podman
-        return []
-
-
-def recorded(container: Starting, kind: str) -> list[Recorded]:
-    """Return what is recorded for a container; files of others, by their names, are not read."""
-    # store.records begins the names so, and cuts them.
-    begins = tuple(f"container-{word}"[:50] for word in (f"{container.name}-", container.id[:_SHORT_ID]))
-    found = []
-    for name in sorted(_files(kind)):
-        if not name.endswith(".json") or not any(word in name for word in begins):
-            continue
-        try:
-            with open(f"{_RECORD}/{kind}/{name}", "rb") as file:
-                document = json.load(file)
-            word, value, interface = document["key"][-3:]
-            want = document["want"]
-            runtime = want.get("runtime", "auto")
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            continue  # the service sets it aside and says so
-        if word == "container" and container.is_meant_by(value, runtime):
-            found.append(Recorded(name, interface, want))
-    return found
-
-
-def _container(container_id: str, pid: int, bundle: str) -> Starting | None:
-    """Return whose container it is, and its name, from files: engines don't answer for one that they are starting."""
-    if not _ID.fullmatch(container_id) or pid <= 0:
-        return None
-    for engine, name_of in _ENGINES:
-        name = name_of(container_id, bundle)
-        if name:
-            return Starting(engine, container_id, name, pid)
-    return None
-
-
-def _docker_name(container_id: str, bundle: str) -> str:
-    for folder in (f"{_DOCKER}/{container_id}", ""):
-        try:
-            with open(f"{folder or _docker_folder(container_id, bundle)}/config.v2.json", "rb") as file:
-                return str(json.load(file)["Name"]).lstrip("/")
-        except (OSError, ValueError, KeyError, TypeError):
-            continue
-    return ""
-
-
-def _docker_folder(container_id: str, bundle: str) -> str:
-    """Return the container's folder below another data-root than the usual one: Docker mounts files of it."""
-    with open(f"{bundle}/config.json", "rb") as file:
-        mounts = json.load(file).get("mounts") or ()
-    for mount in mounts:
-        folder = os.path.dirname(str(mount.get("source", "")))
-        if folder.endswith(f"/containers/{container_id}"):
-            return folder
-    return ""
-
-
-def _podman_name(container_id: str, bundle: str) -> str:
-    """Return the name in containers/storage's list, two folders above the bundle (STORAGE/x-containers/ID/userdata)."""
-    folder, _slash, _userdata = bundle.rstrip("/").rpartition("/")
-    if os.path.basename(folder) != container_id:
+        with open(f"{DOCKER}/{container_id}/config.v2.json", "rb") as file:
+            return _text_after(file.read(), b'"Name":"/', quoted=False)
+    except (OSError, ValueError):
         return ""
-    for path in glob.glob(f"{glob.escape(os.path.dirname(folder))}/*containers.json"):
-        try:
-            with open(path, "rb") as file:
-                held = json.load(file) or ()
-            for entry in held:
-                if entry.get("id") == container_id and entry.get("names"):
-                    return str(entry["names"][0])
-        except (OSError, ValueError, TypeError, AttributeError):
-            continue
-    return ""
 
 
-_ENGINES: tuple[tuple[str, Callable[[str, str], str]], ...] = (("podman", _podman_name), ("docker", _docker_name))
-
-
-def _say(line: str, severity: int) -> None:
-    """Say it where runc shows it, if the container doesn't start, in the journal and to ``pipefitter events``."""
-    if severity != _INFO:
-        print(f"pipefitter: {line}", file=sys.stderr)
-    import socket
-
-    from . import state_file
-
-    state_file.note(line)
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as log:
-        try:
-            log.sendto(f"<{severity}>pipefitter[{os.getpid()}]: {line}".encode(errors="replace"), _LOG)
-        except OSError:
-            pass  # a host without one
+def _text_after(document: bytes, key: bytes, quoted: bool = True) -> str:
+    """Return the text of a key in JSON that a program wrote, '' where it is not as such programs write it."""
+    _before, found, rest = document.partition(key)
+    if quoted:
+        rest = rest.lstrip()
+        if not rest.startswith(b'"'):
+            return ""
+        rest = rest[1:]
+    text, end, _after = rest.partition(b'"')
+    return text.decode(errors="replace") if found and end and b"\\" not in text and b"/" not in text else ""

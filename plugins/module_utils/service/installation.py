@@ -48,7 +48,10 @@ import sys
 
 command = sys.argv[1:2]
 if command == ["hook"]:
-    from pipefitter.service.hook import main
+    try:
+        from pipefitter.service.hook import main
+    except Exception as error:  # of a program that is damaged; the container is to start
+        sys.exit(print(f"pipefitter: {error}", file=sys.stderr))
 elif command == ["runtime"]:
     from pipefitter.service.runtime import main
 else:

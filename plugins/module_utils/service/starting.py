@@ -1,93 +1,206 @@
 # SPDX-FileCopyrightText: 2026 pipefitter contributors
 # SPDX-License-Identifier: BSD-2-Clause
-"""Attaching a container that is starting, as it is recorded. Private to the collection."""
+"""A container that is starting: its name, what is recorded for it, and what becomes of that. Private to the collection.
+
+A hook that fails keeps a container from starting; this one does so only for an attachment that is required.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+import glob
+import json
+import os
+import re
+import signal
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
-from ..errors import PipefitterError
-from ..host import lock, namespace
-from ..host.namespace import NetnsFd
-from ..model.attachment import Target
-from ..model.record import ATTACHMENT, VLAN_PORT, Record
-from ..reconcile import attachment
-from ..store.records import Store
-from .hook import Recorded, Starting
+from . import hook
 
-PATIENCE = 5.0
-"""Seconds to wait for another run that changes the network; then the container starts and is left to the service."""
+_ID = re.compile(r"[0-9a-f]{64}")
+_SHORT_ID = 12  # digits, as engines show them
 
-_SETTLED = 2  # seconds
+_LONGEST = 15  # seconds; with the wait for the lock
+_LOG = "/dev/log"
+_WARNING, _INFO = 28, 30  # RFC 5424: facility daemon
 
 
-def attach(
-    container: Starting, attachments: Sequence[Recorded], vlan_ports: Sequence[Recorded]
-) -> list[tuple[Recorded, str]]:
-    """Make what is recorded for a container; return which attachments could not be made, and why."""
+class Starting(NamedTuple):
+    """A container as the OCI runtime tells of it; ``netns`` is that of the process ``pid``."""
+
+    engine: str
+    id: str
+    name: str
+    pid: int
+
+    def __str__(self) -> str:
+        return f"container {self.name}"
+
+    def is_meant_by(self, value: str, runtime: str) -> bool:
+        """Tell whether a record names this container: by its name, its id, or the short form of that."""
+        if runtime not in ("auto", self.engine):
+            return False
+        return value in (self.name, self.id) or (len(value) >= _SHORT_ID and self.id.startswith(value))
+
+
+class Recorded(NamedTuple):
+    """An attachment or a port's VLANs that are recorded for a container, by the file that holds it."""
+
+    file: str
+    interface: str
+    want: Mapping[str, Any]
+
+
+def attach(told: bytes) -> int:
+    """Attach the container whose state the runtime told; return 1 where it must not start, else 0."""
+    begun = time.monotonic()
+    os.environ.setdefault("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")  # a hook has an empty environment
     try:
-        with lock.held_at_start(PATIENCE):
-            return _attach(container, attachments, vlan_ports)
-    except PipefitterError as error:
-        return [(one, str(error)) for one in attachments]
+        state = json.loads(told or b"{}")
+        container_id, pid, bundle = str(state["id"]), int(state["pid"]), str(state.get("bundle", ""))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        _say("what is on stdin is no state of an OCI runtime with id and pid; nothing is attached", _WARNING)
+        return 0
+    container = None
+    found: list[Recorded] = []
+    try:
+        if _files("attachment"):
+            container = _container(container_id, pid, bundle)
+            found = recorded(container, "attachment") if container is not None else []
+    except Exception as error:  # whatever it is, the container is to start
+        _say(f"what is recorded for container {container_id} can't be read: {error}", _WARNING)
+    if container is None or not found:
+        return 0
+    failed = _attach(container, found)
+    for one, sentence in failed:
+        _say(_failure(container, one, sentence), _WARNING)
+    if not failed:
+        _say(f"attached {container} as it starts, in {(time.monotonic() - begun) * 1000:.0f} ms", _INFO)
+    return 1 if any(one.want.get("required") for one, _sentence in failed) else 0
 
 
-def _attach(
-    container: Starting, attachments: Sequence[Recorded], vlan_ports: Sequence[Recorded]
-) -> list[tuple[Recorded, str]]:
-    store = Store(mend=False)
-    # Under the lock: what it is since the files were looked for.
-    wanted = store.read(ATTACHMENT, {one.file for one in attachments})
-    named = {(record.key[1], record.key[2]): record for record in wanted.values()}
-    known = [(one, record) for one in attachments if (record := named.get((_value(one), one.interface))) is not None]
-    failed = _made(container, known)
-    ports = store.read(VLAN_PORT, {one.file for one in vlan_ports})
-    for record in ports.values():
-        sentence = _set_vlans(container, record)
-        if sentence:
-            failed += [(one, sentence) for one, _record in known if one.interface == record.want.get("interface")]
-    return failed
+def _attach(container: Starting, found: Sequence[Recorded]) -> list[tuple[Recorded, str]]:
+    """Return those that could not be made, and why."""
+    signal.signal(signal.SIGALRM, _expired)
+    signal.alarm(_LONGEST)
+    try:
+        from . import deferred
+
+        deferred.defer(*deferred.UNUSED)
+        from .attaching import attach_recorded
+
+        return attach_recorded(container, found, recorded(container, "vlan_port"))
+    except Exception as error:  # a library that is gone, say
+        return [(one, str(error) or type(error).__name__) for one in found]
+    finally:
+        signal.alarm(0)
 
 
-def _value(one: Recorded) -> str:
-    return str(one.want.get("container", ""))
+def _expired(_number: int, _frame: object) -> None:
+    raise TimeoutError(f"timed out after {_LONGEST} s")
 
 
-def _made(container: Starting, known: Sequence[tuple[Recorded, Record]]) -> list[tuple[Recorded, str]]:
-    """Make attachments in one run; where that is refused, one by one, so that one never holds up the others."""
-    if not known:
+def _failure(container: Starting, one: Recorded, sentence: str) -> str:
+    if one.want.get("required"):
+        consequence = f"{container} is not started, as {one.interface} is required (required: true)"
+    else:
+        consequence = f"{container} is started without {one.interface}, which is left to the service"
+    return f"{consequence}: {sentence}"
+
+
+def _files(kind: str) -> list[str]:
+    try:
+        return os.listdir(f"{hook.RECORD}/{kind}")
+    except (FileNotFoundError, PermissionError):  # nothing is recorded; a user's own Podman
         return []
-    options: dict[str, Any] = {
-        "attachments": [record.options for _one, record in known],
-        "state": "present",
-        "wait": True,
-        "wait_timeout": _SETTLED,
-    }
-    try:
-        attachment.converge(options, False, _pin_of(container))
-    except PipefitterError as error:
-        if len(known) == 1:
-            return [(known[0][0], str(error))]
-        return [failure for one in known for failure in _made(container, [one])]
-    return []
 
 
-def _set_vlans(container: Starting, record: Record) -> str:
-    """Put a port into its VLANs, so that the container's first frame is in no other; return why that failed, or ''."""
-    from ..reconcile import vlan_port
+def recorded(container: Starting, kind: str) -> list[Recorded]:
+    """Return what is recorded for a container; files of others, by their names, are not read."""
+    # store.records begins the names so, and cuts them.
+    begins = tuple(f"container-{word}"[:50] for word in (f"{container.name}-", container.id[:_SHORT_ID]))
+    found = []
+    for name in sorted(_files(kind)):
+        if not name.endswith(".json") or not any(word in name for word in begins):
+            continue
+        try:
+            with open(f"{hook.RECORD}/{kind}/{name}", "rb") as file:
+                document = json.load(file)
+            word, value, interface = document["key"][-3:]
+            want = document["want"]
+            runtime = want.get("runtime", "auto")
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            continue  # the service sets it aside and says so
+        if word == "container" and container.is_meant_by(value, runtime):
+            found.append(Recorded(name, interface, want))
+    return found
 
-    entry = {name: value for name, value in record.options.items() if name not in ("bridge", "owner")}
-    options = {"bridge": record.bridge, "owner": record.want.get("owner"), "state": "present", "ports": [entry]}
-    try:
-        vlan_port.converge(options, False, _pin_of(container))
-    except PipefitterError as error:
-        return str(error)
+
+def _container(container_id: str, pid: int, bundle: str) -> Starting | None:
+    """Return whose container it is, and its name, from files: engines don't answer for one that they are starting."""
+    if not _ID.fullmatch(container_id) or pid <= 0:
+        return None
+    for engine, name_of in _ENGINES:
+        name = name_of(container_id, bundle)
+        if name:
+            return Starting(engine, container_id, name, pid)
+    return None
+
+
+def _docker_name(container_id: str, bundle: str) -> str:
+    for folder in (f"{hook.DOCKER}/{container_id}", ""):
+        try:
+            with open(f"{folder or _docker_folder(container_id, bundle)}/config.v2.json", "rb") as file:
+                return str(json.load(file)["Name"]).lstrip("/")
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
     return ""
 
 
-def _pin_of(container: Starting) -> Any:
-    def pin(_target: Target) -> tuple[NetnsFd, str]:
-        return namespace.of_pid(container.pid, str(container)), f"{container.engine}:{container.id}"
+def _docker_folder(container_id: str, bundle: str) -> str:
+    """Return the container's folder below another data-root than the usual one: Docker mounts files of it."""
+    with open(f"{bundle}/config.json", "rb") as file:
+        mounts = json.load(file).get("mounts") or ()
+    for mount in mounts:
+        folder = os.path.dirname(str(mount.get("source", "")))
+        if folder.endswith(f"/containers/{container_id}"):
+            return folder
+    return ""
 
-    return pin
+
+def _podman_name(container_id: str, bundle: str) -> str:
+    """Return the name in containers/storage's list, two folders above the bundle (STORAGE/x-containers/ID/userdata)."""
+    folder, _slash, _userdata = bundle.rstrip("/").rpartition("/")
+    if os.path.basename(folder) != container_id:
+        return ""
+    for path in glob.glob(f"{glob.escape(os.path.dirname(folder))}/*containers.json"):
+        try:
+            with open(path, "rb") as file:
+                held = json.load(file) or ()
+            for entry in held:
+                if entry.get("id") == container_id and entry.get("names"):
+                    return str(entry["names"][0])
+        except (OSError, ValueError, TypeError, AttributeError):
+            continue
+    return ""
+
+
+_ENGINES: tuple[tuple[str, Callable[[str, str], str]], ...] = (("podman", _podman_name), ("docker", _docker_name))
+
+
+def _say(line: str, severity: int) -> None:
+    """Say it where runc shows it, if the container doesn't start, in the journal and to ``pipefitter events``."""
+    if severity != _INFO:
+        print(f"pipefitter: {line}", file=sys.stderr)
+    import socket
+
+    from . import state_file
+
+    state_file.note(line)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as log:
+        try:
+            log.sendto(f"<{severity}>pipefitter[{os.getpid()}]: {line}".encode(errors="replace"), _LOG)
+        except OSError:
+            pass  # a host without one

@@ -15,7 +15,7 @@ sys.path[:0] = {path}
 from {module} import UNUSED, defer
 before = set(sys.modules)
 defer(*UNUSED)
-from {package}.service import starting
+from {package}.service import attaching
 print("ast" in sys.modules and "ast" not in before)  # of inspect; what the others load, others may load too
 import inspect, pprint
 from importlib import resources

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 
 import pytest
 from ansible_collections.pipefitter.container_network.plugins.module_utils.errors import InvalidOption
@@ -16,8 +17,8 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.model
     Record,
     merged,
 )
-from ansible_collections.pipefitter.container_network.plugins.module_utils.service import hook, runtime
-from ansible_collections.pipefitter.container_network.plugins.module_utils.service.hook import Starting
+from ansible_collections.pipefitter.container_network.plugins.module_utils.service import hook, runtime, starting
+from ansible_collections.pipefitter.container_network.plugins.module_utils.service.starting import Starting
 from ansible_collections.pipefitter.container_network.plugins.module_utils.store.records import Store
 
 ID = "0123456789ab" + "c" * 52
@@ -32,13 +33,13 @@ def record(value, interface="eth1", **want):
 @pytest.fixture
 def store(monkeypatch, tmp_path):
     (tmp_path / "record").mkdir(mode=0o700)
-    monkeypatch.setattr(hook, "_RECORD", str(tmp_path / "record"))
-    monkeypatch.setattr(hook, "_LOG", str(tmp_path / "log"))
+    monkeypatch.setattr(hook, "RECORD", str(tmp_path / "record"))
+    monkeypatch.setattr(starting, "_LOG", str(tmp_path / "log"))
     return Store(mend=True, folder=str(tmp_path / "record"))
 
 
 def found(container=WEB1, kind=ATTACHMENT):
-    return [(str(one.want.get("container")), one.interface) for one in hook.recorded(container, kind)]
+    return [(str(one.want.get("container")), one.interface) for one in starting.recorded(container, kind)]
 
 
 def test_what_is_recorded_for_a_container_is_found_by_name_and_id(store):
@@ -74,11 +75,11 @@ def test_a_damaged_record_holds_up_no_other(store, tmp_path):
 def test_podmans_names_are_in_its_storage(tmp_path):
     bundle = tmp_path / "overlay-containers" / ID / "userdata"
     bundle.mkdir(parents=True)
-    assert hook._container(ID, 7, str(bundle)) is None
+    assert starting._container(ID, 7, str(bundle)) is None
     listed = [{"id": "f" * 64, "names": ["other"]}, {"id": ID, "names": ["web1"]}]
     (tmp_path / "overlay-containers" / "volatile-containers.json").write_text("null")
     (tmp_path / "overlay-containers" / "containers.json").write_text(json.dumps(listed))
-    assert hook._container(ID, 7, str(bundle)) == Starting("podman", ID, "web1", 7)
+    assert starting._container(ID, 7, str(bundle)) == Starting("podman", ID, "web1", 7)
 
 
 @pytest.mark.parametrize("moved", [False, True])
@@ -86,34 +87,68 @@ def test_dockers_names_are_in_the_containers_folder(monkeypatch, tmp_path, moved
     folder = tmp_path / "containers" / ID
     folder.mkdir(parents=True)
     (folder / "config.v2.json").write_text(json.dumps({"Name": "/web1"}))
-    monkeypatch.setattr(hook, "_DOCKER", str(tmp_path / "elsewhere" if moved else tmp_path / "containers"))
+    monkeypatch.setattr(hook, "DOCKER", str(tmp_path / "elsewhere" if moved else tmp_path / "containers"))
     config = {"mounts": [{"source": "proc"}, {"source": f"{folder}/hostname"}]}
     (tmp_path / "config.json").write_text(json.dumps(config))
-    assert hook._container(ID, 7, str(tmp_path)) == WEB1
+    assert starting._container(ID, 7, str(tmp_path)) == WEB1
     (folder / "config.v2.json").unlink()
-    assert hook._container(ID, 7, str(tmp_path)) is None
+    assert starting._container(ID, 7, str(tmp_path)) is None
 
 
 @pytest.mark.parametrize("container_id", ["web1", "../../../etc", ID[:12], ""])
 def test_what_is_no_id_leads_to_no_file(container_id):
-    assert hook._container(container_id, 7, "/") is None
+    assert starting._container(container_id, 7, "/") is None
 
 
 @pytest.mark.parametrize("required", [False, True])
 def test_what_cannot_be_loaded_stops_only_a_container_that_requires_it(monkeypatch, store, tmp_path, capsys, required):
     store.change([record("web1", **({"required": True} if required else {}))], ())
-    monkeypatch.setattr(hook, "_container", lambda *_told: WEB1)
+    monkeypatch.setattr(starting, "_container", lambda *_told: WEB1)
     monkeypatch.setattr(hook.sys, "stdin", io.TextIOWrapper(io.BytesIO(json.dumps({"id": ID, "pid": 7}).encode())))
-    monkeypatch.setitem(hook.sys.modules, hook.__name__.replace("hook", "starting"), None)
-    monkeypatch.setitem(hook.sys.modules, hook.__name__.replace("hook", "state_file"), FakeStateFile())
+    monkeypatch.setitem(sys.modules, starting.__name__.replace("starting", "attaching"), None)
+    monkeypatch.setitem(sys.modules, starting.__name__.replace("starting", "state_file"), FakeStateFile())
     assert hook.main() == (1 if required else 0)
     said = capsys.readouterr().err
     assert ("container web1 is not started" if required else "left to the service") in said
 
 
+def test_whatever_goes_wrong_the_container_starts(monkeypatch, store, capsys):
+    store.change([record("web1", required=True)], ())
+    monkeypatch.setattr(hook.sys, "stdin", io.TextIOWrapper(io.BytesIO(json.dumps({"id": ID, "pid": 7}).encode())))
+    monkeypatch.setitem(sys.modules, starting.__name__, None)
+    monkeypatch.delattr(sys.modules[hook.__package__], "starting")
+    assert hook.main() == 0
+    assert "the container is left to the service: " in capsys.readouterr().err
+
+
 class FakeStateFile:
     def note(self, line):
         pass
+
+
+@pytest.mark.parametrize("state", [{"id": ID, "pid": 7}, {"ociVersion": "1.0.2", "id": ID, "annotations": {"id": "x"}}])
+@pytest.mark.parametrize("spaced", [False, True])
+def test_a_container_of_docker_without_record_costs_no_more_than_a_look(monkeypatch, store, tmp_path, state, spaced):
+    told = json.dumps(state, **({} if spaced else {"separators": (",", ":")})).encode()
+    assert not hook.may_be_recorded(told)  # as nothing is recorded at all
+    folder = tmp_path / "containers" / ID
+    folder.mkdir(parents=True)
+    monkeypatch.setattr(hook, "DOCKER", str(tmp_path / "containers"))
+    store.change([record("web"), record("web10"), record("db1")], ())
+    assert hook.may_be_recorded(told)  # as its name is not known
+    config = {"HostConfig": {"RestartPolicy": {"Name": "always"}}, "Labels": {"a": '"Name":"/db1"'}, "Name": "/web1"}
+    (folder / "config.v2.json").write_text(json.dumps(config, separators=(",", ":")))
+    assert not hook.may_be_recorded(told)
+    store.change([record("web1")], ())
+    assert hook.may_be_recorded(told)
+    store.change([record(ID[:14])], [record("web1")])
+    assert hook.may_be_recorded(told)
+
+
+@pytest.mark.parametrize("told", [b"", b"{}", b"nonsense", b'{"id": 7}', b'{"id": "../x"}'])
+def test_what_is_not_understood_is_looked_at_in_full(store, told):
+    store.change([record("web1")], ())
+    assert hook.may_be_recorded(told)
 
 
 def test_the_hook_comes_after_those_that_are_there_and_once(tmp_path):
