@@ -20,7 +20,7 @@ _Values = Callable[[object], Any]
 _Comparison = Callable[[object, object], Any]
 
 if TYPE_CHECKING:
-    from dataclasses import dataclass as dataclass
+    from dataclasses import dataclass as dataclass  # pylint: disable=useless-import-alias
 else:
 
     def dataclass(cls=None, *, frozen=False, order=False):

@@ -244,9 +244,10 @@ def lost_default_routes(sides: Sides, operations: Iterable[Operation]) -> list[s
         if name != "lo" and link.up and (side.netns, name) not in going
     }
     return [
-        f"{netns} has no IPv{entry.family} default route without {entry.link}, whose {str(entry).split(' dev ')[0]} "
-        "goes with it; if that had taken the place of another one, it is not known which, and it is not put back: "
-        "the run that attached it named it (in place of), so set it again, or restart the container"
+        f"{netns} has no IPv{entry.family} default route without {entry.link}, whose "
+        f"{str(entry).partition(' dev ')[0]} goes with it; if that had taken the place of another one, "
+        "it is not known which, and it is not put back: the run that attached it named it (in place of), so set it "
+        "again, or restart the container"
         for netns, entry in gone
         if netns in elsewhere and (netns, entry.family) not in left
     ]

@@ -9,9 +9,8 @@ made one change for all.
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import cast
 
 from ..light_dataclass import dataclass
 from ..model import addresses
@@ -119,7 +118,7 @@ class _Earlier:
             for switch, family in ((forwarding.IPV4_SWITCH, addresses.IPV4), (forwarding.IPV6_SWITCH, addresses.IPV6))
             if switch in self._sysctls and forwarding.of_link(name, family) in shown
         }
-        return ChainMap(own, self._sysctls, cast("MutableMapping[str, str]", shown))  # which is only read
+        return ChainMap(own, self._sysctls, dict(shown))
 
 
 def _at_once(operations: Sequence[Operation], last: bool) -> list[Operation]:

@@ -6,13 +6,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..errors import PipefitterError
 from . import version
+from .output import complain, say
 
 if TYPE_CHECKING:
     from ..model.record import Record
@@ -26,7 +26,7 @@ def main(words: Sequence[str] | None = None) -> int:
     try:
         return int(given.run(given))
     except PipefitterError as error:
-        print(f"pipefitter: {error}", file=sys.stderr)
+        complain(f"pipefitter: {error}")
         return 1
     except BrokenPipeError:
         return 1
@@ -82,15 +82,15 @@ def _reconcile(given: argparse.Namespace) -> int:
 
     report = passes.run(check=given.check)
     for line in report.operations:
-        print(line)
+        say(line)
     if given.diff and report.before != report.after:
         from ..diff_yaml import as_yaml
 
-        print(f"--- before\n{as_yaml(report.before)}+++ after\n{as_yaml(report.after)}", end="")
+        say(f"--- before\n{as_yaml(report.before)}+++ after\n{as_yaml(report.after)}".rstrip("\n"))
     for warning in report.warnings:
-        print(f"warning: {warning}", file=sys.stderr)
+        complain(f"warning: {warning}")
     for one in report.of(passes.FAILED):
-        print(f"{one.record}: {one.sentence}", file=sys.stderr)
+        complain(f"{one.record}: {one.sentence}")
     return report.exit_status
 
 
@@ -99,7 +99,7 @@ def _status(given: argparse.Namespace) -> int:
         from .status_table import printable
 
         for record in _recorded(mend=False):
-            print(printable(str(record)))
+            say(printable(str(record)))
         return 0
     from ..reconcile import passes
     from . import state_file, status_table
@@ -111,11 +111,11 @@ def _status(given: argparse.Namespace) -> int:
         for row in rows:
             if "since" in row:
                 row["since"] = time.strftime("%Y-%m-%dT%H:%M:%S%z", time.localtime(row["since"]))
-        print(json.dumps({"version": version.full(), "objects": rows, "to_do": report.operations}, indent=1))
+        say(json.dumps({"version": version.full(), "objects": rows, "to_do": report.operations}, indent=1))
     else:
-        print("\n".join(status_table.lines(rows)))
+        say("\n".join(status_table.lines(rows)))
     for warning in report.warnings:
-        print(f"warning: {warning}", file=sys.stderr)
+        complain(f"warning: {warning}")
     return report.exit_status
 
 
@@ -171,7 +171,7 @@ def _forget(given: argparse.Namespace) -> int:
 def _export(given: argparse.Namespace) -> int:
     from . import export
 
-    print(export.document(given.bridge), end="")
+    say(export.document(given.bridge).rstrip("\n"))
     return 0
 
 
@@ -180,5 +180,5 @@ def _events(given: argparse.Namespace) -> int:
 
     for entry in state_file.events():
         when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(entry["time"]))
-        print(json.dumps(entry) if given.json else f"{when} {entry['did']}")
+        say(json.dumps(entry) if given.json else f"{when} {entry['did']}")
     return 0

@@ -5,13 +5,13 @@
 from __future__ import annotations
 
 import os
-import sys
 
 from ..diff_yaml import as_yaml
 from ..host.machine import Machine
 from ..model import role_variables
 from ..model.record import KINDS
 from ..store.records import Store
+from .output import complain
 from .status_table import printable
 
 
@@ -23,7 +23,7 @@ def document(bridge: str | None) -> str:
     store = Store(mend=False)
     records = [record for kind in KINDS for record in store.read(kind).values()]
     for warning in store.warnings:
-        print(f"warning: {warning}", file=sys.stderr)
+        complain(f"warning: {warning}")
     switches = _switches()
     bridge = role_variables.chosen(records, bridge, switches)
     variables, left_out = role_variables.of(records, bridge, switches)

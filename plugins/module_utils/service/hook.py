@@ -12,6 +12,8 @@ from __future__ import annotations
 import os
 import sys
 
+from .output import complain
+
 RECORD = "/var/lib/pipefitter"
 DOCKER = "/var/lib/docker/containers"
 
@@ -26,7 +28,7 @@ def main() -> int:
 
         return starting.attach(told)
     except Exception as error:  # whatever it is, the container is to start
-        print(f"pipefitter: the container is left to the service: {error}", file=sys.stderr)
+        complain(f"pipefitter: the container is left to the service: {error}")
         return 0
 
 

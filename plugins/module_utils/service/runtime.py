@@ -14,6 +14,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from .output import complain
+
 RUNC = "runc"
 """Found as Docker finds its own."""
 
@@ -27,11 +29,11 @@ def main() -> int:
     try:
         add_hook(f"{bundle(words)}/config.json")
     except Exception as error:  # whatever it is, the container is to start
-        print(f"pipefitter: the container is created without hook, and left to the service: {error}", file=sys.stderr)
+        complain(f"pipefitter: the container is created without hook, and left to the service: {error}")
     try:
         os.execvp(RUNC, [RUNC, *words])
     except OSError as error:
-        print(f"pipefitter: {RUNC} can't be run: {error.strerror}", file=sys.stderr)
+        complain(f"pipefitter: {RUNC} can't be run: {error.strerror}")
     return 1
 
 

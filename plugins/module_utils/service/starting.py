@@ -12,12 +12,12 @@ import json
 import os
 import re
 import signal
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from . import hook
+from .output import complain
 
 _ID = re.compile(r"[0-9a-f]{64}")
 _SHORT_ID = 12  # digits, as engines show them
@@ -193,7 +193,7 @@ _ENGINES: tuple[tuple[str, Callable[[str, str], str]], ...] = (("podman", _podma
 def _say(line: str, severity: int) -> None:
     """Say it where runc shows it, if the container doesn't start, in the journal and to ``pipefitter events``."""
     if severity != _INFO:
-        print(f"pipefitter: {line}", file=sys.stderr)
+        complain(f"pipefitter: {line}")
     import socket
 
     from . import state_file

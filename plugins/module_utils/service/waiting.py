@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 
 from ..errors import PipefitterError
@@ -13,6 +12,7 @@ from ..model.addresses import is_link_local
 from ..model.attachment import container as container_target
 from ..observe.containers import pin_targets
 from ..state.network import names_by_index
+from .output import complain
 
 _PAUSE = 0.05
 
@@ -35,7 +35,7 @@ def wait(container: str, interface: str, timeout: float, route: bool = False) ->
         if not missing:
             return 0
         if time.monotonic() > deadline:
-            print(f"pipefitter: timed out after {timeout:g} s waiting: {missing}", file=sys.stderr)
+            complain(f"pipefitter: timed out after {timeout:g} s waiting: {missing}")
             return 1
         time.sleep(_PAUSE)
 

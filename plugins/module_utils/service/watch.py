@@ -11,7 +11,6 @@ import os
 import selectors
 import signal
 import socket
-import sys
 import time
 from typing import Protocol
 
@@ -27,6 +26,7 @@ from ..model.record import target_of
 from ..reconcile import passes
 from ..reconcile.passes import FAILED, PENDING, Report
 from . import state_file
+from .output import complain
 
 SLOW = 600.0
 """Seconds between looks without an event: for what no event tells."""
@@ -186,4 +186,4 @@ def _status(report: Report) -> str:
 
 
 def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+    complain(line)

@@ -38,7 +38,7 @@ case $seconds in '' | *[!0-9]*) usage ;; esac
 
 link() {
     [ -e "/sys/class/net/$interface" ] || { echo "there is no $interface"; return; }
-    carrier= state=
+    carrier='' state=''
     # The kernel refuses to say it of an interface that is down.
     { read -r carrier <"/sys/class/net/$interface/carrier"; } 2>/dev/null
     [ "$carrier" = 1 ] || { echo "$interface is down or has no carrier"; return; }

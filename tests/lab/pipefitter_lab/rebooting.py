@@ -45,7 +45,13 @@ def _systemctl(process: Process, *words: str) -> str:
     command = [*entering.nsenter(process.pid), "systemctl", *words]
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, timeout=TIMEOUT, env=ROOT_LOGIN, stdin=subprocess.DEVNULL
+            command,
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT,
+            env=ROOT_LOGIN,
+            check=False,
+            stdin=subprocess.DEVNULL,
         )
     except subprocess.TimeoutExpired:
         raise LabError(f"systemctl {' '.join(words)}: no end after {TIMEOUT:.0f} s") from None

@@ -12,6 +12,7 @@ import json
 import os
 import socket
 import subprocess
+from typing import BinaryIO, cast
 from urllib.parse import quote
 
 from .api import EngineSocket, Unreachable
@@ -84,8 +85,8 @@ class PodmanProgram:
             )
         except OSError as error:
             raise Unreachable("Podman", "podman events", str(error.strerror), "install podman") from None
-        assert self._process.stdout is not None
-        self._descriptor = self._process.stdout.fileno()
+        self._said = cast("BinaryIO", self._process.stdout)
+        self._descriptor = self._said.fileno()
         os.set_blocking(self._descriptor, False)
 
     def fileno(self) -> int:
@@ -103,8 +104,7 @@ class PodmanProgram:
     def close(self) -> None:
         self._process.kill()
         self._process.wait()
-        if self._process.stdout is not None:
-            self._process.stdout.close()
+        self._said.close()
 
 
 def _filtered(target: str, filters: dict[str, list[str]]) -> str:

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Classes of light_dataclass are what dataclasses makes of the same lines, and no code is compiled for them."""
 
+# pylint: disable=invalid-field-call # of a decorator that pylint doesn't know
 from __future__ import annotations
 
 import copy
