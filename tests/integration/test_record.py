@@ -57,6 +57,25 @@ def test_absent_and_purge_take_out_of_the_record(recording):
     assert not attach(recording, netns="probe", state="absent")["changed"]
 
 
+def test_what_goes_with_a_bridge_leaves_the_record_with_it(hosta):
+    hosta.module("host_program")
+    make_namespaces(hosta, "probe")
+    hosta.module("container_bridge", name="br7", addresses=["192.168.7.1/24"], ip_forward=True)
+    attach(hosta, netns="probe", bridge="br7", addresses=["192.168.7.2/24"])
+    hosta.module("icc_policy", bridge="br7", icc=False)
+    hosta.module("port_publish", bridge="br7", netns="probe", ports=["8080:80"])
+    assert len(records(hosta)) == 4
+    attach(hosta, netns="probe", state="absent")
+    gone = hosta.module("container_bridge", name="br7", state="absent")
+    assert "take policy of br7 out of the record" in gone["operations"]
+    assert files(hosta) == []
+    ovs = {"bridge": "ovs7", "create_bridge": True}
+    hosta.module("ovs_vlan_port", **ovs, bridge_options={"datapath_type": "netdev"}, ports=[{"port": "ovs7", "tag": 7}])
+    assert len(records(hosta)) == 2
+    hosta.module("ovs_vlan_port", **ovs, state="absent")
+    assert files(hosta) == []
+
+
 def test_an_object_that_is_not_to_persist_leaves_the_record(recording):
     attach(recording, **_PROBE)
     done = attach(recording, **_PROBE, persistent="false")

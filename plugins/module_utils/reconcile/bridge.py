@@ -73,12 +73,14 @@ def _record(
     haves: Sequence[BridgeState],
     check: bool,
 ) -> None:
-    from ..model.record import BRIDGE
+    from ..model.record import BRIDGE, POLICY, PUBLICATION
     from ..model.record_objects import of_bridge
 
     names = {want.name for want in wants}
     if options["state"] == "absent":
-        keeping.keep(BRIDGE, (), {}, lambda known: known.bridge in names)
+        # Its policy and its published ports go with it, attachments don't.
+        for kind in (BRIDGE, POLICY, PUBLICATION):
+            keeping.keep(kind, (), {}, lambda known: known.bridge in names)
         return
     shown = {want.name: bridge_result.describe(want.name, have) for want, have in zip(wants, haves)}
     made = [of_bridge(entry, None if check else shown[entry["name"]]) for entry in _entries(options)]

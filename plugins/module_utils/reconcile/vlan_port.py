@@ -78,7 +78,8 @@ def _record(keeping: Recording, want: vlan_port.VlanPorts, is_absent: bool) -> N
     ]
     if is_absent:
         going = {record.key for record in ports}
-        keeping.keep(VLAN_PORT, (), {}, lambda known: known.key in going)
+        whole = want.create_bridge and want.ports is None
+        keeping.keep(VLAN_PORT, (), {}, lambda known: known.key in going or (whole and known.bridge == want.bridge))
         if want.create_bridge:
             keeping.keep(OVS_BRIDGE, (), {}, lambda known: known.bridge == want.bridge)
         return
