@@ -13,6 +13,7 @@ import pytest
 from filtering import BRIDGE, bridge, bridge_thoroughly, without_docker
 from lab_hosts import ModuleFailed
 from publishing import publish, ruleset
+from service import Service
 from wiring import attach, make_bridge, make_namespaces, until
 
 
@@ -135,3 +136,11 @@ def test_a_host_whose_firewalld_was_stopped(firewalld):
     assert bridge(firewalld)["changed"] is False
     firewalld.module("container_bridge", name="br0", state="absent")
     assert firewalld.run("ls", "/run/pipefitter").stdout.split() == ["lock"]
+
+
+def test_the_service_puts_back_what_a_reload_forgets(firewalld):
+    with Service(firewalld):
+        bridge(firewalld)
+        assert zones(firewalld) == {"br0": "trusted"}
+        firewalld.run("firewall-cmd", "--reload")
+        until(lambda: zones(firewalld) == {"br0": "trusted"}, f"{zones(firewalld)}", seconds=20)
