@@ -74,7 +74,7 @@ def test_what_firewalld_rejects_passes_for_our_bridges(firewalld, walled_in):
     # reloads.
     firewalld.run("firewall-cmd", "--reload")
     assert ruleset(firewalld) == before
-    assert firewalld.run("ls", "/run/pipefitter").stdout.split() == ["lock"]
+    assert firewalld.run("ls", "/run/pipefitter").stdout.split() == ["changing", "lock"]
     assert not firewalld.run("sh", "-c", "ls /etc/firewalld/zones").stdout
 
 
@@ -135,7 +135,7 @@ def test_a_host_whose_firewalld_was_stopped(firewalld):
     until(lambda: "not running" in firewalld.run("firewall-cmd", "--state", check=False).stderr, "firewalld goes on")
     assert bridge(firewalld)["changed"] is False
     firewalld.module("container_bridge", name="br0", state="absent")
-    assert firewalld.run("ls", "/run/pipefitter").stdout.split() == ["lock"]
+    assert firewalld.run("ls", "/run/pipefitter").stdout.split() == ["changing", "lock"]
 
 
 def test_the_service_puts_back_what_a_reload_forgets(firewalld):

@@ -110,7 +110,7 @@ def test_a_bridge_that_is_removed_leaves_nothing(hosta, walled_in):
     walled.taken_away()
     assert "pipefitter" not in hosta.run("nft", "list", "ruleset").stdout.lower()
     assert "PIPEFITTER" not in hosta.run("iptables-save").stdout + hosta.run("ip6tables-save").stdout
-    assert hosta.run("ls", "/run/pipefitter").stdout.split() == ["lock"]
+    assert hosta.run("ls", "/run/pipefitter").stdout.split() == ["changing", "lock"]
     assert "5353" not in _flows(hosta)
     assert not hosta.run("sh", "-c", "ls -d /proc/sys/net/ipv?/*/br0 2>/dev/null", check=False).stdout
 

@@ -114,11 +114,15 @@ def test_a_container_that_is_not_there_yet_is_wired_when_it_is(recording):
     assert states(recording)["eth1 of container web2"] == "pending"
     assert not recording.module("veth_attach", attachments=web, wait=False)["changed"]
 
+    document = json.loads(recording.run("sh", "-c", f"cat {RECORD}/attachment/*web2*.json").stdout)
     make_containers(recording, "web2")
 
     assert pipefitter(recording, "reconcile").returncode == 2
     assert pipefitter(recording, "reconcile").returncode == 0
     assert len(ports(recording)) == 2
+    pid = container_pid(recording, "web2")
+    shown = recording.run("nsenter", "-n", "-t", pid, "ip", "link", "show", "eth1").stdout
+    assert document["chosen"]["mac"] in shown, "the MAC was chosen before, for each start"
 
 
 def test_the_program_says_what_it_does_and_how_it_went(recording):
@@ -194,6 +198,14 @@ def test_the_mac_that_was_chosen_is_kept(recording):
     assert attach(recording, **_PROBE)["attachments"][0]["mac"] == mac
     document = json.loads(recording.run("sh", "-c", f"cat {RECORD}/attachment/*.json").stdout)
     assert document["chosen"] == {"mac": mac} and "mac" not in document["want"]
+
+
+def test_a_bridge_that_is_made_again_has_its_mac_again(hosta):
+    hosta.module("host_program")
+    mac = hosta.module("container_bridge", name="br7", addresses=["192.168.7.1/24"])["bridge"]["mac"]
+    hosta.run("ip", "link", "delete", "br7")
+    assert pipefitter(hosta, "reconcile").returncode == 2
+    assert hosta.module("container_bridge", name="br7")["bridge"]["mac"] == mac
 
 
 def test_the_program_is_put_there_once_and_taken_away(hosta):

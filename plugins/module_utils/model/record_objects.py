@@ -67,12 +67,16 @@ BRIDGE_OPTIONS = (
 """Of container_bridge: what a bridge is to be like."""
 
 
-def of_bridge(options: Mapping[str, Any], shown: Mapping[str, Any] | None) -> Record:
-    """Return the record of a bridge by the options of container_bridge; ``shown`` is the bridge as it is now."""
+def of_bridge(options: Mapping[str, Any], shown: Mapping[str, Any] | None, keeps_mac: bool = False) -> Record:
+    """Return the record of a bridge by the options of container_bridge; ``shown`` is the bridge as it is now.
+
+    With ``keeps_mac``, it is to have the MAC that it has again.
+    """
     want = {name: options[name] for name in ("name", *BRIDGE_OPTIONS) if options.get(name) is not None}
     if shown is not None and AUTO in want.get("addresses", ()):
         want["addresses"] = list(shown["addresses"])
-    return Record(BRIDGE, (options["name"],), want)
+    chosen = {"mac": shown["mac"]} if keeps_mac and shown is not None and "mac" not in want else {}
+    return Record(BRIDGE, (options["name"],), want, chosen)
 
 
 def of_policy(options: Mapping[str, Any]) -> Record:

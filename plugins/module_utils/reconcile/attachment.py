@@ -11,7 +11,7 @@ from typing import Any
 from ..errors import InvalidOption, Refused
 from ..host import lock
 from ..host.machine import Machine
-from ..model import attachment, names
+from ..model import addresses, attachment, names
 from ..model.attachment import Attachment
 from ..model.limits import USUAL_MTU
 from ..observe.attachments import observe_all
@@ -103,7 +103,7 @@ def converge(options: Mapping[str, Any], check: bool, pin: Pin | None = None) ->
 
         def finish(have: AttachmentState) -> None:
             if keeping.touched:
-                _record(keeping, asked, have, present, purge)
+                _record(keeping, asked, have, present, purge, check)
 
         outcome = engine.converge(
             machine,
@@ -147,7 +147,12 @@ def _as_recorded(wants: Sequence[Attachment], keeping: Recording) -> tuple[Attac
 
 
 def _record(
-    keeping: Recording, asked: Sequence[Attachment], have: AttachmentState, present: bool, purge: str | None
+    keeping: Recording,
+    asked: Sequence[Attachment],
+    have: AttachmentState,
+    present: bool,
+    purge: str | None,
+    check: bool,
 ) -> None:
     from ..model.record import ATTACHMENT, Record, lasts
     from ..model.record_objects import of_attachment
@@ -164,10 +169,16 @@ def _record(
     shown: dict[tuple[str, ...], Mapping[str, Any]] = {
         of_attachment(want).key: entry for (want, _side), entry in zip(have[0], describe(*have)) if entry
     }
+    known = keeping.read(ATTACHMENT)
+
+    def mac_of(record: Record) -> str:
+        """Return the MAC that an attachment has, or is to have each time its container starts."""
+        if record.key in shown:
+            return str(shown[record.key]["mac"])
+        return "" if check or (record.key in known and "mac" in known[record.key].options) else addresses.random_mac()
+
     chosen = [
-        Record(*record[:3], {"mac": shown[record.key]["mac"]})
-        if record.key in shown and "mac" not in record.want
-        else record
+        Record(*record[:3], {"mac": mac}) if "mac" not in record.want and (mac := mac_of(record)) else record
         for record in made
     ]
     keeping.keep(ATTACHMENT, chosen, shown, lambda known: purge is not None and known.bridge == purge)

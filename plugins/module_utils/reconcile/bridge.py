@@ -83,7 +83,11 @@ def _record(
             keeping.keep(kind, (), {}, lambda known: known.bridge in names)
         return
     shown = {want.name: bridge_result.describe(want.name, have) for want, have in zip(wants, haves)}
-    made = [of_bridge(entry, None if check else shown[entry["name"]]) for entry in _entries(options)]
+    # Of a bridge of others, the MAC is theirs to choose, or follows its ports.
+    ours = {want.name for want, have in zip(wants, haves) if (link := have.link(want.name)) is not None and link.ours}
+    made = [
+        of_bridge(entry, None if check else shown[entry["name"]], entry["name"] in ours) for entry in _entries(options)
+    ]
     keeping.keep(BRIDGE, made, {record.key: shown[record.key[0]] or {} for record in made})
 
 
