@@ -84,9 +84,11 @@ def test_docker_restarts_beside_the_service_that_looks_at_the_same_time(hooked):
         for _time in range(5):
             hooked.run("docker", "restart", "-t", "0", "web1")
         shown = hooked.run("docker", "logs", "web1").stdout
-        assert shown.count("192.168.5.10/24") == 6, shown
-    # Only the MAC address, which was not known when it was asked for.
-    assert attach(hooked, **_WEB1)["operations"] == ["record eth1 of container web1"]
+        # On a busy machine a look may take longer than the hook waits, and it says so.
+        told = pipefitter(hooked, "events").stdout
+        assert shown.count("192.168.5.10/24") + told.count("left to the service") == 6, (shown, told)
+        assert "192.168.5.10/24" in shown
+    assert not attach(hooked, **_WEB1)["changed"]
 
 
 def test_the_first_command_of_podman_sees_its_interface(podman):
