@@ -53,9 +53,11 @@ start_containers() {
     if [ "${#missing[@]}" -gt 0 ]; then "$lab" containers --name "$name" "$host" "${missing[@]}"; fi
     # They come back with Docker.
     "$lab" exec --name "$name" "$host" -- docker update --restart always "${containers[@]}" >/dev/null
-    # What serves pages ends with its container.
-    "$lab" exec --name "$name" "$host" -- sh -c "$serve_pages" sh "$serve_page" "$host" "${containers[@]}"
+    serve "$host"
 }
+
+# What serves pages ends with its container.
+serve() { "$lab" exec --name "$name" "$1" -- sh -c "$serve_pages" sh "$serve_page" "$1" "${containers[@]}"; }
 
 # Run in a host: the command $1 in each container, with the page.
 # shellcheck disable=SC2016
@@ -90,16 +92,19 @@ playbook() {
 ping_all() { /usr/bin/python3 "$root/scripts/demo/ping_matrix.py" --lab "$name" <<<"$wanted"; }
 fetch_pages() { /usr/bin/python3 "$root/scripts/demo/pages.py" --lab "$name" <<<"$wanted"; }
 
-# What the service has not made again yet, the program tells on the host.
+# What the program finds on the host, once all of it is in order.
 show_in_order() {
-    local host=$1 attempt status
-    for attempt in {1..60}; do
+    local host=$1 status
+    for _ in {1..60}; do
         status=$("$lab" exec --name "$name" "$host" -- pipefitter status) || true
-        if grep -q '^in order' <<<"$status" && ! grep '^[a-z]' <<<"$status" | grep -qv '^in order'; then break; fi
+        if grep -q '^in order' <<<"$status" && ! grep '^[a-z]' <<<"$status" | grep -qv '^in order'; then
+            printf '# pipefitter status\n%s\n\n' "$status"
+            return
+        fi
         sleep 0.5
     done
     echo "$status"
-    [ "$attempt" -lt 60 ]
+    return 1
 }
 
 vlan_playbook() {
@@ -212,11 +217,9 @@ fetch_pages || die "not every page came as it should; the hosts are left up, see
 say "Restart web1 of hosta, and then Docker there: the service pipefitter wires again what comes back"
 "$lab" exec --name "$name" hosta -- docker restart web1 >/dev/null
 "$lab" exec --name "$name" hosta -- systemctl restart docker
-start_containers hosta
-printf '# pipefitter status\n'
 show_in_order hosta || die "not all is in order again; the hosts are left up, see scripts/demo.sh --help"
-echo
 ping_all || die "not every ping went as it should; the hosts are left up, see scripts/demo.sh --help"
+serve hosta
 
 at=$root/
 if [ "$PWD" = "$root" ]; then at=; fi
