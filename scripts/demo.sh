@@ -12,7 +12,9 @@ on it (namespaces, no virtual machines) with four containers each, wires them
 with the playbook pipefitter.container_network.bridge over SSH, and runs it
 again. Then it pings from every container, and fetches pages: one that hosta
 publishes, from the other host and the LAN, and one between two containers of
-hostb, which reach each other by nothing but a link. What it asks for is in
+hostb, which reach each other by nothing but a link. At last it restarts a
+container of hosta, and Docker there, and pings again: the service pipefitter,
+which the playbook installed, has wired them again. What it asks for is in
 scripts/demo/hosts.yml.
 
 Installs what is missing first: see scripts/prepare.sh --help. The machine's own
@@ -49,9 +51,13 @@ start_containers() {
     done
     if [ -n "$there" ]; then "$lab" exec --name "$name" "$host" -- docker start "${containers[@]}" >/dev/null 2>&1 || true; fi
     if [ "${#missing[@]}" -gt 0 ]; then "$lab" containers --name "$name" "$host" "${missing[@]}"; fi
-    # What serves pages ends with its container.
-    "$lab" exec --name "$name" "$host" -- sh -c "$serve_pages" sh "$serve_page" "$host" "${containers[@]}"
+    # They come back with Docker.
+    "$lab" exec --name "$name" "$host" -- docker update --restart always "${containers[@]}" >/dev/null
+    serve "$host"
 }
+
+# What serves pages ends with its container.
+serve() { "$lab" exec --name "$name" "$1" -- sh -c "$serve_pages" sh "$serve_page" "$1" "${containers[@]}"; }
 
 # Run in a host: the command $1 in each container, with the page.
 # shellcheck disable=SC2016
@@ -85,6 +91,21 @@ playbook() {
 # Both read from the inventory what is to be expected.
 ping_all() { /usr/bin/python3 "$root/scripts/demo/ping_matrix.py" --lab "$name" <<<"$wanted"; }
 fetch_pages() { /usr/bin/python3 "$root/scripts/demo/pages.py" --lab "$name" <<<"$wanted"; }
+
+# What the program finds on the host, once all of it is in order.
+show_in_order() {
+    local host=$1 status
+    for _ in {1..60}; do
+        status=$("$lab" exec --name "$name" "$host" -- pipefitter status) || true
+        if grep -q '^in order' <<<"$status" && ! grep '^[a-z]' <<<"$status" | grep -qv '^in order'; then
+            printf '# pipefitter status\n%s\n\n' "$status"
+            return
+        fi
+        sleep 0.5
+    done
+    echo "$status"
+    return 1
+}
 
 vlan_playbook() {
     timeout 120 "$venv/bin/ansible-playbook" "pipefitter.container_network.$1" "${inventory[@]}" "${@:2}" </dev/null
@@ -167,7 +188,7 @@ if [ "${1-}" = --vlan ]; then
 fi
 
 say "Start ${#hosts[@]} hosts with ${#containers[@]} containers each, without a network"
-"$lab" up --name "$name" --hosts "${#hosts[@]}"
+"$lab" up --name "$name" --hosts "${#hosts[@]}" --systemd hosta --systemd hostb
 pids=()
 for host in "${hosts[@]}"; do
     start_containers "$host" &
@@ -193,6 +214,13 @@ ping_all || die "not every ping went as it should; the hosts are left up, see sc
 say "Fetch pages: one that hosta publishes, and one over a link between isolated containers of hostb"
 fetch_pages || die "not every page came as it should; the hosts are left up, see scripts/demo.sh --help"
 
+say "Restart web1 of hosta, and then Docker there: the service pipefitter wires again what comes back"
+"$lab" exec --name "$name" hosta -- docker restart web1 >/dev/null
+"$lab" exec --name "$name" hosta -- systemctl restart docker
+show_in_order hosta || die "not all is in order again; the hosts are left up, see scripts/demo.sh --help"
+ping_all || die "not every ping went as it should; the hosts are left up, see scripts/demo.sh --help"
+serve hosta
+
 at=$root/
 if [ "$PWD" = "$root" ]; then at=; fi
 cat <<SUMMARY
@@ -203,6 +231,7 @@ Look around:    ${at}tests/lab/lab exec --name $name hosta -- ip -d link show ma
                 ${at}tests/lab/lab exec --name $name hosta -- docker exec web1 ip address
                 ${at}tests/lab/lab exec --name $name hosta -- nft list map ip pipefitter publish_any
                 ${at}tests/lab/lab run --name $name -- busybox wget -q -O - http://10.77.0.11:8080
+                ${at}tests/lab/lab reboot --name $name hosta  # and all is wired again
                 ${at}tests/lab/lab exec --name $name hosta
 Your own play:  ${at}tests/lab/lab inventory --name $name >inventory.yml  # the group is lab
                 ANSIBLE_CONFIG=$ANSIBLE_CONFIG $venv/bin/ansible-playbook -i inventory.yml site.yml
