@@ -35,7 +35,8 @@ description:
     C(net.ipv6.conf.all.forwarding) is on; links between IPv6 addresses switch it on there, and the module warns when it
     does.
   - The policy lives in the tables C(ip pipefitter) and C(ip6 pipefitter) and in the flags of the bridge's ports, so it
-    is gone after a reboot, as the bridge is. If the tables were deleted, the next run creates them again.
+    is gone after a reboot, as the bridge is. Where it is recorded (see O(persistent)), the service makes it again,
+    before container engines start. Elsewhere, the next run does, also if the tables were deleted.
   - Links hold the addresses that the containers have when the task runs. Run it again after a container got another
     address.
   - Where the host's firewall sees bridged frames (br_netfilter), the kernel bridges what it translates, and isolation

@@ -21,8 +21,8 @@ description:
     another address, the next run corrects that.
   - Done by nftables, in the tables C(ip pipefitter) and C(ip6 pipefitter), with a number of rules that does not depend
     on the number of ports. All changes are one transaction.
-  - The tables also hold which container each publication is for. If they were flushed, the next run restores the
-    publications that it names.
+  - The tables also hold which container each publication is for. If they were flushed, the service restores what is
+    recorded (see O(persistent)), and otherwise the next run the publications that it names.
   - On a host whose firewall drops forwarded traffic (Docker's, iptables, ufw, firewalld), published ports of the bridge
     are let through there, as M(pipefitter.container_network.container_bridge) says. On a bridge of another tool this is
     removed with the last publication.
@@ -43,9 +43,9 @@ notes:
     and on a bridge that this collection made, the sysctl is switched off with the last such publication.
   - C(nft flush ruleset), as a restart of C(nftables.service) does it, removes the rule that drops, and leaves
     C(route_localnet) as it is. Until the module has run again, a container that may send raw packets (C(NET_RAW), which
-    Docker grants by default) can then reach what listens on 127.0.0.1 of the host. Run the module after a flush. Ports
-    that are published on certain addresses of the host other than those in 127.0.0.0/8, for example by
-    O(default_host_ip), do without C(route_localnet).
+    Docker grants by default) can then reach what listens on 127.0.0.1 of the host. Run the module after a flush, unless
+    the service is there. Ports that are published on certain addresses of the host other than those in 127.0.0.0/8, for
+    example by O(default_host_ip), do without C(route_localnet).
   - Where the host's firewall sees bridged frames (br_netfilter), a container reaches itself by its published port only
     through the hairpin mode of its bridge port. It is switched on for interfaces that
     M(pipefitter.container_network.veth_attach) made.

@@ -18,7 +18,8 @@ description:
   - Works from outside the container through netlink; nothing needs to be installed in the container.
   - A list (O(attachments)) is handled in one process that reads the host once, and is much faster than a loop.
   - If an operation fails, those before it are undone. A run that was interrupted is completed by the next one.
-  - Attachments do not outlive a restart of their container; run the task again after one.
+  - Attachments do not outlive a restart of their container. Where they are recorded (see O(persistent)), the service
+    makes them again; elsewhere run the task again.
 requirements:
   - pyroute2 >= 0.6.4 (on the host)
   - netaddr (on the host)
