@@ -85,7 +85,7 @@ CONFIG
 
 inventory=()
 playbook() {
-    timeout 120 "$venv/bin/ansible-playbook" pipefitter.container_network.bridge "${inventory[@]}" </dev/null
+    timeout 300 "$venv/bin/ansible-playbook" pipefitter.container_network.bridge "${inventory[@]}" </dev/null
 }
 
 # Both read from the inventory what is to be expected.
