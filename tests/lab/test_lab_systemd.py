@@ -11,6 +11,10 @@ from collections.abc import Iterator
 
 import pytest
 import test_lab
+from pipefitter_lab import processes, startup
+from pipefitter_lab.layout import Layout
+from pipefitter_lab.record import Record
+from pipefitter_lab.spec import Spec
 from test_lab import Lab, machine, processes_in, run, still_there, wait_until
 
 sys.path.append(str(pathlib.Path(__file__).resolve().parent.parent / "integration"))
@@ -44,6 +48,22 @@ def lab() -> Iterator[Lab]:
     assert still_there(inside) == []
     assert lab.traces() == []
     assert machine() == before
+
+
+def test_hosts_may_boot_before_the_lan_has_named_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As happens, now and then, where all hosts have systemd."""
+    me = processes.Process.of(os.getpid())
+    assert me is not None
+    monkeypatch.setattr(startup, "children_by_inner_pid", lambda _init: {7: me})
+    reading, writing = os.pipe()
+    os.write(writing, b'{"host": "hosta", "stage": "systemd"}\n')
+    os.write(writing, b'{"hosts": {"hosta": 7}}\n')
+    os.close(writing)
+    record = Record(me, {}, ready=False)
+    name = f"test-order-{os.getpid()}"
+    startup._follow(reading, Spec(name, hosts=1, systemd=["hosta"]), record, Layout(name), lambda _line: None)
+    os.close(reading)
+    assert record.hosts == {"hosta": me}
 
 
 def boot_id(lab: Lab) -> str:

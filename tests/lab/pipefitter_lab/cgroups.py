@@ -16,6 +16,7 @@ from collections.abc import Collection, Iterator
 from .processes import wait_until
 
 MOUNT = "/sys/fs/cgroup"
+_SHARES = str(32 * 1024)  # on a busy machine, as much as 32 processes get
 
 
 def parent_of(lab: str, host: str) -> str:
@@ -37,6 +38,10 @@ def create(lab: str, hosts: list[str], systemd: Collection[str]) -> None:
     """Make the groups of `hosts`; those in `systemd` hand their controllers down themselves."""
     for root in hierarchies():
         _make(root, f"lab-{lab}")
+        # To the scheduler a group is one process, however many are in it; all those of a host with systemd are.
+        shares = f"{root}/lab-{lab}/cpu.shares"
+        if systemd and os.path.exists(shares):
+            _write(shares, _SHARES)
         for host in hosts:
             _make(f"{root}/lab-{lab}", host, hand_down=host not in systemd)
 

@@ -110,12 +110,14 @@ def _start(layout: Layout, spec: Spec, pyroute2: Mapping[str, str], progress: Pr
 def _follow(news: int, spec: Spec, record: Record, layout: Layout, progress: Progress) -> None:
     """Read what the inits report until every host is ready."""
     missing = set(spec.host_names)
+    named = False
     for report in _reports(news):
         if "failed" in report:
             raise LabError(report["failed"])
         if "hosts" in report:
             children = children_by_inner_pid(record.init)
             record.hosts = {host: children[pid] for host, pid in report["hosts"].items() if pid in children}
+            named = True
         elif report["stage"] not in ("ready", "systemd"):
             progress(f"{report['host']}: {report['stage']}")
         else:
@@ -123,10 +125,11 @@ def _follow(news: int, spec: Spec, record: Record, layout: Layout, progress: Pro
                 f"{report['host']}: systemd boots" if report["stage"] == "systemd" else f"{report['host']} is ready"
             )
             missing.discard(report["host"])
-            if not missing:
-                break
+        # Hosts with systemd may be as far as that before the LAN's init has named them.
+        if named and not missing:
+            break
     else:
-        raise LabError(f"{', '.join(sorted(missing))} died while starting: {_last_words(layout)}")
+        raise LabError(f"{', '.join(sorted(missing)) or 'the LAN'} died while starting: {_last_words(layout)}")
     if set(record.hosts) != set(spec.host_names):
         raise LabError(f"a host died while starting: {_last_words(layout)}")
 
