@@ -12,7 +12,6 @@ import json
 import os
 import socket
 import subprocess
-from typing import BinaryIO, cast
 from urllib.parse import quote
 
 from .api import EngineSocket, Unreachable
@@ -76,17 +75,19 @@ class PodmanProgram:
 
     def __init__(self) -> None:
         filters = [word for event in _PODMAN_EVENTS for word in ("--filter", f"event={event}")]
+        self._descriptor, its_end = os.pipe()
         try:
             self._process = subprocess.Popen(
                 ["podman", "events", "--format", "json", "--filter", "type=container", *filters],
                 stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
+                stdout=its_end,
                 stderr=subprocess.DEVNULL,
             )
         except OSError as error:
+            os.close(self._descriptor)
             raise Unreachable("Podman", "podman events", str(error.strerror), "install podman") from None
-        self._said = cast("BinaryIO", self._process.stdout)
-        self._descriptor = self._said.fileno()
+        finally:
+            os.close(its_end)
         os.set_blocking(self._descriptor, False)
 
     def fileno(self) -> int:
@@ -104,7 +105,7 @@ class PodmanProgram:
     def close(self) -> None:
         self._process.kill()
         self._process.wait()
-        self._said.close()
+        os.close(self._descriptor)
 
 
 def _filtered(target: str, filters: dict[str, list[str]]) -> str:
