@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import pathlib
 import signal
 import socket
 import struct
@@ -19,10 +18,11 @@ import subprocess
 import sys
 import time
 
+from program_on_host import PROGRAM, module, resident
+
 _BRIDGE, _GATEWAY = "bench0", "10.64.0.1"
 _ECHO = struct.pack(">BBHHH", 8, 0, 0xF7FF, 0, 0)
 _PATIENCE = 20.0
-_TIMED_MODULE = str(pathlib.Path(__file__).with_name("timed_module.py"))
 
 # What people run today: a loop over the engine's events, and ip commands for each start, as pipework does.
 _LOOP = """
@@ -52,16 +52,16 @@ def main() -> None:
     ):
         subprocess.run(words, check=True)
     os.makedirs("/run/netns", exist_ok=True)
-    _module(request, "host_program", {})
+    module(request, "host_program", {})
     attachments = [
         {"container": name, "addresses": [f"{_address(name)}/16"], "gateway": _GATEWAY, "ipv6": False} for name in names
     ]
-    _module(request, "veth_attach", {"bridge": _BRIDGE, "attachments": attachments})
+    module(request, "veth_attach", {"bridge": _BRIDGE, "attachments": attachments})
     measured = {}
-    with _running(["/usr/local/sbin/pipefitter", "watch"]) as service:
+    with _running([PROGRAM, "watch"]) as service:
         measured["service"] = [_restart(names[:1]) for _number in range(request["restarts"])]
         measured["service, all at once"] = [_restart(names) for _number in range(request["storms"])]
-        measured["memory"] = _resident(service.pid)
+        measured["memory"] = resident(service.pid)
     with _running(["sh", "-c", _LOOP]):
         measured["loop"] = [_restart(names[:1]) for _number in range(request["restarts"])]
     json.dump(measured, sys.stdout)
@@ -69,13 +69,6 @@ def main() -> None:
 
 def _address(name: str) -> str:
     return f"10.64.1.{name.removeprefix('bench')}"
-
-
-def _module(request: dict, name: str, options: dict) -> None:
-    environment = {**os.environ, "PYTHONPATH": request["python_path"]}
-    asked = json.dumps({"options": options})
-    runner = [sys.executable, request["runner"], name]
-    subprocess.run(runner, input=asked.encode(), env=environment, check=True, stdout=subprocess.DEVNULL)
 
 
 @contextlib.contextmanager
@@ -117,13 +110,6 @@ def _first_answer(name: str) -> float:
                 if address[0] == _address(name) and answer[20:21] == b"\0":
                     return time.time()
     raise SystemExit(f"{name} does not answer")
-
-
-def _resident(pid: int) -> int:
-    for line in pathlib.Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1])
-    return 0
 
 
 if __name__ == "__main__":

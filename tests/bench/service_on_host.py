@@ -16,8 +16,9 @@ import subprocess
 import sys
 import time
 
+from program_on_host import PROGRAM, module, resident
+
 _BRIDGE, _GATEWAY = "bench0", "10.64.0.1"
-_PROGRAM = "/usr/local/sbin/pipefitter"
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -26,24 +27,24 @@ def main() -> None:
     names = [f"bench{number}" for number in range(request["attachments"])]
     _batch([f"netns add {name}" for name in names])
     _batch([f"link add {_BRIDGE} type bridge", f"addr add {_GATEWAY}/16 dev {_BRIDGE}", f"link set {_BRIDGE} up"])
-    _module(request, "host_program", {})
+    module(request, "host_program", {})
     start = time.perf_counter()
     attachments = [
         {"netns": name, "addresses": [f"10.64.{1 + number // 250}.{1 + number % 250}/16"], "gateway": _GATEWAY}
         for number, name in enumerate(names)
     ]
-    _module(request, "veth_attach", {"bridge": _BRIDGE, "attachments": attachments})
+    module(request, "veth_attach", {"bridge": _BRIDGE, "attachments": attachments})
     measured: dict[str, object] = {"attached": time.perf_counter() - start}
     measured["unchanged"] = [_reconcile() for _number in range(request["repetitions"])]
     # Half of them for what the service holds and does while nothing happens.
-    _module(request, "veth_attach", {"bridge": _BRIDGE, "attachments": attachments[: len(names) // 2], "purge": True})
+    module(request, "veth_attach", {"bridge": _BRIDGE, "attachments": attachments[: len(names) // 2], "purge": True})
     measured.update(_idle(request["idle"]))
     json.dump(measured, sys.stdout)
 
 
 def _reconcile() -> dict[str, float]:
     before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    done = subprocess.run([_PROGRAM, "reconcile"], stdout=subprocess.PIPE, check=False)
+    done = subprocess.run([PROGRAM, "reconcile"], stdout=subprocess.PIPE, check=False)
     wall, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
     if done.returncode or done.stdout:
         raise SystemExit(f"pipefitter reconcile ended with {done.returncode}: {done.stdout[:200]!r}")
@@ -51,32 +52,20 @@ def _reconcile() -> dict[str, float]:
 
 
 def _idle(seconds: float) -> dict[str, float]:
-    service = subprocess.Popen([_PROGRAM, "watch"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    service = subprocess.Popen([PROGRAM, "watch"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     time.sleep(10)
     before, start = _cpu(service.pid), time.monotonic()
     time.sleep(seconds)
     spent, passed = _cpu(service.pid) - before, time.monotonic() - start
-    resident = _resident(service.pid)
+    held = resident(service.pid)
     service.send_signal(signal.SIGTERM)
     service.wait()
-    return {"cpu_share": spent / passed, "resident": resident, "idle": passed}
+    return {"cpu_share": spent / passed, "resident": held, "idle": passed}
 
 
 def _cpu(pid: int) -> float:
     fields = pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / _TICKS
-
-
-def _resident(pid: int) -> int:
-    lines = pathlib.Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:"))
-
-
-def _module(request: dict, name: str, options: dict) -> None:
-    environment = {**os.environ, "PYTHONPATH": request["python_path"]}
-    asked = json.dumps({"options": options})
-    runner = [sys.executable, request["runner"], name]
-    subprocess.run(runner, input=asked.encode(), env=environment, check=True, stdout=subprocess.DEVNULL)
 
 
 def _batch(commands: list[str]) -> None:

@@ -15,6 +15,24 @@ from .vlans import Vlans, needed
 
 AUTO = "auto"
 
+# Options of one bridge that may also be given outside of the list, for all entries that leave them out.
+COMMON_OPTIONS = (
+    "allow_overlap",
+    "mtu",
+    "stp",
+    "forward_delay",
+    "ageing_time",
+    "multicast_snooping",
+    "vlan_filtering",
+    "vlan_default_pvid",
+    "ip_forward",
+    "masquerade",
+    "up",
+)
+
+# Options that make sense for one bridge only.
+OWN_OPTIONS = ("name", "addresses", "mac", "members", "port_vlans")
+
 # BR_MIN_FORWARD_DELAY and BR_MAX_FORWARD_DELAY of net/bridge/br_private_stp.h; 0 is taken while STP is off.
 FORWARD_DELAY = (2.0, 30.0)
 

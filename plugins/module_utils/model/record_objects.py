@@ -9,7 +9,7 @@ from typing import Any
 
 from . import icc_policy
 from .attachment import Attachment, Target
-from .bridge import AUTO
+from .bridge import AUTO, COMMON_OPTIONS, OWN_OPTIONS
 from .publication import PortSpec
 from .record import ATTACHMENT, BRIDGE, OVS_BRIDGE, POLICY, PUBLICATION, VLAN_PORT, Record, lasts
 from .vlan_port import BridgeSettings, VlanPort
@@ -46,25 +46,8 @@ def target_options(target: Target) -> dict[str, Any]:
     return named if target.runtime == "auto" else {**named, "runtime": target.runtime}
 
 
-# How a bridge is to be removed is no part of these.
-BRIDGE_OPTIONS = (
-    "addresses",
-    "allow_overlap",
-    "mtu",
-    "mac",
-    "stp",
-    "forward_delay",
-    "ageing_time",
-    "multicast_snooping",
-    "vlan_filtering",
-    "vlan_default_pvid",
-    "port_vlans",
-    "members",
-    "ip_forward",
-    "masquerade",
-    "up",
-)
-"""Of container_bridge: what a bridge is to be like."""
+BRIDGE_OPTIONS = (*COMMON_OPTIONS, *(name for name in OWN_OPTIONS if name != "name"))
+"""Of container_bridge: what a bridge is to be like; how it is to be removed is no part of these."""
 
 
 def of_bridge(options: Mapping[str, Any], shown: Mapping[str, Any] | None, keeps_mac: bool = False) -> Record:

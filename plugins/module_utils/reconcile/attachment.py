@@ -67,11 +67,9 @@ def converge(options: Mapping[str, Any], check: bool, pin: Pin | None = None) ->
     purge = _purged_bridge(options) if options.get("purge") else None
     wait, timeout = options.get("wait", True), options.get("wait_timeout", 10)
     keeping = recording(options, check)
-    for want in wants:
-        if want.target.kind == "pid":
-            refuse_passing("pid", int(want.target.value), options.get("persistent"))
-        if present and want.required:
-            refuse_unrecorded("required", keeping, options.get("persistent"))
+    refuse_passing((want.target for want in wants), options.get("persistent"))
+    if present and any(want.required for want in wants):
+        refuse_unrecorded("required", keeping, options.get("persistent"))
     with lock.held(check), Machine() as machine:
         asked = wants
         if present and keeping.touched:

@@ -19,24 +19,6 @@ from . import engine
 from .recording import Recording, recording
 from .result import Result
 
-# Options of one bridge that may also be given outside of the list, for all entries that leave them out.
-_COMMON = (
-    "allow_overlap",
-    "mtu",
-    "stp",
-    "forward_delay",
-    "ageing_time",
-    "multicast_snooping",
-    "vlan_filtering",
-    "vlan_default_pvid",
-    "ip_forward",
-    "masquerade",
-    "up",
-)
-
-# Options that make sense for one bridge only.
-_SINGLE = ("name", "addresses", "mac", "members", "port_vlans")
-
 _Looked = tuple[list[BridgeState], plan.Planned]
 
 
@@ -101,7 +83,9 @@ def _entries(options: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _given(options: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: options[name] for name in (*_COMMON, *_SINGLE) if options.get(name) is not None}
+    return {
+        name: options[name] for name in (*bridge.COMMON_OPTIONS, *bridge.OWN_OPTIONS) if options.get(name) is not None
+    }
 
 
 def parse(options: Mapping[str, Any]) -> tuple[bridge.Bridge, ...]:
@@ -112,7 +96,7 @@ def parse(options: Mapping[str, Any]) -> tuple[bridge.Bridge, ...]:
     items = options.get("bridges")
     given = _given(options)
     if items is not None:
-        for name in _SINGLE:
+        for name in bridge.OWN_OPTIONS:
             if name in given:
                 advice = "is mutually exclusive with bridges; put it into the entry of the list that it is for"
                 raise InvalidOption(name, given[name], advice)

@@ -88,9 +88,13 @@ def run(check: bool = False, engines: bool = True, patience: float | None = None
             else:
                 records = _on_bridges(records, bridges, report)
             if not engines:
-                later = [record for record in records if _needs_engine(record)]
-                report.objects += [ObjectState(record, PENDING, "engines have not been asked yet") for record in later]
-                records = [_without_links(record) for record in records if not _needs_engine(record)]
+                later = {record.key for record in records if _needs_engine(record)}
+                report.objects += [
+                    ObjectState(record, PENDING, "engines have not been asked yet")
+                    for record in records
+                    if record.key in later
+                ]
+                records = [_without_links(record) for record in records if record.key not in later]
             coming = _missing(bridges) if check and kind not in (BRIDGE, OVS_BRIDGE) else frozenset()
             for group in groups(records):
                 _converge(group, make, report, coming)
@@ -226,8 +230,7 @@ def _policy(records: Sequence[Record], check: bool) -> Result:
     options = {**records[0].options, "state": "present"}
     links = model.parse(options).links
     named = {target for link in links for target in (link.source, link.destination) if target is not None}
-    with Machine() as machine:
-        wired = _wired(machine)
+    wired = _wired() if named else []
     # One that is wired and of which no engine tells is not to lose its links.
     there = _running(named) | {target for target in named if any(label.names(target) for label in wired)}
     every = options["links"]
@@ -294,8 +297,7 @@ def _ended(records: Sequence[Record]) -> list[Record]:
     """
     if not records:
         return []
-    with Machine() as machine:
-        wired = _wired(machine)
+    wired = _wired()
     by_name = {(label.kind, label.value, label.interface) for label in wired}
     ended = []
     for record in records:
@@ -309,9 +311,10 @@ def _ended(records: Sequence[Record]) -> list[Record]:
     return ended
 
 
-def _wired(machine: Machine) -> list[OwnershipLabel]:
+def _wired() -> list[OwnershipLabel]:
     """Return what the host's veths of ours say of whom they are for."""
-    links = machine.netlink(HOST).links().values()
+    with Machine() as machine:
+        links = machine.netlink(HOST).links().values()
     return [label for link in links if link.ours and (label := read_label(link.alias)) is not None]
 
 

@@ -47,9 +47,7 @@ def converge(options: Mapping[str, Any], check: bool) -> Result:
     defaults = publication.parse_defaults(options)
     parsed = parse(options, defaults)
     keeping = recording(options, check)
-    for want in parsed or ():
-        if want.attachment.target.kind == "pid":
-            refuse_passing("pid", int(want.attachment.target.value), options.get("persistent"))
+    refuse_passing((want.attachment.target for want in parsed or ()), options.get("persistent"))
     with lock.held(check), Machine() as machine:
         pinned = pin_all(
             machine, [want.attachment for want in parsed or ()], must_run=present, patience=10.0 if present else 0.0

@@ -30,6 +30,7 @@ class RecordKeeping:
         self._before: dict[str, Any] = {}
         self._after: dict[str, Any] = {}
         self._kept: list[bool] = []
+        self._read: dict[str, dict[_Key, Record]] = {}  # only this run writes meanwhile: it holds the lock
         self._warnings: list[str] = differences() if installed else []
 
     @property
@@ -44,10 +45,11 @@ class RecordKeeping:
 
     def read(self, kind: str) -> dict[_Key, Record]:
         """Return what is recorded of a kind."""
-        store = Store(mend=not self._check)
-        found = store.read(kind)
-        self._warnings += [warning for warning in store.warnings if warning not in self._warnings]
-        return found
+        if kind not in self._read:
+            store = Store(mend=not self._check)
+            self._read[kind] = store.read(kind)
+            self._warnings += store.warnings
+        return self._read[kind]
 
     def keep(
         self,
@@ -77,6 +79,7 @@ class RecordKeeping:
         removed = [record for key, record in old.items() if key not in new]
         if not self._check and (written or removed):
             Store(mend=True).change(written, removed)
+            self._read[kind] = new
         self._tell(old, new, written, removed, named)
 
     def into(self, result: Result) -> Result:

@@ -8,12 +8,13 @@ Whatever reads or writes the record is imported where there is one, or is to be 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..errors import InvalidOption
 
 if TYPE_CHECKING:
+    from ..model.attachment import Target
     from ..model.record import Record
     from .result import Result
 
@@ -109,12 +110,13 @@ def refuse_unrecorded(option: str, keeping: Recording, persistent: object) -> No
         )
 
 
-def refuse_passing(option: str, found: object, persistent: object) -> None:
+def refuse_passing(targets: Iterable[Target], persistent: object) -> None:
     """Refuse to record what means something else after a restart."""
-    if persistent == ALWAYS:
+    pid = next((int(target.value) for target in targets if target.kind == "pid"), None)
+    if persistent == ALWAYS and pid is not None:
         raise InvalidOption(
-            option,
-            found,
+            "pid",
+            pid,
             "can't be recorded with persistent true, as it means another process after a restart; "
             "name the container or the network namespace, or set persistent to false",
         )

@@ -33,13 +33,11 @@ def converge(options: Mapping[str, Any], check: bool, pin: Pin | None = None) ->
     is_absent = options["state"] == "absent"
     timeout = options.get("wait_timeout") or _TIMEOUT
     keeping = recording(options, check)
-    for one in want.ports or ():
-        if one.target is not None and one.target.kind == "pid":
-            refuse_passing("pid", int(one.target.value), options.get("persistent"))
+    targets = [one.target for one in want.ports or () if one.target is not None]
+    refuse_passing(targets, options.get("persistent"))
     with lock.held(check), Machine() as machine:
-        targets = {one.target for one in want.ports or () if one.target is not None}
         # What absent puts back, the ports themselves say.
-        netns_of = {} if is_absent else pin_targets(machine, targets, must_run=True, patience=timeout, pin=pin)[0]
+        netns_of = {} if is_absent else pin_targets(machine, set(targets), must_run=True, patience=timeout, pin=pin)[0]
 
         def plan_of(have: VlanPortState) -> list[Any]:
             return plan.absent(want, have, timeout) if is_absent else plan.present(want, have, timeout)

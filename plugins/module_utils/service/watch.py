@@ -69,7 +69,7 @@ class Watcher:
         self._follow_kernel()
         # Engines wait for the service as the host boots: bridges and isolation are there before their containers.
         self._pass(engines=False)
-        service_manager.tell("READY=1", f"STATUS={_status(self._report)}")
+        service_manager.tell("READY=1")
         self._want(0.0)
         while not self._ended:
             self._connect_engines()
@@ -117,7 +117,7 @@ class Watcher:
             source.close()
             self._engines[engine] = None
             self._reconnect_at = time.monotonic() + _RECONNECT
-            _say(f"{engine} is gone")
+            complain(f"{engine} is gone")
 
     def _follow_kernel(self) -> None:
         for source in (kernel_events.of_links_and_addresses(), kernel_events.of_nftables()):
@@ -143,11 +143,11 @@ class Watcher:
             except Unreachable:
                 return
         except PipefitterError as error:
-            _say(str(error))
+            complain(str(error))
             return
         self._engines[engine] = source
         self._selector.register(source, selectors.EVENT_READ, engine)
-        _say(f"following {engine}")
+        complain(f"following {engine}")
         self._want(0.0)  # what it did before nobody told
 
     def _pass(self, engines: bool) -> None:
@@ -155,15 +155,14 @@ class Watcher:
         try:
             report = passes.run(engines=engines)
         except PipefitterError as error:
-            _say(str(error))
+            complain(str(error))
             self._fail()
             return
-        self._report = report
         state_file.keep(report)
         for line in (*report.operations, *report.warnings):
-            _say(line)
+            complain(line)
         for one in report.of(FAILED):
-            _say(f"{one.record}: {one.sentence}")
+            complain(f"{one.record}: {one.sentence}")
         targets = [target_of(one.record) for one in report.of(PENDING)]
         self._awaited = [target.value for target in targets if target is not None and target.kind == "netns"]
         if report.of(FAILED):
@@ -176,14 +175,8 @@ class Watcher:
         self._want(self._backoff)
         self._backoff = min(self._backoff * 2, _LONGEST_BACKOFF)
 
-    _report = Report(check=False)
-
 
 def _status(report: Report) -> str:
     counted = [(len(report.of(state)), state) for state in (PENDING, FAILED)]
     told = ", ".join(f"{count} {state}" for count, state in counted if count)
     return f"{len(report.objects)} objects" + (f", {told}" if told else ", all in order")
-
-
-def _say(line: str) -> None:
-    complain(line)
