@@ -97,12 +97,14 @@ def test_the_entrypoint_waits_for_all_that_makes_an_interface_usable(waiting, sh
 
 
 def test_the_entrypoint_becomes_the_command_when_its_container_is_wired(waiting):
-    command = [_IMAGE, "-r", "-t", "20", "sh", "-c", "ip -o addr show eth1; exit 3"]
-    words = ["docker", "run", "--name", "web1", "--net", "none", "-v", f"{_PLACE}:/wait.sh:ro", "--entrypoint"]
-    running = waiting.start(*words, "/wait.sh", *command, stdout=subprocess.PIPE, encoding="utf-8")
+    # It stays until it is told to end: one that ends while it is being attached is another case.
+    command = [_IMAGE, "-r", "-t", "60", "sh", "-c", "ip -o addr show eth1; read -r _; exit 3"]
+    words = ["docker", "run", "-i", "--name", "web1", "--net", "none", "-v", f"{_PLACE}:/wait.sh:ro", "--entrypoint"]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    running = waiting.start(*words, "/wait.sh", *command, **pipes, encoding="utf-8")
     until(lambda: waiting.run("docker", "ps", "-q", "-f", "name=web1").stdout, "web1 does not run")
     attach(waiting, container="web1", bridge="br0", addresses=["192.168.5.10/24"], gateway="192.168.5.1")
-    shown, _none = running.communicate(timeout=30)
+    shown, _none = running.communicate("end\n", timeout=60)
     assert "192.168.5.10/24" in shown and running.returncode == 3
 
 
