@@ -48,7 +48,7 @@ def test_tables_without_masquerades_are_read_without_a_process_for_who_asks_for_
         run(f"nft add table {family} pipefitter")
         run(f"nft add set {family} pipefitter publish_protected {{ type ifname; }}")
     with monkeypatch.context() as without_nft:
-        without_nft.setattr(nftables, "run", None)
+        without_nft.setattr(nftables.program, "begin", None)
         assert Masquerades().in_effect(needed=False) == frozenset()
         with pytest.raises(TypeError):
             Masquerades().in_effect()
@@ -294,14 +294,14 @@ def test_a_ruleset_that_another_program_flushes_after_it_was_read_is_read_again(
     ours = Masquerades()
     ours.apply(add=[V4])
     flushed = []
-    real = nftables.program.run
+    real = nftables.program.begin
 
-    def run_nft(argv, text=None):
+    def begin_nft(argv, text=None):
         if not flushed and ('"list"' in (text or "")) is (moment == "before a listing"):
             flushed.append(run("nft flush ruleset"))
         return real(argv, text)
 
-    monkeypatch.setattr(nftables.program, "run", run_nft)
+    monkeypatch.setattr(nftables.program, "begin", begin_nft)
     ours.apply(add=[SECOND])
     assert len(flushed) == 1
     assert ours.in_effect() == {SECOND}, "what the flush took is for the next look to notice"

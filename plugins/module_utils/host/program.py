@@ -4,13 +4,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from ..errors import PipefitterError
 
 _TIMEOUT = 30  # seconds; a transaction of ten thousand elements takes one
+_AT_ONCE = 1024  # characters that a pipe takes in any case, before the program reads any
 
 
 class Finished(NamedTuple):
@@ -36,17 +38,39 @@ def run(argv: Sequence[str], text: str | None = None) -> Finished | None:
 
     :raises PipefitterError: it did not end in time.
     """
+    return begin(argv, text)()
+
+
+def begin(argv: Sequence[str], text: str | None = None) -> Callable[[], Finished | None]:
+    """Start a program; what is returned waits for its end and tells what ``run`` does. It has to be called."""
     import subprocess  # 10 ms that a host without rules of ours need not spend
 
     environment = {**os.environ, "LC_ALL": "C", "PATH": _path()}
+    pipe = subprocess.PIPE
+    given = None if text is None else pipe
     try:
-        done = subprocess.run(
-            argv, input=text, capture_output=True, encoding="utf-8", timeout=_TIMEOUT, env=environment, check=False
-        )
+        process = subprocess.Popen(argv, stdin=given, stdout=pipe, stderr=pipe, encoding="utf-8", env=environment)
     except FileNotFoundError:
-        return None
-    except subprocess.TimeoutExpired:
-        raise PipefitterError(
-            f"timed out after {_TIMEOUT} s waiting for {argv[0]}; see what else changes firewall rules on this host"
-        ) from None
-    return Finished(done.returncode, done.stdout, done.stderr)
+        return lambda: None
+    if process.stdin is not None and text is not None and len(text) < _AT_ONCE:
+        # So that it works on it while the caller starts another.
+        with contextlib.suppress(BrokenPipeError), process.stdin:
+            process.stdin.write(text)
+        process.stdin = text = None
+
+    def end() -> Finished:
+        with process:
+            try:
+                stdout, stderr = process.communicate(text, timeout=_TIMEOUT)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                raise PipefitterError(
+                    f"timed out after {_TIMEOUT} s waiting for {argv[0]}; "
+                    "see what else changes firewall rules on this host"
+                ) from None
+            except BaseException:
+                process.kill()
+                raise
+        return Finished(process.returncode, stdout, stderr)
+
+    return end

@@ -38,6 +38,7 @@ _OVERTAKEN = "should be restarted"
 
 
 _Change = TypeVar("_Change", bound=Callable[..., None])
+_Begun = Callable[[], "program.Finished | None"]
 
 
 class NotFound(MissingFeature):
@@ -135,7 +136,8 @@ def tables(
         if needed and not program.installed("nft"):
             raise _no_nft(purpose)
         asked = holding if not needed else ""
-        found = {family: _read(family, purpose) for family in FAMILIES if _is_there(family, asked)}
+        begun = {family: _begin_listing(family) for family in FAMILIES if _is_there(family, asked)}
+        found = {family: _read(family, purpose, end) for family, end in begun.items()}
         return {family: listing for family, listing in found.items() if listing.exists}
     except MissingFeature:
         if needed:
@@ -147,12 +149,16 @@ def _is_there(family: str, holding: str) -> bool:
     return set_exists(family, TABLE, holding) if holding else table_exists(family, TABLE)
 
 
-def _read(family: str, purpose: str) -> Listing:
+def _begin_listing(family: str) -> _Begun:
     # A process for each table: nft 1.0 loads the contents of only the last one
     # that a batch lists, and fails or shows the others empty.
+    return _begin([{"list": {"table": {"family": family, "name": TABLE}}}])
+
+
+def _read(family: str, purpose: str, begun: _Begun) -> Listing:
     listing = Listing(family, exists=True)
     try:
-        entries = run([{"list": {"table": {"family": family, "name": TABLE}}}], purpose)
+        entries = _listed(_result(lambda: _begin_listing(family), purpose, begun))
     except NotFound:
         if table_exists(family, TABLE):
             raise
@@ -215,7 +221,7 @@ def read_local_pair(family: str, element: Any) -> tuple[str, str] | None:
 
 def run(commands: Collection[Command], purpose: str) -> list[dict[str, Any]]:
     """Give ``commands`` to nft as one transaction and return what it listed."""
-    return _listed(_run(["nft", "-j", "-f", "-"], json.dumps({"nftables": list(commands)}), purpose))
+    return _listed(_result(lambda: _begin(commands), purpose))
 
 
 def run_script(lines: Collection[str], purpose: str) -> None:
@@ -223,7 +229,8 @@ def run_script(lines: Collection[str], purpose: str) -> None:
 
     Its JSON up to 1.0.6 takes no map of concatenated data, though it shows one.
     """
-    _run(["nft", "-f", "-"], "\n".join(lines) + "\n", purpose)
+    text = "\n".join(lines) + "\n"
+    _result(lambda: program.begin(["nft", "-f", "-"], text), purpose)
 
 
 def script(commands: Collection[Command]) -> list[str]:
@@ -248,10 +255,15 @@ def _body(kind: str, value: Mapping[str, Any]) -> list[str]:
     return [f"{{ {value['text']} }}"] if "text" in value else []
 
 
-def _run(argv: list[str], text: str, purpose: str) -> str:
+def _begin(commands: Collection[Command]) -> _Begun:
+    return program.begin(["nft", "-j", "-f", "-"], json.dumps({"nftables": list(commands)}))
+
+
+def _result(begin: Callable[[], _Begun], purpose: str, begun: _Begun | None = None) -> str:
+    """Return what nft printed; ``begun`` is its first run. Where another program overtook it, it is begun again."""
     stderr = ""
     for _attempt in range(_ATTEMPTS):
-        nft = program.run(argv, text)
+        nft, begun = (begun or begin())(), None
         if nft is None:
             raise _no_nft(purpose)
         if nft.status == 0:

@@ -12,6 +12,9 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.host.
 from ansible_collections.pipefitter.container_network.plugins.module_utils.host.firewall.iptables_forward import (
     IptablesForward,
 )
+from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.host.ended_process import (
+    EndedProcess,
+)
 
 SAVED = """\
 :FORWARD DROP [0:0]
@@ -38,13 +41,13 @@ def fixture_tried(monkeypatch):
     """Have no program but ``iptables-save``, and tell which were looked for."""
     names = []
 
-    def run(argv, **_options):
+    def start(argv, **_options):
         names.append(argv[0])
         if argv[0] != "iptables-save":
             raise FileNotFoundError(argv[0])
-        return subprocess.CompletedProcess(argv, 0, SAVED, "")
+        return EndedProcess(0, SAVED)
 
-    monkeypatch.setattr(subprocess, "run", run)
+    monkeypatch.setattr(subprocess, "Popen", start)
     return names
 
 
@@ -70,6 +73,6 @@ def test_an_iptables_from_before_there_were_two_kinds(monkeypatch, tried):
 def test_the_reason_of_a_failure_is_not_the_warning_in_front_of_it(monkeypatch):
     docker_in(monkeypatch, "nft")
     stderr = "# Warning: iptables-legacy tables present\niptables-nft-save: no such luck\n"
-    monkeypatch.setattr(subprocess, "run", lambda argv, **_options: subprocess.CompletedProcess(argv, 1, "", stderr))
+    monkeypatch.setattr(subprocess, "Popen", lambda _argv, **_options: EndedProcess(1, "", stderr))
     with pytest.raises(PipefitterError, match="chain PIPEFITTER: iptables-nft-save: no such luck$"):
         IptablesForward().read()

@@ -28,9 +28,13 @@ class SimulatedNft:
         monkeypatch.setattr(tables, "table_exists", lambda family, _table: family in self.tables)
         monkeypatch.setattr(isolation, "set_exists", lambda family, _table, name: name in self.tables.get(family, {}))
         monkeypatch.setattr(tables.program, "installed", lambda _name: True)
-        monkeypatch.setattr(tables.program, "run", self._run)
+        monkeypatch.setattr(tables.program, "begin", self._begin)
 
-    def _run(self, argv, text=None):
+    def _begin(self, argv, text=None):
+        finished = self._run(argv, text)
+        return lambda: finished
+
+    def _run(self, argv, text):
         before = {
             family: {name: _copied(one) for name, one in objects.items()} for family, objects in self.tables.items()
         }

@@ -17,6 +17,9 @@ from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_
     AnsweringKernel,
     refused,
 )
+from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.host.ended_process import (
+    EndedProcess,
+)
 
 ONE = Masquerade("br0", "192.168.5.0/24")
 
@@ -29,14 +32,17 @@ def fixture_nft(monkeypatch):
     def outcomes(*results):
         pending = iter(results)
 
-        def run(argv, **_options):
+        def start(_argv, **_options):
             result = next(pending)
-            if isinstance(result, Exception):
+            if isinstance(result, OSError):
                 raise result
-            return subprocess.CompletedProcess(argv, *result)
+            begun.append(EndedProcess(*(result if isinstance(result, tuple) else (result,))))
+            return begun[-1]
 
-        monkeypatch.setattr(subprocess, "run", run)
+        monkeypatch.setattr(subprocess, "Popen", start)
+        return begun
 
+    begun = []
     return outcomes
 
 
@@ -47,9 +53,10 @@ def test_a_host_without_nft_names_the_package(nft):
 
 
 def test_an_nft_that_hangs(nft):
-    nft(subprocess.TimeoutExpired("nft", 30))
+    begun = nft(subprocess.TimeoutExpired("nft", 30))
     with pytest.raises(PipefitterError, match="timed out after 30 s waiting for nft"):
         Masquerades().apply(add=[ONE])
+    assert begun[0].killed
 
 
 def test_a_transaction_that_was_overtaken_is_tried_again(nft):
