@@ -28,6 +28,7 @@ class Service:
         self.stop()
 
     def start(self) -> None:
+        self._host.run("touch", self._log)
         self._process = self._host.start("sh", "-c", f"exec {PROGRAM} watch >>{self._log} 2>&1")
 
     def stop(self) -> None:

@@ -26,6 +26,7 @@ from ..model.record import target_of
 from ..reconcile import passes
 from ..reconcile.passes import FAILED, PENDING, Report
 from . import state_file
+from .hook_server import HookServer, preload
 from .output import complain
 
 SLOW = 600.0
@@ -53,6 +54,8 @@ class Watcher:
         self._reconnect_at = 0.0
         self._backoff = 1.0
         self._awaited: list[str] = []
+        self._hooks: HookServer | None = None
+        self._told: set[str] = set()
         self._ended = False
         self._wake, self._woken = socket.socketpair()
         for end in (self._wake, self._woken):
@@ -67,6 +70,8 @@ class Watcher:
         signal.signal(signal.SIGINT, self._end)
         signal.signal(signal.SIGHUP, lambda _number, _frame: self._want(0.0))
         self._follow_kernel()
+        preload()
+        self._serve_hooks()
         # Engines wait for the service as the host boots: bridges and isolation are there before their containers.
         self._pass(engines=False)
         service_manager.tell("READY=1")
@@ -77,6 +82,8 @@ class Watcher:
             if not self._ended and time.monotonic() >= self._due:
                 self._pass(engines=True)
         service_manager.tell("STOPPING=1")
+        if self._hooks is not None:
+            self._hooks.close()
 
     def _end(self, _number: int, _frame: object) -> None:
         self._ended = True
@@ -100,6 +107,8 @@ class Watcher:
             elif isinstance(key.fileobj, kernel_events.KernelEvents):
                 key.fileobj.read()
                 self._want(_COALESCED)
+            elif isinstance(key.fileobj, HookServer):
+                self._end_hooks()
             else:
                 self._read_engine(str(key.data))
         if any(os.path.exists(path) for path in self._awaited):
@@ -123,6 +132,21 @@ class Watcher:
         for source in (kernel_events.of_links_and_addresses(), kernel_events.of_nftables()):
             if source is not None:
                 self._selector.register(source, selectors.EVENT_READ, "kernel")
+
+    def _serve_hooks(self) -> None:
+        try:
+            self._hooks = HookServer()
+        except OSError as error:
+            complain(f"hooks of containers that start are not served, and do their work themselves: {error}")
+            return
+        self._selector.register(self._hooks, selectors.EVENT_READ, "hooks")
+
+    def _end_hooks(self) -> None:
+        """Its process was killed: until the service is started anew, hooks do their work themselves."""
+        if self._hooks is not None:
+            self._selector.unregister(self._hooks)
+            self._hooks.close()
+            self._hooks = None
 
     def _connect_engines(self) -> None:
         if None not in self._engines.values() or time.monotonic() < self._reconnect_at:
@@ -161,8 +185,10 @@ class Watcher:
         state_file.keep(report)
         for line in (*report.operations, *report.warnings):
             complain(line)
-        for one in report.of(FAILED):
-            complain(f"{one.record}: {one.sentence}")
+        failed = {f"{one.record}: {one.sentence}" for one in report.of(FAILED)}
+        for line in sorted(failed - self._told):
+            complain(line)
+        self._told = failed
         targets = [target_of(one.record) for one in report.of(PENDING)]
         self._awaited = [target.value for target in targets if target is not None and target.kind == "netns"]
         if report.of(FAILED):
