@@ -10,7 +10,7 @@ import subprocess
 import pytest
 from lab_hosts import LAB, ModuleFailed
 from service import Service, pipefitter
-from wiring import attach, make_bridge, make_ovs_bridge, refused, until
+from wiring import attach, make_bridge, make_ovs_bridge, refused, remove_podmans_containers, until
 
 _IMAGE = "pipefitter/busybox:latest"
 _PODMAN_IMAGE = "localhost/pipefitter/busybox:latest"
@@ -53,7 +53,7 @@ def podman(hosta):
     hosta.module("host_program", podman_hook="auto")
     make_bridge(hosta, address="192.168.5.1/24")
     yield hosta
-    hosta.run("podman", "rm", "-f", "-t", "0", "-a")
+    remove_podmans_containers(hosta)
 
 
 def wired(shown: str) -> bool:

@@ -53,7 +53,7 @@ def may_be_recorded(told: bytes) -> bool:
     if not name:
         return True  # Podman's names are in one file for all containers
     begins = (f"container-{name}-"[:50], f"container-{container_id[:12]}")
-    return any(file.startswith(begins) for file in files)
+    return any(word in file for file in files for word in begins)
 
 
 def _dockers_name(container_id: str) -> str:

@@ -138,10 +138,10 @@ def recorded(container: Starting, kind: str) -> list[Recorded]:
                 document = json.load(file)
             word, value, interface = document["key"][-3:]
             want = document["want"]
-            runtime = want.get("runtime", "auto")
+            runtime = want.get("runtime", document["chosen"].get("runtime", "auto"))
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             continue  # the service sets it aside and says so
-        if word == "container" and container.is_meant_by(value, runtime):
+        if word.endswith("container") and container.is_meant_by(value, runtime):
             found.append(Recorded(name, interface, want))
     return found
 

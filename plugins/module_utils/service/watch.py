@@ -24,7 +24,8 @@ from ..host.engines.podman import is_used
 from ..host.netlink import events as kernel_events
 from ..model.record import target_of
 from ..reconcile import passes
-from ..reconcile.passes import FAILED, PENDING, Report
+from ..reconcile.drift import Drift
+from ..reconcile.passes import DRIFTED, FAILED, PENDING, Report
 from . import state_file
 from .hook_server import HookServer, preload
 from .output import complain
@@ -47,7 +48,9 @@ class _Source(Protocol):
 class Watcher:
     """Follows engines and kernel, and makes passes."""
 
-    def __init__(self) -> None:
+    def __init__(self, drift: str) -> None:
+        """``drift`` is what becomes of changes by hand, where a task did not say it: repair or report."""
+        self._drift = drift
         self._selector = selectors.DefaultSelector()
         self._engines: dict[str, _Source | None] = {"Docker": None, "Podman": None}
         self._due = 0.0
@@ -56,6 +59,7 @@ class Watcher:
         self._awaited: list[str] = []
         self._hooks: HookServer | None = None
         self._told: set[str] = set()
+        self._reported: set[str] = set()
         self._ended = False
         self._wake, self._woken = socket.socketpair()
         for end in (self._wake, self._woken):
@@ -177,7 +181,7 @@ class Watcher:
     def _pass(self, engines: bool) -> None:
         self._due = time.monotonic() + SLOW
         try:
-            report = passes.run(engines=engines)
+            report = passes.run(engines=engines, drift=Drift(self._drift, state_file.settled()))
         except PipefitterError as error:
             complain(str(error))
             self._fail()
@@ -189,6 +193,7 @@ class Watcher:
         for line in sorted(failed - self._told):
             complain(line)
         self._told = failed
+        self._report_drift(report)
         targets = [target_of(one.record) for one in report.of(PENDING)]
         self._awaited = [target.value for target in targets if target is not None and target.kind == "netns"]
         if report.of(FAILED):
@@ -197,12 +202,20 @@ class Watcher:
             self._backoff = 1.0
         service_manager.tell(f"STATUS={_status(report)}")
 
+    def _report_drift(self, report: Report) -> None:
+        reported = set(report.reported)
+        for line in sorted(reported - self._reported):
+            told = f"left as it is (drift: report), it would take: {line}"
+            complain(told)
+            state_file.note(told)
+        self._reported = reported
+
     def _fail(self) -> None:
         self._want(self._backoff)
         self._backoff = min(self._backoff * 2, _LONGEST_BACKOFF)
 
 
 def _status(report: Report) -> str:
-    counted = [(len(report.of(state)), state) for state in (PENDING, FAILED)]
+    counted = [(len(report.of(state)), state) for state in (PENDING, DRIFTED, FAILED)]
     told = ", ".join(f"{count} {state}" for count, state in counted if count)
     return f"{len(report.objects)} objects" + (f", {told}" if told else ", all in order")
