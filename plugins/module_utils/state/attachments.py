@@ -50,6 +50,7 @@ class ContainerSide:
     the host knows its namespace (``None``: nothing of the host leads there).
     ``ipv6_default`` tells whether new links speak IPv6, where one is to be made; ``None`` without IPv6 in the kernel.
     ``connected`` are the routes that come and go with addresses.
+    ``paths`` are those by which its attachments are marked and which lead to it.
     ``promote_secondaries`` has that sysctl's effective value for links of which an address is to go.
     """
 
@@ -61,6 +62,7 @@ class ContainerSide:
     tx_checksum_offload: Mapping[str, bool] = field(default_factory=dict)
     promote_secondaries: Mapping[str, str] = field(default_factory=dict)
     connected: tuple[Route, ...] = ()
+    paths: frozenset[str] = frozenset()
 
     def birth_name(self, interface: str) -> str:
         """Return the host-side name derived from container and interface."""
