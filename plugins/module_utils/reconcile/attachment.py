@@ -129,7 +129,8 @@ def converge(options: Mapping[str, Any], check: bool, pin: Pin | None = None) ->
                 if present
                 else lost_default_routes(outcome.before[0], outcome.operations)
             )
-            + (_neighbour_warnings(machine, outcome.after[1]) if present and len(wants) > _MANY else []),
+            + (_neighbour_warnings(machine, outcome.after[1]) if present and len(wants) > _MANY else [])
+            + (_left_pointing(machine, outcome) if present and outcome.operations and not check else []),
         )
         return keeping.into(_with_pending(result, every) if present else result)
 
@@ -196,6 +197,17 @@ def _record(
 
     wanted = [with_mac(with_engine(record)) for record in made]
     keeping.keep(ATTACHMENT, wanted, shown, lambda known: purge is not None and known.bridge == purge)
+
+
+def _left_pointing(machine: Machine, outcome: engine.Outcome[AttachmentState]) -> list[str]:
+    """Return warnings of ports and links that lead to addresses that are gone; where none are, nothing is read."""
+    from ..plan import left_pointing
+
+    found = left_pointing.moved(outcome.before, outcome.after)
+    if not found:
+        return []
+    published = machine.publications.read(needed=False)[0].published
+    return left_pointing.warnings(found, published, machine.icc.read(needed=False).flows)
 
 
 def _with_pending(result: Result, pinned: Sequence[Pinned]) -> Result:
