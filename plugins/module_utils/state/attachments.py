@@ -77,7 +77,8 @@ _BRIDGE_KINDS = ("bridge", "openvswitch", "tun")
 class HostSide:
     """The host's side of all attachments. ``ovs_runs`` is false where Open vSwitch was needed and does not run.
 
-    ``alternative_names`` tells whether its kernel gives links further names.
+    ``alternative_names`` tells whether its kernel gives links further names. ``asked_mtus`` are MTUs that other tasks
+    asked for, by what the marks of their attachments say (kind, value and interface).
     """
 
     network: NetworkState
@@ -85,6 +86,7 @@ class HostSide:
     ovs_ports: Mapping[str, OvsPort] = field(default_factory=dict)
     ovs_runs: bool = True
     alternative_names: bool = True
+    asked_mtus: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
 
     @cached_property
     def by_index(self) -> dict[int, Link]:
