@@ -74,6 +74,9 @@ class SimulatedHost:
     def netlink(self, netns: str) -> SimulatedNetlink:
         return SimulatedNetlink(self, self.namespaces[netns])
 
+    def pinned(self, _netns: str) -> None:
+        """No namespace here is at a path."""
+
     def descriptor(self, netns: str) -> int:
         return sorted(self.namespaces).index(netns)
 
