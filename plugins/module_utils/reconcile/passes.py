@@ -148,13 +148,24 @@ def _converge(records: Sequence[Record], make: _Make, report: Report, coming: Co
     _note_sides(records, result, report)
     pending = {tuple(entry.items()) for entry in result.values.get("pending", ())}
     touched = _touched(result)
+    wired = _wired() if pending else []
     for record in records:
         if tuple(_pending(record).items()) in pending:
-            report.objects.append(ObjectState(record, PENDING, f"{target_of(record)} is not running"))
+            report.objects.append(ObjectState(record, PENDING, _why_pending(record, wired)))
         else:
             changed = bool(result.operations) and (len(records) == 1 or _identity(record.options) in touched)
             sentence = str(result.values.get("waiting", ""))
             report.objects.append(ObjectState(record, REPAIRED if changed else IN_ORDER, sentence))
+
+
+def _why_pending(record: Record, wired: Collection[OwnershipLabel]) -> str:
+    target = target_of(record)
+    for label in wired:
+        # It was renamed, or its engine is away: it loses nothing for that.
+        named = target is not None and label.kind == "container" and label.names(target)
+        if named and label.interface == _interface(record):
+            return f"no engine shows {target} running; {label.holder} keeps its {label.interface} until one comes"
+    return f"{target} is not running"
 
 
 def _touched(result: Result) -> set[tuple[str, ...]]:
