@@ -9,7 +9,8 @@ import re
 
 from wiring import assert_same, everything
 
-# Numbers that the kernel, nftables and bridges hand out anew, and MACs that are chosen for the host's ends.
+# Numbers that the kernel, nftables and bridges hand out anew; MACs are chosen for the host's ends of veths, and for
+# bridges of Open vSwitch.
 _HANDED_OUT = (
     "ifindex",
     "link_index",
@@ -37,7 +38,12 @@ def lasting(host, rules_of_others: bool = True) -> dict:
         for link in shown["host link"][0]
         if len(link.get("ifalias", "").split()) >= 4
     }
-    words = {**ends, **{link["address"]: "a MAC" for link in shown["host link"][0] if link["ifname"] in ends}}
+    chosen = [
+        link["address"]
+        for link in shown["host link"][0]
+        if link["ifname"] in ends or link.get("linkinfo", {}).get("info_kind") == "tun"
+    ]
+    words = {**ends, **dict.fromkeys(chosen, "a MAC")}
     result: dict = {}
     for section, content in shown.items():
         of = re.sub(r"pid (\d+)", lambda found: f"container {names.get(int(found[1]), found[1])}", section)
