@@ -14,8 +14,9 @@ RECORD = "/var/lib/pipefitter"
 class Service:
     """``pipefitter watch`` on a host, as systemd would run it; its lines are in ``log``."""
 
-    def __init__(self, host) -> None:
+    def __init__(self, host, *words: str) -> None:
         self._host = host
+        self._words = words
         self._process: subprocess.Popen | None = None
         self._log = "/run/pipefitter-service.log"
         host.module("host_program")
@@ -28,7 +29,10 @@ class Service:
         self.stop()
 
     def start(self) -> None:
-        self._process = self._host.start("sh", "-c", f"exec {PROGRAM} watch >>{self._log} 2>&1")
+        self._host.run("touch", self._log)
+        self._process = self._host.start(
+            "sh", "-c", f"exec {' '.join([PROGRAM, 'watch', *self._words])} >>{self._log} 2>&1"
+        )
 
     def stop(self) -> None:
         """End it in order, and see that it ended well."""

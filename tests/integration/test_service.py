@@ -10,7 +10,7 @@ import time
 import pytest
 from lab_hosts import LAB
 from service import Service, states
-from wiring import attach, container_pid, make_bridge, make_containers, ovs_ports, until
+from wiring import attach, container_pid, make_bridge, make_containers, ovs_ports, remove_podmans_containers, until
 
 _WEB1 = {"container": "web1", "bridge": "br0", "addresses": ["192.168.5.10/24"], "gateway": "192.168.5.1"}
 _DB1 = {"container": "db1", "bridge": "br0", "addresses": ["192.168.5.11/24"], "gateway": "192.168.5.1"}
@@ -174,7 +174,7 @@ def test_containers_of_podman_are_wired_again(hosta, servicea):
         hosta.run("podman", "restart", "-t", "0", "pod1")
         until(lambda: "192.168.5.30/24" in _of_podman(hosta, "pod1"), "pod1 stays without its address", 30)
     finally:
-        hosta.run("podman", "rm", "-f", "-t", "0", "-a")
+        remove_podmans_containers(hosta)
 
 
 def _of_podman(host, container):

@@ -136,12 +136,20 @@ def converge(options: Mapping[str, Any], check: bool, pin: Pin | None = None) ->
 
 def _as_recorded(wants: Sequence[Attachment], keeping: Recording) -> tuple[Attachment, ...]:
     """Return attachments with the MAC addresses that were chosen for them before, where they ask for none."""
-    from ..model.record import ATTACHMENT
+    from ..model.record import ATTACHMENT, Alike
     from ..model.record_objects import of_attachment
 
     known = keeping.read(ATTACHMENT)
-    macs = [known[key].options.get("mac") if (key := of_attachment(want).key) in known else None for want in wants]
-    return tuple(replace(want, mac=want.mac or mac) for want, mac in zip(wants, macs))
+    alike = Alike(known.values())
+
+    def mac_of(want: Attachment) -> str | None:
+        record = of_attachment(want)
+        found = [known[record.key]] if record.key in known else []
+        if not found and want.target.runtime != "auto":  # otherwise it may be another engine's
+            found = alike.of(record)
+        return found[0].options.get("mac") if found else None
+
+    return tuple(replace(want, mac=want.mac or mac_of(want)) for want in wants)
 
 
 def _record(
@@ -152,34 +160,42 @@ def _record(
     purge: str | None,
     check: bool,
 ) -> None:
-    from ..model.record import ATTACHMENT, Record, lasts
+    from ..model.record import ATTACHMENT, Alike, Record, lasts
     from ..model.record_objects import of_attachment
 
     made = [of_attachment(want) for want in asked if lasts(want.target)]
     if not present:
-        going = {(*record.key, record.bridge) for record in made}
+        going = Alike(made)
 
         def is_going(known: Record) -> bool:
-            return any((*known.key, place) in going for place in (attachment.ANY_BRIDGE, known.bridge))
+            return any(one.bridge in (attachment.ANY_BRIDGE, known.bridge) for one in going.of(known))
 
         keeping.keep(ATTACHMENT, (), {}, is_going)
         return
     shown: dict[tuple[str, ...], Mapping[str, Any]] = {
         of_attachment(want).key: entry for (want, _side), entry in zip(have[0], describe(*have)) if entry
     }
-    known = keeping.read(ATTACHMENT)
+    known = Alike(keeping.read(ATTACHMENT).values())
+    engines = {of_attachment(want).key: side.identity.partition(":")[0] for want, side in have[0] if side is not None}
 
     def mac_of(record: Record) -> str:
         """Return the MAC that an attachment has, or is to have each time its container starts."""
         if record.key in shown:
             return str(shown[record.key]["mac"])
-        return "" if check or (record.key in known and "mac" in known[record.key].options) else addresses.random_mac()
+        has_one = any("mac" in other.options for other in known.of(record))
+        return "" if check or has_one else addresses.random_mac()
 
-    chosen = [
-        Record(*record[:3], {"mac": mac}) if "mac" not in record.want and (mac := mac_of(record)) else record
-        for record in made
-    ]
-    keeping.keep(ATTACHMENT, chosen, shown, lambda known: purge is not None and known.bridge == purge)
+    def with_engine(record: Record) -> Record:
+        # Another engine's container of that name, later, is another container.
+        engine = engines.get(record.key, "") if "container" in record.want and "runtime" not in record.want else ""
+        return record._replace(chosen={"runtime": engine}) if engine else record
+
+    def with_mac(record: Record) -> Record:
+        mac = mac_of(record) if "mac" not in record.want else ""
+        return record._replace(chosen={**record.chosen, "mac": mac}) if mac else record
+
+    wanted = [with_mac(with_engine(record)) for record in made]
+    keeping.keep(ATTACHMENT, wanted, shown, lambda known: purge is not None and known.bridge == purge)
 
 
 def _with_pending(result: Result, pinned: Sequence[Pinned]) -> Result:

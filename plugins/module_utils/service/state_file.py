@@ -21,6 +21,7 @@ _STATES = "state.json"
 _EVENTS, _EARLIER_EVENTS = "events.jsonl", "events.earlier.jsonl"
 _LARGEST = 256 << 10  # bytes of each of the two
 _TOLD = 1000  # events
+_SETTLED = ("in order", "repaired", "drifted")
 
 
 def keep(report: Report) -> None:
@@ -29,7 +30,12 @@ def keep(report: Report) -> None:
         os.makedirs(FOLDER, mode=0o700, exist_ok=True)
         before, now = since(), time.time()
         states = {
-            str(one.record): [one.state, one.sentence, _since(before.get(str(one.record)), one.state, now)]
+            (name := str(one.record)): [
+                one.state,
+                one.sentence,
+                _since(before.get(name), one.state, now),
+                report.instances.get(name, "") if one.state in _SETTLED else "",
+            ]
             for one in report.objects
         }
         if states != before:
@@ -44,8 +50,14 @@ def note(line: str) -> None:
         _append([{"time": time.time(), "did": line}])
 
 
+def settled() -> dict[str, str]:
+    """Return by object in which instance of its container it was in order, of those whose drift is reported."""
+    held = {name: entry[3] for name, entry in since().items() if isinstance(entry, list) and len(entry) == 4}
+    return {name: str(instance) for name, instance in held.items() if instance}
+
+
 def since() -> dict[str, Any]:
-    """Return by object its state, why, and since when (seconds of the epoch)."""
+    """Return by object its state, why, since when (seconds of the epoch), and what ``settled`` tells."""
     try:
         with open(f"{FOLDER}/{_STATES}", encoding="utf-8") as file:
             held = json.load(file)
@@ -74,7 +86,7 @@ def _entry(line: str) -> dict[str, Any] | None:
 
 def _since(before: Any, state: str, now: float) -> float:
     # Repaired is in order from then on.
-    same = isinstance(before, list) and len(before) == 3 and before[0] == state
+    same = isinstance(before, list) and len(before) == 4 and before[0] == state
     return float(before[2]) if same else now
 
 

@@ -24,8 +24,10 @@ from ..host.engines.podman import is_used
 from ..host.netlink import events as kernel_events
 from ..model.record import target_of
 from ..reconcile import passes
-from ..reconcile.passes import FAILED, PENDING, Report
+from ..reconcile.drift import Drift
+from ..reconcile.passes import DRIFTED, FAILED, PENDING, Report
 from . import state_file
+from .hook_server import HookServer, preload
 from .output import complain
 
 SLOW = 600.0
@@ -46,13 +48,18 @@ class _Source(Protocol):
 class Watcher:
     """Follows engines and kernel, and makes passes."""
 
-    def __init__(self) -> None:
+    def __init__(self, drift: str) -> None:
+        """``drift`` is what becomes of changes by hand, where a task did not say it: repair or report."""
+        self._drift = drift
         self._selector = selectors.DefaultSelector()
         self._engines: dict[str, _Source | None] = {"Docker": None, "Podman": None}
         self._due = 0.0
         self._reconnect_at = 0.0
         self._backoff = 1.0
         self._awaited: list[str] = []
+        self._hooks: HookServer | None = None
+        self._told: set[str] = set()
+        self._reported: set[str] = set()
         self._ended = False
         self._wake, self._woken = socket.socketpair()
         for end in (self._wake, self._woken):
@@ -67,6 +74,8 @@ class Watcher:
         signal.signal(signal.SIGINT, self._end)
         signal.signal(signal.SIGHUP, lambda _number, _frame: self._want(0.0))
         self._follow_kernel()
+        preload()
+        self._serve_hooks()
         # Engines wait for the service as the host boots: bridges and isolation are there before their containers.
         self._pass(engines=False)
         service_manager.tell("READY=1")
@@ -77,6 +86,8 @@ class Watcher:
             if not self._ended and time.monotonic() >= self._due:
                 self._pass(engines=True)
         service_manager.tell("STOPPING=1")
+        if self._hooks is not None:
+            self._hooks.close()
 
     def _end(self, _number: int, _frame: object) -> None:
         self._ended = True
@@ -100,6 +111,8 @@ class Watcher:
             elif isinstance(key.fileobj, kernel_events.KernelEvents):
                 key.fileobj.read()
                 self._want(_COALESCED)
+            elif isinstance(key.fileobj, HookServer):
+                self._end_hooks()
             else:
                 self._read_engine(str(key.data))
         if any(os.path.exists(path) for path in self._awaited):
@@ -123,6 +136,21 @@ class Watcher:
         for source in (kernel_events.of_links_and_addresses(), kernel_events.of_nftables()):
             if source is not None:
                 self._selector.register(source, selectors.EVENT_READ, "kernel")
+
+    def _serve_hooks(self) -> None:
+        try:
+            self._hooks = HookServer()
+        except OSError as error:
+            complain(f"hooks of containers that start are not served, and do their work themselves: {error}")
+            return
+        self._selector.register(self._hooks, selectors.EVENT_READ, "hooks")
+
+    def _end_hooks(self) -> None:
+        """Its process was killed: until the service is started anew, hooks do their work themselves."""
+        if self._hooks is not None:
+            self._selector.unregister(self._hooks)
+            self._hooks.close()
+            self._hooks = None
 
     def _connect_engines(self) -> None:
         if None not in self._engines.values() or time.monotonic() < self._reconnect_at:
@@ -153,7 +181,7 @@ class Watcher:
     def _pass(self, engines: bool) -> None:
         self._due = time.monotonic() + SLOW
         try:
-            report = passes.run(engines=engines)
+            report = passes.run(engines=engines, drift=Drift(self._drift, state_file.settled()))
         except PipefitterError as error:
             complain(str(error))
             self._fail()
@@ -161,8 +189,11 @@ class Watcher:
         state_file.keep(report)
         for line in (*report.operations, *report.warnings):
             complain(line)
-        for one in report.of(FAILED):
-            complain(f"{one.record}: {one.sentence}")
+        failed = {f"{one.record}: {one.sentence}" for one in report.of(FAILED)}
+        for line in sorted(failed - self._told):
+            complain(line)
+        self._told = failed
+        self._report_drift(report)
         targets = [target_of(one.record) for one in report.of(PENDING)]
         self._awaited = [target.value for target in targets if target is not None and target.kind == "netns"]
         if report.of(FAILED):
@@ -171,12 +202,20 @@ class Watcher:
             self._backoff = 1.0
         service_manager.tell(f"STATUS={_status(report)}")
 
+    def _report_drift(self, report: Report) -> None:
+        reported = set(report.reported)
+        for line in sorted(reported - self._reported):
+            told = f"left as it is (drift: report), it would take: {line}"
+            complain(told)
+            state_file.note(told)
+        self._reported = reported
+
     def _fail(self) -> None:
         self._want(self._backoff)
         self._backoff = min(self._backoff * 2, _LONGEST_BACKOFF)
 
 
 def _status(report: Report) -> str:
-    counted = [(len(report.of(state)), state) for state in (PENDING, FAILED)]
+    counted = [(len(report.of(state)), state) for state in (PENDING, DRIFTED, FAILED)]
     told = ", ".join(f"{count} {state}" for count, state in counted if count)
     return f"{len(report.objects)} objects" + (f", {told}" if told else ", all in order")
