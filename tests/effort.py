@@ -22,7 +22,7 @@ def _far(usual: int, deep: int) -> int:
 EXAMPLES = _far(60, 1000)
 # The same for published ports, where an example is quick.
 EXAMPLES_OF_PUBLICATIONS = _far(400, 5000)
-# How many operations a pass of the service does between two at which it is killed.
-OPERATIONS_BETWEEN_KILLS = _far(5, 1)
+# Moments of a pass of the service at which it is killed.
+KILLED_PASSES = _far(4, 1000)
 # Containers that start at once beside the service.
-STARTED_AT_ONCE = _far(40, 200)
+STARTED_AT_ONCE = _far(20, 200)

@@ -17,6 +17,8 @@ _HANDED_OUT = (
     "link_netnsid",
     "link",
     "handle",
+    "id",
+    "no",
     "port_id",
     "port_no",
     "root_port",
@@ -49,7 +51,7 @@ def lasting(host, rules_of_others: bool = True) -> dict:
         of = re.sub(r"pid (\d+)", lambda found: f"container {names.get(int(found[1]), found[1])}", section)
         entries = [entry for part in content for entry in (part if isinstance(part, list) else [part])]
         if section == "nft":
-            entries = [one for part in entries for one in part["nftables"] if rules_of_others or _is_ours(one)]
+            entries = [one for one in entries if rules_of_others or _is_ours(one)]
         if section == "ovs":
             entries = [row for table in entries for row in table["data"]]
         told = [json.dumps(_named(entry), sort_keys=True) for entry in entries]
