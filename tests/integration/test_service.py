@@ -10,7 +10,7 @@ import time
 import pytest
 from lab_hosts import LAB
 from service import Service, states
-from wiring import attach, container_pid, make_bridge, make_containers, ovs_ports, remove_podmans_containers, until
+from wiring import attach, container_pid, make_bridge, make_containers, ovs_ports, until
 
 _WEB1 = {"container": "web1", "bridge": "br0", "addresses": ["192.168.5.10/24"], "gateway": "192.168.5.1"}
 _DB1 = {"container": "db1", "bridge": "br0", "addresses": ["192.168.5.11/24"], "gateway": "192.168.5.1"}

@@ -10,7 +10,7 @@ import pytest
 from lab_hosts import LAB
 from leftovers import assert_nothing_left_over, lasting
 from service import Service, pipefitter, states
-from wiring import attach, until
+from wiring import attach, remove_podmans_containers, until
 
 _IMAGE = "localhost/pipefitter/busybox:latest"
 _RUN = f"podman run -d --name pod1 --network none {_IMAGE} sleep 1000"
@@ -32,7 +32,7 @@ def podman(hosta, request):
         with Service(hosta):
             yield hosta
     finally:
-        hosta.run("podman", "rm", "-f", "-t", "0", "-a")
+        remove_podmans_containers(hosta)
         if serving is not None:
             serving.terminate()
             serving.wait(20)
