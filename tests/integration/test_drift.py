@@ -9,7 +9,7 @@ import subprocess
 
 from lab_hosts import LAB
 from service import Service, pipefitter, records, states
-from wiring import attach, container_pid, make_containers, remove_podmans_containers, until
+from wiring import attach, container_pid, link, make_containers, make_namespaces, remove_podmans_containers, until
 
 _WEB1 = {"container": "web1", "bridge": "br0", "addresses": ["192.168.5.10/24"]}
 _WEB2 = {"container": "web2", "bridge": "br0", "addresses": ["192.168.5.11/24"]}
@@ -102,3 +102,17 @@ def test_two_engines_may_have_a_container_of_one_name(hosta):
         assert has_address(hosta)
     finally:
         remove_podmans_containers(hosta)
+
+
+def test_the_mtu_that_one_task_asked_for_is_no_other_tasks(hosta):
+    hosta.module("host_program")
+    hosta.module("container_bridge", name="br0")
+    make_namespaces(hosta, "web1", "web2", "web3")
+    attach(hosta, netns="web1", bridge="br0")
+    attach(hosta, netns="web2", bridge="br0", mtu=1400)
+    assert link(hosta, "br0")["mtu"] == 1400
+    assert attach(hosta, netns="web3", bridge="br0")["attachments"][0]["mtu"] == 1500
+    for name in ("web1", "web3", "web2"):
+        options = {"mtu": 1400} if name == "web2" else {}
+        assert not attach(hosta, netns=name, bridge="br0", **options)["changed"], name
+    assert not attach(hosta, netns="web1", bridge="br0")["changed"]

@@ -246,6 +246,25 @@ def test_two_containers_in_one_namespace_do_not_take_turns(hosta):
     gone(hosta, "port0")
 
 
+def test_two_paths_of_one_namespace_do_not_take_turns(hosta):
+    make_bridge(hosta)
+    make_namespaces(hosta, "web1")
+    hosta.run("sh", "-c", "touch /run/other; mount --bind /run/netns/web1 /run/other")
+    options = {"bridge": "br0", "host_interface": "port0", "addresses": ["192.168.5.10/24"]}
+    attach(hosta, netns="web1", **options)
+    try:
+        for path in ("/run/other", "web1", "/run/other"):
+            assert not attach(hosta, netns=path, **options)["changed"], path
+        assert link(hosta, "port0")["altnames"] == ["web1-eth1"]
+        # One that is there alone is what it is called.
+        hosta.run("ip", "netns", "delete", "web1")
+        assert attach(hosta, netns="/run/other", **options)["changed"]
+        assert link(hosta, "port0")["altnames"] == ["other-eth1"]
+        assert not attach(hosta, netns="/run/other", **options)["changed"]
+    finally:
+        hosta.run("sh", "-c", "umount /run/other; rm /run/other")
+
+
 @pytest.mark.parametrize("wait", [True, False])
 def test_what_was_done_for_others_is_undone_when_a_container_restarts_under_it(hosta, wait):
     make_bridge(hosta)

@@ -13,6 +13,7 @@ from ..host.machine import Machine
 from ..model import attachment
 from ..model.attachment import Attachment
 from ..model.limits import IPV6_MTU, USUAL_MTU
+from ..model.ownership import read_label
 from ..plan import link_addresses
 from ..state.attachments import LINUX, OVS, AttachedBridgeState, AttachmentState, ContainerSide, HostSide
 from ..state.network import HOST, Link, NetworkState, names_by_index
@@ -119,7 +120,16 @@ def observe_container(
         machine.tx_checksum_offload(netns, on_ovs) if on_ovs else {},
         _promote_secondaries(machine, netns, wants, held),
         tuple(route for route in routes if route.is_connected),
+        _paths(machine, links_only, relevant, host_side),
     )
+
+
+def _paths(machine: Machine, side: ContainerSide, links: Sequence[Link], host_side: HostSide) -> frozenset[str]:
+    pinned = machine.pinned(side.netns)
+    found = [veth for link in links if (veth := host_side.host_veth(side, link)) is not None and veth.ours]
+    labels = [label for veth in found if (label := read_label(veth.alias)) is not None]
+    marked = {label.value for label in labels if label.kind == "netns"}
+    return frozenset(path for path in marked if pinned is not None and pinned.is_at(path))
 
 
 def _ours(side: ContainerSide, link: Link, host_side: HostSide) -> bool:

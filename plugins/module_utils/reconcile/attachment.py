@@ -14,6 +14,7 @@ from ..host.machine import Machine
 from ..model import addresses, attachment, names
 from ..model.attachment import Attachment
 from ..model.limits import USUAL_MTU
+from ..model.ownership import label
 from ..observe.attachments import observe_all
 from ..observe.containers import Pin, Pinned, pin_all, refuse_left
 from ..plan import attachment as plan
@@ -85,8 +86,11 @@ def converge(options: Mapping[str, Any], check: bool, pin: Pin | None = None) ->
         pinned = [one for one in every if one.netns is not None] if present else every
         _refuse_same_interface(pinned)
 
+        mtus = _asked_mtus(keeping) if present and keeping.touched else {}
+
         def observe() -> AttachmentState:
-            return observe_all(machine, pinned, check, purge, leftovers=not present or purge is not None)
+            seen = observe_all(machine, pinned, check, purge, leftovers=not present or purge is not None)
+            return seen._replace(host_side=replace(seen.host_side, asked_mtus=mtus)) if mtus else seen
 
         def plan_of(have: AttachmentState) -> list[Any]:
             sides, host_side = have
@@ -129,7 +133,8 @@ def converge(options: Mapping[str, Any], check: bool, pin: Pin | None = None) ->
                 if present
                 else lost_default_routes(outcome.before[0], outcome.operations)
             )
-            + (_neighbour_warnings(machine, outcome.after[1]) if present and len(wants) > _MANY else []),
+            + (_neighbour_warnings(machine, outcome.after[1]) if present and len(wants) > _MANY else [])
+            + (_left_pointing(machine, outcome) if present and outcome.operations and not check else []),
         )
         return keeping.into(_with_pending(result, every) if present else result)
 
@@ -150,6 +155,19 @@ def _as_recorded(wants: Sequence[Attachment], keeping: Recording) -> tuple[Attac
         return found[0].options.get("mac") if found else None
 
     return tuple(replace(want, mac=want.mac or mac_of(want)) for want in wants)
+
+
+def _asked_mtus(keeping: Recording) -> dict[tuple[str, str, str], int]:
+    """Return the MTUs that are recorded as asked for, by what the marks of the attachments say."""
+    from ..model.record import ATTACHMENT, target_of
+
+    found = {}
+    for record in keeping.read(ATTACHMENT).values():
+        target, interface = target_of(record), str(record.want.get("interface", ""))
+        if target is not None and record.want.get("mtu") is not None:
+            named = label(target, interface, "")
+            found[named.kind, named.value, interface] = int(record.want["mtu"])
+    return found
 
 
 def _record(
@@ -196,6 +214,17 @@ def _record(
 
     wanted = [with_mac(with_engine(record)) for record in made]
     keeping.keep(ATTACHMENT, wanted, shown, lambda known: purge is not None and known.bridge == purge)
+
+
+def _left_pointing(machine: Machine, outcome: engine.Outcome[AttachmentState]) -> list[str]:
+    """Return warnings of ports and links that lead to addresses that are gone; where none are, nothing is read."""
+    from ..plan import left_pointing
+
+    found = left_pointing.moved(outcome.before, outcome.after)
+    if not found:
+        return []
+    published = machine.publications.read(needed=False)[0].published
+    return left_pointing.warnings(found, published, machine.icc.read(needed=False).flows)
 
 
 def _with_pending(result: Result, pinned: Sequence[Pinned]) -> Result:

@@ -151,7 +151,11 @@ class SimulatedNetlink:
             raise
         self._ns.links[name].makes_link_local = False
         if alternative_name:
-            self.set_alternative_name(name, alternative_name, True)
+            try:
+                self.set_alternative_name(name, alternative_name, True)
+            except KernelError:
+                self.delete_link(name)
+                raise
 
     def set_alternative_name(self, name: str, alternative: str, on: bool) -> None:
         self._ns.kernel.request()
