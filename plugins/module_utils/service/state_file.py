@@ -19,8 +19,7 @@ LASTING = "/var/lib/pipefitter"
 
 _STATES = "state.json"
 _EVENTS, _EARLIER_EVENTS = "events.jsonl", "events.earlier.jsonl"
-_LARGEST = 256 << 10  # bytes of each of the two
-_TOLD = 1000  # events
+_LARGEST = 256 << 10  # bytes of each of the two; 200 containers that start at once take 200 kB
 _SETTLED = ("in order", "repaired", "drifted")
 
 
@@ -72,7 +71,7 @@ def events() -> list[dict[str, Any]]:
     for name in (_EARLIER_EVENTS, _EVENTS):
         with contextlib.suppress(OSError), open(f"{LASTING}/{name}", encoding="utf-8", errors="replace") as file:
             lines += file.readlines()
-    return [entry for line in reversed(lines[-_TOLD:]) if (entry := _entry(line)) is not None]
+    return [entry for line in reversed(lines) if (entry := _entry(line)) is not None]
 
 
 def _entry(line: str) -> dict[str, Any] | None:

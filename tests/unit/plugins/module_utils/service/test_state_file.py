@@ -37,13 +37,6 @@ def test_what_is_kept_is_bounded(folders, monkeypatch):
         assert sum(os.path.getsize(folders / "lib" / name) for name in os.listdir(folders / "lib")) < 2200
 
 
-def test_more_are_never_shown_than_one_wants_to_read(folders, monkeypatch):
-    monkeypatch.setattr(state_file, "_TOLD", 3)
-    for number in range(5):
-        state_file.note(str(number))
-    assert told() == ["4", "3", "2"]
-
-
 @pytest.mark.parametrize("damage", [b'{"time": 1, "di', b"\0\0\0\n", b"[]\n", b'{"time": 1}\n', b"\xff\xfe\n"])
 def test_what_a_power_cut_left_half_is_left_out(folders, damage):
     state_file.note("before")
