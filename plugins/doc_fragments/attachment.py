@@ -20,6 +20,7 @@ options:
     description:
       - Name of the interface in the container, 1 to 15 bytes. Without it, C(eth1).
       - An interface of this collection that was renamed gets its name back in place.
+      - A container that is renamed keeps its interface, until one of its former name is attached, which has it then.
     type: str
   host_interface:
     description:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 
 PROGRAM = "/usr/local/sbin/pipefitter"
@@ -46,6 +47,15 @@ class Service:
         self._host.run("pkill", "-KILL", "-f", "pipefitter watch")
         self._process.wait(20)
         self._process = None
+
+    def pause(self) -> None:
+        self._host.run("pkill", "-STOP", "-f", "pipefitter watch")
+
+    def go_on(self) -> None:
+        assert self._process is not None
+        # What entered the host for it has stopped with it (nsenter), and lets both go on.
+        self._process.send_signal(signal.SIGCONT)
+        self._host.run("pkill", "-CONT", "-f", "pipefitter watch")
 
     @property
     def log(self) -> str:

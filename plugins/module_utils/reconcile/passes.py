@@ -25,6 +25,7 @@ from ..observe.containers import containers_of, gone
 from ..state.network import HOST
 from ..store.records import Store
 from .drift import Drift
+from .engine import NotAsWanted, OperationFailed
 from .result import Result
 
 IN_ORDER, REPAIRED, PENDING, FAILED = "in order", "repaired", "pending", "failed"
@@ -34,12 +35,23 @@ DRIFTED = "drifted"
 _LEFT = "changed by hand, and left so (drift: report); pipefitter reconcile makes it again"
 
 
+RecordId = tuple[str, tuple[str, ...]]
+
+
+def id_of(record: Record) -> RecordId:
+    return record.kind, record.key
+
+
 class ObjectState(NamedTuple):
-    """What a pass found of one object; ``sentence`` says why it is pending or failed."""
+    """What a pass found of one object; ``sentence`` says why it is pending or failed.
+
+    ``undone`` is one that failed after something had been changed for it.
+    """
 
     record: Record
     state: str
     sentence: str = ""
+    undone: bool = False
 
     @property
     def told(self) -> str:
@@ -81,13 +93,15 @@ def run(
     patience: float | None = None,
     bridge: str | None = None,
     drift: Drift | None = None,
+    resting: Mapping[RecordId, str] | None = None,
 ) -> Report:
     """Bring the host to what is recorded, or tell what that would take.
 
     Without ``engines`` no container engine is asked: as the host boots they wait for the service, which must not wait
     for them. What is in containers is left for the next pass then. ``patience`` is how many seconds to wait for another
     run's end, ``None`` for as long as it takes. ``bridge`` leaves out what is for others. ``drift`` tells what is only
-    to be looked at; without it all is made.
+    to be looked at; without it all is made. ``resting`` has what failed lately and is not to be tried again yet, with
+    the reason.
 
     :raises PipefitterError: the record can't be read at all.
     """
@@ -101,6 +115,13 @@ def run(
                 bridges.update(record.bridge for record in records)
             else:
                 records = _on_bridges(records, bridges, report)
+            if resting:
+                report.objects += [
+                    ObjectState(record, FAILED, resting[id_of(record)], True)
+                    for record in records
+                    if id_of(record) in resting
+                ]
+                records = [record for record in records if id_of(record) not in resting]
             if not engines:
                 later = {record.key for record in records if _needs_engine(record)}
                 report.objects += [
@@ -158,7 +179,8 @@ def _converge(
         if len(records) == 1:
             bridge = records[0].bridge
             found = (REPAIRED, f"waits for bridge {bridge}") if bridge in coming else (FAILED, str(error))
-            report.objects.append(ObjectState(records[0], *found))
+            undone = isinstance(error, (OperationFailed, NotAsWanted))
+            report.objects.append(ObjectState(records[0], *found, undone))
             return
         middle = len(records) // 2
         _converge(records[:middle], make, report, coming, only_look)
@@ -172,14 +194,25 @@ def _converge(
         _note_sides(records, result, report)
     pending = {tuple(entry.items()) for entry in result.values.get("pending", ())}
     touched = _touched(result)
+    wired = _wired() if pending else []
     for record in records:
         if tuple(_pending(record).items()) in pending:
-            report.objects.append(ObjectState(record, PENDING, f"{target_of(record)} is not running"))
+            report.objects.append(ObjectState(record, PENDING, _why_pending(record, wired)))
         else:
             changed = bool(result.operations) and (len(records) == 1 or _identity(record.options) in touched)
             sentence = str(result.values.get("waiting", ""))
             state = IN_ORDER if not changed else DRIFTED if only_look else REPAIRED
             report.objects.append(ObjectState(record, state, _LEFT if state == DRIFTED else sentence))
+
+
+def _why_pending(record: Record, wired: Collection[OwnershipLabel]) -> str:
+    target = target_of(record)
+    for label in wired:
+        # It was renamed, or its engine is away: it loses nothing for that.
+        named = target is not None and label.kind == "container" and label.names(target)
+        if named and label.interface == _interface(record):
+            return f"no engine shows {target} running; {label.holder} keeps its {label.interface} until one comes"
+    return f"{target} is not running"
 
 
 def _touched(result: Result) -> set[tuple[str, ...]]:

@@ -123,12 +123,18 @@ def _status(given: argparse.Namespace) -> int:
         say("\n".join(status_table.lines(rows)))
     for warning in report.warnings:
         complain(f"warning: {warning}")
-    return report.exit_status
+    return 1 if any(row["state"] == passes.FAILED for row in rows) else report.exit_status
 
 
 def _row(one: ObjectState, known: Any) -> dict[str, Any]:
-    row = {"kind": one.record.kind, "name": str(one.record), "state": one.told, "why": one.sentence}
-    if isinstance(known, list) and len(known) == 4 and known[0] in (one.state, one.told):
+    from ..reconcile.passes import FAILED, REPAIRED
+
+    state, why = one.told, one.sentence
+    held = known if isinstance(known, list) and len(known) == 4 else ["", "", 0, ""]
+    if one.state == REPAIRED and held[0] == FAILED:
+        state, why = FAILED, str(held[1])  # the service tried what a look alone takes for possible
+    row = {"kind": one.record.kind, "name": str(one.record), "state": state, "why": why}
+    if held[0] in (one.state, state):
         row["since"] = known[2]
     return row
 

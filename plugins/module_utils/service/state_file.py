@@ -14,9 +14,13 @@ if TYPE_CHECKING:
     from ..reconcile.passes import Report
 
 FOLDER = "/run/pipefitter"
-_STATES, _EVENTS = f"{FOLDER}/state.json", f"{FOLDER}/events.jsonl"
+LASTING = "/var/lib/pipefitter"
+"""What was done is worth knowing after a reboot, too."""
+
+_STATES = "state.json"
+_EVENTS, _EARLIER_EVENTS = "events.jsonl", "events.earlier.jsonl"
+_LARGEST = 256 << 10  # bytes of each of the two; 200 containers that start at once take 200 kB
 _SETTLED = ("in order", "repaired", "drifted")
-_KEPT = 1000  # events; twice as many are there at most
 
 
 def keep(report: Report) -> None:
@@ -34,7 +38,7 @@ def keep(report: Report) -> None:
             for one in report.objects
         }
         if states != before:
-            _replace(_STATES, json.dumps(states))
+            _replace(f"{FOLDER}/{_STATES}", json.dumps(states))
         if report.operations:
             _append([{"time": now, "did": line} for line in report.operations])
 
@@ -42,7 +46,6 @@ def keep(report: Report) -> None:
 def note(line: str) -> None:
     """Keep one thing that was done beside the service; a host where that can't be done goes without."""
     with contextlib.suppress(OSError):
-        os.makedirs(FOLDER, mode=0o700, exist_ok=True)
         _append([{"time": time.time(), "did": line}])
 
 
@@ -55,7 +58,7 @@ def settled() -> dict[str, str]:
 def since() -> dict[str, Any]:
     """Return by object its state, why, since when (seconds of the epoch), and what ``settled`` tells."""
     try:
-        with open(_STATES, encoding="utf-8") as file:
+        with open(f"{FOLDER}/{_STATES}", encoding="utf-8") as file:
             held = json.load(file)
     except (OSError, ValueError):
         return {}
@@ -64,11 +67,20 @@ def since() -> dict[str, Any]:
 
 def events() -> list[dict[str, Any]]:
     """Return what the service did, last first."""
+    lines: list[str] = []
+    for name in (_EARLIER_EVENTS, _EVENTS):
+        with contextlib.suppress(OSError), open(f"{LASTING}/{name}", encoding="utf-8", errors="replace") as file:
+            lines += file.readlines()
+    return [entry for line in reversed(lines) if (entry := _entry(line)) is not None]
+
+
+def _entry(line: str) -> dict[str, Any] | None:
+    """Return an event, ``None`` for a line that a power cut left half."""
     try:
-        with open(_EVENTS, encoding="utf-8") as file:
-            return [json.loads(line) for line in file if line.endswith("\n")][::-1][:_KEPT]
-    except (OSError, ValueError):
-        return []
+        held = json.loads(line)
+    except ValueError:
+        return None
+    return held if isinstance(held, dict) and {"time", "did"} <= held.keys() else None
 
 
 def _since(before: Any, state: str, now: float) -> float:
@@ -78,11 +90,13 @@ def _since(before: Any, state: str, now: float) -> float:
 
 
 def _append(entries: list[dict[str, Any]]) -> None:
-    held = events()
-    if len(held) >= _KEPT:
-        _replace(_EVENTS, "".join(json.dumps(entry) + "\n" for entry in held[: _KEPT // 2][::-1]))
-    with open(os.open(_EVENTS, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600), "w") as file:
+    # The folder is the record's: without one there is nothing to do, and so nothing to tell.
+    path = f"{LASTING}/{_EVENTS}"
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600), "w") as file:
         file.write("".join(json.dumps(entry) + "\n" for entry in entries))
+        full = file.tell() > _LARGEST
+    if full:
+        os.rename(path, f"{LASTING}/{_EARLIER_EVENTS}")
 
 
 def _replace(path: str, content: str) -> None:

@@ -25,7 +25,7 @@ from ..host.netlink import events as kernel_events
 from ..model.record import target_of
 from ..reconcile import passes
 from ..reconcile.drift import Drift
-from ..reconcile.passes import DRIFTED, FAILED, PENDING, Report
+from ..reconcile.passes import DRIFTED, FAILED, PENDING, RecordId, Report, id_of
 from . import state_file
 from .hook_server import HookServer, preload
 from .output import complain
@@ -56,6 +56,10 @@ class Watcher:
         self._due = 0.0
         self._reconnect_at = 0.0
         self._backoff = 1.0
+        self._retry_at = 0.0
+        self._failing: frozenset[RecordId] = frozenset()
+        # What failed half-way was undone: both are changes of which the kernel tells, and no reason to try it again.
+        self._resting: dict[RecordId, str] = {}
         self._awaited: list[str] = []
         self._hooks: HookServer | None = None
         self._told: set[str] = set()
@@ -72,7 +76,7 @@ class Watcher:
         signal.set_wakeup_fd(self._wake.fileno(), warn_on_full_buffer=False)
         signal.signal(signal.SIGTERM, self._end)
         signal.signal(signal.SIGINT, self._end)
-        signal.signal(signal.SIGHUP, lambda _number, _frame: self._want(0.0))
+        signal.signal(signal.SIGHUP, lambda _number, _frame: self._try_all())
         self._follow_kernel()
         preload()
         self._serve_hooks()
@@ -94,6 +98,11 @@ class Watcher:
 
     def _want(self, delay: float) -> None:
         self._due = min(self._due, time.monotonic() + delay)
+
+    def _try_all(self) -> None:
+        """Make a pass at once, which tries anew what has failed."""
+        self._backoff, self._retry_at = 1.0, 0.0
+        self._want(0.0)
 
     def _wait(self) -> None:
         pause = service_manager.watchdog_pause()
@@ -123,8 +132,7 @@ class Watcher:
         source = self._engines[engine]
         if source is None:
             return
-        self._backoff = 1.0
-        self._want(0.0)
+        self._try_all()
         if not source.read():
             self._selector.unregister(source)
             source.close()
@@ -176,12 +184,14 @@ class Watcher:
         self._engines[engine] = source
         self._selector.register(source, selectors.EVENT_READ, engine)
         complain(f"following {engine}")
-        self._want(0.0)  # what it did before nobody told
+        self._try_all()  # what it did before nobody told
 
     def _pass(self, engines: bool) -> None:
-        self._due = time.monotonic() + SLOW
+        begun = time.monotonic()
+        self._due = begun + SLOW
+        resting = self._resting if begun < self._retry_at else {}
         try:
-            report = passes.run(engines=engines, drift=Drift(self._drift, state_file.settled()))
+            report = passes.run(engines=engines, drift=Drift(self._drift, state_file.settled()), resting=resting)
         except PipefitterError as error:
             complain(str(error))
             self._fail()
@@ -196,10 +206,7 @@ class Watcher:
         self._report_drift(report)
         targets = [target_of(one.record) for one in report.of(PENDING)]
         self._awaited = [target.value for target in targets if target is not None and target.kind == "netns"]
-        if report.of(FAILED):
-            self._fail()
-        else:
-            self._backoff = 1.0
+        self._see_failures(report, begun)
         service_manager.tell(f"STATUS={_status(report)}")
 
     def _report_drift(self, report: Report) -> None:
@@ -210,7 +217,23 @@ class Watcher:
             state_file.note(told)
         self._reported = reported
 
+    def _see_failures(self, report: Report, begun: float) -> None:
+        """See that what failed is tried again, each time after twice as long; what fails anew begins from the first."""
+        failed = report.of(FAILED)
+        self._resting = {id_of(one.record): one.sentence for one in failed if one.undone}
+        known, self._failing = self._failing, frozenset(id_of(one.record) for one in failed)
+        if not failed:
+            self._backoff, self._retry_at = 1.0, 0.0
+        elif self._failing - known:
+            self._backoff = 1.0
+            self._fail()
+        elif begun >= self._retry_at:
+            self._fail()
+        else:
+            self._due = min(self._due, self._retry_at)
+
     def _fail(self) -> None:
+        self._retry_at = time.monotonic() + self._backoff
         self._want(self._backoff)
         self._backoff = min(self._backoff * 2, _LONGEST_BACKOFF)
 
