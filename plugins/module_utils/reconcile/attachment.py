@@ -14,7 +14,7 @@ from ..host.machine import Machine
 from ..model import addresses, attachment, names
 from ..model.attachment import Attachment
 from ..model.limits import USUAL_MTU
-from ..observe.attachments import observe_all
+from ..observe.attachments import observe_all, with_peers
 from ..observe.containers import Pin, Pinned, pin_all, refuse_left
 from ..plan import attachment as plan
 from ..plan.attachment_result import (
@@ -86,7 +86,8 @@ def converge(options: Mapping[str, Any], check: bool, pin: Pin | None = None) ->
         _refuse_same_interface(pinned)
 
         def observe() -> AttachmentState:
-            return observe_all(machine, pinned, check, purge, leftovers=not present or purge is not None)
+            have = observe_all(machine, pinned, check, purge, leftovers=not present or purge is not None)
+            return with_peers(machine, have, purge) if present else have
 
         def plan_of(have: AttachmentState) -> list[Any]:
             sides, host_side = have

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ..light_dataclass import dataclass
 from ..model import names
-from .network import Link, NetworkState
+from .network import Link, NetworkState, PeerState
 
 if TYPE_CHECKING:
     from ..model.attachment import Attachment
@@ -76,6 +76,7 @@ class HostSide:
     """The host's side of all attachments. ``ovs_runs`` is false where Open vSwitch was needed and does not run.
 
     ``alternative_names`` tells whether its kernel gives links further names.
+    ``peers`` is what other ports' ends in containers have, by the ports' names: of those that could be in the way.
     """
 
     network: NetworkState
@@ -83,6 +84,7 @@ class HostSide:
     ovs_ports: Mapping[str, OvsPort] = field(default_factory=dict)
     ovs_runs: bool = True
     alternative_names: bool = True
+    peers: Mapping[str, PeerState] = field(default_factory=dict)
 
     @cached_property
     def by_index(self) -> dict[int, Link]:

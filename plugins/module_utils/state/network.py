@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import field
 from functools import cached_property
+from typing import NamedTuple
 
 from ..light_dataclass import dataclass
 from ..model import bridge_vlans
@@ -76,6 +77,13 @@ class Link:
     @property
     def ours(self) -> bool:
         return self.alias == MARK or self.alias.startswith(MARK + " ")
+
+
+class PeerState(NamedTuple):
+    """What a veth's end in another namespace has: its MAC, '' where nobody asked, and addresses without length."""
+
+    mac: str
+    addresses: tuple[str, ...]
 
 
 def names_by_index(links: Mapping[str, Link]) -> dict[int, str]:
