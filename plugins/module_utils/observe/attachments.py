@@ -14,7 +14,7 @@ from ..model import attachment
 from ..model.attachment import Attachment
 from ..model.limits import IPV6_MTU, USUAL_MTU
 from ..plan import attachment_segments, link_addresses
-from ..state.attachments import LINUX, OVS, AttachedBridgeState, AttachmentState, ContainerSide, HostSide
+from ..state.attachments import LINUX, OVS, AttachedBridgeState, AttachmentState, ContainerSide, HostSide, PeerState
 from ..state.network import HOST, Link, NetworkState, names_by_index
 from .containers import Pinned
 
@@ -206,7 +206,8 @@ def with_peers(machine: Machine, have: AttachmentState, purge: str | None) -> At
     from ..plan.attachment_conflicts import to_ask
 
     netlink, links = machine.netlink(HOST), host_side.network.links
-    peers = {name: netlink.peer(links[name], *asked) for name, asked in to_ask(wants, host_side, purge).items()}
+    asked = to_ask(wants, host_side, purge)
+    peers = {name: PeerState(*netlink.peer(links[name], *what)) for name, what in asked.items()}
     held = netlink.addresses(links.values(), leased=True)
     network = replace(host_side.network, addresses=held)
     return have._replace(host_side=replace(host_side, network=network, peers=peers))

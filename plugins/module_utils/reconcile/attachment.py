@@ -91,6 +91,8 @@ def converge(options: Mapping[str, Any], check: bool, pin: Pin | None = None) ->
 
         def plan_of(have: AttachmentState) -> list[Any]:
             sides, host_side = have
+            if present and keeping.touched:
+                _refuse_recorded(keeping, asked, have, purge)
             if present:
                 return plan.present(
                     [(want, side) for want, side in sides if side is not None],
@@ -133,6 +135,18 @@ def converge(options: Mapping[str, Any], check: bool, pin: Pin | None = None) ->
             + (_neighbour_warnings(machine, outcome.after[1]) if present and len(wants) > _MANY else []),
         )
         return keeping.into(_with_pending(result, every) if present else result)
+
+
+def _refuse_recorded(keeping: Recording, asked: Sequence[Attachment], have: AttachmentState, purge: str | None) -> None:
+    """Refuse addresses and MACs that are recorded for others: of what is to be recorded, else of what is made."""
+    from ..model.record import ATTACHMENT
+    from ..plan import attachment_recorded
+    from ..plan.attachment_segments import brings_something
+
+    made = [want for want, side in have.sides if side is not None and brings_something(want, side, have.host_side)]
+    made_for = {(want.target, want.interface) for want in made}
+    bringing = [want for want in asked if keeping.keeps or (want.target, want.interface) in made_for]
+    attachment_recorded.check(asked, bringing, keeping.read(ATTACHMENT).values(), purge)
 
 
 def _as_recorded(wants: Sequence[Attachment], keeping: Recording) -> tuple[Attachment, ...]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ..light_dataclass import dataclass
 from ..model import names
-from .network import Link, NetworkState, PeerState
+from .network import Link, NetworkState
 
 if TYPE_CHECKING:
     from ..model.attachment import Attachment
@@ -65,6 +65,13 @@ class ContainerSide:
     def birth_name(self, interface: str) -> str:
         """Return the host-side name derived from container and interface."""
         return names.derived_name("pf", self.identity, interface)
+
+
+class PeerState(NamedTuple):
+    """What a veth's end in another namespace has: its MAC, '' where nobody asked, and addresses without length."""
+
+    mac: str
+    addresses: tuple[str, ...]
 
 
 # A bridge of Open vSwitch is an interface of the last two: with the kernel's datapath, or one in userspace.

@@ -7,7 +7,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import field
 from functools import cached_property
-from typing import NamedTuple
 
 from ..light_dataclass import dataclass
 from ..model import bridge_vlans
@@ -77,13 +76,6 @@ class Link:
     @property
     def ours(self) -> bool:
         return self.alias == MARK or self.alias.startswith(MARK + " ")
-
-
-class PeerState(NamedTuple):
-    """What a veth's end in another namespace has: its MAC, '' where nobody asked, and addresses without length."""
-
-    mac: str
-    addresses: tuple[str, ...]
 
 
 def names_by_index(links: Mapping[str, Link]) -> dict[int, str]:

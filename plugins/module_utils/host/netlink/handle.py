@@ -17,7 +17,7 @@ from ...model.bridge_vlans import PortVlans
 from ...model.limits import MTU
 from ...model.ownership import MARK
 from ...model.route import Route
-from ...state.network import Link, PeerState, names_by_index, with_leases
+from ...state.network import Link, names_by_index, with_leases
 from .. import sysctl
 from . import addresses, alternative_names, bridge_vlans, links, neighbours, netns_ids, routes
 from .addresses import Messages
@@ -84,12 +84,12 @@ class NetlinkHandle(NamedLinks):
         """Return the id by which this namespace knows the one behind ``descriptor``, ``None`` where it has none yet."""
         return netns_ids.shown(self._socket, descriptor)
 
-    def peer(self, port: Link, addresses: bool, mac: bool) -> PeerState:
-        """Return what the end in another namespace has of a veth: as much of it as is asked for."""
+    def peer(self, port: Link, addresses: bool, mac: bool) -> tuple[str, tuple[str, ...]]:
+        """Return MAC and addresses of a veth's end in another namespace: as much of it as is asked for."""
         from . import peers  # most runs bring no address to where it wasn't
 
         held = peers.addresses(self._socket, port) if addresses else ()
-        return PeerState(peers.mac(self._socket, port) if mac else "", held)
+        return peers.mac(self._socket, port) if mac else "", held
 
     def neighbours(self) -> frozenset[tuple[str, str, str]]:
         """Return link, address and MAC of the neighbours that were learned on links of ``links()``."""

@@ -18,7 +18,7 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.model
 )
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.ownership import MARK
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.route import Route
-from ansible_collections.pipefitter.container_network.plugins.module_utils.state.network import Link, PeerState
+from ansible_collections.pipefitter.container_network.plugins.module_utils.state.network import Link
 from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.simulated_addresses import (
     KERNEL,
     SimLink,
@@ -104,11 +104,11 @@ class SimulatedNetlink:
     def netns_id(self, descriptor: int) -> int | None:
         return self._ns.ids.get(self._host.behind(descriptor))
 
-    def peer(self, port: Link, addresses: bool, mac: bool) -> PeerState:
+    def peer(self, port: Link, addresses: bool, mac: bool) -> tuple[str, tuple[str, ...]]:
         self._host.asked_peers.append(port.name)
         peer = self._ns.links[port.name].peer
         held = tuple(text.partition("/")[0] for text in peer.addresses) if peer and addresses else ()
-        return PeerState(peer.mac if peer and mac else "", held)
+        return peer.mac if peer and mac else "", held
 
     # ---- links
 
