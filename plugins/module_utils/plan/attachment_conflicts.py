@@ -109,7 +109,8 @@ def check(wants: _Wants, host_side: HostSide) -> None:
                         f"addresses: {address} is asked for for {want}, and {_whose(port)} has it on {where} already; "
                         f"give another, or {_what_to_do(port)}"
                     )
-            if bare in own and segment == segments.WITHOUT_VLAN and host_side.network.addresses.get(want.bridge):
+            speaks_ip = _compared(host_side.network.addresses.get(want.bridge, ()))
+            if bare in own and segment == segments.WITHOUT_VLAN and speaks_ip:
                 raise Refused(
                     f"addresses: {address} is asked for for {want}, and is an address of {own[bare]} of this host, "
                     f"which is reached by {want.bridge} too; give another"

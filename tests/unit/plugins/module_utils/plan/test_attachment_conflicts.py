@@ -110,6 +110,7 @@ def test_an_address_of_this_host_is_refused_where_it_speaks_ip_on_the_bridge(sce
 @pytest.mark.parametrize("held", [True, False])
 def test_an_address_of_this_host_is_free_where_it_does_not_speak_ip(scene, held):
     scene.kernel.host.add_address("docker0", "172.17.0.1/16")
+    scene.kernel.host.add_address("br0", "fe80::1/64")
     vlan = {"vlan": 5} if held else {}
     if held:
         scene.kernel.host.add_address("br1", "10.0.0.1/24")
