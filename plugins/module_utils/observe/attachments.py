@@ -14,7 +14,7 @@ from ..model import attachment
 from ..model.attachment import Attachment
 from ..model.limits import IPV6_MTU, USUAL_MTU
 from ..model.ownership import read_label
-from ..plan import attachment_segments, link_addresses
+from ..plan import link_addresses
 from ..state.attachments import LINUX, OVS, AttachedBridgeState, AttachmentState, ContainerSide, HostSide, PeerState
 from ..state.network import HOST, Link, NetworkState, names_by_index
 from .containers import Pinned
@@ -211,7 +211,9 @@ def with_peers(machine: Machine, have: AttachmentState, purge: str | None) -> At
     """
     wants = [(want, side) for want, side in have.sides if side is not None]
     host_side = have.host_side
-    if not any(attachment_segments.brings_something(want, side, host_side) for want, side in wants):
+    from ..plan.attachment_segments import brings_something  # for veth_attach alone
+
+    if not any(brings_something(want, side, host_side) for want, side in wants):
         return have
     from ..plan.attachment_conflicts import to_ask
 
