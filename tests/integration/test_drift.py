@@ -9,7 +9,16 @@ import subprocess
 
 from lab_hosts import LAB
 from service import Service, pipefitter, records, states
-from wiring import attach, container_pid, link, make_containers, make_namespaces, remove_podmans_containers, until
+from wiring import (
+    attach,
+    container_pid,
+    link,
+    make_containers,
+    make_namespaces,
+    remove_podmans_containers,
+    routes,
+    until,
+)
 
 _WEB1 = {"container": "web1", "bridge": "br0", "addresses": ["192.168.5.10/24"]}
 _WEB2 = {"container": "web2", "bridge": "br0", "addresses": ["192.168.5.11/24"]}
@@ -116,3 +125,23 @@ def test_the_mtu_that_one_task_asked_for_is_no_other_tasks(hosta):
         options = {"mtu": 1400} if name == "web2" else {}
         assert not attach(hosta, netns=name, bridge="br0", **options)["changed"], name
     assert not attach(hosta, netns="web1", bridge="br0")["changed"]
+
+
+def test_routes_are_followed(hosta):
+    """A bridge's traffic may leave by a NIC that comes up after the play; a route that was taken away comes back."""
+    with Service(hosta):
+        make_namespaces(hosta, "web1")
+        hosta.module("container_bridge", name="br0", addresses=["192.168.5.1/24"], ip_forward=True)
+        attach(hosta, netns="web1", bridge="br0", addresses=["192.168.5.10/24"], gateway="192.168.5.1")
+        until(lambda: set(states(hosta).values()) == {"in order"}, "it does not settle")
+        assert " lan9 " not in hosta.run("iptables", "-S", "PIPEFITTER").stdout
+        hosta.run("ip", "link", "add", "lan9", "type", "veth", "peer", "name", "lan9-far")
+        hosta.run("ip", "addr", "add", "198.51.100.1/24", "dev", "lan9")
+        for name in ("lan9", "lan9-far"):
+            hosta.run("ip", "link", "set", name, "up")
+        until(
+            lambda: "-A PIPEFITTER -i br0 -o lan9 -j ACCEPT" in hosta.run("iptables", "-S", "PIPEFITTER").stdout,
+            "the new NIC is none by which the bridge's traffic may leave",
+        )
+        hosta.run("ip", "netns", "exec", "web1", "ip", "route", "del", "default")
+        until(lambda: any("default" in route for route in routes(hosta, "web1")), "the route is not put back")

@@ -34,9 +34,13 @@ SLOW = 600.0
 """Seconds between looks without an event: for what no event tells."""
 
 _COALESCED = 0.1  # seconds in which changes of links and rules come together
+_OF_ROUTES = 1.0  # seconds in which changes of routes come together: a routing daemon makes many
+_SHARE = 20  # for those, passes take at most one part in so many of the time
 _LONGEST_BACKOFF = 300.0  # seconds
 _RECONNECT = 1.0
 _NAMESPACE = 1.0  # a network namespace that is given a name tells nobody
+
+_ROUTES = "routes"
 
 
 class _Source(Protocol):
@@ -57,6 +61,7 @@ class Watcher:
         self._reconnect_at = 0.0
         self._backoff = 1.0
         self._retry_at = 0.0
+        self._took = 0.0
         self._failing: frozenset[RecordId] = frozenset()
         # What failed half-way was undone: both are changes of which the kernel tells, and no reason to try it again.
         self._resting: dict[RecordId, str] = {}
@@ -119,7 +124,7 @@ class Watcher:
                 self._woken.recv(4096)
             elif isinstance(key.fileobj, kernel_events.KernelEvents):
                 key.fileobj.read()
-                self._want(_COALESCED)
+                self._hear(str(key.data))
             elif isinstance(key.fileobj, HookServer):
                 self._end_hooks()
             else:
@@ -144,6 +149,10 @@ class Watcher:
         for source in (kernel_events.of_links_and_addresses(), kernel_events.of_nftables()):
             if source is not None:
                 self._selector.register(source, selectors.EVENT_READ, "kernel")
+        self._selector.register(kernel_events.of_routes(), selectors.EVENT_READ, _ROUTES)
+
+    def _hear(self, kind: str) -> None:
+        self._want(max(_OF_ROUTES, _SHARE * self._took) if kind == _ROUTES else _COALESCED)
 
     def _serve_hooks(self) -> None:
         try:
@@ -196,6 +205,8 @@ class Watcher:
             complain(str(error))
             self._fail()
             return
+        finally:
+            self._took = time.monotonic() - begun
         state_file.keep(report)
         for line in (*report.operations, *report.warnings):
             complain(line)

@@ -28,6 +28,7 @@ class Service:
         self.bad = {}  # by name, whether it fails half-way
         self.tried = []
         self.broken = False
+        self.takes = 0.0
         monkeypatch.setattr(watch.time, "monotonic", lambda: self.now)
         monkeypatch.setattr(watch.passes, "run", self.run)
         monkeypatch.setattr(watch.state_file, "settled", dict)
@@ -36,6 +37,7 @@ class Service:
         self.watcher = watch.Watcher("repair")
 
     def run(self, resting, **_options):
+        self.now += self.takes
         if self.broken:
             raise PipefitterError("the record can't be read")
         left = {key[1] for _kind, key in resting}
@@ -52,9 +54,9 @@ class Service:
         self.watcher._pass(engines=True)
         return waited
 
-    def hear(self):
+    def hear(self, kind="kernel"):
         """Hear of the kernel, as _wait() does."""
-        self.watcher._want(watch._COALESCED)
+        self.watcher._hear(kind)
 
 
 @pytest.fixture
@@ -131,3 +133,16 @@ def test_one_that_fails_for_long_does_not_let_another_wait_for_long(service):
     service.hear()
     service.wait()
     assert [service.wait(), service.wait()] == [1, 2]
+
+
+def test_a_host_whose_routes_change_all_the_time_spends_little_on_it(service):
+    service.hear(watch._ROUTES)
+    assert service.wait() == 1.0
+    service.takes = 0.5
+    service.hear(watch._ROUTES)
+    assert service.wait() == 1.0
+    service.hear(watch._ROUTES)
+    assert service.wait() == 10.0
+    service.hear(watch._ROUTES)
+    service.hear()
+    assert service.wait() == 0.1
