@@ -15,7 +15,7 @@ from ..model.attachment import Attachment
 from ..model.limits import IPV6_MTU, USUAL_MTU
 from ..model.ownership import read_label
 from ..plan import link_addresses
-from ..state.attachments import LINUX, OVS, AttachedBridgeState, AttachmentState, ContainerSide, HostSide
+from ..state.attachments import LINUX, OVS, AttachedBridgeState, AttachmentState, ContainerSide, HostSide, PeerState
 from ..state.network import HOST, Link, NetworkState, names_by_index
 from .containers import Pinned
 
@@ -202,3 +202,24 @@ def observe_all(
     }
     each = [(one.want, sides[one.netns] if one.netns is not None else None) for one in pinned]
     return AttachmentState(each, host_side)
+
+
+def with_peers(machine: Machine, have: AttachmentState, purge: str | None) -> AttachmentState:
+    """Return what was seen, with what other ports of the bridges have where attachments bring an address or a MAC.
+
+    And with the addresses of all links of this host. A run that finds all in order asks for nothing more.
+    """
+    wants = [(want, side) for want, side in have.sides if side is not None]
+    host_side = have.host_side
+    from ..plan.attachment_segments import brings_something  # for veth_attach alone
+
+    if not any(brings_something(want, side, host_side) for want, side in wants):
+        return have
+    from ..plan.attachment_conflicts import to_ask
+
+    netlink, links = machine.netlink(HOST), host_side.network.links
+    asked = to_ask(wants, host_side, purge)
+    peers = {name: PeerState(*netlink.peer(links[name], *what)) for name, what in asked.items()}
+    held = netlink.addresses(links.values(), leased=True)
+    network = replace(host_side.network, addresses=held)
+    return have._replace(host_side=replace(host_side, network=network, peers=peers))

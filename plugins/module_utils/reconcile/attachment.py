@@ -15,7 +15,7 @@ from ..model import addresses, attachment, names
 from ..model.attachment import Attachment
 from ..model.limits import USUAL_MTU
 from ..model.ownership import label
-from ..observe.attachments import observe_all
+from ..observe.attachments import observe_all, with_peers
 from ..observe.containers import Pin, Pinned, pin_all, refuse_left
 from ..plan import attachment as plan
 from ..plan.attachment_result import (
@@ -103,11 +103,15 @@ def converge(
         mtus = _asked_mtus(keeping) if present and keeping.touched else {}
 
         def observe() -> AttachmentState:
-            seen = observe_all(machine, pinned, check, purge, leftovers=not present or purge is not None)
-            return seen._replace(host_side=replace(seen.host_side, asked_mtus=mtus)) if mtus else seen
+            have = observe_all(machine, pinned, check, purge, leftovers=not present or purge is not None)
+            if mtus:
+                have = have._replace(host_side=replace(have.host_side, asked_mtus=mtus))
+            return with_peers(machine, have, purge) if present else have
 
         def plan_of(have: AttachmentState) -> list[Any]:
             sides, host_side = have
+            if present and keeping.touched:
+                _refuse_recorded(keeping, asked, have, purge)
             if present:
                 return plan.present(
                     [(want, side) for want, side in sides if side is not None],
@@ -151,6 +155,18 @@ def converge(
             + (_left_pointing(machine, outcome) if present and outcome.operations and not check else []),
         )
         return keeping.into(_with_pending(result, every) if present else result)
+
+
+def _refuse_recorded(keeping: Recording, asked: Sequence[Attachment], have: AttachmentState, purge: str | None) -> None:
+    """Refuse addresses and MACs that are recorded for others: of what is to be recorded, else of what is made."""
+    from ..model.record import ATTACHMENT
+    from ..plan import attachment_recorded
+    from ..plan.attachment_segments import brings_something
+
+    made = [want for want, side in have.sides if side is not None and brings_something(want, side, have.host_side)]
+    made_for = {(want.target, want.interface) for want in made}
+    bringing = [want for want in asked if keeping.keeps or (want.target, want.interface) in made_for]
+    attachment_recorded.check(asked, bringing, keeping.read(ATTACHMENT).values(), purge)
 
 
 def _as_recorded(wants: Sequence[Attachment], keeping: Recording) -> tuple[Attachment, ...]:

@@ -69,6 +69,13 @@ class ContainerSide:
         return names.derived_name("pf", self.identity, interface)
 
 
+class PeerState(NamedTuple):
+    """What a veth's end in another namespace has: its MAC, '' where nobody asked, and addresses without length."""
+
+    mac: str
+    addresses: tuple[str, ...]
+
+
 # A bridge of Open vSwitch is an interface of the last two: with the kernel's datapath, or one in userspace.
 _BRIDGE_KINDS = ("bridge", "openvswitch", "tun")
 
@@ -79,6 +86,7 @@ class HostSide:
 
     ``alternative_names`` tells whether its kernel gives links further names. ``asked_mtus`` are MTUs that other tasks
     asked for, by what the marks of their attachments say (kind, value and interface).
+    ``peers`` is what other ports' ends in containers have, by the ports' names: of those that could be in the way.
     """
 
     network: NetworkState
@@ -87,6 +95,7 @@ class HostSide:
     ovs_runs: bool = True
     alternative_names: bool = True
     asked_mtus: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
+    peers: Mapping[str, PeerState] = field(default_factory=dict)
 
     @cached_property
     def by_index(self) -> dict[int, Link]:

@@ -21,6 +21,7 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.obser
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import attachment as plan
 from ansible_collections.pipefitter.container_network.plugins.module_utils.reconcile import engine
 from ansible_collections.pipefitter.container_network.plugins.module_utils.state.attachments import (
+    AttachmentState,
     ContainerSide,
     HostSide,
 )
@@ -175,7 +176,9 @@ class Scene:
             for netns, here in by_netns.items()
             if netns in self.host.namespaces
         }
-        return [(want, sides.get(want.target.value)) for want in wants], host_side
+        seen = AttachmentState([(want, sides.get(want.target.value)) for want in wants], host_side)
+        seen = attachments.with_peers(self.host, seen, purge)  # type: ignore[arg-type]
+        return list(seen.sides), seen.host_side
 
     def present(self, wants: Sequence[Attachment], purge: str | None = None) -> Callable[[], list[Any]]:
         def plan_now() -> list[Any]:

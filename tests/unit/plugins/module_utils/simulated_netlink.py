@@ -104,6 +104,12 @@ class SimulatedNetlink:
     def netns_id(self, descriptor: int) -> int | None:
         return self._ns.ids.get(self._host.behind(descriptor))
 
+    def peer(self, port: Link, addresses: bool, mac: bool) -> tuple[str, tuple[str, ...]]:
+        self._host.asked_peers.append(port.name)
+        peer = self._ns.links[port.name].peer
+        held = tuple(text.partition("/")[0] for text in peer.addresses) if peer and addresses else ()
+        return peer.mac if peer and mac else "", held
+
     # ---- links
 
     def add_bridge(self, name: str, attributes: Mapping[str, int], mac: str | None) -> None:
