@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 from leftovers import assert_nothing_left_over, lasting
-from service import Service, states
+from service import Service, pipefitter, states
 from wiring import make_containers, ovs_ports, until
 
 _TASKS = [
@@ -82,3 +82,8 @@ def test_open_vswitch_is_restarted_or_forgets_all(switch):
     switch.run("docker", "start", "web1", "web3")
     settles(switch)
     assert_nothing_left_over(before, lasting(switch))
+    # A port is in its VLAN as it joins: in no other for a moment.
+    told = [
+        entry for entry in pipefitter(switch, "events").stdout.splitlines() if " port " in entry and "VLAN" in entry
+    ]
+    assert told and all(" add port " in entry for entry in told), told

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidOption, Refused
 from ..host import lock
@@ -35,6 +35,9 @@ from . import engine
 from .recording import Recording, recording, refuse_passing, refuse_unrecorded
 from .result import Result
 
+if TYPE_CHECKING:
+    from ..model.vlans import Vlans
+
 # Options of one attachment that may also be given outside of the list, for all entries that leave them out.
 _COMMON = (
     "bridge",
@@ -56,14 +59,25 @@ _MANY = 100
 _SINGLE = ("container", "netns", "pid", "host_interface", "addresses", "mac", "mac_seed")
 
 
-def converge(options: Mapping[str, Any], check: bool, pin: Pin | None = None) -> Result:
+def converge(
+    options: Mapping[str, Any],
+    check: bool,
+    pin: Pin | None = None,
+    joins_in: Mapping[tuple[str, ...], tuple[Vlans, str]] | None = None,
+) -> Result:
     """Make attachments as the options of veth_attach say, or tell what that would take.
 
-    ``pin`` pins the containers' namespaces in place of the engines' answers.
+    ``pin`` pins the containers' namespaces in place of the engines' answers. ``joins_in`` has by bridge, kind and value
+    of the container and interface what is ``joins_in`` of ``Attachment``.
 
     :raises PipefitterError: with a sentence for the user.
     """
     wants = parse(options)
+    if joins_in:
+        wants = tuple(
+            replace(want, joins_in=joins_in.get((want.bridge, want.target.kind, want.target.value, want.interface)))
+            for want in wants
+        )
     present = options["state"] == "present"
     purge = _purged_bridge(options) if options.get("purge") else None
     wait, timeout = options.get("wait", True), options.get("wait_timeout", 10)

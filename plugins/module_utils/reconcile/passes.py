@@ -251,9 +251,11 @@ def _bridge(records: Sequence[Record], check: bool) -> Result:
 
 def _attachments(records: Sequence[Record], check: bool) -> Result:
     from . import attachment
+    from .recorded_vlans import vlans_of_ports
 
     entries = [record.options for record in records]
-    result = attachment.converge({"attachments": entries, "state": "present", "wait": False}, check)
+    options = {"attachments": entries, "state": "present", "wait": False}
+    result = attachment.converge(options, check, joins_in=vlans_of_ports() if os.path.exists(OVSDB) else None)
     pending = {tuple(entry.items()) for entry in result.values["pending"]}
     waiting = [record for record in records if pending and tuple(_pending(record).items()) in pending]
     left = _ended(waiting) if os.path.exists(OVSDB) else []

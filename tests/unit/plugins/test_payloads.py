@@ -22,10 +22,10 @@ FOLDER = next(folder.parent for folder in HERE.parents if folder.name == "ansibl
 LIMITS = {
     "container_bridge": (109, 650_000, 9_300),
     "container_neighbours_info": (78, 455_000, 5_000),
-    "container_network_info": (153, 965_000, 12_450),
+    "container_network_info": (153, 965_000, 12_480),
     "host_program": (170, 1_025_000, 2_950),
     "icc_policy": (108, 632_000, 7_950),
-    "ovs_vlan_port": (104, 623_000, 7_750),
+    "ovs_vlan_port": (104, 623_000, 7_780),
     "port_publish": (108, 647_000, 8_900),
     "veth_attach": (112, 690_000, 8_200),
 }
