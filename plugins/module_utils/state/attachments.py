@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import field
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
@@ -84,6 +84,8 @@ class HostSide:
 
     ``alternative_names`` tells whether its kernel gives links further names.
     ``peers`` is what other ports' ends in containers have, by the ports' names: of those that could be in the way.
+    ``tagged_later`` are attachments without VLANs (bridge, ``Target.kind``, ``.value`` and interface) to whose ports
+    ovs_vlan_port gives some, as is recorded.
     """
 
     network: NetworkState
@@ -92,6 +94,7 @@ class HostSide:
     ovs_runs: bool = True
     alternative_names: bool = True
     peers: Mapping[str, PeerState] = field(default_factory=dict)
+    tagged_later: Collection[tuple[str, str, str, str]] = ()
 
     @cached_property
     def by_index(self) -> dict[int, Link]:
