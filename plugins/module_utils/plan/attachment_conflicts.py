@@ -93,7 +93,8 @@ def check(wants: _Wants, host_side: HostSide) -> None:
         host_veth = host_side.host_veth(side, peer) if peer is not None else None
         shown = host_side.ovs_ports.get(host_veth.name) if host_veth is not None else None
         segment = segments.wanted(want, bridge, shown)
-        if segment is None:
+        named = (want.bridge, want.target.kind, want.target.value, want.interface)
+        if segment is None or (segment == segments.WITHOUT_VLAN and named in host_side.tagged_later):
             continue
         where = f"{want.bridge}, in VLAN {segment}," if segment != segments.WITHOUT_VLAN else want.bridge
         for port in taken.get((want.bridge, segment, want.mac or ""), ()):
@@ -124,10 +125,17 @@ def _taken(host_side: HostSide) -> Mapping[tuple[str, int, str], list[Link]]:
         port = host_side.network.links[name]
         bridge = host_side.bridge_of(port) or ""
         segment = segments.of_port(port, host_side.bridges[bridge], host_side)
+        if segment == segments.WITHOUT_VLAN and _is_tagged_later(port, bridge, host_side):
+            segment = None
         if segment is not None:
             for text in (*_compared(peer.addresses), *((peer.mac,) if peer.mac else ())):
                 found.setdefault((bridge, segment, text), []).append(port)
     return found
+
+
+def _is_tagged_later(port: Link, bridge: str, host_side: HostSide) -> bool:
+    said = read_label(port.alias) if port.ours and host_side.tagged_later else None
+    return said is not None and (bridge, said.kind, said.value, said.interface) in host_side.tagged_later
 
 
 def _own_addresses(host_side: HostSide) -> dict[str, str]:

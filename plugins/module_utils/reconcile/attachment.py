@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -29,10 +30,11 @@ from ..plan.attachment_result import (
     taken_default_routes,
     unsettled,
 )
+from ..plan.attachment_segments import brings_something
 from ..state.attachments import LINUX, AttachmentState, HostSide
 from ..state.network import HOST
 from . import engine
-from .recording import Recording, recording, refuse_passing, refuse_unrecorded
+from .recording import FOLDER, Recording, recording, refuse_passing, refuse_unrecorded
 from .result import Result
 
 if TYPE_CHECKING:
@@ -106,7 +108,7 @@ def converge(
             have = observe_all(machine, pinned, check, purge, leftovers=not present or purge is not None)
             if mtus:
                 have = have._replace(host_side=replace(have.host_side, asked_mtus=mtus))
-            return with_peers(machine, have, purge) if present else have
+            return _with_what_is_near(machine, have, purge) if present else have
 
         def plan_of(have: AttachmentState) -> list[Any]:
             sides, host_side = have
@@ -160,13 +162,46 @@ def converge(
 def _refuse_recorded(keeping: Recording, asked: Sequence[Attachment], have: AttachmentState, purge: str | None) -> None:
     """Refuse addresses and MACs that are recorded for others: of what is to be recorded, else of what is made."""
     from ..model.record import ATTACHMENT
-    from ..plan import attachment_recorded
-    from ..plan.attachment_segments import brings_something
+    from ..model.record_objects import of_attachment
 
-    made = [want for want, side in have.sides if side is not None and brings_something(want, side, have.host_side)]
-    made_for = {(want.target, want.interface) for want in made}
-    bringing = [want for want in asked if keeping.keeps or (want.target, want.interface) in made_for]
-    attachment_recorded.check(asked, bringing, keeping.read(ATTACHMENT).values(), purge)
+    known = keeping.read(ATTACHMENT)
+    made = {
+        (want.target, want.interface)
+        for want, side in have.sides
+        if side is not None and brings_something(want, side, have.host_side)
+    }
+
+    def is_news(want: Attachment) -> bool:
+        record = of_attachment(want)
+        before = known[record.key].want if record.key in known else {}
+        return any(before.get(name) != value for name, value in record.want.items())
+
+    news = [want for want in asked if (keeping.keeps or (want.target, want.interface) in made) and is_news(want)]
+    if news:
+        from ..plan import attachment_recorded
+
+        attachment_recorded.check(asked, news, known.values(), purge, _tagged_later(have.host_side))
+
+
+def _with_what_is_near(machine: Machine, have: AttachmentState, purge: str | None) -> AttachmentState:
+    """Return what was seen, with all that tells whether an address or MAC that an attachment brings is another's."""
+    have = with_peers(machine, have, purge)
+    if not have.host_side.peers:
+        return have
+    return have._replace(host_side=replace(have.host_side, tagged_later=_tagged_later(have.host_side)))
+
+
+def _tagged_later(host_side: HostSide) -> frozenset[tuple[str, str, str, str]]:
+    """Return the attachments to whose ports ovs_vlan_port gives VLANs after they were made, as is recorded."""
+    if all(bridge.kind == LINUX for bridge in host_side.bridges.values()) or not os.path.isdir(FOLDER):
+        return frozenset()
+    from ..model.record import VLAN_PORT, target_of
+    from ..store.records import Store
+
+    found = ((record, target_of(record)) for record in Store(mend=False).read(VLAN_PORT).values())
+    return frozenset(
+        (record.bridge, target.kind, target.value, record.key[-1]) for record, target in found if target is not None
+    )
 
 
 def _as_recorded(wants: Sequence[Attachment], keeping: Recording) -> tuple[Attachment, ...]:

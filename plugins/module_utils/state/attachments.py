@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import field
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
@@ -87,6 +87,8 @@ class HostSide:
     ``alternative_names`` tells whether its kernel gives links further names. ``asked_mtus`` are MTUs that other tasks
     asked for, by what the marks of their attachments say (kind, value and interface).
     ``peers`` is what other ports' ends in containers have, by the ports' names: of those that could be in the way.
+    ``tagged_later`` are attachments without VLANs (bridge, ``Target.kind``, ``.value`` and interface) to whose ports
+    ovs_vlan_port gives some, as is recorded.
     """
 
     network: NetworkState
@@ -96,6 +98,7 @@ class HostSide:
     alternative_names: bool = True
     asked_mtus: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
     peers: Mapping[str, PeerState] = field(default_factory=dict)
+    tagged_later: Collection[tuple[str, str, str, str]] = ()
 
     @cached_property
     def by_index(self) -> dict[int, Link]:

@@ -149,6 +149,13 @@ def test_vlans_that_ovs_vlan_port_set_count(scene):
     make(scene, web(2, addresses=[ADDRESS]), bridge="ovs0")
 
 
+@pytest.mark.parametrize("name", ["web1", "web2"])
+def test_what_ovs_vlan_port_tags_later_is_not_compared_before(scene, name):
+    make(scene, web(1, addresses=[ADDRESS]), bridge="ovs0")
+    scene.tagged_later = {("ovs0", "container", name, "eth1")}
+    make(scene, web(2, addresses=[ADDRESS]), bridge="ovs0")
+
+
 def test_addresses_change_hands_within_a_list(scene):
     make(scene, web(1, addresses=[ADDRESS], mac=MAC), web(2, addresses=[OTHER]))
     make(scene, web(1, addresses=[OTHER], mac="02:00:00:00:00:0b"), web(2, addresses=[ADDRESS], mac=MAC))

@@ -25,9 +25,9 @@ def recorded(*items):
     return [of_attachment(want) for item in items for want in wanted(item)]
 
 
-def check(items, records, purge=None):
+def check(items, records, purge=None, tagged_later=()):
     wants = wanted(*items)
-    attachment_recorded.check(wants, wants, records, purge)
+    attachment_recorded.check(wants, wants, records, purge, tagged_later)
 
 
 @pytest.mark.parametrize(
@@ -95,3 +95,8 @@ def test_addresses_change_hands_within_a_list_and_by_a_purge():
     check([{**WEB1, "container": "web2"}], recorded(WEB1), purge="br0")
     with pytest.raises(Refused, match="addresses: 10.0.0.10/24"):
         check([{**WEB1, "container": "web2"}, {"container": "web1"}], recorded(WEB1), purge="br0")
+
+
+@pytest.mark.parametrize("name", ["web1", "web2"])
+def test_vlans_that_ovs_vlan_port_gives_are_not_guessed(name):
+    check([{**WEB1, "container": "web2"}], recorded(WEB1), tagged_later={("br0", "container", name, "eth1")})
