@@ -15,6 +15,7 @@ from wiring import (
     link,
     make_containers,
     make_namespaces,
+    make_ovs_bridge,
     remove_podmans_containers,
     routes,
     until,
@@ -146,3 +147,23 @@ def test_routes_are_followed(hosta):
         for _time in range(5):  # the first ones may be put back by a look that something else led to
             hosta.run("ip", "netns", "exec", "web1", "ip", "route", "del", "default")
             until(lambda: any("default" in route for route in routes(hosta, "web1")), "the route is not put back")
+
+
+def test_the_vlan_that_was_asked_for_last_is_the_recorded_one(hosta):
+    hosta.module("host_program")
+    make_ovs_bridge(hosta)
+    make_namespaces(hosta, "web1")
+    name = {"netns": "web1", "bridge": "ovs0"}
+    attach(hosta, **name, vlan=5)
+    port = {"bridge": "ovs0", "ports": [{"netns": "web1", "tag": 7}]}
+    assert hosta.module("ovs_vlan_port", **port)["recorded"]
+    assert set(states(hosta).values()) == {"in order"}
+    assert not hosta.module("ovs_vlan_port", **port)["changed"]
+    assert attach(hosta, **name, vlan=5)["changed"]
+    assert states(hosta) == {"eth1 of netns /run/netns/web1": "in order"}
+    assert hosta.run("ovs-vsctl", "get", "port", link_name(hosta), "tag").stdout.strip() == "5"
+
+
+def link_name(host):
+    (port,) = host.run("ovs-vsctl", "list-ports", "ovs0").stdout.split()
+    return port

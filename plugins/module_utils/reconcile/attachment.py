@@ -279,6 +279,10 @@ def _record(
 
     wanted = [with_mac(with_engine(record)) for record in made]
     keeping.keep(ATTACHMENT, wanted, shown, lambda known: purge is not None and known.bridge == purge)
+    if any(want.vlans is not None for want in asked):
+        from .recorded_vlans import last_asked
+
+        last_asked(keeping, ATTACHMENT, made)
 
 
 def _left_pointing(machine: Machine, outcome: engine.Outcome[AttachmentState]) -> list[str]:
