@@ -39,7 +39,8 @@ def wanted(want: Attachment, bridge: AttachedBridgeState, shown: OvsPort | None)
         if want.vlans is None and shown is not None and shown.bridge == want.bridge:
             # VLANs that ovs_vlan_port set stay.
             return _of_vlans(shown.vlans) if VLAN_RECORD in dict(shown.external_ids) else WITHOUT_VLAN
-        return _of_vlans(want.vlans) if want.vlans is not None else WITHOUT_VLAN
+        vlans = want.vlans or (want.joins_in[0] if want.joins_in is not None else None)
+        return _of_vlans(vlans) if vlans is not None else WITHOUT_VLAN
     if not bridge.vlan_filtering:
         return WITHOUT_VLAN
     return _of_kernel(bridge_vlans.of_port(want.vlans) if want.vlans is not None else bridge.default_vlans)

@@ -5,11 +5,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 from ansible_collections.pipefitter.container_network.plugins.module_utils.errors import Refused
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model import attachment
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.ovs import OvsPort
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.vlans import Vlans
 from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.attachment_scenes import Scene
 from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.convergence import Errand, settles
 from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.simulated_kernel import SimKernel
@@ -147,6 +149,14 @@ def test_vlans_that_ovs_vlan_port_set_count(scene):
     port = next(port for port in scene.host.ovs_ports.values() if "web1" in str(port.external_ids))
     scene.host.ovs_ports[port.name] = OvsPort(port.name, "ovs0", 7, external_ids=port.external_ids)
     make(scene, web(2, addresses=[ADDRESS]), bridge="ovs0")
+
+
+def test_a_port_that_joins_in_recorded_vlans_is_compared_there(scene):
+    make(scene, web(1, addresses=[ADDRESS], vlan=5), bridge="ovs0")
+    (want,) = attachment.parse_list([web(2, addresses=[ADDRESS])], {"bridge": "ovs0"})
+    for vlan, free in ((5, False), (6, True)):
+        errand = Errand(scene.host, scene.present([replace(want, joins_in=(Vlans("access", vlan), ""))]))
+        assert (errand.planned() is not None) is free
 
 
 @pytest.mark.parametrize("name", ["web1", "web2"])
