@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -12,10 +11,9 @@ from typing import TYPE_CHECKING, Any
 from ..errors import InvalidOption, Refused
 from ..host import lock
 from ..host.machine import Machine
-from ..model import addresses, attachment, names
+from ..model import attachment, names
 from ..model.attachment import Attachment
 from ..model.limits import USUAL_MTU
-from ..model.ownership import label
 from ..observe.attachments import observe_all, with_peers
 from ..observe.containers import Pin, Pinned, pin_all, refuse_left
 from ..plan import attachment as plan
@@ -30,11 +28,10 @@ from ..plan.attachment_result import (
     taken_default_routes,
     unsettled,
 )
-from ..plan.attachment_segments import brings_something
 from ..state.attachments import LINUX, AttachmentState, HostSide
 from ..state.network import HOST
 from . import engine
-from .recording import FOLDER, Recording, recording, refuse_passing, refuse_unrecorded
+from .recording import recording, refuse_passing, refuse_unrecorded
 from .result import Result
 
 if TYPE_CHECKING:
@@ -89,8 +86,11 @@ def converge(
         refuse_unrecorded("required", keeping, options.get("persistent"))
     with lock.held(check), Machine() as machine:
         asked = wants
+        mtus: Mapping[tuple[str, str, str], int] = {}
         if present and keeping.touched:
-            wants = _as_recorded(wants, keeping)
+            from .attachment_record import as_recorded, asked_mtus
+
+            wants, mtus = as_recorded(wants, keeping), asked_mtus(keeping)
         every = pin_all(
             machine,
             wants,
@@ -102,8 +102,6 @@ def converge(
         pinned = [one for one in every if one.netns is not None] if present else every
         _refuse_same_interface(pinned)
 
-        mtus = _asked_mtus(keeping) if present and keeping.touched else {}
-
         def observe() -> AttachmentState:
             have = observe_all(machine, pinned, check, purge, leftovers=not present or purge is not None)
             if mtus:
@@ -113,7 +111,9 @@ def converge(
         def plan_of(have: AttachmentState) -> list[Any]:
             sides, host_side = have
             if present and keeping.touched:
-                _refuse_recorded(keeping, asked, have, purge)
+                from .attachment_record import refuse_recorded
+
+                refuse_recorded(keeping, asked, have, purge)
             if present:
                 return plan.present(
                     [(want, side) for want, side in sides if side is not None],
@@ -125,7 +125,9 @@ def converge(
 
         def finish(have: AttachmentState) -> None:
             if keeping.touched:
-                _record(keeping, asked, have, present, purge, check)
+                from .attachment_record import record_all
+
+                record_all(keeping, asked, have, present, purge, check)
 
         outcome = engine.converge(
             machine,
@@ -159,130 +161,14 @@ def converge(
         return keeping.into(_with_pending(result, every) if present else result)
 
 
-def _refuse_recorded(keeping: Recording, asked: Sequence[Attachment], have: AttachmentState, purge: str | None) -> None:
-    """Refuse addresses and MACs that are recorded for others: of what is to be recorded, else of what is made."""
-    from ..model.record import ATTACHMENT
-    from ..model.record_objects import of_attachment
-
-    known = keeping.read(ATTACHMENT)
-    made = {
-        (want.target, want.interface)
-        for want, side in have.sides
-        if side is not None and brings_something(want, side, have.host_side)
-    }
-
-    def is_news(want: Attachment) -> bool:
-        record = of_attachment(want)
-        before = known[record.key].want if record.key in known else {}
-        return any(before.get(name) != value for name, value in record.want.items())
-
-    news = [want for want in asked if (keeping.keeps or (want.target, want.interface) in made) and is_news(want)]
-    if news:
-        from ..plan import attachment_recorded
-
-        attachment_recorded.check(asked, news, known.values(), purge, _tagged_later(have.host_side))
-
-
 def _with_what_is_near(machine: Machine, have: AttachmentState, purge: str | None) -> AttachmentState:
     """Return what was seen, with all that tells whether an address or MAC that an attachment brings is another's."""
     have = with_peers(machine, have, purge)
     if not have.host_side.peers:
         return have
-    return have._replace(host_side=replace(have.host_side, tagged_later=_tagged_later(have.host_side)))
+    from .attachment_record import tagged_later
 
-
-def _tagged_later(host_side: HostSide) -> frozenset[tuple[str, str, str, str]]:
-    """Return the attachments to whose ports ovs_vlan_port gives VLANs after they were made, as is recorded."""
-    if all(bridge.kind == LINUX for bridge in host_side.bridges.values()) or not os.path.isdir(FOLDER):
-        return frozenset()
-    from ..model.record import VLAN_PORT, target_of
-    from ..store.records import Store
-
-    found = ((record, target_of(record)) for record in Store(mend=False).read(VLAN_PORT).values())
-    return frozenset(
-        (record.bridge, target.kind, target.value, record.key[-1]) for record, target in found if target is not None
-    )
-
-
-def _as_recorded(wants: Sequence[Attachment], keeping: Recording) -> tuple[Attachment, ...]:
-    """Return attachments with the MAC addresses that were chosen for them before, where they ask for none."""
-    from ..model.record import ATTACHMENT, Alike
-    from ..model.record_objects import of_attachment
-
-    known = keeping.read(ATTACHMENT)
-    alike = Alike(known.values())
-
-    def mac_of(want: Attachment) -> str | None:
-        record = of_attachment(want)
-        found = [known[record.key]] if record.key in known else []
-        if not found and want.target.runtime != "auto":  # otherwise it may be another engine's
-            found = alike.of(record)
-        return found[0].options.get("mac") if found else None
-
-    return tuple(replace(want, mac=want.mac or mac_of(want)) for want in wants)
-
-
-def _asked_mtus(keeping: Recording) -> dict[tuple[str, str, str], int]:
-    """Return the MTUs that are recorded as asked for, by what the marks of the attachments say."""
-    from ..model.record import ATTACHMENT, target_of
-
-    found = {}
-    for record in keeping.read(ATTACHMENT).values():
-        target, interface = target_of(record), str(record.want.get("interface", ""))
-        if target is not None and record.want.get("mtu") is not None:
-            named = label(target, interface, "")
-            found[named.kind, named.value, interface] = int(record.want["mtu"])
-    return found
-
-
-def _record(
-    keeping: Recording,
-    asked: Sequence[Attachment],
-    have: AttachmentState,
-    present: bool,
-    purge: str | None,
-    check: bool,
-) -> None:
-    from ..model.record import ATTACHMENT, Alike, Record, lasts
-    from ..model.record_objects import of_attachment
-
-    made = [of_attachment(want) for want in asked if lasts(want.target)]
-    if not present:
-        going = Alike(made)
-
-        def is_going(known: Record) -> bool:
-            return any(one.bridge in (attachment.ANY_BRIDGE, known.bridge) for one in going.of(known))
-
-        keeping.keep(ATTACHMENT, (), {}, is_going)
-        return
-    shown: dict[tuple[str, ...], Mapping[str, Any]] = {
-        of_attachment(want).key: entry for (want, _side), entry in zip(have[0], describe(*have)) if entry
-    }
-    known = Alike(keeping.read(ATTACHMENT).values())
-    engines = {of_attachment(want).key: side.identity.partition(":")[0] for want, side in have[0] if side is not None}
-
-    def mac_of(record: Record) -> str:
-        """Return the MAC that an attachment has, or is to have each time its container starts."""
-        if record.key in shown:
-            return str(shown[record.key]["mac"])
-        has_one = any("mac" in other.options for other in known.of(record))
-        return "" if check or has_one else addresses.random_mac()
-
-    def with_engine(record: Record) -> Record:
-        # Another engine's container of that name, later, is another container.
-        engine = engines.get(record.key, "") if "container" in record.want and "runtime" not in record.want else ""
-        return record._replace(chosen={"runtime": engine}) if engine else record
-
-    def with_mac(record: Record) -> Record:
-        mac = mac_of(record) if "mac" not in record.want else ""
-        return record._replace(chosen={**record.chosen, "mac": mac}) if mac else record
-
-    wanted = [with_mac(with_engine(record)) for record in made]
-    keeping.keep(ATTACHMENT, wanted, shown, lambda known: purge is not None and known.bridge == purge)
-    if any(want.vlans is not None for want in asked):
-        from .recorded_vlans import last_asked
-
-        last_asked(keeping, ATTACHMENT, made)
+    return have._replace(host_side=replace(have.host_side, tagged_later=tagged_later(have.host_side)))
 
 
 def _left_pointing(machine: Machine, outcome: engine.Outcome[AttachmentState]) -> list[str]:
