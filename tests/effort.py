@@ -22,3 +22,7 @@ def _far(usual: int, deep: int) -> int:
 EXAMPLES = _far(60, 1000)
 # The same for published ports, where an example is quick.
 EXAMPLES_OF_PUBLICATIONS = _far(400, 5000)
+# Moments of a pass of the service at which it is killed.
+KILLED_PASSES = _far(4, 1000)
+# Containers that start at once beside the service.
+STARTED_AT_ONCE = _far(20, 200)

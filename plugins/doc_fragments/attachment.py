@@ -20,6 +20,7 @@ options:
     description:
       - Name of the interface in the container, 1 to 15 bytes. Without it, C(eth1).
       - An interface of this collection that was renamed gets its name back in place.
+      - A container that is renamed keeps its interface, until one of its former name is attached, which has it then.
     type: str
   host_interface:
     description:
@@ -30,7 +31,14 @@ options:
       - Addresses of the interface with prefix lengths, IPv4 and IPv6. The list is complete; other addresses are
         removed, except link-local IPv6 ones. V([]) is an interface without addresses. Without this option, addresses
         are left as they are.
-      - IPv6 addresses are used at once, without duplicate address detection.
+      - IPv6 addresses are used at once, without duplicate address detection. Instead, an address that the interface
+        hasn't yet is refused before anything changes while another container on the bridge has it, whoever attached
+        that, or the bridge itself; where the bridge has an address, also those of the host's other interfaces. Within a
+        list, addresses change hands. Ports of another access VLAN are left out, as are trunks, and what stands behind
+        the bridge's other ports, such as an uplink.
+      - So is an address that is recorded on this host for another container (O(persistent)), until that attachment is
+        taken away with O(state=absent), or out of the record with C(pipefitter forget). An address that was recorded
+        for both already is told of by the service, for the container that comes second.
     type: list
     elements: str
   gateway:
@@ -65,6 +73,7 @@ options:
   mac:
     description:
       - MAC address of the interface. Without O(mac) and O(mac_seed) the kernel chooses one when the interface is made.
+      - One that another container on the bridge has, or is recorded for it, is refused as O(addresses) are.
       - Quote it. YAML reads one of decimal digits alone, such as V(52:54:00:12:34:56), as a number.
     type: str
   mac_seed:

@@ -19,4 +19,16 @@ options:
     type: str
     choices: [auto, 'true', 'false']
     default: auto
+  drift:
+    description:
+      - What the service does when what is recorded was changed by hand on the host.
+      - V(repair) makes it again. V(report) leaves it as somebody made it, and tells it in C(pipefitter status),
+        C(pipefitter events) and the journal. C(pipefitter reconcile) and a run of the task make it again.
+      - A container that starts and a host that boots have nothing of what is recorded for them. That is made in any
+        case, also with V(report).
+      - If left out, it stays as it was asked for before, and otherwise is what the role
+        P(pipefitter.container_network.host_setup#role) set for the host (C(host_setup_drift)).
+    type: str
+    choices: [repair, report]
+    version_added: 0.1.0
 """

@@ -17,6 +17,8 @@ description:
     configured with.
   - An address that is asked for is refused while another container has it, according to C(multi_host_vlan_shown) of its
     host, unless the variables take it from that one in this run.
+  - A MAC that two containers would have in a VLAN is refused. One whose entry names none keeps the one that it has
+    according to C(multi_host_vlan_shown) of its host, or that is recorded there for when it runs.
   - A container that names no address keeps the one that its interface has according to C(multi_host_vlan_shown) of its
     host. Otherwise it gets one that is derived from the names of host, container and interface, and that no other in
     the VLAN has. Where the VLAN has subnets of IPv4 and IPv6, this holds for each.

@@ -13,4 +13,7 @@ CONTAINER_TARGET = {
 }
 
 # Documented in doc_fragments/persistent.py.
-PERSISTENT = {"persistent": {"type": "str", "choices": ["auto", "true", "false"], "default": "auto"}}
+PERSISTENT = {
+    "persistent": {"type": "str", "choices": ["auto", "true", "false"], "default": "auto"},
+    "drift": {"type": "str", "choices": ["repair", "report"]},
+}

@@ -14,8 +14,14 @@ PROGRAM = "/usr/local/sbin/pipefitter"
 
 
 def resident(pid: int) -> int:
-    lines = pathlib.Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:"))
+    """Return KiB of the service: what its process has, and what that for hooks has for itself."""
+    children = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split()
+    return _of(pid, "Rss:") + sum(_of(int(child), "Private_Clean:", "Private_Dirty:") for child in children)
+
+
+def _of(pid: int, *names: str) -> int:
+    lines = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="utf-8").splitlines()
+    return sum(int(line.split()[1]) for line in lines if line.startswith(names))
 
 
 def module(request: dict, name: str, options: dict) -> None:

@@ -53,9 +53,16 @@ def main() -> None:
         (f"{options.containers} restarted at once, service", "service, all at once"),
         ("one restarted, loop over docker events", "loop"),
     ):
-        times = sorted(one["seconds"] * 1000 for one in measured[key])
-        print(f"{title:<44}{_of(times, 0.5):>8.0f}{_of(times, 0.99):>8.0f}{times[-1]:>8.0f}")
+        _print(title, measured[key])
+    print(f"{'ms that the hook lasts':<44}{'p50':>8}{'p99':>8}{'most':>8}")
+    for title, key in (("beside the service", "hook, service"), ("alone", "hook, alone")):
+        _print(title, measured[key])
     print(f"resident memory of the service: {measured['memory'] / 1024:.1f} MiB")
+
+
+def _print(title: str, restarts: list[dict[str, float]]) -> None:
+    times = sorted(one["seconds"] * 1000 for one in restarts)
+    print(f"{title:<44}{_of(times, 0.5):>8.0f}{_of(times, 0.99):>8.0f}{times[-1]:>8.0f}")
 
 
 def _of(times: list[float], share: float) -> float:

@@ -3,7 +3,8 @@
 """Measures on a lab's host how long a container that starts is without its network: request and figures as JSON.
 
 restarts.py runs it there; it is of no use alone. From the engine's own time of the start event until the first answer
-to a ping from the host, which is asked again each millisecond.
+to a ping from the host, which is asked again each millisecond. And how long the hook lasts, which a container that
+starts waits for.
 """
 
 from __future__ import annotations
@@ -58,6 +59,10 @@ def main() -> None:
     ]
     module(request, "veth_attach", {"bridge": _BRIDGE, "attachments": attachments})
     measured = {}
+    with _starting_container(request) as start:
+        measured["hook, alone"] = [start() for _number in range(request["restarts"])]
+        with _running([PROGRAM, "watch"]):
+            measured["hook, service"] = [start() for _number in range(request["restarts"])]
     with _running([PROGRAM, "watch"]) as service:
         measured["service"] = [_restart(names[:1]) for _number in range(request["restarts"])]
         measured["service, all at once"] = [_restart(names) for _number in range(request["storms"])]
@@ -80,6 +85,39 @@ def _running(words: list[str]):
     finally:
         os.killpg(process.pid, signal.SIGTERM)
         process.wait()
+
+
+@contextlib.contextmanager
+def _starting_container(request: dict):
+    """Yield what runs the hook for a container that starts, as runc does, and returns the seconds it took."""
+    name, container_id = "hooked", "ab" * 32
+    folder = f"/var/lib/docker/containers/{container_id}"
+    os.makedirs(folder)
+    with open(f"{folder}/config.v2.json", "w", encoding="utf-8") as file:
+        json.dump({"Name": f"/{name}"}, file)
+    wanted = {"container": name, "bridge": _BRIDGE, "addresses": ["10.64.2.1/16"], "gateway": _GATEWAY, "ipv6": False}
+    module(request, "veth_attach", {**wanted, "wait": False})
+
+    def start() -> dict[str, float]:
+        with subprocess.Popen(["unshare", "--net", "sh", "-c", "echo; exec sleep 100"], stdout=subprocess.PIPE) as one:
+            one.stdout.readline()
+            state = json.dumps({"ociVersion": "1.0.2", "id": container_id, "pid": one.pid, "bundle": "/run"})
+            begun = time.monotonic()
+            subprocess.run([PROGRAM, "hook"], input=state.encode(), check=True, stderr=subprocess.DEVNULL)
+            taken = time.monotonic() - begun
+            shown = subprocess.run(["nsenter", f"--net=/proc/{one.pid}/ns/net", "ip", "route"], stdout=subprocess.PIPE)
+            if f"default via {_GATEWAY}".encode() not in shown.stdout:
+                raise SystemExit("the hook has not attached the container")
+            one.kill()
+        time.sleep(0.5)  # the service looks at what is gone
+        return {"seconds": taken}
+
+    try:
+        yield start
+    finally:
+        os.unlink(f"{folder}/config.v2.json")
+        os.rmdir(folder)
+        subprocess.run([PROGRAM, "forget", f"eth1 of container {name}"], check=True)
 
 
 def _restart(names: list[str]) -> dict[str, float]:

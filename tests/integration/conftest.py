@@ -142,8 +142,10 @@ rm -rf /var/lib/pipefitter /usr/local/lib/pipefitter /usr/local/sbin/pipefitter 
 ip -all netns delete
 ovs-vsctl list-br | xargs -r -n 1 ovs-vsctl del-br
 for family in ip ip6; do nft delete table $family pipefitter 2>/dev/null || true; done
-for words in "-D DOCKER-USER -j PIPEFITTER" "-F PIPEFITTER" "-X PIPEFITTER"; do
-    iptables $words 2>/dev/null || true
+for program in iptables ip6tables; do
+    for words in "-D DOCKER-USER -j PIPEFITTER" "-D FORWARD -j PIPEFITTER" "-F PIPEFITTER" "-X PIPEFITTER"; do
+        $program $words 2>/dev/null || true
+    done
 done
 # Docker puts back neither the rules that a test flushed nor, where something else forwards already, its policy.
 case "$(iptables-nft-save -t filter 2>/dev/null)" in

@@ -11,12 +11,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pipefitter_lab.docker_engine import Api
 
 
-def pids(api: Api) -> list[int]:
-    """Return the first process of each container that runs, by its number in the host; of none without Docker."""
+def names(api: Api) -> dict[int, str]:
+    """Return each container that runs by its first process's number in the host; none without Docker."""
     if not os.path.exists(api.path):
-        return []
-    found = (json.loads(api.request("GET", f"/containers/{container}/json")) for container in _ids(api, stopped=False))
-    return [container["State"]["Pid"] for container in found]
+        return {}
+    found = [json.loads(api.request("GET", f"/containers/{container}/json")) for container in _ids(api, stopped=False)]
+    return {container["State"]["Pid"]: container["Name"].lstrip("/") for container in found}
 
 
 def remove_all(api: Api) -> None:

@@ -99,9 +99,13 @@ class LabHost:
         path = (f"PYTHONPATH={self._python_path}", "PYTHONDONTWRITEBYTECODE=1")
         return self.run("env", *path, "/usr/bin/python3", str(RUNNER), name, text=request, check=False, timeout=120)
 
+    def containers(self) -> dict[int, str]:
+        """Return the containers that run in Docker by the number of their first process in the host."""
+        return host_docker.names(self._docker)
+
     def container_pids(self) -> list[int]:
         """Return the first process of each container that runs in Docker, by its number in the host."""
-        return host_docker.pids(self._docker)
+        return list(self.containers())
 
     def remove_containers(self) -> None:
         host_docker.remove_all(self._docker)

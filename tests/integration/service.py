@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 
 PROGRAM = "/usr/local/sbin/pipefitter"
@@ -14,8 +15,9 @@ RECORD = "/var/lib/pipefitter"
 class Service:
     """``pipefitter watch`` on a host, as systemd would run it; its lines are in ``log``."""
 
-    def __init__(self, host) -> None:
+    def __init__(self, host, *words: str) -> None:
         self._host = host
+        self._words = words
         self._process: subprocess.Popen | None = None
         self._log = "/run/pipefitter-service.log"
         host.module("host_program")
@@ -28,7 +30,10 @@ class Service:
         self.stop()
 
     def start(self) -> None:
-        self._process = self._host.start("sh", "-c", f"exec {PROGRAM} watch >>{self._log} 2>&1")
+        self._host.run("touch", self._log)
+        self._process = self._host.start(
+            "sh", "-c", f"exec {' '.join([PROGRAM, 'watch', *self._words])} >>{self._log} 2>&1"
+        )
 
     def stop(self) -> None:
         """End it in order, and see that it ended well."""
@@ -42,6 +47,15 @@ class Service:
         self._host.run("pkill", "-KILL", "-f", "pipefitter watch")
         self._process.wait(20)
         self._process = None
+
+    def pause(self) -> None:
+        self._host.run("pkill", "-STOP", "-f", "pipefitter watch")
+
+    def go_on(self) -> None:
+        assert self._process is not None
+        # What entered the host for it has stopped with it (nsenter), and lets both go on.
+        self._process.send_signal(signal.SIGCONT)
+        self._host.run("pkill", "-CONT", "-f", "pipefitter watch")
 
     @property
     def log(self) -> str:

@@ -172,6 +172,22 @@ def test_settles_on_a_time_that_the_kernels_clock_rounds(hosta):
     assert hosta.module("container_bridge", name="br0", forward_delay=3.33, ageing_time=10.01)["operations"] == []
 
 
+def test_a_bridge_that_was_down_has_its_addresses_still_when_a_run_is_undone(hosta):
+    """The kernel drops IPv6 addresses as it sets a link down, also the ones that it had when it was down before."""
+    hosta.run("ip", "link", "add", "br0", "type", "bridge")
+    for address in ("192.168.5.1/24", "fd00:5::1/64"):
+        hosta.run("ip", "addr", "add", address, "dev", "br0")
+    hosta.run("sysctl", "-q", "-w", "net.ipv4.ip_forward=0")
+    before = held(hosta, "br0")
+    for failing in range(20):
+        try:
+            hosta.module("container_bridge", name="br0", ip_forward=True, fail_after=failing)
+            break
+        except ModuleFailed:
+            assert held(hosta, "br0") == before
+    assert failing > 1 and held(hosta, "br0") >= before
+
+
 def test_undoing_the_hosts_switch_leaves_other_interfaces_forwarding(hosta):
     make_port(hosta)
     hosta.run("sysctl", "-q", "-w", "net.ipv4.ip_forward=0", "net.ipv4.conf.port0.forwarding=1")

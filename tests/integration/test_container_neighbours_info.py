@@ -39,9 +39,9 @@ def wire(host):
 
 
 @pytest.mark.newest_pyroute2
-def test_those_on_the_same_link_answer(host):
-    macs = wire(host)
-    found = ask(host, *({"netns": name} for name in "abc"))
+def test_those_on_the_same_link_answer(hosta):
+    macs = wire(hosta)
+    found = ask(hosta, *({"netns": name} for name in "abc"))
     assert [entry["mac"] for entry in found] == list(macs.values())
     assert found[0]["neighbours"] == {"192.168.5.2": [macs["b"]], "fd00:5::2": [macs["b"]]}
     assert found[1]["neighbours"] == {"192.168.5.1": [macs["a"]], "fd00:5::1": [macs["a"]]}

@@ -66,13 +66,13 @@ def wire(host):
     )
 
 
-def test_shows_ours_and_others_apart(host):
-    wire(host)
-    before = everything(host)
+def test_shows_ours_and_others_apart(hosta):
+    wire(hosta)
+    before = everything(hosta)
 
-    shown = info(host)
+    shown = info(hosta)
 
-    assert_same(before, everything(host))
+    assert_same(before, everything(hosta))
     assert shown["changed"] is False
     assert [bridge["name"] for bridge in shown["bridges"]] == ["br0"]
     assert shown["bridges"][0]["masquerade"] is True and shown["bridges"][0]["mtu"] == 1400
@@ -86,26 +86,26 @@ def test_shows_ours_and_others_apart(host):
         "interface": "lan0",
         "host_interface": "probe0",
         "addresses": ["192.168.5.11/24"],
-        "mac": link(host, "lan0", "probe")["address"],
+        "mac": link(hosta, "lan0", "probe")["address"],
         "mtu": 1400,
         "routes": [{"destination": "10.20.0.0/16", "gateway": "192.168.5.1", "metric": 5}],
     }
     assert [(entry["container"], entry["bridge"], entry["interface"]) for entry in shown["foreign_attachments"]] == [
         ("docked", "docker0", "eth0")
     ]
-    identity = host.run("docker", "inspect", "-f", "{{.Id}}", "web1").stdout.strip()
+    identity = hosta.run("docker", "inspect", "-f", "{{.Id}}", "web1").stdout.strip()
     assert shown["targets"][by_interface["eth1"]["host_interface"]] == [{"container": "web1"}, {"container": identity}]
     assert shown["targets"]["probe0"] == [{"netns": "/run/netns/probe"}] and len(shown["targets"]) == 3
     managed = {port["name"]: port["managed"] for port in shown["ports"]}
     assert managed["probe0"] is True and False in managed.values()
 
 
-def test_what_it_shows_can_be_given_back_and_changes_nothing(host):
-    wire(host)
-    shown = info(host)
+def test_what_it_shows_can_be_given_back_and_changes_nothing(hosta):
+    wire(hosta)
+    shown = info(hosta)
     for bridge in shown["bridges"] + shown["foreign_bridges"]:
-        assert host.module("container_bridge", **bridge)["operations"] == []
-    assert host.module("veth_attach", attachments=shown["attachments"])["operations"] == []
+        assert hosta.module("container_bridge", **bridge)["operations"] == []
+    assert hosta.module("veth_attach", attachments=shown["attachments"])["operations"] == []
 
 
 def test_what_it_shows_wires_a_bare_host_the_same(host):
@@ -197,12 +197,12 @@ def give_back(host, shown):
     ]
 
 
-def test_publications_and_policies_can_be_given_back(host):
-    wire(host)
-    control(host)
-    before = everything(host)
+def test_publications_and_policies_can_be_given_back(hosta):
+    wire(hosta)
+    control(hosta)
+    before = everything(hosta)
 
-    shown = info(host)
+    shown = info(hosta)
 
     assert [(one["bridge"], one["protect"]) for one in shown["publications"]] == [("br0", True), ("docker0", False)]
     assert [
@@ -221,9 +221,9 @@ def test_publications_and_policies_can_be_given_back(host):
     assert shown["policies"][0]["links"] == [
         {"from": "web1", "to": {"netns": "/run/netns/probe"}, "ports": ["icmp", "80/tcp"]}
     ]
-    assert give_back(host, shown) == []
-    assert_same(before, everything(host))
-    only = info(host, bridge="br1")
+    assert give_back(hosta, shown) == []
+    assert_same(before, everything(hosta))
+    only = info(hosta, bridge="br1")
     assert (only["publications"], only["policies"]) == ([], shown["policies"][1:])
 
 
@@ -268,17 +268,17 @@ def test_interfaces_by_which_the_host_is_reached_are_told(hosta):
     assert shown["eth1"]["management"] is None and shown["eth1"]["addresses"] == []
 
 
-def test_an_interface_whose_name_is_not_utf8_is_shown_with_backslashes(host):
+def test_an_interface_whose_name_is_not_utf8_is_shown_with_backslashes(hosta):
     # Who may set links in a container chooses the name.
-    make_bridge(host)
-    make_namespaces(host, "probe")
-    attach(host, netns="probe", bridge="br0", interface="eth1", addresses=["10.0.0.2/24"])
-    host.run("bash", "-c", r"ip -n probe link set eth1 down; ip -n probe link set eth1 name $'d\xff'")
+    make_bridge(hosta)
+    make_namespaces(hosta, "probe")
+    attach(hosta, netns="probe", bridge="br0", interface="eth1", addresses=["10.0.0.2/24"])
+    hosta.run("bash", "-c", r"ip -n probe link set eth1 down; ip -n probe link set eth1 name $'d\xff'")
 
-    (shown,) = info(host)["attachments"]
+    (shown,) = info(hosta)["attachments"]
     assert shown["interface"] == r"d\xff"
 
-    done = attach(host, netns="probe", bridge="br0", interface="eth1", addresses=["10.0.0.2/24"])
+    done = attach(hosta, netns="probe", bridge="br0", interface="eth1", addresses=["10.0.0.2/24"])
     assert r"rename d\xff to eth1 in netns /run/netns/probe" in done["operations"]
 
 

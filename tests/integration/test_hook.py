@@ -10,7 +10,7 @@ import subprocess
 import pytest
 from lab_hosts import LAB, ModuleFailed
 from service import Service, pipefitter
-from wiring import attach, make_bridge, make_ovs_bridge, refused
+from wiring import attach, make_bridge, make_ovs_bridge, refused, remove_podmans_containers, until
 
 _IMAGE = "pipefitter/busybox:latest"
 _PODMAN_IMAGE = "localhost/pipefitter/busybox:latest"
@@ -53,7 +53,7 @@ def podman(hosta):
     hosta.module("host_program", podman_hook="auto")
     make_bridge(hosta, address="192.168.5.1/24")
     yield hosta
-    hosta.run("podman", "rm", "-f", "-t", "0", "-a")
+    remove_podmans_containers(hosta)
 
 
 def wired(shown: str) -> bool:
@@ -89,6 +89,32 @@ def test_docker_restarts_beside_the_service_that_looks_at_the_same_time(hooked):
         assert shown.count("192.168.5.10/24") + told.count("left to the service") == 6, (shown, told)
         assert "192.168.5.10/24" in shown
     assert not attach(hooked, **_WEB1)["changed"]
+
+
+def test_the_service_does_the_hooks_work(hooked):
+    """It has all loaded; what it has to say comes to Docker all the same."""
+    hooked.run("ip", "link", "add", "br1", "type", "bridge")
+    record(hooked, **_WEB1)
+    record(hooked, container="web2", bridge="br1", required=True)
+    hooked.run("ip", "link", "delete", "br1")
+    with Service(hooked) as service:
+        until(lambda: "following Docker" in service.log, "the service doesn't follow Docker")
+
+        def served(name, *command):
+            """Start it until the service was not busy just then."""
+            done = docker_run(hooked, "--net", "none", _IMAGE, *command, name=name, check=False)
+            for _time in range(50):
+                if f"container {name} " in service.log:
+                    return done
+                done = hooked.run("docker", "start", "-a", name, check=False)
+            raise AssertionError(service.log)
+
+        done = served("web1", *_SHOW)
+        assert "attached container web1 as it starts" in service.log and "192.168.5.10/24" in done.stdout
+        done = served("web2", "true")
+        assert done.returncode != 0 and "container web2 is not started, as eth1 is required" in done.stderr
+        assert service.log.count("and none is recorded; create it first") == 1, "said at each look"
+    assert pipefitter(hooked, "events").stdout.count("container web2 is not started") >= 1
 
 
 def test_the_first_command_of_podman_sees_its_interface(podman):

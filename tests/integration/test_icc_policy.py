@@ -109,43 +109,43 @@ def test_what_is_routed_around_isolation_is_dropped(hosta):
     assert pings(hosta, "web1", *ADDRESSES["db1"].values()) == [False, False]
 
 
-def test_a_new_attachment_is_isolated_before_its_first_packet(host):
-    wire(host, "web1")
-    icc(host, icc=False)
-    make_namespaces(host, "db1")
-    gateway = host.ip("link", "show", "dev", "br0")[0]["address"]
-    with Capture(host, "web1", "not", "ether", "host", gateway) as capture:
-        done = attach(host, bridge="br0", attachments=[attachment("db1")])
+def test_a_new_attachment_is_isolated_before_its_first_packet(hosta):
+    wire(hosta, "web1")
+    icc(hosta, icc=False)
+    make_namespaces(hosta, "db1")
+    gateway = hosta.ip("link", "show", "dev", "br0")[0]["address"]
+    with Capture(hosta, "web1", "not", "ether", "host", gateway) as capture:
+        done = attach(hosta, bridge="br0", attachments=[attachment("db1")])
         assert any("isolated, master br0, up" in line for line in done["operations"])
-        assert set(isolated(host).values()) == {True}
-        ping(host, "db1", ADDRESSES["web1"][4])
+        assert set(isolated(hosta).values()) == {True}
+        ping(hosta, "db1", ADDRESSES["web1"][4])
     said = capture.said
-    inside = host.ip("link", "show", "dev", "eth1", netns="db1")[0]["address"]
+    inside = hosta.ip("link", "show", "dev", "eth1", netns="db1")[0]["address"]
     assert "received by filter" in said
     assert ADDRESSES["db1"][4] not in said and inside not in said, said
 
     port = next(iter(done["attachments"]))["host_interface"]
-    host.run("ip", "link", "set", port, "type", "bridge_slave", "isolated", "off")
-    assert attach(host, bridge="br0", attachments=[attachment("db1")])["operations"] == [f"set {port} isolated"]
-    assert attach(host, bridge="br0", attachments=[attachment("db1")])["changed"] is False
+    hosta.run("ip", "link", "set", port, "type", "bridge_slave", "isolated", "off")
+    assert attach(hosta, bridge="br0", attachments=[attachment("db1")])["operations"] == [f"set {port} isolated"]
+    assert attach(hosta, bridge="br0", attachments=[attachment("db1")])["changed"] is False
 
 
-def test_a_link_leads_one_way_to_its_ports_only(host, listeners):
+def test_a_link_leads_one_way_to_its_ports_only(hosta, listeners):
     services = ("5432/tcp", "81/tcp", "53/udp")
-    wire(host, "web1", "db1", "db2")
+    wire(hosta, "web1", "db1", "db2")
     for name in ("web1", "db1", "db2"):
-        listeners.listen(host, name, *services)
-    assert all(reaches(host, "web1", "db1", *services).values())
-    before = shows(host)
-    icc_thoroughly(host, icc=False)
-    assert not any(reaches(host, "web1", "db1", *services).values())
+        listeners.listen(hosta, name, *services)
+    assert all(reaches(hosta, "web1", "db1", *services).values())
+    before = shows(hosta)
+    icc_thoroughly(hosta, icc=False)
+    assert not any(reaches(hosta, "web1", "db1", *services).values())
 
-    done = icc_thoroughly(host, icc=False, links=[LINK])
+    done = icc_thoroughly(hosta, icc=False, links=[LINK])
 
     assert done["policy"]["links"] == [
         {"from": {"netns": "/run/netns/web1"}, "to": {"netns": "/run/netns/db1"}, "ports": ["5432/tcp", "53/udp"]}
     ]
-    reached = reaches(host, "web1", "db1", *services)
+    reached = reaches(hosta, "web1", "db1", *services)
     assert reached == {
         "5432/tcp 4": True,
         "5432/tcp 6": True,
@@ -154,13 +154,13 @@ def test_a_link_leads_one_way_to_its_ports_only(host, listeners):
         "53/udp 4": True,
         "53/udp 6": True,
     }
-    others = reaches_each(host, [("db1", "web1"), ("db2", "db1"), ("web1", "db2"), ("db1", "db2")], *services)
+    others = reaches_each(hosta, [("db1", "web1"), ("db2", "db1"), ("web1", "db2"), ("db1", "db2")], *services)
     assert not any(yes for answers in others.values() for yes in answers.values()), others
-    assert pings(host, "web1", *ADDRESSES["db1"].values()) == [False, False]
+    assert pings(hosta, "web1", *ADDRESSES["db1"].values()) == [False, False]
 
-    icc_thoroughly(host, icc=True)
-    assert_same(before, shows(host))
-    assert all(reaches(host, "web1", "db1", *services).values())
+    icc_thoroughly(hosta, icc=True)
+    assert_same(before, shows(hosta))
+    assert all(reaches(hosta, "web1", "db1", *services).values())
 
 
 def test_a_link_for_pings_and_one_for_sctp(hosta, listeners):
@@ -292,14 +292,14 @@ def test_bridges_are_kept_apart_from_an_isolated_one(hosta):
     assert icc(hosta, icc=False)["changed"] is False
 
 
-def test_removing_the_bridge_leaves_nothing_of_its_policy(host):
-    before = shows(host)
-    wire(host, "web1", "db1")
-    icc(host, icc=False, links=[LINK], egress="deny", host_access="deny")
-    host.module("container_bridge", name="br0", state="absent")
+def test_removing_the_bridge_leaves_nothing_of_its_policy(hosta):
+    before = shows(hosta)
+    wire(hosta, "web1", "db1")
+    icc(hosta, icc=False, links=[LINK], egress="deny", host_access="deny")
+    hosta.module("container_bridge", name="br0", state="absent")
     for name in ("web1", "db1"):
-        delete_namespace(host, name)
-    assert_same(before, shows(host))
+        delete_namespace(hosta, name)
+    assert_same(before, shows(hosta))
 
 
 def test_anothers_bridge_is_as_it_was_afterwards(hosta):
@@ -319,23 +319,23 @@ def test_anothers_bridge_is_as_it_was_afterwards(hosta):
     hosta.run("nft", "delete", "table", "ip", "theirs")
 
 
-def test_repairs_what_a_flushed_ruleset_took_and_still_knows_the_way_back(host):
-    wire(host, "web1", "db1")
-    before = shows(host)
-    icc(host, icc=False, links=[LINK], egress="deny")
-    made = shows(host)
-    host.run("nft", "delete", "table", "ip", "pipefitter")
-    host.run("nft", "delete", "table", "ip6", "pipefitter")
+def test_repairs_what_a_flushed_ruleset_took_and_still_knows_the_way_back(hosta):
+    wire(hosta, "web1", "db1")
+    before = shows(hosta)
+    icc(hosta, icc=False, links=[LINK], egress="deny")
+    made = shows(hosta)
+    hosta.run("nft", "delete", "table", "ip", "pipefitter")
+    hosta.run("nft", "delete", "table", "ip6", "pipefitter")
 
-    done = icc_thoroughly(host, icc=False, links=[LINK], egress="deny")
+    done = icc_thoroughly(hosta, icc=False, links=[LINK], egress="deny")
 
     assert "keep the containers of br0 from reaching each other" in done["operations"]
-    assert_same({**made, "nft": []}, {**shows(host), "nft": []})
-    host.run("nft", "flush", "chain", "ip6", "pipefitter", "icc_forward")
-    done = icc_thoroughly(host, icc=False, links=[LINK], egress="deny")
+    assert_same({**made, "nft": []}, {**shows(hosta), "nft": []})
+    hosta.run("nft", "flush", "chain", "ip6", "pipefitter", "icc_forward")
+    done = icc_thoroughly(hosta, icc=False, links=[LINK], egress="deny")
     assert done["operations"] == ["repair the rules for isolated bridges in the nftables tables pipefitter"]
-    icc_thoroughly(host, icc=True)
-    shown = shows(host)
+    icc_thoroughly(hosta, icc=True)
+    shown = shows(hosta)
     # Whether forwarding was on for another reason can't be known once the record is lost.
     for state in (before, shown):
         state["sysctl"] = [line for line in state["sysctl"] if "/br0/forwarding" not in line]

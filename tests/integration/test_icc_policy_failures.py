@@ -114,63 +114,63 @@ def test_names_that_nft_can_not_quote_come_back_as_they_are(hosta):
         hosta.run("sh", "-c", 'umount "$1"; rm -f "$1" /run/pf-ruleset', "sh", odd)
 
 
-def test_a_run_killed_at_any_operation_is_completed_by_the_next(host):
-    wire(host, "web1", "db1")
-    before = shows(host)
+def test_a_run_killed_at_any_operation_is_completed_by_the_next(hosta):
+    wire(hosta, "web1", "db1")
+    before = shows(hosta)
     for options in (FULL, {"icc": True}):
         for killed_after in range(1, 25):
-            icc(host, **(FULL if options["icc"] else {"icc": True}))
-            if not icc(host, die_after=killed_after, **options).get("killed"):
+            icc(hosta, **(FULL if options["icc"] else {"icc": True}))
+            if not icc(hosta, die_after=killed_after, **options).get("killed"):
                 break
-            icc(host, **options)
-            assert icc(host, **options)["changed"] is False
+            icc(hosta, **options)
+            assert icc(hosta, **options)["changed"] is False
             if options["icc"]:
-                assert_same(before, shows(host))
+                assert_same(before, shows(hosta))
             else:
-                assert ping(host, "web1", ADDRESSES["db1"][4]) and not ping(host, "db1", ADDRESSES["web1"][4])
+                assert ping(hosta, "web1", ADDRESSES["db1"][4]) and not ping(hosta, "db1", ADDRESSES["web1"][4])
         assert killed_after > 6  # or the loop proved nothing
 
 
-def test_an_operation_that_fails_undoes_those_before_it(host):
-    wire(host, "web1", "db1")
+def test_an_operation_that_fails_undoes_those_before_it(hosta):
+    wire(hosta, "web1", "db1")
     for before_that, options in (({"icc": True}, FULL), (FULL, {"icc": False}), (FULL, {"icc": True})):
-        icc(host, **before_that)
-        before = shows(host)
+        icc(hosta, **before_that)
+        before = shows(hosta)
         for failing in range(25):
             try:
-                icc(host, fail_after=failing, **options)
+                icc(hosta, fail_after=failing, **options)
                 break
             except ModuleFailed as failure:
                 assert "a fault that the test injected while trying to" in str(failure)
                 assert ("were undone" if failing else "nothing had been changed") in str(failure)
-            assert_same(before, shows(host))
+            assert_same(before, shows(hosta))
         assert failing > 4
 
 
-def test_eight_runs_at_once_make_one_policy(host):
-    wire(host, "web1", "db1")
-    results = host.modules_at_once("icc_policy", 8, bridge="br0", **FULL)
+def test_eight_runs_at_once_make_one_policy(hosta):
+    wire(hosta, "web1", "db1")
+    results = hosta.modules_at_once("icc_policy", 8, bridge="br0", **FULL)
     assert [result["changed"] for result in results].count(True) == 1
-    assert icc(host, **FULL)["changed"] is False
-    assert ping(host, "web1", ADDRESSES["db1"][4])
+    assert icc(hosta, **FULL)["changed"] is False
+    assert ping(hosta, "web1", ADDRESSES["db1"][4])
 
 
-def test_absent_of_nothing_is_no_change(host):
-    assert icc(host, state="absent")["changed"] is False
-    wire(host, "web1")
-    assert icc(host, icc=True)["changed"] is False
+def test_absent_of_nothing_is_no_change(hosta):
+    assert icc(hosta, state="absent")["changed"] is False
+    wire(hosta, "web1")
+    assert icc(hosta, icc=True)["changed"] is False
 
 
-def test_the_policy_of_a_bridge_that_is_gone_can_be_taken_away(host):
-    before = shows(host)
-    wire(host)
-    icc(host, icc=False)
-    host.run("ip", "link", "delete", "br0")
-    host.run("nft", "add", "chain", "ip", "pipefitter", "theirs")
-    assert icc(host, state="absent")["changed"]
-    assert "theirs" in host.run("nft", "list", "ruleset").stdout
-    host.run("nft", "delete", "table", "ip", "pipefitter")
-    host.run("iptables", "-D", "DOCKER-USER", "-j", "PIPEFITTER", check=False)
-    host.run("iptables", "-F", "PIPEFITTER", check=False)
-    host.run("iptables", "-X", "PIPEFITTER", check=False)
-    assert_same({**before, "nft": []}, {**shows(host), "nft": []})
+def test_the_policy_of_a_bridge_that_is_gone_can_be_taken_away(hosta):
+    before = shows(hosta)
+    wire(hosta)
+    icc(hosta, icc=False)
+    hosta.run("ip", "link", "delete", "br0")
+    hosta.run("nft", "add", "chain", "ip", "pipefitter", "theirs")
+    assert icc(hosta, state="absent")["changed"]
+    assert "theirs" in hosta.run("nft", "list", "ruleset").stdout
+    hosta.run("nft", "delete", "table", "ip", "pipefitter")
+    hosta.run("iptables", "-D", "DOCKER-USER", "-j", "PIPEFITTER", check=False)
+    hosta.run("iptables", "-F", "PIPEFITTER", check=False)
+    hosta.run("iptables", "-X", "PIPEFITTER", check=False)
+    assert_same({**before, "nft": []}, {**shows(hosta), "nft": []})

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.addresses import seeded_mac
 from fleet import VLANS, addresses_in_vlans, namespaces
 from wiring import make_containers, make_namespaces, ovs_ports
 
@@ -121,6 +122,29 @@ def test_an_address_that_a_container_of_another_host_has_is_refused(hosts, fleet
     fleet.by_host["hostb"]["multi_host_vlan_bridge"] = "ovs9"
     alone = fleet.play("multi_host_vlan", "--limit", "hosta").ok()
     assert alone.changed == {"hosta": 0} and "hostb" not in alone.said
+
+
+def test_a_mac_that_containers_of_two_hosts_would_keep_in_one_vlan_is_refused(hosts, fleet):
+    wanted = {
+        "hosta": [{"netns": "a1", "vlan": "web", "mac_seed": "one"}],
+        "hostb": [{"netns": "b1", "vlan": "db", "mac_seed": "one"}],
+    }
+    namespaces(hosts, fleet, **wanted)
+    fleet.play("multi_host_vlan").ok()
+    for entry in (wanted["hosta"][0], wanted["hostb"][0]):
+        del entry["mac_seed"]
+    assert fleet.play("multi_host_vlan").ok().changed == {"hosta": 0, "hostb": 0}
+    wanted["hostb"][0]["vlan"] = "web"
+    mac = seeded_mac("one")
+    for words in ((), ("-e", "pipefitter_serial=1")):
+        run = fleet.play("multi_host_vlan", *words)
+        assert run.status == 2 and sum(run.changed.values()) == 0
+        assert (
+            f"{mac} is the MAC of a1 of hosta and also of b1 of hostb, in VLAN web (100); "
+            "give one of them another mac or mac_seed"
+        ) in run.said
+    wanted["hostb"][0]["mac_seed"] = "two"
+    assert fleet.play("multi_host_vlan").ok().changed["hosta"] == 0
 
 
 def test_batches_choose_the_same_addresses_as_one_run(hosts, fleet):

@@ -7,6 +7,7 @@ from __future__ import annotations
 from itertools import count
 
 import pytest
+from conftest import clean
 from lab_hosts import ModuleFailed
 from publishing import HOST, LAN, Net, host_ports, publish
 from wiring import assert_same, delete_namespace, everything, make_bridge, make_namespaces, refused
@@ -14,8 +15,6 @@ from wiring import assert_same, delete_namespace, everything, make_bridge, make_
 
 @pytest.fixture(name="net", scope="module")
 def fixture_net(lab_hosts):
-    from conftest import clean
-
     net = Net(lab_hosts["hosta"], "web1", "web2")
     make_namespaces(net.host, "bare")
     net.host.module("veth_attach", netns="bare", bridge="br0", addresses=[])
@@ -174,6 +173,7 @@ _OTHER = {
 
 @pytest.fixture(name="pair")
 def fixture_pair(hosta):
+    clean(hosta)  # the tests above share what they stand on
     # Not marked as ours: so that what a bridge of another tool needs is done and undone, too.
     net = Net(hosta, "one", "two")
     hosta.run("ip", "link", "set", "br0", "alias", "")

@@ -13,7 +13,7 @@ import pytest
 from icc_lab import icc
 from lab_hosts import LAB
 from publishing import HOST, LAN, Net, host_ports, publish, publish_thoroughly
-from wiring import refused
+from wiring import refused, remove_podmans_containers
 
 _IMAGE = "localhost/pipefitter/busybox:latest"
 _CONTAINERFILE = f"FROM {_IMAGE}\nEXPOSE 80 53/udp 90-91\n"
@@ -41,7 +41,7 @@ def fixture_net(hosta):
     net.serve("pod1", "80", "53/udp", "90")
     yield net
     net.stop()
-    hosta.run("podman", "rm", "-f", "-t", "0", "-a")
+    remove_podmans_containers(hosta)
 
 
 def test_ports_are_published_by_the_name_of_the_container(net):

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 from publishing import CLIENT, HOST, LAN, PYTHON, Net, publish, publish_thoroughly
-from wiring import make_namespaces, warned
+from wiring import attach, make_namespaces, warned
 
 # The provider's network, the host's address there and the provider's own; a client behind it.
 PROVIDER = {4: ("198.51.100.2/24", "198.51.100.1/24"), 6: ("2001:db8:100::2/64", "2001:db8:100::1/64")}
@@ -74,3 +74,25 @@ def test_ports_at_other_addresses_are_none_of_it(net):
     done = publish(net.host, netns="web1", ports=[f"{HOST[4]}:8080:80", f"[{HOST[6]}]:8080:80"])
     assert told(done) == []
     assert net.ask_from_lan(HOST[4], 8080)[0] == "web1"
+
+
+def test_what_leads_to_the_addresses_of_an_interface_that_moved_is_told(hosta):
+    for name, address in (("br0", "192.168.5.1/24"), ("br1", "192.168.6.1/24")):
+        hosta.module("container_bridge", name=name, addresses=[address])
+    make_namespaces(hosta, "web1", "web2")
+    attach(hosta, netns="web1", bridge="br0", addresses=["192.168.5.10/24"], gateway="192.168.5.1")
+    attach(hosta, netns="web2", bridge="br0", addresses=["192.168.5.11/24"])
+    hosta.module("port_publish", bridge="br0", netns="web1", ports=["8080:80"])
+    hosta.module(
+        "icc_policy",
+        bridge="br0",
+        icc=False,
+        links=[{"from": {"netns": "web2"}, "to": {"netns": "web1"}, "ports": ["80"]}],
+    )
+    told = " ".join(map(str, warned(attach(hosta, netns="web1", bridge="br1", addresses=["192.168.6.10/24"]))))
+    assert "port 8080/tcp of IPv4 of the host, published on br0, still lead to 192.168.5.10" in told
+    assert "links of bridge br0 still speak of 192.168.5.10, which eth1 of netns /run/netns/web1 has no more" in told
+    hosta.module("port_publish", bridge="br0", state="absent")
+    hosta.module("icc_policy", bridge="br0", state="absent")
+    back = {"netns": "web1", "bridge": "br0", "addresses": ["192.168.5.10/24"], "gateway": "192.168.5.1"}
+    assert not warned(attach(hosta, **back))

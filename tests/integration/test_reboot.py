@@ -12,7 +12,7 @@ import sys
 import pytest
 from fleet import ansible_environment
 from lab_hosts import LAB, LabHost
-from service import states
+from service import pipefitter, states
 from wiring import until
 
 _UNIT = "/etc/systemd/system/pipefitter.service"
@@ -141,8 +141,11 @@ def test_the_role_changes_nothing_where_the_service_is(site):
 
 @pytest.mark.parametrize("reset", [False, True], ids=["reboot", "power cut"])
 def test_everything_is_back_after_a_reboot(site, reset):
+    told = pipefitter(site.host, "events", "--json").stdout.splitlines()
     site.host.reboot(reset=reset)
     site.settled()
+    since = pipefitter(site.host, "events", "--json").stdout.splitlines()
+    assert len(since) > len(told) and since[len(since) - len(told) :] == told
     assert site.serves() == ("web1", {"gateway"})
     _nothing_to_do(site)
     # Isolation came before any container: engines wait for the first pass.

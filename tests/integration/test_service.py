@@ -150,38 +150,6 @@ def test_a_service_that_is_killed_again_and_again_leaves_no_half(hosta, servicea
     site.comes_back()
 
 
-def test_many_containers_that_start_at_once_are_wired_in_few_passes(hosta, servicea):
-    make_bridge(hosta, address="192.168.5.1/24")
-    names = [f"many{number}" for number in range(12)]
-    make_containers(hosta, *names)
-    wants = [
-        {"container": name, "bridge": "br0", "addresses": [f"192.168.5.{100 + number}/24"]}
-        for number, name in enumerate(names)
-    ]
-    hosta.module("veth_attach", attachments=[*wants, {"container": "never", "bridge": "br0"}], wait=False)
-    hosta.run("docker", "restart", "-t", "0", *names)
-    until(lambda: list(states(hosta).values()).count("in order") == len(names), f"{states(hosta)}", 30)
-    assert states(hosta)["eth1 of container never"] == "pending"
-
-
-def test_containers_of_podman_are_wired_again(hosta, servicea):
-    subprocess.run([LAB, "podman-image", "--name", hosta.lab, hosta.name], check=True, timeout=60)
-    image = "localhost/pipefitter/busybox:latest"
-    hosta.run("podman", "run", "-d", "--name", "pod1", "--network", "none", image, "sleep", "1000")
-    try:
-        make_bridge(hosta, address="192.168.5.1/24")
-        attach(hosta, container="pod1", bridge="br0", addresses=["192.168.5.30/24"])
-        hosta.run("podman", "restart", "-t", "0", "pod1")
-        until(lambda: "192.168.5.30/24" in _of_podman(hosta, "pod1"), "pod1 stays without its address", 30)
-    finally:
-        hosta.run("podman", "rm", "-f", "-t", "0", "-a")
-
-
-def _of_podman(host, container):
-    pid = host.run("podman", "inspect", "-f", "{{.State.Pid}}", container).stdout.strip()
-    return host.run("nsenter", "-n", "-t", pid, "ip", "-o", "address", check=False).stdout
-
-
 def test_vlans_of_open_vswitch_come_back(hosta, servicea):
     make_containers(hosta, "web1")
     port = {"bridge": "ovs0", "container": "web1", "tag": 100}

@@ -25,36 +25,36 @@ from wiring import (
 _WEB1 = {"container": "web1", "bridge": "br0", "addresses": ["192.168.5.10/24"], "gateway": "192.168.5.1"}
 
 
-def test_rewires_a_container_that_was_restarted(host):
-    make_bridge(host)
-    make_containers(host, "web1")
-    attach(host, **_WEB1)
-    name_namespace(host, "web1")  # keeps the old namespace, and so the old veth, as somebody's open file does
-    host.run("docker", "restart", "-t", "0", "web1")
-    assert len(ports(host)) == 1
+def test_rewires_a_container_that_was_restarted(hosta):
+    make_bridge(hosta)
+    make_containers(hosta, "web1")
+    attach(hosta, **_WEB1)
+    name_namespace(hosta, "web1")  # keeps the old namespace, and so the old veth, as somebody's open file does
+    hosta.run("docker", "restart", "-t", "0", "web1")
+    assert len(ports(hosta)) == 1
 
-    done = attach_thoroughly(host, **_WEB1)
+    done = attach_thoroughly(hosta, **_WEB1)
 
     assert "that led into a namespace container web1 has left" in done["operations"][0]
-    assert len(ports(host)) == 1
-    host.run("ip", "netns", "delete", "web1")
-    name_namespace(host, "web1")
-    assert held(host, "eth1", "web1") == {"192.168.5.10/24"}
+    assert len(ports(hosta)) == 1
+    hosta.run("ip", "netns", "delete", "web1")
+    name_namespace(hosta, "web1")
+    assert held(hosta, "eth1", "web1") == {"192.168.5.10/24"}
 
 
-def test_says_that_a_container_restarted_under_it_and_the_next_run_wires_it(host):
-    make_bridge(host)
-    make_containers(host, "web1")
-    operations = len(host.module("veth_attach", check_mode=True, **_WEB1)["operations"])
+def test_says_that_a_container_restarted_under_it_and_the_next_run_wires_it(hosta):
+    make_bridge(hosta)
+    make_containers(hosta, "web1")
+    operations = len(hosta.module("veth_attach", check_mode=True, **_WEB1)["operations"])
     for moment in (0, operations - 1):
         with pytest.raises(
             ModuleFailed,
             match="container web1 stopped or restarted while eth1 was being attached to it.*run the task again",
         ):
-            host.module("veth_attach", meanwhile=(moment, "docker restart -t 0 web1"), **_WEB1)
-        assert attach(host, **_WEB1)["changed"]
-        assert len(ports(host)) == 1
-        attach(host, container="web1", state="absent")
+            hosta.module("veth_attach", meanwhile=(moment, "docker restart -t 0 web1"), **_WEB1)
+        assert attach(hosta, **_WEB1)["changed"]
+        assert len(ports(hosta)) == 1
+        attach(hosta, container="web1", state="absent")
 
 
 def test_waits_for_a_container_that_is_just_starting(hosta):
@@ -90,54 +90,54 @@ def test_says_that_a_container_stopped_and_that_it_is_gone(hosta):
         attach(hosta, **_WEB1)
 
 
-def test_a_namespace_that_is_made_again_under_its_name_is_another_one(host):
-    make_bridge(host)
-    make_namespaces(host, "probe")
-    attach(host, netns="probe", bridge="br0", addresses=["192.168.5.10/24"])
-    sleeper = host.start("ip", "netns", "exec", "probe", "sleep", "100")  # keeps the old one
+def test_a_namespace_that_is_made_again_under_its_name_is_another_one(hosta):
+    make_bridge(hosta)
+    make_namespaces(hosta, "probe")
+    attach(hosta, netns="probe", bridge="br0", addresses=["192.168.5.10/24"])
+    sleeper = hosta.start("ip", "netns", "exec", "probe", "sleep", "100")  # keeps the old one
     try:
-        while not host.run("ip", "netns", "pids", "probe").stdout.strip():
+        while not hosta.run("ip", "netns", "pids", "probe").stdout.strip():
             pass
-        host.run("ip", "netns", "delete", "probe")
-        make_namespaces(host, "probe")
-        attach_thoroughly(host, netns="probe", bridge="br0", addresses=["192.168.5.10/24"])
-        assert len(ports(host)) == 1
-        assert held(host, "eth1", "probe") == {"192.168.5.10/24"}
+        hosta.run("ip", "netns", "delete", "probe")
+        make_namespaces(hosta, "probe")
+        attach_thoroughly(hosta, netns="probe", bridge="br0", addresses=["192.168.5.10/24"])
+        assert len(ports(hosta)) == 1
+        assert held(hosta, "eth1", "probe") == {"192.168.5.10/24"}
     finally:
         sleeper.kill()
         sleeper.wait()
 
 
-def test_a_pid_that_another_process_has_now_gets_no_interface_of_the_first(host):
-    make_bridge(host)
-    make_namespaces(host, "old", "new")
+def test_a_pid_that_another_process_has_now_gets_no_interface_of_the_first(hosta):
+    make_bridge(hosta)
+    make_namespaces(hosta, "old", "new")
     # What a reused PID comes to: the same number, first in one namespace and then in another.
     script = (
         "echo $$ >/run/mover; until [ -e /run/move ]; do sleep 0.05; done; exec nsenter --net=/run/netns/new sleep 100"
     )
-    mover = host.start("ip", "netns", "exec", "old", "sh", "-c", script)
+    mover = hosta.start("ip", "netns", "exec", "old", "sh", "-c", script)
     try:
-        while not host.run("cat", "/run/mover", check=False).stdout.strip():
+        while not hosta.run("cat", "/run/mover", check=False).stdout.strip():
             pass
-        pid = int(host.run("cat", "/run/mover").stdout)
-        attach(host, pid=pid, bridge="br0", addresses=["192.168.5.10/24"])
-        old = everything(host)["old addr"]
-        host.run("touch", "/run/move")
+        pid = int(hosta.run("cat", "/run/mover").stdout)
+        attach(hosta, pid=pid, bridge="br0", addresses=["192.168.5.10/24"])
+        old = everything(hosta)["old addr"]
+        hosta.run("touch", "/run/move")
         while (
-            host.run("readlink", f"/proc/{pid}/ns/net").stdout
-            != host.run("ip", "netns", "exec", "new", "readlink", "/proc/self/ns/net").stdout
+            hosta.run("readlink", f"/proc/{pid}/ns/net").stdout
+            != hosta.run("ip", "netns", "exec", "new", "readlink", "/proc/self/ns/net").stdout
         ):
             pass
         # Absent of what the number means now: nothing of the stranger's is touched, nor of the first.
-        assert not attach(host, pid=pid, state="absent")["changed"]
-        done = attach(host, pid=pid, bridge="br0", addresses=["192.168.5.11/24"])
+        assert not attach(hosta, pid=pid, state="absent")["changed"]
+        done = attach(hosta, pid=pid, bridge="br0", addresses=["192.168.5.11/24"])
         assert done["changed"]
-        assert held(host, "eth1", "new") == {"192.168.5.11/24"}
-        assert everything(host)["old addr"] == old
+        assert held(hosta, "eth1", "new") == {"192.168.5.11/24"}
+        assert everything(hosta)["old addr"] == old
     finally:
         mover.kill()
         mover.wait()
-        host.run("rm", "-f", "/run/mover", "/run/move")
+        hosta.run("rm", "-f", "/run/mover", "/run/move")
 
 
 def test_wires_a_container_that_is_paused(hosta):
@@ -149,58 +149,58 @@ def test_wires_a_container_that_is_paused(hosta):
     assert not attach(hosta, **_WEB1)["changed"]
 
 
-def test_says_that_the_bridge_was_deleted_between_runs_and_harms_nothing(host):
-    make_bridge(host)
-    make_namespaces(host, "probe")
+def test_says_that_the_bridge_was_deleted_between_runs_and_harms_nothing(hosta):
+    make_bridge(hosta)
+    make_namespaces(hosta, "probe")
     wanted = {"netns": "probe", "bridge": "br0", "addresses": ["192.168.5.10/24"]}
-    attach(host, **wanted)
-    index = link(host, "eth1", "probe")["ifindex"]
-    host.run("ip", "link", "delete", "br0")
-    before = everything(host)
+    attach(hosta, **wanted)
+    index = link(hosta, "eth1", "probe")["ifindex"]
+    hosta.run("ip", "link", "delete", "br0")
+    before = everything(hosta)
 
     with pytest.raises(
         ModuleFailed,
         match="bridge: 'br0' is neither a Linux bridge nor an Open vSwitch bridge of this host; create it first",
     ):
-        attach(host, **wanted)
-    assert_same(before, everything(host))
+        attach(hosta, **wanted)
+    assert_same(before, everything(hosta))
 
-    make_bridge(host)
-    attach_thoroughly(host, **wanted)
-    assert link(host, "eth1", "probe")["ifindex"] == index
-    host.run("ip", "link", "delete", "br0")
-    attach_thoroughly(host, netns="probe", state="absent")
-    assert [entry["ifname"] for entry in host.ip("link", "show", netns="probe")] == ["lo"]
+    make_bridge(hosta)
+    attach_thoroughly(hosta, **wanted)
+    assert link(hosta, "eth1", "probe")["ifindex"] == index
+    hosta.run("ip", "link", "delete", "br0")
+    attach_thoroughly(hosta, netns="probe", state="absent")
+    assert [entry["ifname"] for entry in hosta.ip("link", "show", netns="probe")] == ["lo"]
 
 
-def test_says_that_the_bridge_was_deleted_under_it_and_undoes(host):
-    make_bridge(host)
-    make_namespaces(host, "probe")
+def test_says_that_the_bridge_was_deleted_under_it_and_undoes(hosta):
+    make_bridge(hosta)
+    make_namespaces(hosta, "probe")
     wanted = {"netns": "probe", "bridge": "br0", "addresses": ["192.168.5.10/24"]}
 
     with pytest.raises(
         ModuleFailed,
         match="into bridge br0 .*the bridge was deleted meanwhile.* while trying to set .* master br0.*undone",
     ):
-        host.module("veth_attach", meanwhile=(2, "ip link delete br0"), **wanted)
+        hosta.module("veth_attach", meanwhile=(2, "ip link delete br0"), **wanted)
 
-    assert [entry["ifname"] for entry in host.ip("link", "show", netns="probe")] == ["lo"]
-    assert not [entry for entry in host.ip("link", "show", "type", "veth") if entry["ifname"].startswith("pf")]
+    assert [entry["ifname"] for entry in hosta.ip("link", "show", netns="probe")] == ["lo"]
+    assert not [entry for entry in hosta.ip("link", "show", "type", "veth") if entry["ifname"].startswith("pf")]
 
 
-def test_says_that_a_name_was_taken_under_it_and_undoes(host):
-    make_bridge(host)
-    make_namespaces(host, "probe")
+def test_says_that_a_name_was_taken_under_it_and_undoes(hosta):
+    make_bridge(hosta)
+    make_namespaces(hosta, "probe")
     wanted = {"netns": "probe", "bridge": "br0", "host_interface": "probe0", "addresses": ["192.168.5.10/24"]}
 
     for taken in ("ip link add probe0 type bridge", "ip -n probe link add eth1 type bridge"):
         with pytest.raises(ModuleFailed, match="File exists.*while trying to create veth probe0 with its peer eth1"):
-            host.module("veth_attach", meanwhile=(0, taken), **wanted)
-        assert not host.ip("link", "show", "type", "veth", netns="probe") or not [
-            entry for entry in host.ip("link", "show", "type", "veth", netns="probe") if entry
+            hosta.module("veth_attach", meanwhile=(0, taken), **wanted)
+        assert not hosta.ip("link", "show", "type", "veth", netns="probe") or not [
+            entry for entry in hosta.ip("link", "show", "type", "veth", netns="probe") if entry
         ]
-        host.run("sh", "-c", "ip link del probe0; ip -n probe link del eth1", check=False)
-    assert attach(host, **wanted)["changed"]
+        hosta.run("sh", "-c", "ip link del probe0; ip -n probe link del eth1", check=False)
+    assert attach(hosta, **wanted)["changed"]
 
 
 def test_names_follow_a_container_that_is_renamed(hosta):
@@ -244,6 +244,25 @@ def test_two_containers_in_one_namespace_do_not_take_turns(hosta):
     # Either may take it away.
     assert hosta.module("veth_attach", container="beside", state="absent")["changed"]
     gone(hosta, "port0")
+
+
+def test_two_paths_of_one_namespace_do_not_take_turns(hosta):
+    make_bridge(hosta)
+    make_namespaces(hosta, "web1")
+    hosta.run("sh", "-c", "touch /run/other; mount --bind /run/netns/web1 /run/other")
+    options = {"bridge": "br0", "host_interface": "port0", "addresses": ["192.168.5.10/24"]}
+    attach(hosta, netns="web1", **options)
+    try:
+        for path in ("/run/other", "web1", "/run/other"):
+            assert not attach(hosta, netns=path, **options)["changed"], path
+        assert link(hosta, "port0")["altnames"] == ["web1-eth1"]
+        # One that is there alone is what it is called.
+        hosta.run("ip", "netns", "delete", "web1")
+        assert attach(hosta, netns="/run/other", **options)["changed"]
+        assert link(hosta, "port0")["altnames"] == ["other-eth1"]
+        assert not attach(hosta, netns="/run/other", **options)["changed"]
+    finally:
+        hosta.run("sh", "-c", "umount /run/other; rm /run/other")
 
 
 @pytest.mark.parametrize("wait", [True, False])

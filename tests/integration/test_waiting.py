@@ -13,7 +13,7 @@ import subprocess
 import pytest
 from lab_hosts import LAB
 from service import pipefitter
-from wiring import attach, make_bridge, make_containers, make_namespaces, until
+from wiring import attach, make_bridge, make_containers, make_namespaces, remove_podmans_containers, until
 
 _SCRIPT = pathlib.Path(__file__).resolve().parents[2] / "roles" / "host_setup" / "files" / "wait.sh"
 _PLACE = "/usr/local/lib/pipefitter/wait.sh"
@@ -123,7 +123,7 @@ def test_a_named_namespace_is_wired_before_the_container(waiting):
         assert "192.168.5.10/24" in waiting.run(*words, "ip", "-o", "addr", "show", "eth1").stdout
         assert "192.168.5.10/24" in waiting.run("podman", "start", "-a", "web1").stdout
     finally:
-        waiting.run("podman", "rm", "-f", "-t", "0", "-a")
+        remove_podmans_containers(waiting)
 
 
 def test_a_pause_container_is_wired_before_the_containers_that_join_it(waiting):

@@ -48,7 +48,8 @@ def everything(host) -> dict:
             sections = [f"{of} {kind}".strip() for kind in kinds.split(",")]
             shown.update((section, []) for section in sections)
         elif line.strip():
-            shown[sections[0]].append(_still(json.loads(line)) if line[0] in "[{" else line)
+            value = _still(json.loads(line)) if line[0] in "[{" else line
+            shown[sections[0]] += value["nftables"] if "nftables" in value else [value]
             sections = sections[1:] or sections  # a line each, but all that come for the last one
     return shown
 
@@ -92,7 +93,12 @@ def _entries(section) -> dict:
     for shown in section:
         for entry in shown if isinstance(shown, list) else [shown]:
             name = entry
-            if isinstance(entry, dict):
+            if isinstance(entry, dict) and len(entry) == 1:  # of nftables
+                ((kind, value),) = entry.items()
+                name = " ".join(
+                    [kind, *(str(value.get(key, "")) for key in ("family", "table", "chain", "name", "handle"))]
+                )
+            elif isinstance(entry, dict):
                 name = entry.get("ifname") or f"{entry.get('dst')} {entry.get('table')} {entry.get('metric')}"
             entries.setdefault(str(name)[:80], []).append(entry)
     return entries
@@ -135,6 +141,13 @@ def make_bridge(host, name: str = "br0", *words: str, address: str | None = None
     if address:
         script += f" && ip addr add {address} dev {name}"
     host.run("sh", "-c", script)
+
+
+def remove_podmans_containers(host) -> None:
+    """Remove all of them, and wait for what Podman leaves to processes of its own: CNI's chains, say."""
+    host.run("podman", "rm", "-f", "-t", "0", "-a")
+    cleaning = "pgrep", "-f", "container [c]leanup"
+    until(lambda: not host.run(*cleaning, check=False).stdout, "Podman does not end", seconds=60)
 
 
 def make_ovs_bridge(host, name: str = "ovs0") -> None:

@@ -44,6 +44,8 @@ class ShownInterface:
     vlan: str = ""
     member: Member | None = None
     mtu: int | None = None
+    bridge: str | None = None
+    mac: str = ""
 
     @property
     def key(self) -> Key:
@@ -55,15 +57,16 @@ class ShownInterface:
         return f"{interface_label(selector, value, self.name)} of {self.host}"
 
 
-def _all_shown(
-    variables: Mapping[str, Mapping[str, Any]], shown: Mapping[str, Mapping[str, Any]]
+def all_shown(
+    variables: Mapping[str, Mapping[str, Any]], shown: Mapping[str, Mapping[str, Any]], every_bridge: bool = False
 ) -> Iterator[ShownInterface]:
+    """Yield the interfaces of containers on our bridges, or with ``every_bridge`` all that hosts show."""
     for host in sorted(shown):
         bridge = variables.get(host, {}).get("bridge")
         all_names = shown[host].get("targets") or {}
         # What a tool of others attached is in the VLAN as well.
         for entry in (*(shown[host].get("attachments") or ()), *(shown[host].get("foreign_attachments") or ())):
-            if bridge and entry.get("bridge") != bridge:
+            if bridge and entry.get("bridge") != bridge and not every_bridge:
                 continue
             named = [*all_names.get(entry.get("host_interface"), ()), entry]
             targets = [
@@ -81,10 +84,12 @@ def _all_shown(
                 entry.get("vlan"),
                 addresses,
                 mtu=entry.get("mtu"),
+                bridge=entry.get("bridge"),
+                mac=entry.get("mac") or "",
             )
 
 
-def _member_of(interface: ShownInterface, by_key: Mapping[Key, Member]) -> Member | None:
+def member_of(interface: ShownInterface, by_key: Mapping[Key, Member]) -> Member | None:
     """Return whose interface it is: named as the host shows it, in another way, or by the start of its id."""
     for target in interface.targets:
         member = by_key.get((interface.host, target, interface.name))
@@ -111,10 +116,10 @@ def shown_interfaces(
     by_id = {vlan.id: name for name, vlan in vlans.items()}
     by_key = {member.key: member for member in members}
     found = []
-    for interface in _all_shown(variables, shown):
+    for interface in all_shown(variables, shown):
         if not interface.targets or interface.vlan_id is None:
             continue
-        member, vlan = _member_of(interface, by_key), by_id.get(interface.vlan_id)
+        member, vlan = member_of(interface, by_key), by_id.get(interface.vlan_id)
         if vlan is None and member is not None:
             vlan = member.vlan  # which had another id when this was attached
         if vlan is not None:
@@ -126,7 +131,12 @@ def _gives_up(interface: ShownInterface, address: Address, variables: Mapping[st
     """Tell whether the variables take its address from an interface: they name another for it, or detach it."""
     if interface.member is not None:
         return interface.member.vlan != interface.vlan or interface.member.address(address.version) is not None
-    given = variables[interface.host]
+    return is_detached(interface.host, variables)
+
+
+def is_detached(host: str, variables: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Tell whether what no variable asks for is detached on a host."""
+    given = variables.get(host, {})
     return given.get("state") == "absent" or _is_true(given.get("purge"))
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from ..light_dataclass import dataclass
 from ..model.names import derived_name
-from . import kept_addresses, mtu, transport
+from . import kept_addresses, macs, mtu, transport
 from .addresses import refuse_held, shown_interfaces, unread_warnings, with_addresses
 from .members import Key, Member, parse_members, refuse_duplicates
 from .subnets import Address
@@ -96,10 +96,11 @@ def _settled(
     running: Collection[str],
     problems: list[str],
 ) -> Fleet:
-    """Return the fleet with addresses and MTUs; as it is where an address that is asked for is in use."""
+    """Return the fleet with addresses and MTUs; as it is where an address or MAC is another's."""
     vlans, members = fleet.vlans, fleet.members
     interfaces = shown_interfaces(members, variables, shown, vlans)
     refuse_held(members, interfaces, variables, running, problems)
+    macs.refuse_equal(members, variables, shown, vlans, running, problems)
     if problems:
         return fleet
     unread, left_out = [host for host in variables if host not in shown], _left_out(variables)

@@ -53,6 +53,15 @@ class Member:
         """Return what tells it from all other members."""
         return (self.host, "=".join(self.target), self.interface)
 
+    def given_macs(self) -> list[tuple[str, str]]:
+        """Return the option that gives it its MAC, with that MAC; nothing where none was asked for."""
+        given = {option: str(self.passed_on.get(option, "")) for option in ("mac", "mac_seed")}
+        return [
+            (option, seeded_mac(text) if option == "mac_seed" else text.strip().lower().replace("-", ":"))
+            for option, text in given.items()
+            if text
+        ]
+
     @property
     def label(self) -> str:
         """Return how messages name it on its host."""
@@ -203,10 +212,9 @@ def refuse_duplicates(members: Iterable[Member], vlans: Mapping[str, Vlan], prob
             )
             continue
         vlan = f"VLAN {member.vlan} ({vlans[member.vlan].id})"
-        for option in ("mac", "mac_seed"):
-            given = str(member.passed_on.get(option, ""))
-            mac = seeded_mac(given) if option == "mac_seed" else given.strip().lower().replace("-", ":")
-            if given and (other := macs.setdefault((member.vlan, mac), member)) is not member:
+        for option, mac in member.given_macs():
+            if (other := macs.setdefault((member.vlan, mac), member)) is not member:
+                given = str(member.passed_on[option])
                 problems.append(
                     f"{member.where}.{option}: {given!r} gives the MAC {mac}, which is that of {other} in {vlan} "
                     "already; give one of them another"

@@ -77,6 +77,13 @@ class NetnsFd:
         except OSError:
             return True
 
+    def is_at(self, path: str) -> bool:
+        """Tell whether a path leads to it, too."""
+        try:
+            return os.stat(path).st_ino == self.inode
+        except OSError:
+            return False
+
     def close(self) -> None:
         if self.fd >= 0:
             os.close(self.fd)

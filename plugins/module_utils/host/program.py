@@ -52,10 +52,11 @@ def begin(argv: Sequence[str], text: str | None = None) -> Callable[[], Finished
         process = subprocess.Popen(argv, stdin=given, stdout=pipe, stderr=pipe, encoding="utf-8", env=environment)
     except FileNotFoundError:
         return lambda: None
-    if process.stdin is not None and text is not None and len(text) < _AT_ONCE:
+    pipe_in = process.stdin
+    if pipe_in is not None and text is not None and len(text) < _AT_ONCE:
         # So that it works on it while the caller starts another.
-        with contextlib.suppress(BrokenPipeError), process.stdin:
-            process.stdin.write(text)
+        with contextlib.suppress(BrokenPipeError), pipe_in:
+            pipe_in.write(text)
         process.stdin = text = None
 
     def end() -> Finished:

@@ -45,7 +45,10 @@ class Target:
 
 @dataclass(frozen=True)
 class Attachment:
-    """What is wanted of one attachment; ``None`` leaves what is there as it is."""
+    """What is wanted of one attachment; ``None`` leaves what is there as it is.
+
+    ``joins_in`` are the VLANs, and the owner, that ovs_vlan_port set for its port: one that joins has them at once.
+    """
 
     target: Target
     bridge: str
@@ -60,6 +63,7 @@ class Attachment:
     vlans: Vlans | None = None
     ipv6: bool | None = None
     required: bool = False
+    joins_in: tuple[Vlans, str] | None = None
 
     @property
     def wants_ipv6(self) -> bool | None:

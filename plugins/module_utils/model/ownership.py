@@ -36,6 +36,16 @@ class OwnershipLabel:
     def alias(self) -> str:
         return f"{MARK} {self.external_id()}"
 
+    @property
+    def engine(self) -> str:
+        """The engine that the container is of, '' where it is of none."""
+        return self.identity.partition(":")[0]
+
+    @property
+    def holder(self) -> str:
+        """The container by its id, as people say it: ``docker 0123456789ab``."""
+        return f"{self.engine} {self.identity.partition(':')[2][:12]}"
+
     def names(self, target: Target) -> bool:
         """Tell whether it speaks of that container: by name, or by the start of its id."""
         if self.kind != target.kind:

@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from .attachment import VLAN_OPTIONS, Target
@@ -25,6 +25,12 @@ KINDS = (BRIDGE, OVS_BRIDGE, ATTACHMENT, VLAN_PORT, POLICY, PUBLICATION)
 """In the order in which they are made: each needs those before it only."""
 
 
+REPAIR, REPORT = "repair", "report"
+"""What becomes of what somebody changed by hand: it is put back, or only told of."""
+
+_DRIFT = "drift"
+
+
 class Record(NamedTuple):
     """One object that was asked for; ``key`` is unique in its kind.
 
@@ -40,7 +46,16 @@ class Record(NamedTuple):
     @property
     def options(self) -> dict[str, Any]:
         """What to ask for to have it again."""
-        return {**self.chosen, **self.want}
+        return {name: value for name, value in {**self.chosen, **self.want}.items() if name != _DRIFT}
+
+    @property
+    def drift(self) -> str | None:
+        """REPAIR or REPORT, where it was asked for."""
+        return self.want.get(_DRIFT)
+
+    def with_drift(self, choice: str | None) -> Record:
+        """Return the record with what becomes of changes by hand; ``None`` leaves it as it is."""
+        return self._replace(want={**self.want, _DRIFT: choice}) if choice is not None else self
 
     @property
     def bridge(self) -> str:
@@ -67,10 +82,45 @@ def _interface_of(kind: str, value: str, interface: str) -> str:
 
 def target_of(record: Record) -> Target | None:
     """Whose network namespace a record is for, ``None`` where it is the host's own."""
-    place = {ATTACHMENT: 0, PUBLICATION: 1, VLAN_PORT: 1}.get(record.kind)
+    place = _PLACE.get(record.kind)
     if place is None or record.key[place] == "port":
         return None
-    return Target(record.key[place], record.key[place + 1], str(record.want.get("runtime", "auto")))
+    kind = record.key[place].rpartition(" ")[2]
+    return Target(kind, record.key[place + 1], str(record.options.get("runtime", "auto")))
+
+
+_PLACE = {ATTACHMENT: 0, PUBLICATION: 1, VLAN_PORT: 1}
+"""Where in a key the two words of ``target_key`` begin."""
+
+
+def target_key(target: Target) -> tuple[str, str]:
+    """Return the words of a key that name a container or namespace; two engines may have containers of one name."""
+    return target.kind if target.runtime == "auto" else f"{target.runtime} {target.kind}", target.value
+
+
+class Alike:
+    """Records, to be found by others of the same object; one whose engine isn't known may be of any engine."""
+
+    def __init__(self, records: Iterable[Record]) -> None:
+        self._by_name: dict[tuple[str, ...], list[Record]] = {}
+        for record in records:
+            self._by_name.setdefault(_without_engine(record), []).append(record)
+
+    def of(self, record: Record) -> list[Record]:
+        """Return those that are of the same object."""
+        return [other for other in self._by_name.get(_without_engine(record), ()) if _may_be_same(other, record)]
+
+
+def _without_engine(record: Record) -> tuple[str, ...]:
+    place = _PLACE.get(record.kind)
+    if place is None:
+        return record.key
+    return (*record.key[:place], record.key[place].rpartition(" ")[2], *record.key[place + 1 :])
+
+
+def _may_be_same(one: Record, other: Record) -> bool:
+    engines = {engine for each in (one, other) if (engine := each.options.get("runtime", "auto")) != "auto"}
+    return one.key == other.key or len(engines) < 2
 
 
 def lasts(target: Target) -> bool:
@@ -94,8 +144,10 @@ def merged(old: Record | None, new: Record, shown: Mapping[str, Any]) -> Record:
     Modules leave as it is what they aren't asked about. So what was asked for before is wanted still, unless the object
     as it is now, ``shown``, has it no longer: a default route goes with its address.
     """
-    if old is None or new.kind in _COMPLETE:
+    if old is None:
         return new
+    if new.kind in _COMPLETE:
+        return new.with_drift(new.drift or old.drift)
     said = {*new.want, *_NOT_KEPT}
     if old.bridge != new.bridge:
         said.update(_OF_THE_BRIDGE)
@@ -108,11 +160,13 @@ def merged(old: Record | None, new: Record, shown: Mapping[str, Any]) -> Record:
         if name not in said and (name not in _SEEN or not shown or shown.get(name) == value)
     }
     chosen = {name: value for name, value in old.chosen.items() if name not in new.chosen and name not in new.want}
-    return Record(new.kind, new.key, {**kept, **new.want}, {**chosen, **new.chosen})
+    # Its engine is known from the first, or not asked for: a second run of a task changes nothing.
+    added = {name: value for name, value in new.chosen.items() if name != "runtime" or name in old.options}
+    return Record(new.kind, new.key, {**kept, **new.want}, {**chosen, **added})
 
 
-# Options that are false where they are left out.
-_NOT_KEPT = ("required",)
+# Options that say something where they are left out: false, and any engine.
+_NOT_KEPT = ("required", "runtime")
 
 # What a module shows of an object in the words in which it was asked for.
 _SEEN = ("gateway", "gateway6", "mac", "mtu")

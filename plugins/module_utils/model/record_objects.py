@@ -11,7 +11,7 @@ from . import icc_policy
 from .attachment import Attachment, Target
 from .bridge import AUTO, COMMON_OPTIONS, OWN_OPTIONS
 from .publication import PortSpec
-from .record import ATTACHMENT, BRIDGE, OVS_BRIDGE, POLICY, PUBLICATION, VLAN_PORT, Record, lasts
+from .record import ATTACHMENT, BRIDGE, OVS_BRIDGE, POLICY, PUBLICATION, VLAN_PORT, Record, lasts, target_key
 from .vlan_port import BridgeSettings, VlanPort
 from .vlans import as_options, ranges
 
@@ -37,7 +37,7 @@ def of_attachment(want: Attachment) -> Record:
         ]
     if want.vlans is not None:
         options.update(as_options(want.vlans))
-    return Record(ATTACHMENT, (want.target.kind, want.target.value, want.interface), options)
+    return Record(ATTACHMENT, (*target_key(want.target), want.interface), options)
 
 
 def target_options(target: Target) -> dict[str, Any]:
@@ -99,7 +99,7 @@ def of_vlan_port(bridge: str, port: VlanPort, owner: str) -> Record:
         key: tuple[str, ...] = (bridge, "port", port.port)
         want["port"] = port.port
     else:
-        key = (bridge, port.target.kind, port.target.value, port.interface)
+        key = (bridge, *target_key(port.target), port.interface)
         want.update(target_options(port.target), interface=port.interface)
     if port.vlans is not None:
         want["mode"] = port.vlans.mode
@@ -134,7 +134,7 @@ def of_publication(
     options = {**target_options(want.target), "bridge": want.bridge, "interface": want.interface}
     return Record(
         PUBLICATION,
-        (want.bridge, want.target.kind, want.target.value, want.interface),
+        (want.bridge, *target_key(want.target), want.interface),
         {**options, "ports": ports, "protect": protect},
     )
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..errors import PipefitterError
 from .attachment import VLAN_OPTIONS
-from .record import ATTACHMENT, BRIDGE, OVS_BRIDGE, POLICY, PUBLICATION, VLAN_PORT, Record
+from .record import ATTACHMENT, BRIDGE, OVS_BRIDGE, POLICY, PUBLICATION, REPORT, VLAN_PORT, Record
 from .record_objects import BRIDGE_OPTIONS
 
 _TARGET = ("container", "netns", "runtime", "interface")
@@ -59,6 +59,11 @@ def of(records: Sequence[Record], bridge: str, switches: Collection[str] = ()) -
             why = _add(variables, record)
             if why:
                 left_out.append(f"{record}: {why}")
+    drifts = {record.drift for record in records if record.bridge == bridge}
+    if drifts == {REPORT}:
+        variables["bridge_drift"] = REPORT
+    elif REPORT in drifts:
+        left_out.append(f"drift {REPORT}, which is not asked for all of it")
     return variables, left_out
 
 

@@ -13,8 +13,9 @@ from ..host.machine import Machine
 from ..model import attachment
 from ..model.attachment import Attachment
 from ..model.limits import IPV6_MTU, USUAL_MTU
+from ..model.ownership import read_label
 from ..plan import link_addresses
-from ..state.attachments import LINUX, OVS, AttachedBridgeState, AttachmentState, ContainerSide, HostSide
+from ..state.attachments import LINUX, OVS, AttachedBridgeState, AttachmentState, ContainerSide, HostSide, PeerState
 from ..state.network import HOST, Link, NetworkState, names_by_index
 from .containers import Pinned
 
@@ -119,7 +120,16 @@ def observe_container(
         machine.tx_checksum_offload(netns, on_ovs) if on_ovs else {},
         _promote_secondaries(machine, netns, wants, held),
         tuple(route for route in routes if route.is_connected),
+        _paths(machine, links_only, relevant, host_side),
     )
+
+
+def _paths(machine: Machine, side: ContainerSide, links: Sequence[Link], host_side: HostSide) -> frozenset[str]:
+    pinned = machine.pinned(side.netns)
+    found = [veth for link in links if (veth := host_side.host_veth(side, link)) is not None and veth.ours]
+    labels = [label for veth in found if (label := read_label(veth.alias)) is not None]
+    marked = {label.value for label in labels if label.kind == "netns"}
+    return frozenset(path for path in marked if pinned is not None and pinned.is_at(path))
 
 
 def _ours(side: ContainerSide, link: Link, host_side: HostSide) -> bool:
@@ -192,3 +202,24 @@ def observe_all(
     }
     each = [(one.want, sides[one.netns] if one.netns is not None else None) for one in pinned]
     return AttachmentState(each, host_side)
+
+
+def with_peers(machine: Machine, have: AttachmentState, purge: str | None) -> AttachmentState:
+    """Return what was seen, with what other ports of the bridges have where attachments bring an address or a MAC.
+
+    And with the addresses of all links of this host. A run that finds all in order asks for nothing more.
+    """
+    wants = [(want, side) for want, side in have.sides if side is not None]
+    host_side = have.host_side
+    from ..plan.attachment_segments import brings_something  # for veth_attach alone
+
+    if not any(brings_something(want, side, host_side) for want, side in wants):
+        return have
+    from ..plan.attachment_conflicts import to_ask
+
+    netlink, links = machine.netlink(HOST), host_side.network.links
+    asked = to_ask(wants, host_side, purge)
+    peers = {name: PeerState(*netlink.peer(links[name], *what)) for name, what in asked.items()}
+    held = netlink.addresses(links.values(), leased=True)
+    network = replace(host_side.network, addresses=held)
+    return have._replace(host_side=replace(host_side, network=network, peers=peers))

@@ -20,8 +20,13 @@ if TYPE_CHECKING:
 
 _PAUSE = 0.1
 
-# Pins the namespace of a target, and returns it with its identity, where no engine is to be asked.
-Pin = Callable[[Target], tuple[NetnsFd, str]]
+# Pins the namespace of a target, in place of an engine's answer, and returns it with its identity; none of one gone.
+Pin = Callable[[Target], "tuple[NetnsFd | None, str]"]
+
+
+def gone(_target: Target) -> tuple[NetnsFd | None, str]:
+    """Pin nothing: for what is known to have ended. An engine that is asked may be starting it again meanwhile."""
+    return None, ""
 
 
 @dataclass(frozen=True)
@@ -86,6 +91,13 @@ def pin_targets(
         if pinned.inode in by_inode:
             netns_of[target] = (by_inode[pinned.inode], identity)
             pinned.close()
+            continue
+        if pin is None and pinned.left():
+            # While an engine was asked about another one, a hook may have attached it where it is now.
+            pinned.close()
+            if must_run and not may_come:
+                raise Refused(f"{pinned.origin} stopped or restarted meanwhile; run the task again")
+            netns_of[target] = (None, identity)
             continue
         netns = pinned.origin
         by_inode[pinned.inode] = netns

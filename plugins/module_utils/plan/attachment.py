@@ -12,6 +12,7 @@ from collections.abc import Collection, Sequence
 
 from ..model import addresses
 from ..model.attachment import ANY_BRIDGE, Attachment
+from ..model.ownership import read_label
 from ..state.attachments import LINUX, ContainerSide, HostSide
 from ..state.network import HOST
 from . import attachment_names, attachment_refusals
@@ -47,6 +48,8 @@ def present(
     last: list[Operation] = []
     opened: list[Operation] = []
     ovs = OvsChanges(host_side)
+    # First of all: no address is to be in two containers, not for a moment.
+    former = _of_former_containers(found, host_side, ovs)
     crowded = _crowded(found, host_side) if announce else frozenset()
     for one, taken in zip(found, taken_by_others(found)):
         quiet = one.want.bridge in crowded and _joins(one, host_side)
@@ -74,10 +77,11 @@ def present(
     return (
         ovs.leave()
         + attachment_names.dropped(found, host_side)
+        + former
         + middle
         + ovs.join()
         + last
-        + attachment_names.given(found, host_side, middle + last)
+        + attachment_names.given(found, host_side, former + middle + last)
     )
 
 
@@ -103,6 +107,28 @@ def absent(wants: Sequence[tuple[Attachment, ContainerSide | None]], host_side: 
             if port.name not in host_side.network.links and _within(port.bridge, want):
                 ovs.clear(port.name)
     return ovs.leave() + together(list(deletions.values()))
+
+
+def _of_former_containers(found: Sequence[AttachmentMatch], host_side: HostSide, ovs: OvsChanges) -> list[Operation]:
+    """Return what takes wanted attachments off the containers that had their names before.
+
+    A container that was renamed keeps its interface until one of that name comes, which is to have it.
+    """
+    named = {(one.label.value, one.label.interface): one for one in found if one.want.target.kind == "container"}
+    own = {one.host_veth.name for one in found if one.host_veth is not None}
+    own.update(name for one in found if one.host_veth is None for name in (one.host_interface, one.birth_name))
+    deletions: list[DeleteLink] = []
+    for link in host_side.network.links.values():
+        label = read_label(link.alias) if link.ours and link.kind == "veth" and link.name not in own else None
+        one = named.get((label.value, label.interface)) if label is not None and label.kind == "container" else None
+        if label is None or one is None or link.peer_netns == one.side.netns_id:
+            continue
+        if label.identity != one.label.identity and label.engine == one.label.engine:
+            from .attachment_deletion import former_deletion
+
+            ovs.clear(link.name)
+            deletions.append(former_deletion(link.name, label))
+    return together(deletions)
 
 
 def _crowded(found: Sequence[AttachmentMatch], host_side: HostSide) -> Collection[str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import Refused
 from ..model.attachment import Attachment
-from ..model.ownership import EXTERNAL_ID, read_label
+from ..model.ownership import EXTERNAL_ID, OwnershipLabel, read_label
 from ..state.attachments import ContainerSide, HostSide
 from ..state.network import HOST, Link
 from .address_operations import RestoreAddress, set_ipv6
@@ -25,6 +25,11 @@ if TYPE_CHECKING:
 
 def stale_deletion(name: str, netns: str) -> DeleteLink:
     return DeleteLink(HOST, name, f"veth {name} that led into a namespace {netns} has left", ())
+
+
+def former_deletion(name: str, label: OwnershipLabel) -> DeleteLink:
+    what = f"veth {name} of {label.interface} in {label.holder}, which was called {label.value} before"
+    return DeleteLink(HOST, name, what, None)
 
 
 def deletion(host_veth: Link, side: ContainerSide | None, host_side: HostSide) -> DeleteLink:

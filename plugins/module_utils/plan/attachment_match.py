@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from ..errors import MissingFeature, Refused
@@ -57,10 +57,14 @@ def find_all(wants: Sequence[tuple[Attachment, ContainerSide]], host_side: HostS
     :raises Refused: as ``find``.
     """
     found = [find(want, side, host_side) for want, side in wants]
-    with_mtu: dict[str, list[AttachmentMatch]] = {}
+    with_mtu: dict[str, list[tuple[Link | None, int]]] = {}
     for one in found:
         if one.want.mtu is not None and one.bridge.kind == LINUX and not one.bridge.assumed:
-            with_mtu.setdefault(one.want.bridge, []).append(one)
+            with_mtu.setdefault(one.want.bridge, []).append((one.host_veth, one.want.mtu))
+    for link, mtu in _of_other_tasks(found, host_side):
+        bridge = host_side.bridge_of(link)
+        if bridge is not None and bridge in host_side.bridges and host_side.bridges[bridge].kind == LINUX:
+            with_mtu.setdefault(bridge, []).append((link, mtu))
     own = {name: _own_mtu(name, here, host_side) for name, here in with_mtu.items()}
     return [
         replace(one, bridge=replace(one.bridge, mtu=own[one.want.bridge])) if one.want.bridge in own else one
@@ -68,16 +72,28 @@ def find_all(wants: Sequence[tuple[Attachment, ContainerSide]], host_side: HostS
     ]
 
 
-def _own_mtu(name: str, with_mtu: Sequence[AttachmentMatch], host_side: HostSide) -> int:
-    """Return the MTU that a Linux bridge has without the attachments for which the list asks for one.
+def _of_other_tasks(found: Sequence[AttachmentMatch], host_side: HostSide) -> Iterator[tuple[Link, int]]:
+    """Yield the host veths of attachments that are not in the list, and for which another task asked for an MTU."""
+    if not host_side.asked_mtus:
+        return
+    here = {one.host_veth.index for one in found if one.host_veth is not None}
+    for link in host_side.network.links.values():
+        label = read_label(link.alias) if link.ours and link.index not in here else None
+        mtu = host_side.asked_mtus.get((label.kind, label.value, label.interface)) if label is not None else None
+        if mtu is not None:
+            yield link, mtu
+
+
+def _own_mtu(name: str, with_mtu: Sequence[tuple[Link | None, int]], host_side: HostSide) -> int:
+    """Return the MTU that a Linux bridge has without the attachments for which one was asked.
 
     It has the smallest of its ports, unless its own was set expressly, which the kernel doesn't tell. It is the
     smallest of the others where those of the list surely are why it is smaller now: they are as asked for, and none
     comes that is smaller still. What is reckoned so is the same again after the run.
     """
     mtu, ports = host_side.bridges[name].mtu, {port.index: port for port in host_side.network.ports(name)}
-    theirs = [(ports.get(one.host_veth.index) if one.host_veth is not None else None, one.want.mtu) for one in with_mtu]
-    settled = all(port.mtu == wanted if port is not None else (wanted or 0) >= mtu for port, wanted in theirs)
+    theirs = [(ports.get(link.index) if link is not None else None, wanted) for link, wanted in with_mtu]
+    settled = all(port.mtu == wanted if port is not None else wanted >= mtu for port, wanted in theirs)
     if (
         host_side.network.mtu_was_set(name)
         or not settled

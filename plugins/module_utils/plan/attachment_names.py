@@ -19,12 +19,13 @@ def lasting_label(one: AttachmentMatch) -> OwnershipLabel:
     """Return what the mark of an attachment is to say; it may name its namespace in another way than the task.
 
     It may also name another container that shares the namespace: the first one stays, so that two tasks don't take
-    turns. A container that was renamed is still the same one.
+    turns. A container that was renamed is still the same one, and so is a namespace that is at another path.
     """
     former = _former_label(one)
     if former is None or former.interface != one.want.interface:
         return one.label
     renamed = former.identity == one.label.identity and not former.names(one.want.target)
+    renamed = renamed and former.value not in one.side.paths
     return one.label if former.kind == one.want.target.kind and renamed else former
 
 

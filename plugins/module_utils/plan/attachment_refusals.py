@@ -13,6 +13,7 @@ from ..state.attachments import LINUX, OVS, HostSide
 from ..state.network import Link
 from .attachment_match import AttachmentMatch
 from .attachment_routes import leads_to, wanted_routes
+from .attachment_segments import brings_something
 
 
 def check(found: Sequence[AttachmentMatch], host_side: HostSide) -> None:
@@ -27,6 +28,7 @@ def check(found: Sequence[AttachmentMatch], host_side: HostSide) -> None:
     _check_bridge_mtus(found, host_side)
     _check_routes(found)
     _check_addresses(found, host_side)
+    _check_conflicts(found, host_side)
 
 
 def _check_links(found: Sequence[AttachmentMatch]) -> None:
@@ -156,6 +158,14 @@ def _check_addresses(found: Sequence[AttachmentMatch], host_side: HostSide) -> N
                     f"addresses: {address} is asked for for {one.want}, and is an address of {one.want.bridge} itself, "
                     "which its neighbours would no longer reach; give another"
                 )
+
+
+def _check_conflicts(found: Sequence[AttachmentMatch], host_side: HostSide) -> None:
+    wants = [(one.want, one.side) for one in found]
+    if any(brings_something(want, side, host_side) for want, side in wants):
+        from .attachment_conflicts import check
+
+        check(wants, host_side)
 
 
 def _check_routes(found: Sequence[AttachmentMatch]) -> None:

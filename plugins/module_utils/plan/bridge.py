@@ -72,7 +72,9 @@ def present(want: Bridge, have: BridgeState) -> list[Operation]:
     check_forward_delay(want, existing)
     operations = _link_operations(want, have, existing)
     operations += _address_operations(want, have, existing, wanted_addresses)
-    if operations and existing is not None:
+    # A link that is set down again, as it was, loses the IPv6 addresses that it had when it was down.
+    comes_up = bool(want.up) and existing is not None and not existing.up
+    if existing is not None and (operations or comes_up):
         leases = tuple(have.network.leases.get(want.name, {}).values())
         kept = routes_of(want.name, have)
         held = {address: have.messages(want.name).get(address, b"") for address in have.addresses(want.name)}

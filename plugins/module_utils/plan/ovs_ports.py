@@ -42,10 +42,11 @@ class OvsChanges:
         self.drop(name)
         self._cleared.add(name)
 
-    def want(self, port: OvsPort, vlans: Vlans | None) -> None:
+    def want(self, port: OvsPort, vlans: Vlans | None, joins_in: tuple[Vlans, str] | None = None) -> None:
         """Ask for an attachment's port.
 
         External ids of others stay, and VLANs that ovs_vlan_port set, unless the attachment names its own.
+        ``joins_in`` is as in ``Attachment``.
         """
         from ..model.ovs import with_vlans
 
@@ -57,6 +58,9 @@ class OvsChanges:
             elif VLAN_RECORD in ids:
                 ids = _settled(shown, ids)
             port = replace(port, external_ids=tuple(sorted(ids.items())))
+        elif vlans is None and joins_in is not None:
+            port = _noted(port, *joins_in)
+            vlans = joins_in[0]
         self.put(with_vlans(port, vlans) if vlans is not None else port)
 
     def put(self, port: OvsPort) -> None:
@@ -117,13 +121,24 @@ def _settled(port: OvsPort, ids: dict[str, str]) -> dict[str, str]:
     return kept if record.empty else {**kept, VLAN_RECORD: record.text()}
 
 
+def _noted(port: OvsPort, vlans: Vlans, owner: str) -> OvsPort:
+    """Return a port with what ovs_vlan_port would note on it as it puts it into VLANs."""
+    from .vlan_record import VlanRecord
+
+    former = None if vlans == port.vlans else (port.tag, port.trunks, port.vlan_mode)
+    record = VlanRecord(vlans=former, owner=owner)
+    if record.empty:
+        return port
+    return replace(port, external_ids=tuple(sorted((*port.external_ids, (VLAN_RECORD, record.text())))))
+
+
 def connect(one: AttachmentMatch, ovs: OvsChanges) -> None:
     """Ask for the port of an attachment, if it goes to an Open vSwitch bridge."""
     if one.bridge.kind == OVS:
         from ..model.ovs import OvsPort
 
         ids = ((EXTERNAL_ID, one.label.external_id()),)
-        ovs.want(OvsPort(one.host_interface, one.want.bridge, external_ids=ids), one.want.vlans)
+        ovs.want(OvsPort(one.host_interface, one.want.bridge, external_ids=ids), one.want.vlans, one.want.joins_in)
 
 
 def ports_of(target: Target, interface: str, host_side: HostSide) -> list[OvsPort]:

@@ -14,7 +14,7 @@ from ..model.ovs import NETDEV, NO_BRIDGES, SYSTEM, OvsBridge, OvsBridgeChange, 
 from ..model.ownership import EXTERNAL_ID, MARK, VLAN_RECORD, read_label
 from ..model.route import Route
 from ..model.vlan_port import BridgeSettings, VlanPort, VlanPorts
-from ..state.network import HOST
+from ..state.network import HOST, Link
 from ..state.vlan_ports import VlanPortState
 from . import vlan_record
 from .alternative_names import refuse_alternative
@@ -225,7 +225,7 @@ def _new_bridge(want: VlanPorts, have: VlanPortState) -> OvsBridgeChange:
             f"bridge: {want.bridge!r} is no Open vSwitch bridge of this host; "
             "set create_bridge to have it made, or create it first"
         )
-    if link is not None:
+    if link is not None and not _left_by_open_vswitch(link, want.settings.datapath_type or SYSTEM):
         raise Refused(
             f"bridge: {want.bridge!r} is an interface of this host already; choose another name for the bridge"
         )
@@ -233,6 +233,16 @@ def _new_bridge(want: VlanPorts, have: VlanPortState) -> OvsBridgeChange:
         return NO_BRIDGES
     new = OvsBridge(want.bridge, SYSTEM, (want.bridge,), ((EXTERNAL_ID, _BRIDGE_LABEL),))
     return OvsBridgeChange(add=(_set(new, want.settings),))
+
+
+def _left_by_open_vswitch(link: Link, datapath_type: str) -> bool:
+    """Tell a bridge's own device, of this datapath, that outlived the bridge: the database was emptied or replaced.
+
+    A tap of which nobody holds the other end has no carrier; Open vSwitch takes it in.
+    """
+    if datapath_type == NETDEV:
+        return link.kind == "tun" and link.ethernet and not link.carrier and not link.master
+    return link.kind == "openvswitch"
 
 
 def _set(bridge: OvsBridge, settings: BridgeSettings) -> OvsBridge:

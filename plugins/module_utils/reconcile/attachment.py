@@ -6,15 +6,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidOption, Refused
 from ..host import lock
 from ..host.machine import Machine
-from ..model import addresses, attachment, names
+from ..model import attachment, names
 from ..model.attachment import Attachment
 from ..model.limits import USUAL_MTU
-from ..observe.attachments import observe_all
+from ..observe.attachments import observe_all, with_peers
 from ..observe.containers import Pin, Pinned, pin_all, refuse_left
 from ..plan import attachment as plan
 from ..plan.attachment_result import (
@@ -31,8 +31,11 @@ from ..plan.attachment_result import (
 from ..state.attachments import LINUX, AttachmentState, HostSide
 from ..state.network import HOST
 from . import engine
-from .recording import Recording, recording, refuse_passing, refuse_unrecorded
+from .recording import recording, refuse_passing, refuse_unrecorded
 from .result import Result
+
+if TYPE_CHECKING:
+    from ..model.vlans import Vlans
 
 # Options of one attachment that may also be given outside of the list, for all entries that leave them out.
 _COMMON = (
@@ -55,14 +58,25 @@ _MANY = 100
 _SINGLE = ("container", "netns", "pid", "host_interface", "addresses", "mac", "mac_seed")
 
 
-def converge(options: Mapping[str, Any], check: bool, pin: Pin | None = None) -> Result:
+def converge(
+    options: Mapping[str, Any],
+    check: bool,
+    pin: Pin | None = None,
+    joins_in: Mapping[tuple[str, ...], tuple[Vlans, str]] | None = None,
+) -> Result:
     """Make attachments as the options of veth_attach say, or tell what that would take.
 
-    ``pin`` pins the containers' namespaces in place of the engines' answers.
+    ``pin`` pins the containers' namespaces in place of the engines' answers. ``joins_in`` has by bridge, kind and value
+    of the container and interface what is ``joins_in`` of ``Attachment``.
 
     :raises PipefitterError: with a sentence for the user.
     """
     wants = parse(options)
+    if joins_in:
+        wants = tuple(
+            replace(want, joins_in=joins_in.get((want.bridge, want.target.kind, want.target.value, want.interface)))
+            for want in wants
+        )
     present = options["state"] == "present"
     purge = _purged_bridge(options) if options.get("purge") else None
     wait, timeout = options.get("wait", True), options.get("wait_timeout", 10)
@@ -72,8 +86,11 @@ def converge(options: Mapping[str, Any], check: bool, pin: Pin | None = None) ->
         refuse_unrecorded("required", keeping, options.get("persistent"))
     with lock.held(check), Machine() as machine:
         asked = wants
+        mtus: Mapping[tuple[str, str, str], int] = {}
         if present and keeping.touched:
-            wants = _as_recorded(wants, keeping)
+            from .attachment_record import as_recorded, asked_mtus
+
+            wants, mtus = as_recorded(wants, keeping), asked_mtus(keeping)
         every = pin_all(
             machine,
             wants,
@@ -86,10 +103,17 @@ def converge(options: Mapping[str, Any], check: bool, pin: Pin | None = None) ->
         _refuse_same_interface(pinned)
 
         def observe() -> AttachmentState:
-            return observe_all(machine, pinned, check, purge, leftovers=not present or purge is not None)
+            have = observe_all(machine, pinned, check, purge, leftovers=not present or purge is not None)
+            if mtus:
+                have = have._replace(host_side=replace(have.host_side, asked_mtus=mtus))
+            return _with_what_is_near(machine, have, purge) if present else have
 
         def plan_of(have: AttachmentState) -> list[Any]:
             sides, host_side = have
+            if present and keeping.touched:
+                from .attachment_record import refuse_recorded
+
+                refuse_recorded(keeping, asked, have, purge)
             if present:
                 return plan.present(
                     [(want, side) for want, side in sides if side is not None],
@@ -101,7 +125,9 @@ def converge(options: Mapping[str, Any], check: bool, pin: Pin | None = None) ->
 
         def finish(have: AttachmentState) -> None:
             if keeping.touched:
-                _record(keeping, asked, have, present, purge, check)
+                from .attachment_record import record_all
+
+                record_all(keeping, asked, have, present, purge, check)
 
         outcome = engine.converge(
             machine,
@@ -129,57 +155,31 @@ def converge(options: Mapping[str, Any], check: bool, pin: Pin | None = None) ->
                 if present
                 else lost_default_routes(outcome.before[0], outcome.operations)
             )
-            + (_neighbour_warnings(machine, outcome.after[1]) if present and len(wants) > _MANY else []),
+            + (_neighbour_warnings(machine, outcome.after[1]) if present and len(wants) > _MANY else [])
+            + (_left_pointing(machine, outcome) if present and outcome.operations and not check else []),
         )
         return keeping.into(_with_pending(result, every) if present else result)
 
 
-def _as_recorded(wants: Sequence[Attachment], keeping: Recording) -> tuple[Attachment, ...]:
-    """Return attachments with the MAC addresses that were chosen for them before, where they ask for none."""
-    from ..model.record import ATTACHMENT
-    from ..model.record_objects import of_attachment
+def _with_what_is_near(machine: Machine, have: AttachmentState, purge: str | None) -> AttachmentState:
+    """Return what was seen, with all that tells whether an address or MAC that an attachment brings is another's."""
+    have = with_peers(machine, have, purge)
+    if not have.host_side.peers:
+        return have
+    from .attachment_record import tagged_later
 
-    known = keeping.read(ATTACHMENT)
-    macs = [known[key].options.get("mac") if (key := of_attachment(want).key) in known else None for want in wants]
-    return tuple(replace(want, mac=want.mac or mac) for want, mac in zip(wants, macs))
+    return have._replace(host_side=replace(have.host_side, tagged_later=tagged_later(have.host_side)))
 
 
-def _record(
-    keeping: Recording,
-    asked: Sequence[Attachment],
-    have: AttachmentState,
-    present: bool,
-    purge: str | None,
-    check: bool,
-) -> None:
-    from ..model.record import ATTACHMENT, Record, lasts
-    from ..model.record_objects import of_attachment
+def _left_pointing(machine: Machine, outcome: engine.Outcome[AttachmentState]) -> list[str]:
+    """Return warnings of ports and links that lead to addresses that are gone; where none are, nothing is read."""
+    from ..plan import left_pointing
 
-    made = [of_attachment(want) for want in asked if lasts(want.target)]
-    if not present:
-        going = {(*record.key, record.bridge) for record in made}
-
-        def is_going(known: Record) -> bool:
-            return any((*known.key, place) in going for place in (attachment.ANY_BRIDGE, known.bridge))
-
-        keeping.keep(ATTACHMENT, (), {}, is_going)
-        return
-    shown: dict[tuple[str, ...], Mapping[str, Any]] = {
-        of_attachment(want).key: entry for (want, _side), entry in zip(have[0], describe(*have)) if entry
-    }
-    known = keeping.read(ATTACHMENT)
-
-    def mac_of(record: Record) -> str:
-        """Return the MAC that an attachment has, or is to have each time its container starts."""
-        if record.key in shown:
-            return str(shown[record.key]["mac"])
-        return "" if check or (record.key in known and "mac" in known[record.key].options) else addresses.random_mac()
-
-    chosen = [
-        Record(*record[:3], {"mac": mac}) if "mac" not in record.want and (mac := mac_of(record)) else record
-        for record in made
-    ]
-    keeping.keep(ATTACHMENT, chosen, shown, lambda known: purge is not None and known.bridge == purge)
+    found = left_pointing.moved(outcome.before, outcome.after)
+    if not found:
+        return []
+    published = machine.publications.read(needed=False)[0].published
+    return left_pointing.warnings(found, published, machine.icc.read(needed=False).flows)
 
 
 def _with_pending(result: Result, pinned: Sequence[Pinned]) -> Result:

@@ -21,22 +21,37 @@ from ..model.attachment import SELECTORS, Target
 from ..model.ownership import OwnershipLabel, read_label
 from ..model.ownership import label as ownership_label
 from ..model.record import ATTACHMENT, BRIDGE, OVS_BRIDGE, POLICY, PUBLICATION, VLAN_PORT, Record, target_of
-from ..observe.containers import containers_of
+from ..observe.containers import containers_of, gone
 from ..state.network import HOST
 from ..store.records import Store
+from .drift import Drift
+from .engine import NotAsWanted, OperationFailed
 from .result import Result
 
 IN_ORDER, REPAIRED, PENDING, FAILED = "in order", "repaired", "pending", "failed"
 DRIFTED = "drifted"
-"""What would be repaired, as it is told to whoever only asks."""
+"""What would be repaired, as it is told to whoever only asks, or where it is only to be reported."""
+
+_LEFT = "changed by hand, and left so (drift: report); pipefitter reconcile makes it again"
+
+
+RecordId = tuple[str, tuple[str, ...]]
+
+
+def id_of(record: Record) -> RecordId:
+    return record.kind, record.key
 
 
 class ObjectState(NamedTuple):
-    """What a pass found of one object; ``sentence`` says why it is pending or failed."""
+    """What a pass found of one object; ``sentence`` says why it is pending or failed.
+
+    ``undone`` is one that failed after something had been changed for it.
+    """
 
     record: Record
     state: str
     sentence: str = ""
+    undone: bool = False
 
     @property
     def told(self) -> str:
@@ -52,6 +67,10 @@ class Report:
     objects: list[ObjectState] = field(default_factory=list)
     operations: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    reported: list[str] = field(default_factory=list)
+    """What was left as somebody made it by hand, as it was asked for; a line for each thing that it would take."""
+    instances: dict[str, str] = field(default_factory=dict)
+    """By the names of objects whose drift is only reported, what is another one after a restart (``Drift``)."""
     before: dict[str, Any] = field(default_factory=dict)
     after: dict[str, Any] = field(default_factory=dict)
 
@@ -68,12 +87,21 @@ class Report:
 _Make = Callable[[Sequence[Record], bool], Result]
 
 
-def run(check: bool = False, engines: bool = True, patience: float | None = None, bridge: str | None = None) -> Report:
+def run(
+    check: bool = False,
+    engines: bool = True,
+    patience: float | None = None,
+    bridge: str | None = None,
+    drift: Drift | None = None,
+    resting: Mapping[RecordId, str] | None = None,
+) -> Report:
     """Bring the host to what is recorded, or tell what that would take.
 
     Without ``engines`` no container engine is asked: as the host boots they wait for the service, which must not wait
     for them. What is in containers is left for the next pass then. ``patience`` is how many seconds to wait for another
-    run's end, ``None`` for as long as it takes. ``bridge`` leaves out what is for others.
+    run's end, ``None`` for as long as it takes. ``bridge`` leaves out what is for others. ``drift`` tells what is only
+    to be looked at; without it all is made. ``resting`` has what failed lately and is not to be tried again yet, with
+    the reason.
 
     :raises PipefitterError: the record can't be read at all.
     """
@@ -87,6 +115,13 @@ def run(check: bool = False, engines: bool = True, patience: float | None = None
                 bridges.update(record.bridge for record in records)
             else:
                 records = _on_bridges(records, bridges, report)
+            if resting:
+                report.objects += [
+                    ObjectState(record, FAILED, resting[id_of(record)], True)
+                    for record in records
+                    if id_of(record) in resting
+                ]
+                records = [record for record in records if id_of(record) not in resting]
             if not engines:
                 later = {record.key for record in records if _needs_engine(record)}
                 report.objects += [
@@ -96,8 +131,13 @@ def run(check: bool = False, engines: bool = True, patience: float | None = None
                 ]
                 records = [_without_links(record) for record in records if record.key not in later]
             coming = _missing(bridges) if check and kind not in (BRIDGE, OVS_BRIDGE) else frozenset()
-            for group in groups(records):
+            to_do, to_report = drift.parted(records) if drift is not None and not check else (records, [])
+            for group in groups(to_do):
                 _converge(group, make, report, coming)
+            for group in groups(to_report):
+                _converge(group, make, report, coming, only_look=True)
+        if drift is not None:
+            report.instances = drift.instances
         report.warnings += store.warnings
     return report
 
@@ -121,14 +161,16 @@ def _missing(bridges: Collection[str]) -> frozenset[str]:
         return frozenset(bridge for bridge in bridges if not machine.netlink(HOST).has_link(bridge))
 
 
-def _converge(records: Sequence[Record], make: _Make, report: Report, coming: Collection[str]) -> None:
+def _converge(
+    records: Sequence[Record], make: _Make, report: Report, coming: Collection[str], only_look: bool = False
+) -> None:
     """Make objects again, all in one run; where that is refused, by halves: one never holds up the others.
 
     ``coming`` are bridges that a pass would make first, and this one, with ``check``, doesn't: not all can be told of
     what is on them.
     """
     try:
-        result = make(records, report.check)
+        result = make(records, report.check or only_look)
     except EngineFailed as error:
         # One that hangs does so for each of them.
         report.objects += [ObjectState(record, FAILED, str(error)) for record in records]
@@ -137,24 +179,40 @@ def _converge(records: Sequence[Record], make: _Make, report: Report, coming: Co
         if len(records) == 1:
             bridge = records[0].bridge
             found = (REPAIRED, f"waits for bridge {bridge}") if bridge in coming else (FAILED, str(error))
-            report.objects.append(ObjectState(records[0], *found))
+            undone = isinstance(error, (OperationFailed, NotAsWanted))
+            report.objects.append(ObjectState(records[0], *found, undone))
             return
         middle = len(records) // 2
-        _converge(records[:middle], make, report, coming)
-        _converge(records[middle:], make, report, coming)
+        _converge(records[:middle], make, report, coming, only_look)
+        _converge(records[middle:], make, report, coming, only_look)
         return
-    report.operations += result.operations
     report.warnings += result.warnings
-    _note_sides(records, result, report)
+    if only_look:
+        report.reported += result.operations
+    else:
+        report.operations += result.operations
+        _note_sides(records, result, report)
     pending = {tuple(entry.items()) for entry in result.values.get("pending", ())}
     touched = _touched(result)
+    wired = _wired() if pending else []
     for record in records:
         if tuple(_pending(record).items()) in pending:
-            report.objects.append(ObjectState(record, PENDING, f"{target_of(record)} is not running"))
+            report.objects.append(ObjectState(record, PENDING, _why_pending(record, wired)))
         else:
             changed = bool(result.operations) and (len(records) == 1 or _identity(record.options) in touched)
             sentence = str(result.values.get("waiting", ""))
-            report.objects.append(ObjectState(record, REPAIRED if changed else IN_ORDER, sentence))
+            state = IN_ORDER if not changed else DRIFTED if only_look else REPAIRED
+            report.objects.append(ObjectState(record, state, _LEFT if state == DRIFTED else sentence))
+
+
+def _why_pending(record: Record, wired: Collection[OwnershipLabel]) -> str:
+    target = target_of(record)
+    for label in wired:
+        # It was renamed, or its engine is away: it loses nothing for that.
+        named = target is not None and label.kind == "container" and label.names(target)
+        if named and label.interface == _interface(record):
+            return f"no engine shows {target} running; {label.holder} keeps its {label.interface} until one comes"
+    return f"{target} is not running"
 
 
 def _touched(result: Result) -> set[tuple[str, ...]]:
@@ -193,9 +251,11 @@ def _bridge(records: Sequence[Record], check: bool) -> Result:
 
 def _attachments(records: Sequence[Record], check: bool) -> Result:
     from . import attachment
+    from .recorded_vlans import vlans_of_ports
 
     entries = [record.options for record in records]
-    result = attachment.converge({"attachments": entries, "state": "present", "wait": False}, check)
+    options = {"attachments": entries, "state": "present", "wait": False}
+    result = attachment.converge(options, check, joins_in=vlans_of_ports() if os.path.exists(OVSDB) else None)
     pending = {tuple(entry.items()) for entry in result.values["pending"]}
     waiting = [record for record in records if pending and tuple(_pending(record).items()) in pending]
     left = _ended(waiting) if os.path.exists(OVSDB) else []
@@ -203,7 +263,7 @@ def _attachments(records: Sequence[Record], check: bool) -> Result:
         return result
     # The kernel takes veths away with their namespace; Open vSwitch keeps its ports.
     going = [_only(record.options, *SELECTORS, "runtime", "interface") for record in left]
-    removed = attachment.converge({"attachments": going, "state": "absent"}, check)
+    removed = attachment.converge({"attachments": going, "state": "absent"}, check, gone)
     return replace(_both(removed, result), values=result.values)
 
 
@@ -255,7 +315,7 @@ def _publications(records: Sequence[Record], check: bool) -> Result:
     if ended:
         # What led to a container that has ended leads to whoever gets its address next.
         going = [_only(record.options, *SELECTORS, "runtime", "interface") for record in ended]
-        result = publication.converge({**bridge, "publications": going, "state": "absent"}, check)
+        result = publication.converge({**bridge, "publications": going, "state": "absent"}, check, gone)
     if ready:
         entries = [_without(record.options, "bridge", "protect") for record in ready]
         protect = any(record.want.get("protect") for record in ready)

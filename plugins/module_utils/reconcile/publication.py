@@ -17,7 +17,7 @@ from ..model import addresses, names, publication
 from ..model.attachment import SELECTORS
 from ..model.firewall_safe_name import firewall_safe_name
 from ..model.publication import PortDefaults, PortSpec, Publication, PublicationRules
-from ..observe.containers import containers_of, pin_all
+from ..observe.containers import Pin, containers_of, pin_all
 from ..observe.publications import observe as observe_publications
 from ..plan import firewall
 from ..plan import publication as plan
@@ -37,8 +37,10 @@ _SINGLE = (*SELECTORS, "ports", "all_exposed")
 _FORWARDING = {addresses.IPV4: "net/ipv4/ip_forward", addresses.IPV6: "net/ipv6/conf/all/forwarding"}
 
 
-def converge(options: Mapping[str, Any], check: bool) -> Result:
+def converge(options: Mapping[str, Any], check: bool, pin: Pin | None = None) -> Result:
     """Publish ports as the options of port_publish say, or tell what that would take.
+
+    ``pin`` pins the containers' namespaces in place of the engines' answers.
 
     :raises PipefitterError: with a sentence for the user.
     """
@@ -50,7 +52,11 @@ def converge(options: Mapping[str, Any], check: bool) -> Result:
     refuse_passing((want.attachment.target for want in parsed or ()), options.get("persistent"))
     with lock.held(check), Machine() as machine:
         pinned = pin_all(
-            machine, [want.attachment for want in parsed or ()], must_run=present, patience=10.0 if present else 0.0
+            machine,
+            [want.attachment for want in parsed or ()],
+            must_run=present,
+            patience=10.0 if present else 0.0,
+            pin=pin,
         )
         wants = _exposed(parsed or (), defaults) if present else list(parsed or ())
         if present:
@@ -102,7 +108,7 @@ def _record(
     wanted: Sequence[plan.Wanted],
 ) -> None:
     """Record what is published in the end: ``rules`` are all of the bridge, ``wants`` of ``None`` stands for all."""
-    from ..model.record import PUBLICATION, Record, lasts
+    from ..model.record import PUBLICATION, Alike, Record, lasts
     from ..model.record_objects import of_publication
 
     bridge, protect, present = options["bridge"], bool(options.get("protect")), options["state"] == "present"
@@ -112,23 +118,25 @@ def _record(
         for want, one in zip(wants or (), wanted)
         if one.endpoint in shown and lasts(want.attachment.target)
     ]
-    named = {of_publication(want.attachment, (), (), protect).key for want in wants or ()}
+    named = Alike(of_publication(want.attachment, (), (), protect) for want in wants or ())
     purged = wants is None or bool(options.get("purge"))
     if present:
-        known = keeping.read(PUBLICATION)
         # Whether a bridge is protected is one for all that is published there.
         others = [
-            Record(PUBLICATION, key, {"bridge": bridge, "protect": protect})
-            for key, record in known.items()
-            if record.bridge == bridge and key not in named and not purged and keeping.keeps
+            record._replace(want={**record.want, "protect": protect})
+            for record in keeping.read(PUBLICATION).values()
+            if record.bridge == bridge and not purged
         ]
-        keeping.keep(
-            PUBLICATION, made + others, {}, lambda record: record.bridge == bridge and (purged or record.key in named)
-        )
+
+        def is_gone(record: Record) -> bool:
+            return record.bridge == bridge and (purged or bool(named.of(record)))
+
+        keeping.keep(PUBLICATION, made, {}, is_gone, [record for record in others if not named.of(record)])
         return
-    left = [record for record in made if record.key in keeping.read(PUBLICATION)]
+    recorded = Alike(keeping.read(PUBLICATION).values())
+    left = [record for record in made if recorded.of(record)]
     keeping.keep(
-        PUBLICATION, left, {}, lambda record: record.bridge == bridge and (wants is None or record.key in named)
+        PUBLICATION, left, {}, lambda record: record.bridge == bridge and (wants is None or bool(named.of(record)))
     )
 
 

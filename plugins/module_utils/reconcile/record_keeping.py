@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ..model.record import Record, merged
+from ..model.record import Alike, Record, merged
 from ..store.records import Store
 from .program_version import differences
 from .recording import ALWAYS, AUTO, NEVER
@@ -22,8 +22,9 @@ class RecordKeeping:
 
     touched = True
 
-    def __init__(self, choice: str, installed: bool, check: bool) -> None:
+    def __init__(self, choice: str, drift: str | None, installed: bool, check: bool) -> None:
         self._choice = choice
+        self._drift = drift
         self._installed = installed
         self._check = check
         self._lines: list[str] = []
@@ -57,24 +58,33 @@ class RecordKeeping:
         wanted: Sequence[Record],
         shown: Mapping[_Key, Mapping[str, Any]],
         gone: Callable[[Record], bool] = lambda record: False,
+        beside: Sequence[Record] = (),
     ) -> None:
         """Record what is wanted, and take out of the record what is ``gone``; in check mode, say that alone.
 
-        ``shown`` is what there is of the objects now, as options that give it back.
+        ``shown`` is what there is of the objects now, as options that give it back. ``beside`` are records that this
+        run changes without having been asked for them.
 
         :raises PipefitterError: it can't be written; what was recorded is as it was.
         """
         old = self.read(kind)
         new = dict(old)
+        named: set[_Key] = set()
+        recorded = Alike(old.values())
         for record in wanted:
-            if self.keeps or (self._choice == AUTO and record.key in old):
-                new[record.key] = merged(old.get(record.key), record, shown.get(record.key, {}))
+            found = recorded.of(record)
+            before = old[record.key] if old.get(record.key) in found else found[0] if found else None
+            key = before.key if before is not None else record.key
+            named.add(key)
+            if self.keeps or (self._choice == AUTO and before is not None):
+                asked = record._replace(key=key).with_drift(self._drift)
+                new[key] = merged(before, asked, shown.get(record.key, {}))
             elif self._choice == NEVER:
-                new.pop(record.key, None)
-        named = {record.key for record in wanted}
+                new.pop(key, None)
         for key, record in old.items():
             if key not in named and gone(record):
                 del new[key]
+        new.update((record.key, record) for record in beside if record.key in new and self.keeps)
         written = [record for key, record in new.items() if old.get(key) != record]
         removed = [record for key, record in old.items() if key not in new]
         if not self._check and (written or removed):

@@ -53,10 +53,12 @@ class Recording(Protocol):
         wanted: Sequence[Record],
         shown: Mapping[_Key, Mapping[str, Any]],
         gone: Callable[[Record], bool] = ...,
+        beside: Sequence[Record] = (),
     ) -> None:
         """Record what is wanted, and take out of the record what is ``gone``; in check mode, say that alone.
 
-        ``shown`` is what there is of the objects now, as options that give it back.
+        ``shown`` is what there is of the objects now, as options that give it back. ``beside`` are records that this
+        run changes without having been asked for them.
 
         :raises PipefitterError: it can't be written; what was recorded is as it was.
         """
@@ -77,7 +79,7 @@ class _Untouched:
     def read(self, _kind: str) -> dict[_Key, Record]:
         return {}
 
-    def keep(self, *_what: object) -> None:
+    def keep(self, *_what: object, **_more: object) -> None:
         pass
 
     def into(self, result: Result) -> Result:
@@ -96,7 +98,7 @@ def recording(options: Mapping[str, Any], check: bool) -> Recording:
         return _Untouched(asked=True)
     from .record_keeping import RecordKeeping
 
-    return RecordKeeping(choice, installed, check)
+    return RecordKeeping(choice, options.get("drift"), installed, check)
 
 
 def refuse_unrecorded(option: str, keeping: Recording, persistent: object) -> None:

@@ -66,7 +66,7 @@ def converge(options: Mapping[str, Any], check: bool, pin: Pin | None = None) ->
 
 
 def _record(keeping: Recording, want: vlan_port.VlanPorts, is_absent: bool) -> None:
-    from ..model.record import OVS_BRIDGE, VLAN_PORT, Record, lasts
+    from ..model.record import OVS_BRIDGE, VLAN_PORT, Alike, Record, lasts, target_of
     from ..model.record_objects import of_ovs_bridge, of_vlan_port
 
     ports = [
@@ -75,9 +75,9 @@ def _record(keeping: Recording, want: vlan_port.VlanPorts, is_absent: bool) -> N
         if one.target is None or lasts(one.target)
     ]
     if is_absent:
-        going = {record.key for record in ports}
+        going = Alike(ports)
         whole = want.create_bridge and want.ports is None
-        keeping.keep(VLAN_PORT, (), {}, lambda known: known.key in going or (whole and known.bridge == want.bridge))
+        keeping.keep(VLAN_PORT, (), {}, lambda known: bool(going.of(known)) or (whole and known.bridge == want.bridge))
         if want.create_bridge:
             keeping.keep(OVS_BRIDGE, (), {}, lambda known: known.bridge == want.bridge)
         return
@@ -88,3 +88,7 @@ def _record(keeping: Recording, want: vlan_port.VlanPorts, is_absent: bool) -> N
         return want.purge and known.bridge == want.bridge and want.owner in ("", known.want.get("owner", ""))
 
     keeping.keep(VLAN_PORT, ports, {}, is_purged)
+    if any(one.target is not None and one.vlans is not None for one in want.ports or ()):
+        from .recorded_vlans import last_asked
+
+        last_asked(keeping, VLAN_PORT, [record for record in ports if target_of(record) is not None])

@@ -51,6 +51,13 @@ def _parser() -> argparse.ArgumentParser:
     reconcile.add_argument("--diff", action="store_true", help="show before and after of what changes")
     reconcile.set_defaults(run=_reconcile)
     watch = commands.add_parser("watch", help="follow engines and kernel, and make again what is recorded: the service")
+    watch.add_argument(
+        "--drift",
+        choices=("repair", "report"),
+        metavar="CHOICE",
+        default="repair",
+        help="what becomes of changes by hand, where a task didn't say it: repair (if left out) or report",
+    )
     watch.set_defaults(run=_watch)
     wait = commands.add_parser(
         "wait",
@@ -116,12 +123,18 @@ def _status(given: argparse.Namespace) -> int:
         say("\n".join(status_table.lines(rows)))
     for warning in report.warnings:
         complain(f"warning: {warning}")
-    return report.exit_status
+    return 1 if any(row["state"] == passes.FAILED for row in rows) else report.exit_status
 
 
 def _row(one: ObjectState, known: Any) -> dict[str, Any]:
-    row = {"kind": one.record.kind, "name": str(one.record), "state": one.told, "why": one.sentence}
-    if isinstance(known, list) and len(known) == 3 and known[0] == one.state:
+    from ..reconcile.passes import FAILED, REPAIRED
+
+    state, why = one.told, one.sentence
+    held = known if isinstance(known, list) and len(known) == 4 else ["", "", 0, ""]
+    if one.state == REPAIRED and held[0] == FAILED:
+        state, why = FAILED, str(held[1])  # the service tried what a look alone takes for possible
+    row = {"kind": one.record.kind, "name": str(one.record), "state": state, "why": why}
+    if held[0] in (one.state, state):
         row["since"] = known[2]
     return row
 
@@ -134,10 +147,10 @@ def _recorded(mend: bool) -> list[Record]:
     return [record for kind in KINDS for record in store.read(kind).values()]
 
 
-def _watch(_given: argparse.Namespace) -> int:
+def _watch(given: argparse.Namespace) -> int:
     from .watch import Watcher
 
-    Watcher().run()
+    Watcher(given.drift).run()
     return 0
 
 

@@ -24,9 +24,17 @@ def main() -> int:
         told = sys.stdin.buffer.read()
         if not may_be_recorded(told):
             return 0
+        from . import hook_client
+
+        answer = hook_client.ask(told)
+        if answer is not None:
+            status, lines = answer
+            if lines:
+                complain(lines)
+            return status
         from . import starting
 
-        return starting.attach(told)
+        return starting.attach_alone(told)
     except Exception as error:  # whatever it is, the container is to start
         complain(f"pipefitter: the container is left to the service: {error}")
         return 0
@@ -45,7 +53,7 @@ def may_be_recorded(told: bytes) -> bool:
     if not name:
         return True  # Podman's names are in one file for all containers
     begins = (f"container-{name}-"[:50], f"container-{container_id[:12]}")
-    return any(file.startswith(begins) for file in files)
+    return any(word in file for file in files for word in begins)
 
 
 def _dockers_name(container_id: str) -> str:

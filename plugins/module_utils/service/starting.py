@@ -26,6 +26,9 @@ _LONGEST = 15  # seconds; with the wait for the lock
 _LOG = "/dev/log"
 _WARNING, _INFO = 28, 30  # RFC 5424: facility daemon
 
+Say = Callable[[str, bool], None]
+"""Takes a line, and whether it is a warning."""
+
 
 class Starting(NamedTuple):
     """A container as the OCI runtime tells of it; ``netns`` is that of the process ``pid``."""
@@ -53,7 +56,15 @@ class Recorded(NamedTuple):
     want: Mapping[str, Any]
 
 
-def attach(told: bytes) -> int:
+def attach_alone(told: bytes) -> int:
+    """Do it in a process of its own, which begins with this and ends with it."""
+    from . import deferred
+
+    deferred.defer(*deferred.UNUSED)
+    return attach(told, _say)
+
+
+def attach(told: bytes, say: Say) -> int:
     """Attach the container whose state the runtime told; return 1 where it must not start, else 0."""
     begun = time.monotonic()
     os.environ.setdefault("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")  # a hook has an empty environment
@@ -61,7 +72,7 @@ def attach(told: bytes) -> int:
         state = json.loads(told or b"{}")
         container_id, pid, bundle = str(state["id"]), int(state["pid"]), str(state.get("bundle", ""))
     except (ValueError, KeyError, TypeError, AttributeError):
-        _say("what is on stdin is no state of an OCI runtime with id and pid; nothing is attached", _WARNING)
+        say("what is on stdin is no state of an OCI runtime with id and pid; nothing is attached", True)
         return 0
     container = None
     found: list[Recorded] = []
@@ -70,14 +81,14 @@ def attach(told: bytes) -> int:
             container = _container(container_id, pid, bundle)
             found = recorded(container, "attachment") if container is not None else []
     except Exception as error:  # whatever it is, the container is to start
-        _say(f"what is recorded for container {container_id} can't be read: {error}", _WARNING)
+        say(f"what is recorded for container {container_id} can't be read: {error}", True)
     if container is None or not found:
         return 0
     failed = _attach(container, found)
     for one, sentence in failed:
-        _say(_failure(container, one, sentence), _WARNING)
+        say(_failure(container, one, sentence), True)
     if not failed:
-        _say(f"attached {container} as it starts, in {(time.monotonic() - begun) * 1000:.0f} ms", _INFO)
+        say(f"attached {container} as it starts, in {(time.monotonic() - begun) * 1000:.0f} ms", False)
     return 1 if any(one.want.get("required") for one, _sentence in failed) else 0
 
 
@@ -86,9 +97,6 @@ def _attach(container: Starting, found: Sequence[Recorded]) -> list[tuple[Record
     signal.signal(signal.SIGALRM, _expired)
     signal.alarm(_LONGEST)
     try:
-        from . import deferred
-
-        deferred.defer(*deferred.UNUSED)
         from .attaching import attach_recorded
 
         return attach_recorded(container, found, recorded(container, "vlan_port"))
@@ -130,10 +138,10 @@ def recorded(container: Starting, kind: str) -> list[Recorded]:
                 document = json.load(file)
             word, value, interface = document["key"][-3:]
             want = document["want"]
-            runtime = want.get("runtime", "auto")
+            runtime = want.get("runtime", document["chosen"].get("runtime", "auto"))
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             continue  # the service sets it aside and says so
-        if word == "container" and container.is_meant_by(value, runtime):
+        if word.endswith("container") and container.is_meant_by(value, runtime):
             found.append(Recorded(name, interface, want))
     return found
 
@@ -190,9 +198,9 @@ def _podman_name(container_id: str, bundle: str) -> str:
 _ENGINES: tuple[tuple[str, Callable[[str, str], str]], ...] = (("podman", _podman_name), ("docker", _docker_name))
 
 
-def _say(line: str, severity: int) -> None:
+def _say(line: str, warning: bool) -> None:
     """Say it where runc shows it, if the container doesn't start, in the journal and to ``pipefitter events``."""
-    if severity != _INFO:
+    if warning:
         complain(f"pipefitter: {line}")
     import socket
 
@@ -201,6 +209,7 @@ def _say(line: str, severity: int) -> None:
     state_file.note(line)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as log:
         try:
+            severity = _WARNING if warning else _INFO
             log.sendto(f"<{severity}>pipefitter[{os.getpid()}]: {line}".encode(errors="replace"), _LOG)
         except OSError:
             pass  # a host without one

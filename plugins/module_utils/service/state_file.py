@@ -14,8 +14,13 @@ if TYPE_CHECKING:
     from ..reconcile.passes import Report
 
 FOLDER = "/run/pipefitter"
-_STATES, _EVENTS = f"{FOLDER}/state.json", f"{FOLDER}/events.jsonl"
-_KEPT = 1000  # events; twice as many are there at most
+LASTING = "/var/lib/pipefitter"
+"""What was done is worth knowing after a reboot, too."""
+
+_STATES = "state.json"
+_EVENTS, _EARLIER_EVENTS = "events.jsonl", "events.earlier.jsonl"
+_LARGEST = 256 << 10  # bytes of each of the two; 200 containers that start at once take 200 kB
+_SETTLED = ("in order", "repaired", "drifted")
 
 
 def keep(report: Report) -> None:
@@ -24,11 +29,16 @@ def keep(report: Report) -> None:
         os.makedirs(FOLDER, mode=0o700, exist_ok=True)
         before, now = since(), time.time()
         states = {
-            str(one.record): [one.state, one.sentence, _since(before.get(str(one.record)), one.state, now)]
+            (name := str(one.record)): [
+                one.state,
+                one.sentence,
+                _since(before.get(name), one.state, now),
+                report.instances.get(name, "") if one.state in _SETTLED else "",
+            ]
             for one in report.objects
         }
         if states != before:
-            _replace(_STATES, json.dumps(states))
+            _replace(f"{FOLDER}/{_STATES}", json.dumps(states))
         if report.operations:
             _append([{"time": now, "did": line} for line in report.operations])
 
@@ -36,14 +46,19 @@ def keep(report: Report) -> None:
 def note(line: str) -> None:
     """Keep one thing that was done beside the service; a host where that can't be done goes without."""
     with contextlib.suppress(OSError):
-        os.makedirs(FOLDER, mode=0o700, exist_ok=True)
         _append([{"time": time.time(), "did": line}])
 
 
+def settled() -> dict[str, str]:
+    """Return by object in which instance of its container it was in order, of those whose drift is reported."""
+    held = {name: entry[3] for name, entry in since().items() if isinstance(entry, list) and len(entry) == 4}
+    return {name: str(instance) for name, instance in held.items() if instance}
+
+
 def since() -> dict[str, Any]:
-    """Return by object its state, why, and since when (seconds of the epoch)."""
+    """Return by object its state, why, since when (seconds of the epoch), and what ``settled`` tells."""
     try:
-        with open(_STATES, encoding="utf-8") as file:
+        with open(f"{FOLDER}/{_STATES}", encoding="utf-8") as file:
             held = json.load(file)
     except (OSError, ValueError):
         return {}
@@ -52,25 +67,36 @@ def since() -> dict[str, Any]:
 
 def events() -> list[dict[str, Any]]:
     """Return what the service did, last first."""
+    lines: list[str] = []
+    for name in (_EARLIER_EVENTS, _EVENTS):
+        with contextlib.suppress(OSError), open(f"{LASTING}/{name}", encoding="utf-8", errors="replace") as file:
+            lines += file.readlines()
+    return [entry for line in reversed(lines) if (entry := _entry(line)) is not None]
+
+
+def _entry(line: str) -> dict[str, Any] | None:
+    """Return an event, ``None`` for a line that a power cut left half."""
     try:
-        with open(_EVENTS, encoding="utf-8") as file:
-            return [json.loads(line) for line in file if line.endswith("\n")][::-1][:_KEPT]
-    except (OSError, ValueError):
-        return []
+        held = json.loads(line)
+    except ValueError:
+        return None
+    return held if isinstance(held, dict) and {"time", "did"} <= held.keys() else None
 
 
 def _since(before: Any, state: str, now: float) -> float:
     # Repaired is in order from then on.
-    same = isinstance(before, list) and len(before) == 3 and before[0] == state
+    same = isinstance(before, list) and len(before) == 4 and before[0] == state
     return float(before[2]) if same else now
 
 
 def _append(entries: list[dict[str, Any]]) -> None:
-    held = events()
-    if len(held) >= _KEPT:
-        _replace(_EVENTS, "".join(json.dumps(entry) + "\n" for entry in held[: _KEPT // 2][::-1]))
-    with open(os.open(_EVENTS, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600), "w") as file:
+    # The folder is the record's: without one there is nothing to do, and so nothing to tell.
+    path = f"{LASTING}/{_EVENTS}"
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600), "w") as file:
         file.write("".join(json.dumps(entry) + "\n" for entry in entries))
+        full = file.tell() > _LARGEST
+    if full:
+        os.rename(path, f"{LASTING}/{_EARLIER_EVENTS}")
 
 
 def _replace(path: str, content: str) -> None:

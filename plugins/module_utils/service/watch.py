@@ -24,17 +24,23 @@ from ..host.engines.podman import is_used
 from ..host.netlink import events as kernel_events
 from ..model.record import target_of
 from ..reconcile import passes
-from ..reconcile.passes import FAILED, PENDING, Report
+from ..reconcile.drift import Drift
+from ..reconcile.passes import DRIFTED, FAILED, PENDING, RecordId, Report, id_of
 from . import state_file
+from .hook_server import HookServer, preload
 from .output import complain
 
 SLOW = 600.0
 """Seconds between looks without an event: for what no event tells."""
 
 _COALESCED = 0.1  # seconds in which changes of links and rules come together
+_OF_ROUTES = 1.0  # seconds in which changes of routes come together: a routing daemon makes many
+_SHARE = 20  # for those, passes take at most one part in so many of the time
 _LONGEST_BACKOFF = 300.0  # seconds
 _RECONNECT = 1.0
 _NAMESPACE = 1.0  # a network namespace that is given a name tells nobody
+
+_ROUTES = "routes"
 
 
 class _Source(Protocol):
@@ -46,13 +52,23 @@ class _Source(Protocol):
 class Watcher:
     """Follows engines and kernel, and makes passes."""
 
-    def __init__(self) -> None:
+    def __init__(self, drift: str) -> None:
+        """``drift`` is what becomes of changes by hand, where a task did not say it: repair or report."""
+        self._drift = drift
         self._selector = selectors.DefaultSelector()
         self._engines: dict[str, _Source | None] = {"Docker": None, "Podman": None}
         self._due = 0.0
         self._reconnect_at = 0.0
         self._backoff = 1.0
+        self._retry_at = 0.0
+        self._took = 0.0
+        self._failing: frozenset[RecordId] = frozenset()
+        # What failed half-way was undone: both are changes of which the kernel tells, and no reason to try it again.
+        self._resting: dict[RecordId, str] = {}
         self._awaited: list[str] = []
+        self._hooks: HookServer | None = None
+        self._told: set[str] = set()
+        self._reported: set[str] = set()
         self._ended = False
         self._wake, self._woken = socket.socketpair()
         for end in (self._wake, self._woken):
@@ -65,8 +81,10 @@ class Watcher:
         signal.set_wakeup_fd(self._wake.fileno(), warn_on_full_buffer=False)
         signal.signal(signal.SIGTERM, self._end)
         signal.signal(signal.SIGINT, self._end)
-        signal.signal(signal.SIGHUP, lambda _number, _frame: self._want(0.0))
+        signal.signal(signal.SIGHUP, lambda _number, _frame: self._try_all())
         self._follow_kernel()
+        preload()
+        self._serve_hooks()
         # Engines wait for the service as the host boots: bridges and isolation are there before their containers.
         self._pass(engines=False)
         service_manager.tell("READY=1")
@@ -77,12 +95,19 @@ class Watcher:
             if not self._ended and time.monotonic() >= self._due:
                 self._pass(engines=True)
         service_manager.tell("STOPPING=1")
+        if self._hooks is not None:
+            self._hooks.close()
 
     def _end(self, _number: int, _frame: object) -> None:
         self._ended = True
 
     def _want(self, delay: float) -> None:
         self._due = min(self._due, time.monotonic() + delay)
+
+    def _try_all(self) -> None:
+        """Make a pass at once, which tries anew what has failed."""
+        self._backoff, self._retry_at = 1.0, 0.0
+        self._want(0.0)
 
     def _wait(self) -> None:
         pause = service_manager.watchdog_pause()
@@ -99,7 +124,9 @@ class Watcher:
                 self._woken.recv(4096)
             elif isinstance(key.fileobj, kernel_events.KernelEvents):
                 key.fileobj.read()
-                self._want(_COALESCED)
+                self._hear(str(key.data))
+            elif isinstance(key.fileobj, HookServer):
+                self._end_hooks()
             else:
                 self._read_engine(str(key.data))
         if any(os.path.exists(path) for path in self._awaited):
@@ -110,8 +137,7 @@ class Watcher:
         source = self._engines[engine]
         if source is None:
             return
-        self._backoff = 1.0
-        self._want(0.0)
+        self._try_all()
         if not source.read():
             self._selector.unregister(source)
             source.close()
@@ -123,6 +149,25 @@ class Watcher:
         for source in (kernel_events.of_links_and_addresses(), kernel_events.of_nftables()):
             if source is not None:
                 self._selector.register(source, selectors.EVENT_READ, "kernel")
+        self._selector.register(kernel_events.of_routes(), selectors.EVENT_READ, _ROUTES)
+
+    def _hear(self, kind: str) -> None:
+        self._want(max(_OF_ROUTES, _SHARE * self._took) if kind == _ROUTES else _COALESCED)
+
+    def _serve_hooks(self) -> None:
+        try:
+            self._hooks = HookServer()
+        except OSError as error:
+            complain(f"hooks of containers that start are not served, and do their work themselves: {error}")
+            return
+        self._selector.register(self._hooks, selectors.EVENT_READ, "hooks")
+
+    def _end_hooks(self) -> None:
+        """Its process was killed: until the service is started anew, hooks do their work themselves."""
+        if self._hooks is not None:
+            self._selector.unregister(self._hooks)
+            self._hooks.close()
+            self._hooks = None
 
     def _connect_engines(self) -> None:
         if None not in self._engines.values() or time.monotonic() < self._reconnect_at:
@@ -148,35 +193,63 @@ class Watcher:
         self._engines[engine] = source
         self._selector.register(source, selectors.EVENT_READ, engine)
         complain(f"following {engine}")
-        self._want(0.0)  # what it did before nobody told
+        self._try_all()  # what it did before nobody told
 
     def _pass(self, engines: bool) -> None:
-        self._due = time.monotonic() + SLOW
+        begun = time.monotonic()
+        self._due = begun + SLOW
+        resting = self._resting if begun < self._retry_at else {}
         try:
-            report = passes.run(engines=engines)
+            report = passes.run(engines=engines, drift=Drift(self._drift, state_file.settled()), resting=resting)
         except PipefitterError as error:
             complain(str(error))
             self._fail()
             return
+        finally:
+            self._took = time.monotonic() - begun
         state_file.keep(report)
         for line in (*report.operations, *report.warnings):
             complain(line)
-        for one in report.of(FAILED):
-            complain(f"{one.record}: {one.sentence}")
+        failed = {f"{one.record}: {one.sentence}" for one in report.of(FAILED)}
+        for line in sorted(failed - self._told):
+            complain(line)
+        self._told = failed
+        self._report_drift(report)
         targets = [target_of(one.record) for one in report.of(PENDING)]
         self._awaited = [target.value for target in targets if target is not None and target.kind == "netns"]
-        if report.of(FAILED):
-            self._fail()
-        else:
-            self._backoff = 1.0
+        self._see_failures(report, begun)
         service_manager.tell(f"STATUS={_status(report)}")
 
+    def _report_drift(self, report: Report) -> None:
+        reported = set(report.reported)
+        for line in sorted(reported - self._reported):
+            told = f"left as it is (drift: report), it would take: {line}"
+            complain(told)
+            state_file.note(told)
+        self._reported = reported
+
+    def _see_failures(self, report: Report, begun: float) -> None:
+        """See that what failed is tried again, each time after twice as long; what fails anew begins from the first."""
+        failed = report.of(FAILED)
+        self._resting = {id_of(one.record): one.sentence for one in failed if one.undone}
+        known, self._failing = self._failing, frozenset(id_of(one.record) for one in failed)
+        if not failed:
+            self._backoff, self._retry_at = 1.0, 0.0
+        elif self._failing - known:
+            self._backoff = 1.0
+            self._fail()
+        elif begun >= self._retry_at:
+            self._fail()
+        else:
+            self._due = min(self._due, self._retry_at)
+
     def _fail(self) -> None:
+        self._retry_at = time.monotonic() + self._backoff
         self._want(self._backoff)
         self._backoff = min(self._backoff * 2, _LONGEST_BACKOFF)
 
 
 def _status(report: Report) -> str:
-    counted = [(len(report.of(state)), state) for state in (PENDING, FAILED)]
+    counted = [(len(report.of(state)), state) for state in (PENDING, DRIFTED, FAILED)]
     told = ", ".join(f"{count} {state}" for count, state in counted if count)
     return f"{len(report.objects)} objects" + (f", {told}" if told else ", all in order")

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import field
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
@@ -50,6 +50,7 @@ class ContainerSide:
     the host knows its namespace (``None``: nothing of the host leads there).
     ``ipv6_default`` tells whether new links speak IPv6, where one is to be made; ``None`` without IPv6 in the kernel.
     ``connected`` are the routes that come and go with addresses.
+    ``paths`` are those by which its attachments are marked and which lead to it.
     ``promote_secondaries`` has that sysctl's effective value for links of which an address is to go.
     """
 
@@ -61,10 +62,18 @@ class ContainerSide:
     tx_checksum_offload: Mapping[str, bool] = field(default_factory=dict)
     promote_secondaries: Mapping[str, str] = field(default_factory=dict)
     connected: tuple[Route, ...] = ()
+    paths: frozenset[str] = frozenset()
 
     def birth_name(self, interface: str) -> str:
         """Return the host-side name derived from container and interface."""
         return names.derived_name("pf", self.identity, interface)
+
+
+class PeerState(NamedTuple):
+    """What a veth's end in another namespace has: its MAC, '' where nobody asked, and addresses without length."""
+
+    mac: str
+    addresses: tuple[str, ...]
 
 
 # A bridge of Open vSwitch is an interface of the last two: with the kernel's datapath, or one in userspace.
@@ -75,7 +84,11 @@ _BRIDGE_KINDS = ("bridge", "openvswitch", "tun")
 class HostSide:
     """The host's side of all attachments. ``ovs_runs`` is false where Open vSwitch was needed and does not run.
 
-    ``alternative_names`` tells whether its kernel gives links further names.
+    ``alternative_names`` tells whether its kernel gives links further names. ``asked_mtus`` are MTUs that other tasks
+    asked for, by what the marks of their attachments say (kind, value and interface).
+    ``peers`` is what other ports' ends in containers have, by the ports' names: of those that could be in the way.
+    ``tagged_later`` are attachments without VLANs (bridge, ``Target.kind``, ``.value`` and interface) to whose ports
+    ovs_vlan_port gives some, as is recorded.
     """
 
     network: NetworkState
@@ -83,6 +96,9 @@ class HostSide:
     ovs_ports: Mapping[str, OvsPort] = field(default_factory=dict)
     ovs_runs: bool = True
     alternative_names: bool = True
+    asked_mtus: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
+    peers: Mapping[str, PeerState] = field(default_factory=dict)
+    tagged_later: Collection[tuple[str, str, str, str]] = ()
 
     @cached_property
     def by_index(self) -> dict[int, Link]:

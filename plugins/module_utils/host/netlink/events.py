@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 pipefitter contributors
 # SPDX-License-Identifier: BSD-2-Clause
-"""Being told when links, addresses or nftables of the host change. Private to the collection.
+"""Being told when links, addresses, routes or nftables change. Private to the collection.
 
 As of containers' events, only that something changed is told: what it was is looked at anew.
 """
@@ -15,6 +15,7 @@ _SOL_NETLINK, _ADD_MEMBERSHIP, _LISTEN_ALL_NSID = 270, 1, 8
 
 # linux/rtnetlink.h and linux/netfilter/nfnetlink.h
 _LINK, _IPV4_ADDRESS, _IPV6_ADDRESS = 1, 5, 9
+_IPV4_ROUTE, _IPV6_ROUTE = 7, 11
 _NFTABLES = 7
 
 _MOST = 1 << 16
@@ -57,6 +58,11 @@ class KernelEvents:
 
 def of_links_and_addresses() -> KernelEvents:
     return KernelEvents(_NETLINK_ROUTE, (_LINK, _IPV4_ADDRESS, _IPV6_ADDRESS))
+
+
+def of_routes() -> KernelEvents:
+    """Return notices of routes; where a routing daemon runs there may be thousands a second."""
+    return KernelEvents(_NETLINK_ROUTE, (_IPV4_ROUTE, _IPV6_ROUTE))
 
 
 def of_nftables() -> KernelEvents | None:

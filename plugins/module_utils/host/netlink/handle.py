@@ -84,6 +84,13 @@ class NetlinkHandle(NamedLinks):
         """Return the id by which this namespace knows the one behind ``descriptor``, ``None`` where it has none yet."""
         return netns_ids.shown(self._socket, descriptor)
 
+    def peer(self, port: Link, addresses: bool, mac: bool) -> tuple[str, tuple[str, ...]]:
+        """Return MAC and addresses of a veth's end in another namespace: as much of it as is asked for."""
+        from . import peers  # most runs bring no address to where it wasn't
+
+        held = peers.addresses(self._socket, port) if addresses else ()
+        return peers.mac(self._socket, port) if mac else "", held
+
     def neighbours(self) -> frozenset[tuple[str, str, str]]:
         """Return link, address and MAC of the neighbours that were learned on links of ``links()``."""
         by_index = {index: name for name, index in self._indexes.items()}

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, Optional
 from unittest import mock
 
@@ -21,6 +22,7 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.obser
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import attachment as plan
 from ansible_collections.pipefitter.container_network.plugins.module_utils.reconcile import engine
 from ansible_collections.pipefitter.container_network.plugins.module_utils.state.attachments import (
+    AttachmentState,
     ContainerSide,
     HostSide,
 )
@@ -139,6 +141,7 @@ class Scene:
         self.kernel = kernel
         self.few = few
         self.host = SimulatedHost(kernel)
+        self.tagged_later: set[tuple[str, str, str, str]] = set()
         ns = kernel.host
         for name, mac in (("docker0", "02:42:00:00:00:01"), ("br0", "02:00:00:00:0b:00"), ("br1", None)):
             ns.new_link(name, "bridge", mac, alias="" if name == "docker0" else MARK)
@@ -175,7 +178,9 @@ class Scene:
             for netns, here in by_netns.items()
             if netns in self.host.namespaces
         }
-        return [(want, sides.get(want.target.value)) for want in wants], host_side
+        seen = AttachmentState([(want, sides.get(want.target.value)) for want in wants], host_side)
+        seen = attachments.with_peers(self.host, seen, purge)  # type: ignore[arg-type]
+        return list(seen.sides), replace(seen.host_side, tagged_later=self.tagged_later)
 
     def present(self, wants: Sequence[Attachment], purge: str | None = None) -> Callable[[], list[Any]]:
         def plan_now() -> list[Any]:

@@ -45,6 +45,7 @@ class SimulatedHost:
         self.ovs_bridges: dict[str, str] = {}
         self.ovs_ports: dict[str, OvsPort] = {}
         self.kernel.ovs_ports = self.ovs_ports  # type: ignore[assignment]
+        self.asked_peers: list[str] = []
         self.announced: list[tuple[str, str, tuple[str, ...]]] = []
         # The mechanisms that ``observe`` reads from, as host.machine.Machine has them.
         self.masquerades = SimpleNamespace(in_effect=lambda needed=True: frozenset(self.masqueraded))
@@ -73,6 +74,9 @@ class SimulatedHost:
 
     def netlink(self, netns: str) -> SimulatedNetlink:
         return SimulatedNetlink(self, self.namespaces[netns])
+
+    def pinned(self, _netns: str) -> None:
+        """No namespace here is at a path."""
 
     def descriptor(self, netns: str) -> int:
         return sorted(self.namespaces).index(netns)

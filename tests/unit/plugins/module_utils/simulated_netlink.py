@@ -104,6 +104,12 @@ class SimulatedNetlink:
     def netns_id(self, descriptor: int) -> int | None:
         return self._ns.ids.get(self._host.behind(descriptor))
 
+    def peer(self, port: Link, addresses: bool, mac: bool) -> tuple[str, tuple[str, ...]]:
+        self._host.asked_peers.append(port.name)
+        peer = self._ns.links[port.name].peer
+        held = tuple(text.partition("/")[0] for text in peer.addresses) if peer and addresses else ()
+        return peer.mac if peer and mac else "", held
+
     # ---- links
 
     def add_bridge(self, name: str, attributes: Mapping[str, int], mac: str | None) -> None:
@@ -151,7 +157,11 @@ class SimulatedNetlink:
             raise
         self._ns.links[name].makes_link_local = False
         if alternative_name:
-            self.set_alternative_name(name, alternative_name, True)
+            try:
+                self.set_alternative_name(name, alternative_name, True)
+            except KernelError:
+                self.delete_link(name)
+                raise
 
     def set_alternative_name(self, name: str, alternative: str, on: bool) -> None:
         self._ns.kernel.request()
