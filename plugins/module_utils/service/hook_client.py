@@ -18,6 +18,21 @@ _PATIENCE = 0.06  # seconds until it is ready: what the hook would take itself
 _LONGEST = 25.0  # seconds; the service itself takes no longer than 15
 
 
+def answers() -> bool:
+    """Tell whether the service runs: it listens, also where it is busy."""
+    connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC)
+    try:
+        connection.settimeout(_PATIENCE)
+        connection.connect(SOCKET)
+    except (_socket.timeout, BlockingIOError):
+        return True  # too many wait for it
+    except OSError:
+        return False
+    finally:
+        connection.close()
+    return True
+
+
 def ask(told: bytes) -> tuple[int, str] | None:
     """Return the hook's exit status and what it has to say, ``None`` where the service did not do it."""
     connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC)

@@ -46,8 +46,8 @@ _ROOMS = (
 _MAIN = b"""\
 import sys
 
-command = sys.argv[1:2]
-if command == ["hook"]:
+command, rest = sys.argv[1:2], sys.argv[2:]
+if command == ["hook"] and not {"-h", "--help"}.intersection(rest):
     try:
         from pipefitter.service.hook import main
     except Exception as error:  # of a program that is damaged; the container is to start
