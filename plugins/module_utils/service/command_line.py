@@ -65,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     status.set_defaults(run=_status)
     reconcile = commands.add_parser("reconcile", help="make again, once, what is recorded and isn't so")
     reconcile.add_argument("--check", action="store_true", help="say what would be done, and do nothing")
-    reconcile.add_argument("--diff", action="store_true", help="show before and after of what changes")
+    reconcile.add_argument("--diff", action="store_true", help="show what changes, as a unified diff")
     reconcile.set_defaults(run=_reconcile)
     watch = commands.add_parser("watch", help="follow engines and kernel, and make again what is recorded: the service")
     watch.add_argument(
@@ -90,12 +90,12 @@ def _parser() -> argparse.ArgumentParser:
     hook = commands.add_parser("hook", help="for OCI runtimes: attach the container whose state is on stdin")
     hook.set_defaults(run=_hook)
     forget = commands.add_parser("forget", help="take objects out of the record; what is there stays as it is")
-    forget.add_argument("names", nargs="+", metavar="NAME", help="as status shows them")
+    forget.add_argument("names", nargs="+", metavar="NAME", help="as status shows them, in quotes")
     forget.set_defaults(run=_forget)
     export = commands.add_parser("export", help="variables of the role bridge that make again what is recorded")
     export.add_argument("--bridge", metavar="NAME", help="needed where several bridges are recorded")
     export.set_defaults(run=_export)
-    events = commands.add_parser("events", help="what the service did, last first")
+    events = commands.add_parser("events", help="what the service did, newest first")
     events.add_argument("--json", action="store_true", help="for programs")
     events.set_defaults(run=_events)
     return parser
@@ -123,8 +123,8 @@ def _diff(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
 
     from ..diff_yaml import as_yaml
 
-    sides = [as_yaml(side).splitlines() for side in (before, after)]
-    return difflib.unified_diff(*sides, "before", "after", lineterm="")
+    old, new = (as_yaml(side).splitlines() for side in (before, after))
+    return difflib.unified_diff(old, new, "before", "after", lineterm="")
 
 
 def _status(given: argparse.Namespace) -> int:

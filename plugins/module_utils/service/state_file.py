@@ -66,7 +66,7 @@ def since() -> dict[str, Any]:
 
 
 def events() -> list[dict[str, Any]]:
-    """Return what the service did, last first."""
+    """Return what the service did, newest first."""
     lines: list[str] = []
     for name in (_EARLIER_EVENTS, _EVENTS):
         with contextlib.suppress(OSError), open(f"{LASTING}/{name}", encoding="utf-8", errors="replace") as file:

@@ -76,7 +76,8 @@ def test_whoever_reads_no_further_is_told_nothing(program, count):
     [
         (
             ["eth1", "of", "container", "web2"],
-            "'eth1' is not in the record; names have spaces and need quotes: pipefitter forget 'eth1 of container web2'",
+            "'eth1' is not in the record; names have spaces and need quotes: "
+            "pipefitter forget 'eth1 of container web2'",
         ),
         (["eth1", "of", "container", "web9"], "names have spaces and need quotes; pipefitter status shows what is"),
         (["eth1 of container web9"], "'eth1 of container web9' is not in the record; pipefitter status shows what is"),

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 pipefitter contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Docker's settings, when its runtime of ours comes and goes: they are as they were, and nothing is left beside them."""
+"""Docker's settings, as our runtime comes and goes: they are as they were, and nothing is left beside them."""
 
 from __future__ import annotations
 
