@@ -199,6 +199,15 @@ def test_a_long_run_of_others_delays_a_start_by_a_bounded_time(hooked):
         holder.wait(10)
 
 
+def test_one_that_is_required_waits_longer_for_a_run_of_others(hooked):
+    """No engine tries again what its hook refused to start."""
+    record(hooked, **_WEB1, required=True)
+    held = "import fcntl, time; f = open('/run/pipefitter/changing', 'w'); fcntl.flock(f, 2); time.sleep(7)"
+    holder = hooked.start("/usr/bin/python3", "-c", held)
+    assert wired(docker_run(hooked, "--net", "none", _IMAGE, *_SHOW).stdout)
+    holder.wait(30)
+
+
 def test_the_vlan_of_its_port_is_there_too(hooked):
     make_ovs_bridge(hooked)
     record(hooked, **{**_WEB1, "bridge": "ovs0", "gateway": None})

@@ -192,11 +192,7 @@ def _left_pointing(machine: Machine, outcome: engine.Outcome[AttachmentState]) -
 
 def _with_pending(result: Result, pinned: Sequence[Pinned]) -> Result:
     """Return a result that says which attachments are made when their containers start."""
-    pending = [
-        {one.want.target.kind: one.want.target.value, "interface": one.want.interface}
-        for one in pinned
-        if one.netns is None
-    ]
+    pending = [{**one.want.target.named, "interface": one.want.interface} for one in pinned if one.netns is None]
     return replace(result, values={**result.values, "pending": pending})
 
 

@@ -53,7 +53,13 @@ if command == ["hook"] and not {"-h", "--help"}.intersection(rest):
     except Exception as error:  # of a program that is damaged; the container is to start
         sys.exit(print(f"pipefitter: {error}", file=sys.stderr))
 elif command == ["runtime"]:
-    from pipefitter.service.runtime import main
+    try:
+        from pipefitter.service.runtime import main
+    except Exception as error:
+        import os
+
+        print(f"pipefitter: {error}", file=sys.stderr)
+        os.execvp("runc", ["runc", *sys.argv[2:]])
 else:
     from pipefitter.service.command_line import main
 
