@@ -107,9 +107,13 @@ ARGUMENT_SPEC = {
 
 
 def load():
-    from ansible_collections.pipefitter.container_network.plugins.module_utils.service import command_line, installation
+    from ansible_collections.pipefitter.container_network.plugins.module_utils.service import (
+        command_line,
+        installation,
+        runtime,
+    )
 
-    del command_line  # all that the program is made of comes to the host by this name
+    del command_line, runtime  # all that the program is made of comes to the host by these names
     return installation.converge
 
 

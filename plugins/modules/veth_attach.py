@@ -139,7 +139,7 @@ options:
       - Return only when both ends of each attachment have a carrier. A container that is just restarting is waited for,
         too.
       - With V(false), an attachment that is recorded (see O(persistent)) may be asked for before its container runs. It
-        is made when that starts, and is in RV(pending) until then.
+        is made when that starts, and is in RV(pending) until then. One that is not recorded is refused then.
     type: bool
     default: true
   wait_timeout:

@@ -105,7 +105,8 @@ def _starting_container(request: dict):
             begun = time.monotonic()
             subprocess.run([PROGRAM, "hook"], input=state.encode(), check=True, stderr=subprocess.DEVNULL)
             taken = time.monotonic() - begun
-            shown = subprocess.run(["nsenter", f"--net=/proc/{one.pid}/ns/net", "ip", "route"], stdout=subprocess.PIPE)
+            asked = ["nsenter", f"--net=/proc/{one.pid}/ns/net", "ip", "route"]
+            shown = subprocess.run(asked, stdout=subprocess.PIPE, check=True)
             if f"default via {_GATEWAY}".encode() not in shown.stdout:
                 raise SystemExit("the hook has not attached the container")
             one.kill()

@@ -56,6 +56,8 @@ def test_what_is_changed_by_hand_is_only_reported_where_that_was_asked_for(hosta
         until(lambda: has_address(hosta), "a container that starts was not wired")
         until(lambda: "eth1 of container web1" in known(hosta), "it is not known to be in order")
 
+        inside(hosta, "web1", "ip", "addr", "flush", "dev", "eth1")
+        until(lambda: states(hosta)["eth1 of container web1"] == "drifted", "what is changed again is not told")
         hosta.run("ip", "addr", "del", "192.168.5.1/24", "dev", "br0")
         until(lambda: "192.168.5.1/24" in service.log, service.log)
         assert "192.168.5.1/24" not in hosta.run("ip", "-o", "addr").stdout
@@ -65,6 +67,9 @@ def test_what_is_changed_by_hand_is_only_reported_where_that_was_asked_for(hosta
             lambda: service.log.count("left as it is (drift: report), it would take: add address 192.168.5.1/24") > 1,
             "another service knows it no more",
         )
+        until(lambda: "following Docker" in service.log.rpartition("192.168.5.1/24")[0], service.log)
+        until(lambda: states(hosta)["eth1 of container web1"] != "pending", "it asks no engine")
+        assert not has_address(hosta)
         assert "192.168.5.1/24" not in hosta.run("ip", "-o", "addr").stdout
         assert pipefitter(hosta, "reconcile").returncode == 2
         assert "192.168.5.1/24" in hosta.run("ip", "-o", "addr").stdout
@@ -103,6 +108,14 @@ def test_two_engines_may_have_a_container_of_one_name(hosta):
                 "Podman's is not wired",
             )
             until(lambda: set(states(hosta).values()) == {"in order"}, "they are not in order")
+        hosta.module("port_publish", bridge="br0", container="web1", runtime="docker", ports=["8080:80"])
+        hosta.run("docker", "stop", "-t", "0", "web1")
+        pipefitter(hosta, "reconcile")
+        assert "192.168.5.10" not in hosta.run("nft", "list", "ruleset").stdout
+        assert states(hosta)["eth1 of podman container web1"] == "in order"
+        hosta.run("docker", "start", "web1")
+        hosta.module("port_publish", bridge="br0", container="web1", runtime="docker", state="absent")
+        assert pipefitter(hosta, "reconcile").returncode in (0, 2)
         # Named with its engine, it is the same that was recorded without.
         assert attach(hosta, **_WEB1, runtime="docker")["operations"] == ["record eth1 of container web1"]
         assert not attach(hosta, **_WEB1, runtime="docker")["operations"]
@@ -144,6 +157,8 @@ def test_routes_are_followed(hosta):
             lambda: "-A PIPEFITTER -i br0 -o lan9 -j ACCEPT" in hosta.run("iptables", "-S", "PIPEFITTER").stdout,
             "the new NIC is none by which the bridge's traffic may leave",
         )
+        hosta.run("sysctl", "-qw", "net.ipv4.ip_forward=0")
+        until(lambda: hosta.run("sysctl", "-n", "net.ipv4.ip_forward").stdout == "1\n", "it forwards no more")
         for _time in range(5):  # the first ones may be put back by a look that something else led to
             hosta.run("ip", "netns", "exec", "web1", "ip", "route", "del", "default")
             until(lambda: any("default" in route for route in routes(hosta, "web1")), "the route is not put back")
@@ -167,3 +182,21 @@ def test_the_vlan_that_was_asked_for_last_is_the_recorded_one(hosta):
 def link_name(host):
     (port,) = host.run("ovs-vsctl", "list-ports", "ovs0").stdout.split()
     return port
+
+
+def test_half_a_record_on_a_file_system_that_is_read_only_keeps_nothing_from_coming_back(hosta):
+    """As after a power cut: a file was half written, and the file system was mounted read-only then."""
+    make_namespaces(hosta, "web1")
+    hosta.module("host_program")
+    hosta.module("container_bridge", name="br0", addresses=["192.168.5.1/24"])
+    attach(hosta, netns="web1", bridge="br0", addresses=["192.168.5.10/24"])
+    folder = "/var/lib/pipefitter"
+    words = f"touch {folder}/attachment/x.json.half; mount --bind {folder} {folder}; mount -o remount,bind,ro {folder}"
+    hosta.run("sh", "-e", "-c", words)
+    try:
+        hosta.run("ip", "link", "delete", "br0")
+        done = pipefitter(hosta, "reconcile")
+        assert done.returncode == 2 and "Traceback" not in done.stderr, done
+        assert "192.168.5.1/24" in hosta.run("ip", "-o", "addr").stdout
+    finally:
+        hosta.run("umount", folder)

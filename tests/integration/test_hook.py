@@ -199,6 +199,15 @@ def test_a_long_run_of_others_delays_a_start_by_a_bounded_time(hooked):
         holder.wait(10)
 
 
+def test_one_that_is_required_waits_longer_for_a_run_of_others(hooked):
+    """No engine tries again what its hook refused to start."""
+    record(hooked, **_WEB1, required=True)
+    held = "import fcntl, time; f = open('/run/pipefitter/changing', 'w'); fcntl.flock(f, 2); time.sleep(7)"
+    holder = hooked.start("/usr/bin/python3", "-c", held)
+    assert wired(docker_run(hooked, "--net", "none", _IMAGE, *_SHOW).stdout)
+    holder.wait(30)
+
+
 def test_the_vlan_of_its_port_is_there_too(hooked):
     make_ovs_bridge(hooked)
     record(hooked, **{**_WEB1, "bridge": "ovs0", "gateway": None})
@@ -231,8 +240,22 @@ def test_dockers_settings_are_kept(hosta):
     hosta.run("docker", "rm", "web1")
     assert hosta.module("host_program", state="absent")["docker_runtime"] is False
     assert json.loads(hosta.run("cat", _DAEMON).stdout) == before
+    assert hosta.run("ls", f"{_DAEMON}.before-pipefitter", check=False).returncode != 0
     assert docker_run(hosta, _IMAGE, "true", check=False).returncode != 0
     assert hosta.run("cat", "/var/run/docker.pid").stdout == running
+
+
+def test_a_docker_without_settings_has_none_again(hosta):
+    hosta.run("mv", _DAEMON, f"{_DAEMON}.of-the-lab")
+    try:
+        hosta.module("host_program", docker_runtime=True)
+        docker_run(hosta, "--rm", "--net", "none", _IMAGE, "true")
+        assert hosta.run("sh", "-c", f"ls {_DAEMON}*").stdout.split() == [_DAEMON, f"{_DAEMON}.of-the-lab"]
+        hosta.module("host_program", docker_runtime=False)
+        assert hosta.run("sh", "-c", f"ls {_DAEMON}*").stdout.split() == [f"{_DAEMON}.of-the-lab"]
+        assert "pipefitter" not in hosta.run("docker", "info", "--format", "{{json .Runtimes}}").stdout
+    finally:
+        hosta.run("mv", f"{_DAEMON}.of-the-lab", _DAEMON)
 
 
 def test_settings_of_docker_that_are_no_json_are_left(hosta):

@@ -9,12 +9,18 @@ from wiring import attach, make_bridge, make_namespaces
 
 _COMPLETION = "/usr/local/share/bash-completion/completions/pipefitter"
 _MANUAL = "/usr/local/share/man/man8/pipefitter.8"
-_FORGET = f"""
+_FOLDERS = ("/usr/local/share/man/man8", "/usr/local/share/bash-completion/completions")
+
+
+def _offered(host, *words):
+    """Return what is offered for the last of words."""
+    completed = f"""
 source {_COMPLETION}
-COMP_WORDS=(pipefitter forget eth1) COMP_CWORD=2
+COMP_WORDS=(pipefitter "$@") COMP_CWORD=$#
 PATH=$PATH:{PROGRAM.rpartition("/")[0]} _pipefitter
 printf '%s\\n' "${{COMPREPLY[@]}}"
 """
+    return host.run("bash", "-c", completed, "bash", *words).stdout.splitlines()
 
 
 def _part_of_role(name):
@@ -32,9 +38,15 @@ def test_the_role_puts_them_there_once_and_takes_them_away(hosta, fleet):
     make_bridge(hosta)
     make_namespaces(hosta, "probe")
     attach(hosta, netns="probe", bridge="br0")
-    assert hosta.run("bash", "-c", _FORGET).stdout == "eth1\\ of\\ netns\\ /run/netns/probe\n"
+    attach(hosta, container="web1", bridge="br0", wait=False)
+    attach(hosta, container="web2", bridge="br0", runtime="docker", interface="lan", wait=False)
+    assert _offered(hosta, "forget", "eth1 of n") == ["eth1\\ of\\ netns\\ /run/netns/probe"]
+    assert _offered(hosta, "wait", "--container", "") == ["web1", "web2"]
+    assert _offered(hosta, "wait", "--container", "web2") == ["web2"]
 
     assert fleet.play_tasks("hosta", _part_of_role("no_service")).ok().changed["hosta"] >= 2
     left = hosta.run("ls", _MANUAL, _COMPLETION, PROGRAM, check=False)
     assert left.stdout == "" and left.returncode != 0
+    left = hosta.run("ls", "-d", *_FOLDERS, check=False).stdout.split()
+    assert not [folder for folder in left if not hosta.run("ls", folder).stdout], "empty folders are left"
     assert fleet.play_tasks("hosta", _part_of_role("no_service")).ok().changed["hosta"] == 0

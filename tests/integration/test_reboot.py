@@ -23,6 +23,7 @@ _SETUP = """
   gather_facts: false
   roles:
     - role: pipefitter.container_network.host_setup
+      host_setup_docker_runtime: true
 """
 
 _WIRING = [
@@ -136,6 +137,7 @@ def _nothing_to_do(site):
 def test_the_role_changes_nothing_where_the_service_is(site):
     assert site.setup() == 0
     assert site.service("ActiveState") == "active"
+    site.host.run("docker", "run", "--rm", "--runtime", "pipefitter", "--net", "none", "pipefitter/busybox", "true")
     assert site.serves() == ("web1", {"gateway"})
 
 
@@ -148,6 +150,9 @@ def test_everything_is_back_after_a_reboot(site, reset):
     assert len(since) > len(told) and since[len(since) - len(told) :] == told
     assert site.serves() == ("web1", {"gateway"})
     _nothing_to_do(site)
+    # Docker drops what it doesn't know of only where it switches forwarding on itself.
+    assert "-P FORWARD DROP" in site.host.run("iptables", "-S", "FORWARD").stdout
+    assert site.host.run("sysctl", "-n", "net.ipv4.ip_forward").stdout == "1\n"
     # Isolation came before any container: engines wait for the first pass.
     times = {
         unit: int(site.host.run("systemctl", "show", "-P", what, unit).stdout)

@@ -107,7 +107,18 @@ def test_a_container_that_is_not_there_yet_is_wired_when_it_is(recording):
     web = [
         {"container": name, "bridge": "br0", "addresses": [f"192.168.5.2{name[-1]}/24"]} for name in ("web1", "web2")
     ]
-    assert "web2" in refused(recording, attachments=web)
+    wait = "or set wait to false: it is recorded, and wired when it starts"
+    unknown = "container: 'web2' is not known to any container engine of this host"
+    assert refused(recording, attachments=web) == f"{unknown}; check the name, or start the container first, {wait}"
+    # Nothing would come of it.
+    said = refused(recording, attachments=web, wait=False, persistent="false")
+    assert said.startswith(unknown) and said.endswith(
+        "; wait: false waits for one that is recorded, and this is not (persistent: false, or no service)"
+    )
+    assert files(recording) == []
+    recording.run("docker", "stop", "-t", "0", "web1")
+    assert refused(recording, attachments=web[:1]).endswith(f"must be running, and it is exited; start it, {wait}")
+    recording.run("docker", "start", "web1")
     done = recording.module("veth_attach", attachments=web, wait=False)
     assert done["pending"] == [{"container": "web2", "interface": "eth1"}] and done["recorded"]
     assert [entry["container"] for entry in done["attachments"]] == ["web1"]

@@ -55,8 +55,9 @@ def begin(argv: Sequence[str], text: str | None = None) -> Callable[[], Finished
     pipe_in = process.stdin
     if pipe_in is not None and text is not None and len(text) < _AT_ONCE:
         # So that it works on it while the caller starts another.
-        with contextlib.suppress(BrokenPipeError), pipe_in:
+        with contextlib.suppress(BrokenPipeError):
             pipe_in.write(text)
+            pipe_in.close()
         process.stdin = text = None
 
     def end() -> Finished:

@@ -42,6 +42,11 @@ class Target:
     def __str__(self) -> str:
         return f"{self.kind} {self.value}"
 
+    @property
+    def named(self) -> dict[str, str]:
+        """Return the options that name it, for a return value."""
+        return {self.kind: self.value, **({"runtime": self.runtime} if self.runtime != "auto" else {})}
+
 
 @dataclass(frozen=True)
 class Attachment:

@@ -47,8 +47,9 @@ class OwnershipLabel:
         return f"{self.engine} {self.identity.partition(':')[2][:12]}"
 
     def names(self, target: Target) -> bool:
-        """Tell whether it speaks of that container: by name, or by the start of its id."""
-        if self.kind != target.kind:
+        """Tell whether it speaks of that container: by name, or by the start of its id; of that engine's, if any."""
+        engine = self.identity.partition(":")[0]
+        if self.kind != target.kind or (engine and target.runtime not in ("auto", engine)):
             return False
         by_id = (
             target.kind == "container"

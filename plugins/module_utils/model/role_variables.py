@@ -59,11 +59,13 @@ def of(records: Sequence[Record], bridge: str, switches: Collection[str] = ()) -
             why = _add(variables, record)
             if why:
                 left_out.append(f"{record}: {why}")
-    drifts = {record.drift for record in records if record.bridge == bridge}
-    if drifts == {REPORT}:
+    here = [record for record in records if record.bridge == bridge]
+    reported = [str(record) for record in here if record.drift == REPORT]
+    if reported and len(reported) == len(here):
         variables["bridge_drift"] = REPORT
-    elif REPORT in drifts:
-        left_out.append(f"drift {REPORT}, which is not asked for all of it")
+    elif reported:
+        names = ", ".join(sorted(reported))
+        left_out.append(f"drift: {REPORT} of {names}: the role has one drift (bridge_drift) for all that it makes")
     return variables, left_out
 
 
@@ -74,7 +76,8 @@ def _switches(records: Sequence[Record]) -> set[str]:
 def _add(variables: dict[str, Any], record: Record) -> str:
     """Add what is recorded to the variables, and return why it can't be, '' where it was."""
     options: dict[str, Any] = _given(
-        {name: value for name, value in record.options.items() if name not in ("bridge", "name", "protect")}
+        # What was chosen for it (a MAC, say) is this host's: on another one in the same LAN it would be there twice.
+        {name: value for name, value in record.want.items() if name not in ("bridge", "name", "protect", "drift")}
     )
     known = {
         BRIDGE: frozenset(BRIDGE_OPTIONS),

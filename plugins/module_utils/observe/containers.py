@@ -49,16 +49,17 @@ def pin_all(
     patience: float,
     may_come: bool = False,
     pin: Pin | None = None,
+    advice: str = "",
 ) -> list[Pinned]:
     """Pin the namespace of each container, each namespace once, with one question to an engine for all.
 
     ``patience`` is how many seconds to wait for a container that is just
-    restarting. With ``pin``, no engine is asked.
+    restarting. With ``pin``, no engine is asked. ``advice`` goes on what is said of one that doesn't run.
 
     :raises Refused: a container is missing, has stopped or shares the host's
         network; with ``must_run`` false these make ``netns`` ``None``. With ``may_come``, the first two do.
     """
-    netns_of, inodes = pin_targets(machine, {want.target for want in wants}, must_run, patience, may_come, pin)
+    netns_of, inodes = pin_targets(machine, {want.target for want in wants}, must_run, patience, may_come, pin, advice)
     return [Pinned(want, *netns_of[want.target], inodes.get(netns_of[want.target][0] or "")) for want in wants]
 
 
@@ -69,6 +70,7 @@ def pin_targets(
     patience: float,
     may_come: bool = False,
     pin: Pin | None = None,
+    advice: str = "",
 ) -> tuple[dict[Target, tuple[str | None, str]], dict[str, int]]:
     """Return namespace and identity of each container, and the inode of each namespace; as ``pin_all``."""
     namespace.raise_open_file_limit(len(targets))
@@ -83,7 +85,7 @@ def pin_targets(
     inodes: dict[str, int] = {}
     for target in sorted(targets):
         pinned, identity = (
-            pin(target) if pin is not None else _pin(target, found.get(target), must_run, patience, may_come)
+            pin(target) if pin is not None else _pin(target, found.get(target), must_run, patience, may_come, advice)
         )
         if pinned is None:
             netns_of[target] = (None, identity)
@@ -139,7 +141,7 @@ def containers_of(targets: Iterable[Target]) -> dict[Target, Container | None]:
 
 
 def _pin(
-    target: Target, container: Container | None, must_run: bool, patience: float, may_come: bool
+    target: Target, container: Container | None, must_run: bool, patience: float, may_come: bool, advice: str
 ) -> tuple[NetnsFd | None, str]:
     if target.kind == "container":
         if container is None:
@@ -151,7 +153,8 @@ def _pin(
                         "both",
                     )
                 raise Refused(
-                    f"container: {target.value!r} is not known to {engine}; check {check}, or start the container first"
+                    f"container: {target.value!r} is not known to {engine}; check {check}, or start the container "
+                    f"first{advice}"
                 )
             return None, ""
         identity = f"{container.runtime}:{container.id}"
@@ -163,9 +166,9 @@ def _pin(
             if must_run:
                 raise
             return None, identity  # it holds no attachment; one of before is found by its mark
-        except Refused:
+        except Refused as error:
             if not may_come:
-                raise
+                raise Refused(f"{error}{advice}") from None
             return None, identity  # it ended meanwhile
     try:
         pinned = namespace.of_path(target.value) if target.kind == "netns" else namespace.of_pid(int(target.value))

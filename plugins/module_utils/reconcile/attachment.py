@@ -31,7 +31,7 @@ from ..plan.attachment_result import (
 from ..state.attachments import LINUX, AttachmentState, HostSide
 from ..state.network import HOST
 from . import engine
-from .recording import recording, refuse_passing, refuse_unrecorded
+from .recording import Recording, recording, refuse_passing, refuse_unrecorded
 from .result import Result
 
 if TYPE_CHECKING:
@@ -98,6 +98,7 @@ def converge(
             patience=timeout if wait else 0,
             may_come=present and not wait and keeping.may_come,
             pin=pin,
+            advice=_advice(wait, keeping) if present else "",
         )
         pinned = [one for one in every if one.netns is not None] if present else every
         _refuse_same_interface(pinned)
@@ -161,6 +162,13 @@ def converge(
         return keeping.into(_with_pending(result, every) if present else result)
 
 
+def _advice(wait: bool, keeping: Recording) -> str:
+    """Return how a container that doesn't run yet could be asked for all the same, to go on a sentence."""
+    if wait:
+        return ", or set wait to false: it is recorded, and wired when it starts" if keeping.may_come else ""
+    return "; wait: false waits for one that is recorded, and this is not (persistent: false, or no service)"
+
+
 def _with_what_is_near(machine: Machine, have: AttachmentState, purge: str | None) -> AttachmentState:
     """Return what was seen, with all that tells whether an address or MAC that an attachment brings is another's."""
     have = with_peers(machine, have, purge)
@@ -184,11 +192,7 @@ def _left_pointing(machine: Machine, outcome: engine.Outcome[AttachmentState]) -
 
 def _with_pending(result: Result, pinned: Sequence[Pinned]) -> Result:
     """Return a result that says which attachments are made when their containers start."""
-    pending = [
-        {one.want.target.kind: one.want.target.value, "interface": one.want.interface}
-        for one in pinned
-        if one.netns is None
-    ]
+    pending = [{**one.want.target.named, "interface": one.want.interface} for one in pinned if one.netns is None]
     return replace(result, values={**result.values, "pending": pending})
 
 

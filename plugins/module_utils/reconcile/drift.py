@@ -12,23 +12,32 @@ import os
 from collections.abc import Collection, Mapping, Sequence
 
 from ..errors import PipefitterError
+from ..host.processes import started
+from ..model import icc_policy
 from ..model.attachment import Target
-from ..model.record import REPAIR, REPORT, Record, target_of
+from ..model.record import POLICY, REPAIR, REPORT, Record, target_of
 from ..observe.containers import containers_of
-
-_HOST = "host"
-"""Instance of what is no container's: what is known of it is gone with a boot, as it is kept below /run."""
 
 
 class Drift:
     """Which recorded objects are only to be looked at: ``default`` is for those that were asked for without ``drift``.
 
-    ``settled`` has by an object's name the instance of its container in which it was in order.
+    ``settled`` has by an object's name the instance in which it was in order: of its container, of the containers that
+    a policy's links are for, and of the host. The host's is ``engines``, which rewrite its firewall as they start; what
+    is known is gone with a boot, as it is kept below /run. While they are ``starting``, nothing of the host settles.
     """
 
-    def __init__(self, default: str = REPAIR, settled: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        default: str = REPAIR,
+        settled: Mapping[str, str] | None = None,
+        engines: str = "",
+        starting: bool = False,
+    ) -> None:
         self._default = default
         self._settled = settled or {}
+        self._host = f"host {engines}"
+        self._starting = starting
         self.instances: dict[str, str] = {}
         """By the names of objects that are to be reported, in which instance each was found."""
 
@@ -37,16 +46,32 @@ class Drift:
         watched = [record for record in records if (record.drift or self._default) == REPORT]
         if not watched:
             return list(records), []
-        instances = _instances({target for record in watched if (target := target_of(record)) is not None})
+        targets = {id(record): _targets(record) for record in watched}
+        instances = _instances({target for named in targets.values() for target in named})
         settled: set[int] = set()
         for record in watched:
-            target = target_of(record)
-            instance = instances.get(target, "") if target is not None else _HOST
-            if instance:
+            if record.kind == POLICY or target_of(record) is None:
+                own = sorted(f"{target} {instances.get(target, '')}" for target in targets[id(record)])
+                instance = " ".join([self._host, *own])
+            else:
+                instance = "".join(instances.get(target, "") for target in targets[id(record)])
+            same = bool(instance) and self._settled.get(str(record)) == instance
+            if same:
+                settled.add(id(record))
+            if same or not (self._starting and instance.startswith(self._host)):
                 self.instances[str(record)] = instance
-                if self._settled.get(str(record)) == instance:
-                    settled.add(id(record))
         return [one for one in records if id(one) not in settled], [one for one in records if id(one) in settled]
+
+
+def _targets(record: Record) -> set[Target]:
+    if record.kind != POLICY:
+        target = target_of(record)
+        return {target} if target is not None else set()
+    try:
+        links = icc_policy.parse({**record.options, "state": "present"}).links
+    except PipefitterError:
+        return set()  # it is told of where its own turn comes
+    return {target for link in links for target in (link.source, link.destination) if target is not None}
 
 
 def _instances(targets: Collection[Target]) -> dict[Target, str]:
@@ -63,13 +88,7 @@ def _instances(targets: Collection[Target]) -> dict[Target, str]:
                 seen = os.stat(target.value)
                 told[target] = f"{seen.st_ino} {seen.st_ctime_ns}"
             elif container is not None and container.pid:
-                told[target] = f"{container.pid} {_started(container.pid)}"
+                told[target] = f"{container.pid} {started(container.pid)}"
         except OSError:
             continue
     return told
-
-
-def _started(pid: int) -> str:
-    """Return when a process was started, in clock ticks since the boot (proc(5), stat)."""
-    with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
-        return file.read().rpartition(")")[2].split()[19]

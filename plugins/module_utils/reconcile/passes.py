@@ -5,25 +5,23 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import field, replace
 from typing import Any, NamedTuple
 
-from ..errors import MissingFeature, PipefitterError
+from ..errors import PipefitterError
 from ..host import lock
 from ..host.engines.api import EngineFailed
 from ..host.machine import Machine
 from ..host.nftables.isolation import isolated_bridges
 from ..host.ovs.ovsdb import SOCKET as OVSDB
 from ..light_dataclass import dataclass
-from ..model.attachment import SELECTORS, Target
-from ..model.ownership import OwnershipLabel, read_label
-from ..model.ownership import label as ownership_label
+from ..model.attachment import SELECTORS
 from ..model.record import ATTACHMENT, BRIDGE, OVS_BRIDGE, POLICY, PUBLICATION, VLAN_PORT, Record, target_of
-from ..observe.containers import containers_of, gone
+from ..observe.containers import gone
 from ..state.network import HOST
 from ..store.records import Store
+from . import what_runs
 from .drift import Drift
 from .engine import NotAsWanted, OperationFailed
 from .result import Result
@@ -32,6 +30,7 @@ IN_ORDER, REPAIRED, PENDING, FAILED = "in order", "repaired", "pending", "failed
 DRIFTED = "drifted"
 """What would be repaired, as it is told to whoever only asks, or where it is only to be reported."""
 
+NOT_ASKED = "engines have not been asked yet"
 _LEFT = "changed by hand, and left so (drift: report); pipefitter reconcile makes it again"
 
 
@@ -94,6 +93,7 @@ def run(
     bridge: str | None = None,
     drift: Drift | None = None,
     resting: Mapping[RecordId, str] | None = None,
+    forwarding: bool = True,
 ) -> Report:
     """Bring the host to what is recorded, or tell what that would take.
 
@@ -101,7 +101,8 @@ def run(
     for them. What is in containers is left for the next pass then. ``patience`` is how many seconds to wait for another
     run's end, ``None`` for as long as it takes. ``bridge`` leaves out what is for others. ``drift`` tells what is only
     to be looked at; without it all is made. ``resting`` has what failed lately and is not to be tried again yet, with
-    the reason.
+    the reason. Without ``forwarding``, the host's switch for it is left as it is: a Docker that is still to start drops
+    what others forward only where it switches it on itself.
 
     :raises PipefitterError: the record can't be read at all.
     """
@@ -124,12 +125,10 @@ def run(
                 records = [record for record in records if id_of(record) not in resting]
             if not engines:
                 later = {record.key for record in records if _needs_engine(record)}
-                report.objects += [
-                    ObjectState(record, PENDING, "engines have not been asked yet")
-                    for record in records
-                    if record.key in later
-                ]
+                report.objects += [ObjectState(record, PENDING, NOT_ASKED) for record in records if record.key in later]
                 records = [_without_links(record) for record in records if record.key not in later]
+            if kind == BRIDGE and not forwarding:
+                records = [record._replace(want={**record.want, "ip_forward": None}) for record in records]
             coming = _missing(bridges) if check and kind not in (BRIDGE, OVS_BRIDGE) else frozenset()
             to_do, to_report = drift.parted(records) if drift is not None and not check else (records, [])
             for group in groups(to_do):
@@ -194,25 +193,15 @@ def _converge(
         _note_sides(records, result, report)
     pending = {tuple(entry.items()) for entry in result.values.get("pending", ())}
     touched = _touched(result)
-    wired = _wired() if pending else []
+    wired = what_runs.wired() if pending else []
     for record in records:
-        if tuple(_pending(record).items()) in pending:
-            report.objects.append(ObjectState(record, PENDING, _why_pending(record, wired)))
+        if tuple(what_runs.pending(record).items()) in pending:
+            report.objects.append(ObjectState(record, PENDING, what_runs.why_pending(record, wired)))
         else:
             changed = bool(result.operations) and (len(records) == 1 or _identity(record.options) in touched)
             sentence = str(result.values.get("waiting", ""))
             state = IN_ORDER if not changed else DRIFTED if only_look else REPAIRED
             report.objects.append(ObjectState(record, state, _LEFT if state == DRIFTED else sentence))
-
-
-def _why_pending(record: Record, wired: Collection[OwnershipLabel]) -> str:
-    target = target_of(record)
-    for label in wired:
-        # It was renamed, or its engine is away: it loses nothing for that.
-        named = target is not None and label.kind == "container" and label.names(target)
-        if named and label.interface == _interface(record):
-            return f"no engine shows {target} running; {label.holder} keeps its {label.interface} until one comes"
-    return f"{target} is not running"
 
 
 def _touched(result: Result) -> set[tuple[str, ...]]:
@@ -228,10 +217,6 @@ def _touched(result: Result) -> set[tuple[str, ...]]:
 
 def _identity(entry: Any) -> tuple[str, ...]:
     return tuple(str(entry[name]) for name in ("container", "netns", "interface", "port") if entry.get(name))
-
-
-def _interface(record: Record) -> str:
-    return str(record.want.get("interface", ""))
 
 
 def _note_sides(records: Sequence[Record], result: Result, report: Report) -> None:
@@ -257,8 +242,8 @@ def _attachments(records: Sequence[Record], check: bool) -> Result:
     options = {"attachments": entries, "state": "present", "wait": False}
     result = attachment.converge(options, check, joins_in=vlans_of_ports() if os.path.exists(OVSDB) else None)
     pending = {tuple(entry.items()) for entry in result.values["pending"]}
-    waiting = [record for record in records if pending and tuple(_pending(record).items()) in pending]
-    left = _ended(waiting) if os.path.exists(OVSDB) else []
+    waiting = [record for record in records if pending and tuple(what_runs.pending(record).items()) in pending]
+    left = what_runs.ended(waiting) if os.path.exists(OVSDB) else []
     if not left:
         return result
     # The kernel takes veths away with their namespace; Open vSwitch keeps its ports.
@@ -276,7 +261,7 @@ def _ovs_bridge(records: Sequence[Record], check: bool) -> Result:
 def _vlan_ports(records: Sequence[Record], check: bool) -> Result:
     from . import vlan_port
 
-    ready, waiting = _by_running(records)
+    ready, waiting = what_runs.by_running(records)
     entries = [_without(record.options, "bridge", "owner") for record in ready]
     common = {"bridge": records[0].bridge, "owner": records[0].want.get("owner"), "state": "present"}
     result = vlan_port.converge({**common, "ports": entries}, check) if ready else _NOTHING
@@ -290,9 +275,9 @@ def _policy(records: Sequence[Record], check: bool) -> Result:
     options = {**records[0].options, "state": "present"}
     links = model.parse(options).links
     named = {target for link in links for target in (link.source, link.destination) if target is not None}
-    wired = _wired() if named else []
+    wired = what_runs.wired() if named else []
     # One that is wired and of which no engine tells is not to lose its links.
-    there = _running(named) | {target for target in named if any(label.names(target) for label in wired)}
+    there = what_runs.running(named) | {target for target in named if any(label.names(target) for label in wired)}
     every = options["links"]
     options["links"] = [
         entry
@@ -308,10 +293,10 @@ def _policy(records: Sequence[Record], check: bool) -> Result:
 def _publications(records: Sequence[Record], check: bool) -> Result:
     from . import publication
 
-    ready, waiting = _by_running(records)
+    ready, waiting = what_runs.by_running(records)
     bridge = {"bridge": records[0].bridge}
     result = _NOTHING
-    ended = _ended(waiting)
+    ended = what_runs.ended(waiting)
     if ended:
         # What led to a container that has ended leads to whoever gets its address next.
         going = [_only(record.options, *SELECTORS, "runtime", "interface") for record in ended]
@@ -341,44 +326,7 @@ def _both(first: Result, second: Result) -> Result:
 
 
 def _with_pending(result: Result, waiting: Sequence[Record]) -> Result:
-    return replace(result, values={**result.values, "pending": [_pending(record) for record in waiting]})
-
-
-def _pending(record: Record) -> dict[str, str]:
-    target = target_of(record)
-    named = {target.kind: target.value} if target is not None else {}
-    return {**named, "interface": _interface(record)}
-
-
-def _ended(records: Sequence[Record]) -> list[Record]:
-    """Return those of which no interface is left on this host.
-
-    A container of which no engine tells may run all the same: Docker's live-restore.
-    """
-    if not records:
-        return []
-    wired = _wired()
-    by_name = {(label.kind, label.value, label.interface) for label in wired}
-    ended = []
-    for record in records:
-        target = target_of(record)
-        if target is None:
-            continue
-        known = ownership_label(target, _interface(record), "")
-        by_id = _ID.fullmatch(target.value) is not None and any(label.names(target) for label in wired)
-        if (known.kind, known.value, known.interface) not in by_name and not by_id:
-            ended.append(record)
-    return ended
-
-
-def _wired() -> list[OwnershipLabel]:
-    """Return what the host's veths of ours say of whom they are for."""
-    with Machine() as machine:
-        links = machine.netlink(HOST).links().values()
-    return [label for link in links if link.ours and (label := read_label(link.alias)) is not None]
-
-
-_ID = re.compile(r"[0-9a-f]{12,64}")
+    return replace(result, values={**result.values, "pending": [what_runs.pending(record) for record in waiting]})
 
 
 def _only(options: Mapping[str, Any], *names: str) -> dict[str, Any]:
@@ -387,27 +335,6 @@ def _only(options: Mapping[str, Any], *names: str) -> dict[str, Any]:
 
 def _without(options: Mapping[str, Any], *names: str) -> dict[str, Any]:
     return {name: value for name, value in options.items() if name not in names}
-
-
-def _by_running(records: Sequence[Record]) -> tuple[list[Record], list[Record]]:
-    """Return those whose container runs, or which are of none, and the others."""
-    running = _running({target for record in records if (target := target_of(record)) is not None})
-    ready: list[Record] = []
-    waiting: list[Record] = []
-    for record in records:
-        target = target_of(record)
-        (ready if target is None or target in running else waiting).append(record)
-    return ready, waiting
-
-
-def _running(targets: Collection[Target]) -> set[Target]:
-    """Return the containers that run and the namespaces that are there."""
-    try:
-        found = containers_of(targets)
-    except MissingFeature:
-        found = {}  # an engine that isn't there runs nothing
-    running = {target for target, container in found.items() if container is not None and container.pid}
-    return running | {target for target in targets if target.kind == "netns" and os.path.exists(target.value)}
 
 
 def _each(records: Iterable[Record]) -> list[list[Record]]:

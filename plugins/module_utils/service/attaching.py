@@ -16,8 +16,9 @@ from ..reconcile import attachment
 from ..store.records import Store
 from .starting import Recorded, Starting
 
-PATIENCE = 5.0
-"""Seconds to wait for another run that changes the network; then the container starts and is left to the service."""
+PATIENCE, REQUIRED_PATIENCE = 5.0, 20.0
+"""Seconds to wait for another run that changes the network; then the container starts and is left to the service, or
+does not start, which no engine tries again."""
 
 _SETTLED = 2  # seconds
 
@@ -27,7 +28,8 @@ def attach_recorded(
 ) -> list[tuple[Recorded, str]]:
     """Make what is recorded for a container; return which attachments could not be made, and why."""
     try:
-        with lock.held_at_start(PATIENCE):
+        required = any(one.want.get("required") for one in attachments)
+        with lock.held_at_start(REQUIRED_PATIENCE if required else PATIENCE):
             return _attach(container, attachments, vlan_ports)
     except PipefitterError as error:
         return [(one, str(error)) for one in attachments]

@@ -6,11 +6,15 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import shlex
+import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..errors import PipefitterError
+from ..reconcile.recording import PROGRAM
 from . import version
 from .output import complain, say
 
@@ -19,16 +23,29 @@ if TYPE_CHECKING:
     from ..reconcile.passes import ObjectState
 
 
+UNIT = "/etc/systemd/system/pipefitter.service"
+"""Where the role host_setup puts the service's unit."""
+
+
 def main(words: Sequence[str] | None = None) -> int:
     """Run a command by its words, and return its exit status."""
-    parser = _parser()
-    given = parser.parse_args(words)
+    try:
+        try:
+            return _run(words)
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever reads has enough (head); Python would complain of what it can't write as it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _run(words: Sequence[str] | None) -> int:
+    given = _parser().parse_args(words)
     try:
         return int(given.run(given))
     except PipefitterError as error:
         complain(f"pipefitter: {error}")
-        return 1
-    except BrokenPipeError:
         return 1
 
 
@@ -48,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     status.set_defaults(run=_status)
     reconcile = commands.add_parser("reconcile", help="make again, once, what is recorded and isn't so")
     reconcile.add_argument("--check", action="store_true", help="say what would be done, and do nothing")
-    reconcile.add_argument("--diff", action="store_true", help="show before and after of what changes")
+    reconcile.add_argument("--diff", action="store_true", help="show what changes, as a unified diff")
     reconcile.set_defaults(run=_reconcile)
     watch = commands.add_parser("watch", help="follow engines and kernel, and make again what is recorded: the service")
     watch.add_argument(
@@ -73,12 +90,12 @@ def _parser() -> argparse.ArgumentParser:
     hook = commands.add_parser("hook", help="for OCI runtimes: attach the container whose state is on stdin")
     hook.set_defaults(run=_hook)
     forget = commands.add_parser("forget", help="take objects out of the record; what is there stays as it is")
-    forget.add_argument("names", nargs="+", metavar="NAME", help="as status shows them")
+    forget.add_argument("names", nargs="+", metavar="NAME", help="as status shows them, in quotes")
     forget.set_defaults(run=_forget)
     export = commands.add_parser("export", help="variables of the role bridge that make again what is recorded")
     export.add_argument("--bridge", metavar="NAME", help="needed where several bridges are recorded")
     export.set_defaults(run=_export)
-    events = commands.add_parser("events", help="what the service did, last first")
+    events = commands.add_parser("events", help="what the service did, newest first")
     events.add_argument("--json", action="store_true", help="for programs")
     events.set_defaults(run=_events)
     return parser
@@ -91,14 +108,23 @@ def _reconcile(given: argparse.Namespace) -> int:
     for line in report.operations:
         say(line)
     if given.diff and report.before != report.after:
-        from ..diff_yaml import as_yaml
-
-        say(f"--- before\n{as_yaml(report.before)}+++ after\n{as_yaml(report.after)}".rstrip("\n"))
+        for line in _diff(report.before, report.after):
+            say(line)
     for warning in report.warnings:
         complain(f"warning: {warning}")
     for one in report.of(passes.FAILED):
         complain(f"{one.record}: {one.sentence}")
     return report.exit_status
+
+
+def _diff(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
+    """Return the lines of a unified diff, as ansible-playbook --diff shows it."""
+    import difflib
+
+    from ..diff_yaml import as_yaml
+
+    old, new = (as_yaml(side).splitlines() for side in (before, after))
+    return difflib.unified_diff(old, new, "before", "after", lineterm="")
 
 
 def _status(given: argparse.Namespace) -> int:
@@ -109,18 +135,24 @@ def _status(given: argparse.Namespace) -> int:
             say(printable(str(record)))
         return 0
     from ..reconcile import passes
-    from . import state_file, status_table
+    from . import hook_client, state_file, status_table
 
     report = passes.run(check=True)
     known = state_file.since()
     rows = [_row(one, known.get(str(one.record))) for one in report.objects]
+    runs = hook_client.answers()
     if given.json:
         for row in rows:
             if "since" in row:
                 row["since"] = time.strftime("%Y-%m-%dT%H:%M:%S%z", time.localtime(row["since"]))
-        say(json.dumps({"version": version.full(), "objects": rows, "to_do": report.operations}, indent=1))
+        service = "running" if runs else "not running"
+        told = {"version": version.full(), "service": service, "objects": rows, "to_do": report.operations}
+        say(json.dumps(told, indent=1))
     else:
         say("\n".join(status_table.lines(rows)))
+    if not runs and (os.path.exists(UNIT) or os.path.exists(PROGRAM)):
+        advice = "systemctl start pipefitter" if os.path.exists(UNIT) else "run pipefitter watch"
+        complain(f"warning: the service pipefitter is not running: nothing comes back by itself; {advice}")
     for warning in report.warnings:
         complain(f"warning: {warning}")
     return 1 if any(row["state"] == passes.FAILED for row in rows) else report.exit_status
@@ -176,9 +208,18 @@ def _forget(given: argparse.Namespace) -> int:
         known = {name: record for record in recorded for name in (str(record), printable(str(record)))}
         unknown = [name for name in given.names if name not in known]
         if unknown:
-            raise PipefitterError(f"{unknown[0]!r} is not in the record; pipefitter status shows what is")
+            raise PipefitterError(f"{unknown[0]!r} is not in the record; {_advice(given.names, known)}")
         Store(mend=True).change((), [known[name] for name in given.names])
     return 0
+
+
+def _advice(names: Sequence[str], known: Collection[str]) -> str:
+    """Return what to do about names of which one is not known."""
+    whole = " ".join(names)
+    if whole in known:
+        return f"names have spaces and need quotes: pipefitter forget {shlex.quote(whole)}"
+    quotes = "names have spaces and need quotes; " if len(names) > 1 else ""
+    return f"{quotes}pipefitter status shows what is"
 
 
 def _export(given: argparse.Namespace) -> int:

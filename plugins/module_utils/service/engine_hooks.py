@@ -185,33 +185,56 @@ def _refuse_used() -> None:
 def _change_daemon(before: str | None, new: Mapping[str, Any], has: bool) -> None:
     """Write Docker's settings and let a daemon that runs read them; where it doesn't take them, put them back.
 
+    What was there before the runtime came is kept beside them until it is there again.
+
     :raises PipefitterError: it did not take them.
     """
-    if before is not None and not os.path.lexists(KEPT):
-        _write(KEPT, before, os.stat(DAEMON).st_mode & 0o777)
+    held = _content(KEPT)
     mode = os.stat(DAEMON).st_mode & 0o777 if before is not None else 0o644
-    content = json.dumps(new, indent=2) + "\n"
+    content: str | None = json.dumps(new, indent=2) + "\n"
+    is_original = not has and _is_original(held, new)
+    if has:
+        _put(KEPT, before, mode)
+    elif is_original:
+        content = held
     pid = _daemon()
-    if pid is None:
-        _write(DAEMON, content, mode)
-        return
-    # Docker leaves runtimes as they are when the file names none.
-    _write(DAEMON, json.dumps({"runtimes": {}, **new}), mode)
-    os.kill(pid, signal.SIGHUP)
-    deadline = time.monotonic() + _RELOAD
-    while _has_runtime() != has:
-        if time.monotonic() > deadline:
-            if before is None:
-                os.unlink(DAEMON)
-            else:
-                _write(DAEMON, before, mode)
+    if pid is not None:
+        # Docker leaves runtimes as they are when the file names none, or isn't there.
+        _put(DAEMON, json.dumps({"runtimes": {}, **new}), mode)
+        os.kill(pid, signal.SIGHUP)
+        if not _comes_to(has):
+            _put(DAEMON, before, mode)
+            _put(KEPT, held, mode)
             os.kill(pid, signal.SIGHUP)
             raise PipefitterError(
                 f"Docker did not take the runtimes of {DAEMON} when it was told to read it anew, and the file is as it "
                 "was; see Docker's log (a runtime given to dockerd by --add-runtime excludes those of the file)"
             )
+    _put(DAEMON, content, mode)
+    if is_original:
+        _put(KEPT, None, mode)
+
+
+def _is_original(kept: str | None, left: Mapping[str, Any]) -> bool:
+    """Tell whether the settings that are left are those that were kept; nothing is, where there was no file."""
+    if kept is None:
+        return not left
+    try:
+        before = _settings(kept)
+    except Refused:
+        return False
+    # A file that names no runtimes says the same with an empty list of them.
+    return {name: value for name, value in before.items() if name != "runtimes" or value} == left
+
+
+def _comes_to(has: bool) -> bool:
+    """Wait until Docker has the runtime, or hasn't, and tell whether it came to that in time."""
+    deadline = time.monotonic() + _RELOAD
+    while _has_runtime() != has:
+        if time.monotonic() > deadline:
+            return False
         time.sleep(0.1)
-    _write(DAEMON, content, mode)
+    return True
 
 
 def _daemon() -> int | None:
@@ -238,6 +261,13 @@ def _content(path: str) -> str | None:
         return None
     except (OSError, ValueError) as error:
         raise Refused(f"{path} can't be read ({error}); see what is in its place") from None
+
+
+def _put(path: str, content: str | None, mode: int) -> None:
+    if content is not None:
+        _write(path, content, mode)
+    elif os.path.lexists(path):
+        os.unlink(path)
 
 
 def _write(path: str, content: str, mode: int) -> None:

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Asks the service, which has all loaded, to attach a container that is starting. Private to the collection.
 
-``service/hook_server.py`` answers. Where it doesn't at once, the hook does the work itself, four times as slowly.
+``service/hook_server.py`` answers. Where it doesn't, the hook does the work itself, four times as slowly.
 """
 
 from __future__ import annotations
@@ -14,8 +14,23 @@ SOCKET = "/run/pipefitter/hook.sock"
 READY = b"?"
 """What the service says first: before it, nothing was asked, and nobody else works on it."""
 
-_PATIENCE = 0.06  # seconds until it is ready: what the hook would take itself
-_LONGEST = 25.0  # seconds; the service itself takes no longer than 15
+_PATIENCE = 2.0  # seconds until it is ready: it serves one container after the other, quicker than all by themselves
+_LONGEST = 35.0  # seconds; the service itself takes no longer than 25
+
+
+def answers() -> bool:
+    """Tell whether the service runs: it listens, also where it is busy."""
+    connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC)
+    try:
+        connection.settimeout(_PATIENCE)
+        connection.connect(SOCKET)
+    except (_socket.timeout, BlockingIOError):
+        return True  # too many wait for it
+    except OSError:
+        return False
+    finally:
+        connection.close()
+    return True
 
 
 def ask(told: bytes) -> tuple[int, str] | None:

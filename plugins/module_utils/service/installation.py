@@ -46,14 +46,20 @@ _ROOMS = (
 _MAIN = b"""\
 import sys
 
-command = sys.argv[1:2]
-if command == ["hook"]:
+command, rest = sys.argv[1:2], sys.argv[2:]
+if command == ["hook"] and not {"-h", "--help"}.intersection(rest):
     try:
         from pipefitter.service.hook import main
     except Exception as error:  # of a program that is damaged; the container is to start
         sys.exit(print(f"pipefitter: {error}", file=sys.stderr))
 elif command == ["runtime"]:
-    from pipefitter.service.runtime import main
+    try:
+        from pipefitter.service.runtime import main
+    except Exception as error:
+        import os
+
+        print(f"pipefitter: {error}", file=sys.stderr)
+        os.execvp("runc", ["runc", *sys.argv[2:]])
 else:
     from pipefitter.service.command_line import main
 

@@ -22,7 +22,7 @@ from .output import complain
 _ID = re.compile(r"[0-9a-f]{64}")
 _SHORT_ID = 12  # digits, as engines show them
 
-_LONGEST = 15  # seconds; with the wait for the lock
+_LONGEST = 25  # seconds; with the wait for the lock
 _LOG = "/dev/log"
 _WARNING, _INFO = 28, 30  # RFC 5424: facility daemon
 

@@ -25,6 +25,8 @@ _SETTLED = ("in order", "repaired", "drifted")
 
 def keep(report: Report) -> None:
     """Keep since when each object is in its state, and what was done; a host where that can't be done goes without."""
+    from ..reconcile.passes import NOT_ASKED  # hooks note what they do here, and load little
+
     with contextlib.suppress(OSError):
         os.makedirs(FOLDER, mode=0o700, exist_ok=True)
         before, now = since(), time.time()
@@ -33,10 +35,14 @@ def keep(report: Report) -> None:
                 one.state,
                 one.sentence,
                 _since(before.get(name), one.state, now),
-                report.instances.get(name, "") if one.state in _SETTLED else "",
+                # One that is not there, or can't be made, is the same container still when it comes back.
+                report.instances.get(name, "") if one.state in _SETTLED else _instance(before.get(name)),
             ]
             for one in report.objects
+            if not (one.sentence == NOT_ASKED and str(one.record) in before)
         }
+        not_asked = {str(one.record) for one in report.objects if one.sentence == NOT_ASKED}
+        states.update((name, entry) for name, entry in before.items() if name in not_asked)
         if states != before:
             _replace(f"{FOLDER}/{_STATES}", json.dumps(states))
         if report.operations:
@@ -66,7 +72,7 @@ def since() -> dict[str, Any]:
 
 
 def events() -> list[dict[str, Any]]:
-    """Return what the service did, last first."""
+    """Return what the service did, newest first."""
     lines: list[str] = []
     for name in (_EARLIER_EVENTS, _EVENTS):
         with contextlib.suppress(OSError), open(f"{LASTING}/{name}", encoding="utf-8", errors="replace") as file:
@@ -81,6 +87,10 @@ def _entry(line: str) -> dict[str, Any] | None:
     except ValueError:
         return None
     return held if isinstance(held, dict) and {"time", "did"} <= held.keys() else None
+
+
+def _instance(before: Any) -> str:
+    return str(before[3]) if isinstance(before, list) and len(before) == 4 else ""
 
 
 def _since(before: Any, state: str, now: float) -> float:

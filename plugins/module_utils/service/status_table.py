@@ -15,10 +15,15 @@ _INDENT = len(_COLUMNS.format("", ""))
 
 
 def lines(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return the table of rows with ``state``, ``name``, ``why`` and, where it is known, ``since``."""
+    """Return the table of rows with ``kind``, ``state``, ``name``, ``why`` and, where it is known, ``since``.
+
+    Kinds stay in their order, and of each it is sorted by name.
+    """
     if not rows:
         return ["nothing is recorded on this host"]
-    return [_COLUMNS.format("STATE", "SINCE") + "NAME", *(line for row in rows for line in _of(row))]
+    kinds = list(dict.fromkeys(row["kind"] for row in rows))
+    ordered = sorted(rows, key=lambda row: (kinds.index(row["kind"]), row["name"]))
+    return [_COLUMNS.format("STATE", "SINCE") + "NAME", *(line for row in ordered for line in _of(row))]
 
 
 def printable(text: str) -> str:

@@ -16,9 +16,8 @@ from typing import Protocol
 
 from ..errors import PipefitterError
 from ..host import service_manager
-from ..host.engines import lookup
+from ..host.engines import docker, lookup
 from ..host.engines.api import Unreachable
-from ..host.engines.docker import is_asleep
 from ..host.engines.events import EngineEvents, PodmanProgram
 from ..host.engines.podman import is_used
 from ..host.netlink import events as kernel_events
@@ -38,6 +37,7 @@ _OF_ROUTES = 1.0  # seconds in which changes of routes come together: a routing 
 _SHARE = 20  # for those, passes take at most one part in so many of the time
 _LONGEST_BACKOFF = 300.0  # seconds
 _RECONNECT = 1.0
+_FOR_DOCKER = 120.0  # seconds in which it should have started
 _NAMESPACE = 1.0  # a network namespace that is given a name tells nobody
 
 _ROUTES = "routes"
@@ -62,6 +62,8 @@ class Watcher:
         self._backoff = 1.0
         self._retry_at = 0.0
         self._took = 0.0
+        self._begun = time.monotonic()
+        self._docker_answers = False  # systemd may listen in its place as it starts
         self._failing: frozenset[RecordId] = frozenset()
         # What failed half-way was undone: both are changes of which the kernel tells, and no reason to try it again.
         self._resting: dict[RecordId, str] = {}
@@ -138,7 +140,10 @@ class Watcher:
         if source is None:
             return
         self._try_all()
-        if not source.read():
+        lives = source.read()
+        if engine == "Docker":
+            self._docker_answers = lives
+        if not lives:
             self._selector.unregister(source)
             source.close()
             self._engines[engine] = None
@@ -174,7 +179,7 @@ class Watcher:
             return
         self._reconnect_at = time.monotonic() + _RECONNECT
         for engine, source in self._engines.items():
-            if source is None and (engine != "Docker" or not is_asleep()):
+            if source is None and (engine != "Docker" or not docker.is_asleep()):
                 self._connect(engine)
 
     def _connect(self, engine: str) -> None:
@@ -199,9 +204,13 @@ class Watcher:
         begun = time.monotonic()
         self._due = begun + SLOW
         resting = self._resting if begun < self._retry_at else {}
+        # What rewrites the host's firewall as it starts: changes that come with it are nobody's by hand.
+        daemon = docker.process()
+        drift = Drift(self._drift, state_file.settled(), daemon, starting=bool(daemon) and not self._docker_answers)
+        waits = self._waits_for_docker(begun)
         try:
-            report = passes.run(engines=engines, drift=Drift(self._drift, state_file.settled()), resting=resting)
-        except PipefitterError as error:
+            report = passes.run(engines=engines, drift=drift, resting=resting, forwarding=not waits)
+        except (PipefitterError, OSError) as error:
             complain(str(error))
             self._fail()
             return
@@ -219,6 +228,17 @@ class Watcher:
         self._awaited = [target.value for target in targets if target is not None and target.kind == "netns"]
         self._see_failures(report, begun)
         service_manager.tell(f"STATUS={_status(report)}")
+
+    def _waits_for_docker(self, now: float) -> bool:
+        """Tell whether the host's switch for forwarding is to be left to a Docker that starts as the host boots.
+
+        It drops what it doesn't know of only where it switches forwarding on itself.
+        """
+        left = self._begun + _FOR_DOCKER - now
+        if left <= 0 or self._docker_answers or not docker.starts_at_boot():
+            return False
+        self._want(left)
+        return True
 
     def _report_drift(self, report: Report) -> None:
         reported = set(report.reported)

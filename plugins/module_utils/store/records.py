@@ -58,7 +58,7 @@ class Store:
             raise _failed(folder, error, "read") from None
         for name in names:
             if name.endswith(_HALF) and self._mend:
-                os.unlink(f"{folder}/{name}")  # of a run that was killed as it wrote; it had acknowledged nothing
+                _remove(f"{folder}/{name}")  # of a run that was killed as it wrote; it had acknowledged nothing
             if not name.endswith(_SUFFIX) or (files is not None and name not in files):
                 continue
             try:

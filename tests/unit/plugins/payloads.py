@@ -5,9 +5,11 @@
 A program, as it needs a collection finder and a sys.modules of its own:
 
     payloads.py FOLDER [MODULE]
+    payloads.py FOLDER --files MODULE
 
 FOLDER holds ansible_collections. Without MODULE it tells by module the files and bytes of ours that AnsiballZ packs;
-with one, how many lines of ours that module imports until it is ready to run, and what of the libraries.
+with one, how many lines of ours that module imports until it is ready to run, and what of the libraries; or the names
+of the files that AnsiballZ packs.
 """
 
 from __future__ import annotations
@@ -24,7 +26,13 @@ PREFIX = "ansible_collections.pipefitter.container_network.plugins."
 
 
 def packed(module: pathlib.Path) -> list[int]:
-    """The files of ours in a module's payload, and their bytes. By ansible-core's own code, which promises nothing."""
+    """The files of ours in a module's payload, and their bytes."""
+    sizes = list(files(module).values())
+    return [len([size for size in sizes if size]), sum(sizes)]
+
+
+def files(module: pathlib.Path) -> dict[str, int]:
+    """The bytes of each file of ours in a module's payload. By ansible-core's own code, which promises nothing."""
     from ansible._internal._ansiballz import _builder
     from ansible.executor import module_common
 
@@ -35,8 +43,11 @@ def packed(module: pathlib.Path) -> list[int]:
         data = module.read_bytes()
         module_common.recursive_finder(module.stem, name, data, payload, now, manager)
         module_common._add_module_to_zip(payload, now, name, data, str(module), manager)
-        sizes = [entry.file_size for entry in payload.infolist() if entry.filename.startswith("ansible_collections/")]
-    return [len([size for size in sizes if size]), sum(sizes)]
+        return {
+            entry.filename: entry.file_size
+            for entry in payload.infolist()
+            if entry.filename.startswith("ansible_collections/")
+        }
 
 
 def loaded(name: str) -> list[object]:
@@ -51,14 +62,18 @@ def loaded(name: str) -> list[object]:
 
 def main() -> None:
     root = pathlib.Path(sys.argv[1]).absolute()
-    if len(sys.argv) > 2:
+    if len(sys.argv) == 3:
         sys.path.insert(0, str(root))
         print(json.dumps(loaded(sys.argv[2])))
         return
     from ansible.utils.collection_loader._collection_finder import _AnsibleCollectionFinder
 
     _AnsibleCollectionFinder(paths=[str(root)])._install()
-    modules = sorted((root / PREFIX.replace(".", "/") / "modules").glob("*.py"))
+    folder = root / PREFIX.replace(".", "/") / "modules"
+    if len(sys.argv) > 3:
+        print(json.dumps(sorted(files(folder / f"{sys.argv[3]}.py"))))
+        return
+    modules = sorted(folder.glob("*.py"))
     print(json.dumps({module.stem: packed(module) for module in modules}))
 
 

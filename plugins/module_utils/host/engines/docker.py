@@ -13,6 +13,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
+from ..processes import started
 from .api import Answer, Container, EngineSocket
 
 SOCKET = "/var/run/docker.sock"
@@ -21,6 +22,7 @@ SOCKET = "/var/run/docker.sock"
 # Where systemd notes that docker.socket is active, and dockerd its process.
 _SOCKET_UNIT = "/run/systemd/units/invocation:docker.socket"
 _PID_FILE = "/var/run/docker.pid"
+_ENABLED, _TARGETS = "/etc/systemd/system", ("multi-user.target", "default.target", "graphical.target")
 
 
 def is_asleep() -> bool:
@@ -32,6 +34,21 @@ def is_asleep() -> bool:
             return not os.path.exists(f"/proc/{int(file.read())}")
     except (OSError, ValueError):
         return True
+
+
+def starts_at_boot() -> bool:
+    """Tell whether systemd starts Docker as the host boots."""
+    return any(os.path.lexists(f"{_ENABLED}/{target}.wants/docker.service") for target in _TARGETS)
+
+
+def process() -> str:
+    """Return what is another one after Docker was restarted, '' where it doesn't run."""
+    try:
+        with open(_PID_FILE, encoding="ascii") as file:
+            pid = int(file.read())
+        return f"{pid} {started(pid)}"
+    except (OSError, ValueError):
+        return ""
 
 
 class Docker:

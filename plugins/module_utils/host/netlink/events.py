@@ -16,6 +16,7 @@ _SOL_NETLINK, _ADD_MEMBERSHIP, _LISTEN_ALL_NSID = 270, 1, 8
 # linux/rtnetlink.h and linux/netfilter/nfnetlink.h
 _LINK, _IPV4_ADDRESS, _IPV6_ADDRESS = 1, 5, 9
 _IPV4_ROUTE, _IPV6_ROUTE = 7, 11
+_IPV4_SETTINGS, _IPV6_SETTINGS = 24, 25  # RTNLGRP_IPV4_NETCONF: forwarding, say
 _NFTABLES = 7
 
 _MOST = 1 << 16
@@ -57,7 +58,7 @@ class KernelEvents:
 
 
 def of_links_and_addresses() -> KernelEvents:
-    return KernelEvents(_NETLINK_ROUTE, (_LINK, _IPV4_ADDRESS, _IPV6_ADDRESS))
+    return KernelEvents(_NETLINK_ROUTE, (_LINK, _IPV4_ADDRESS, _IPV6_ADDRESS, _IPV4_SETTINGS, _IPV6_SETTINGS))
 
 
 def of_routes() -> KernelEvents:

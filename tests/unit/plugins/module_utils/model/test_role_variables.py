@@ -24,12 +24,18 @@ ROOT = pathlib.Path(__file__).resolve().parents[5]
 SPEC = yaml.safe_load((ROOT / "roles/bridge/meta/argument_specs.yml").read_text("utf-8"))["argument_specs"]["main"]
 VARIABLES = SPEC["options"]
 
-BR0 = Record(BRIDGE, ("br0",), {"name": "br0", "addresses": ["192.168.5.1/24"], "up": True})
+# What nobody asked for (chosen) would be the same on each host that gets the file.
+BR0 = Record(
+    BRIDGE,
+    ("br0",),
+    {"name": "br0", "addresses": ["192.168.5.1/24"], "up": True},
+    {"mac": "02:00:00:00:00:02"},
+)
 WEB = Record(
     ATTACHMENT,
     ("container", "web1", "eth1"),
     {"container": "web1", "bridge": "br0", "interface": "eth1", "addresses": ["192.168.5.10/24"]},
-    {"mac": "02:00:00:00:00:01"},
+    {"mac": "02:00:00:00:00:01", "runtime": "docker"},
 )
 PORTS = Record(
     PUBLICATION,
@@ -54,9 +60,7 @@ def test_everything_of_a_bridge_becomes_a_variable():
         "bridge_name": "br0",
         "bridge_addresses": ["192.168.5.1/24"],
         "bridge_up": True,
-        "bridge_attachments": [
-            {"container": "web1", "interface": "eth1", "addresses": ["192.168.5.10/24"], "mac": "02:00:00:00:00:01"}
-        ],
+        "bridge_attachments": [{"container": "web1", "interface": "eth1", "addresses": ["192.168.5.10/24"]}],
         "bridge_publications": [
             {
                 "container": "web1",
@@ -69,6 +73,31 @@ def test_everything_of_a_bridge_becomes_a_variable():
     }
     assert left_out == []
     assert set(made) <= set(VARIABLES)
+
+
+def test_a_mac_and_an_engine_that_were_asked_for_are_in_it():
+    asked = {"mac": "02:00:00:00:00:03", "runtime": "podman"}
+    made, left_out = role_variables.of([BR0, WEB._replace(want={**WEB.want, **asked})], "br0")
+    assert made["bridge_attachments"][0].items() >= asked.items() and left_out == []
+
+
+@pytest.mark.parametrize(
+    ("choices", "variable", "said"),
+    [
+        (("report", "report"), "report", []),
+        (("repair", "repair"), None, []),
+        (
+            ("repair", "report"),
+            None,
+            ["drift: report of eth1 of container web1: the role has one drift (bridge_drift) for all that it makes"],
+        ),
+    ],
+)
+def test_drift_is_in_it_where_it_is_the_same_for_all(choices, variable, said):
+    bridge, web = (record.with_drift(choice) for record, choice in zip((BR0, WEB), choices))
+    made, left_out = role_variables.of([bridge, web], "br0")
+    assert made.get("bridge_drift") == variable and left_out == said
+    assert "drift" not in made["bridge_attachments"][0]
 
 
 def test_the_role_has_a_variable_for_each_option_that_is_recorded():
