@@ -97,6 +97,11 @@ def test_a_reset_in_the_middle_of_a_run_loses_nothing_that_was_acknowledged(site
     assert _reaches(site, acknowledged, 0, many, _MANY - 1)
     assert site.play(("veth_attach", many)) == 0
 
+    # The next reset takes these namespaces away, which nobody makes again.
+    absent = [("veth_attach", {**options, "state": "absent"}) for options in (acknowledged, many)]
+    assert site.play(*absent) == 2
+    assert set(site.settled()) == {entry for entry in before if f"{name}-kept" not in entry}
+
 
 def _attachments(name: str, network: str, count: int) -> dict:
     """Return the options of an attachment each for so many namespaces, all in the same VLAN and subnet."""
