@@ -5,12 +5,13 @@ set -euo pipefail
 
 usage() {
     cat <<'USAGE'
-Usage: venv=$(scripts/prepare.sh)
+Usage: venv=$(scripts/prepare.sh [--vm])
 
 Puts in place what the tests and the demo need on a Debian 12 machine, as root:
 missing Debian packages, and a Python environment with the versions of
 tests/requirements.txt. Says what it does on standard error, one line a step,
-and prints the directory of the environment on standard output.
+and prints the directory of the environment on standard output. With --vm also
+the packages that a virtual machine is made and run with.
 
 No service is started. Debian enables some of the packages' services for the
 next boot, though: docker, openvswitch-switch, ssh. The firewalls that the tests
@@ -27,6 +28,7 @@ packages=(
     openvswitch-switch podman procps python3-netaddr python3-pyroute2
     python3-venv rsync shellcheck systemd tcpdump ufw user-mode-linux util-linux
 )
+packages_for_vm=(e2fsprogs mmdebstrap qemu-system-x86)
 
 # What ansible-test 2.19 installs into the environments of its sanity tests. It
 # would fetch a bootstrap script from a site of its own; tests/stages writes
@@ -115,6 +117,7 @@ build_venv() {
 
 case ${1-} in
     '') ;;
+    --vm) packages+=("${packages_for_vm[@]}") ;;
     -h | --help)
         usage
         exit

@@ -152,6 +152,10 @@ case "$(iptables-nft-save -t filter 2>/dev/null)" in
     *":FORWARD DROP"*"-A FORWARD -j DOCKER-USER"*) ;;
     *) iptables-nft-restore < {_RULES_AT_START} ;;
 esac
+case "$(iptables-nft-save -t nat 2>/dev/null)" in
+    *":DOCKER "*"-A PREROUTING"*"-j DOCKER"*) ;;
+    *) iptables-nft-restore < {_RULES_AT_START} ;;
+esac
 """
 
 

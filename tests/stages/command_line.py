@@ -20,8 +20,12 @@ EPILOG = """\
 stages:
 {stages}
 
+Without a stage or a test, all of them run; vm only with --deep or where it is named. It needs QEMU, which is installed
+then, and some minutes to make the machine's disk, which is kept.
+  scripts/test.sh vm
+
 tests, after --: files, folders or single tests of tests/unit (stage units), tests/lab or tests/integration (stage
-integration), from where you stand or from the clone's root. Their stages need no naming.
+integration), tests/vm (stage vm), from where you stand or from the clone's root. Their stages need no naming.
   scripts/test.sh units -- tests/unit/plugins/module_utils/model/test_publication.py
   scripts/test.sh integration -- tests/integration/test_ovsdb.py::test_every_character_survives
 
@@ -41,11 +45,10 @@ def parse(words: list[str]) -> argparse.Namespace:
         epilog=EPILOG.format(stages=stages, minutes=WHOLE / 60),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    beside = "run only these (default: all; integration runs beside the others)"
+    beside = "run only these (default: all but vm; integration runs beside the others)"
     parser.add_argument("stages", nargs="*", metavar="stage", help=beside)
-    parser.add_argument(
-        "--deep", action="store_true", help="let tests that try many examples try many more (tests/effort.py)"
-    )
+    more = "let tests that try many examples try many more (tests/effort.py), and run the stage vm too"
+    parser.add_argument("--deep", action="store_true", help=more)
     parser.add_argument("--keep", action="store_true", help="keep the copy of the tree that the tests ran in")
     options, typed = split(words)
     arguments = parser.parse_args(options)
@@ -80,6 +83,6 @@ def main(words: list[str]) -> int:
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     # A shell that starts a run in the background has it ignore SIGINT, as would all that it runs: they are ended by it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    names = wanted(arguments.stages, arguments.chosen)
+    names = wanted(arguments.stages, arguments.chosen, arguments.deep)
     results = run_stages(names, Asked(arguments.chosen, arguments.deep, arguments.keep))
     return 1 if show(results) else 0

@@ -18,16 +18,19 @@ from .bench import COLLECTION, ROOT, Asked, Bench
 from .clock import Clock
 from .lint import lint
 from .molecule import molecule
-from .pytest_in_lab import integration
+from .pytest_in_lab import integration, vm
 from .results import Result
 
 STAGES: dict[str, t.Callable[[Bench], Result]] = {
-    stage.__name__: stage for stage in (lint, sanity, units, integration, molecule)
+    stage.__name__: stage for stage in (lint, sanity, units, integration, molecule, vm)
 }
+
+# Takes long and packages of its own: runs where that is asked for, by --deep or by its name.
+DEEP = frozenset({"vm"})
 
 
 # The tests in labs wait for packets and timers half of their time, which is where the others run.
-LANES = (("integration",), ("lint", "sanity", "units", "molecule"))
+LANES = (("integration", "vm"), ("lint", "sanity", "units", "molecule"))
 
 
 def side_by_side(names: t.Collection[str]) -> list[list[str]]:
@@ -36,9 +39,10 @@ def side_by_side(names: t.Collection[str]) -> list[list[str]]:
     return [lane for lane in lanes if lane]
 
 
-def wanted(stages: list[str], chosen: dict[str, list[str]]) -> list[str]:
-    """The stages to run: those of the tests that were chosen, or those that were named, or all."""
-    return [name for name in STAGES if name in (chosen or stages or STAGES)]
+def wanted(stages: list[str], chosen: dict[str, list[str]], deep: bool) -> list[str]:
+    """The stages to run: those of the tests that were chosen, or those that were named, or all that are usual."""
+    usual = [name for name in STAGES if deep or name not in DEEP]
+    return [name for name in STAGES if name in (chosen or stages or usual)]
 
 
 def run_stage(name: str, bench: Bench) -> Result:
@@ -86,16 +90,16 @@ def run_lanes(lanes: list[list[str]], bench: Bench) -> dict[str, Result]:
     return {name: results[name] for name in STAGES if name in results}
 
 
-def prepare() -> pathlib.Path | None:
+def prepare(names: t.Collection[str]) -> pathlib.Path | None:
     """The Python environment that scripts/prepare.sh made, or None where it could not."""
-    command = [ROOT / "scripts/prepare.sh"]
+    command = [ROOT / "scripts/prepare.sh", *(f"--{name}" for name in names if name in DEEP)]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, check=False)
     return pathlib.Path(done.stdout.strip()) if done.returncode == 0 else None
 
 
 def run_stages(names: list[str], asked: Asked) -> dict[str, Result]:
     clock = Clock()  # what prepares the machine counts, too
-    venv = prepare()
+    venv = prepare(names)
     if venv is None:
         problem = "the machine could not be prepared"
         return {name: Result(failed=1, notes=[f"failed: {name}: {problem}"]) for name in names}

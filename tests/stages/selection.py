@@ -7,7 +7,7 @@ from __future__ import annotations
 import pathlib
 import typing as t
 
-STAGE_OF = {"tests/unit": "units", "tests/lab": "integration", "tests/integration": "integration"}
+STAGE_OF = {"tests/unit": "units", "tests/lab": "integration", "tests/integration": "integration", "tests/vm": "vm"}
 
 
 class NotATest(Exception):
@@ -22,7 +22,7 @@ def select(words: t.Iterable[str], here: pathlib.Path, root: pathlib.Path) -> di
         name = _from_root(path, here, root)
         folder = next((folder for folder in STAGE_OF if below(name, folder)), None)
         if folder is None:
-            raise NotATest(f"{path} is not in tests/unit, tests/lab or tests/integration")
+            raise NotATest(f"{path} is in none of {', '.join(STAGE_OF)}")
         found.setdefault(STAGE_OF[folder], []).append(f"{name}{separator}{inside}")
     return found
 

@@ -20,17 +20,20 @@ LAB = "tests/lab/test_lab.py::test_podman_runs_the_same_image"
         (["units", "--", HERE], ["units"]),
         (["--", LAB, HERE], ["units", "integration"]),
         (["units", "--", LAB, HERE], ["units", "integration"]),
+        (["--deep"], ["lint", "sanity", "units", "integration", "molecule", "vm"]),
+        (["vm"], ["vm"]),
+        (["--", "tests/vm"], ["vm"]),
     ],
 )
 def test_stages_run_in_their_order(words, stages):
     arguments = parse(words)
-    assert run.wanted(arguments.stages, arguments.chosen) == stages
+    assert run.wanted(arguments.stages, arguments.chosen, arguments.deep) == stages
 
 
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["unit"], "no such stage: unit; there are lint, sanity, units, integration, molecule"),
+        (["unit"], "no such stage: unit; there are lint, sanity, units, integration, molecule, vm"),
         (["lint", "--", HERE], "the tests after -- are of units; name no other stage with them"),
         (["units", "--", LAB], "the tests after -- are of integration; name no other stage with them"),
         (["units", "--"], "no test after --"),

@@ -45,9 +45,9 @@ def test_paths_are_typed_from_where_one_stands_or_from_the_root(clone, where, wo
     ("word", "sentence"),
     [
         ("tests/unit/test_none.py::test_x", "tests/unit/test_none.py is not there"),
-        ("README.md", "README.md is not in tests/unit, tests/lab or tests/integration"),
-        ("tests", "tests is not in tests/unit, tests/lab or tests/integration"),
-        ("/etc/passwd", "/etc/passwd is not in tests/unit, tests/lab or tests/integration"),
+        ("README.md", "README.md is in none of tests/unit, tests/lab, tests/integration, tests/vm"),
+        ("tests", "tests is in none of tests/unit, tests/lab, tests/integration, tests/vm"),
+        ("/etc/passwd", "/etc/passwd is in none of tests/unit, tests/lab, tests/integration, tests/vm"),
     ],
 )
 def test_what_is_no_test_is_said(clone, word, sentence):
