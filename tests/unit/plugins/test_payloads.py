@@ -23,7 +23,7 @@ LIMITS = {
     "container_bridge": (109, 650_000, 9_300),
     "container_neighbours_info": (78, 455_000, 5_000),
     "container_network_info": (154, 970_000, 12_500),
-    "host_program": (174, 1_043_000, 3_050),
+    "host_program": (174, 1_043_000, 3_080),
     "icc_policy": (108, 633_000, 7_950),
     "ovs_vlan_port": (104, 628_000, 7_800),
     "port_publish": (108, 647_000, 8_900),
