@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import json
 from collections.abc import Callable, Mapping
@@ -23,11 +24,15 @@ def run(load: Callable[[], Task], argument_spec: dict[str, Any], reports_changes
     ``load`` returns a function of reconcile; it is called only once the libraries
     it imports are known to be there. ``reports_changes`` is false for modules that only read.
     """
+    gc.disable()  # what is loaded stays: looking through it again and again finds nothing
     module = AnsibleModule(argument_spec=argument_spec, supports_check_mode=True)
     _require_libraries(module)
     compiled_once.install()
     try:
-        result = load()(module.params, module.check_mode)
+        task = load()
+        gc.freeze()
+        gc.enable()
+        result = task(module.params, module.check_mode)
     except PipefitterError as error:
         module.fail_json(msg=_shown(str(error)))
     if not module.check_mode:

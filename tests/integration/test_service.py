@@ -4,12 +4,13 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import time
 
 import pytest
 from lab_hosts import LAB
-from service import Service, states
+from service import PROGRAM, Service, pipefitter, states
 from wiring import attach, container_pid, make_bridge, make_containers, ovs_ports, until
 
 _WEB1 = {"container": "web1", "bridge": "br0", "addresses": ["192.168.5.10/24"], "gateway": "192.168.5.1"}
@@ -54,6 +55,40 @@ def test_a_container_that_is_restarted_is_wired_again(host, service):
     assert mac in _shown(host, "web1") or mac in host.run("docker", "exec", "web1", "ip", "link", "show", "eth1").stdout
     host.run("docker", "exec", "web1", "ping", "-c1", "-W2", "192.168.5.1")
     assert not attach(host, **_WEB1)["changed"]
+
+
+def _says_of_itself(host):
+    """Return what status says of the service, for programs and for people."""
+    return json.loads(pipefitter(host, "status", "--json").stdout)["service"], pipefitter(host, "status").stderr
+
+
+_NOT_RUNNING = (
+    "not running",
+    "warning: the service pipefitter is not running: nothing comes back by itself; run pipefitter watch\n",
+)
+
+
+def test_status_says_whether_the_service_runs(hosta, servicea):
+    until(lambda: _says_of_itself(hosta) == ("running", ""), "it is not seen to run")
+    servicea.stop()
+    assert _says_of_itself(hosta) == _NOT_RUNNING
+    servicea.start()
+    until(lambda: _says_of_itself(hosta) == ("running", ""), "it is not seen to run")
+    servicea.kill()
+    assert _says_of_itself(hosta) == _NOT_RUNNING
+
+
+def test_who_asks_for_help_or_reads_one_line_is_told_no_more(hosta, servicea):
+    make_bridge(hosta)
+    hosta.module("container_bridge", name="br7")
+    hosta.run("ip", "link", "delete", "br7")
+    until(lambda: "br7" in pipefitter(hosta, "events").stdout, "it did nothing")
+    before = pipefitter(hosta, "events").stdout
+    assert pipefitter(hosta, "hook", "--help").stdout.startswith("usage: pipefitter hook")
+    assert pipefitter(hosta, "events").stdout == before
+    # What has ended reads nothing.
+    done = hosta.run("bash", "-c", f"{PROGRAM} events > >(exec true); wait; {PROGRAM} events | head -1 >/dev/null")
+    assert done.stderr == ""
 
 
 class Site:

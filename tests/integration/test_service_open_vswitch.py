@@ -48,6 +48,9 @@ ovs-vsctl --no-wait init
 """
 
 
+_BY_HAND = 3
+
+
 @pytest.fixture
 def switch(hosta):
     with Service(hosta):
@@ -71,6 +74,11 @@ def _reached(host):
 def test_open_vswitch_is_restarted_or_forgets_all(switch):
     settles(switch)
     before = lasting(switch)
+    # A tag that somebody changes by hand, which the kernel tells nobody; more than once, as a look may be on its way.
+    (port,) = switch.run("ovs-vsctl", "--bare", "--columns=name", "find", "port", "tag=6").stdout.split()
+    for _time in range(_BY_HAND):
+        switch.run("ovs-vsctl", "set", "port", port, "tag=5")
+        until(lambda: switch.run("ovs-vsctl", "get", "port", port, "tag").stdout == "6\n", "it stays in the wrong VLAN")
     for done in (_KILLED, _EMPTIED, _REPLACED):
         switch.run("sh", "-c", done)
         settles(switch)
@@ -86,4 +94,5 @@ def test_open_vswitch_is_restarted_or_forgets_all(switch):
     told = [
         entry for entry in pipefitter(switch, "events").stdout.splitlines() if " port " in entry and "VLAN" in entry
     ]
+    told = told[:-_BY_HAND]
     assert told and all(" add port " in entry for entry in told), told

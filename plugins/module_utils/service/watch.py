@@ -7,6 +7,7 @@ An event says only that it is time to look. Those that come during a pass lead t
 
 from __future__ import annotations
 
+import contextlib
 import os
 import selectors
 import signal
@@ -21,6 +22,7 @@ from ..host.engines.api import Unreachable
 from ..host.engines.events import EngineEvents, PodmanProgram
 from ..host.engines.podman import is_used
 from ..host.netlink import events as kernel_events
+from ..host.ovs.events import OvsEvents
 from ..model.record import target_of
 from ..reconcile import passes
 from ..reconcile.drift import Drift
@@ -41,6 +43,7 @@ _FOR_DOCKER = 120.0  # seconds in which it should have started
 _NAMESPACE = 1.0  # a network namespace that is given a name tells nobody
 
 _ROUTES = "routes"
+_SWITCH = "Open vSwitch"
 
 
 class _Source(Protocol):
@@ -56,7 +59,7 @@ class Watcher:
         """``drift`` is what becomes of changes by hand, where a task did not say it: repair or report."""
         self._drift = drift
         self._selector = selectors.DefaultSelector()
-        self._engines: dict[str, _Source | None] = {"Docker": None, "Podman": None}
+        self._engines: dict[str, _Source | None] = {"Docker": None, "Podman": None, _SWITCH: None}
         self._due = 0.0
         self._reconnect_at = 0.0
         self._backoff = 1.0
@@ -139,7 +142,10 @@ class Watcher:
         source = self._engines[engine]
         if source is None:
             return
-        self._try_all()
+        if engine == _SWITCH:
+            self._want(_COALESCED)  # it tells of what was undone, too
+        else:
+            self._try_all()
         lives = source.read()
         if engine == "Docker":
             self._docker_answers = lives
@@ -183,6 +189,10 @@ class Watcher:
                 self._connect(engine)
 
     def _connect(self, engine: str) -> None:
+        if engine == _SWITCH:
+            with contextlib.suppress(OSError):  # most hosts have none
+                self._follow(engine, OvsEvents())
+            return
         try:
             source: EngineEvents | PodmanProgram = EngineEvents(engine)
         except Unreachable:
@@ -195,6 +205,9 @@ class Watcher:
         except PipefitterError as error:
             complain(str(error))
             return
+        self._follow(engine, source)
+
+    def _follow(self, engine: str, source: _Source) -> None:
         self._engines[engine] = source
         self._selector.register(source, selectors.EVENT_READ, engine)
         complain(f"following {engine}")

@@ -88,9 +88,8 @@ class VirtualMachine:
     def outside(self, *command: str, timeout: float = 60) -> str:
         """What a command says in the namespace of the machine's network, however it ends."""
         words = [*self._entering, *command]
-        return subprocess.run(
-            words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, encoding="utf-8", timeout=timeout, env=ROOT_LOGIN
-        ).stdout
+        silent = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "env": ROOT_LOGIN}
+        return subprocess.run(words, **silent, encoding="utf-8", timeout=timeout, check=False).stdout
 
     def console(self) -> str:
         """All that the kernel, and who writes to /dev/console, has said since the machine was switched on."""

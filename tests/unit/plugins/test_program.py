@@ -101,4 +101,4 @@ def test_bash_offers_what_is_recorded_as_it_is_to_be_typed():
     assert completed("forget", r"bridge\ br0", '"eth1 of n') == {r"eth1 of netns /run/netns/it's \$a"}
     assert completed("forget", "'eth1 of") == {"eth1 of container web1", "eth1 of container web2"}
     assert completed("export", "--bridge", "") == {"br0"}
-    assert completed("wait", "--container", "") == set()
+    assert completed("wait", "--container", "") == {"web1", "web2"}

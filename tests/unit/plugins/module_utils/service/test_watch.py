@@ -29,14 +29,19 @@ class Service:
         self.tried = []
         self.broken = False
         self.takes = 0.0
+        self.docker_comes = False
+        self.forwarding = []
         monkeypatch.setattr(watch.time, "monotonic", lambda: self.now)
         monkeypatch.setattr(watch.passes, "run", self.run)
         monkeypatch.setattr(watch.state_file, "settled", dict)
         monkeypatch.setattr(watch.state_file, "keep", lambda _report: None)
         monkeypatch.setattr(watch, "complain", lambda _line: None)
+        monkeypatch.setattr(watch.docker, "starts_at_boot", lambda: self.docker_comes)
+        monkeypatch.setattr(watch.docker, "process", lambda: "")
         self.watcher = watch.Watcher("repair")
 
-    def run(self, resting, **_options):
+    def run(self, resting, forwarding, **_options):
+        self.forwarding.append(forwarding)
         self.now += self.takes
         if self.broken:
             raise PipefitterError("the record can't be read")
@@ -146,3 +151,19 @@ def test_a_host_whose_routes_change_all_the_time_spends_little_on_it(service):
     service.hear(watch._ROUTES)
     service.hear()
     assert service.wait() == 0.1
+
+
+def test_forwarding_is_left_to_a_docker_that_starts_as_the_host_boots(service):
+    service.docker_comes, service.watcher._begun = True, service.now
+    service.hear()
+    service.wait()
+    assert service.forwarding == [True, False]
+    assert service.wait() == pytest.approx(120, abs=1), "it may not come"
+    assert service.forwarding == [True, False, True]
+    service.watcher._begun = service.now
+    service.hear()
+    service.wait()
+    service.watcher._docker_answers = True
+    service.hear()
+    service.wait()
+    assert service.forwarding == [True, False, True, False, True]
