@@ -14,6 +14,7 @@ import socket
 import subprocess
 from urllib.parse import quote
 
+from ..notices import Notices
 from .api import EngineSocket, Unreachable
 from .docker import SOCKET as DOCKER
 from .podman import SOCKET as PODMAN
@@ -29,7 +30,7 @@ _TIMEOUT = 5.0  # seconds to connect; what follows never blocks
 _MOST = 1 << 16
 
 
-class EngineEvents:
+class EngineEvents(Notices):
     """The events of one engine; ``fileno`` becomes readable when there is something."""
 
     def __init__(self, engine: str) -> None:
@@ -39,7 +40,7 @@ class EngineEvents:
         :raises PipefitterError: there is no connecting to it for another reason.
         """
         self.engine = engine
-        self._connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        super().__init__(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
         try:
             self._connection.settimeout(_TIMEOUT)
             variable, path, target = _WHERE[engine]
@@ -49,23 +50,6 @@ class EngineEvents:
         except BaseException:
             self._connection.close()
             raise
-
-    def fileno(self) -> int:
-        return self._connection.fileno()
-
-    def read(self) -> bool:
-        """Read what has come, and tell whether the engine is still there."""
-        try:
-            while True:
-                if not self._connection.recv(_MOST):
-                    return False
-        except BlockingIOError:
-            return True
-        except OSError:
-            return False
-
-    def close(self) -> None:
-        self._connection.close()
 
 
 class PodmanProgram:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import socket
 
+from ..notices import Notices
 from .ovsdb import SOCKET
 from .session import DATABASE
 
@@ -19,10 +20,9 @@ _WATCHED = {
     "Port": {"columns": ["name", "tag", "trunks", "vlan_mode"]},
 }
 _TIMEOUT = 5.0  # seconds to connect; what follows never blocks
-_MOST = 1 << 16
 
 
-class OvsEvents:
+class OvsEvents(Notices):
     """Notices of the database; ``fileno`` becomes readable when there is one."""
 
     def __init__(self, path: str = SOCKET) -> None:
@@ -30,7 +30,7 @@ class OvsEvents:
 
         :raises OSError: nobody listens there.
         """
-        self._connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+        super().__init__(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC))
         try:
             self._connection.settimeout(_TIMEOUT)
             self._connection.connect(path)
@@ -40,20 +40,3 @@ class OvsEvents:
         except BaseException:
             self._connection.close()
             raise
-
-    def fileno(self) -> int:
-        return self._connection.fileno()
-
-    def read(self) -> bool:
-        """Read what has come, and tell whether the database is still there."""
-        try:
-            while True:
-                if not self._connection.recv(_MOST):
-                    return False
-        except BlockingIOError:
-            return True
-        except OSError:
-            return False
-
-    def close(self) -> None:
-        self._connection.close()
