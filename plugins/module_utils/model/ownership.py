@@ -48,8 +48,7 @@ class OwnershipLabel:
 
     def names(self, target: Target) -> bool:
         """Tell whether it speaks of that container: by name, or by the start of its id; of that engine's, if any."""
-        engine = self.identity.partition(":")[0]
-        if self.kind != target.kind or (engine and target.runtime not in ("auto", engine)):
+        if self.kind != target.kind or (self.engine and target.runtime not in ("auto", self.engine)):
             return False
         by_id = (
             target.kind == "container"

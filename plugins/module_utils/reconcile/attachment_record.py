@@ -43,7 +43,6 @@ def as_recorded(wants: Sequence[Attachment], keeping: Recording) -> tuple[Attach
 
 def asked_mtus(keeping: Recording) -> dict[tuple[str, str, str], int]:
     """Return the MTUs that are recorded as asked for, by what the marks of the attachments say."""
-
     found = {}
     for record in keeping.read(ATTACHMENT).values():
         target, interface = target_of(record), str(record.want.get("interface", ""))
@@ -90,6 +89,7 @@ def record_all(
     purge: str | None,
     check: bool,
 ) -> None:
+    """Record attachments as they were asked for, or take them out of the record; in check mode, say that alone."""
     made = [of_attachment(want) for want in asked if lasts(want.target)]
     if not present:
         going = Alike(made)

@@ -125,13 +125,13 @@ def _record(
         others = [
             record._replace(want={**record.want, "protect": protect})
             for record in keeping.read(PUBLICATION).values()
-            if record.bridge == bridge and not purged
+            if record.bridge == bridge and not purged and not named.of(record)
         ]
 
         def is_gone(record: Record) -> bool:
             return record.bridge == bridge and (purged or bool(named.of(record)))
 
-        keeping.keep(PUBLICATION, made, {}, is_gone, [record for record in others if not named.of(record)])
+        keeping.keep(PUBLICATION, made, {}, is_gone, others)
         return
     recorded = Alike(keeping.read(PUBLICATION).values())
     left = [record for record in made if recorded.of(record)]

@@ -139,7 +139,7 @@ def _status(given: argparse.Namespace) -> int:
 
     report = passes.run(check=True)
     known = state_file.since()
-    rows = [_row(one, known.get(str(one.record))) for one in report.objects]
+    rows = [_row(one, known.get(str(one.record), ("", "", 0.0, ""))) for one in report.objects]
     runs = hook_client.answers()
     if given.json:
         for row in rows:
@@ -158,16 +158,16 @@ def _status(given: argparse.Namespace) -> int:
     return 1 if any(row["state"] == passes.FAILED for row in rows) else report.exit_status
 
 
-def _row(one: ObjectState, known: Any) -> dict[str, Any]:
+def _row(one: ObjectState, known: Sequence[Any]) -> dict[str, Any]:
     from ..reconcile.passes import FAILED, REPAIRED
 
     state, why = one.told, one.sentence
-    held = known if isinstance(known, list) and len(known) == 4 else ["", "", 0, ""]
-    if one.state == REPAIRED and held[0] == FAILED:
-        state, why = FAILED, str(held[1])  # the service tried what a look alone takes for possible
+    held, sentence, then, _instance = known
+    if one.state == REPAIRED and held == FAILED:
+        state, why = FAILED, str(sentence)  # the service tried what a look alone takes for possible
     row = {"kind": one.record.kind, "name": str(one.record), "state": state, "why": why}
-    if held[0] in (one.state, state):
-        row["since"] = known[2]
+    if held in (one.state, state):
+        row["since"] = then
     return row
 
 

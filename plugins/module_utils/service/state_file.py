@@ -30,19 +30,17 @@ def keep(report: Report) -> None:
     with contextlib.suppress(OSError):
         os.makedirs(FOLDER, mode=0o700, exist_ok=True)
         before, now = since(), time.time()
-        states = {
-            (name := str(one.record)): [
-                one.state,
-                one.sentence,
-                _since(before.get(name), one.state, now),
-                # One that is not there, or can't be made, is the same container still when it comes back.
-                report.instances.get(name, "") if one.state in _SETTLED else _instance(before.get(name)),
-            ]
-            for one in report.objects
-            if not (one.sentence == NOT_ASKED and str(one.record) in before)
-        }
-        not_asked = {str(one.record) for one in report.objects if one.sentence == NOT_ASKED}
-        states.update((name, entry) for name, entry in before.items() if name in not_asked)
+        states = {}
+        for one in report.objects:
+            name = str(one.record)
+            state, _sentence, then, instance = before.get(name, ["", "", now, ""])
+            if one.sentence == NOT_ASKED and state:
+                states[name] = before[name]
+                continue
+            if one.state in _SETTLED:
+                instance = report.instances.get(name, "")
+            # One that is not there, or can't be made, is the same container still when it comes back.
+            states[name] = [one.state, one.sentence, then if state == one.state else now, instance]
         if states != before:
             _replace(f"{FOLDER}/{_STATES}", json.dumps(states))
         if report.operations:
@@ -57,18 +55,19 @@ def note(line: str) -> None:
 
 def settled() -> dict[str, str]:
     """Return by object in which instance of its container it was in order, of those whose drift is reported."""
-    held = {name: entry[3] for name, entry in since().items() if isinstance(entry, list) and len(entry) == 4}
-    return {name: str(instance) for name, instance in held.items() if instance}
+    return {name: str(instance) for name, (*_state, instance) in since().items() if instance}
 
 
-def since() -> dict[str, Any]:
+def since() -> dict[str, list[Any]]:
     """Return by object its state, why, since when (seconds of the epoch), and what ``settled`` tells."""
     try:
         with open(f"{FOLDER}/{_STATES}", encoding="utf-8") as file:
             held = json.load(file)
     except (OSError, ValueError):
         return {}
-    return held if isinstance(held, dict) else {}
+    # Of another version, an entry may have another form.
+    entries = held.items() if isinstance(held, dict) else ()
+    return {name: entry for name, entry in entries if isinstance(entry, list) and len(entry) == 4}
 
 
 def events() -> list[dict[str, Any]]:
@@ -87,16 +86,6 @@ def _entry(line: str) -> dict[str, Any] | None:
     except ValueError:
         return None
     return held if isinstance(held, dict) and {"time", "did"} <= held.keys() else None
-
-
-def _instance(before: Any) -> str:
-    return str(before[3]) if isinstance(before, list) and len(before) == 4 else ""
-
-
-def _since(before: Any, state: str, now: float) -> float:
-    # Repaired is in order from then on.
-    same = isinstance(before, list) and len(before) == 4 and before[0] == state
-    return float(before[2]) if same else now
 
 
 def _append(entries: list[dict[str, Any]]) -> None:
