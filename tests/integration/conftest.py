@@ -164,7 +164,7 @@ def clean(host):
     host.remove_containers()
     host.run("sh", "-e", "-c", _CLEANING)
     # Ends in namespaces that were deleted go some time later, and may be gone when it is their turn.
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while left := [link["ifname"] for link in host.ip("link", "show") if link["ifname"] not in _CLEAN_LINKS]:
         assert time.monotonic() < deadline, f"{left} can't be deleted on {host.name}"
         for name in left:

@@ -91,7 +91,7 @@ class Walled:
         self.net.stop()
         if self._lan.poll() is None:
             self._lan.terminate()
-            self._lan.wait(timeout=10)
+            self._lan.wait(timeout=60)
             self._lan.stdout.close()
 
     def taken_away(self):

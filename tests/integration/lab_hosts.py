@@ -44,7 +44,7 @@ class LabHost:
         self._python_path = python_path
 
     def run(
-        self, *argv: str, check: bool = True, text: str | None = None, timeout: float = 30
+        self, *argv: str, check: bool = True, text: str | None = None, timeout: float = 60
     ) -> subprocess.CompletedProcess:
         """Run a command in the host, by its words."""
         words, environment = self._entering

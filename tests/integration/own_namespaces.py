@@ -53,7 +53,7 @@ def _checked(result):
 def run(command, *, text=None):
     """Run a command, by its words, and return its output."""
     argv = command.split() if isinstance(command, str) else command
-    done = subprocess.run(argv, input=text, capture_output=True, encoding="utf-8", timeout=20, check=False)
+    done = subprocess.run(argv, input=text, capture_output=True, encoding="utf-8", timeout=60, check=False)
     assert done.returncode == 0, f"{argv}: {done.stderr}"
     return done.stdout
 

@@ -105,7 +105,7 @@ class Net:
     def stop(self):
         for process in self._servers:
             process.terminate()
-            process.wait(timeout=10)
+            process.wait(timeout=60)
             process.stdout.close()
         self._servers = []
 
@@ -127,7 +127,7 @@ class Net:
         client = [*where, *PYTHON, "-c", CLIENT]
         argvs = [[*client, address, str(port), protocol] for address, port, protocol in questions]
         asking = [start(*argv, stdout=subprocess.PIPE, encoding="utf-8") for argv in argvs]
-        answers = [_answer(process.communicate(timeout=30)[0]) for process in asking]
+        answers = [_answer(process.communicate(timeout=60)[0]) for process in asking]
         assert questions
         return not any(answers)
 
@@ -198,12 +198,12 @@ for line in sys.stdin:
 
     def close(self):
         self._process.stdin.close()
-        self._process.wait(timeout=10)
+        self._process.wait(timeout=60)
         self._process.stdout.close()
 
 
 def on_lan(host, *argv):
-    done = subprocess.run([*host.way_to_lan, *argv], capture_output=True, encoding="utf-8", timeout=30, check=False)
+    done = subprocess.run([*host.way_to_lan, *argv], capture_output=True, encoding="utf-8", timeout=60, check=False)
     return done.stdout
 
 

@@ -45,7 +45,7 @@ def test_what_is_changed_by_hand_is_only_reported_where_that_was_asked_for(hosta
         for container in ("web1", "web2"):
             inside(hosta, container, "ip", "addr", "flush", "dev", "eth1")
         until(lambda: has_address(hosta, "web2", "192.168.5.11/24"), "what is to be repaired was not")
-        until(lambda: "left as it is (drift: report)" in service.log, service.log)
+        until(lambda: "left as it is (drift: report)" in service.log, lambda: service.log)
         assert not has_address(hosta)
         assert states(hosta)["eth1 of container web1"] == "drifted"
         assert "left as it is (drift: report), it would take: add address 192.168.5.10/24" in (
@@ -59,15 +59,13 @@ def test_what_is_changed_by_hand_is_only_reported_where_that_was_asked_for(hosta
         inside(hosta, "web1", "ip", "addr", "flush", "dev", "eth1")
         until(lambda: states(hosta)["eth1 of container web1"] == "drifted", "what is changed again is not told")
         hosta.run("ip", "addr", "del", "192.168.5.1/24", "dev", "br0")
-        until(lambda: "192.168.5.1/24" in service.log, service.log)
+        left = "left as it is (drift: report), it would take: add address 192.168.5.1/24 to br0"
+        until(lambda: left in service.log, lambda: service.log)
         assert "192.168.5.1/24" not in hosta.run("ip", "-o", "addr").stdout
         service.stop()
         service.start()
-        until(
-            lambda: service.log.count("left as it is (drift: report), it would take: add address 192.168.5.1/24") > 1,
-            "another service knows it no more",
-        )
-        until(lambda: "following Docker" in service.log.rpartition("192.168.5.1/24")[0], service.log)
+        until(lambda: service.log.count(left) > 1, lambda: service.log)
+        until(lambda: "following Docker" in service.log.rpartition(left)[2], lambda: service.log)
         until(lambda: states(hosta)["eth1 of container web1"] != "pending", "it asks no engine")
         assert not has_address(hosta)
         assert "192.168.5.1/24" not in hosta.run("ip", "-o", "addr").stdout

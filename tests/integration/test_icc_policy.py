@@ -221,9 +221,9 @@ def lan(hosta, lab_name):
     """The LAN, where a service listens, and which knows the way to the containers."""
     run = [LAB, "run", "--name", lab_name, "--"]
     address = hosta.ip("-4", "addr", "show", "dev", "eth0")[0]["addr_info"][0]["local"]
-    subprocess.run([*run, "ip", "route", "replace", "192.168.5.0/24", "via", address], check=True, timeout=20)
+    subprocess.run([*run, "ip", "route", "replace", "192.168.5.0/24", "via", address], check=True, timeout=60)
     yield "10.77.0.1"
-    subprocess.run([*run, "ip", "route", "del", "192.168.5.0/24"], check=False, timeout=20)
+    subprocess.run([*run, "ip", "route", "del", "192.168.5.0/24"], check=False, timeout=60)
 
 
 def test_egress_and_host_access_are_denied_apart(hosta, lan, lab_name, listeners):
@@ -233,7 +233,7 @@ def test_egress_and_host_access_are_denied_apart(hosta, lan, lab_name, listeners
 
     def from_lan():
         return (
-            subprocess.run(inward, input="hello", capture_output=True, text=True, timeout=20, check=False).stdout
+            subprocess.run(inward, input="hello", capture_output=True, text=True, timeout=60, check=False).stdout
             == "hello"
         )
 

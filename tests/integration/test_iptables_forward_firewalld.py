@@ -25,7 +25,7 @@ def fixture_firewalld(hosta):
     with without_docker(hosta):
         bus = hosta.start("dbus-daemon", "--system", "--nofork", "--nopidfile", **quiet)
         socket = ("test", "-S", "/run/dbus/system_bus_socket")
-        until(lambda: hosta.run(*socket, check=False).returncode == 0, "there is no bus", seconds=15)
+        until(lambda: hosta.run(*socket, check=False).returncode == 0, "there is no bus")
         daemon = hosta.start("firewalld", "--nofork", "--nopid", **quiet)
         state = ("firewall-cmd", "--state")
         until(
@@ -34,7 +34,7 @@ def fixture_firewalld(hosta):
         yield hosta
         for process in (daemon, bus):
             process.terminate()
-            process.wait(timeout=20)
+            process.wait(timeout=60)
         hosta.run("nft", "delete", "table", "inet", "firewalld", check=False)
         hosta.run("rm", "-f", "/run/dbus/system_bus_socket")
 
@@ -143,4 +143,4 @@ def test_the_service_puts_back_what_a_reload_forgets(firewalld):
         bridge(firewalld)
         assert zones(firewalld) == {"br0": "trusted"}
         firewalld.run("firewall-cmd", "--reload")
-        until(lambda: zones(firewalld) == {"br0": "trusted"}, f"{zones(firewalld)}", seconds=20)
+        until(lambda: zones(firewalld) == {"br0": "trusted"}, lambda: zones(firewalld))

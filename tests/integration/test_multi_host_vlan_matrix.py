@@ -147,7 +147,7 @@ def test_vlans_in_tunnels(three_hosts, tmp_path, playbooks):
     three_hosts["hosta"].module(
         "container_neighbours_info", probes=[{"netns": "w1"}], addresses=["192.168.0.77"], timeout=0.3
     )
-    assert watch.communicate(timeout=30)[0].count("who-has 192.168.0.77") == 3
+    assert watch.communicate(timeout=60)[0].count("who-has 192.168.0.77") == 3
 
     # Full frames pass: the containers' MTU leaves room for the tunnel.
     assert ping(three_hosts["hosta"], "w1", "192.168.0.3", "-M", "do", "-s", str(1450 - 28))

@@ -89,7 +89,7 @@ def test_containers_of_one_vlan_reach_each_other_and_no_others(hosts, four):
         for name, host in (("test2", hosta), ("test3", hostb), ("test4", hostb))
     }
     hosta.module("container_neighbours_info", probes=[{"container": "test1"}], addresses=["192.168.0.77"], timeout=0.3)
-    heard = {name: watch.communicate(timeout=30)[0].count("who-has 192.168.0.77") for name, watch in watches.items()}
+    heard = {name: watch.communicate(timeout=60)[0].count("who-has 192.168.0.77") for name, watch in watches.items()}
     assert heard == {"test2": 0, "test3": 3, "test4": 0}
 
     # TCP carries data: ping alone would also pass with checksums that were never finished.
@@ -97,14 +97,14 @@ def test_containers_of_one_vlan_reach_each_other_and_no_others(hosts, four):
     server = hostb.start(*entering, stdout=subprocess.PIPE, encoding="utf-8")
     assert server.stdout.readline() == "listening\n"
     in_container(hosta, "test1", "timeout", "20", "python3", "-c", SEND)
-    assert server.communicate(timeout=30)[0] == "3000000\n"
+    assert server.communicate(timeout=60)[0] == "3000000\n"
 
 
 def test_frames_between_hosts_bear_the_tag_of_their_vlan(hosts, four):
     four.play("multi_host_vlan").ok()
     watch = on_the_trunk(hosts["hosta"], 4, "icmp or (vlan and icmp)")
     assert pings(hosts["hosta"], "test1", "192.168.0.3") and pings(hosts["hosta"], "test2", "192.168.0.4")
-    seen = watch.communicate(timeout=30)[0]
+    seen = watch.communicate(timeout=60)[0]
     tags = set(re.findall(r"802\.1Q.*vlan (\d+),.* (\S+) > (\S+): ICMP echo", seen))
     assert tags == {
         ("100", "192.168.0.1", "192.168.0.3"),
@@ -116,7 +116,7 @@ def test_frames_between_hosts_bear_the_tag_of_their_vlan(hosts, four):
     # To the container it comes without one.
     inside = listen(hosts["hosta"], "test1", "icmp or (vlan and icmp)")
     assert pings(hosts["hostb"], "test3", "192.168.0.1")
-    heard = inside.communicate(timeout=30)[0]
+    heard = inside.communicate(timeout=60)[0]
     assert "192.168.0.3 > 192.168.0.1: ICMP echo request" in heard and "802.1Q" not in heard
 
 

@@ -73,7 +73,7 @@ def test_separates_vlans_and_carries_tcp_over_a_tagged_trunk(host):
     capture = host.start(*words, stdout=-1, stderr=-1, encoding="utf-8")
     assert any("listening on" in line for line in capture.stderr)
     assert ping(host, "a1", "192.168.0.3") and ping(host, "a2", "192.168.0.4")
-    assert "vlan 100" in (said := capture.communicate(timeout=25)[0]) and "vlan 200" in said
+    assert "vlan 100" in (said := capture.communicate(timeout=60)[0]) and "vlan 200" in said
     assert (
         not ping(host, "a1", "192.168.0.4")
         and not ping(host, "a1", "192.168.0.2")

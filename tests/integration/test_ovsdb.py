@@ -41,7 +41,7 @@ LOCAL0 = OvsPort("br0", "br0")
 def daemon(*arguments, ready):
     with subprocess.Popen(arguments, stderr=subprocess.DEVNULL, env={**os.environ, "OVS_RUNDIR": RUN}) as started:
         try:
-            deadline = time.monotonic() + 10
+            deadline = time.monotonic() + 60
             while not ready(started.pid):
                 assert time.monotonic() < deadline and started.poll() is None, f"{arguments[0]} did not start"
                 time.sleep(0.01)

@@ -63,7 +63,7 @@ def test_a_listener_of_all_addresses_has_the_port_of_an_absent_one_too(net):
         assert "10.77.0.99:8080/tcp" in (said := refused(net.host, "port_publish", **options)) and "has it" in said
     finally:
         listener.kill()
-        listener.wait(timeout=10)
+        listener.wait(timeout=60)
         listener.stdout.close()
 
 

@@ -87,14 +87,14 @@ class Site:
         return int(recap.partition("changed=")[2].split()[0])
 
     def settled(self):
-        until(lambda: set(states(self.host).values()) == {"in order"}, f"{states(self.host)}", 60)
+        until(lambda: set(states(self.host).values()) == {"in order"}, lambda: states(self.host))
 
     def serves(self):
         """Tell what the published port says, and whom the probing container has reached since it started."""
         asked = ["sh", "-c", "timeout 3 busybox nc 10.77.0.11 8080 </dev/null"]
         said = self.host.run(*asked, check=False).stdout.strip()
         since = self.host.run("docker", "inspect", "-f", "{{.State.StartedAt}}", "web2").stdout.strip()
-        until(lambda: "gateway" in self._reached(since), "the probing container doesn't reach its gateway", 20)
+        until(lambda: "gateway" in self._reached(since), "the probing container doesn't reach its gateway")
         return said, self._reached(since)
 
     def _reached(self, since):
@@ -102,8 +102,8 @@ class Site:
 
     def comes_up_after(self, before):
         """Wait until the service is active with another process than ``before``."""
-        until(lambda: self.service("MainPID") not in (before, "0"), "the service stays away", 60)
-        until(lambda: self.service("ActiveState") == "active", "the service does not get ready", 60)
+        until(lambda: self.service("MainPID") not in (before, "0"), "the service stays away")
+        until(lambda: self.service("ActiveState") == "active", "the service does not get ready")
 
     def service(self, what):
         return self.host.run("systemctl", "show", "-P", what, "pipefitter.service").stdout.strip()

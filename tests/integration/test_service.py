@@ -116,7 +116,7 @@ class Site:
 
     def comes_back(self, serves=True):
         """Wait until the service has put everything back, and see that the tasks have nothing to do."""
-        until(lambda: set(states(self.host).values()) == {"in order"}, f"{states(self.host)}", 20)
+        until(lambda: set(states(self.host).values()) == {"in order"}, lambda: states(self.host))
         for module, options in self.tasks:
             done = self.host.module(module, **options)
             assert not done["changed"], (module, done["operations"])
@@ -198,7 +198,7 @@ def test_vlans_of_open_vswitch_come_back(hosta, servicea):
         assert hosta.module(module, **options)["recorded"], module
     for taken in ("ovs-vsctl del-br ovs0", "docker restart -t 0 web1"):
         hosta.run("sh", "-c", taken)
-        until(lambda: set(states(hosta).values()) == {"in order"}, f"{states(hosta)}", 20)
+        until(lambda: set(states(hosta).values()) == {"in order"}, lambda: states(hosta))
         for module, options in tasks:
             assert not hosta.module(module, **options)["changed"], module
     hosta.run("docker", "stop", "-t", "0", "web1")

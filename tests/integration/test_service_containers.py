@@ -42,7 +42,7 @@ class Site:
         self.settles()
 
     def settles(self):
-        until(lambda: set(states(self.host).values()) == {"in order"}, f"{states(self.host)}", 30)
+        until(lambda: set(states(self.host).values()) == {"in order"}, lambda: states(self.host))
 
     def waits_for(self, *objects):
         """Wait until these wait for their container, and what was for it is gone."""
@@ -205,7 +205,7 @@ def test_docker_is_restarted_and_lets_its_containers_live(site, live_restore):
         until(lambda: "192.168.5.1/24" in held(host, "br0"), "the bridge's address stays away")
     finally:
         host.run("sh", "-c", "setsid --fork dockerd --host unix:///run/docker.sock >>/var/log/docker.log 2>&1")
-        until(lambda: host.run("docker", "info", check=False).returncode == 0, "Docker does not start", 60)
+        until(lambda: host.run("docker", "info", check=False).returncode == 0, "Docker does not start")
     site.settles()
     assert (container_pid(host, "web1"), link(host, "br0")["ifindex"]) == (pid, index)
     assert_nothing_left_over(before, lasting(host, rules_of_others=False))

@@ -85,6 +85,6 @@ def test_a_pass_that_is_killed_is_completed_by_the_next(site, happens):
             break
     assert operations > step, "it was never killed"
     _all_there(site)
-    until(lambda: set(states(site).values()) == {"in order"}, f"{states(site)}")
+    until(lambda: set(states(site).values()) == {"in order"}, lambda: states(site))
     for module, options in _TASKS:
         assert not site.module(module, **options)["changed"], module

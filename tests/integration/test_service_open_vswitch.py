@@ -61,7 +61,7 @@ def switch(hosta):
 
 
 def settles(host):
-    until(lambda: set(states(host).values()) == {"in order"} and _reached(host) == [True, False], f"{states(host)}", 30)
+    until(lambda: set(states(host).values()) == {"in order"} and _reached(host) == [True, False], lambda: states(host))
 
 
 def _reached(host):

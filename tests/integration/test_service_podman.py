@@ -27,7 +27,7 @@ def podman(hosta, request):
         hosta.run("mkdir", "-p", "/run/podman")
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         serving = hosta.start("podman", "system", "service", "-t", "0", f"unix://{_SOCKET}", **quiet)
-        until(lambda: hosta.run("test", "-S", _SOCKET, check=False).returncode == 0, "Podman does not serve", 20)
+        until(lambda: hosta.run("test", "-S", _SOCKET, check=False).returncode == 0, "Podman does not serve")
     try:
         with Service(hosta):
             yield hosta
@@ -63,7 +63,7 @@ def test_a_container_of_podman_that_is_restarted_killed_paused_or_made_anew(podm
     podman.module("container_bridge", name="br0", addresses=["192.168.5.1/24"])
     assert attach(podman, **_POD1)["recorded"]
     assert podman.module("port_publish", **_PUBLISHED)["recorded"]
-    until(lambda: _settled(podman), f"{states(podman)}", 30)
+    until(lambda: _settled(podman), lambda: states(podman))
     before = lasting(podman)
     _serves(podman)
     for done in (
@@ -72,11 +72,11 @@ def test_a_container_of_podman_that_is_restarted_killed_paused_or_made_anew(podm
         f"podman rm -f -t 0 pod1 && {_RUN}",
     ):
         podman.run("sh", "-c", done)
-        until(lambda: _settled(podman), f"{done}: {states(podman)}", 30)
+        until(lambda: _settled(podman), lambda: states(podman))
         _serves(podman)
         assert_nothing_left_over(before, lasting(podman))
     podman.run("podman", "stop", "-t", "0", "pod1")
-    until(lambda: _waits(podman), f"{states(podman)}", 30)
+    until(lambda: _waits(podman), lambda: states(podman))
     until(lambda: "192.168.5.30" not in podman.run("nft", "list", "ruleset").stdout, "its ports stay published")
     podman.run("podman", "rename", "pod1", "old1")
     podman.run("podman", "start", "old1")

@@ -31,16 +31,16 @@ def test_containers_that_start_at_once_are_wired_in_few_passes(hosta, service):
     make_containers(hosta, *names)
     wants = [_asked(name, number) for number, name in enumerate(names)]
     hosta.module("veth_attach", attachments=wants)
-    until(lambda: set(states(hosta).values()) == {"in order"}, f"{states(hosta)}", 60)
+    until(lambda: set(states(hosta).values()) == {"in order"}, lambda: states(hosta))
     before = lasting(hosta)
     passed = _passes(hosta)
     hosta.run("docker", "kill", *names, timeout=300)
-    until(lambda: set(states(hosta).values()) == {"in order", "pending"}, f"{states(hosta)}", 60)
+    until(lambda: set(states(hosta).values()) == {"in order", "pending"}, lambda: states(hosta))
     # However long that takes, it is at once for a service that hears of all of them together.
     service.pause()
     hosta.run("docker", "start", *names, timeout=300)
     service.go_on()
-    until(lambda: set(states(hosta).values()) == {"in order"}, f"{states(hosta)}", 120)
+    until(lambda: set(states(hosta).values()) == {"in order"}, lambda: states(hosta), 120)
     told = pipefitter(hosta, "events").stdout
     assert len([line for line in told.splitlines() if " create veth " in line]) == len(names), "each is made once"
     assert len(_passes(hosta) - passed) <= 3
@@ -62,21 +62,21 @@ def test_one_that_can_not_be_wired_holds_up_no_other_and_stands_in_status(hosta,
     make_containers(hosta, "bad2", network="bridge")
     make_containers(hosta, "bad1", "good1", "good2")
     good = {"eth1 of container good1", "eth1 of container good2"}
-    until(lambda: good <= {name for name, state in states(hosta).items() if state == "in order"}, f"{states(hosta)}")
+    until(lambda: good <= {name for name, state in states(hosta).items() if state == "in order"}, lambda: states(hosta))
     for name in ("good1", "good2"):
         hosta.run("docker", "exec", name, "ping", "-c1", "-W2", "192.168.4.1")
-    until(lambda: states(hosta)["eth1 of container bad1"] == "failed", f"{states(hosta)}")
+    until(lambda: states(hosta)["eth1 of container bad1"] == "failed", lambda: states(hosta))
     told = " ".join(pipefitter(hosta, "status").stdout.split())
     assert "Gateway can not be a local address" in told
     assert "interface: 'eth0' is taken in container bad2 by a veth interface that this collection did not make" in told
     before = lasting(hosta)
     hosta.run("docker", "restart", "-t", "0", "good1")
-    until(lambda: states(hosta)["eth1 of container good1"] == "in order", f"{states(hosta)}")
+    until(lambda: states(hosta)["eth1 of container good1"] == "in order", lambda: states(hosta))
     # As soon as it can be, it is.
     attach(hosta, container="bad1", bridge="br0", addresses=["fd00::1/64"], routes=[])
-    until(lambda: states(hosta)["eth1 of container bad1"] == "in order", f"{states(hosta)}")
+    until(lambda: states(hosta)["eth1 of container bad1"] == "in order", lambda: states(hosta))
     hosta.run("docker", "rm", "-f", "bad1")
-    until(lambda: states(hosta)["eth1 of container bad1"] == "pending", f"{states(hosta)}")
+    until(lambda: states(hosta)["eth1 of container bad1"] == "pending", lambda: states(hosta))
     assert_nothing_left_over(_without_bad1(before), _without_bad1(lasting(hosta)))
 
 

@@ -83,7 +83,7 @@ def test_reaches_the_other_host_by_gateway_and_masquerade(hosta, lab_hosts):
     try:
         _listens(other)
         assert ping(hosta, "probe", address["hostb"])
-        sniffer.wait(timeout=10)
+        sniffer.wait(timeout=60)
         assert f"{address['hosta']} > {address['hostb']}" in other.run("cat", "/run/seen").stdout
     finally:
         sniffer.kill()

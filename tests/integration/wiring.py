@@ -111,11 +111,11 @@ def _changed(old, new) -> str:
     return "; ".join(f"{key} {old[0].get(key)} became {new[0].get(key)}" for key in keys)[:800]
 
 
-def until(condition, what: str, seconds: float = 10):
-    """Ask until the answer is true, and return it."""
+def until(condition, what, seconds: float = 60):
+    """Ask until the answer is true, and return it; ``what`` says what is wrong otherwise, or is asked for it then."""
     deadline = time.monotonic() + seconds
     while not (answer := condition()):
-        assert time.monotonic() < deadline, what
+        assert time.monotonic() < deadline, what() if callable(what) else what
         time.sleep(0.02)
     return answer
 
@@ -147,7 +147,7 @@ def remove_podmans_containers(host) -> None:
     """Remove all of them, and wait for what Podman leaves to processes of its own: CNI's chains, say."""
     host.run("podman", "rm", "-f", "-t", "0", "-a")
     cleaning = "pgrep", "-f", "container [c]leanup"
-    until(lambda: not host.run(*cleaning, check=False).stdout, "Podman does not end", seconds=60)
+    until(lambda: not host.run(*cleaning, check=False).stdout, "Podman does not end")
 
 
 def make_ovs_bridge(host, name: str = "ovs0") -> None:
@@ -274,8 +274,8 @@ def pings(host, netns: str, *addresses: str) -> list[bool]:
 def tcp_answer(host, client: str, server: str, address: str) -> str:
     """Return what a TCP server in one namespace says to a client in another, '' where none of it comes."""
     script = f"""
-        (echo hello | timeout 5 ip netns exec {server} busybox nc -l -p 8000) & listening=$!
-        for attempt in 1 2 3 4 5 6 7 8 9 10; do
+        (echo hello | timeout 20 ip netns exec {server} busybox nc -l -p 8000) & listening=$!
+        for attempt in $(seq 500); do
             ip netns exec {server} busybox netstat -ltn | grep -q :8000 && break
             sleep 0.05
         done
