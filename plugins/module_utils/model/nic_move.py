@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 pipefitter contributors
 # SPDX-License-Identifier: BSD-2-Clause
-"""What a manager of the host's network is to keep of a NIC that became a port of a bridge. Pure. Private to the collection."""
+"""What a manager of the network is to keep of a NIC that became a bridge's port. Pure. Private to the collection."""
 
 from __future__ import annotations
 
