@@ -65,6 +65,27 @@ DHCP=ipv4
 UseDNS=no
 """
 
+_INTERFACES = """\
+auto lo if0
+iface lo inet loopback
+iface if0 inet static
+    address 10.50.3.2/24
+    mtu 1400
+    up ip route add 10.63.0.0/24 via 10.50.3.1 dev if0 metric 50
+    down ip route delete 10.63.0.0/24 dev if0 || true
+source interfaces.d/*
+"""
+_INTERFACES_6 = """\
+iface if0 inet6 static
+    address fd50:3::2/64
+"""
+_INTERFACES_LEASE = """\
+auto if1
+allow-hotplug if1
+iface if1 inet dhcp
+    metric 300
+"""
+
 NICS = {
     "nd0": Nic(
         "networkd",
@@ -76,6 +97,13 @@ NICS = {
         },
     ),
     "nd1": Nic("networkd", 2, True, {"/etc/systemd/network/60-others.network": _NETWORKD_LEASE}),
+    "if0": Nic(
+        "ifupdown",
+        3,
+        False,
+        {"/etc/network/interfaces": _INTERFACES, "/etc/network/interfaces.d/if0-6": _INTERFACES_6},
+    ),
+    "if1": Nic("ifupdown", 4, True, {"/etc/network/interfaces.d/if1": _INTERFACES_LEASE}),
 }
 
 # The LAN is there before any manager begins, with the same MAC addresses each time. A namespace with a name would be
@@ -125,12 +153,13 @@ class Host:
         lan = [_LAN, *(_LAN_OF_A_NIC.format(name=name, number=nic.number) for name, nic in NICS.items())]
         self._write("/usr/local/sbin/lan", "".join(lan) + " ".join([_LEASES, *ranges]) + "\n")
         self._write("/etc/systemd/system/lan.service", _UNIT)
+        self.run("tar", "-x", "-C", "/", "--keep-directory-symlink", "-f", str(PACKAGES))
         for nic in NICS.values():
             for path, text in nic.files.items():
                 self._write(path, text)
         self.run(
-            "sh", "-ec", "chmod 755 /usr/local/sbin/lan; systemctl daemon-reload; "
-            "systemctl enable --quiet --now lan systemd-networkd"
+            "sh", "-ec", "chmod 755 /usr/local/sbin/lan; ldconfig; systemctl daemon-reload; systemctl reload dbus; "
+            "systemctl enable --quiet --now lan systemd-networkd networking"
         )  # fmt: skip
         until(lambda: self._configured(self.shown(*NICS)), lambda: self.shown(*NICS))
         self.before = self.shown(*NICS)
@@ -227,6 +256,8 @@ def _bridges() -> dict[str, Nic]:
 
 def _is_bridged(host) -> None:
     """The bridges have what the NICs had, and the NICs nothing."""
+    up = host.run("ifquery", "--state").split()
+    assert {f"{bridge}={bridge}" for bridge, nic in _bridges().items() if nic.manager == "ifupdown"} <= set(up)
     shown = host.shown(*NICS, *_bridges())
     for name in NICS:
         assert shown[f"br-{name}"] == host.before[name], name

@@ -18,9 +18,10 @@ from .protocol import NetworkManager
 
 
 def _all() -> list[NetworkManager]:
+    from .ifupdown import Ifupdown
     from .networkd import Networkd
 
-    return [Networkd()]
+    return [Networkd(), Ifupdown()]
 
 
 def owner(nic: str) -> NetworkManager | None:

@@ -93,15 +93,15 @@ class Networkd:
         path = self._source(move)
         if self._is_port(move):
             # It would be made the bridge's port again at once. As a port it has nothing that could be dropped.
-            text_files.write_for_this_boot(_held(move.nic), files.held(move.nic, path))
+            text_files.write(_held(move.nic), files.held(move.nic, path))
             self._read_files()
             self._wait(move.nic, lambda state: state.get("ADMIN_STATE") == "unmanaged", "does not leave it alone")
             return
         # Before there is such a bridge: a file for any link would be the bridge's, and drop its addresses.
-        text_files.write_for_this_boot(_held(move.bridge), files.held(move.bridge, path))
+        text_files.write(_held(move.bridge), files.held(move.bridge, path))
         self._read_files()
         # Not read now, as that would drop the NIC's addresses: for a networkd that is restarted meanwhile.
-        text_files.write_for_this_boot(_held(move.nic), files.held(move.nic, path))
+        text_files.write(_held(move.nic), files.held(move.nic, path))
 
     def let_go(self, move: NicMove) -> None:
         removed = [text_files.remove(_held(link)) for link in (move.nic, move.bridge)]

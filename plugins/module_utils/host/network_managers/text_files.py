@@ -32,8 +32,16 @@ def listed(folder: str, ending: str) -> list[str]:
         return []
 
 
-def write_for_this_boot(path: str, text: str) -> None:
-    """Write a small file below /run, whole or not at all."""
+def read_if_there(path: str) -> str | None:
+    """Return a file's text, ``None`` where there is none or it goes while it is read, as those of processes do."""
+    try:
+        return read(path)
+    except (ProcessLookupError, PermissionError):
+        return None
+
+
+def write(path: str, text: str) -> None:
+    """Write a small file, whole or not at all."""
     os.makedirs(os.path.dirname(path), exist_ok=True)
     with open(f"{path}~", "wb") as file:
         file.write(encoded(text))
