@@ -27,12 +27,12 @@ def addresses(link: str) -> list[dict]:
 
 
 def routes(link: str) -> list[tuple[str, dict]]:
-    """Return all routes but those that the kernel makes of addresses."""
+    """Return all routes but the kernel's own; NetworkManager makes those to a link's networks itself."""
     return [
         (family, route)
         for family in ("-4", "-6")
         for route in ip(family, "route", "show", "table", "all", "dev", link)
-        if route.get("protocol") != "kernel" and route.get("table") != "local"
+        if route.get("table") != "local" and not route["dst"].startswith(("fe80:", "ff00:", "multicast"))
     ]
 
 
@@ -40,13 +40,16 @@ def shown(link: str) -> dict:
     """Return what a link has, as what may be compared after a boot."""
     return {
         "addresses": sorted(f"{entry['local']}/{entry['prefixlen']}" for entry in addresses(link)),
-        "routes": sorted(
-            " ".join([route["dst"], *(f"{key} {route[key]}" for key in ("gateway", "metric", "table") if key in route)])
-            for _family, route in routes(link)
-        ),
+        "routes": sorted(" ".join(_words(route)) for _family, route in routes(link)),
         "mtu": ip("link", "show", "dev", link)[0]["mtu"],
         "mac": ip("link", "show", "dev", link)[0]["address"],
     }
+
+
+def _words(route: dict) -> list[str]:
+    # networkd gives the kernel's own of a leased address another metric where it takes the address over.
+    keys = ["gateway", "table", *(["metric"] if route.get("protocol") != "kernel" else [])]
+    return [route["dst"], *(f"{key} {route[key]}" for key in keys if key in route)]
 
 
 def _move(source: str, target: str) -> None:
@@ -87,6 +90,8 @@ def to_bridge(move: NicMove) -> None:
 
 def to_nic(move: NicMove) -> None:
     _batch(f"link set {move.nic} nomaster")
+    # networkd switches it off at a bridge's port.
+    pathlib.Path(f"/proc/sys/net/ipv6/conf/{move.nic}/disable_ipv6").write_text("0", encoding="ascii")
     _move(move.bridge, move.nic)
     _batch(f"link delete {move.bridge}")
 

@@ -86,6 +86,44 @@ iface if1 inet dhcp
     metric 300
 """
 
+# All others are managed by NetworkManager, where nobody says otherwise.
+_NM_CONF = """\
+[keyfile]
+unmanaged-devices=*,except:interface-name:nm*,except:interface-name:br-nm*
+[device]
+match-device=*
+managed=1
+"""
+_NM_STATIC = """\
+[connection]
+id=Our uplink
+uuid=11111111-1111-4111-8111-111111111111
+type=ethernet
+interface-name=nm0
+[ethernet]
+mtu=1400
+[ipv4]
+method=manual
+address1=10.50.5.2/24
+route1=10.65.0.0/24,10.50.5.1,50
+[ipv6]
+method=manual
+address1=fd50:5::2/64
+"""
+_NM_LEASE = """\
+[connection]
+id=Wired connection 1
+uuid=22222222-2222-4222-8222-222222222222
+type=ethernet
+[ethernet]
+mac-address=02:50:00:00:00:06
+[ipv4]
+method=auto
+dhcp-client-id=stable
+[ipv6]
+method=link-local
+"""
+
 NICS = {
     "nd0": Nic(
         "networkd",
@@ -104,6 +142,16 @@ NICS = {
         {"/etc/network/interfaces": _INTERFACES, "/etc/network/interfaces.d/if0-6": _INTERFACES_6},
     ),
     "if1": Nic("ifupdown", 4, True, {"/etc/network/interfaces.d/if1": _INTERFACES_LEASE}),
+    "nm0": Nic(
+        "networkmanager",
+        5,
+        False,
+        {
+            "/etc/NetworkManager/conf.d/lab.conf": _NM_CONF,
+            "/etc/NetworkManager/system-connections/uplink.nmconnection": _NM_STATIC,
+        },
+    ),
+    "nm1": Nic("networkmanager", 6, True, {"/etc/NetworkManager/system-connections/Wired 1.nmconnection": _NM_LEASE}),
 }
 
 # The LAN is there before any manager begins, with the same MAC addresses each time. A namespace with a name would be
@@ -138,6 +186,15 @@ _LEASES = (
     "exec dnsmasq --conf-file=/dev/null --port=0 --no-ping --dhcp-leasefile=/var/lib/lan.leases --pid-file=/run/lan.pid"
 )
 
+_START = """
+chmod 755 /usr/local/sbin/lan
+ldconfig
+systemctl daemon-reload
+systemctl reload dbus
+systemctl mask --quiet NetworkManager-wait-online
+systemctl enable --quiet --now lan systemd-networkd networking NetworkManager
+"""
+
 
 class Host:
     """The host, what it runs, and the sessions from its LAN."""
@@ -157,10 +214,7 @@ class Host:
         for nic in NICS.values():
             for path, text in nic.files.items():
                 self._write(path, text)
-        self.run(
-            "sh", "-ec", "chmod 755 /usr/local/sbin/lan; ldconfig; systemctl daemon-reload; systemctl reload dbus; "
-            "systemctl enable --quiet --now lan systemd-networkd networking"
-        )  # fmt: skip
+        self.run("sh", "-ec", _START)
         until(lambda: self._configured(self.shown(*NICS)), lambda: self.shown(*NICS))
         self.before = self.shown(*NICS)
         self.moves = [
@@ -169,7 +223,10 @@ class Host:
         ]
 
     def _write(self, path: str, text: str) -> None:
-        self.run("sh", "-ec", f"mkdir -p {os.path.dirname(path)}; cat >{path}", text=text)
+        # NetworkManager ignores profiles that others may read.
+        mode = "600" if path.endswith(".nmconnection") else "644"
+        script = 'mkdir -p "$(dirname "$1")"; cat >"$1"; chmod $2 "$1"'
+        self.run("sh", "-ec", script, "sh", path, mode, text=text)
 
     @staticmethod
     def _configured(shown: dict) -> bool:
@@ -263,7 +320,7 @@ def _is_bridged(host) -> None:
         assert shown[f"br-{name}"] == host.before[name], name
         assert (shown[name]["addresses"], shown[name]["routes"]) == ([], []), name
         assert host.lab.ip("link", "show", "dev", name)[0]["master"] == f"br-{name}"
-        assert host.lab.ip("link", "show", "dev", f"br-{name}")[0]["linkinfo"]["info_data"]["forward_delay"] == 0
+        assert host.lab.ip("link", "show", "dev", f"br-{name}")[0]["linkinfo"]["info_data"]["stp_state"] == 0
     host.reaches_lan()
 
 

@@ -20,8 +20,9 @@ from .protocol import NetworkManager
 def _all() -> list[NetworkManager]:
     from .ifupdown import Ifupdown
     from .networkd import Networkd
+    from .networkmanager import NetworkManagerDaemon
 
-    return [Networkd(), Ifupdown()]
+    return [NetworkManagerDaemon(), Networkd(), Ifupdown()]
 
 
 def owner(nic: str) -> NetworkManager | None:

@@ -25,7 +25,8 @@ RUN = "/run/systemd/network"
 _FOLDERS = (ETC, RUN, "/usr/local/lib/systemd/network", "/usr/lib/systemd/network", "/lib/systemd/network")
 _LINKS = "/run/systemd/netif/links"
 _LEASES = "/run/systemd/netif/leases"
-_SETTLES = 5  # seconds that a link may take to be configured; duplicate detection of IPv6 takes one or two
+_TAKES_UP = 5  # seconds until it has read its files
+_SETTLES = 2  # seconds until it would have failed; one that waits for an answer from the network may take longer
 _KEEP = "90-pipefitter.conf"
 
 
@@ -131,7 +132,7 @@ class Networkd:
 
     @staticmethod
     def _wait(link: str, condition: Callable[[dict[str, str]], bool], what: str) -> None:
-        deadline = time.monotonic() + _SETTLES
+        deadline = time.monotonic() + _TAKES_UP
         while not condition(_state(link)):
             if time.monotonic() > deadline:
                 found = _state(link).get("NETWORK_FILE", "no file")
