@@ -124,6 +124,27 @@ dhcp-client-id=stable
 method=link-local
 """
 
+_NETPLAN = """\
+# Our site
+network:
+  version: 2
+  renderer: networkd
+  ethernets:
+    np0:
+      mtu: 1400
+      # Two of them
+      addresses: [10.50.7.2/24, "fd50:7::2/64"]
+      routes:
+        - to: 10.67.0.0/24
+          via: 10.50.7.1
+          metric: 50
+    uplink:
+      match:
+        name: "np1*"
+      dhcp4: true
+      dhcp4-overrides: {use-dns: false}
+"""
+
 NICS = {
     "nd0": Nic(
         "networkd",
@@ -152,6 +173,8 @@ NICS = {
         },
     ),
     "nm1": Nic("networkmanager", 6, True, {"/etc/NetworkManager/system-connections/Wired 1.nmconnection": _NM_LEASE}),
+    "np0": Nic("netplan", 7, False, {"/etc/netplan/50-site.yaml": _NETPLAN}),
+    "np1": Nic("netplan", 8, True, {}),
 }
 
 # The LAN is there before any manager begins, with the same MAC addresses each time. A namespace with a name would be
@@ -189,6 +212,7 @@ _LEASES = (
 _START = """
 chmod 755 /usr/local/sbin/lan
 ldconfig
+netplan generate
 systemctl daemon-reload
 systemctl reload dbus
 systemctl mask --quiet NetworkManager-wait-online
@@ -224,7 +248,7 @@ class Host:
 
     def _write(self, path: str, text: str) -> None:
         # NetworkManager ignores profiles that others may read.
-        mode = "600" if path.endswith(".nmconnection") else "644"
+        mode = "600" if path.endswith((".nmconnection", ".yaml")) else "644"
         script = 'mkdir -p "$(dirname "$1")"; cat >"$1"; chmod $2 "$1"'
         self.run("sh", "-ec", script, "sh", path, mode, text=text)
 

@@ -67,7 +67,7 @@ def move(source: str, target: str) -> None:
     """
     for client in running(source):
         argv = files.command_of(client.argv, source, target)
-        for before, after in zip(client.argv, argv, strict=True):
+        for before, after in zip(client.argv, argv):
             if before != after and before.startswith(f"{_LEASES}/"):
                 _copy(before, after, source, target)
         with contextlib.suppress(ProcessLookupError):

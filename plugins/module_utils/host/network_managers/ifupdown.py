@@ -62,10 +62,12 @@ class Ifupdown:
         read = _read()
         before = [files.without(text, move) for _path, text in read]
         written: list[ManagedFile] = []
-        for (path, _text), old, new in zip(read, before, files.bridged(before, move), strict=True):
+        for (path, text), old, new in zip(read, before, files.bridged(before, move)):
             if new != old:
-                # Beside the file itself it might be included as well.
-                written += [_file(path, new, path), _file(_kept(path, move), old, path)]
+                written.append(_file(path, new, path))
+                # Not beside the file, as it might be included as well, and as it was then: the rest may have changed.
+                if new != text or not os.path.exists(_kept(path, move)):
+                    written.append(_file(_kept(path, move), old, path))
         return written
 
     def absent(self, move: NicMove) -> Sequence[ManagedFile]:

@@ -4,12 +4,12 @@
 
 In this order, since the later ones may be there and have nothing to do with the NIC:
 
-- netplan writes files for networkd (or NetworkManager), which name that one as the owner of its NICs; what is changed
-  there is gone at the next boot. So netplan comes before them.
-- NetworkManager, where it says that it manages the NIC. It leaves those alone that stand in /etc/network/interfaces
-  (its plugin ifupdown), and a NIC that is managed by two has the addresses of both.
-- networkd, where it has a file for the NIC.
-- ifupdown last: its file names the NIC also where networkd or NetworkManager took over from it.
+- NetworkManager first, where it noted that it manages the NIC: it leaves those alone that others have, as far as it is
+  told. Where netplan writes its profiles, it is still NetworkManager by whose profiles the bridge is kept: those of
+  netplan have a lower priority.
+- netplan, where networkd has the NIC's file from it. What is changed in that file is gone at the next boot.
+- networkd, where it has another file for the NIC.
+- ifupdown last: its file often names a NIC still that one of the others took over.
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ from .protocol import NetworkManager
 
 def _all() -> list[NetworkManager]:
     from .ifupdown import Ifupdown
+    from .netplan import Netplan
     from .networkd import Networkd
     from .networkmanager import NetworkManagerDaemon
 
-    return [NetworkManagerDaemon(), Networkd(), Ifupdown()]
+    return [NetworkManagerDaemon(), Netplan(), Networkd(), Ifupdown()]
 
 
 def owner(nic: str) -> NetworkManager | None:

@@ -27,7 +27,7 @@ _LINKS = "/run/systemd/netif/links"
 _LEASES = "/run/systemd/netif/leases"
 _TAKES_UP = 5  # seconds until it has read its files
 _SETTLES = 2  # seconds until it would have failed; one that waits for an answer from the network may take longer
-_KEEP = "90-pipefitter.conf"
+KEEP_NAME = "90-pipefitter.conf"
 
 
 class Networkd:
@@ -70,7 +70,7 @@ class Networkd:
         written += [ManagedFile(old, None) for old in self._ours(move) if old not in {file.path for file in written}]
         if any(_differs(file) for file in written):
             # Only for what is to come now: the bridge has its addresses before networkd knows of it.
-            written.append(_file(f"{RUN}/{os.path.basename(names[move.bridge])}.d/{_KEEP}", files.KEEP))
+            written.append(_file(f"{RUN}/{os.path.basename(names[move.bridge])}.d/{KEEP_NAME}", files.KEEP))
         return written
 
     def absent(self, move: NicMove) -> Sequence[ManagedFile]:
@@ -80,7 +80,7 @@ class Networkd:
         path = self._source(move)
         removed = [ManagedFile(old, None) for old in ours]
         for old in ours:
-            keep = f"{RUN}/{os.path.basename(old)}.d/{_KEEP}"
+            keep = f"{RUN}/{os.path.basename(old)}.d/{KEEP_NAME}"
             if os.path.exists(keep):
                 removed.append(ManagedFile(keep, None))
         name = os.path.basename(path)
@@ -88,7 +88,7 @@ class Networkd:
             prefix = files.prefix_before(name, move) or files.PREFIXES[0]
             text = files.own(move, self._texts(path), path)
             return [*removed, _file(f"{RUN}/{files.file_name(prefix, move.nic)}", text)]
-        return [*removed, _file(f"{RUN}/{name}.d/{_KEEP}", files.KEEP)]
+        return [*removed, _file(f"{RUN}/{name}.d/{KEEP_NAME}", files.KEEP)]
 
     def hold(self, move: NicMove) -> None:
         path = self._source(move)
@@ -112,13 +112,14 @@ class Networkd:
     def reload(self, move: NicMove) -> None:
         for link in (move.nic, move.bridge):
             text_files.remove(_held(link))
+        self._make_files()
         self._read_files()
-        ours = {os.path.basename(path) for path in self._ours(move)}
+        ours = self._ours_there(move)
         link = move.bridge if ours else move.nic
 
         def taken_up(state: dict[str, str]) -> bool:
             path = state.get("NETWORK_FILE", "")
-            return bool(path) and (os.path.dirname(path) == ETC and os.path.basename(path) in ours) == bool(ours)
+            return path == ours if ours else bool(path) and not self._is_port(move)
 
         self._wait(link, taken_up, "does not take up its new files")
         self._settle(link)
@@ -141,6 +142,9 @@ class Networkd:
                 )
             time.sleep(0.05)
 
+    def _make_files(self) -> None:
+        """For whoever writes files for networkd."""
+
     @staticmethod
     def _read_files() -> None:
         text_files.tell("networkctl", "reload")
@@ -155,8 +159,13 @@ class Networkd:
         return _state(nic).get("NETWORK_FILE", "")
 
     def _is_port(self, move: NicMove) -> bool:
+        """Tell whether networkd makes the NIC the bridge's port, by what it has read."""
         path = self.file_of(move.nic)
-        return os.path.dirname(path) == ETC and files.MARK in os.path.basename(path)
+        return files.master(files.sections([text_files.read(path) or ""])) == ("Bridge", move.bridge)
+
+    def _ours_there(self, move: NicMove) -> str:
+        """Return the file that the bridge is to have, '' where it has none."""
+        return next((path for path in self._ours(move) if path.endswith(f"-{move.bridge}.network")), "")
 
     def _source(self, move: NicMove) -> str:
         """Return the path of the NIC's own file, also while a file of ours is in its place, '' where it has none."""
@@ -183,7 +192,7 @@ class Networkd:
         for folder in _FOLDERS:
             for found in text_files.listed(f"{folder}/{os.path.basename(path)}.d", ".conf"):
                 drop_ins.setdefault(os.path.basename(found), found)
-        drop_ins.pop(_KEEP, None)
+        drop_ins.pop(KEEP_NAME, None)
         read = [path, *(drop_ins[name] for name in sorted(drop_ins))]
         return [text_files.read(found) or "" for found in read]
 

@@ -151,14 +151,23 @@ def bridge(move: NicMove, given: Sequence[Section], path: str, iaid: Iaid) -> st
         # A file with an empty section sets nothing; but an [Address] or a [Route] stands for one even so.
         if lines:
             written.append((part.name, lines))
-    # Derived from the interface's name otherwise, where udev knows one that lasts: another lease.
-    for number, section in ((iaid.ipv4, "DHCPv4"), (iaid.ipv6, "DHCPv6")):
-        if number is not None:
-            written.append((section, [f"IAID={number}\n"]))
+    written += _identity(iaid)
     return (
         f"{_HEADER}\n{_SOURCE}{path}\n"
         f"# and its drop-ins, for the bridge. Change it there, and run host_nic_bridge again.\n{_text(written)}"
     )
+
+
+def _identity(iaid: Iaid) -> list[tuple[str, list[str]]]:
+    # Derived from the interface's name otherwise, where udev knows one that lasts: another lease.
+    numbers = (("DHCPv4", iaid.ipv4), ("DHCPv6", iaid.ipv6))
+    return [(section, [f"IAID={number}\n"]) for section, number in numbers if number is not None]
+
+
+def identity(iaid: Iaid) -> str:
+    """Return a drop-in by which a bridge's DHCP clients are the NIC's for their servers, '' where nothing is known."""
+    written = _identity(iaid)
+    return f"{_HEADER}\n{_text(written)}" if written else ""
 
 
 def _of_bridge(move: NicMove, section: str, entry: Entry) -> str:
