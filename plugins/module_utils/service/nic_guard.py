@@ -14,6 +14,7 @@ import time
 from ..errors import PipefitterError
 from ..host import lock, rollback_guard
 from ..host.netlink import rtnetlink
+from ..host.network_managers import lookup
 from ..host.nic_links import NicLinks
 from ..model.host_nic import ROLLED_BACK
 from ..model.nic_move import OPENVSWITCH
@@ -35,6 +36,9 @@ def main() -> int:
         return _at_boot(nic)
     for name in _MESSAGES:
         rtnetlink.message(name)
+    armed = pending.read(nic)
+    if armed is not None and armed.manager:
+        lookup.by_name(armed.manager)
     with open(f"{pending.folder(nic)}/guard", "w", encoding="ascii") as file:
         file.write(f"{os.getpid()}\n")
     while (waiting := pending.read(nic)) is not None:

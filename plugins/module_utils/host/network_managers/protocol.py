@@ -19,8 +19,11 @@ class NetworkManager(Protocol):
 
     name: str
 
+    def owns(self, nic: str) -> bool:
+        """Tell whether it configures a NIC, also one that is a port by its files; False where it isn't installed."""
+
     def refusal(self, move: NicMove) -> str:
-        """Return why its configuration of the NIC can't be changed, with what to do, '' where it can; only reads."""
+        """Return why its configuration of the NIC can't be changed and what to do, '' where it can; only reads."""
 
     def present(self, move: NicMove) -> Sequence[ManagedFile]:
         """Return the files by which the bridge has, from the next boot on, what the NIC has now; only reads.
