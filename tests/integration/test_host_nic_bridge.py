@@ -8,10 +8,11 @@ import json
 import os
 import re
 import subprocess
+from types import SimpleNamespace
 
 import pytest
 from ansible_collections.pipefitter.container_network.tests.effort import DEEP
-from fleet import Fleet
+from fleet import COMMON, CONTAINERS, Fleet, namespaces
 from lab_hosts import LAB, LabHost, ModuleFailed
 from wiring import ping, until, warned
 
@@ -397,6 +398,30 @@ def test_containers_on_the_lan_of_two_hosts_and_back(hosta):
         host.run("ip", "netns", "del", "web")
 
 
+def test_the_nic_by_which_hosts_are_reached_is_the_trunk_between_them(hosta):
+    """The host's NIC into ovs0 on two hosts, their addresses on ovs0, four containers in two VLANs."""
+    fleet = Fleet(hosta.lab, hosta.fleet._folder, {}, dict(COMMON), hosta.fleet._playbooks)
+    fleet.common.update(multi_host_vlan_uplink="eth0", host_setup_service="absent", host_nic_bridge_persist="none")
+    fleet.common.update(host_nic_bridge_nic="eth0", host_nic_bridge_bridge="ovs0", host_nic_bridge_type="openvswitch")
+    fleet.common.update(host_nic_bridge_datapath_type="netdev", host_nic_bridge_serial="100%")
+    hosts = {host.name: host for host in (hosta, hosta.other)}
+    entries = {
+        name: [{"netns": one["container"], "vlan": one["vlan"], "address": one["address"]} for one in containers]
+        for name, containers in CONTAINERS.items()
+    }
+    namespaces(hosts, SimpleNamespace(by_host={name: {} for name in hosts}), **entries)
+    fleet.by_host = {name: {"multi_host_vlan_containers": asked} for name, asked in entries.items()}
+    book = [{"ansible.builtin.import_playbook": f"pipefitter.container_network.{name}"} for name in _CLASSIC]
+    done = fleet.play_books(*book).ok()
+    assert "12 pairs, 0 not as they should be" in done.said
+    assert fleet.play_books(*book).ok().changed == {"hosta": 0, "hostb": 0}
+    fleet.play("multi_host_vlan", "-e", "multi_host_vlan_state=absent").ok()
+    fleet.play("host_nic_bridge", "-e", "host_nic_bridge_state=absent").ok()
+    for host in hosts.values():
+        host.run("sh", "-c", "ip netns list | cut -d ' ' -f 1 | xargs -n 1 ip netns delete")
+
+
+_CLASSIC = ("host_nic_bridge", "multi_host_vlan", "check_connectivity")
 _REFUSALS = [
     ({"nic": "eth7"}, "nic: 'eth7' is no interface of this host; give one of"),
     ({"nic": "docker0"}, "nic: 'docker0' is a bridge itself"),
