@@ -12,6 +12,7 @@ from ..errors import InvalidOption, Refused
 from ..host import lock
 from ..host.machine import Machine
 from ..model import attachment, names
+from ..model.addresses import bare
 from ..model.attachment import Attachment
 from ..model.limits import USUAL_MTU
 from ..observe.attachments import observe_all, with_peers
@@ -130,6 +131,7 @@ def converge(
 
                 record_all(keeping, asked, have, present, purge, check)
 
+        recorded = _recorded_addresses(keeping) if purge is not None else set()
         outcome = engine.converge(
             machine,
             observe,
@@ -144,6 +146,10 @@ def converge(
         gone = removed(outcome.operations, outcome.before[1], [entry["host_interface"] for entry in before if entry])
         after = predict(*outcome.before) if present and outcome.operations else [None] * len(wants)
         shown = before if not outcome.operations else (after if check else describe(*outcome.after))
+        if outcome.operations and not check:
+            held, holds = _addresses(before), _addresses(shown)
+            going = recorded - _recorded_addresses(keeping) if recorded else set()
+            machine.end_translated((held | going) - holds)
         result = Result(
             operations=outcome.lines,
             before={"attachments": [entry for entry in before if entry] + gone},
@@ -160,6 +166,20 @@ def converge(
             + (_left_pointing(machine, outcome) if present and outcome.operations and not check else []),
         )
         return keeping.into(_with_pending(result, every) if present else result)
+
+
+def _addresses(described: Sequence[Mapping[str, Any] | None]) -> set[str]:
+    return {bare(address) for entry in described if entry is not None for address in entry["addresses"]}
+
+
+def _recorded_addresses(keeping: Recording) -> set[str]:
+    """Return the addresses of all attachments of the record; those of what is purged are read nowhere else."""
+    if not keeping.touched:
+        return set()
+    from ..model.record import ATTACHMENT
+
+    known = keeping.read(ATTACHMENT).values()
+    return {bare(str(address)) for record in known for address in record.want.get("addresses") or ()}
 
 
 def _advice(wait: bool, keeping: Recording) -> str:

@@ -16,6 +16,7 @@ from ..host.machine import Machine
 from ..host.nftables.isolation import isolated_bridges
 from ..host.ovs.ovsdb import SOCKET as OVSDB
 from ..light_dataclass import dataclass
+from ..model.addresses import bare
 from ..model.attachment import SELECTORS
 from ..model.record import ATTACHMENT, BRIDGE, OVS_BRIDGE, POLICY, PUBLICATION, VLAN_PORT, Record, target_of
 from ..observe.containers import gone
@@ -94,6 +95,7 @@ def run(
     drift: Drift | None = None,
     resting: Mapping[RecordId, str] | None = None,
     forwarding: bool = True,
+    waiting: Collection[str] = (),
 ) -> Report:
     """Bring the host to what is recorded, or tell what that would take.
 
@@ -102,7 +104,8 @@ def run(
     run's end, ``None`` for as long as it takes. ``bridge`` leaves out what is for others. ``drift`` tells what is only
     to be looked at; without it all is made. ``resting`` has what failed lately and is not to be tried again yet, with
     the reason. Without ``forwarding``, the host's switch for it is left as it is: a Docker that is still to start drops
-    what others forward only where it switches it on itself.
+    what others forward only where it switches it on itself. ``waiting`` are the names of what waited for its container
+    before: what that left behind as it ended is gone already.
 
     :raises PipefitterError: the record can't be read at all.
     """
@@ -135,10 +138,28 @@ def run(
                 _converge(group, make, report, coming)
             for group in groups(to_report):
                 _converge(group, make, report, coming, only_look=True)
+            if kind == ATTACHMENT and engines and not check:
+                _end_flows(report, waiting)
         if drift is not None:
             report.instances = drift.instances
         report.warnings += store.warnings
     return report
+
+
+def _end_flows(report: Report, waiting: Collection[str]) -> None:
+    """End the flows of containers that have ended: nobody closed them, and who gets their addresses next is another."""
+    attachments = [one.record for one in report.objects if one.record.kind == ATTACHMENT]
+    left = [one.record for one in report.of(PENDING) if one.record.kind == ATTACHMENT]
+    ended = {id_of(one) for one in what_runs.ended([one for one in left if str(one) not in waiting])}
+    gone = _addresses(one for one in attachments if id_of(one) in ended)
+    if gone:
+        with Machine() as machine:
+            # Two networks of one host may have the same addresses.
+            machine.end_translated(gone - _addresses(one for one in attachments if id_of(one) not in ended))
+
+
+def _addresses(attachments: Iterable[Record]) -> set[str]:
+    return {bare(str(address)) for record in attachments for address in record.want.get("addresses") or ()}
 
 
 def _on_bridges(records: Sequence[Record], recorded: Collection[str], report: Report) -> list[Record]:

@@ -222,7 +222,13 @@ class Watcher:
         drift = Drift(self._drift, state_file.settled(), daemon, starting=bool(daemon) and not self._docker_answers)
         waits = self._waits_for_docker(begun)
         try:
-            report = passes.run(engines=engines, drift=drift, resting=resting, forwarding=not waits)
+            report = passes.run(
+                engines=engines,
+                drift=drift,
+                resting=resting,
+                forwarding=not waits,
+                waiting=state_file.in_state(PENDING),
+            )
         except (PipefitterError, OSError) as error:
             complain(str(error))
             self._fail()
