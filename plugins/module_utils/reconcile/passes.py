@@ -11,19 +11,20 @@ from typing import Any, NamedTuple
 
 from ..errors import PipefitterError
 from ..host import lock
-from ..host.engines.api import EngineFailed
+from ..host.engines.api import EngineFailed, EngineSilent
+from ..host.engines.lookup import waited_for_once
 from ..host.machine import Machine
 from ..host.nftables.isolation import isolated_bridges
 from ..host.ovs.ovsdb import SOCKET as OVSDB
 from ..light_dataclass import dataclass
 from ..model.addresses import bare
-from ..model.attachment import SELECTORS
+from ..model.attachment import SELECTORS, Target
 from ..model.record import ATTACHMENT, BRIDGE, OVS_BRIDGE, POLICY, PUBLICATION, VLAN_PORT, Record, target_of
 from ..observe.containers import gone
 from ..state.network import HOST
 from ..store.records import Store
 from . import what_runs
-from .drift import Drift
+from .drift import Drift, targets_of
 from .engine import NotAsWanted, OperationFailed
 from .result import Result
 
@@ -67,6 +68,8 @@ class Report:
     objects: list[ObjectState] = field(default_factory=list)
     operations: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    unanswered: list[RecordId] = field(default_factory=list)
+    """Which wait for an engine that doesn't answer."""
     reported: list[str] = field(default_factory=list)
     """What was left as somebody made it by hand, as it was asked for; a line for each thing that it would take."""
     instances: dict[str, str] = field(default_factory=dict)
@@ -79,8 +82,13 @@ class Report:
 
     @property
     def exit_status(self) -> int:
-        """0 in order, 2 repaired or to be repaired, 1 failed."""
-        return 1 if self.of(FAILED) else 2 if self.operations else 0
+        """0 in order, 2 repaired or to be repaired, 1 failed, or not known as an engine doesn't answer."""
+        return 1 if self.of(FAILED) or self.unanswered else 2 if self.operations else 0
+
+    @property
+    def troubled(self) -> list[ObjectState]:
+        """What failed, or waits for an engine that doesn't answer."""
+        return [one for one in self.objects if one.state == FAILED or id_of(one.record) in self.unanswered]
 
 
 # Makes objects of one kind and bridge again, and returns what became of them, and of each by its place.
@@ -110,7 +118,7 @@ def run(
     :raises PipefitterError: the record can't be read at all.
     """
     report = Report(check)
-    with lock.held(check, patience):
+    with lock.held(check, patience), waited_for_once():
         store = Store(mend=not check)
         bridges: set[str] = set()
         for kind, make, groups in _KINDS:
@@ -191,6 +199,14 @@ def _converge(
     """
     try:
         result = make(records, report.check or only_look)
+    except EngineSilent as error:
+        rest = _without_unanswered(records, error, make, report, only_look)
+        if len(rest) < len(records):
+            if rest:
+                _converge(rest, make, report, coming, only_look)
+        else:
+            report.objects += [ObjectState(record, FAILED, str(error)) for record in records]
+        return
     except EngineFailed as error:
         # One that hangs does so for each of them.
         report.objects += [ObjectState(record, FAILED, str(error)) for record in records]
@@ -223,6 +239,32 @@ def _converge(
             sentence = str(result.values.get("waiting", ""))
             state = IN_ORDER if not changed else DRIFTED if only_look else REPAIRED
             report.objects.append(ObjectState(record, state, _LEFT if state == DRIFTED else sentence))
+
+
+def _without_unanswered(
+    records: Sequence[Record], error: EngineSilent, make: _Make, report: Report, only_look: bool
+) -> list[Record]:
+    """Return those for which an engine that doesn't answer isn't needed; of the others, tell that they wait for it."""
+    sentence = f"{error.engine} does not answer yet: what is there stays as it is until it does"
+    rest = []
+    for record in records:
+        if not any(_is_unanswered(target, error) for target in targets_of(record)):
+            rest.append(record)
+            continue
+        if record.kind == POLICY and record.bridge not in isolated_bridges():
+            _converge([_without_links(record)], make, report, (), only_look)
+            made = report.objects.pop()
+            report.objects.append(made if made.state == FAILED else made._replace(state=PENDING, sentence=sentence))
+        else:
+            report.objects.append(ObjectState(record, PENDING, sentence))
+        report.unanswered.append(id_of(record))
+    return rest
+
+
+def _is_unanswered(target: Target, error: EngineSilent) -> bool:
+    if target.kind != "container" or target.runtime not in ("auto", error.engine.lower()):
+        return False
+    return not error.unanswered or target.value in error.unanswered
 
 
 def _touched(result: Result) -> set[tuple[str, ...]]:

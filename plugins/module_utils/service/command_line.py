@@ -112,7 +112,7 @@ def _reconcile(given: argparse.Namespace) -> int:
             say(line)
     for warning in report.warnings:
         complain(f"warning: {warning}")
-    for one in report.of(passes.FAILED):
+    for one in report.troubled:
         complain(f"{one.record}: {one.sentence}")
     return report.exit_status
 

@@ -238,7 +238,7 @@ class Watcher:
         state_file.keep(report)
         for line in (*report.operations, *report.warnings):
             complain(line)
-        failed = {f"{one.record}: {one.sentence}" for one in report.of(FAILED)}
+        failed = {f"{one.record}: {one.sentence}" for one in report.troubled}
         for line in sorted(failed - self._told):
             complain(line)
         self._told = failed
@@ -269,10 +269,9 @@ class Watcher:
 
     def _see_failures(self, report: Report, begun: float) -> None:
         """See that what failed is tried again, each time after twice as long; what fails anew begins from the first."""
-        failed = report.of(FAILED)
-        self._resting = {id_of(one.record): one.sentence for one in failed if one.undone}
-        known, self._failing = self._failing, frozenset(id_of(one.record) for one in failed)
-        if not failed:
+        self._resting = {id_of(one.record): one.sentence for one in report.of(FAILED) if one.undone}
+        known, self._failing = self._failing, frozenset(id_of(one.record) for one in report.troubled)
+        if not self._failing:
             self._backoff, self._retry_at = 1.0, 0.0
         elif self._failing - known:
             self._backoff = 1.0
