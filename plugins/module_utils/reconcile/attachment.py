@@ -155,8 +155,7 @@ def converge(
             before={"attachments": [entry for entry in before if entry] + gone},
             after={"attachments": [entry for entry in (after if outcome.operations else before) if entry]},
             values={"attachments": [entry for entry in shown if entry] if present else []},
-            warnings=(_warnings(outcome.before[1]) if present and check else [])
-            + taken_default_routes(outcome.operations)
+            warnings=taken_default_routes(outcome.operations)
             + (
                 outranked_gateways(outcome.after[0])
                 if present
@@ -164,6 +163,7 @@ def converge(
             )
             + (_neighbour_warnings(machine, outcome.after[1]) if present and len(wants) > _MANY else [])
             + (_left_pointing(machine, outcome) if present and outcome.operations and not check else []),
+            assumed=_assumed(outcome.before[1]) if present and check else [],
         )
         return keeping.into(_with_pending(result, every) if present else result)
 
@@ -271,7 +271,7 @@ def _neighbour_warnings(machine: Machine, host_side: HostSide) -> list[str]:
     return neighbours_needed(host_side, int(limit)) if limit.isdigit() else []
 
 
-def _warnings(host_side: HostSide) -> list[str]:
+def _assumed(host_side: HostSide) -> list[str]:
     missing = sorted(
         (name, "a Linux" if bridge.kind == LINUX else "an Open vSwitch")
         for name, bridge in host_side.bridges.items()

@@ -159,12 +159,14 @@ def _status(given: argparse.Namespace) -> int:
 
 
 def _row(one: ObjectState, known: Sequence[Any]) -> dict[str, Any]:
-    from ..reconcile.passes import FAILED, REPAIRED
+    from ..reconcile.passes import DRIFTED, FAILED, REPAIRED
 
     state, why = one.told, one.sentence
     held, sentence, then, _instance = known
     if one.state == REPAIRED and held == FAILED:
         state, why = FAILED, str(sentence)  # the service tried what a look alone takes for possible
+    if state == held == DRIFTED:
+        why = str(sentence) or why  # that it is left so, a look alone doesn't know
     row = {"kind": one.record.kind, "name": str(one.record), "state": state, "why": why}
     if held in (one.state, state):
         row["since"] = then
