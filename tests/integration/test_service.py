@@ -52,9 +52,16 @@ def test_a_container_that_is_restarted_is_wired_again(host, service):
     host.run("docker", "restart", "-t", "0", "web1")
 
     until(lambda: _wired(host), "web1 stays without its address")
+    until(lambda: _caused(host, "192.168.5.10/24", "container web1 "), lambda: pipefitter(host, "events").stdout)
     assert mac in _shown(host, "web1") or mac in host.run("docker", "exec", "web1", "ip", "link", "show", "eth1").stdout
     host.run("docker", "exec", "web1", "ping", "-c1", "-W2", "192.168.5.1")
     assert not attach(host, **_WEB1)["changed"]
+
+
+def _caused(host, did, cause):
+    """Tell whether that is the cause of the newest event that is meant."""
+    events = map(json.loads, pipefitter(host, "events", "--json", "--since", "1h").stdout.splitlines())
+    return cause in next((event["cause"] for event in events if did in event["did"]), "")
 
 
 def _says_of_itself(host):
@@ -79,10 +86,20 @@ def test_status_says_whether_the_service_runs(hosta, servicea):
 
 
 def test_who_asks_for_help_or_reads_one_line_is_told_no_more(hosta, servicea):
+    until(lambda: "following Open vSwitch" in servicea.log, "it follows nothing")
     make_bridge(hosta)
     hosta.module("container_bridge", name="br7")
+    until(lambda: "br7" in hosta.run("cat", "/run/pipefitter/state.json", check=False).stdout, "it has not seen it")
     hosta.run("ip", "link", "delete", "br7")
     until(lambda: "br7" in pipefitter(hosta, "events").stdout, "it did nothing")
+    assert _caused(hosta, "create bridge br7", "changed on the host")
+    servicea.stop()
+    hosta.run("ip", "link", "delete", "br7")
+    assert pipefitter(hosta, "reconcile").returncode == 2
+    assert _caused(hosta, "create bridge br7", "reconcile by hand")
+    hosta.run("ip", "link", "delete", "br7")
+    servicea.start()
+    until(lambda: _caused(hosta, "create bridge br7", "start of the service"), "it is not known why")
     before = pipefitter(hosta, "events").stdout
     assert pipefitter(hosta, "hook", "--help").stdout.startswith("usage: pipefitter hook")
     assert pipefitter(hosta, "events").stdout == before
