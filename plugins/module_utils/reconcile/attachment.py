@@ -4,8 +4,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidOption, Refused
@@ -36,7 +37,7 @@ from .recording import Recording, recording, refuse_passing, refuse_unrecorded
 from .result import Result
 
 if TYPE_CHECKING:
-    from ..model.vlans import Vlans
+    from .recorded_vlans import RecordedPorts
 
 # Options of one attachment that may also be given outside of the list, for all entries that leave them out.
 _COMMON = (
@@ -63,16 +64,17 @@ def converge(
     options: Mapping[str, Any],
     check: bool,
     pin: Pin | None = None,
-    joins_in: Mapping[tuple[str, ...], tuple[Vlans, str]] | None = None,
+    ports: RecordedPorts | None = None,
 ) -> Result:
     """Make attachments as the options of veth_attach say, or tell what that would take.
 
-    ``pin`` pins the containers' namespaces in place of the engines' answers. ``joins_in`` has by bridge, kind and value
-    of the container and interface what is ``joins_in`` of ``Attachment``.
+    ``pin`` pins the containers' namespaces in place of the engines' answers. With ``ports``, what joins a bridge is in
+    the VLANs that are recorded for its port (``joins_in`` of ``Attachment``).
 
     :raises PipefitterError: with a sentence for the user.
     """
     wants = parse(options)
+    joins_in = ports.vlans() if ports is not None else {}
     if joins_in:
         wants = tuple(
             replace(want, joins_in=joins_in.get((want.bridge, want.target.kind, want.target.value, want.interface)))
@@ -104,18 +106,24 @@ def converge(
         pinned = [one for one in every if one.netns is not None] if present else every
         _refuse_same_interface(pinned)
 
+        @cache
+        def recorded_ports() -> RecordedPorts:
+            from .recorded_vlans import RecordedPorts
+
+            return ports if ports is not None else RecordedPorts()
+
         def observe() -> AttachmentState:
             have = observe_all(machine, pinned, check, purge, leftovers=not present or purge is not None)
             if mtus:
                 have = have._replace(host_side=replace(have.host_side, asked_mtus=mtus))
-            return _with_what_is_near(machine, have, purge) if present else have
+            return _with_what_is_near(machine, have, purge, recorded_ports) if present else have
 
         def plan_of(have: AttachmentState) -> list[Any]:
             sides, host_side = have
             if present and keeping.touched:
                 from .attachment_record import refuse_recorded
 
-                refuse_recorded(keeping, asked, have, purge)
+                refuse_recorded(keeping, asked, have, purge, recorded_ports())
             if present:
                 return plan.present(
                     [(want, side) for want, side in sides if side is not None],
@@ -189,14 +197,14 @@ def _advice(wait: bool, keeping: Recording) -> str:
     return "; wait: false waits for one that is recorded, and this is not (persistent: false, or no service)"
 
 
-def _with_what_is_near(machine: Machine, have: AttachmentState, purge: str | None) -> AttachmentState:
+def _with_what_is_near(
+    machine: Machine, have: AttachmentState, purge: str | None, ports: Callable[[], RecordedPorts]
+) -> AttachmentState:
     """Return what was seen, with all that tells whether an address or MAC that an attachment brings is another's."""
     have = with_peers(machine, have, purge)
     if not have.host_side.peers:
         return have
-    from .attachment_record import tagged_later
-
-    return have._replace(host_side=replace(have.host_side, tagged_later=tagged_later(have.host_side)))
+    return have._replace(host_side=replace(have.host_side, tagged_later=ports().tagged_later(have.host_side)))
 
 
 def _left_pointing(machine: Machine, outcome: engine.Outcome[AttachmentState]) -> list[str]:

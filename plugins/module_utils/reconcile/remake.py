@@ -29,11 +29,11 @@ def _bridge(records: Sequence[Record], check: bool) -> Result:
 
 def _attachments(records: Sequence[Record], check: bool) -> Result:
     from . import attachment
-    from .recorded_vlans import vlans_of_ports
+    from .recorded_vlans import RecordedPorts
 
     entries = [record.options for record in records]
     options = {"attachments": entries, "state": "present", "wait": False}
-    result = attachment.converge(options, check, joins_in=vlans_of_ports() if os.path.exists(OVSDB) else None)
+    result = attachment.converge(options, check, ports=RecordedPorts() if os.path.exists(OVSDB) else None)
     pending = {tuple(entry.items()) for entry in result.values["pending"]}
     waiting = [record for record in records if pending and tuple(what_runs.pending(record).items()) in pending]
     left = what_runs.ended(waiting) if os.path.exists(OVSDB) else []
