@@ -72,6 +72,8 @@ class Report:
     warnings: list[str] = field(default_factory=list)
     unanswered: list[RecordId] = field(default_factory=list)
     """Which wait for an engine that doesn't answer."""
+    without_flows: frozenset[RecordId] = frozenset()
+    """Attachments of containers that ended, whose flows were ended after that: it is done once."""
     reported: list[str] = field(default_factory=list)
     """What was left as somebody made it by hand, as it was asked for; a line for each thing that it would take."""
     instances: dict[str, str] = field(default_factory=dict)
@@ -101,7 +103,7 @@ def run(
     drift: Drift | None = None,
     resting: Mapping[RecordId, str] | None = None,
     forwarding: bool = True,
-    waiting: Collection[str] = (),
+    without_flows: Collection[RecordId] = (),
 ) -> Report:
     """Bring the host to what is recorded, or tell what that would take.
 
@@ -110,8 +112,8 @@ def run(
     run's end, ``None`` for as long as it takes. ``bridge`` leaves out what is for others. ``drift`` tells what is only
     to be looked at; without it all is made. ``resting`` has what failed lately and is not to be tried again yet, with
     the reason. Without ``forwarding``, the host's switch for it is left as it is: a Docker that is still to start drops
-    what others forward only where it switches it on itself. ``waiting`` are the names of what waited for its container
-    before: what that left behind as it ended is gone already.
+    what others forward only where it switches it on itself. ``without_flows`` are attachments of which the last pass
+    told so (``Report``).
 
     :raises PipefitterError: the record can't be read at all.
     """
@@ -146,18 +148,20 @@ def run(
             for group in groups(to_report):
                 _converge(group, make, report, coming, only_look=True)
             if kind == ATTACHMENT and engines and not check:
-                _end_flows(report, waiting)
+                _end_flows(report, without_flows)
         if drift is not None:
             report.instances = drift.instances
         report.warnings += store.warnings
     return report
 
 
-def _end_flows(report: Report, waiting: Collection[str]) -> None:
+def _end_flows(report: Report, without: Collection[RecordId]) -> None:
     """End the flows of containers that have ended: nobody closed them, and who gets their addresses next is another."""
     attachments = [one.record for one in report.objects if one.record.kind == ATTACHMENT]
     left = [one.record for one in report.of(PENDING) if one.record.kind == ATTACHMENT]
-    ended = {id_of(one) for one in what_runs.ended([one for one in left if str(one) not in waiting])}
+    # The kernel takes the interfaces of one that ended away some time after that: until then it is not said to be gone.
+    ended = {id_of(one) for one in what_runs.ended([one for one in left if id_of(one) not in without])}
+    report.without_flows = frozenset(ended.union(one for one in map(id_of, left) if one in without))
     gone = _addresses(one for one in attachments if id_of(one) in ended)
     if gone:
         with Machine() as machine:

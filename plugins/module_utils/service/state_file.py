@@ -69,11 +69,6 @@ def settled() -> dict[str, str]:
     return {name: str(instance) for name, (*_state, instance) in since().items() if instance}
 
 
-def in_state(state: str) -> set[str]:
-    """Return the objects that were in a state when they were last looked at."""
-    return {name for name, (held, *_more) in since().items() if held == state}
-
-
 def since() -> dict[str, list[Any]]:
     """Return by object its state, why, since when (seconds of the epoch), and what ``settled`` tells."""
     try:

@@ -61,6 +61,7 @@ class Watcher:
         self._begun = time.monotonic()
         self._answering: set[str] = set()  # systemd may listen in Docker's place as it starts
         self._failing: frozenset[RecordId] = frozenset()
+        self._without_flows: frozenset[RecordId] = frozenset()
         # What failed half-way was undone: both are changes of which the kernel tells, and no reason to try it again.
         self._resting: dict[RecordId, str] = {}
         self._awaited: list[str] = []
@@ -223,7 +224,7 @@ class Watcher:
                 drift=drift,
                 resting=resting,
                 forwarding=not waits,
-                waiting=state_file.in_state(PENDING),
+                without_flows=self._without_flows,
             )
         except (PipefitterError, OSError) as error:
             complain(str(error))
@@ -231,6 +232,8 @@ class Watcher:
             return
         finally:
             self._took = time.monotonic() - begun
+        if engines:
+            self._without_flows = report.without_flows
         # An engine may have answered what is so since a later event: a container that restarted.
         self._read_all(0.0)
         causes += [one for one in self._causes if one.about]

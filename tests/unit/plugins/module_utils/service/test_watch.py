@@ -37,7 +37,6 @@ class Service:
         monkeypatch.setattr(watch.time, "monotonic", lambda: self.now)
         monkeypatch.setattr(watch.passes, "run", self.run)
         monkeypatch.setattr(watch.state_file, "settled", dict)
-        monkeypatch.setattr(watch.state_file, "in_state", lambda _state: set())
         monkeypatch.setattr(watch.state_file, "keep", lambda _report, causes: self.causes.append(causes))
         monkeypatch.setattr(watch, "complain", lambda _line: None)
         monkeypatch.setattr(watch.docker, "starts_at_boot", lambda: self.docker_comes)
