@@ -53,8 +53,9 @@ notes:
     of M(pipefitter.container_network.icc_policy)) reach ports that are published for containers of the same bridge by
     a tc filter that comes with isolation. The module warns where it is missing, on a kernel without cls_bpf for
     example.
-  - UDP flows follow a publication that is moved, and end with one that is removed. Connections of TCP and SCTP that are
-    established go on until they are closed.
+  - UDP flows follow a publication that is moved, and end with one that is removed, as connections of TCP and SCTP do
+    that came by it. Such a connection goes on where its port is published for the same interface still, by another
+    address of the host or to another address of the container.
   - Another tool's filter that drops forwarded traffic without a hook for others, such as a policy of DROP set by hand,
     drops traffic to published ports too.
 requirements:

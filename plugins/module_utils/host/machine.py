@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ..model.icc_rules import IccRules
     from ..model.masquerade import Masquerade
     from ..model.ovs import OvsChange
-    from ..model.publication import PublicationRules, UdpFlow
+    from ..model.publication import PublicationRules, PublishedFlow
     from ..state.firewall import FirewallState
     from .firewall.firewalld import Firewalld
     from .firewall.iptables_forward import IptablesForward
@@ -177,11 +177,18 @@ class Machine:
     def change_publications(self, add: PublicationRules, remove: PublicationRules) -> None:
         self.publications.apply(add, remove)
 
-    def end_flows(self, flows: Collection[UdpFlow]) -> None:
+    def end_flows(self, flows: Collection[PublishedFlow]) -> None:
         if flows:
             from .netlink.conntrack import end
 
             end(flows)
+
+    def end_translated(self, addresses: Collection[str]) -> None:
+        """End the flows of addresses of containers that are gone, as far as they are translated and can be seen."""
+        if addresses:
+            from .netlink.conntrack import end_translated
+
+            end_translated(addresses)
 
     def set_port_hairpin(self, port: str, on: bool) -> None:
         self.netlink(HOST).set_hairpin(port, on)

@@ -17,7 +17,7 @@ from ..model.firewall import AcceptedBridge
 from ..model.icc_rules import IccRules
 from ..model.masquerade import Masquerade
 from ..model.ovs import OvsChange
-from ..model.publication import PublicationRules, UdpFlow
+from ..model.publication import PublicationRules, PublishedFlow
 from ..model.route import Route
 
 
@@ -172,8 +172,8 @@ class Host(Protocol):
     def change_publications(self, add: PublicationRules, remove: PublicationRules) -> None:
         """Change published ports in one transaction."""
 
-    def end_flows(self, flows: Collection[UdpFlow]) -> None:
-        """End UDP flows that go another way than the rules say by now."""
+    def end_flows(self, flows: Collection[PublishedFlow]) -> None:
+        """End flows that go another way than the rules say by now."""
 
     def set_port_hairpin(self, port: str, on: bool) -> None:
         """Switch the hairpin mode of a bridge port."""

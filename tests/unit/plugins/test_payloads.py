@@ -20,15 +20,15 @@ FOLDER = next(folder.parent for folder in HERE.parents if folder.name == "ansibl
 
 # By module: files and bytes of ours that are packed, and lines that are imported until it is ready to run.
 LIMITS = {
-    "container_bridge": (110, 652_000, 9_350),
-    "container_neighbours_info": (79, 457_000, 5_000),
-    "container_network_info": (157, 976_000, 12_550),
+    "container_bridge": (110, 658_500, 9_350),
+    "container_neighbours_info": (79, 463_000, 5_010),
+    "container_network_info": (158, 989_000, 12_620),
     "host_nic_bridge": (70, 385_000, 8_800),
-    "host_program": (178, 1_047_000, 3_100),
-    "icc_policy": (109, 635_000, 7_950),
-    "ovs_vlan_port": (106, 630_000, 7_800),
-    "port_publish": (109, 650_000, 8_900),
-    "veth_attach": (115, 697_000, 8_200),
+    "host_program": (181, 1_070_500, 3_125),
+    "icc_policy": (109, 640_000, 7_950),
+    "ovs_vlan_port": (106, 637_000, 7_810),
+    "port_publish": (109, 656_000, 8_925),
+    "veth_attach": (115, 704_000, 8_200),
 }
 # What costs most: netaddr, which nothing needs, and what only changes need: pyroute2 brings multiprocessing.
 LATE = {"netaddr", "pyroute2", "multiprocessing"}

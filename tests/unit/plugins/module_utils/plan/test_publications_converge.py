@@ -17,7 +17,7 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.model
     HostPort,
     PortSpec,
     PublicationRules,
-    UdpFlow,
+    PublishedFlow,
     endpoint,
 )
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import publication as plan
@@ -206,7 +206,7 @@ def test_rules_are_taken_back_where_flows_that_go_another_way_cannot_be_ended():
     for whole in (True, False):
         host = _Host(PublicationState("br0"))
         _carry_out(_present([one], host.have, True, False), host)
-        assert host.ended == [(host.have.rules, {UdpFlow(HostPort(4, "", "udp", 53))})]
+        assert host.ended == [(host.have.rules, {PublishedFlow(HostPort(4, "", "udp", 53))})]
         host.have = replace(host.have, whole=whole)
         before = host.have.rules
         host.ends_flows = False
@@ -222,9 +222,36 @@ def test_rules_are_taken_back_where_flows_that_go_another_way_cannot_be_ended():
         assert host.ended[1:] == [
             (
                 host.have.rules,
-                {UdpFlow(HostPort(4, "", "udp", 53)), UdpFlow(HostPort(4, "", "udp", 53), "192.168.5.11", 53)},
+                {
+                    PublishedFlow(HostPort(4, "", "udp", 53)),
+                    PublishedFlow(HostPort(4, "", "udp", 53), "192.168.5.11", 53),
+                },
             )
         ]
+
+
+def test_a_connection_of_tcp_ends_with_its_publication_and_with_nothing_else():
+    host_port = HostPort(4, "", "tcp", 80)
+    everywhere, elsewhere = PortSpec("", 80, 80, 80, "tcp"), PortSpec("", 81, 81, 80, "tcp")
+    web, db = _ENDPOINTS[:2]
+
+    def ended(first, *then):
+        host = _Host(PublicationState("br0"))
+        _carry_out(_present([first], host.have, True, False), host)
+        assert not host.ended, "what was there before is not of ours"
+        _carry_out(_present(list(then), host.have, True, True), host)
+        return {flow for _rules, flows in host.ended for flow in flows}
+
+    one = Wanted(web, (everywhere,), {4: "192.168.5.11"})
+    flow = PublishedFlow(host_port, "192.168.5.11", 80)
+    assert ended(one) == {flow}
+    assert ended(one, replace(one, endpoint=db, addresses={4: "192.168.5.12"})) == {flow}
+    assert ended(one, replace(one, ports=(elsewhere,))) == {flow}
+    assert ended(one, replace(one, ports=(everywhere, elsewhere))) == set()
+    assert ended(one, replace(one, addresses={4: "192.168.5.21"})) == set(), "it may have the former one still"
+    assert ended(one, replace(one, endpoint=db)) == set(), "it was renamed"
+    at_one = replace(one, ports=(PortSpec("192.0.2.1", 80, 80, 80, "tcp"),))
+    assert ended(one, at_one) == {replace(flow, still=(HostPort(4, "192.0.2.1", "tcp", 80),))}
 
 
 def test_tells_where_not_even_the_rules_can_be_taken_back():
