@@ -102,6 +102,7 @@ def observe_container(
     asked = {want.interface for want in wants}
     relevant = [link for link in links.values() if link.name in asked or _ours(links_only, link, host_side)]
     held, leases, messages = netlink.addresses_and_leases(relevant) if relevant else ({}, {}, {})
+    faults = netlink.address_faults(messages)
     routes = netlink.routes(names_by_index(links), connected=True, to_nowhere=True)
     on_ovs = [
         link
@@ -114,7 +115,7 @@ def observe_container(
     return ContainerSide(
         netns,
         identity,
-        NetworkState(links, held, tuple(route for route in routes if not route.is_connected), leases, messages),
+        NetworkState(links, held, tuple(route for route in routes if not route.is_connected), leases, messages, faults),
         netns_id,
         _ipv6_default(machine, netns) if not asked <= links.keys() else None,
         machine.tx_checksum_offload(netns, on_ovs) if on_ovs else {},

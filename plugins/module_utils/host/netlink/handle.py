@@ -63,6 +63,10 @@ class NetlinkHandle(NamedLinks):
         """Return the permanent addresses, the messages of those with a lifetime, and of the permanent. One dump."""
         return addresses.shown(self._socket, {link.index: link.name for link in links})
 
+    def address_faults(self, messages: Messages) -> dict[str, dict[str, str]]:
+        """Return by link and address what of permanent addresses is not as ``add_address`` makes them."""
+        return addresses.faults(messages)
+
     def tentative_addresses(self, link: Link) -> tuple[str, ...]:
         """Return the link's IPv6 addresses that can't be used yet, or not at all, as another machine has them."""
         return addresses.tentative(self._socket, link.index)

@@ -87,6 +87,9 @@ class SimulatedNetlink:
         messages = {name: {address: address.encode() for address in shown} for name, shown in held.items()}
         return held, {}, messages
 
+    def address_faults(self, messages: Mapping[str, Mapping[str, bytes]]) -> dict[str, dict[str, str]]:
+        return {}  # tests/integration/test_leases.py
+
     def addresses(self, links: Iterable[Link], leased: bool = False) -> dict[str, tuple[str, ...]]:
         return {link.name: tuple(self._ns.links[link.name].addresses) for link in links}
 
