@@ -202,7 +202,31 @@ def observe_all(
         netns: observe_container(machine, netns, identities[netns], here, host_side) for netns, here in by_netns.items()
     }
     each = [(one.want, sides[one.netns] if one.netns is not None else None) for one in pinned]
-    return AttachmentState(each, host_side)
+    nested = _nested(machine, each, host_side)
+    return AttachmentState(each, replace(host_side, nested=nested) if nested else host_side)
+
+
+def _nested(
+    machine: Machine, each: Sequence[tuple[Attachment, ContainerSide | None]], host_side: HostSide
+) -> frozenset[str]:
+    """Return host veths of attachments that a container moved into a network namespace within, as ``HostSide.nested``.
+
+    They are looked for where an interface is missing and its veth leads elsewhere, which mostly is the namespace that
+    the container had before it restarted.
+    """
+    sides = {
+        (side.identity, want.interface): side
+        for want, side in each
+        if side is not None and want.target.kind == "container" and want.interface not in side.network.links
+    }
+    found = set()
+    for link in host_side.network.links.values() if sides else ():
+        label = read_label(link.alias) if link.ours and link.kind == "veth" and link.peer_netns is not None else None
+        side = sides.get((label.identity, label.interface)) if label is not None else None
+        if side is not None and link.peer_netns != side.netns_id:
+            if link.peer_netns in machine.nested_netns_ids(side.netns):
+                found.add(link.name)
+    return frozenset(found)
 
 
 def with_peers(machine: Machine, have: AttachmentState, purge: str | None) -> AttachmentState:

@@ -88,7 +88,8 @@ class HostSide:
     asked for, by what the marks of their attachments say (kind, value and interface).
     ``peers`` is what other ports' ends in containers have, by the ports' names: of those that could be in the way.
     ``tagged_later`` are attachments without VLANs (bridge, ``Target.kind``, ``.value`` and interface) to whose ports
-    ovs_vlan_port gives some, as is recorded.
+    ovs_vlan_port gives some, as is recorded. ``nested`` are host veths whose other end is in a network namespace within
+    the container that they are marked for.
     """
 
     network: NetworkState
@@ -99,6 +100,7 @@ class HostSide:
     asked_mtus: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
     peers: Mapping[str, PeerState] = field(default_factory=dict)
     tagged_later: Collection[tuple[str, str, str, str]] = ()
+    nested: Collection[str] = ()
 
     @cached_property
     def by_index(self) -> dict[int, Link]:
