@@ -92,9 +92,9 @@ def _ovs_bridge(bridge: OvsBridge, links: dict[str, Link], switch_runs: bool) ->
 
 
 def observe_container(
-    machine: Machine, netns: str, identity: str, wants: Sequence[Attachment], host_side: HostSide
+    machine: Machine, netns: str, identity: str, wants: Sequence[Attachment], host_side: HostSide, going: bool = False
 ) -> ContainerSide:
-    """Return what a container shows of the links that attachments ask for."""
+    """Return what a container shows of the links that attachments ask for, those that are ``going`` to be no more."""
     netlink = machine.netlink(netns)
     links = netlink.links()
     netns_id = machine.netlink(HOST).netns_id(machine.descriptor(netns))
@@ -122,6 +122,7 @@ def observe_container(
         _promote_secondaries(machine, netns, wants, held),
         tuple(route for route in routes if route.is_connected),
         _paths(machine, links_only, relevant, host_side),
+        netlink.routes_aside(names_by_index(links)) if going and any(route.is_default for route in routes) else (),
     )
 
 
@@ -199,7 +200,8 @@ def observe_all(
             by_netns.setdefault(one.netns, []).append(one.want)
     identities = {one.netns: one.identity for one in pinned if one.netns is not None}
     sides = {
-        netns: observe_container(machine, netns, identities[netns], here, host_side) for netns, here in by_netns.items()
+        netns: observe_container(machine, netns, identities[netns], here, host_side, leftovers and purge is None)
+        for netns, here in by_netns.items()
     }
     each = [(one.want, sides[one.netns] if one.netns is not None else None) for one in pinned]
     nested = _nested(machine, each, host_side)

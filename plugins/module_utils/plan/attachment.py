@@ -92,7 +92,7 @@ def absent(wants: Sequence[tuple[Attachment, ContainerSide | None]], host_side: 
 
     :raises Refused: the interface is there and not ours.
     """
-    from .attachment_deletion import deletion, host_veths_of
+    from .attachment_deletion import deletion, host_veths_of, take_back_defaults
 
     ovs = OvsChanges(host_side)
     deletions: dict[str, DeleteLink] = {}
@@ -106,7 +106,8 @@ def absent(wants: Sequence[tuple[Attachment, ContainerSide | None]], host_side: 
         for port in ports_of(want.target, want.interface, host_side):
             if port.name not in host_side.network.links and _within(port.bridge, want):
                 ovs.clear(port.name)
-    return ovs.leave() + together(list(deletions.values()))
+    gone = list(deletions.values())
+    return ovs.leave() + together(gone) + take_back_defaults(gone, [side for _want, side in wants if side is not None])
 
 
 def _of_former_containers(found: Sequence[AttachmentMatch], host_side: HostSide, ovs: OvsChanges) -> list[Operation]:

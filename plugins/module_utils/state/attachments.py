@@ -51,6 +51,7 @@ class ContainerSide:
     ``ipv6_default`` tells whether new links speak IPv6, where one is to be made; ``None`` without IPv6 in the kernel.
     ``connected`` are the routes that come and go with addresses.
     ``paths`` are those by which its attachments are marked and which lead to it.
+    ``aside`` are default routes whose place attachments took, read where some are to go.
     ``promote_secondaries`` has that sysctl's effective value for links of which an address is to go.
     """
 
@@ -63,6 +64,7 @@ class ContainerSide:
     promote_secondaries: Mapping[str, str] = field(default_factory=dict)
     connected: tuple[Route, ...] = ()
     paths: frozenset[str] = frozenset()
+    aside: tuple[Route, ...] = ()
 
     def birth_name(self, interface: str) -> str:
         """Return the host-side name derived from container and interface."""

@@ -411,6 +411,24 @@ class NetlinkHandle(NamedLinks):
             if error.code not in (errno.ENETUNREACH, errno.EHOSTUNREACH):
                 raise
 
+    def routes_aside(self, by_index: Mapping[int, str]) -> tuple[Route, ...]:
+        """Return the default routes that are kept until the one that took their place goes."""
+        from . import routes_aside
+
+        return routes_aside.shown(self._socket, by_index)
+
+    def put_aside(self, route: Route, on: bool) -> None:
+        """Keep a default route whose place another takes, or no longer."""
+        from . import routes_aside
+
+        (routes_aside.put if on else routes_aside.drop)(self._socket, route)
+
+    def take_back(self, route: Route) -> None:
+        """Set a default route again that was put aside."""
+        from . import routes_aside
+
+        routes_aside.take_back(self._socket, route)
+
     def set_hairpin(self, port: str, on: bool) -> None:
         """Let frames leave by the bridge's port they came in by, or not; of a port that is gone, it is off."""
         links.set_hairpin(self._socket, port, on)

@@ -308,6 +308,16 @@ class SimulatedNetlink:
             if route not in there:
                 self._send_if_reached(self._ns.append_route, route)
 
+    def routes_aside(self, by_index: Mapping[int, str]) -> tuple[Route, ...]:
+        return tuple(route for route in self._ns.aside if set(route.links) <= set(self._ns.links))
+
+    def put_aside(self, route: Route, on: bool) -> None:
+        self._ns.aside[:] = [other for other in self._ns.aside if other.family != route.family] + [route] * on
+
+    def take_back(self, route: Route) -> None:
+        self._ns.aside.remove(route)
+        self._send_if_reached(self._ns.set_route, route)
+
     def put_in_place(self, route: Route) -> None:
         self._send_if_reached(self._ns.set_route, route)
 
