@@ -134,8 +134,8 @@ options:
     description:
       - Send gratuitous ARP and unsolicited neighbour advertisements for addresses of interfaces that are new or
         changed, so that neighbours and switches learn them at once.
-      - Where more than 16 join a bridge at once, those that do are closed to each other's until all have joined. In Open
-        vSwitch their ports are C(protected) for that time, unless other ports of the bridge are.
+      - Where more than 16 join a bridge at once, those that do are closed to each other's until all have joined. In
+        Open vSwitch their ports are C(protected) for that time, unless other ports of the bridge are.
     type: bool
     default: true
   wait:
