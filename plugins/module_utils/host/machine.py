@@ -87,6 +87,18 @@ class Machine:
 
         return isolated_bridges()
 
+    def nested_netns_ids(self, netns: str) -> frozenset[int]:
+        """Return the ids by which the host knows network namespaces that a container has within."""
+        from .nested_namespaces import opened
+
+        pinned = self._pinned.get(netns)
+        words = pinned.path.split("/") if pinned is not None else []
+        if words[1:2] != ["proc"]:
+            return frozenset()
+        with opened(int(words[2])) as descriptors:
+            ids = [self.netlink(HOST).netns_id(descriptor) for descriptor in descriptors]
+        return frozenset(one for one in ids if one is not None)
+
     def source_rules(self) -> tuple[SourceRule, ...]:
         """Return the host's rules that send what comes from certain addresses to a routing table of its own."""
         from .netlink.rtnetlink import RouteSocket

@@ -132,6 +132,12 @@ class Netlink(Protocol):
         One whose gateway is out of reach by now is passed over.
         """
 
+    def put_aside(self, route: Route, on: bool) -> None:
+        """Keep a default route whose place another takes, where nothing is routed by it, or no longer."""
+
+    def take_back(self, route: Route) -> None:
+        """Set a default route again that was put aside; one that is of no use any more is passed over."""
+
     def add_proxy_neighbour(self, link: str, address: str) -> None:
         """Let the host answer neighbour solicitations for an IPv6 address on a link."""
 

@@ -51,6 +51,7 @@ class ContainerSide:
     ``ipv6_default`` tells whether new links speak IPv6, where one is to be made; ``None`` without IPv6 in the kernel.
     ``connected`` are the routes that come and go with addresses.
     ``paths`` are those by which its attachments are marked and which lead to it.
+    ``aside`` are default routes whose place attachments took, read where some are to go.
     ``promote_secondaries`` has that sysctl's effective value for links of which an address is to go.
     """
 
@@ -63,6 +64,7 @@ class ContainerSide:
     promote_secondaries: Mapping[str, str] = field(default_factory=dict)
     connected: tuple[Route, ...] = ()
     paths: frozenset[str] = frozenset()
+    aside: tuple[Route, ...] = ()
 
     def birth_name(self, interface: str) -> str:
         """Return the host-side name derived from container and interface."""
@@ -88,7 +90,8 @@ class HostSide:
     asked for, by what the marks of their attachments say (kind, value and interface).
     ``peers`` is what other ports' ends in containers have, by the ports' names: of those that could be in the way.
     ``tagged_later`` are attachments without VLANs (bridge, ``Target.kind``, ``.value`` and interface) to whose ports
-    ovs_vlan_port gives some, as is recorded.
+    ovs_vlan_port gives some, as is recorded. ``nested`` are host veths whose other end is in a network namespace within
+    the container that they are marked for.
     """
 
     network: NetworkState
@@ -99,6 +102,7 @@ class HostSide:
     asked_mtus: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
     peers: Mapping[str, PeerState] = field(default_factory=dict)
     tagged_later: Collection[tuple[str, str, str, str]] = ()
+    nested: Collection[str] = ()
 
     @cached_property
     def by_index(self) -> dict[int, Link]:

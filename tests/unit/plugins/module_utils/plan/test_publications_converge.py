@@ -17,6 +17,7 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.model
     HostPort,
     PortSpec,
     PublicationRules,
+    Published,
     PublishedFlow,
     endpoint,
 )
@@ -24,6 +25,7 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.plan 
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan.publication import Wanted
 from ansible_collections.pipefitter.container_network.plugins.module_utils.reconcile import engine
 from ansible_collections.pipefitter.container_network.plugins.module_utils.state.firewall import FirewallState
+from ansible_collections.pipefitter.container_network.plugins.module_utils.state.network import SourceRule
 from ansible_collections.pipefitter.container_network.plugins.module_utils.state.publications import (
     BridgePortState,
     PublicationState,
@@ -353,3 +355,25 @@ def test_two_thousand_ports_are_taken_away_in_one_pass(containers):
     finally:
         sys.setprofile(None)
     assert [one.host.port for one in left.published] == [11999] and calls < 200 * 2000
+
+
+@pytest.mark.parametrize(
+    ("at", "rules", "told"),
+    [
+        ("", [("198.51.100.2", 100)], ["198.51.100.2"]),
+        ("198.51.100.2", [("198.51.100.0/24", 100)], ["198.51.100.2"]),
+        ("198.51.100.99", [("198.51.100.99", 100)], ["198.51.100.99"]),  # of another host for now
+        ("10.0.0.5", [("198.51.100.2", 100)], []),
+        ("", [("198.51.100.2", 100), ("192.168.5.0/24", 100)], []),
+        ("", [("198.51.100.2", 100), ("192.168.5.11", 200)], ["198.51.100.2"]),
+        ("", [("2001:db8::2", 100)], []),
+    ],
+)
+def test_rules_of_the_host_by_which_containers_do_not_answer_are_told(at, rules, told):
+    here = HostPort(4, at, "tcp", 8080)
+    rules = tuple(SourceRule(*rule) for rule in rules)
+    have = PublicationState("br0", source_rules=rules, addresses=("198.51.100.2", "2001:db8::2", "10.0.0.5"))
+    published = frozenset((Published(here, "192.168.5.11", 80, _ENDPOINTS[0]),))
+    said = plan.routed_otherwise(PublicationRules(published), have)
+    assert [line.split()[5] for line in said] == told
+    assert all("`ip rule add from 192.168.5.11 lookup 100` for each container, by which all that" in it for it in said)
