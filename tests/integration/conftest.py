@@ -169,3 +169,38 @@ def clean(host):
         assert time.monotonic() < deadline, f"{left} can't be deleted on {host.name}"
         for name in left:
             host.run("ip", "link", "delete", name, check=False)
+
+
+@pytest.fixture(scope="session")
+def nic_site(python_path, tmp_path_factory, playbooks):
+    """A lab of two hosts of its own: the first one's NIC eth0 is moved, through which Ansible comes."""
+    from fleet import Fleet
+
+    lab = f"nic-{os.getpid()}"
+    subprocess.run([LAB, "up", "--name", lab, "--hosts", "2"], check=True, timeout=180)
+    try:
+        host = LabHost(lab, "hosta", python_path)
+        host.keep_sent_code()
+        host.fleet = Fleet(lab, tmp_path_factory.mktemp("nic"), {}, {}, playbooks)
+        host.other = LabHost(lab, "hostb", python_path)
+        yield host
+        host.close()
+    finally:
+        subprocess.run([LAB, "down", "--name", lab], check=True, timeout=60)
+
+
+@pytest.fixture
+def nic_host(nic_site):
+    """Its first host, with a NIC that has some of everything; it must be so again after each test."""
+    from nic_lab import DRESS, RECOVER, assert_as_before, whole
+    from wiring import until
+
+    nic_site.run("sh", "-c", DRESS)
+    until(lambda: not nic_site.run("ip", "-6", "addr", "show", "tentative").stdout, "addresses stay tentative")
+    before = whole(nic_site)
+    yield nic_site
+    try:
+        assert_as_before(before, whole(nic_site))
+        assert not nic_site.run("sh", "-c", "cat /var/lib/pipefitter-nic/*/pending.json", check=False).stdout
+    finally:
+        nic_site.run("sh", "-c", RECOVER)

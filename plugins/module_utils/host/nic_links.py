@@ -29,7 +29,8 @@ _SYSCTLS = ("net/ipv4/conf", "net/ipv6/conf", "net/ipv4/neigh", "net/ipv6/neigh"
 _NOT_KEPT = frozenset(("mtu", "mc_forwarding", "stable_secret"))
 
 _TRANSIENT = ("transient", "true")
-_EXTERNAL_ID = ("pipefitter", "host_nic_bridge")
+# Not the mark of attachments: whoever purges those would take the NIC out of its bridge.
+_EXTERNAL_ID = ("host_nic_bridge", "made")
 _METRIC_OF_SUBNETS = 256  # IP6_RT_PRIO_ADDRCONF of linux/ipv6_route.h
 _PATIENCE = 5.0  # seconds for Open vSwitch
 
@@ -150,7 +151,7 @@ class NicLinks(NetlinkHandle):
 
     def join(self, nic: str, bridge: str, kind: str) -> None:
         if kind == OPENVSWITCH:
-            self.ovsdb.apply(OvsChange(add=(OvsPort(nic, bridge, external_ids=(_EXTERNAL_ID,)),), timeout=_PATIENCE))
+            self.ovsdb.apply(OvsChange(add=(OvsPort(nic, bridge),), timeout=_PATIENCE))
         else:
             self.set_link(nic, master=bridge)
 

@@ -41,6 +41,7 @@ from .bridge_refusals import (
     check_overlaps,
     check_prefixes,
     check_vlans,
+    check_way_out,
 )
 from .icc_operations import ChangeIccRules
 from .link_operations import DeleteLink, SetLink, of_same_keys
@@ -146,6 +147,8 @@ def absent(name: str, have: BridgeState, force: bool, prefix: str = "") -> list[
     existing = bridge_link(name, have, prefix)
     if existing is not None and not existing.ours and not force:
         raise Refused(f"bridge {name} was not made by this collection and stays; set force to delete it all the same")
+    if not force:
+        check_way_out(name, have)
     operations: list[Operation] = []
     masquerades = tuple(sorted(nat for nat in have.masquerades if nat.bridge == name))
     if masquerades:

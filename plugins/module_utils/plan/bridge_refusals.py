@@ -175,3 +175,16 @@ def check_forward_delay(want: Bridge, existing: Link | None) -> None:
             f"bridge {want.name}: forward_delay {want.forward_delay / 100:g} is below 2 seconds, "
             "the minimum that the kernel accepts with stp on, as it is; raise it or set stp to false"
         )
+
+
+def check_way_out(name: str, have: BridgeState) -> None:
+    """Refuse to take away the bridge that a NIC of the host has given what it had to.
+
+    :raises Refused: the default route leads through it.
+    """
+    uplinks = [port.name for port in have.network.ports(name) if not port.ours]
+    if uplinks and any(route.is_default and name in route.links for route in have.network.routes):
+        raise Refused(
+            f"bridge {name} carries this host's default route, which would go with it; move that back to {uplinks[0]} "
+            "by host_nic_bridge with state absent, or set force to delete the bridge all the same"
+        )

@@ -1,0 +1,66 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The playbook host_nic_bridge on two hosts, and what builds on it."""
+
+from __future__ import annotations
+
+import subprocess
+from types import SimpleNamespace
+
+from fleet import COMMON, CONTAINERS, Fleet, namespaces
+from nic_lab import assert_as_before, whole
+from wiring import ping
+
+
+def test_containers_on_the_lan_of_two_hosts_and_back(nic_host):
+    """The playbook, host by host; where the second one fails, the first one is as it was."""
+    fleet = nic_host.fleet
+    for number, host in enumerate((nic_host, nic_host.other)):
+        host.run("ip", "netns", "add", "web")
+        attachment = {"netns": "web", "addresses": [f"10.77.0.5{number}/24"], "gateway": "10.77.0.1"}
+        fleet.by_host[host.name] = {"host_nic_bridge_attachments": [attachment]}
+    fleet.common.update(host_nic_bridge_nic="eth0", host_nic_bridge_bridge="br0", host_nic_bridge_persist="none")
+    fleet.common.update(host_setup_service="absent", host_nic_bridge_fleet_rollback=True)
+    fleet.by_host["hostb"]["host_nic_bridge_nic"] = "eth9"
+    before = whole(nic_host)
+    failed = fleet.play("host_nic_bridge")
+    assert failed.status != 0
+    assert "hosta: it was taken back, as another host failed" in failed.said
+    assert "hostb: nic: 'eth9' is no interface of this host" in failed.said
+    assert_as_before(before, whole(nic_host))
+    del fleet.by_host["hostb"]["host_nic_bridge_nic"]
+    done = fleet.play("host_nic_bridge", "-e", "host_nic_bridge_serial=100%").ok()
+    assert set(done.changed) == {"hosta", "hostb"}
+    words = [*nic_host.way_to_lan, "sh", "-c", "ping -n -c 1 -W 5 10.77.0.50 && ping -n -c 1 -W 5 10.77.0.51"]
+    asked = subprocess.run(words, capture_output=True, encoding="utf-8", check=False, timeout=60)
+    assert asked.returncode == 0, asked.stdout
+    assert ping(nic_host, "web", "10.77.0.51")
+    fleet.play("host_nic_bridge", "-e", "host_nic_bridge_state=absent", "-e", "host_nic_bridge_serial=100%").ok()
+    for host in (nic_host, nic_host.other):
+        host.run("ip", "netns", "del", "web")
+
+
+def test_the_nic_by_which_hosts_are_reached_is_the_trunk_between_them(nic_host):
+    """The host's NIC into ovs0 on two hosts, their addresses on ovs0, four containers in two VLANs."""
+    fleet = Fleet(nic_host.lab, nic_host.fleet._folder, {}, dict(COMMON), nic_host.fleet._playbooks)
+    fleet.common.update(multi_host_vlan_uplink="eth0", host_setup_service="absent", host_nic_bridge_persist="none")
+    fleet.common.update(host_nic_bridge_nic="eth0", host_nic_bridge_bridge="ovs0", host_nic_bridge_type="openvswitch")
+    fleet.common.update(host_nic_bridge_datapath_type="netdev", host_nic_bridge_serial="100%")
+    hosts = {host.name: host for host in (nic_host, nic_host.other)}
+    entries = {
+        name: [{"netns": one["container"], "vlan": one["vlan"], "address": one["address"]} for one in containers]
+        for name, containers in CONTAINERS.items()
+    }
+    namespaces(hosts, SimpleNamespace(by_host={name: {} for name in hosts}), **entries)
+    fleet.by_host = {name: {"multi_host_vlan_containers": asked} for name, asked in entries.items()}
+    book = [{"ansible.builtin.import_playbook": f"pipefitter.container_network.{name}"} for name in _CLASSIC]
+    done = fleet.play_books(*book).ok()
+    assert "12 pairs, 0 not as they should be" in done.said
+    assert fleet.play_books(*book).ok().changed == {"hosta": 0, "hostb": 0}
+    fleet.common.update(multi_host_vlan_state="absent", host_nic_bridge_state="absent")
+    fleet.play_books(*reversed(book[:2])).ok()
+    for host in hosts.values():
+        host.run("sh", "-c", "ip netns list | cut -d ' ' -f 1 | xargs -n 1 ip netns delete")
+
+
+_CLASSIC = ("host_nic_bridge", "multi_host_vlan", "check_connectivity")
