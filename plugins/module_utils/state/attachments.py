@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ..model.attachment import Attachment
     from ..model.bridge_vlans import PortVlans
     from ..model.ovs import OvsPort
+    from ..model.port_guard import GuardRules
     from ..model.route import Route
 
 LINUX, OVS = "linux", "ovs"
@@ -89,6 +90,9 @@ class HostSide:
     ``peers`` is what other ports' ends in containers have, by the ports' names: of those that could be in the way.
     ``tagged_later`` are attachments without VLANs (bridge, ``Target.kind``, ``.value`` and interface) to whose ports
     ovs_vlan_port gives some, as is recorded.
+    ``guards`` are the ports that let in only what they are to, ``None`` where there are none; ``can_guard`` is whether
+    there could be some. ``bound`` are the MACs that no other port may have, by port. MACs that nobody asked for are
+    derived from ``seed``.
     """
 
     network: NetworkState
@@ -99,6 +103,10 @@ class HostSide:
     asked_mtus: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
     peers: Mapping[str, PeerState] = field(default_factory=dict)
     tagged_later: Collection[tuple[str, str, str, str]] = ()
+    guards: GuardRules | None = None
+    can_guard: bool = True
+    bound: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    seed: str = ""
 
     @cached_property
     def by_index(self) -> dict[int, Link]:

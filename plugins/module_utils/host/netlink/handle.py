@@ -110,6 +110,12 @@ class NetlinkHandle(NamedLinks):
 
         return {port.name: priority_tags.shown(self._socket, port.index) for port in ports}
 
+    def bound_macs(self) -> dict[str, frozenset[str]]:
+        """Return by port of a bridge, of those in ``links()``, the MACs that no other port may have."""
+        from . import bound_macs  # few hosts isolate
+
+        return bound_macs.shown(self._socket, {index: name for name, index in self._indexes.items()})
+
     # ---- bridges
 
     def add_bridge(self, name: str, attributes: Mapping[str, int], mac: str) -> None:
@@ -296,6 +302,13 @@ class NetlinkHandle(NamedLinks):
         from . import priority_tags
 
         self._with_index(port, lambda index: priority_tags.change(self._socket, index, port, mac))
+
+    def bind_mac(self, port: str, mac: str, on: bool) -> None:
+        """Let no other port of its bridge have a MAC, or let any."""
+        from . import bound_macs
+
+        change = bound_macs.bind if on else bound_macs.free
+        self._with_index(port, lambda index: change(self._socket, index, port, mac))
 
     def rename_link(
         self, name: str, new: str, keep_addresses: Mapping[str, bytes], keep_routes: Collection[Route]
