@@ -211,8 +211,8 @@ EXAMPLES = r"""
 - name: A container that routes for others, on a bridge that icc_policy isolates
   pipefitter.container_network.veth_attach:
     bridge: br0
-    container: router1
-    addresses: [192.168.5.16/24]
+    container: web3
+    addresses: [192.168.5.13/24]
     security:
       address_spoofing: allow
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from ..model import names
 from ..model.ownership import OwnershipLabel, read_label
 from ..model.port_guard import MarkNotes
-from ..state.attachments import HostSide
+from ..state.attachments import LINUX, HostSide
 from ..state.network import HOST
 from .attachment_match import AttachmentMatch
 from .link_operations import SetAlternativeName, deletions_in
@@ -37,9 +37,12 @@ def alias(one: AttachmentMatch) -> str:
 
 
 def notes(one: AttachmentMatch) -> MarkNotes:
-    """Return what the mark is to keep of how it was asked for; what this time says nothing of stays."""
+    """Return what the mark is to keep of how it was asked for; what this time says nothing of stays.
+
+    On a bridge of Open vSwitch it is no matter whether addresses were given.
+    """
     former = _former_label(one)
-    before = former.notes if former is not None else MarkNotes(declared=False)
+    before = former.notes if former is not None else MarkNotes(declared=one.bridge.kind != LINUX)
     security = one.want.security if one.want.security is not None else before.security
     return MarkNotes(security, before.declared or one.want.addresses is not None)
 
