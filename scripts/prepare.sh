@@ -17,6 +17,10 @@ No service is started. Debian enables some of the packages' services for the
 next boot, though: docker, openvswitch-switch, ssh. The firewalls that the tests
 run in the lab, firewalld and ufw, are not left enabled.
 
+Also fetches, without installing them, the packages by which a host of the lab
+gets another manager of its network than the machine's, and keeps their files
+as network-managers.tar beside the environment.
+
 The environment is kept in ${XDG_CACHE_HOME:-~/.cache}/pipefitter, so only the
 first run takes long.
 USAGE
@@ -28,6 +32,8 @@ packages=(
     openvswitch-switch podman procps python3-netaddr python3-pyroute2
     python3-venv rsync shellcheck systemd tcpdump ufw user-mode-linux util-linux
 )
+# For hosts of the lab alone: on the machine they would take over its network.
+packages_of_hosts=(ifupdown isc-dhcp-client netplan.io network-manager)
 packages_for_vm=(e2fsprogs mmdebstrap qemu-system-x86)
 
 # What ansible-test 2.19 installs into the environments of its sanity tests. It
@@ -103,6 +109,30 @@ disable_firewalls() {
     done
 }
 
+# The files of packages of hosts, and of what these depend on and the machine
+# has not. Without udev, as hosts have no devices of their own.
+fetch_packages_of_hosts() (
+    folder=$cache/packages-of-hosts
+    rm -rf "$folder"
+    mkdir -p "$folder/files" && cd "$folder" || exit
+    apt-cache show network-manager >/dev/null 2>&1 || apt-get update -q
+    mapfile -t wanted < <(apt-get install -s --no-install-recommends "${packages_of_hosts[@]}" |
+        awk '/^Inst/ && $3 !~ /^\[/ && $2 != "udev" { print $2 }')
+    for package in "${packages_of_hosts[@]}"; do
+        # What the machine has itself, hosts have too.
+        dpkg-query -W "$package" >/dev/null 2>&1 || [[ " ${wanted[*]} " == *" $package "* ]] || exit 1
+    done
+    # As _apt can't write there.
+    if [ "${#wanted[@]}" -gt 0 ]; then apt-get download -q -o APT::Sandbox::User=root "${wanted[@]}" || exit; fi
+    for archive in *.deb; do
+        [ ! -e "$archive" ] || dpkg-deb -x "$archive" files || exit
+    done
+    # Without "." itself: hosts see / read-only.
+    mapfile -t top < <(ls files)
+    tar -c -f "$1.new" -C files "${top[@]}" || exit
+    cd .. && rm -rf "$folder" && mv "$1.new" "$1"
+)
+
 # Scripts in an environment name its directory, so it can't be built elsewhere
 # and renamed: a file written last says that it is complete.
 build_venv() {
@@ -145,6 +175,13 @@ if [ "${#missing[@]}" -gt 0 ]; then
     say "installing ${missing[*]}"
     install_packages "${missing[@]}" || die "packages can't be installed; see $cache/apt-install.log"
     disable_firewalls "${missing[@]}"
+fi
+
+if [ ! -e "$cache/network-managers.tar" ]; then
+    say "fetching ${packages_of_hosts[*]} for hosts of the lab"
+    # Not for anybody who is offline: the tests that need them say that they are not there.
+    logged packages-of-hosts fetch_packages_of_hosts "$cache/network-managers.tar" ||
+        say "they can't be fetched; see $cache/packages-of-hosts.log. Tests with them are skipped"
 fi
 
 hash=$({ /usr/bin/python3 -V; printf '%s\n' "$pip_for_sanity"; cat "$root/tests/requirements.txt"; } | sha256sum | cut -c1-12)

@@ -31,6 +31,8 @@ options:
       - Addresses of the interface with prefix lengths, IPv4 and IPv6. The list is complete; other addresses are
         removed, except link-local IPv6 ones. V([]) is an interface without addresses. Without this option, addresses
         are left as they are.
+      - One that is there with a peer, deprecated or without its route (noprefixroute) is made anew. One that the kernel
+        found another machine to have (dadfailed) is a failure.
       - IPv6 addresses are used at once, without duplicate address detection. Instead, an address that the interface
         hasn't yet is refused before anything changes while another container on the bridge has it, whoever attached
         that, or the bridge itself; where the bridge has an address, also those of the host's other interfaces. Within a

@@ -146,7 +146,7 @@ def work_out(hostvars, hosts, defaults=None, running=None):
 def _wiring(fleet, host, variables, shown):
     return {
         "external_ids": vlan_fleet.external_ids(fleet, host, variables, shown),
-        "ports": vlan_fleet.ports(fleet, host, variables),
+        "ports": vlan_fleet.ports(fleet, host, variables, shown),
         "attachments": vlan_fleet.attachments(fleet, host),
         "probes": vlan_fleet.probes(fleet, host),
     }

@@ -37,7 +37,7 @@ def run(load: Callable[[], Task], argument_spec: dict[str, Any], reports_changes
         module.fail_json(msg=_shown(str(error)))
     if not module.check_mode:
         compiled_once.keep()
-    for warning in result.warnings:
+    for warning in (*result.assumed, *result.warnings):
         module.warn(_shown(warning))
     answer = dict(_shown(result.values), changed=result.changed)
     if reports_changes:

@@ -133,7 +133,8 @@ options:
     description:
       - Addresses of the bridge with prefix lengths, IPv4 and IPv6.
       - The list is complete. An address that is not in it is removed from a bridge that this collection made, and kept
-        on any other.
+        on any other. On the former, one that is there with a peer, deprecated or without its route (noprefixroute) is
+        made anew. One that the kernel found another machine to have (dadfailed) is a failure on each.
       - The entry V(auto) stands for the first address of a free private subnet (172.17.0.0/16 to 172.31.0.0/16, then
         /20 subnets of 192.168.0.0/16, as Docker picks them) that overlaps no route of the host. It is kept on later
         runs.

@@ -36,7 +36,8 @@ notes:
   - The container needs a route back to its clients, usually a default route via the bridge.
   - Answers are routed by the container's address. Where a rule of the host (C(ip rule add from ADDRESS lookup TABLE))
     has a table of its own for an address at which ports are published, the module warns, and says which rule to add
-    for the containers.
+    for the containers, by which all goes by that table that they send outside of their bridge. It sets no marks on
+    connections, as these are others' to use. Rules by other things than the source are not looked at.
   - The kernel routes C(::1) to no other interface, and forwards nothing from the link-local addresses that clients of
     such an address have, so at both, connections to published ports are refused. C(127.0.0.1) works, as
     C(net.ipv4.conf.BRIDGE.route_localnet) is set; traffic from the bridge to 127.0.0.0/8 is dropped at the same time,
@@ -53,8 +54,9 @@ notes:
     of M(pipefitter.container_network.icc_policy)) reach ports that are published for containers of the same bridge by
     a tc filter that comes with isolation. The module warns where it is missing, on a kernel without cls_bpf for
     example.
-  - UDP flows follow a publication that is moved, and end with one that is removed. Connections of TCP and SCTP that are
-    established go on until they are closed.
+  - UDP flows follow a publication that is moved, and end with one that is removed, as connections of TCP and SCTP do
+    that came by it. Such a connection goes on where its port is published for the same interface still, by another
+    address of the host or to another address of the container.
   - Another tool's filter that drops forwarded traffic without a hook for others, such as a policy of DROP set by hand,
     drops traffic to published ports too.
 requirements:

@@ -132,8 +132,10 @@ options:
       - Whether the attachments exist.
       - With V(absent), an attachment or a container that does not exist is no error. Only interfaces that this
         collection made are removed.
-      - The default route of O(gateway) goes with the interface. One whose place it had taken is not put back, as
-        nothing records it; a warning says where a container is left without one.
+      - The default route of O(gateway) goes with the interface. One whose place it had taken comes back with all that
+        it had, unless its interface is gone or another default route has its place by now. It is kept until then in
+        routing table 1885732976 of the container's network namespace, to which no rule leads. A warning says where a
+        container is left without one.
       - With V(absent) and O(bridge), an attachment that is on another bridge by now stays; one that is on no bridge is
         removed.
     type: str
@@ -148,6 +150,8 @@ options:
     description:
       - Send gratuitous ARP and unsolicited neighbour advertisements for addresses of interfaces that are new or
         changed, so that neighbours and switches learn them at once.
+      - Where more than 16 join a bridge at once, those that do are closed to each other's until all have joined. In
+        Open vSwitch their ports are C(protected) for that time, unless other ports of the bridge are.
     type: bool
     default: true
   wait:

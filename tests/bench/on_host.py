@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 
-from first_pings import backlog, ping_once
+from first_pings import AT_ONCE, AT_ONCE_USERSPACE, backlog, ping_once
 
 _BRIDGE = "bench0"
 _GATEWAY = "10.64.0.1"
@@ -60,7 +60,8 @@ def _repetition(containers, request):
     }
     attached = _module(options, python_path, changed=True)
     hosts = [_address(number).partition("/")[0] for number in range(len(containers))]
-    answers = ping_once(list(zip(_paths(containers), hosts)), _GATEWAY, _BRIDGE)
+    at_once = AT_ONCE_USERSPACE if ovs else AT_ONCE
+    answers = ping_once(list(zip(_paths(containers), hosts)), _GATEWAY, _BRIDGE, at_once)
     queues = {name: count - before[name] for name, count in backlog().items()}
     unchanged = _module(options, python_path, changed=False)
     detached = _module({**options, "state": "absent"}, python_path, changed=True)

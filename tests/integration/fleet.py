@@ -96,10 +96,19 @@ class Fleet:
 
     def play(self, playbook: str, *options: str) -> Run:
         """Run a playbook of the collection."""
+        return self._play(f"pipefitter.container_network.{playbook}", *options)
+
+    def play_books(self, *plays: dict) -> Run:
+        """Run a playbook of a test's own, of the collection's for one."""
+        playbook = self._folder / "site.json"
+        playbook.write_text(json.dumps(plays), encoding="utf-8")
+        return self._play(str(playbook))
+
+    def _play(self, playbook: str, *options: str) -> Run:
         inventory = self._folder / "fleet.json"
         inventory.write_text(json.dumps({"lab": {"vars": self.common, "hosts": self.by_host}}), encoding="utf-8")
         inventories = ["-i", str(self._lab), "-i", str(inventory)]
-        words = [*inventories, f"pipefitter.container_network.{playbook}", "-e", "pipefitter_hosts=lab", *options]
+        words = [*inventories, playbook, "-e", "pipefitter_hosts=lab", *options]
         return Run(self._playbooks.start(str(self._folder), *words).wait(240))
 
     def play_tasks(self, host: str, *tasks: dict) -> Run:

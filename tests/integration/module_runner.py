@@ -53,7 +53,7 @@ def _inject_fault(die_after, fail_after, meanwhile):
     import pkgutil
 
     from ansible_collections.pipefitter.container_network.plugins.module_utils import plan
-    from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import operations
+    from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import nic_steps, operations
     from ansible_collections.pipefitter.container_network.plugins.module_utils.reconcile import engine
 
     for found in pkgutil.iter_modules(plan.__path__, f"{plan.__name__}."):
@@ -78,7 +78,8 @@ def _inject_fault(die_after, fail_after, meanwhile):
 
         return do
 
-    for kind in operations.Operation.__subclasses__():
+    steps = [kind for kind in vars(nic_steps).values() if hasattr(kind, "_fields") and hasattr(kind, "do")]
+    for kind in [*operations.Operation.__subclasses__(), *steps]:
         kind.do = faulty(kind.do)
 
     def refuse_left(left, real=engine._refuse_left):

@@ -73,6 +73,19 @@ def test_what_is_changed_by_hand_is_only_reported_where_that_was_asked_for(hosta
         assert "192.168.5.1/24" in hosta.run("ip", "-o", "addr").stdout
         assert set(states(hosta).values()) == {"in order"}
 
+        hosta.run("sh", "-c", "ip link delete br0 && docker restart -t 0 web1")
+        sentence = "bridge br0 is recorded, was deleted by hand and is left so (drift: report); pipefitter reconcile"
+        until(lambda: sentence in _reasons(hosta).get("eth1 of container web1", ""), lambda: _reasons(hosta))
+        assert "left so (drift: report)" in _reasons(hosta)["bridge br0"]
+        assert "create it first" not in service.log
+        done = [pipefitter(hosta, *words) for words in (("status",), ("reconcile", "--check"), ("reconcile",))]
+        assert [(one.returncode, one.stderr) for one in done] == [(2, "")] * 3
+        until(lambda: set(states(hosta).values()) == {"in order"}, lambda: states(hosta))
+
+
+def _reasons(host):
+    return {one["name"]: one["why"] for one in json.loads(pipefitter(host, "status", "--json").stdout)["objects"]}
+
 
 def known(host):
     """Return the names of what the service has seen in order, since it or its container started."""

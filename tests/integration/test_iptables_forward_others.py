@@ -12,7 +12,7 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.host.
 )
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.firewall import AcceptedBridge
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import firewall
-from iptables_lab import BR0_PUBLISHED, DOCKER, KINDS, chain, docker_starts, everything, shown
+from iptables_lab import BR0_PUBLISHED, DOCKER, KINDS, PROGRAM, chain, docker_starts, everything, shown
 from own_namespaces import guest, in_own_namespaces, needs_root, run, seen_source, udp
 
 pytestmark = needs_root
@@ -185,3 +185,51 @@ def test_a_rule_of_ones_own_behind_docker_comes_before_ours(kind):
     assert shown()[1] == {BR0_PUBLISHED}
     assert chain("DOCKER-USER", kind)[0] == "-A DOCKER-USER -j PIPEFITTER"
     assert "-A FORWARD -j PIPEFITTER" not in chain("FORWARD", kind)
+
+
+@pytest.mark.parametrize("block", [False, True], ids=["ufw", "ufw-docker"])
+@pytest.mark.parametrize("kind", KINDS)
+@in_own_namespaces
+def test_what_ufw_route_denies_stays_denied_where_ports_of_dockers_own_bridges_are_published_too(kind, block):
+    networks()
+    guest("dockers", None, "172.17.0.2", "172.17.0.1")
+    run("ip link set vdockers name docker0")
+    docker_and_ufw(kind, block)
+    # As Docker 28 has it: what nobody published stays out.
+    run(f"iptables-{kind} -A DOCKER -o docker0 -j DROP")
+    before = [chain(name, kind) for name in ("FORWARD", "DOCKER-USER")]
+    theirs = AcceptedBridge("ip", "docker0", within=False)
+    IptablesForward().apply(add=[*OUT, theirs])
+    assert shown()[1] == {*OUT, theirs}
+    # Docker starts anew and has its chain first: nothing moves.
+    run(f"iptables-{kind} -D FORWARD -j DOCKER-USER")
+    run(f"iptables-{kind} -I FORWARD 1 -j DOCKER-USER")
+    assert shown()[1] == {*OUT, theirs}
+    for rule in ("-d 10.0.0.2/32", "-o docker0"):
+        run(f"iptables-{kind} -A ufw-user-forward {rule} -j DROP")
+    run(f"ip6tables-{kind} -A ufw-user-forward -d fd00:10::2/128 -j DROP")
+    assert (leaves("10.0.0.2"), leaves("fd00:10::2", socket.AF_INET6)) == (False, False)
+    inside = udp("dockers")
+    inside.settimeout(0.3)
+    port = inside.getsockname()[1]
+    publishing = f"PREROUTING -d 10.0.0.1 -p udp --dport {port} -j DNAT --to-destination 172.17.0.2:{port}"
+    run(f"iptables-{kind} -t nat -A {publishing}")
+    assert (seen_source(udp("out"), inside, "10.0.0.1") is not None) is not block
+    # The block asks ufw first, and the rest of ufw comes behind Docker.
+    assert bool(firewall.warnings("docker0", IptablesForward().read())) is block
+    for program in PROGRAM.values():
+        run(f"{program}-{kind} -F ufw-user-forward")
+    run(f"iptables-{kind} -t nat -D {publishing}")
+    assert (leaves("10.0.0.2"), leaves("fd00:10::2", socket.AF_INET6)) == (True, True)
+    # Ours gone, Docker's alone has the jump for all, and in the end nothing is left.
+    IptablesForward().apply(remove=OUT)
+    assert shown()[1] == {theirs}
+    assert "-A DOCKER-USER -j PIPEFITTER" in chain("DOCKER-USER", kind)
+    IptablesForward().apply(add=OUT)
+    assert [line for line in chain("DOCKER-USER", kind) if "PIPEFITTER" in line] == [
+        "-A DOCKER-USER -o docker0 -j PIPEFITTER",
+        "-A DOCKER-USER -i docker0 -m conntrack --ctstate RELATED,ESTABLISHED -j PIPEFITTER",
+    ]
+    IptablesForward().apply(remove=[*OUT, theirs])
+    assert [chain(name, kind) for name in ("FORWARD", "DOCKER-USER")] == before
+    assert not [text for text in everything() if "PIPEFITTER" in text]

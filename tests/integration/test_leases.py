@@ -92,6 +92,7 @@ def test_a_bridge_keeps_its_leases_when_a_run_fails_and_with_a_small_mtu(hosta):
 _PARTICULAR = (
     "address add 10.1.0.2/24 dev {} metric 77",
     "address add 10.1.0.3/24 dev {} noprefixroute",
+    "address add 10.4.0.2/24 dev {} preferred_lft 0",
     "address add 10.2.0.2/24 dev {} label {}:x broadcast 10.2.0.254",
     "address add 10.3.0.2 peer 10.3.0.9/32 dev {} scope link",
     "-6 address add fd00:6::2/64 dev {} nodad noprefixroute metric 90",

@@ -11,7 +11,7 @@ import time
 import pytest
 from lab_hosts import LAB
 from service import PROGRAM, Service, pipefitter, states
-from wiring import attach, container_pid, make_bridge, make_containers, ovs_ports, until
+from wiring import attach, container_pid, make_bridge, make_containers, make_namespaces, ovs_ports, until
 
 _WEB1 = {"container": "web1", "bridge": "br0", "addresses": ["192.168.5.10/24"], "gateway": "192.168.5.1"}
 _DB1 = {"container": "db1", "bridge": "br0", "addresses": ["192.168.5.11/24"], "gateway": "192.168.5.1"}
@@ -52,9 +52,16 @@ def test_a_container_that_is_restarted_is_wired_again(host, service):
     host.run("docker", "restart", "-t", "0", "web1")
 
     until(lambda: _wired(host), "web1 stays without its address")
+    until(lambda: _caused(host, "192.168.5.10/24", "container web1 "), lambda: pipefitter(host, "events").stdout)
     assert mac in _shown(host, "web1") or mac in host.run("docker", "exec", "web1", "ip", "link", "show", "eth1").stdout
     host.run("docker", "exec", "web1", "ping", "-c1", "-W2", "192.168.5.1")
     assert not attach(host, **_WEB1)["changed"]
+
+
+def _caused(host, did, cause):
+    """Tell whether that is the cause of the newest event that is meant."""
+    events = map(json.loads, pipefitter(host, "events", "--json", "--since", "1h").stdout.splitlines())
+    return cause in next((event["cause"] for event in events if did in event["did"]), "")
 
 
 def _says_of_itself(host):
@@ -79,10 +86,20 @@ def test_status_says_whether_the_service_runs(hosta, servicea):
 
 
 def test_who_asks_for_help_or_reads_one_line_is_told_no_more(hosta, servicea):
+    until(lambda: "following Open vSwitch" in servicea.log, "it follows nothing")
     make_bridge(hosta)
     hosta.module("container_bridge", name="br7")
+    until(lambda: "br7" in hosta.run("cat", "/run/pipefitter/state.json", check=False).stdout, "it has not seen it")
     hosta.run("ip", "link", "delete", "br7")
     until(lambda: "br7" in pipefitter(hosta, "events").stdout, "it did nothing")
+    assert _caused(hosta, "create bridge br7", "changed on the host")
+    servicea.stop()
+    hosta.run("ip", "link", "delete", "br7")
+    assert pipefitter(hosta, "reconcile").returncode == 2
+    assert _caused(hosta, "create bridge br7", "reconcile by hand")
+    hosta.run("ip", "link", "delete", "br7")
+    servicea.start()
+    until(lambda: _caused(hosta, "create bridge br7", "start of the service"), "it is not known why")
     before = pipefitter(hosta, "events").stdout
     assert pipefitter(hosta, "hook", "--help").stdout.startswith("usage: pipefitter hook")
     assert pipefitter(hosta, "events").stdout == before
@@ -205,3 +222,43 @@ def test_vlans_of_open_vswitch_come_back(hosta, servicea):
             assert not hosta.module(module, **options)["changed"], module
     hosta.run("docker", "stop", "-t", "0", "web1")
     until(lambda: ovs_ports(hosta) == set(), "a port of a container that has ended stays")
+
+
+def test_a_docker_that_does_not_answer_holds_up_only_what_is_its_own(hosta):
+    """As one that is just starting: its socket accepts connections."""
+    with Service(hosta) as service:
+        make_containers(hosta, "web1")
+        make_namespaces(hosta, "ns1")
+        hosta.module("container_bridge", name="br0", addresses=["192.168.5.1/24"], ip_forward=True)
+        hosta.module("container_bridge", name="br1", addresses=["192.168.6.1/24"])
+        attach(hosta, attachments=[_WEB1, {"netns": "ns1", "bridge": "br0", "addresses": ["192.168.5.20/24"]}])
+        for entry in ({"container": "web1", "ports": ["8080:80"]}, {"netns": "ns1", "ports": ["8081:80"]}):
+            hosta.module("port_publish", bridge="br0", **entry)
+        hosta.module(
+            "icc_policy", bridge="br0", icc=False, links=[{"from": "web1", "to": {"netns": "ns1"}, "ports": ["9"]}]
+        )
+        hosta.module("icc_policy", bridge="br1", icc=False, links=[])
+        until(lambda: set(states(hosta).values()) == {"in order"}, lambda: states(hosta))
+        hosta.run("sh", "-c", "kill -STOP $(cat /run/docker.pid)")
+        try:
+            hosta.run("sh", "-c", "nft flush ruleset; ip -n ns1 link delete eth1; ip link delete br1")
+            until(lambda: "192.168.5.20" in _of_nftables(hosta) and '"br1"' in _of_nftables(hosta), service.log)
+            shown = json.loads(hosta.run(PROGRAM, "status", "--json", check=False).stdout)["objects"]
+        finally:
+            hosta.run("sh", "-c", "kill -CONT $(cat /run/docker.pid)")
+        waiting = {entry["name"] for entry in shown if entry["state"] == "pending"}
+        assert waiting == {
+            "eth1 of container web1",
+            "ports of eth1 of container web1, published on br0",
+            "policy of br0",
+        }
+        sentence = "Docker does not answer yet: what is there stays as it is until it does"
+        assert {entry["why"] for entry in shown if entry["state"] == "pending"} == {sentence}
+        assert {entry["state"] for entry in shown if entry["name"] not in waiting} == {"in order"}
+        until(lambda: set(states(hosta).values()) == {"in order"}, lambda: states(hosta))
+        assert "192.168.5.10" in _of_nftables(hosta)
+        assert "restart it" not in service.log
+
+
+def _of_nftables(host):
+    return host.run("nft", "list", "ruleset").stdout

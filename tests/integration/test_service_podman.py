@@ -75,6 +75,7 @@ def test_a_container_of_podman_that_is_restarted_killed_paused_or_made_anew(podm
         until(lambda: _settled(podman), lambda: states(podman))
         _serves(podman)
         assert_nothing_left_over(before, lasting(podman))
+    assert "[container pod1 " in pipefitter(podman, "events").stdout
     podman.run("podman", "stop", "-t", "0", "pod1")
     until(lambda: _waits(podman), lambda: states(podman))
     until(lambda: "192.168.5.30" not in podman.run("nft", "list", "ruleset").stdout, "its ports stay published")

@@ -6,7 +6,20 @@ from __future__ import annotations
 
 import json
 
-from wiring import attach, attach_thoroughly, link, make_bridge, make_namespaces, ping, refused
+import pytest
+from lab_hosts import ModuleFailed
+from wiring import (
+    attach,
+    attach_thoroughly,
+    link,
+    make_bridge,
+    make_namespaces,
+    make_ovs_bridge,
+    ovs_ports,
+    ping,
+    refused,
+    until,
+)
 
 _MANY = 20  # more than plan.attachment.FEW
 
@@ -117,3 +130,61 @@ def test_an_interface_speaks_ipv6_where_somebody_asks_for_it(host):
 
     said = refused(host, bridge="br0", netns="six", addresses=["fd00:5::6/64"], ipv6=False)
     assert said == "ipv6: False is mutually exclusive with what is of IPv6 in addresses; leave one of the two out"
+
+
+def _closed(host):
+    """Return which ports of Open vSwitch are closed, and which are marked as that."""
+    shown = [
+        host.run("ovs-vsctl", "--bare", "--columns=name", "find", "port", condition).stdout.split()
+        for condition in ("protected=true", "external_ids:pipefitter-joining=1")
+    ]
+    return [sorted(names) for names in shown]
+
+
+def test_many_that_join_open_vswitch_at_once_are_closed_to_each_other_until_all_have(hosta):
+    make_ovs_bridge(hosta)
+    hosta.run("ip", "address", "add", "192.168.5.1/24", "dev", "ovs0")
+    hosta.run("ip", "link", "set", "ovs0", "up")
+    make_namespaces(hosta, "old", *(f"web{number}" for number in range(_MANY)))
+    attach(hosta, netns="old", host_interface="old", bridge="ovs0", addresses=["192.168.5.10/24"])
+    assert ping(hosta, "old", "192.168.5.1")
+    words = ("replace", "192.168.5.100", "lladdr", "02:00:00:00:00:99", "nud", "stale", "dev", "eth1")
+    hosta.run("ip", "-n", "old", "neigh", *words)
+    options = {"bridge": "ovs0", "attachments": _wanted()}
+
+    with pytest.raises(ModuleFailed, match="were undone"):
+        hosta.module("veth_attach", fail_after="look", **options)
+    assert set(ovs_ports(hosta)) == {"old"} and _closed(hosta) == [[], []]
+
+    watching = hosta.start("sh", "-c", "exec ovsdb-client monitor Port name,protected > /run/ports 2>&1")
+    until(lambda: "old" in hosta.run("cat", "/run/ports", check=False).stdout, "nothing is watched")
+    try:
+        done = attach_thoroughly(hosta, **options)
+        seen = until(lambda: _changes(hosta, "true") >= _MANY and hosta.run("cat", "/run/ports").stdout, "never closed")
+    finally:
+        watching.kill()
+        watching.wait(60)
+    assert "old" not in [line.split()[2] for line in seen.splitlines() if line.endswith("true")]
+    opens = [line for line in done["operations"] if line.startswith("open port web")]
+    assert len(opens) == _MANY and done["operations"][-_MANY:] == opens
+    assert _closed(hosta) == [[], []]
+    mac = link(hosta, "eth1", "web0")["address"]
+    until(lambda: mac in hosta.run("ip", "-n", "old", "neigh").stdout, "old still knows web0 from former times")
+    assert ping(hosta, "web0", "192.168.5.1") and ping(hosta, "web1", "192.168.5.100")
+
+    # What a killed run left closed is opened; what somebody else closed stays.
+    hosta.run("ovs-vsctl", "set", "port", "web3", "protected=true", "external_ids:pipefitter-joining=1")
+    hosta.run("ovs-vsctl", "set", "port", "web4", "protected=true")
+    done = attach_thoroughly(hosta, **options)
+    assert done["operations"] == ["open port web3 of Open vSwitch bridge ovs0 to those that joined with it"]
+    assert _closed(hosta) == [["web4"], []]
+    # Beside a port that is protected for another reason, nobody is closed: it would not hear of them.
+    attach(hosta, bridge="ovs0", attachments=_wanted(first=5), state="absent")
+    for check in (True, False):
+        told = hosta.module("veth_attach", check_mode=check, **options)["operations"]
+        assert not [line for line in told if line.startswith("open port")]
+    assert _closed(hosta) == [["web4"], []]
+
+
+def _changes(host, protected):
+    return len([line for line in host.run("cat", "/run/ports").stdout.splitlines() if line.endswith(f" {protected}")])

@@ -19,6 +19,7 @@ from wiring import (
     make_namespaces,
     name_namespace,
     ports,
+    refused,
     until,
 )
 
@@ -40,6 +41,34 @@ def test_rewires_a_container_that_was_restarted(hosta):
     hosta.run("ip", "netns", "delete", "web1")
     name_namespace(hosta, "web1")
     assert held(hosta, "eth1", "web1") == {"192.168.5.10/24"}
+
+
+def test_an_interface_in_a_namespace_within_the_container_is_not_taken_for_one_that_was_left(hosta):
+    make_bridge(hosta)
+    make_containers(hosta, "web1")
+    attach(hosta, **_WEB1)
+    (pid,) = hosta.container_pids()
+    inside = ["nsenter", "-t", str(pid), "-p", "-m", "-r", "--"]
+    hosta.run("sh", "-c", f"{' '.join(inside)} unshare -n sleep 12345 > /dev/null 2>&1 &")
+    process = until(lambda: _with_another_network(hosta, pid), "no namespace within")
+    # And one of which no process is, as `ip netns add` makes it.
+    hosta.run(*inside, "sh", "-c", "touch /inner; unshare --net=/inner true")
+    for where in (process, f"/proc/{pid}/root/inner"):
+        hosta.run("nsenter", "-t", str(pid), "-n", "ip", "link", "set", "eth1", "netns", where)
+        said = refused(hosta, **_WEB1)
+        assert said.startswith(
+            "interface: 'eth1' of container web1 was moved into another network namespace within it (its end here is pf"
+        )
+        done = attach(hosta, container="web1", state="absent")
+        assert done["changed"] and not ports(hosta)
+        assert attach(hosta, **_WEB1)["changed"]
+
+
+def _with_another_network(host, pid):
+    """Return a process of the container that has left the network of its first one, as it is known to the host."""
+    own = host.run("readlink", f"/proc/{pid}/ns/net").stdout
+    found = host.run("pgrep", "-f", "^sleep 12345", check=False).stdout.split()
+    return next((one for one in found if host.run("readlink", f"/proc/{one}/ns/net").stdout != own), None)
 
 
 def test_says_that_a_container_restarted_under_it_and_the_next_run_wires_it(hosta):

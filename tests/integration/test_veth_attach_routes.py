@@ -4,7 +4,10 @@
 
 from __future__ import annotations
 
+from itertools import count
+
 import pytest
+from lab_hosts import ModuleFailed
 from wiring import (
     attach,
     attach_thoroughly,
@@ -193,6 +196,77 @@ def test_an_interface_that_moves_to_another_subnet_leaves_no_route_that_leads_no
     assert not [line for line in routes(hosta, "probe") if "192.168.5.1" in line or "254" in line]
 
 
+ASIDE = str(0x70660070)
+DEFAULTS = (
+    "-4 route add default via 10.9.0.1 dev eth0 src 10.9.0.2 advmss 1200 initcwnd 20 proto static onlink",
+    "-6 route add default via fd00:9::1 dev eth0 metric 1024 mtu lock 1400 pref high",
+)
+
+
+def test_a_default_route_whose_place_was_taken_comes_back_with_all_that_it_had(hosta):
+    make_bridge(hosta)
+    make_namespaces(hosta, "probe")
+    words = ("addr add 10.9.0.2/24 dev eth0", "addr add fd00:9::2/64 dev eth0 nodad", "link set eth0 up")
+    make_others_interface(hosta, "probe", *words)
+    for line in DEFAULTS:
+        hosta.run("ip", "-n", "probe", *line.split())
+    before = defaults(hosta)
+    assert len(before) == 2
+    wanted = {"netns": "probe", "bridge": "br0", "addresses": ["192.168.5.2/24", "fd00:5::2/64"]}
+    gateways = {"gateway": "192.168.5.1", "gateway6": "fd00:5::1"}
+    for _time in range(2):
+        attach_thoroughly(hosta, **wanted, **gateways)
+        # It leads nowhere: nothing goes by a table that no rule names.
+        assert "192.168.5.1" in hosta.run("ip", "-n", "probe", "route", "get", "8.8.8.8").stdout
+        attach(hosta, **wanted, gateway="192.168.5.3", gateway6="fd00:5::3")
+        checked = hosta.module("veth_attach", netns="probe", state="absent", check_mode=True)
+        done = hosta.module("veth_attach", netns="probe", state="absent")
+        assert checked["operations"] == done["operations"] and not warned(done)
+        assert done["operations"][1:] == [
+            "set route default via 10.9.0.1 dev eth0 again in netns /run/netns/probe",
+            "set route default via fd00:9::1 dev eth0 again in netns /run/netns/probe",
+        ]
+        assert defaults(hosta) == before
+        assert kept_aside(hosta) == ""
+    # A run that fails leaves it as it was; so does one that takes the attachment away.
+    for module, options in ((attach, {**wanted, **gateways}), (hosta.module, {"netns": "probe", "state": "absent"})):
+        first = ["veth_attach"] if module == hosta.module else [hosta]
+        as_it_was = (defaults(hosta), kept_aside(hosta))
+        for done in count():
+            try:
+                module(*first, fail_after=done, **options)
+            except ModuleFailed as failure:
+                assert "could not be undone" not in str(failure)
+                assert (defaults(hosta), kept_aside(hosta)) == as_it_was, done
+            else:
+                break
+        assert done >= 1
+    assert defaults(hosta) == before
+    # What somebody set meanwhile stays, and one whose interface went is not missed.
+    attach(hosta, **wanted, **gateways)
+    hosta.run("ip", "-n", "probe", "route", "add", "default", "via", "10.9.0.9", "dev", "eth0", "metric", "7")
+    hosta.run("ip", "-n", "probe", "-6", "route", "flush", "table", ASIDE)
+    done = hosta.module("veth_attach", netns="probe", state="absent")
+    assert [line for line in done["operations"] if "set route" in line] == [
+        "set route default via 10.9.0.1 dev eth0 again in netns /run/netns/probe"
+    ]
+    assert [line for line in warned(done) if "has no IPv6 default route" in line]
+
+
+def defaults(host):
+    shown = [
+        host.run("ip", "-n", "probe", "-details", family, "route", "show", "default").stdout for family in ("-4", "-6")
+    ]
+    return [line.strip() for text in shown for line in text.splitlines()]
+
+
+def kept_aside(host):
+    shown = [
+        host.run("ip", "-n", "probe", family, "route", "show", "table", ASIDE, check=False) for family in ("-4", "-6")
+    ]
+    return "".join(one.stdout for one in shown)
+
+
 def test_a_container_that_is_left_without_a_default_route_is_a_warning(hosta):
     make_bridge(hosta)
     make_namespaces(hosta, "probe")
@@ -202,6 +276,7 @@ def test_a_container_that_is_left_without_a_default_route_is_a_warning(hosta):
     done = attach(hosta, **wanted)
     assert [line for line in done["operations"] if "in place of default via 10.9.0.1 dev eth0" in line]
 
+    hosta.run("ip", "-n", "probe", "route", "flush", "table", ASIDE)
     for check in (True, False):
         gone = hosta.module("veth_attach", netns="probe", state="absent", check_mode=check)
         (told,) = warned(gone)

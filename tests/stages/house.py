@@ -30,7 +30,7 @@ MAY_IMPORT = {
     "plan": {"errors", "light_dataclass", "model", "state"},
     "host": {"errors", "light_dataclass", "model", "state"},
     "observe": {"errors", "light_dataclass", "model", "state", "plan", "host"},
-    "store": {"errors", "model", "host"},
+    "store": {"errors", "light_dataclass", "model", "state", "host"},
     "reconcile": {"errors", "light_dataclass", "version", "model", "state", "plan", "host", "observe", "store"},
     "service": {
         "errors",

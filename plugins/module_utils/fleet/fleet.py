@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import field, replace
+from types import MappingProxyType
 from typing import Any
 
 from ..light_dataclass import dataclass
@@ -126,8 +127,16 @@ def _settled(
     return Fleet(vlans, tuple(placed), (), tuple(warnings), mtus, chosen)
 
 
-def ports(fleet: Fleet, host: str, variables: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return the entries for ovs_vlan_port on a host: what leads to the other hosts."""
+def ports(
+    fleet: Fleet,
+    host: str,
+    variables: Mapping[str, Mapping[str, Any]],
+    shown: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+) -> list[dict[str, Any]]:
+    """Return the entries for ovs_vlan_port on a host: what leads to the other hosts.
+
+    A trunk by which the host itself is reached without a tag goes on carrying frames without one.
+    """
     given = variables[host]
     if given.get("transport") == VXLAN:
         others = [
@@ -140,7 +149,8 @@ def ports(fleet: Fleet, host: str, variables: Mapping[str, Mapping[str, Any]]) -
     numbers = sorted(vlan.id for vlan in fleet.vlans.values())
     uplink = given.get("uplink")
     # Without VLANs, a trunk would carry all there are.
-    return [{"port": uplink, "mode": "trunk", "trunks": numbers}] if uplink and numbers else []
+    own = {0} & transport.reached_through(given, shown.get(host))
+    return [{"port": uplink, "mode": "trunk", "trunks": [*own, *numbers]}] if uplink and numbers else []
 
 
 def external_ids(

@@ -111,15 +111,25 @@ def check_uplink(
         return
     found = interfaces[uplink]
     bridge = found.get("bridge")
-    tags = found.get("management_vlans") if bridge == given.get("bridge") else None
+    tags = reached_through(given, shown)
     # On its bridge already, and the trunk leaves what the host itself is reached by as it is.
-    stays = tags and {vlan.id for vlan in vlans.values()}.issuperset(tags)
+    stays = tags and {0, *(vlan.id for vlan in vlans.values())}.issuperset(tags)
     if found["management"] and not stays:
         problems.append(f"{where} {found['management']}")
     elif bridge not in (None, given.get("bridge")):
         problems.append(
             f"{where} is a port of bridge {bridge} already; remove it from there first, or give another interface"
         )
+
+
+def reached_through(given: Mapping[str, Any], shown: Mapping[str, Any] | None) -> frozenset[int]:
+    """Return the VLANs in which a host is reached through its uplink, where that is on its bridge already.
+
+    0 are frames without a tag, as where host_nic_bridge moved the host's own NIC there.
+    """
+    uplinks = [one for one in (shown or {}).get("interfaces", ()) if one["name"] == given.get("uplink")]
+    tags = [one.get("management_vlans") or () for one in uplinks if one.get("bridge") == given.get("bridge")]
+    return frozenset(tag for each in tags for tag in each)
 
 
 def _not_reachable(address: Address) -> str:

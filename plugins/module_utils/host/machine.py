@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ..model.masquerade import Masquerade
     from ..model.ovs import OvsChange
     from ..model.port_guard import GuardRules
-    from ..model.publication import PublicationRules, UdpFlow
+    from ..model.publication import PublicationRules, PublishedFlow
     from ..state.firewall import FirewallState
     from .firewall.firewalld import Firewalld
     from .firewall.iptables_forward import IptablesForward
@@ -111,6 +111,18 @@ class Machine:
         from .nftables.isolation import isolated_bridges
 
         return isolated_bridges()
+
+    def nested_netns_ids(self, netns: str) -> frozenset[int]:
+        """Return the ids by which the host knows network namespaces that a container has within."""
+        from .nested_namespaces import opened
+
+        pinned = self._pinned.get(netns)
+        words = pinned.path.split("/") if pinned is not None else []
+        if words[1:2] != ["proc"]:
+            return frozenset()
+        with opened(int(words[2])) as descriptors:
+            ids = [self.netlink(HOST).netns_id(descriptor) for descriptor in descriptors]
+        return frozenset(one for one in ids if one is not None)
 
     def source_rules(self) -> tuple[SourceRule, ...]:
         """Return the host's rules that send what comes from certain addresses to a routing table of its own."""
@@ -202,11 +214,18 @@ class Machine:
     def change_publications(self, add: PublicationRules, remove: PublicationRules) -> None:
         self.publications.apply(add, remove)
 
-    def end_flows(self, flows: Collection[UdpFlow]) -> None:
+    def end_flows(self, flows: Collection[PublishedFlow]) -> None:
         if flows:
             from .netlink.conntrack import end
 
             end(flows)
+
+    def end_translated(self, addresses: Collection[str]) -> None:
+        """End the flows of addresses of containers that are gone, as far as they are translated and can be seen."""
+        if addresses:
+            from .netlink.conntrack import end_translated
+
+            end_translated(addresses)
 
     def set_port_hairpin(self, port: str, on: bool) -> None:
         self.netlink(HOST).set_hairpin(port, on)

@@ -116,9 +116,10 @@ def parse(options: Mapping[str, Any], prefix: str = "") -> Attachment:
     mac, seed = options.get("mac") or None, options.get("mac_seed") or None
     if mac is not None and seed is not None:
         raise InvalidOption(f"{prefix}mac_seed", seed, "is mutually exclusive with mac; give one of the two")
-    if mac is not None and mac[:2].upper() == "U:":
-        advice = f"is how pipework derives a MAC address from a text; give {mac[2:]!r} in mac_seed instead"
-        raise InvalidOption(f"{prefix}mac", mac, advice)
+    if mac is not None and (mac[:2].upper() == "U:" or "@" in mac):
+        from .pipework import refuse_mac
+
+        refuse_mac(f"{prefix}mac", mac)
     if seed is not None and seed[:2].upper() == "U:":
         advice = f"has 'U:' before the text as for pipework, and would be another seed than there; give {seed[2:]!r}"
         raise InvalidOption(f"{prefix}mac_seed", seed, advice)

@@ -7,10 +7,11 @@ Pure values: what ``host/ovs/ovsdb.py`` reads and writes.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import field, replace
 from typing import Container
 
 from ..light_dataclass import dataclass
+from .ownership import JOINING
 from .vlans import ACCESS, TRUNK, Vlans
 
 SYSTEM, NETDEV = "system", "netdev"
@@ -46,7 +47,8 @@ class OvsPort:
     port with a native VLAN both. ``vlan_mode`` of ``None`` lets Open vSwitch
     conclude it from these two. ``trunks`` and ``external_ids`` are sorted, so
     that equal ports compare equal. ``tunnel`` is what a port is that has no
-    device of the host.
+    device of the host. A ``protected`` one passes nothing on to others that are: one that joins along with many
+    (``JOINING`` in ``external_ids``) is, until all have, and else it is for others to say.
     """
 
     name: str
@@ -56,6 +58,7 @@ class OvsPort:
     vlan_mode: str | None = None
     external_ids: tuple[tuple[str, str], ...] = ()
     tunnel: Tunnel | None = None
+    protected: bool = field(default=False, compare=False)
 
     @property
     def mode(self) -> str:
@@ -66,6 +69,16 @@ class OvsPort:
     def vlans(self) -> Vlans:
         """What two ports must share to carry the same VLANs."""
         return Vlans(self.mode, self.tag, self.trunks)
+
+
+def closed(port: OvsPort) -> OvsPort:
+    """Return a port as it is while many join: nothing of the others comes to it."""
+    return replace(port, external_ids=tuple(sorted((*port.external_ids, (JOINING, "1")))))
+
+
+def opened(port: OvsPort) -> OvsPort:
+    """Return a port as it is once all have joined."""
+    return replace(port, external_ids=tuple(pair for pair in port.external_ids if pair[0] != JOINING))
 
 
 def with_vlans(port: OvsPort, vlans: Vlans) -> OvsPort:

@@ -34,3 +34,18 @@ def refuse_address(option: str, text: str) -> None:
             text,
             f"has a gateway after '@' as for pipework; give {address} here, and {gateway} in {name} of veth_attach",
         )
+
+
+def refuse_mac(option: str, text: str) -> None:
+    """Refuse what pipework would take for a MAC address: a text to derive one from, and a VLAN after either or alone.
+
+    :raises InvalidOption: with the options that do it here; what isn't pipework's either is left to the caller.
+    """
+    given, at, vlan = text.partition("@")
+    seed = given[2:] if given[:2].upper() == "U:" else ""
+    if at and vlan.isascii() and vlan.isdigit():
+        rest = f"{seed!r} in mac_seed" if seed else f"{given} here" if given else "no mac"
+        raise InvalidOption(option, text, f"has a VLAN after '@' as for pipework; give {vlan} in vlan, and {rest}")
+    if text[:2].upper() == "U:":
+        advice = f"is how pipework derives a MAC address from a text; give {text[2:]!r} in mac_seed instead"
+        raise InvalidOption(option, text, advice)

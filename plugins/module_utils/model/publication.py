@@ -185,13 +185,14 @@ class PublicationRules:
 
 
 @dataclass(frozen=True, order=True)
-class UdpFlow:
-    """UDP traffic to a port of the host that conntrack remembers a way for: to the container (``address`` and ``port``)
-    that it is not to reach any more or, without these, past our rules."""
+class PublishedFlow:
+    """Traffic to a port of the host that conntrack remembers a way for: to the container (``address`` and ``port``)
+    that it is not to reach any more, except by ports of the host that lead there ``still``, or past our rules."""
 
     host: HostPort
     address: str = ""
     port: int = 0
+    still: tuple[HostPort, ...] = ()
 
 
 # ---- parsing

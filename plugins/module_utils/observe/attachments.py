@@ -92,9 +92,9 @@ def _ovs_bridge(bridge: OvsBridge, links: dict[str, Link], switch_runs: bool) ->
 
 
 def observe_container(
-    machine: Machine, netns: str, identity: str, wants: Sequence[Attachment], host_side: HostSide
+    machine: Machine, netns: str, identity: str, wants: Sequence[Attachment], host_side: HostSide, going: bool = False
 ) -> ContainerSide:
-    """Return what a container shows of the links that attachments ask for."""
+    """Return what a container shows of the links that attachments ask for, those that are ``going`` to be no more."""
     netlink = machine.netlink(netns)
     links = netlink.links()
     netns_id = machine.netlink(HOST).netns_id(machine.descriptor(netns))
@@ -102,6 +102,7 @@ def observe_container(
     asked = {want.interface for want in wants}
     relevant = [link for link in links.values() if link.name in asked or _ours(links_only, link, host_side)]
     held, leases, messages = netlink.addresses_and_leases(relevant) if relevant else ({}, {}, {})
+    faults = netlink.address_faults(messages)
     routes = netlink.routes(names_by_index(links), connected=True, to_nowhere=True)
     on_ovs = [
         link
@@ -114,13 +115,14 @@ def observe_container(
     return ContainerSide(
         netns,
         identity,
-        NetworkState(links, held, tuple(route for route in routes if not route.is_connected), leases, messages),
+        NetworkState(links, held, tuple(route for route in routes if not route.is_connected), leases, messages, faults),
         netns_id,
         _ipv6_default(machine, netns) if not asked <= links.keys() else None,
         machine.tx_checksum_offload(netns, on_ovs) if on_ovs else {},
         _promote_secondaries(machine, netns, wants, held),
         tuple(route for route in routes if route.is_connected),
         _paths(machine, links_only, relevant, host_side),
+        netlink.routes_aside(names_by_index(links)) if going and any(route.is_default for route in routes) else (),
     )
 
 
@@ -218,10 +220,35 @@ def observe_all(
             by_netns.setdefault(one.netns, []).append(one.want)
     identities = {one.netns: one.identity for one in pinned if one.netns is not None}
     sides = {
-        netns: observe_container(machine, netns, identities[netns], here, host_side) for netns, here in by_netns.items()
+        netns: observe_container(machine, netns, identities[netns], here, host_side, leftovers and purge is None)
+        for netns, here in by_netns.items()
     }
     each = [(one.want, sides[one.netns] if one.netns is not None else None) for one in pinned]
-    return AttachmentState(each, host_side)
+    nested = _nested(machine, each, host_side)
+    return AttachmentState(each, replace(host_side, nested=nested) if nested else host_side)
+
+
+def _nested(
+    machine: Machine, each: Sequence[tuple[Attachment, ContainerSide | None]], host_side: HostSide
+) -> frozenset[str]:
+    """Return host veths of attachments that a container moved into a network namespace within, as ``HostSide.nested``.
+
+    They are looked for where an interface is missing and its veth leads elsewhere, which mostly is the namespace that
+    the container had before it restarted.
+    """
+    sides = {
+        (side.identity, want.interface): side
+        for want, side in each
+        if side is not None and want.target.kind == "container" and want.interface not in side.network.links
+    }
+    found = set()
+    for link in host_side.network.links.values() if sides else ():
+        label = read_label(link.alias) if link.ours and link.kind == "veth" and link.peer_netns is not None else None
+        side = sides.get((label.identity, label.interface)) if label is not None else None
+        if side is not None and link.peer_netns != side.netns_id:
+            if link.peer_netns in machine.nested_netns_ids(side.netns):
+                found.add(link.name)
+    return frozenset(found)
 
 
 def with_peers(machine: Machine, have: AttachmentState, purge: str | None) -> AttachmentState:

@@ -62,7 +62,8 @@ def observe_all(machine: Machine, wants: Sequence[bridge.Bridge], to_remove: boo
     by_index = names_by_index(links)
     routes = netlink.routes(by_index, connected=True)
     permanent, leases, messages = netlink.addresses_and_leases(links.values())
-    host = NetworkState(links, permanent, routes, leases, messages)
+    named = {want.name: messages[want.name] for want in wants if want.name in messages}
+    host = NetworkState(links, permanent, routes, leases, messages, netlink.address_faults(named))
     held = with_leases(permanent, leases) if vlans or any(want.members for want in wants) else {}
     members = {member for want in wants for member in want.members or ()}
     whole = BridgeState(

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
 
 from ..model import addresses
 from ..model.attachment import ANY_BRIDGE, Attachment
-from ..model.ownership import read_label
+from ..model.ownership import JOINING, read_label
 from ..state.attachments import LINUX, ContainerSide, HostSide
 from ..state.network import HOST
 from . import attachment_names, attachment_refusals
@@ -23,6 +24,9 @@ from .attachment_routes import taken_by_others
 from .link_operations import Announce, DeleteLink, SetLink, together
 from .operations import Operation
 from .ovs_ports import OvsChanges, connect, ports_of
+
+if TYPE_CHECKING:
+    from ..model.ovs import OvsPort
 
 FEW = 16
 """So many attachments may join a bridge at once without a thought of what they flood."""
@@ -61,15 +65,15 @@ def present(
             from .attachment_creation import creation
 
             made = creation(one, host_side, ovs, quiet)
-        connect(one, ovs)
+        connect(one, ovs, quiet)
         if announce and _to_announce(one, made, ovs):
             last.append(Announce(one.side.netns, one.want.interface, _announced(one)))
         if checked and made and isinstance(made[-1], SetLink) and "master" in made[-1].new:
             joining.append(made.pop())  # once it is known what its port is to let in
         middle += made
-        if quiet:
+        if quiet and one.bridge.kind == LINUX:
             opened.append(SetLink(HOST, one.host_interface, {"floods": True}, {"floods": False}))
-    last += opened
+    last += opened + ovs.open()
     if purge is not None:
         from .attachment_deletion import purge_operations
 
@@ -108,7 +112,7 @@ def absent(wants: Sequence[tuple[Attachment, ContainerSide | None]], host_side: 
 
     :raises Refused: the interface is there and not ours.
     """
-    from .attachment_deletion import deletion, host_veths_of
+    from .attachment_deletion import deletion, host_veths_of, take_back_defaults
 
     ovs = OvsChanges(host_side)
     deletions: dict[str, DeleteLink] = {}
@@ -122,7 +126,9 @@ def absent(wants: Sequence[tuple[Attachment, ContainerSide | None]], host_side: 
         for port in ports_of(want.target, want.interface, host_side):
             if port.name not in host_side.network.links and _within(port.bridge, want):
                 ovs.clear(port.name)
-    operations = ovs.leave() + together(list(deletions.values()))
+    gone = list(deletions.values())
+    operations = ovs.leave() + together(gone)
+    operations += take_back_defaults(gone, [side for _want, side in wants if side is not None])
     if host_side.guards is not None:
         from . import port_guards
 
@@ -161,18 +167,25 @@ def _of_former_containers(found: Sequence[AttachmentMatch], host_side: HostSide,
 
 
 def _crowded(found: Sequence[AttachmentMatch], host_side: HostSide) -> Collection[str]:
-    """Return the Linux bridges that many join at once.
+    """Return the bridges that many join at once.
 
     The bridge copies what each of them announces to all ports, a thousand
     times a thousand. Those that just join hold nothing stale: their ports are
-    closed to floods until all have announced themselves.
+    closed to floods until all have announced themselves. In Open vSwitch they
+    are protected for that time, which other protected ports, as tunnels that
+    pass nothing on to each other, would take for something else.
     """
     joining = Counter(one.want.bridge for one in found if _joins(one, host_side))
-    return {bridge for bridge, count in joining.items() if count > FEW}
+    protected = {port.bridge for port in host_side.ovs_ports.values() if port.protected and not _closed(port)}
+    return {bridge for bridge, count in joining.items() if count > FEW} - protected
 
 
 def _joins(one: AttachmentMatch, host_side: HostSide) -> bool:
-    return one.bridge.kind == LINUX and (one.host_veth is None or host_side.bridge_of(one.host_veth) != one.want.bridge)
+    return one.host_veth is None or host_side.bridge_of(one.host_veth) != one.want.bridge
+
+
+def _closed(port: OvsPort) -> bool:
+    return any(key == JOINING for key, _value in port.external_ids)
 
 
 def _to_announce(one: AttachmentMatch, operations: list[Operation], ovs: OvsChanges) -> bool:

@@ -60,8 +60,9 @@ def correction(
     elif want.ipv6 is False and peer.ipv6:
         operations.append(set_ipv6(netns, want.interface, False))
     if want.addresses is not None:
+        faults = side.network.faults.get(peer.name, {})
         operations += link_addresses.additions(
-            netns, want.interface, want.addresses, shown, own_routes, leases=leases, messages=messages
+            netns, want.interface, want.addresses, shown, own_routes, leases=leases, messages=messages, faults=faults
         )
     if one.bridge.userspace and side.tx_checksum_offload.get(peer.name, False):
         operations.append(SetTxChecksumOffload(netns, want.interface, False))

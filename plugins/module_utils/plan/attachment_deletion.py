@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -17,9 +18,10 @@ from .attachment_match import made_by_us, refuse_mistaken, renamed
 from .link_operations import AddVeth, DeleteLink, SetLink, SetTxChecksumOffload, together
 from .operations import Operation
 from .ovs_ports import OvsChanges
-from .route_operations import SetRoute, on_link_first
+from .route_operations import SetRoute, TakeBackDefault, on_link_first
 
 if TYPE_CHECKING:
+    from ..model.route import Route
     from .host_protocol import LinkSettings
 
 
@@ -85,6 +87,24 @@ def deletion(host_veth: Link, side: ContainerSide | None, host_side: HostSide) -
                 new["vlans"] = host_veth.vlans
         restore.append(SetLink(HOST, host_veth.name, new, {}))
     return DeleteLink(HOST, host_veth.name, what, tuple(restore))
+
+
+def take_back_defaults(deletions: Sequence[DeleteLink], sides: Sequence[ContainerSide]) -> list[Operation]:
+    """Return what sets default routes again whose place those took that go with their links."""
+    set_again = [
+        operation for one in deletions for operation in one.restore or () if isinstance(operation, (SetRoute, AddVeth))
+    ]
+    defaults = {
+        (each.netns, each.route.family) for each in set_again if isinstance(each, SetRoute) and each.route.is_default
+    }
+    links = {(each.peer_netns, each.peer) for each in set_again if isinstance(each, AddVeth)}
+    operations: dict[tuple[str, Route], Operation] = {}
+    for side in sides:
+        stays = {entry.key for entry in side.network.routes if (side.netns, entry.link) not in links}
+        for entry in side.aside:
+            if (side.netns, entry.family) in defaults and entry.key not in stays:
+                operations[side.netns, entry] = TakeBackDefault(side.netns, entry)
+    return list(operations.values())
 
 
 def purge_operations(bridge: str, kept: set[str], host_side: HostSide, ovs: OvsChanges) -> list[Operation]:

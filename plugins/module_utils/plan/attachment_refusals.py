@@ -21,6 +21,7 @@ def check(found: Sequence[AttachmentMatch], host_side: HostSide) -> None:
 
     :raises Refused: naming the first such attachment.
     """
+    _check_nested(found, host_side)
     _check_links(found)
     _check_host_interfaces(found, host_side)
     _check_alternative_names(found, host_side)
@@ -42,6 +43,19 @@ def _check_links(found: Sequence[AttachmentMatch]) -> None:
                 f"interface: {one.want.interface!r} and {other.want.interface!r} are the same link "
                 f"{one.peer.name} in {one.side.netns}; it was renamed, so rename it back first"
             )
+
+
+def _check_nested(found: Sequence[AttachmentMatch], host_side: HostSide) -> None:
+    """Refuse to take an interface away from what a container runs in a network namespace within."""
+    for link in sorted(host_side.nested):
+        label = read_label(host_side.network.links[link].alias)
+        for one in found:
+            if label is not None and (label.identity, label.interface) == (one.label.identity, one.want.interface):
+                raise Refused(
+                    f"interface: {one.want.interface!r} of {one.side.netns} was moved into another network namespace "
+                    f"within it (its end here is {link}); move it back, or take the attachment away (state absent) "
+                    "and make it again"
+                )
 
 
 def _check_host_interfaces(found: Sequence[AttachmentMatch], host_side: HostSide) -> None:

@@ -21,7 +21,7 @@ from .attachment_names import notes
 from .attachment_routes import leads_to, plan_routes, taken_by_others, wanted_routes, within_reach
 from .link_operations import deletions_in
 from .operations import Operation
-from .route_operations import SetRoute
+from .route_operations import SetRoute, TakeBackDefault
 
 NEIGHBOUR_LIMIT = "net/ipv4/neigh/default/gc_thresh3"
 """The sysctl with the most neighbours that are kept; only the machine's first network namespace has it."""
@@ -225,9 +225,10 @@ def taken_default_routes(operations: Iterable[Operation]) -> list[str]:
 def lost_default_routes(sides: Sides, operations: Iterable[Operation]) -> list[str]:
     """Return a warning for each default route that goes with an attachment and leaves its container with none.
 
-    Nothing records whose place it took, and so nobody can say whether there was one, or put it back. There was none
-    where the container has no other interface.
+    The one whose place it took comes back, unless it was not put aside, or is gone. There was none where the container
+    has no other interface.
     """
+    operations = tuple(operations)
     gone = dict.fromkeys(
         (operation.netns, operation.route)
         for deletion in deletions_in(operations)
@@ -242,6 +243,7 @@ def lost_default_routes(sides: Sides, operations: Iterable[Operation]) -> list[s
         for entry in side.network.routes
         if entry.is_default and (side.netns, entry.link) not in going
     }
+    left.update((each.netns, each.route.family) for each in operations if isinstance(each, TakeBackDefault))
     elsewhere = {
         side.netns
         for _want, side in sides

@@ -247,9 +247,9 @@ def _address_operations(
     # Another tool's bridge keeps what it has: only addresses that are missing are added.
     removable = existing is None or existing.ours
     routes = () if want.up is False else routes_of(want.name, have)
-    leases = have.network.leases.get(want.name, {})
+    leases, faults = have.network.leases.get(want.name, {}), have.network.faults.get(want.name, {})
     return operations + link_addresses.plan(
-        HOST, want.name, wanted, staying(want, have), routes, removable, leases, have.messages(want.name)
+        HOST, want.name, wanted, staying(want, have), routes, removable, leases, have.messages(want.name), faults
     )
 
 

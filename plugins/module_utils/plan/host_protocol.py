@@ -18,7 +18,7 @@ from ..model.icc_rules import IccRules
 from ..model.masquerade import Masquerade
 from ..model.ovs import OvsChange
 from ..model.port_guard import GuardRules
-from ..model.publication import PublicationRules, UdpFlow
+from ..model.publication import PublicationRules, PublishedFlow
 from ..model.route import Route
 
 
@@ -136,6 +136,12 @@ class Netlink(Protocol):
         One whose gateway is out of reach by now is passed over.
         """
 
+    def put_aside(self, route: Route, on: bool) -> None:
+        """Keep a default route whose place another takes, where nothing is routed by it, or no longer."""
+
+    def take_back(self, route: Route) -> None:
+        """Set a default route again that was put aside; one that is of no use any more is passed over."""
+
     def add_proxy_neighbour(self, link: str, address: str) -> None:
         """Let the host answer neighbour solicitations for an IPv6 address on a link."""
 
@@ -179,8 +185,8 @@ class Host(Protocol):
     def change_publications(self, add: PublicationRules, remove: PublicationRules) -> None:
         """Change published ports in one transaction."""
 
-    def end_flows(self, flows: Collection[UdpFlow]) -> None:
-        """End UDP flows that go another way than the rules say by now."""
+    def end_flows(self, flows: Collection[PublishedFlow]) -> None:
+        """End flows that go another way than the rules say by now."""
 
     def set_port_hairpin(self, port: str, on: bool) -> None:
         """Switch the hairpin mode of a bridge port."""

@@ -15,6 +15,7 @@ from .operations import Operation
 from .route_operations import on_link_first
 
 _NONE: Mapping[str, bytes] = MappingProxyType({})
+_NO_FAULTS: Mapping[str, str] = MappingProxyType({})
 
 
 def plan(
@@ -26,6 +27,7 @@ def plan(
     removable: bool = True,
     leases: Mapping[str, bytes] = _NONE,
     messages: Mapping[str, bytes] = _NONE,
+    faults: Mapping[str, str] = _NO_FAULTS,
 ) -> list[Operation]:
     """Return what brings a link from ``shown`` to ``wanted`` addresses.
 
@@ -34,9 +36,9 @@ def plan(
     first removed where the kernel wouldn't hold both (IPv6).
     ``routes`` are the link's own, to be put back where the kernel drops them.
     ``leases`` are its addresses with a lifetime: one that is wanted is to be for good. ``messages`` are how the kernel
-    showed all of its addresses.
+    showed all of its addresses, ``faults`` what of them is not as it would be made.
     """
-    return additions(netns, link, wanted, shown, routes, removable, leases, messages) + removals(
+    return additions(netns, link, wanted, shown, routes, removable, leases, messages, faults) + removals(
         netns, link, wanted, shown, routes, removable, messages
     )
 
@@ -50,15 +52,24 @@ def additions(
     removable: bool = True,
     leases: Mapping[str, bytes] = _NONE,
     messages: Mapping[str, bytes] = _NONE,
+    faults: Mapping[str, str] = _NO_FAULTS,
 ) -> list[Operation]:
-    """Return what adds the missing addresses, the first half of ``plan``."""
+    """Return what adds the missing addresses, the first half of ``plan``.
+
+    :raises Refused: one that is there can't be used.
+    """
     missing = [address for address in wanted if address not in shown]
     kept_routes = on_link_first(route for route in routes if route.protocol != KERNEL_PROTOCOL)
     operations: list[Operation] = []
     for address in _clashing(wanted, (*shown, *leases)) if removable else []:
         kept = kept_routes if _last(address, shown) else ()
         operations.append(RemoveAddress(netns, link, address, {}, kept, messages.get(address, b"")))
-    return operations + [AddAddress(netns, link, address, leases.get(address, b"")) for address in missing]
+    operations += [AddAddress(netns, link, address, leases.get(address, b"")) for address in missing]
+    if not faults.keys().isdisjoint(wanted):
+        from .address_faults import put_right  # hardly ever
+
+        operations += put_right(netns, link, wanted, shown, kept_routes, removable, messages, faults)
+    return operations
 
 
 def removals(

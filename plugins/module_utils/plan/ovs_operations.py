@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..light_dataclass import dataclass
-from ..model.ovs import NO_BRIDGES, OvsBridgeChange, OvsChange
+from ..model.ovs import NO_BRIDGES, OvsBridgeChange, OvsChange, closed
 from ..model.vlans import ACCESS, DOT1Q_TUNNEL, TRUNK, ranges
 from .operations import Operation
 
@@ -112,6 +112,8 @@ def _said(value: str | bool | None) -> str:
 
 def _port_change(old: OvsPort | None, new: OvsPort) -> str:
     start = f"change port {new.name} of Open vSwitch bridge {new.bridge}"
+    if old is not None and old == closed(new):
+        return f"open port {new.name} of Open vSwitch bridge {new.bridge} to those that joined with it"
     if old is not None and old.vlans == new.vlans:
         return f"{start}: external_ids"
     return f"{start}{_vlans(new) or ', all VLANs'}"

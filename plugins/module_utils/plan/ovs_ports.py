@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ..model.ownership import EXTERNAL_ID, VLAN_RECORD, read_label
+from ..model.ownership import EXTERNAL_ID, JOINING, VLAN_RECORD, read_label
 from ..state.attachments import OVS, HostSide
 from ..state.network import HOST
 
@@ -31,6 +31,7 @@ class OvsChanges:
         self.left: dict[str, OvsPort] = {}
         self.joined: dict[str, OvsPort] = {}
         self._cleared: set[str] = set()
+        self._quiet: set[str] = set()
         self._changed: dict[str, OvsPort] = {}
 
     def drop(self, name: str) -> None:
@@ -42,17 +43,20 @@ class OvsChanges:
         self.drop(name)
         self._cleared.add(name)
 
-    def want(self, port: OvsPort, vlans: Vlans | None, joins_in: tuple[Vlans, str] | None = None) -> None:
+    def want(
+        self, port: OvsPort, vlans: Vlans | None, joins_in: tuple[Vlans, str] | None = None, quiet: bool = False
+    ) -> None:
         """Ask for an attachment's port.
 
         External ids of others stay, and VLANs that ovs_vlan_port set, unless the attachment names its own.
-        ``joins_in`` is as in ``Attachment``.
+        ``joins_in`` is as in ``Attachment``. One that joins is closed to others that do where it is to be ``quiet``.
         """
         from ..model.ovs import with_vlans
 
         shown = self._shown.get(port.name)
         if shown is not None and port.name not in self.left and shown.bridge == port.bridge:
             ids = {**dict(shown.external_ids), **dict(port.external_ids)}
+            ids.pop(JOINING, None)  # a killed run left it closed
             if vlans is None and VLAN_RECORD in ids:
                 vlans = shown.vlans
             elif VLAN_RECORD in ids:
@@ -62,6 +66,8 @@ class OvsChanges:
             port = _noted(port, *joins_in)
             vlans = joins_in[0]
         self.put(with_vlans(port, vlans) if vlans is not None else port)
+        if quiet and port.name in self.joined:
+            self._quiet.add(port.name)
 
     def put(self, port: OvsPort) -> None:
         """Ask for a port to be exactly so."""
@@ -86,9 +92,21 @@ class OvsChanges:
     def join(self) -> list[Operation]:
         if not self.joined and not self._changed:
             return []
+        from ..model.ovs import closed
         from .ovs_operations import ChangeOvsPorts
 
-        return [ChangeOvsPorts(HOST, tuple(self.joined.values()), tuple(self._changed.values()), (), self._former())]
+        joined = tuple(closed(port) if name in self._quiet else port for name, port in self.joined.items())
+        return [ChangeOvsPorts(HOST, joined, tuple(self._changed.values()), (), self._former())]
+
+    def open(self) -> list[Operation]:
+        """Return what opens the ports that joined closed."""
+        if not self._quiet:
+            return []
+        from ..model.ovs import closed
+        from .ovs_operations import ChangeOvsPorts
+
+        ports = tuple(port for name, port in self.joined.items() if name in self._quiet)
+        return [ChangeOvsPorts(HOST, (), ports, (), tuple(closed(port) for port in ports))]
 
     def at_once(self, bridges: OvsBridgeChange, timeout: float) -> list[Operation]:
         """Return all of it as one transaction, bridges too."""
@@ -132,13 +150,14 @@ def _noted(port: OvsPort, vlans: Vlans, owner: str) -> OvsPort:
     return replace(port, external_ids=tuple(sorted((*port.external_ids, (VLAN_RECORD, record.text())))))
 
 
-def connect(one: AttachmentMatch, ovs: OvsChanges) -> None:
+def connect(one: AttachmentMatch, ovs: OvsChanges, quiet: bool = False) -> None:
     """Ask for the port of an attachment, if it goes to an Open vSwitch bridge."""
     if one.bridge.kind == OVS:
         from ..model.ovs import OvsPort
 
         ids = ((EXTERNAL_ID, one.label.external_id()),)
-        ovs.want(OvsPort(one.host_interface, one.want.bridge, external_ids=ids), one.want.vlans, one.want.joins_in)
+        port = OvsPort(one.host_interface, one.want.bridge, external_ids=ids)
+        ovs.want(port, one.want.vlans, one.want.joins_in, quiet)
 
 
 def ports_of(target: Target, interface: str, host_side: HostSide) -> list[OvsPort]:

@@ -58,10 +58,12 @@ def routed_otherwise(rules: PublicationRules, have: PublicationState) -> list[st
     Where an answer of a container is routed it still has the container's address: the host's is put in afterwards.
     """
     told = []
+    # One that is elsewhere for now (host_ip_may_be_absent) is answered from when it comes.
+    named = {one.host.address for one in rules.published if one.host.address != ANY} if have.source_rules else set()
     for rule in have.source_rules:
         family = addresses.family(rule.source)
         also = [other.source for other in have.source_rules if other.table == rule.table]
-        for address in sorted(one for one in have.addresses if addresses.contains(rule.source, one)):
+        for address in sorted(one for one in {*have.addresses, *named} if addresses.contains(rule.source, one)):
             from_here = {
                 one.address
                 for one in rules.published
@@ -73,8 +75,9 @@ def routed_otherwise(rules: PublicationRules, have: PublicationState) -> list[st
                 told.append(
                     f"ports that are published at {address} answer by the main routing table, as the rule `from "
                     f"{rule.source} lookup {rule.table}` of this host is for its own processes only; if clients get no "
-                    f"answer, run `{command} add from {min(missed)} lookup {rule.table}` for each container, "
-                    "or publish at other addresses of the host"
+                    f"answer, run `{command} add from {min(missed)} lookup {rule.table}` for each container, by which "
+                    "all that it sends outside of its bridge goes by that table, or publish at other addresses of the "
+                    "host"
                 )
     return told
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import PipefitterError
 from ..light_dataclass import dataclass
-from ..model.publication import PublicationRules, Published, UdpFlow
+from ..model.publication import PublicationRules, Published, PublishedFlow
 from .operations import Operation
 
 if TYPE_CHECKING:
@@ -85,15 +85,31 @@ class ChangePublications(Operation):
         except Exception as error:
             raise PipefitterError(f"{cause}, and the rules could not be taken back: {error}") from error
 
-    def _flows(self) -> tuple[UdpFlow, ...]:
-        """Return the UDP flows that would go on as before: to what was removed, and past what was added."""
-        removed = [
-            UdpFlow(one.host, one.address, one.port)
-            for one in self.remove.published - self.add.published
-            if one.host.protocol == "udp"
-        ]
-        added = [UdpFlow(one.host) for one in self.add.published - self.remove.published if one.host.protocol == "udp"]
-        return tuple(removed + added)
+    def _flows(self) -> tuple[PublishedFlow, ...]:
+        """Return the flows that would go on as before: to what was removed, and past what was added.
+
+        A connection of TCP or SCTP goes on where its port is published for the same interface still, which has another
+        address by now: the one that it is for may be there as well. One that is past our rules is nobody's of ours.
+        """
+        by_port: dict[tuple[int, str, int], list[Published]] = {}
+        for one in self.add.published:
+            by_port.setdefault((one.host.family, one.host.protocol, one.host.port), []).append(one)
+        flows = []
+        for one in self.remove.published - self.add.published:
+            still = tuple(
+                sorted(
+                    other.host
+                    for other in by_port.get((one.host.family, one.host.protocol, one.host.port), ())
+                    if other.port == one.port
+                    and (
+                        other.address == one.address or (other.endpoint == one.endpoint and one.host.protocol != "udp")
+                    )
+                )
+            )
+            if one.host not in still:
+                flows.append(PublishedFlow(one.host, one.address, one.port, still))
+        added = self.add.published - self.remove.published
+        return (*flows, *(PublishedFlow(one.host) for one in added if one.host.protocol == "udp"))
 
 
 def _line(one: Published, old: Published | None) -> str:

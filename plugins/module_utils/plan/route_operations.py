@@ -9,7 +9,7 @@ from dataclasses import field
 from typing import TYPE_CHECKING
 
 from ..light_dataclass import dataclass
-from ..model.route import Route
+from ..model.route import PROTOCOL, Route
 from .operations import Operation
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class RestoreOnUndo(Operation):
 
 @dataclass(frozen=True)
 class SetRoute(Operation):
-    """``old`` is the route that it replaces."""
+    """``old`` is the route that it replaces; a default route of others is put aside until this one goes."""
 
     route: Route
     old: Route | None
@@ -54,15 +54,40 @@ class SetRoute(Operation):
     def what(self) -> str:
         return f"set route {self.route}" + (f" in place of {self.old}" if self.old else "")
 
+    def _of_others(self) -> bool:
+        old = self.old
+        return old is not None and old.is_default and old.protocol != PROTOCOL and old.link != self.route.link
+
     def do(self, host: Host) -> None:
+        if self.old and self._of_others():
+            host.netlink(self.netns).put_aside(self.old, True)
         host.netlink(self.netns).set_route(self.route)
 
     def undo(self, host: Host) -> None:
+        if self.old and self._of_others():
+            host.netlink(self.netns).put_aside(self.old, False)
         if self.old:
             # Its gateway may come into reach only later, as addresses are put back.
             host.netlink(self.netns).put_in_place(self.old)
         else:
             host.netlink(self.netns).remove_route(self.route)
+
+
+@dataclass(frozen=True)
+class TakeBackDefault(Operation):
+    """Sets a default route again whose place that of an attachment took, which is gone by now."""
+
+    route: Route
+
+    def what(self) -> str:
+        return f"set route {self.route} again"
+
+    def do(self, host: Host) -> None:
+        host.netlink(self.netns).take_back(self.route)
+
+    def undo(self, host: Host) -> None:
+        host.netlink(self.netns).put_aside(self.route, True)
+        host.netlink(self.netns).remove_route(self.route)
 
 
 @dataclass(frozen=True)

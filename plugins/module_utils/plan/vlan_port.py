@@ -70,21 +70,29 @@ def absent(want: VlanPorts, have: VlanPortState, timeout: float = 10.0) -> list[
     return ports.at_once(change, timeout)
 
 
+def assumed(want: VlanPorts, have: VlanPortState) -> list[str]:
+    """Return what check mode takes as made by an earlier task, a warning each."""
+    if not have.assume:
+        return []
+    told = []
+    if want.bridge not in have.bridges and not want.create_bridge:
+        told.append(f"Open vSwitch bridge {want.bridge} is not there; checked as if an earlier task made it")
+    for one, name in zip(want.ports or (), port_names(want, have)):
+        if (
+            name != want.bridge
+            and one.tunnel is None
+            and name not in have.host_side.ovs_ports
+            and name not in have.host_side.network.links
+        ):
+            told.append(f"{one} is not there; checked as if an earlier task made it")
+    return told
+
+
 def warnings(want: VlanPorts, have: VlanPortState, absent_state: bool) -> list[str]:
     """Return what a user would not expect."""
-    told = []
     if not absent_state:
-        if have.assume and want.bridge not in have.bridges and not want.create_bridge:
-            told.append(f"Open vSwitch bridge {want.bridge} is not there; checked as if an earlier task made it")
-        for one, name in zip(want.ports or (), port_names(want, have)):
-            if (
-                name != want.bridge
-                and one.tunnel is None
-                and name not in have.host_side.ovs_ports
-                and name not in have.host_side.network.links
-            ):
-                told.append(f"{one} is not there; checked as if an earlier task made it")
-        return told + _stuck_tunnels(want, have)
+        return _stuck_tunnels(want, have)
+    told = []
     ports = OvsChanges(have.host_side)
     for port in _asked_for(want, have):
         _give_back(port, have, ports)

@@ -4,14 +4,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidOption, Refused
 from ..host import lock
 from ..host.machine import Machine
 from ..model import attachment, names
+from ..model.addresses import bare
 from ..model.attachment import Attachment
 from ..model.limits import USUAL_MTU
 from ..observe.attachments import observe_all, with_peers
@@ -35,7 +37,7 @@ from .recording import Recording, recording, refuse_passing, refuse_unrecorded
 from .result import Result
 
 if TYPE_CHECKING:
-    from ..model.vlans import Vlans
+    from .recorded_vlans import RecordedPorts
 
 # Options of one attachment that may also be given outside of the list, for all entries that leave them out.
 _COMMON = (
@@ -63,16 +65,17 @@ def converge(
     options: Mapping[str, Any],
     check: bool,
     pin: Pin | None = None,
-    joins_in: Mapping[tuple[str, ...], tuple[Vlans, str]] | None = None,
+    ports: RecordedPorts | None = None,
 ) -> Result:
     """Make attachments as the options of veth_attach say, or tell what that would take.
 
-    ``pin`` pins the containers' namespaces in place of the engines' answers. ``joins_in`` has by bridge, kind and value
-    of the container and interface what is ``joins_in`` of ``Attachment``.
+    ``pin`` pins the containers' namespaces in place of the engines' answers. With ``ports``, what joins a bridge is in
+    the VLANs that are recorded for its port (``joins_in`` of ``Attachment``).
 
     :raises PipefitterError: with a sentence for the user.
     """
     wants = parse(options)
+    joins_in = ports.vlans() if ports is not None else {}
     if joins_in:
         wants = tuple(
             replace(want, joins_in=joins_in.get((want.bridge, want.target.kind, want.target.value, want.interface)))
@@ -104,18 +107,24 @@ def converge(
         pinned = [one for one in every if one.netns is not None] if present else every
         _refuse_same_interface(pinned)
 
+        @cache
+        def recorded_ports() -> RecordedPorts:
+            from .recorded_vlans import RecordedPorts
+
+            return ports if ports is not None else RecordedPorts()
+
         def observe() -> AttachmentState:
             have = observe_all(machine, pinned, check, purge, leftovers=not present or purge is not None)
             if mtus:
                 have = have._replace(host_side=replace(have.host_side, asked_mtus=mtus))
-            return _with_what_is_near(machine, have, purge) if present else have
+            return _with_what_is_near(machine, have, purge, recorded_ports) if present else have
 
         def plan_of(have: AttachmentState) -> list[Any]:
             sides, host_side = have
             if present and keeping.touched:
                 from .attachment_record import refuse_recorded
 
-                refuse_recorded(keeping, asked, have, purge)
+                refuse_recorded(keeping, asked, have, purge, recorded_ports())
             if present:
                 return plan.present(
                     [(want, side) for want, side in sides if side is not None],
@@ -131,6 +140,7 @@ def converge(
 
                 record_all(keeping, asked, have, present, purge, check)
 
+        recorded = _recorded_addresses(keeping) if purge is not None else set()
         outcome = engine.converge(
             machine,
             observe,
@@ -145,13 +155,16 @@ def converge(
         gone = removed(outcome.operations, outcome.before[1], [entry["host_interface"] for entry in before if entry])
         after = predict(*outcome.before) if present and outcome.operations else [None] * len(wants)
         shown = before if not outcome.operations else (after if check else describe(*outcome.after))
+        if outcome.operations and not check:
+            held, holds = _addresses(before), _addresses(shown)
+            going = recorded - _recorded_addresses(keeping) if recorded else set()
+            machine.end_translated((held | going) - holds)
         result = Result(
             operations=outcome.lines,
             before={"attachments": [entry for entry in before if entry] + gone},
             after={"attachments": [entry for entry in (after if outcome.operations else before) if entry]},
             values={"attachments": [entry for entry in shown if entry] if present else []},
-            warnings=(_warnings(outcome.before[1]) if present and check else [])
-            + taken_default_routes(outcome.operations)
+            warnings=taken_default_routes(outcome.operations)
             + (
                 outranked_gateways(outcome.after[0])
                 if present
@@ -160,8 +173,23 @@ def converge(
             + (_guard_warnings(outcome.after) if present else [])
             + (_neighbour_warnings(machine, outcome.after[1]) if present and len(wants) > _MANY else [])
             + (_left_pointing(machine, outcome) if present and outcome.operations and not check else []),
+            assumed=_assumed(outcome.before[1]) if present and check else [],
         )
         return keeping.into(_with_pending(result, every) if present else result)
+
+
+def _addresses(described: Sequence[Mapping[str, Any] | None]) -> set[str]:
+    return {bare(address) for entry in described if entry is not None for address in entry["addresses"]}
+
+
+def _recorded_addresses(keeping: Recording) -> set[str]:
+    """Return the addresses of all attachments of the record; those of what is purged are read nowhere else."""
+    if not keeping.touched:
+        return set()
+    from ..model.record import ATTACHMENT
+
+    known = keeping.read(ATTACHMENT).values()
+    return {bare(str(address)) for record in known for address in record.want.get("addresses") or ()}
 
 
 def _advice(wait: bool, keeping: Recording) -> str:
@@ -171,14 +199,14 @@ def _advice(wait: bool, keeping: Recording) -> str:
     return "; wait: false waits for one that is recorded, and this is not (persistent: false, or no service)"
 
 
-def _with_what_is_near(machine: Machine, have: AttachmentState, purge: str | None) -> AttachmentState:
+def _with_what_is_near(
+    machine: Machine, have: AttachmentState, purge: str | None, ports: Callable[[], RecordedPorts]
+) -> AttachmentState:
     """Return what was seen, with all that tells whether an address or MAC that an attachment brings is another's."""
     have = with_peers(machine, have, purge)
     if not have.host_side.peers:
         return have
-    from .attachment_record import tagged_later
-
-    return have._replace(host_side=replace(have.host_side, tagged_later=tagged_later(have.host_side)))
+    return have._replace(host_side=replace(have.host_side, tagged_later=ports().tagged_later(have.host_side)))
 
 
 def _left_pointing(machine: Machine, outcome: engine.Outcome[AttachmentState]) -> list[str]:
@@ -263,7 +291,7 @@ def _neighbour_warnings(machine: Machine, host_side: HostSide) -> list[str]:
     return neighbours_needed(host_side, int(limit)) if limit.isdigit() else []
 
 
-def _warnings(host_side: HostSide) -> list[str]:
+def _assumed(host_side: HostSide) -> list[str]:
     missing = sorted(
         (name, "a Linux" if bridge.kind == LINUX else "an Open vSwitch")
         for name, bridge in host_side.bridges.items()

@@ -7,7 +7,6 @@ Imported where there is a record, or is to be one.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -15,15 +14,14 @@ from typing import Any
 from ..model import addresses, attachment
 from ..model.attachment import Attachment
 from ..model.ownership import label
-from ..model.record import ATTACHMENT, VLAN_PORT, Alike, Record, lasts, target_of
+from ..model.record import ATTACHMENT, Alike, Record, lasts, target_of
 from ..model.record_objects import of_attachment
 from ..plan import attachment_recorded
 from ..plan.attachment_result import describe
 from ..plan.attachment_segments import brings_something
-from ..state.attachments import LINUX, AttachmentState, HostSide
-from ..store.records import Store
-from .recorded_vlans import last_asked
-from .recording import FOLDER, Recording
+from ..state.attachments import AttachmentState
+from .recorded_vlans import RecordedPorts, last_asked
+from .recording import Recording
 
 
 def as_recorded(wants: Sequence[Attachment], keeping: Recording) -> tuple[Attachment, ...]:
@@ -52,7 +50,9 @@ def asked_mtus(keeping: Recording) -> dict[tuple[str, str, str], int]:
     return found
 
 
-def refuse_recorded(keeping: Recording, asked: Sequence[Attachment], have: AttachmentState, purge: str | None) -> None:
+def refuse_recorded(
+    keeping: Recording, asked: Sequence[Attachment], have: AttachmentState, purge: str | None, ports: RecordedPorts
+) -> None:
     """Refuse addresses and MACs that are recorded for others: of what is to be recorded, else of what is made."""
     known = keeping.read(ATTACHMENT)
     made = {
@@ -68,17 +68,7 @@ def refuse_recorded(keeping: Recording, asked: Sequence[Attachment], have: Attac
 
     news = [want for want in asked if (keeping.keeps or (want.target, want.interface) in made) and is_news(want)]
     if news:
-        attachment_recorded.check(asked, news, known.values(), purge, tagged_later(have.host_side))
-
-
-def tagged_later(host_side: HostSide) -> frozenset[tuple[str, str, str, str]]:
-    """Return the attachments to whose ports ovs_vlan_port gives VLANs after they were made, as is recorded."""
-    if all(bridge.kind == LINUX for bridge in host_side.bridges.values()) or not os.path.isdir(FOLDER):
-        return frozenset()
-    found = ((record, target_of(record)) for record in Store(mend=False).read(VLAN_PORT).values())
-    return frozenset(
-        (record.bridge, target.kind, target.value, record.key[-1]) for record, target in found if target is not None
-    )
+        attachment_recorded.check(asked, news, known.values(), purge, ports.tagged_later(have.host_side))
 
 
 def record_all(

@@ -8,8 +8,10 @@ was in order since then and isn't any more was changed on this host.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from ..errors import PipefitterError
 from ..host.processes import started
@@ -17,6 +19,9 @@ from ..model import icc_policy
 from ..model.attachment import Target
 from ..model.record import POLICY, REPAIR, REPORT, Record, target_of
 from ..observe.containers import containers_of
+
+if TYPE_CHECKING:
+    from ..host.engines.lookup import Container
 
 
 class Drift:
@@ -46,7 +51,7 @@ class Drift:
         watched = [record for record in records if (record.drift or self._default) == REPORT]
         if not watched:
             return list(records), []
-        targets = {id(record): _targets(record) for record in watched}
+        targets = {id(record): targets_of(record) for record in watched}
         instances = _instances({target for named in targets.values() for target in named})
         settled: set[int] = set()
         for record in watched:
@@ -63,7 +68,8 @@ class Drift:
         return [one for one in records if id(one) not in settled], [one for one in records if id(one) in settled]
 
 
-def _targets(record: Record) -> set[Target]:
+def targets_of(record: Record) -> set[Target]:
+    """Return whose network namespaces a record is for: of a policy, those of its links."""
     if record.kind != POLICY:
         target = target_of(record)
         return {target} if target is not None else set()
@@ -76,10 +82,10 @@ def _targets(record: Record) -> set[Target]:
 
 def _instances(targets: Collection[Target]) -> dict[Target, str]:
     """Return what of each container or namespace is another one after a restart; none of what is not there."""
-    try:
-        found = containers_of(targets)
-    except PipefitterError:
-        found = {}
+    found: dict[Target, Container | None] = {}
+    for runtime in sorted({target.runtime for target in targets}):  # one that doesn't answer says nothing of others
+        with contextlib.suppress(PipefitterError):
+            found.update(containers_of(target for target in targets if target.runtime == runtime))
     told: dict[Target, str] = {}
     for target in targets:
         container = found.get(target)

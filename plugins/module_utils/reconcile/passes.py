@@ -4,26 +4,26 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import field, replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import field
 from typing import Any, NamedTuple
 
 from ..errors import PipefitterError
 from ..host import lock
-from ..host.engines.api import EngineFailed
+from ..host.engines.api import EngineFailed, EngineSilent
+from ..host.engines.lookup import waited_for_once
 from ..host.machine import Machine
 from ..host.nftables.isolation import isolated_bridges
-from ..host.ovs.ovsdb import SOCKET as OVSDB
 from ..light_dataclass import dataclass
-from ..model.attachment import SELECTORS
-from ..model.record import ATTACHMENT, BRIDGE, OVS_BRIDGE, POLICY, PUBLICATION, VLAN_PORT, Record, target_of
-from ..observe.containers import gone
+from ..model.addresses import bare
+from ..model.attachment import Target
+from ..model.record import ATTACHMENT, BRIDGE, OVS_BRIDGE, POLICY, Record
 from ..state.network import HOST
 from ..store.records import Store
 from . import what_runs
-from .drift import Drift
+from .drift import Drift, targets_of
 from .engine import NotAsWanted, OperationFailed
+from .remake import KINDS, Make, needs_engine, without_links
 from .result import Result
 
 IN_ORDER, REPAIRED, PENDING, FAILED = "in order", "repaired", "pending", "failed"
@@ -31,6 +31,10 @@ DRIFTED = "drifted"
 """What would be repaired, as it is told to whoever only asks, or where it is only to be reported."""
 
 NOT_ASKED = "engines have not been asked yet"
+_NO_BRIDGE = (
+    "bridge {bridge} is recorded, was deleted by hand and is left so (drift: report); "
+    "pipefitter reconcile makes it again"
+)
 _LEFT = "changed by hand, and left so (drift: report); pipefitter reconcile makes it again"
 
 
@@ -66,6 +70,10 @@ class Report:
     objects: list[ObjectState] = field(default_factory=list)
     operations: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    unanswered: list[RecordId] = field(default_factory=list)
+    """Which wait for an engine that doesn't answer."""
+    without_flows: frozenset[RecordId] = frozenset()
+    """Attachments of containers that ended, whose flows were ended after that: it is done once."""
     reported: list[str] = field(default_factory=list)
     """What was left as somebody made it by hand, as it was asked for; a line for each thing that it would take."""
     instances: dict[str, str] = field(default_factory=dict)
@@ -78,12 +86,13 @@ class Report:
 
     @property
     def exit_status(self) -> int:
-        """0 in order, 2 repaired or to be repaired, 1 failed."""
-        return 1 if self.of(FAILED) else 2 if self.operations else 0
+        """0 in order, 2 repaired or to be repaired, 1 failed, or not known as an engine doesn't answer."""
+        return 1 if self.of(FAILED) or self.unanswered else 2 if self.operations else 0
 
-
-# Makes objects of one kind and bridge again, and returns what became of them, and of each by its place.
-_Make = Callable[[Sequence[Record], bool], Result]
+    @property
+    def troubled(self) -> list[ObjectState]:
+        """What failed, or waits for an engine that doesn't answer."""
+        return [one for one in self.objects if one.state == FAILED or id_of(one.record) in self.unanswered]
 
 
 def run(
@@ -94,6 +103,7 @@ def run(
     drift: Drift | None = None,
     resting: Mapping[RecordId, str] | None = None,
     forwarding: bool = True,
+    without_flows: Collection[RecordId] = (),
 ) -> Report:
     """Bring the host to what is recorded, or tell what that would take.
 
@@ -102,15 +112,16 @@ def run(
     run's end, ``None`` for as long as it takes. ``bridge`` leaves out what is for others. ``drift`` tells what is only
     to be looked at; without it all is made. ``resting`` has what failed lately and is not to be tried again yet, with
     the reason. Without ``forwarding``, the host's switch for it is left as it is: a Docker that is still to start drops
-    what others forward only where it switches it on itself.
+    what others forward only where it switches it on itself. ``without_flows`` are attachments of which the last pass
+    told so (``Report``).
 
     :raises PipefitterError: the record can't be read at all.
     """
     report = Report(check)
-    with lock.held(check, patience):
+    with lock.held(check, patience), waited_for_once():
         store = Store(mend=not check)
         bridges: set[str] = set()
-        for kind, make, groups in _KINDS:
+        for kind, make, groups in KINDS:
             records = [record for record in store.read(kind).values() if bridge in (None, record.bridge)]
             if kind in (BRIDGE, OVS_BRIDGE):
                 bridges.update(record.bridge for record in records)
@@ -124,21 +135,42 @@ def run(
                 ]
                 records = [record for record in records if id_of(record) not in resting]
             if not engines:
-                later = {record.key for record in records if _needs_engine(record)}
+                later = {record.key for record in records if needs_engine(record)}
                 report.objects += [ObjectState(record, PENDING, NOT_ASKED) for record in records if record.key in later]
-                records = [_without_links(record) for record in records if record.key not in later]
+                records = [without_links(record) for record in records if record.key not in later]
             if kind == BRIDGE and not forwarding:
                 records = [record._replace(want={**record.want, "ip_forward": None}) for record in records]
             coming = _missing(bridges) if check and kind not in (BRIDGE, OVS_BRIDGE) else frozenset()
+            records = _on_bridges_left(records, report)
             to_do, to_report = drift.parted(records) if drift is not None and not check else (records, [])
             for group in groups(to_do):
                 _converge(group, make, report, coming)
             for group in groups(to_report):
                 _converge(group, make, report, coming, only_look=True)
+            if kind == ATTACHMENT and engines and not check:
+                _end_flows(report, without_flows)
         if drift is not None:
             report.instances = drift.instances
         report.warnings += store.warnings
     return report
+
+
+def _end_flows(report: Report, without: Collection[RecordId]) -> None:
+    """End the flows of containers that have ended: nobody closed them, and who gets their addresses next is another."""
+    attachments = [one.record for one in report.objects if one.record.kind == ATTACHMENT]
+    left = [one.record for one in report.of(PENDING) if one.record.kind == ATTACHMENT]
+    # The kernel takes the interfaces of one that ended away some time after that: until then it is not said to be gone.
+    ended = {id_of(one) for one in what_runs.ended([one for one in left if id_of(one) not in without])}
+    report.without_flows = frozenset(ended.union(one for one in map(id_of, left) if one in without))
+    gone = _addresses(one for one in attachments if id_of(one) in ended)
+    if gone:
+        with Machine() as machine:
+            # Two networks of one host may have the same addresses.
+            machine.end_translated(gone - _addresses(one for one in attachments if id_of(one) not in ended))
+
+
+def _addresses(attachments: Iterable[Record]) -> set[str]:
+    return {bare(str(address)) for record in attachments for address in record.want.get("addresses") or ()}
 
 
 def _on_bridges(records: Sequence[Record], recorded: Collection[str], report: Report) -> list[Record]:
@@ -146,6 +178,18 @@ def _on_bridges(records: Sequence[Record], recorded: Collection[str], report: Re
     missing = _missing({record.bridge for record in records} - set(recorded))
     report.objects += [
         ObjectState(record, FAILED, f"there is no bridge {record.bridge}, and none is recorded; create it first")
+        for record in records
+        if record.bridge in missing
+    ]
+    return [record for record in records if record.bridge not in missing]
+
+
+def _on_bridges_left(records: Sequence[Record], report: Report) -> list[Record]:
+    """Return those whose bridge isn't one that somebody deleted, which is only reported: what is on it waits for it."""
+    left = {one.record.bridge for one in report.of(DRIFTED) if one.record.kind in (BRIDGE, OVS_BRIDGE)}
+    missing = _missing(left & {record.bridge for record in records})
+    report.objects += [
+        ObjectState(record, DRIFTED, _NO_BRIDGE.format(bridge=record.bridge))
         for record in records
         if record.bridge in missing
     ]
@@ -161,7 +205,7 @@ def _missing(bridges: Collection[str]) -> frozenset[str]:
 
 
 def _converge(
-    records: Sequence[Record], make: _Make, report: Report, coming: Collection[str], only_look: bool = False
+    records: Sequence[Record], make: Make, report: Report, coming: Collection[str], only_look: bool = False
 ) -> None:
     """Make objects again, all in one run; where that is refused, by halves: one never holds up the others.
 
@@ -170,6 +214,14 @@ def _converge(
     """
     try:
         result = make(records, report.check or only_look)
+    except EngineSilent as error:
+        rest = _without_unanswered(records, error, make, report, only_look)
+        if len(rest) < len(records):
+            if rest:
+                _converge(rest, make, report, coming, only_look)
+        else:
+            report.objects += [ObjectState(record, FAILED, str(error)) for record in records]
+        return
     except EngineFailed as error:
         # One that hangs does so for each of them.
         report.objects += [ObjectState(record, FAILED, str(error)) for record in records]
@@ -204,6 +256,32 @@ def _converge(
             report.objects.append(ObjectState(record, state, _LEFT if state == DRIFTED else sentence))
 
 
+def _without_unanswered(
+    records: Sequence[Record], error: EngineSilent, make: Make, report: Report, only_look: bool
+) -> list[Record]:
+    """Return those for which an engine that doesn't answer isn't needed; of the others, tell that they wait for it."""
+    sentence = f"{error.engine} does not answer yet: what is there stays as it is until it does"
+    rest = []
+    for record in records:
+        if not any(_is_unanswered(target, error) for target in targets_of(record)):
+            rest.append(record)
+            continue
+        if record.kind == POLICY and record.bridge not in isolated_bridges():
+            _converge([without_links(record)], make, report, (), only_look)
+            made = report.objects.pop()
+            report.objects.append(made if made.state == FAILED else made._replace(state=PENDING, sentence=sentence))
+        else:
+            report.objects.append(ObjectState(record, PENDING, sentence))
+        report.unanswered.append(id_of(record))
+    return rest
+
+
+def _is_unanswered(target: Target, error: EngineSilent) -> bool:
+    if target.kind != "container" or target.runtime not in ("auto", error.engine.lower()):
+        return False
+    return not error.unanswered or target.value in error.unanswered
+
+
 def _touched(result: Result) -> set[tuple[str, ...]]:
     """Return which entries of the two sides of a diff are not the same on both."""
     found: set[tuple[str, ...]] = set()
@@ -223,153 +301,3 @@ def _note_sides(records: Sequence[Record], result: Result, report: Report) -> No
     if result.operations:
         name = str(records[0]) if len(records) == 1 else f"{records[0].kind}s"
         report.before[name], report.after[name] = dict(result.before), dict(result.after)
-
-
-# ---- kinds
-
-
-def _bridge(records: Sequence[Record], check: bool) -> Result:
-    from . import bridge
-
-    return bridge.converge({**records[0].options, "state": "present"}, check)
-
-
-def _attachments(records: Sequence[Record], check: bool) -> Result:
-    from . import attachment
-    from .recorded_vlans import vlans_of_ports
-
-    entries = [record.options for record in records]
-    options = {"attachments": entries, "state": "present", "wait": False}
-    result = attachment.converge(options, check, joins_in=vlans_of_ports() if os.path.exists(OVSDB) else None)
-    pending = {tuple(entry.items()) for entry in result.values["pending"]}
-    waiting = [record for record in records if pending and tuple(what_runs.pending(record).items()) in pending]
-    left = what_runs.ended(waiting) if os.path.exists(OVSDB) else []
-    if not left:
-        return result
-    # The kernel takes veths away with their namespace; Open vSwitch keeps its ports.
-    going = [_only(record.options, *SELECTORS, "runtime", "interface") for record in left]
-    removed = attachment.converge({"attachments": going, "state": "absent"}, check, gone)
-    return replace(_both(removed, result), values=result.values)
-
-
-def _ovs_bridge(records: Sequence[Record], check: bool) -> Result:
-    from . import vlan_port
-
-    return vlan_port.converge({**records[0].options, "state": "present"}, check)
-
-
-def _vlan_ports(records: Sequence[Record], check: bool) -> Result:
-    from . import vlan_port
-
-    ready, waiting = what_runs.by_running(records)
-    entries = [_without(record.options, "bridge", "owner") for record in ready]
-    common = {"bridge": records[0].bridge, "owner": records[0].want.get("owner"), "state": "present"}
-    result = vlan_port.converge({**common, "ports": entries}, check) if ready else _NOTHING
-    return _with_pending(result, waiting)
-
-
-def _policy(records: Sequence[Record], check: bool) -> Result:
-    from ..model import icc_policy as model
-    from . import icc_policy
-
-    options = {**records[0].options, "state": "present"}
-    links = model.parse(options).links
-    named = {target for link in links for target in (link.source, link.destination) if target is not None}
-    wired = what_runs.wired() if named else []
-    # One that is wired and of which no engine tells is not to lose its links.
-    there = what_runs.running(named) | {target for target in named if any(label.names(target) for label in wired)}
-    every = options["links"]
-    options["links"] = [
-        entry
-        for entry, link in zip(every, links)
-        if link.source in there and (link.destination is None or link.destination in there)
-    ]
-    result = icc_policy.converge(options, check)
-    count = len(every) - len(options["links"])
-    waiting = {"waiting": f"{count} of {len(every)} links wait for containers that are not running"} if count else {}
-    return replace(result, values={**result.values, **waiting})
-
-
-def _publications(records: Sequence[Record], check: bool) -> Result:
-    from . import publication
-
-    ready, waiting = what_runs.by_running(records)
-    bridge = {"bridge": records[0].bridge}
-    result = _NOTHING
-    ended = what_runs.ended(waiting)
-    if ended:
-        # What led to a container that has ended leads to whoever gets its address next.
-        going = [_only(record.options, *SELECTORS, "runtime", "interface") for record in ended]
-        result = publication.converge({**bridge, "publications": going, "state": "absent"}, check, gone)
-    if ready:
-        entries = [_without(record.options, "bridge", "protect") for record in ready]
-        protect = any(record.want.get("protect") for record in ready)
-        options = {**bridge, "publications": entries, "protect": protect, "state": "present"}
-        result = _both(result, publication.converge({**_PORTS, **options}, check))
-    return _with_pending(result, waiting)
-
-
-_NOTHING = Result([], {}, {}, {})
-
-# What a recorded port does not need any more: its host port was chosen.
-_PORTS = {"port_range": "49153-65535", "purge": False}
-
-
-def _both(first: Result, second: Result) -> Result:
-    return Result(
-        [*first.operations, *second.operations],
-        {**second.before, **first.before},
-        {**first.after, **second.after},
-        second.values,
-        [*first.warnings, *second.warnings],
-    )
-
-
-def _with_pending(result: Result, waiting: Sequence[Record]) -> Result:
-    return replace(result, values={**result.values, "pending": [what_runs.pending(record) for record in waiting]})
-
-
-def _only(options: Mapping[str, Any], *names: str) -> dict[str, Any]:
-    return {name: value for name, value in options.items() if name in names}
-
-
-def _without(options: Mapping[str, Any], *names: str) -> dict[str, Any]:
-    return {name: value for name, value in options.items() if name not in names}
-
-
-def _each(records: Iterable[Record]) -> list[list[Record]]:
-    return [[record] for record in records]
-
-
-def _all(records: Sequence[Record]) -> list[Sequence[Record]]:
-    return [records] if records else []
-
-
-def _by_bridge(records: Sequence[Record]) -> list[list[Record]]:
-    groups: dict[tuple[str, str], list[Record]] = {}
-    for record in records:
-        groups.setdefault((record.bridge, str(record.want.get("owner", ""))), []).append(record)
-    return list(groups.values())
-
-
-_KINDS: tuple[tuple[str, _Make, Callable[[Sequence[Record]], Sequence[Sequence[Record]]]], ...] = (
-    (BRIDGE, _bridge, _each),
-    (OVS_BRIDGE, _ovs_bridge, _each),
-    (ATTACHMENT, _attachments, _all),
-    (VLAN_PORT, _vlan_ports, _by_bridge),
-    (POLICY, _policy, _each),
-    (PUBLICATION, _publications, _by_bridge),
-)
-
-
-def _needs_engine(record: Record) -> bool:
-    """Tell whether an engine must be asked; a policy that is there has links already, which are to stay."""
-    target = target_of(record)
-    if record.kind == POLICY:
-        return record.bridge in isolated_bridges()
-    return target is not None and target.kind == "container"
-
-
-def _without_links(record: Record) -> Record:
-    """Return a policy without its links: the isolation comes before any container, the links with them."""
-    return record if record.kind != POLICY else record._replace(want={**record.want, "links": []})

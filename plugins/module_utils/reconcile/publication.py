@@ -151,7 +151,8 @@ def _assumed(bridge: str, wants: Sequence[Publication], protect: bool, warnings:
         nothing,
         {"publications": after, "protect": protect and bool(after)},
         {"publications": []},
-        [*warnings, warning],
+        warnings,
+        [warning],
     )
 
 

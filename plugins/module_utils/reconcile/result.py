@@ -17,6 +17,7 @@ class Result:
 
     ``operations`` are the lines of what was done, ``before`` and ``after`` the
     two sides of a diff, ``values`` what was made in the shape of container_network_info.
+    ``assumed`` are warnings of check mode: what it took as made by an earlier task of the play.
     """
 
     operations: list[str]
@@ -24,6 +25,7 @@ class Result:
     after: Mapping[str, Any]
     values: dict[str, Any]
     warnings: list[str] = field(default_factory=list)
+    assumed: list[str] = field(default_factory=list)
 
     @property
     def changed(self) -> bool:

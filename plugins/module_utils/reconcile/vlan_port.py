@@ -61,6 +61,7 @@ def converge(options: Mapping[str, Any], check: bool, pin: Pin | None = None) ->
                 "port_names": [] if is_absent else plan.port_names(want, shown),
             },
             warnings=plan.warnings(want, outcome.before, is_absent),
+            assumed=[] if is_absent else plan.assumed(want, outcome.before),
         )
         return keeping.into(result)
 

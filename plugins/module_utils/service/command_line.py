@@ -95,16 +95,21 @@ def _parser() -> argparse.ArgumentParser:
     export = commands.add_parser("export", help="variables of the role bridge that make again what is recorded")
     export.add_argument("--bridge", metavar="NAME", help="needed where several bridges are recorded")
     export.set_defaults(run=_export)
-    events = commands.add_parser("events", help="what the service did, newest first")
+    events = commands.add_parser("events", help="what was done and why, newest first")
     events.add_argument("--json", action="store_true", help="for programs")
+    events.add_argument("--since", metavar="WHEN", help="not what is older: 10m, 2h, 3d, or a time as 2026-11-30T08:15")
     events.set_defaults(run=_events)
     return parser
 
 
 def _reconcile(given: argparse.Namespace) -> int:
+    from ..host.notices import Notice
     from ..reconcile import passes
+    from . import state_file
 
     report = passes.run(check=given.check)
+    if not given.check:
+        state_file.keep_events(report.operations, [Notice("reconcile by hand")])
     for line in report.operations:
         say(line)
     if given.diff and report.before != report.after:
@@ -112,7 +117,7 @@ def _reconcile(given: argparse.Namespace) -> int:
             say(line)
     for warning in report.warnings:
         complain(f"warning: {warning}")
-    for one in report.of(passes.FAILED):
+    for one in report.troubled:
         complain(f"{one.record}: {one.sentence}")
     return report.exit_status
 
@@ -159,12 +164,14 @@ def _status(given: argparse.Namespace) -> int:
 
 
 def _row(one: ObjectState, known: Sequence[Any]) -> dict[str, Any]:
-    from ..reconcile.passes import FAILED, REPAIRED
+    from ..reconcile.passes import DRIFTED, FAILED, REPAIRED
 
     state, why = one.told, one.sentence
     held, sentence, then, _instance = known
     if one.state == REPAIRED and held == FAILED:
         state, why = FAILED, str(sentence)  # the service tried what a look alone takes for possible
+    if state == held == DRIFTED:
+        why = str(sentence) or why  # that it is left so, a look alone doesn't know
     row = {"kind": one.record.kind, "name": str(one.record), "state": state, "why": why}
     if held in (one.state, state):
         row["since"] = then
@@ -231,8 +238,10 @@ def _export(given: argparse.Namespace) -> int:
 
 def _events(given: argparse.Namespace) -> int:
     from . import state_file
+    from .since import time_of
 
-    for entry in state_file.events():
+    for entry in state_file.events(time_of("--since", given.since) if given.since is not None else 0.0):
         when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(entry["time"]))
-        say(json.dumps(entry) if given.json else f"{when} {entry['did']}")
+        cause = f" [{entry['cause']}]" if entry["cause"] else ""
+        say(json.dumps(entry) if given.json else f"{when} {entry['did']}{cause}")
     return 0

@@ -15,6 +15,7 @@ import shutil
 import signal
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from ..errors import PipefitterError, Refused
@@ -22,6 +23,9 @@ from ..reconcile.recording import PROGRAM
 
 HOOK_FOLDER = "/usr/share/containers/oci/hooks.d"
 """The only one that Podman reads where its settings name none (4.3: not the one below /etc)."""
+
+HOOK_FOLDERS_MADE = "/usr/local/lib/pipefitter/podman-hook-folders"
+"""Which folders were made for the hook, the outermost first: they go with it, where nobody put anything into them."""
 
 RUNTIME = "/usr/local/lib/pipefitter/pipefitter-runtime"
 DAEMON = "/etc/docker/daemon.json"
@@ -71,6 +75,10 @@ class Hooks:
         self.lines.append(line)
         self._steps.append(step)
 
+    def then(self, step: Callable[[], None]) -> None:
+        """Do something that goes with what was added last."""
+        self._steps.append(step)
+
     def apply(self) -> None:
         """Do it.
 
@@ -102,9 +110,38 @@ def _podman(hooks: Hooks, want: bool | None) -> None:
     hooks.before["podman_hook"] = held is not None
     hooks.after["podman_hook"] = held is not None if want is None else want
     if want and held != content:
-        hooks.add(f"write {path}", lambda: _write(path, content, 0o644))
-    elif want is False and held is not None:
+        hooks.add(f"write {path}", lambda: _write_hook(path, content))
+    elif want is False:
+        _remove_hook(hooks, path, held is not None)
+
+
+def _write_hook(path: str, content: str) -> None:
+    made = _folders_made()
+    folder = os.path.dirname(path)
+    missing: list[str] = []
+    while not os.path.isdir(folder) and folder not in made:
+        missing.insert(0, folder)
+        folder = os.path.dirname(folder)
+    if missing:
+        _write(HOOK_FOLDERS_MADE, "".join(f"{one}\n" for one in (*made, *missing)), 0o644)
+    _write(path, content, 0o644)
+
+
+def _remove_hook(hooks: Hooks, path: str, is_there: bool) -> None:
+    gone = {path} if is_there else set()
+    if is_there:
         hooks.add(f"remove {path}", lambda: os.unlink(path))
+    made = _folders_made()
+    for folder in reversed(made):
+        if os.path.isdir(folder) and {f"{folder}/{name}" for name in os.listdir(folder)} <= gone:
+            gone.add(folder)
+            hooks.add(f"remove {folder}", partial(os.rmdir, folder))
+    if made:
+        hooks.then(lambda: _put(HOOK_FOLDERS_MADE, None, 0))
+
+
+def _folders_made() -> list[str]:
+    return (_content(HOOK_FOLDERS_MADE) or "").splitlines()
 
 
 def _hook_folder() -> str:

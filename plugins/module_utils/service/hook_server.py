@@ -123,7 +123,7 @@ def answer(listening: socket.socket, attach: Callable[[bytes, starting.Say], int
 
         def say(line: str, warning: bool) -> None:
             complain(line)
-            state_file.note(line)
+            state_file.note(line, starting.CAUSE)
             if warning:
                 warnings.append(f"pipefitter: {line}")
 

@@ -8,17 +8,14 @@ A zip archive that Python runs (zipapp). The same sources and the same Python ma
 from __future__ import annotations
 
 import hashlib
-import importlib.util
-import io
-import marshal
 import os
 import stat
 import sys
-import zipfile
 from collections.abc import Mapping
 from typing import Any
 
 from ..errors import InvalidOption, PipefitterError, Refused
+from ..host import own_code
 from ..host.unwritable import advice
 from ..reconcile.recording import PROGRAM, PROGRAM_VERSION
 from ..reconcile.result import Result
@@ -28,21 +25,6 @@ from . import engine_hooks, version
 
 LINK = "/usr/local/sbin/pipefitter"
 
-_NAME = "pipefitter"
-_ROOMS = (
-    "errors",
-    "light_dataclass",
-    "diff_yaml",
-    "version",
-    "model",
-    "state",
-    "observe",
-    "plan",
-    "reconcile",
-    "host",
-    "store",
-    "service",
-)
 _MAIN = b"""\
 import sys
 
@@ -68,10 +50,6 @@ sys.exit(main())
 # Whatever is in the caller's folder or environment is no part of it (python3 -I).
 _SHEBANG = "#!{} -I\n"
 _LONGEST_SHEBANG = 255  # BINPRM_BUF_SIZE of linux/binfmts.h, less the end of the line
-_STORED = (1980, 1, 1, 0, 0, 0)
-# Before version 3, marshal writes nothing that depends on how often something is referred to.
-_MARSHAL = 2
-_UNCHECKED_HASH = (1).to_bytes(4, "little")  # PEP 552
 
 
 def converge(options: Mapping[str, Any], check: bool) -> Result:
@@ -124,60 +102,13 @@ def program(interpreter: str) -> tuple[bytes, str]:
         raise InvalidOption(
             "interpreter", interpreter, "is too long for the first line of a program; give a link to it"
         )
-    sources = _sources()
+    sources = own_code.sources()
     digest = hashlib.sha256()
     for name, source in sorted(sources.items()):
         digest.update(f"{name}\0{len(source)}\0".encode() + source)
     short = digest.hexdigest()[:8]
-    sources[f"{_NAME}/service/{version.DIGEST}"] = short.encode()
-    sources["__main__.py"] = _MAIN
-    written = io.BytesIO(shebang)
-    written.seek(0, io.SEEK_END)
-    with zipfile.ZipFile(written, "a", zipfile.ZIP_STORED) as archive:
-        for name, source in sorted(sources.items()):
-            archive.writestr(zipfile.ZipInfo(name, _STORED), source)
-            if name.endswith(".py"):
-                archive.writestr(zipfile.ZipInfo(f"{name}c", _STORED), _compiled(name, source))
-    return written.getvalue(), f"{VERSION}+{short}"
-
-
-def _compiled(name: str, source: bytes) -> bytes:
-    code = compile(source, f"{_NAME}/{name}", "exec", dont_inherit=True)
-    header = importlib.util.MAGIC_NUMBER + _UNCHECKED_HASH + importlib.util.source_hash(source)
-    return header + marshal.dumps(code, _MARSHAL)
-
-
-def _sources() -> dict[str, bytes]:
-    """Return the files of the rooms that the program needs, by their names in it."""
-    root = sys.modules[__package__.rpartition(".")[0]]
-    folder = next(iter(root.__path__))
-    found = {f"{_NAME}/__init__.py": b""}
-    for name, content in (_from_folder if os.path.isdir(folder) else _from_archive)(folder).items():
-        if name.endswith(".py") and name.partition("/")[0].partition(".")[0] in _ROOMS:
-            found[f"{_NAME}/{name}"] = content
-    return found
-
-
-def _from_folder(folder: str) -> dict[str, bytes]:
-    found = {}
-    for here, _folders, names in os.walk(folder):
-        for name in names:
-            if name.endswith(".py"):
-                path = os.path.join(here, name)
-                with open(path, "rb") as file:
-                    found[os.path.relpath(path, folder)] = file.read()
-    return found
-
-
-def _from_archive(folder: str) -> dict[str, bytes]:
-    archive = folder
-    while not os.path.isfile(archive):
-        archive = os.path.dirname(archive)
-        if archive in ("/", ""):
-            raise PipefitterError(f"the collection's code is not to be found at {folder}; report this")
-    prefix = f"{os.path.relpath(folder, archive)}/"
-    with zipfile.ZipFile(archive) as opened:
-        return {name[len(prefix) :]: opened.read(name) for name in opened.namelist() if name.startswith(prefix)}
+    sources[f"{own_code.NAME}/service/{version.DIGEST}"] = short.encode()
+    return own_code.archive(_MAIN, sources, shebang), f"{VERSION}+{short}"
 
 
 def _held(path: str) -> bytes | None:

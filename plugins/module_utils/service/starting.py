@@ -23,6 +23,9 @@ _ID = re.compile(r"[0-9a-f]{64}")
 _SHORT_ID = 12  # digits, as engines show them
 
 _LONGEST = 25  # seconds; with the wait for the lock
+CAUSE = "hook of a container that starts"
+"""As ``pipefitter events`` tells it."""
+
 _LOG = "/dev/log"
 _WARNING, _INFO = 28, 30  # RFC 5424: facility daemon
 
@@ -206,7 +209,7 @@ def _say(line: str, warning: bool) -> None:
 
     from . import state_file
 
-    state_file.note(line)
+    state_file.note(line, CAUSE)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as log:
         try:
             severity = _WARNING if warning else _INFO

@@ -8,9 +8,11 @@ import contextlib
 import json
 import os
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ..host.notices import Notice
     from ..reconcile.passes import Report
 
 FOLDER = "/run/pipefitter"
@@ -23,7 +25,7 @@ _LARGEST = 256 << 10  # bytes of each of the two; 200 containers that start at o
 _SETTLED = ("in order", "repaired", "drifted")
 
 
-def keep(report: Report) -> None:
+def keep(report: Report, causes: Sequence[Notice]) -> None:
     """Keep since when each object is in its state, and what was done; a host where that can't be done goes without."""
     from ..reconcile.passes import NOT_ASKED  # hooks note what they do here, and load little
 
@@ -43,14 +45,23 @@ def keep(report: Report) -> None:
             states[name] = [one.state, one.sentence, then if state == one.state else now, instance]
         if states != before:
             _replace(f"{FOLDER}/{_STATES}", json.dumps(states))
-        if report.operations:
-            _append([{"time": now, "did": line} for line in report.operations])
+    keep_events(report.operations, causes)
 
 
-def note(line: str) -> None:
-    """Keep one thing that was done beside the service; a host where that can't be done goes without."""
+def keep_events(lines: Sequence[str], causes: Sequence[Notice]) -> None:
+    """Keep what was done, each with its cause; a host where that can't be done goes without."""
+    from .causes import cause_of
+
+    now = time.time()
     with contextlib.suppress(OSError):
-        _append([{"time": time.time(), "did": line}])
+        if lines:
+            _append([{"time": now, "did": line, "cause": cause_of(line, causes)} for line in lines])
+
+
+def note(line: str, cause: str) -> None:
+    """Keep one thing that was done; a host where that can't be done goes without."""
+    with contextlib.suppress(OSError):
+        _append([{"time": time.time(), "did": line, "cause": cause}])
 
 
 def settled() -> dict[str, str]:
@@ -70,13 +81,14 @@ def since() -> dict[str, list[Any]]:
     return {name: entry for name, entry in entries if isinstance(entry, list) and len(entry) == 4}
 
 
-def events() -> list[dict[str, Any]]:
-    """Return what the service did, newest first."""
+def events(since_time: float = 0.0) -> list[dict[str, Any]]:
+    """Return what the service did since a time (seconds of the epoch), newest first."""
     lines: list[str] = []
     for name in (_EARLIER_EVENTS, _EVENTS):
         with contextlib.suppress(OSError), open(f"{LASTING}/{name}", encoding="utf-8", errors="replace") as file:
             lines += file.readlines()
-    return [entry for line in reversed(lines) if (entry := _entry(line)) is not None]
+    found = [entry for line in reversed(lines) if (entry := _entry(line)) is not None]
+    return [entry for entry in found if entry["time"] >= since_time]
 
 
 def _entry(line: str) -> dict[str, Any] | None:
@@ -85,7 +97,9 @@ def _entry(line: str) -> dict[str, Any] | None:
         held = json.loads(line)
     except ValueError:
         return None
-    return held if isinstance(held, dict) and {"time", "did"} <= held.keys() else None
+    if not isinstance(held, dict) or not isinstance(held.get("time"), (int, float)) or "did" not in held:
+        return None
+    return {"cause": "", **held}  # one of an earlier version has none
 
 
 def _append(entries: list[dict[str, Any]]) -> None:

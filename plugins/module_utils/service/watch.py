@@ -7,29 +7,26 @@ An event says only that it is time to look. Those that come during a pass lead t
 
 from __future__ import annotations
 
-import contextlib
 import os
 import selectors
 import signal
 import socket
 import time
-from typing import Protocol
+from collections.abc import Sequence
 
 from ..errors import PipefitterError
 from ..host import service_manager
 from ..host.engines import docker, lookup
-from ..host.engines.api import Unreachable
-from ..host.engines.events import EngineEvents, PodmanProgram
-from ..host.engines.podman import is_used
-from ..host.netlink import events as kernel_events
-from ..host.ovs.events import OvsEvents
+from ..host.notices import Notice
 from ..model.record import target_of
 from ..reconcile import passes
 from ..reconcile.drift import Drift
 from ..reconcile.passes import DRIFTED, FAILED, PENDING, RecordId, Report, id_of
 from . import state_file
+from .causes import cause_of
 from .hook_server import HookServer, preload
 from .output import complain
+from .sources import AT_ONCE, DOCKER, IN_TURN, SOURCES, Followed, Source
 
 SLOW = 600.0
 """Seconds between looks without an event: for what no event tells."""
@@ -42,14 +39,9 @@ _RECONNECT = 1.0
 _FOR_DOCKER = 120.0  # seconds in which it should have started
 _NAMESPACE = 1.0  # a network namespace that is given a name tells nobody
 
-_ROUTES = "routes"
-_SWITCH = "Open vSwitch"
-
-
-class _Source(Protocol):
-    def fileno(self) -> int: ...
-    def read(self) -> bool: ...
-    def close(self) -> None: ...
+_START = Notice("start of the service")
+_REGULAR = Notice("regular look")
+_AGAIN = Notice("tried again")
 
 
 class Watcher:
@@ -59,15 +51,17 @@ class Watcher:
         """``drift`` is what becomes of changes by hand, where a task did not say it: repair or report."""
         self._drift = drift
         self._selector = selectors.DefaultSelector()
-        self._engines: dict[str, _Source | None] = {"Docker": None, "Podman": None, _SWITCH: None}
+        self._open: dict[str, Source] = {}
+        self._causes: dict[Notice, None] = {}  # in the order in which they came
         self._due = 0.0
         self._reconnect_at = 0.0
         self._backoff = 1.0
         self._retry_at = 0.0
         self._took = 0.0
         self._begun = time.monotonic()
-        self._docker_answers = False  # systemd may listen in its place as it starts
+        self._answering: set[str] = set()  # systemd may listen in Docker's place as it starts
         self._failing: frozenset[RecordId] = frozenset()
+        self._without_flows: frozenset[RecordId] = frozenset()
         # What failed half-way was undone: both are changes of which the kernel tells, and no reason to try it again.
         self._resting: dict[RecordId, str] = {}
         self._awaited: list[str] = []
@@ -86,16 +80,20 @@ class Watcher:
         signal.set_wakeup_fd(self._wake.fileno(), warn_on_full_buffer=False)
         signal.signal(signal.SIGTERM, self._end)
         signal.signal(signal.SIGINT, self._end)
-        signal.signal(signal.SIGHUP, lambda _number, _frame: self._try_all())
-        self._follow_kernel()
+        signal.signal(signal.SIGHUP, self._hang_up)
+        for one in SOURCES:
+            if not one.comes_and_goes:
+                self._follow(one)
         preload()
         self._serve_hooks()
         # Engines wait for the service as the host boots: bridges and isolation are there before their containers.
+        self._because(_START)
         self._pass(engines=False)
+        self._because(_START)
         service_manager.tell("READY=1")
         self._want(0.0)
         while not self._ended:
-            self._connect_engines()
+            self._look_for_sources()
             self._wait()
             if not self._ended and time.monotonic() >= self._due:
                 self._pass(engines=True)
@@ -105,6 +103,13 @@ class Watcher:
 
     def _end(self, _number: int, _frame: object) -> None:
         self._ended = True
+
+    def _hang_up(self, _number: int, _frame: object) -> None:
+        self._because(Notice("SIGHUP"))
+        self._try_all()
+
+    def _because(self, *notices: Notice) -> None:
+        self._causes.update(dict.fromkeys(notices))
 
     def _want(self, delay: float) -> None:
         self._due = min(self._due, time.monotonic() + delay)
@@ -118,52 +123,51 @@ class Watcher:
         pause = service_manager.watchdog_pause()
         now = time.monotonic()
         until = [self._due]
-        if None in self._engines.values():
+        if self._sought():
             until.append(self._reconnect_at)
         if self._awaited:
             until.append(now + _NAMESPACE)
         if pause is not None:
             until.append(now + pause)
-        for key, _events in self._selector.select(max(0.0, min(until) - now)):
+        self._read_all(max(0.0, min(until) - now))
+        for path in self._awaited:
+            if os.path.exists(path):
+                self._because(Notice(f"netns {path} is there"))
+                self._want(0.0)
+        service_manager.tell("WATCHDOG=1")
+
+    def _read_all(self, seconds: float) -> None:
+        """Read what has come, or comes within that time."""
+        for key, _events in self._selector.select(seconds):
             if key.fileobj is self._woken:
                 self._woken.recv(4096)
-            elif isinstance(key.fileobj, kernel_events.KernelEvents):
-                key.fileobj.read()
-                self._hear(str(key.data))
             elif isinstance(key.fileobj, HookServer):
                 self._end_hooks()
             else:
-                self._read_engine(str(key.data))
-        if any(os.path.exists(path) for path in self._awaited):
-            self._want(0.0)
-        service_manager.tell("WATCHDOG=1")
+                self._read(key.data)
 
-    def _read_engine(self, engine: str) -> None:
-        source = self._engines[engine]
-        if source is None:
-            return
-        if engine == _SWITCH:
-            self._want(_COALESCED)  # it tells of what was undone, too
-        else:
-            self._try_all()
+    def _read(self, one: Followed) -> None:
+        source = self._open[one.name]
         lives = source.read()
-        if engine == "Docker":
-            self._docker_answers = lives
-        if not lives:
-            self._selector.unregister(source)
-            source.close()
-            self._engines[engine] = None
-            self._reconnect_at = time.monotonic() + _RECONNECT
-            complain(f"{engine} is gone")
+        self._hear(one, source.taken())
+        if lives:
+            self._answering.add(one.name)
+            return
+        self._selector.unregister(source)
+        source.close()
+        del self._open[one.name]
+        self._answering.discard(one.name)
+        self._reconnect_at = time.monotonic() + _RECONNECT
+        self._because(Notice(f"{one.name} is gone"))
+        complain(f"{one.name} is gone")
 
-    def _follow_kernel(self) -> None:
-        for source in (kernel_events.of_links_and_addresses(), kernel_events.of_nftables()):
-            if source is not None:
-                self._selector.register(source, selectors.EVENT_READ, "kernel")
-        self._selector.register(kernel_events.of_routes(), selectors.EVENT_READ, _ROUTES)
-
-    def _hear(self, kind: str) -> None:
-        self._want(max(_OF_ROUTES, _SHARE * self._took) if kind == _ROUTES else _COALESCED)
+    def _hear(self, one: Followed, notices: Sequence[Notice] = ()) -> None:
+        """See that it is looked for what a source told of, when its notices count."""
+        self._because(*(notices or (Notice(one.cause),)))
+        if one.counts == AT_ONCE:
+            self._try_all()
+        else:
+            self._want(max(_OF_ROUTES, _SHARE * self._took) if one.counts == IN_TURN else _COALESCED)
 
     def _serve_hooks(self) -> None:
         try:
@@ -180,63 +184,67 @@ class Watcher:
             self._hooks.close()
             self._hooks = None
 
-    def _connect_engines(self) -> None:
-        if None not in self._engines.values() or time.monotonic() < self._reconnect_at:
+    def _sought(self) -> list[Followed]:
+        return [one for one in SOURCES if one.comes_and_goes and one.name not in self._open]
+
+    def _look_for_sources(self) -> None:
+        sought = self._sought()
+        if not sought or time.monotonic() < self._reconnect_at:
             return
         self._reconnect_at = time.monotonic() + _RECONNECT
-        for engine, source in self._engines.items():
-            if source is None and (engine != "Docker" or not docker.is_asleep()):
-                self._connect(engine)
+        for one in sought:
+            if self._follow(one):
+                complain(f"following {one.name}")
+                self._because(Notice(f"{one.name} is there"))
+                self._try_all()  # what it did before nobody told
 
-    def _connect(self, engine: str) -> None:
-        if engine == _SWITCH:
-            with contextlib.suppress(OSError):  # most hosts have none
-                self._follow(engine, OvsEvents())
-            return
-        try:
-            source: EngineEvents | PodmanProgram = EngineEvents(engine)
-        except Unreachable:
-            if engine != "Podman" or not is_used():
-                return  # an engine that is not there is nothing unusual
-            try:
-                source = PodmanProgram()
-            except Unreachable:
-                return
-        except PipefitterError as error:
-            complain(str(error))
-            return
-        self._follow(engine, source)
-
-    def _follow(self, engine: str, source: _Source) -> None:
-        self._engines[engine] = source
-        self._selector.register(source, selectors.EVENT_READ, engine)
-        complain(f"following {engine}")
-        self._try_all()  # what it did before nobody told
+    def _follow(self, one: Followed) -> bool:
+        source = one.open()
+        if source is None:
+            return False
+        self._open[one.name] = source
+        self._selector.register(source, selectors.EVENT_READ, one)
+        return True
 
     def _pass(self, engines: bool) -> None:
         begun = time.monotonic()
         self._due = begun + SLOW
-        resting = self._resting if begun < self._retry_at else {}
+        retries = bool(self._failing) and begun >= self._retry_at
+        causes = list(self._causes) or [_AGAIN if retries else _REGULAR]
+        self._causes.clear()
+        resting = {} if begun >= self._retry_at else self._resting
         # What rewrites the host's firewall as it starts: changes that come with it are nobody's by hand.
         daemon = docker.process()
-        drift = Drift(self._drift, state_file.settled(), daemon, starting=bool(daemon) and not self._docker_answers)
+        starting = bool(daemon) and DOCKER not in self._answering
+        drift = Drift(self._drift, state_file.settled(), daemon, starting)
         waits = self._waits_for_docker(begun)
         try:
-            report = passes.run(engines=engines, drift=drift, resting=resting, forwarding=not waits)
+            report = passes.run(
+                engines=engines,
+                drift=drift,
+                resting=resting,
+                forwarding=not waits,
+                without_flows=self._without_flows,
+            )
         except (PipefitterError, OSError) as error:
             complain(str(error))
             self._fail()
             return
         finally:
             self._took = time.monotonic() - begun
-        state_file.keep(report)
+        if engines:
+            self._without_flows = report.without_flows
+        # An engine may have answered what is so since a later event: a container that restarted.
+        self._read_all(0.0)
+        causes += [one for one in self._causes if one.about]
+        state_file.keep(report, causes)
         for line in (*report.operations, *report.warnings):
             complain(line)
-        failed = {f"{one.record}: {one.sentence}" for one in report.of(FAILED)}
+        failed = {f"{one.record}: {one.sentence}" for one in report.troubled}
         for line in sorted(failed - self._told):
             complain(line)
         self._told = failed
-        self._report_drift(report)
+        self._report_drift(report, causes)
         targets = [target_of(one.record) for one in report.of(PENDING)]
         self._awaited = [target.value for target in targets if target is not None and target.kind == "netns"]
         self._see_failures(report, begun)
@@ -248,25 +256,24 @@ class Watcher:
         It drops what it doesn't know of only where it switches forwarding on itself.
         """
         left = self._begun + _FOR_DOCKER - now
-        if left <= 0 or self._docker_answers or not docker.starts_at_boot():
+        if left <= 0 or DOCKER in self._answering or not docker.starts_at_boot():
             return False
         self._want(left)
         return True
 
-    def _report_drift(self, report: Report) -> None:
+    def _report_drift(self, report: Report, causes: Sequence[Notice]) -> None:
         reported = set(report.reported)
         for line in sorted(reported - self._reported):
             told = f"left as it is (drift: report), it would take: {line}"
             complain(told)
-            state_file.note(told)
+            state_file.note(told, cause_of(line, causes))
         self._reported = reported
 
     def _see_failures(self, report: Report, begun: float) -> None:
         """See that what failed is tried again, each time after twice as long; what fails anew begins from the first."""
-        failed = report.of(FAILED)
-        self._resting = {id_of(one.record): one.sentence for one in failed if one.undone}
-        known, self._failing = self._failing, frozenset(id_of(one.record) for one in failed)
-        if not failed:
+        self._resting = {id_of(one.record): one.sentence for one in report.of(FAILED) if one.undone}
+        known, self._failing = self._failing, frozenset(id_of(one.record) for one in report.troubled)
+        if not self._failing:
             self._backoff, self._retry_at = 1.0, 0.0
         elif self._failing - known:
             self._backoff = 1.0

@@ -52,6 +52,7 @@ class ContainerSide:
     ``ipv6_default`` tells whether new links speak IPv6, where one is to be made; ``None`` without IPv6 in the kernel.
     ``connected`` are the routes that come and go with addresses.
     ``paths`` are those by which its attachments are marked and which lead to it.
+    ``aside`` are default routes whose place attachments took, read where some are to go.
     ``promote_secondaries`` has that sysctl's effective value for links of which an address is to go.
     """
 
@@ -64,6 +65,7 @@ class ContainerSide:
     promote_secondaries: Mapping[str, str] = field(default_factory=dict)
     connected: tuple[Route, ...] = ()
     paths: frozenset[str] = frozenset()
+    aside: tuple[Route, ...] = ()
 
     def birth_name(self, interface: str) -> str:
         """Return the host-side name derived from container and interface."""
@@ -89,7 +91,8 @@ class HostSide:
     asked for, by what the marks of their attachments say (kind, value and interface).
     ``peers`` is what other ports' ends in containers have, by the ports' names: of those that could be in the way.
     ``tagged_later`` are attachments without VLANs (bridge, ``Target.kind``, ``.value`` and interface) to whose ports
-    ovs_vlan_port gives some, as is recorded.
+    ovs_vlan_port gives some, as is recorded. ``nested`` are host veths whose other end is in a network namespace within
+    the container that they are marked for.
     ``guards`` are the ports that let in only what they are to, ``None`` where there are none; ``can_guard`` is whether
     there could be some. ``bound`` are the MACs that no other port may have, by port. MACs that nobody asked for are
     derived from ``seed``.
@@ -107,6 +110,7 @@ class HostSide:
     can_guard: bool = True
     bound: Mapping[str, frozenset[str]] = field(default_factory=dict)
     seed: str = ""
+    nested: Collection[str] = ()
 
     @cached_property
     def by_index(self) -> dict[int, Link]:

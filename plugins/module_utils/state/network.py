@@ -106,6 +106,9 @@ class NetworkState:
     declares them. Neither are addresses with a lifetime (DHCP, router
     advertisements): they are ``leases``, by link name and address, each with
     the kernel's message of it. ``messages`` are those of the permanent ones.
+    ``faults`` are words of ip-address(8), by link name and address, for
+    addresses that are there and not as they would be made: ``dadfailed``,
+    ``peer``, ``noprefixroute``, ``deprecated``.
     """
 
     links: Mapping[str, Link]
@@ -113,6 +116,7 @@ class NetworkState:
     routes: tuple[Route, ...] = ()
     leases: Mapping[str, Mapping[str, bytes]] = field(default_factory=dict)
     messages: Mapping[str, Mapping[str, bytes]] = field(default_factory=dict)
+    faults: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @cached_property
     def by_alternative_name(self) -> dict[str, Link]:

@@ -20,14 +20,15 @@ FOLDER = next(folder.parent for folder in HERE.parents if folder.name == "ansibl
 
 # By module: files and bytes of ours that are packed, and lines that are imported until it is ready to run.
 LIMITS = {
-    "container_bridge": (115, 694_000, 9_600),
-    "container_neighbours_info": (81, 481_000, 5_200),
-    "container_network_info": (162, 1_023_000, 12_900),
-    "host_program": (182, 1_094_000, 3_220),
-    "icc_policy": (113, 672_000, 8_420),
-    "ovs_vlan_port": (108, 655_000, 8_000),
-    "port_publish": (111, 675_000, 9_140),
-    "veth_attach": (120, 743_000, 8_480),
+    "container_bridge": (119, 722_000, 9_780),
+    "container_neighbours_info": (84, 502_000, 5_340),
+    "container_network_info": (167, 1_064_000, 13_130),
+    "host_nic_bridge": (81, 478_000, 9_110),
+    "host_program": (191, 1_146_000, 3_310),
+    "icc_policy": (118, 710_000, 8_610),
+    "ovs_vlan_port": (112, 688_000, 8_160),
+    "port_publish": (116, 713_000, 9_320),
+    "veth_attach": (126, 785_000, 8_720),
 }
 # What costs most: netaddr, which nothing needs, and what only changes need: pyroute2 brings multiprocessing.
 LATE = {"netaddr", "pyroute2", "multiprocessing"}
@@ -62,4 +63,5 @@ def test_all_of_the_program_comes_to_the_host_that_it_is_made_on():
     missing = {file.name for file in service.glob("*.py")} - {
         pathlib.PurePath(name).name for name in packed if "/module_utils/service/" in name
     }
-    assert missing == set()
+    assert missing == {"nic_guard.py"}, "which is a program of its own"
+    assert any(name.endswith("/service/nic_guard.py") for name in told("--files", "host_nic_bridge"))

@@ -63,6 +63,21 @@ class EngineFailed(PipefitterError):
     """An engine can be connected to and doesn't answer in time, or not as it should."""
 
 
+class EngineSilent(EngineFailed):
+    """An engine can be connected to and doesn't answer in time: it is starting, or hangs.
+
+    ``unanswered`` are the containers that it was asked about and no other engine knows; where that is empty, all are.
+    """
+
+    def __init__(self, engine: str, sentence: str, unanswered: Collection[str] = ()) -> None:
+        super().__init__(sentence)
+        self.engine = engine
+        self.unanswered = frozenset(unanswered)
+
+    def about(self, names: Collection[str]) -> EngineSilent:
+        return EngineSilent(self.engine, str(self), names)
+
+
 class Engine(Protocol):
     """One container engine on this host; each method raises Unreachable where it can't be connected to."""
 
@@ -188,10 +203,11 @@ class EngineSocket:
                 f"failed to connect to {self.engine} at {self.path}: {error}; give the path of its unix socket"
             ) from error
 
-    def _timed_out(self, what: str) -> EngineFailed:
-        return EngineFailed(
+    def _timed_out(self, what: str) -> EngineSilent:
+        return EngineSilent(
+            self.engine,
             f"timed out after {self.timeout:g} s waiting for {self.engine} at {self.path} to {what}; "
-            f"see whether {self.engine} hangs, and restart it"
+            f"see whether {self.engine} hangs, and restart it",
         )
 
 

@@ -2,19 +2,21 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Being told when containers start and end, are renamed or connected. Private to the collection.
 
-What is told is read no further: whoever is told looks at all containers that matter, which holds however many events
-were missed. Docker keeps 256 past events only.
+What is told says only why it is time to look: whoever is told looks at all containers that matter, which holds however
+many events were missed. Docker keeps 256 past events only.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
 import subprocess
+from typing import Any
 from urllib.parse import quote
 
-from ..notices import Notices
+from ..notices import Notice, Notices
 from .api import EngineSocket, Unreachable
 from .docker import SOCKET as DOCKER
 from .podman import SOCKET as PODMAN
@@ -50,6 +52,10 @@ class EngineEvents(Notices):
         except BaseException:
             self._connection.close()
             raise
+        self._lines = _Lines()
+
+    def _hear(self, part: bytes) -> None:
+        self._notices += self._lines.notices(part)
 
 
 class PodmanProgram:
@@ -73,6 +79,8 @@ class PodmanProgram:
         finally:
             os.close(its_end)
         os.set_blocking(self._descriptor, False)
+        self._lines = _Lines()
+        self._notices: list[Notice] = []
 
     def fileno(self) -> int:
         return self._descriptor
@@ -81,15 +89,64 @@ class PodmanProgram:
         """Read what has come, and tell whether the program still runs."""
         try:
             while True:
-                if not os.read(self._descriptor, _MOST):
+                part = os.read(self._descriptor, _MOST)
+                if not part:
                     return False
+                self._notices += self._lines.notices(part)
         except BlockingIOError:
             return True
+
+    def taken(self) -> list[Notice]:
+        taken, self._notices = self._notices, []
+        return taken
 
     def close(self) -> None:
         self._process.kill()
         self._process.wait()
         os.close(self._descriptor)
+
+
+class _Lines:
+    """A stream of JSON objects, a line each, between lines of HTTP."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def notices(self, part: bytes) -> list[Notice]:
+        """Return the notices that are whole by now; what isn't understood is none."""
+        *lines, rest = (self._rest + part).split(b"\n")
+        self._rest = rest[-_MOST:]
+        found = []
+        for line in lines:
+            if line.startswith(b"{"):
+                with contextlib.suppress(ValueError, TypeError, AttributeError):
+                    found += _notices_of(json.loads(line))
+        return found
+
+
+def _notices_of(event: dict[str, Any]) -> list[Notice]:
+    """Return what an event says, of one that was asked for; Podman's program has names of its own."""
+    kind = str(event.get("Type"))
+    attributes = (event.get("Actor") or {}).get("Attributes") or {}
+    name = str(event.get("Name") or attributes.get("name") or "")
+    words = _WORDS.get(str(event.get("Action") or event.get("status") or event.get("Status")))
+    if words is None or not name:
+        return []
+    return [Notice(f"{kind} {name} {words}", name if kind == "container" else "")]
+
+
+_WORDS = {
+    "start": "started",
+    "die": "ended",
+    "died": "ended",
+    "pause": "was paused",
+    "unpause": "goes on",
+    "rename": "was renamed",
+    "destroy": "was removed",
+    "remove": "was removed",
+    "connect": "connected to a container",
+    "disconnect": "disconnected from a container",
+}
 
 
 def _filtered(target: str, filters: dict[str, list[str]]) -> str:

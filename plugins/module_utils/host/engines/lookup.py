@@ -7,13 +7,14 @@ Each engine is one file; a new one is added to ``_engines`` and to ``model.attac
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TypeVar
 
 from ...errors import MissingFeature, Refused
 from ...model.attachment import CONTAINER_NAME, RUNTIMES
 from . import docker
-from .api import Container, Engine, Unreachable
+from .api import Container, Engine, EngineSilent, Unreachable
 from .docker import Docker
 from .podman import Podman
 
@@ -26,6 +27,23 @@ TIMEOUT = 10.0
 """Seconds to wait for each answer of an engine."""
 
 _T = TypeVar("_T")
+_E = TypeVar("_E", bound=Engine)
+
+_silent: dict[str, EngineSilent] | None = None
+
+
+@contextmanager
+def waited_for_once() -> Iterator[None]:
+    """For many questions in a row: an engine that does not answer one is not asked the others, and holds up no other.
+
+    What another engine answers counts then, and EngineSilent has the names for which that is not enough.
+    """
+    global _silent  # noqa: PLW0603 # pylint: disable=global-statement
+    _silent = {}
+    try:
+        yield
+    finally:
+        _silent = None
 
 
 def find(names: Sequence[str], runtime: str = "auto", timeout: float = TIMEOUT) -> dict[str, Container | None]:
@@ -54,7 +72,7 @@ def find(names: Sequence[str], runtime: str = "auto", timeout: float = TIMEOUT) 
         known.update(name for name in asked if candidates[name])
 
     if asked:
-        _ask_each(runtime, timeout, ask)
+        _ask_each(runtime, timeout, ask, lambda: [name for name in asked if not candidates[name]])
     return {name: _the_one(name, found) for name, found in candidates.items()}
 
 
@@ -87,9 +105,13 @@ def published_ports(timeout: float = TIMEOUT) -> dict[tuple[str, int], list[tupl
     Podman's conmon listens on such ports itself.
     """
     try:
-        return Docker(timeout).published_ports()
+        return _ask(Docker(timeout), Docker.published_ports)
     except Unreachable:
         return {}
+    except EngineSilent:
+        if _silent is None:
+            raise
+        return {}  # what it publishes is in the host's rules, or bound
 
 
 def _engines(runtime: str, timeout: float) -> list[Engine]:
@@ -107,16 +129,31 @@ def _let_sleep(engine: Engine) -> None:
         raise Unreachable("Docker", docker.SOCKET, "not started", "start Docker (systemctl start docker)")
 
 
-def _ask_each(runtime: str, timeout: float, question: Callable[[Engine], _T]) -> list[_T]:
-    """Return the answers of the engines that can be reached, at least one."""
+def _ask_each(
+    runtime: str,
+    timeout: float,
+    question: Callable[[Engine], _T],
+    unanswered: Callable[[], Collection[str]] | None = None,
+) -> list[_T]:
+    """Return the answers of the engines that can be reached, at least one.
+
+    ``unanswered`` tells what is not known after all of them were asked, if an answer of one may be enough.
+    """
     answers = []
     absent = []
+    silent = None
     for engine in _engines(runtime, timeout):
         try:
             _let_sleep(engine)
-            answers.append(question(engine))
+            answers.append(_ask(engine, question))
         except Unreachable as error:
             absent.append(error)
+        except EngineSilent as error:
+            if _silent is None or unanswered is None:
+                raise
+            silent = error
+    if silent is not None and unanswered is not None and (names := unanswered()):
+        raise silent.about(names)
     if answers:
         return answers
     if len(absent) == 1:
@@ -124,6 +161,17 @@ def _ask_each(runtime: str, timeout: float, question: Callable[[Engine], _T]) ->
     tried = " and ".join(error.tried for error in absent)
     advice = "; ".join(error.advice for error in absent)
     raise MissingFeature(f"a container engine is required and none was found, tried {tried}; {advice}")
+
+
+def _ask(engine: _E, question: Callable[[_E], _T]) -> _T:
+    if _silent is not None and engine.runtime in _silent:
+        raise _silent[engine.runtime]
+    try:
+        return question(engine)
+    except EngineSilent as error:
+        if _silent is not None:
+            _silent[engine.runtime] = error
+        raise
 
 
 def _the_one(name: str, candidates: Collection[Container]) -> Container | None:

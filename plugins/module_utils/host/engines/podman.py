@@ -16,7 +16,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from .. import lock
-from .api import Container, EngineFailed, EngineSocket, Unreachable
+from .api import Container, EngineFailed, EngineSilent, EngineSocket, Unreachable
 
 SOCKET = "/run/podman/podman.sock"
 STORAGE = "/var/lib/containers/storage"
@@ -128,8 +128,9 @@ class Podman:
         except FileNotFoundError:
             raise Unreachable("Podman", self._socket.path, "no socket and no program", self._socket.advice) from None
         except subprocess.TimeoutExpired:
-            raise EngineFailed(
-                f"timed out after {timeout:g} s waiting for {command!r}; see whether another podman holds its lock"
+            raise EngineSilent(
+                "Podman",
+                f"timed out after {timeout:g} s waiting for {command!r}; see whether another podman holds its lock",
             ) from None
         if ran.returncode:
             said = " ".join(ran.stderr.decode(errors="replace").split())[-300:]

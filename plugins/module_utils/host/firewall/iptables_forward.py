@@ -18,7 +18,8 @@ the place that Docker keeps for others, and has first whenever Docker starts.
 Where others than Docker decide in ``FORWARD``, too (ufw), or ``DOCKER-USER`` sends
 certain packets back there, it stands in ``FORWARD`` behind all of these, as without
 Docker. A bridge of Docker's own whose ports are published needs the former in any
-case: Docker 28 drops what comes to it from elsewhere.
+case: Docker 28 drops what comes to it from elsewhere. Beside bridges of ours,
+``DOCKER-USER`` then has jumps for that bridge alone.
 
 Elsewhere the jump stands in ``FORWARD``, if that has the policy DROP, or comes
 to a DROP or REJECT of all (ufw's policies are of either sort). Rules that drop
@@ -51,7 +52,7 @@ iptables as opaque, and one ``iptables -C`` a bridge would be a process each.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import field
 
 from ...errors import MissingFeature, PipefitterError, Refused
@@ -61,7 +62,7 @@ from ...model.firewall_safe_name import firewall_safe_name
 from ...state.firewall import FirewallState
 from .. import program
 from ..netlink.nf_tables import chain_exists, dropping_chains
-from .iptables_save import DOCKER_USER, FORWARD, Saved
+from .iptables_save import DOCKER_USER, FORWARD, Saved, is_jump, jumps_of
 from .iptables_save import OURS as _CHAIN
 
 _HOOKS = (FORWARD, DOCKER_USER)
@@ -136,7 +137,7 @@ class IptablesForward:
 class _Filter:
     """The table ``filter`` of one family in one kind of iptables, as far as it matters to us.
 
-    ``saved`` is all of it. ``jumps`` are the positions of jumps to our chain in each chain, counted from 1.
+    ``saved`` is all of it. ``jumps`` are those to our chain in each chain, with their positions, counted from 1.
     ``rules`` are those of our chain.
     """
 
@@ -144,21 +145,30 @@ class _Filter:
     kind: str  # "nft" or "legacy"
     saved: Saved
     has_chain: bool
-    jumps: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    jumps: Mapping[str, Sequence[tuple[int, str]]] = field(default_factory=dict)
     rules: Sequence[str] = ()
 
-    def hook(self, accepted: Iterable[AcceptedBridge]) -> str:
-        """Return the chain that has the jump to ours, or is to have it, with these bridges accepted."""
-        if not self.saved.has_docker:
-            return FORWARD
-        first = any(not one.within for one in accepted)
-        return FORWARD if not first and self.saved.returns_to_others() else DOCKER_USER
+    def hook(self, accepted: Collection[AcceptedBridge]) -> str:
+        """Return the chain that has the jump to ours for all packets, or is to have it, with these bridges accepted."""
+        if not self.saved.has_docker or not self.saved.returns_to_others():
+            return FORWARD if not self.saved.has_docker else DOCKER_USER
+        return FORWARD if not accepted or any(one.within for one in accepted) else DOCKER_USER
 
-    def reached(self, accepted: Iterable[AcceptedBridge]) -> bool:
-        """Tell whether our chain is reached from the one from which it is to be."""
+    def wanted_jumps(self, accepted: Collection[AcceptedBridge]) -> dict[str, list[str]]:
+        """Return the jumps to our chain by the chain that is to have them, with these bridges accepted."""
         hook = self.hook(accepted)
-        astray = any(positions for each, positions in self.jumps.items() if each != hook)
-        return self.has_chain and not astray and self.saved.reaches(hook)
+        wanted = {hook: [f"-j {_CHAIN}"]}
+        theirs = sorted(one.bridge for one in accepted if not one.within)
+        if theirs and hook == FORWARD and self.saved.has_docker:
+            wanted[DOCKER_USER] = [jump for bridge in theirs for jump in jumps_of(bridge)]
+        return wanted
+
+    def reached(self, accepted: Collection[AcceptedBridge]) -> bool:
+        """Tell whether our chain is reached from those from which it is to be, and from no others."""
+        wanted = self.wanted_jumps(accepted)
+        there = {(hook, jump) for hook, placed in self.jumps.items() for _position, jump in placed}
+        astray = any(jump not in wanted.get(hook, ()) for hook, jump in there)
+        return self.has_chain and not astray and all(self.saved.reaches(hook, jumps) for hook, jumps in wanted.items())
 
     def dropping_ahead(self) -> list[DroppingRule]:
         """Return the rules that drop certain packets before they come to our chain."""
@@ -199,15 +209,20 @@ class _Filter:
         """
         if not wanted:
             return [f":{_CHAIN} - [0:0]", *self._without_jumps(), f"-X {_CHAIN}"]
-        jump = [] if self.reached(wanted) else [*self._without_jumps(), self._new_jump(self.hook(wanted))]
-        return [f":{_CHAIN} - [0:0]", *jump, *_rules(wanted)]
+        jumps: list[str] = []
+        if not self.reached(wanted):
+            new = [line for hook, specs in self.wanted_jumps(wanted).items() for line in self._new_jumps(hook, specs)]
+            jumps = [*self._without_jumps(), *new]
+        return [f":{_CHAIN} - [0:0]", *jumps, *_rules(wanted)]
 
-    def _new_jump(self, hook: str) -> str:
+    def _new_jumps(self, hook: str, jumps: Sequence[str]) -> list[str]:
         position = self.saved.position(hook)
-        return f"-A {hook} -j {_CHAIN}" if position is None else f"-I {hook} {position} -j {_CHAIN}"
+        if position is None:
+            return [f"-A {hook} {jump}" for jump in jumps]
+        return [f"-I {hook} {place} {jump}" for place, jump in enumerate(jumps, position)]
 
     def _without_jumps(self) -> list[str]:
-        return [f"-D {hook} -j {_CHAIN}" for hook, positions in self.jumps.items() for _position in positions]
+        return [f"-D {hook} {jump}" for hook, placed in self.jumps.items() for _position, jump in placed]
 
     def undo(self) -> None:
         """Put back what was read, after ``rewrite`` has changed it."""
@@ -217,7 +232,7 @@ class _Filter:
         if not self.has_chain:
             now.restore(now.rewrite(frozenset()))
             return
-        back = [f"-I {hook} {position} -j {_CHAIN}" for hook, positions in self.jumps.items() for position in positions]
+        back = [f"-I {hook} {position} {jump}" for hook, placed in self.jumps.items() for position, jump in placed]
         now.restore([f":{_CHAIN} - [0:0]", *now._without_jumps(), *back, *self.rules])
 
     def restore(self, lines: list[str]) -> None:
@@ -266,7 +281,7 @@ def _read(family: str, kind: str) -> _Filter | None:
     if not (saved.has_docker or has_chain or saved.drops()):
         return None
     jumps = {
-        each: [position for position, words in enumerate(saved.words(each), 1) if words == ["-j", _CHAIN]]
+        each: [(position, " ".join(words)) for position, words in enumerate(saved.words(each), 1) if is_jump(words)]
         for each in _HOOKS
     }
     return _Filter(family, kind, saved, has_chain, jumps, saved.rules.get(_CHAIN, ()))

@@ -11,6 +11,7 @@ from functools import cached_property
 from ...model.firewall import DroppingRule
 
 OURS = "PIPEFITTER"
+_JUMP = ["-j", OURS]
 FORWARD = "FORWARD"
 DOCKER_USER = "DOCKER-USER"
 
@@ -87,11 +88,13 @@ class Saved:
         if chain in passed:
             return False
         passed.add(chain)
-        place = None if ["-j", OURS] in self.words(hook) else self.position(hook)
+        place = None if _JUMP in self.words(hook) else self.position(hook)
         for position, words in enumerate(self.words(chain), 1):
             target = _target(words)
-            if chain == hook and (words == ["-j", OURS] or position == place):
+            if chain == hook and (words == _JUMP or position == place):
                 return True
+            if words[:1] == ["-o"] and is_jump(words):
+                let.append(f"-o {words[1]}")  # to its published ports, before what follows
             if target in self.policies and _is_of_all(words):
                 if self._drop_before(target, hook, family, let, found, passed):
                     return True
@@ -115,15 +118,17 @@ class Saved:
 
         Jumps to our chain are not counted.
         """
-        others = (words for words in self.words(hook) if words != ["-j", OURS])
+        others = (words for words in self.words(hook) if not is_jump(words))
         return next(
             (position for position, words in enumerate(others, 1) if self._of_rule(words, {hook}) is not None), None
         )
 
-    def reaches(self, hook: str) -> bool:
-        """Tell whether no rule for all packets keeps them from our chain; one that accepts them does no harm."""
+    def reaches(self, hook: str, jumps: Iterable[str]) -> bool:
+        """Tell whether no rule for all packets keeps them from these jumps; one that accepts them does no harm."""
+        missing = set(jumps)
         for words in self.words(hook):
-            if words == ["-j", OURS]:
+            missing.discard(" ".join(words))
+            if not missing:
                 return True
             if self._of_rule(words, set()) in (_DROP, _RETURN):
                 return False
@@ -151,6 +156,16 @@ class Saved:
         found = self._verdict(target, passed) if target in self.policies else None
         # Who was sent by -g doesn't come back.
         return _RETURN if found is None and words[0] == "-g" else found
+
+
+def jumps_of(bridge: str) -> tuple[str, str]:
+    """Return the jumps to our chain for one bridge alone: to its published ports, and replies from there."""
+    return f"-o {bridge} -j {OURS}", f"-i {bridge} -m conntrack --ctstate RELATED,ESTABLISHED -j {OURS}"
+
+
+def is_jump(words: Sequence[str]) -> bool:
+    """Tell whether a rule is a jump to our chain as we make them."""
+    return words == _JUMP or (len(words) > 3 and " ".join(words) in jumps_of(words[1]))
 
 
 def _target(words: Sequence[str]) -> str:

@@ -16,9 +16,10 @@ from .rtnetlink import RouteSocket
 from .wire import KernelError, attribute, attributes, number
 
 _IFADDR = struct.Struct("=BBBBI")  # ifaddrmsg: family, prefix length, flags, scope, index
-_IFA_ADDRESS, _IFA_LOCAL, _IFA_FLAGS = 1, 2, 8
+_IFA_ADDRESS, _IFA_LOCAL, _IFA_CACHEINFO, _IFA_FLAGS = 1, 2, 6, 8
 _IFA_F_NODAD, _IFA_F_DADFAILED = 0x02, 0x08
 _IFA_F_DEPRECATED, _IFA_F_TENTATIVE, _IFA_F_PERMANENT = 0x20, 0x40, 0x80
+_IFA_F_NOPREFIXROUTE = 0x200
 _NOT_TAKEN = _IFA_F_PERMANENT | _IFA_F_TENTATIVE | _IFA_F_DEPRECATED | _IFA_F_DADFAILED
 _FAMILIES = {text.IPV4: socket.AF_INET, text.IPV6: socket.AF_INET6}
 _VERSIONS = frozenset(_FAMILIES.values())  # asked for all families, the kernel also shows those of Phonet and others
@@ -52,6 +53,33 @@ def shown(
     return {name: tuple(entries) for name, entries in permanent.items()}, leases, messages
 
 
+def faults(messages: Messages) -> dict[str, dict[str, str]]:
+    """Return by link and address what keeps permanent addresses from doing what they would as ``add`` makes them.
+
+    The words are those of ip-address(8).
+    """
+    found: dict[str, dict[str, str]] = {}
+    for link, of_link in messages.items():
+        for address, message in of_link.items():
+            fault = _fault(message)
+            if fault:
+                found.setdefault(link, {})[address] = fault
+    return found
+
+
+def _fault(message: bytes) -> str:
+    family, prefix, _flags, _scope, _index = _IFADDR.unpack_from(message)
+    values = dict(attributes(message, _IFADDR.size))
+    flags = number(values[_IFA_FLAGS])
+    if flags & _IFA_F_DADFAILED:
+        return "dadfailed"
+    if values.get(_IFA_LOCAL, values[_IFA_ADDRESS]) != values[_IFA_ADDRESS]:
+        return "peer"
+    if flags & _IFA_F_NOPREFIXROUTE and prefix < 8 * len(values[_IFA_ADDRESS]):
+        return "noprefixroute"
+    return "deprecated" if flags & _IFA_F_DEPRECATED else ""
+
+
 def tentative(route_socket: RouteSocket, of_index: int) -> tuple[str, ...]:
     """Return the addresses of a link for which duplicate address detection goes on, or found another that has it."""
     found = []
@@ -78,10 +106,13 @@ def restore(route_socket: RouteSocket, index: int, link: str, message: bytes) ->
 
 def _as_request(index: int, message: bytes, more_flags: int) -> bytes:
     family, prefix, flags, scope, _index = _IFADDR.unpack_from(message)
-    kept = [
-        attribute(kind, struct.pack("=I", number(value) & ~_NOT_TAKEN | more_flags) if kind == _IFA_FLAGS else value)
-        for kind, value in attributes(message, _IFADDR.size)
-    ]
+    values = dict(attributes(message, _IFADDR.size))
+    shown = number(values[_IFA_FLAGS])
+    values[_IFA_FLAGS] = struct.pack("=I", shown & ~_NOT_TAKEN | more_flags)
+    if shown & _IFA_F_DEPRECATED:
+        # Of a permanent one, IPv4 says that it is preferred for ever (inet_fill_ifaddr() in net/ipv4/devinet.c).
+        values[_IFA_CACHEINFO] = bytes(4) + values[_IFA_CACHEINFO][4:]
+    kept = [attribute(kind, value) for kind, value in values.items()]
     return _IFADDR.pack(family, prefix, flags & ~_NOT_TAKEN | more_flags, scope, index) + b"".join(kept)
 
 

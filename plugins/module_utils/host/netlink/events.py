@@ -10,6 +10,8 @@ from __future__ import annotations
 import errno
 import socket
 
+from ..notices import Notice
+
 _NETLINK_ROUTE, _NETLINK_NETFILTER = 0, 12
 _SOL_NETLINK, _ADD_MEMBERSHIP, _LISTEN_ALL_NSID = 270, 1, 8
 
@@ -52,6 +54,9 @@ class KernelEvents:
             except OSError as error:
                 if error.errno != errno.ENOBUFS:
                     raise
+
+    def taken(self) -> list[Notice]:
+        return []
 
     def close(self) -> None:
         self._socket.close()

@@ -63,6 +63,10 @@ class NetlinkHandle(NamedLinks):
         """Return the permanent addresses, the messages of those with a lifetime, and of the permanent. One dump."""
         return addresses.shown(self._socket, {link.index: link.name for link in links})
 
+    def address_faults(self, messages: Messages) -> dict[str, dict[str, str]]:
+        """Return by link and address what of permanent addresses is not as ``add_address`` makes them."""
+        return addresses.faults(messages)
+
     def tentative_addresses(self, link: Link) -> tuple[str, ...]:
         """Return the link's IPv6 addresses that can't be used yet, or not at all, as another machine has them."""
         return addresses.tentative(self._socket, link.index)
@@ -109,12 +113,6 @@ class NetlinkHandle(NamedLinks):
         from . import priority_tags  # few hosts isolate
 
         return {port.name: priority_tags.shown(self._socket, port.index) for port in ports}
-
-    def bound_macs(self) -> dict[str, frozenset[str]]:
-        """Return by port of a bridge, of those in ``links()``, the MACs that no other port may have."""
-        from . import bound_macs  # few hosts isolate
-
-        return bound_macs.shown(self._socket, {index: name for name, index in self._indexes.items()})
 
     # ---- bridges
 
@@ -303,13 +301,6 @@ class NetlinkHandle(NamedLinks):
 
         self._with_index(port, lambda index: priority_tags.change(self._socket, index, port, mac))
 
-    def bind_mac(self, port: str, mac: str, on: bool) -> None:
-        """Let no other port of its bridge have a MAC, or let any."""
-        from . import bound_macs
-
-        change = bound_macs.bind if on else bound_macs.free
-        self._with_index(port, lambda index: change(self._socket, index, port, mac))
-
     def rename_link(
         self, name: str, new: str, keep_addresses: Mapping[str, bytes], keep_routes: Collection[Route]
     ) -> None:
@@ -419,6 +410,24 @@ class NetlinkHandle(NamedLinks):
             # IPv4 and IPv6 have each their own: the gateway left with an address that was to go.
             if error.code not in (errno.ENETUNREACH, errno.EHOSTUNREACH):
                 raise
+
+    def routes_aside(self, by_index: Mapping[int, str]) -> tuple[Route, ...]:
+        """Return the default routes that are kept until the one that took their place goes."""
+        from . import routes_aside
+
+        return routes_aside.shown(self._socket, by_index)
+
+    def put_aside(self, route: Route, on: bool) -> None:
+        """Keep a default route whose place another takes, or no longer."""
+        from . import routes_aside
+
+        (routes_aside.put if on else routes_aside.drop)(self._socket, route)
+
+    def take_back(self, route: Route) -> None:
+        """Set a default route again that was put aside."""
+        from . import routes_aside
+
+        routes_aside.take_back(self._socket, route)
 
     def set_hairpin(self, port: str, on: bool) -> None:
         """Let frames leave by the bridge's port they came in by, or not; of a port that is gone, it is off."""

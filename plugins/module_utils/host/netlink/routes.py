@@ -16,7 +16,7 @@ from . import rtnetlink, wire
 from .rtnetlink import RouteSocket
 from .wire import NLA_F_NESTED, NLA_TYPE_MASK, KernelError, attribute, attributes, number
 
-_RTMSG = struct.Struct("=BBBBBBBBI")  # rtmsg: family, dst_len, src_len, tos, table, protocol, scope, type, flags
+RTMSG = struct.Struct("=BBBBBBBBI")  # rtmsg: family, dst_len, src_len, tos, table, protocol, scope, type, flags
 _RTA_DST, _RTA_SRC, _RTA_OIF, _RTA_GATEWAY, _RTA_PRIORITY = 1, 2, 4, 5, 6
 _RTA_MULTIPATH, _RTA_CACHEINFO, _RTA_VIA, _RTA_ENCAP_TYPE, _RTA_ENCAP, _RTA_EXPIRES, _RTA_NH_ID = (
     9,
@@ -37,7 +37,7 @@ _TO_NOWHERE = frozenset((6, 7, 8, 9))  # RTN_BLACKHOLE, RTN_UNREACHABLE, RTN_PRO
 _LOOPBACK = {1: "lo"}  # its index is the same in each namespace (LOOPBACK_IFINDEX)
 _RTPROT_KERNEL = 2
 _RT_SCOPE_UNIVERSE, _RT_SCOPE_LINK = 0, 253
-_FAMILIES = {IPV4: socket.AF_INET, IPV6: socket.AF_INET6}
+FAMILIES = {IPV4: socket.AF_INET, IPV6: socket.AF_INET6}
 
 
 def shown(
@@ -54,10 +54,10 @@ def shown(
     """
     found = []
     for version in families:
-        asked = int(_FAMILIES[version])
-        request = _RTMSG.pack(asked, 0, 0, 0, _RT_TABLE_MAIN, 0, 0, 0, 0)
+        asked = int(FAMILIES[version])
+        request = RTMSG.pack(asked, 0, 0, 0, _RT_TABLE_MAIN, 0, 0, 0, 0)
         for payload in route_socket.dump(rtnetlink.RTM_GETROUTE, request):
-            family, prefix, _src, _tos, table, protocol, _scope, kind, _flags = _RTMSG.unpack_from(payload)
+            family, prefix, _src, _tos, table, protocol, _scope, kind, _flags = RTMSG.unpack_from(payload)
             # Asked for a family it was built or booted without, the kernel shows all others.
             if (
                 family == asked
@@ -65,7 +65,7 @@ def shown(
                 and (kind == UNICAST or (to_nowhere and kind in _TO_NOWHERE))
                 and (connected or protocol != _RTPROT_KERNEL or not prefix)
             ):
-                found.append(_route(payload, version, names_by_index))
+                found.append(route_of(payload, version, names_by_index))
     return tuple(found)
 
 
@@ -88,9 +88,9 @@ def append(route_socket: RouteSocket, index: int, route: Route) -> None:
 
 def _set(route_socket: RouteSocket, index: int, route: Route, flags: int) -> None:
     if route.message:
-        again = _again(route.message, index)
+        payload = again(route.message, index)
         try:
-            route_socket.request_payload(f"set route {route}", rtnetlink.RTM_NEWROUTE, flags, again)
+            route_socket.request_payload(f"set route {route}", rtnetlink.RTM_NEWROUTE, flags, payload)
             return
         except KernelError as error:
             # Its preferred source address is gone, as asked for: it leads where it did all the same.
@@ -118,7 +118,7 @@ def _request(route_socket: RouteSocket, what: str, kind: int, flags: int, index:
     if route.metric or route.family == IPV6:
         attributes.append(("RTA_PRIORITY", route.metric))
     header = {
-        "family": int(_FAMILIES[route.family]),
+        "family": int(FAMILIES[route.family]),
         "dst_len": int(prefix),
         "table": _RT_TABLE_MAIN,
         "proto": route.protocol,
@@ -128,9 +128,10 @@ def _request(route_socket: RouteSocket, what: str, kind: int, flags: int, index:
     route_socket.request(what, kind, "rtmsg", flags, header, attributes)
 
 
-def _route(payload: bytes, version: int, names_by_index: Mapping[int, str]) -> Route:
-    _family, prefix, source, tos, _table, protocol, _scope, kind, _flags = _RTMSG.unpack_from(payload)
-    values = dict(attributes(payload, _RTMSG.size))
+def route_of(payload: bytes, version: int, names_by_index: Mapping[int, str]) -> Route:
+    """Return a route by how the kernel shows it."""
+    _family, prefix, source, tos, _table, protocol, _scope, kind, _flags = RTMSG.unpack_from(payload)
+    values = dict(attributes(payload, RTMSG.size))
     index = number(values.get(_RTA_OIF, b""))
     link = _name(index, names_by_index) if index else SEVERAL_LINKS
     selector = f"tos {tos:#04x}" if tos else ""
@@ -164,10 +165,10 @@ def _hops(value: bytes) -> Iterator[tuple[int, int, int]]:
         offset += (length + 3) & ~3
 
 
-def _again(message: bytes, index: int) -> bytes:
+def again(message: bytes, index: int) -> bytes:
     """Return what makes a route of what the kernel showed of it: without its state, and through the link ``index``."""
-    *head, flags = _RTMSG.unpack_from(message)
-    shown = list(attributes(message, _RTMSG.size, NLA_F_NESTED | NLA_TYPE_MASK))
+    *head, flags = RTMSG.unpack_from(message)
+    shown = list(attributes(message, RTMSG.size, NLA_F_NESTED | NLA_TYPE_MASK))
     by_next_hop = any(kind == _RTA_NH_ID for kind, _value in shown)  # the kernel shows what that object leads to, too
     written = []
     for flagged, value in shown:
@@ -180,7 +181,7 @@ def _again(message: bytes, index: int) -> bytes:
             if kind == _RTA_OIF:
                 value = struct.pack("=I", index)
             written.append(attribute(flagged, _next_hops(value) if kind == _RTA_MULTIPATH else value))
-    return _RTMSG.pack(*head, flags & _RTNH_F_ONLINK) + b"".join(written)
+    return RTMSG.pack(*head, flags & _RTNH_F_ONLINK) + b"".join(written)
 
 
 def _next_hops(value: bytes) -> bytes:
@@ -193,4 +194,4 @@ def _next_hops(value: bytes) -> bytes:
 
 
 def _address(value: bytes, version: int) -> str:
-    return socket.inet_ntop(_FAMILIES[version], value)
+    return socket.inet_ntop(FAMILIES[version], value)

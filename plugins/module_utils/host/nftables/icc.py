@@ -38,7 +38,8 @@ It also drops what the host would answer to a linked container that probes wheth
 its own address is free (duplicate address detection), and not for addresses of the host.
 
 ``icc_off`` is also the record of which ports are to be isolated, and comments
-on its elements hold the sysctls that links changed, as they were before.
+on its elements hold the sysctls that links changed, as they were before; where the
+tables were deleted, ``former_sysctls`` has them still.
 """
 
 from __future__ import annotations
@@ -49,6 +50,7 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from ...model.icc_rules import PING, IccFlow, IccRules
+from . import former_sysctls
 from . import tables as nftables
 from .isolation import ISOLATED, TABLE
 from .layout import OurChain, OurSet, OurTable, digest, each_family
@@ -102,13 +104,14 @@ class IccTables:
         kinds = [table.bridges for table in tables]
         together = {name: frozenset.union(*(kind[name] for kind in kinds)) for name in _BRIDGE_SETS}
         off, apart = together[_OFF], together[_APART]
+        former = {name: value for table in tables for name, value in table.former}
         return IccRules(
             off=off,
             neighbours=apart - off,
             egress_denied=together[_EGRESS],
             host_denied=together[_HOST],
             flows=frozenset(flow for table in tables for flow in table.flows),
-            former=frozenset(entry for table in tables for entry in table.former),
+            former=frozenset({**dict(former_sysctls.noted()), **former}.items()),
             intact=all(table.intact() for table in tables) and kinds[0] == kinds[1] and off <= apart,
         )
 
@@ -119,6 +122,7 @@ class IccTables:
         :raises Refused: an object of one of our names has another shape.
         :raises MissingFeature: there is no nf_tables or no ``nft``.
         """
+        former_sysctls.note(rules.former)
         commands: list[Command] = []
         for table in map(_Table, each_family(nftables.tables(_PURPOSE))):
             commands += (

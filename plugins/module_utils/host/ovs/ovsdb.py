@@ -107,6 +107,14 @@ class Ovsdb:
                 raise PipefitterError(f"{problem}; undoing the change failed too: {error}") from None
             raise PipefitterError(f"{problem}; nothing of this change was kept")
 
+    def commit(self, change: OvsChange) -> None:
+        """Change ports and bridges in one transaction, whatever becomes of ovs-vswitchd.
+
+        :raises Refused: as ``apply`` does.
+        """
+        with Session(self.path, self.timeout) as session:
+            _commit(session, change)
+
     def _patience(self, change: OvsChange) -> float:
         seconds = self.timeout if change.timeout is None else change.timeout
         return seconds + _PER_PORT * len([*change.add, *change.change, *change.remove])

@@ -13,6 +13,7 @@ from typing import Any
 
 from ...errors import Refused
 from ...model.ovs import VXLAN, OvsPort, Tunnel
+from ...model.ownership import JOINING
 from .columns import NOTHING, configured, overtaken, pairs, unchanged, values, writing
 from .rows import Rows
 from .session import Operation, Row, Session
@@ -58,6 +59,7 @@ def read(rows: Rows) -> dict[str, OvsPort]:
             vlan_mode=next(iter(values(row["vlan_mode"])), None),
             external_ids=pairs(row["external_ids"]),
             tunnel=_tunnel(row, rows.interfaces_of(name)),
+            protected=row["protected"],
         )
         for name, row in rows.ports.items()
     }
@@ -166,6 +168,8 @@ def columns(port: OvsPort) -> Row:
         "trunks": ["set", list(port.trunks)],
         "vlan_mode": NOTHING if port.vlan_mode is None else port.vlan_mode,
         "external_ids": ["map", [list(pair) for pair in port.external_ids]],
+        # Only that of ports that join is ours: of others it is the same before and after, and not written.
+        "protected": any(key == JOINING for key, _value in port.external_ids),
     }
 
 
@@ -178,7 +182,7 @@ def additions(rows: Rows, add: Sequence[OvsPort], restorable: Mapping[str, Whole
         interfaces: list[Row] = [{"name": port.name, **_tunnel_columns(port)}]
         if port.name in restorable:
             whole_row, interfaces = restorable[port.name]
-            row = {**whole_row, **row}
+            row = {**whole_row, **row, "protected": row["protected"] or whole_row["protected"]}
         # The names are unique indexes in the schema: a port that somebody else
         # adds in between makes the whole transaction fail.
         operations += inserts(f"port{number}", row, interfaces)

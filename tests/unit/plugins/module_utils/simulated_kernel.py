@@ -14,6 +14,7 @@ from __future__ import annotations
 import errno
 
 from ansible_collections.pipefitter.container_network.plugins.module_utils.host.netlink.wire import KernelError
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.route import Route
 from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.simulated_addresses import (
     SimAddresses,
     SimLink,
@@ -44,6 +45,7 @@ class SimNamespace(SimAddresses):
         super().__init__(kernel)
         self.netns = netns
         self.ids: dict[SimNamespace, int] = {}
+        self.aside: list[Route] = []
         self.sysctls = {"net/ipv4/ip_forward": "0", "net/ipv6/conf/all/forwarding": "0"}
         self.defaults = {
             "ipv4/forwarding": "0",

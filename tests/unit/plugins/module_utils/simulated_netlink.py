@@ -87,6 +87,9 @@ class SimulatedNetlink:
         messages = {name: {address: address.encode() for address in shown} for name, shown in held.items()}
         return held, {}, messages
 
+    def address_faults(self, messages: Mapping[str, Mapping[str, bytes]]) -> dict[str, dict[str, str]]:
+        return {}  # tests/integration/test_leases.py
+
     def addresses(self, links: Iterable[Link], leased: bool = False) -> dict[str, tuple[str, ...]]:
         return {link.name: tuple(self._ns.links[link.name].addresses) for link in links}
 
@@ -310,6 +313,16 @@ class SimulatedNetlink:
         for route in keep_routes:
             if route not in there:
                 self._send_if_reached(self._ns.append_route, route)
+
+    def routes_aside(self, by_index: Mapping[int, str]) -> tuple[Route, ...]:
+        return tuple(route for route in self._ns.aside if set(route.links) <= set(self._ns.links))
+
+    def put_aside(self, route: Route, on: bool) -> None:
+        self._ns.aside[:] = [other for other in self._ns.aside if other.family != route.family] + [route] * on
+
+    def take_back(self, route: Route) -> None:
+        self._ns.aside.remove(route)
+        self._send_if_reached(self._ns.set_route, route)
 
     def put_in_place(self, route: Route) -> None:
         self._send_if_reached(self._ns.set_route, route)

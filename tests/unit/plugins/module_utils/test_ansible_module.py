@@ -24,6 +24,7 @@ class _Result:
     before: dict[str, Any] = field(default_factory=dict)
     after: dict[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    assumed: tuple[str, ...] = ()
     changed: bool = True
 
 

@@ -58,12 +58,26 @@ def test_an_uplink_that_is_a_port_already():
     assert found(bridge="br0", management="is a port of Linux bridge br0, which") == (
         "hosta: multi_host_vlan_uplink: 'eth1' is a port of Linux bridge br0, which",
     )
-    # The bridge has an address in VLAN 100, which the trunk carries as it always did; one without a tag it would not.
-    assert found(bridge="ovs0", management="leads to it", management_vlans=[100]) == ()
-    for vlans in ([0], [0, 100], [300]):
+    # The bridge has an address in VLAN 100, or without a tag, which the trunk carries as it always did.
+    for vlans in ([100], [0], [0, 100]):
+        assert found(bridge="ovs0", management="leads to it", management_vlans=vlans) == ()
+    for vlans in ([300], [0, 300]):
         assert found(bridge="ovs0", management="leads to it", management_vlans=vlans) == (
             "hosta: multi_host_vlan_uplink: 'eth1' leads to it",
         )
+
+
+def test_a_trunk_by_which_the_host_is_reached_goes_on_carrying_frames_without_a_tag():
+    variables = {"hosta": {"bridge": "ovs0", "vlans": VLANS, "containers": [], "uplink": "eth1"}}
+
+    def trunks(**said):
+        uplink = {"name": "eth1", "management": "leads to it", "bridge": "ovs0", "management_vlans": None, **said}
+        seen = {"hosta": {"attachments": [], "interfaces": [uplink]}}
+        (port,) = vlan_fleet.ports(vlan_fleet.read(variables, seen), "hosta", variables, seen)
+        return port["trunks"]
+
+    assert trunks() == trunks(management_vlans=[100]) == [100, 200]
+    assert trunks(management_vlans=[0]) == [0, 100, 200]
 
 
 def test_hosts_on_a_trunk_need_an_uplink():

@@ -114,6 +114,21 @@ def test_a_mac_as_pipework_takes_it():
         attachment.parse_list([ONE, {**ONE, "container": "web2", "mac": "u:web1"}], {})
 
 
+@pytest.mark.parametrize(
+    ("mac", "rest"),
+    [
+        ("@10", "no mac"),
+        ("52:54:00:12:34:56@10", "52:54:00:12:34:56 here"),
+        ("U:web1@10", "'web1' in mac_seed"),
+        ("u:we@b1", None),
+        ("52:54:00:12:34:56@", None),
+    ],
+)
+def test_a_vlan_where_pipework_has_it(mac, rest):
+    words = f"has a VLAN after '@' as for pipework; give 10 in vlan, and {rest}"
+    complaint(attachment.parse, {**ONE, "mac": mac}, "mac", mac, words if rest else "")
+
+
 @pytest.mark.parametrize("seed", ["U:web1", "u:web1"])
 def test_a_mac_seed_with_what_pipework_puts_before_it(seed):
     words = "has 'U:' before the text as for pipework, and would be another seed than there; give 'web1'"

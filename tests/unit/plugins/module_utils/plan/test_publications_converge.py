@@ -17,13 +17,15 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.model
     HostPort,
     PortSpec,
     PublicationRules,
-    UdpFlow,
+    Published,
+    PublishedFlow,
     endpoint,
 )
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import publication as plan
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan.publication import Wanted
 from ansible_collections.pipefitter.container_network.plugins.module_utils.reconcile import engine
 from ansible_collections.pipefitter.container_network.plugins.module_utils.state.firewall import FirewallState
+from ansible_collections.pipefitter.container_network.plugins.module_utils.state.network import SourceRule
 from ansible_collections.pipefitter.container_network.plugins.module_utils.state.publications import (
     BridgePortState,
     PublicationState,
@@ -206,7 +208,7 @@ def test_rules_are_taken_back_where_flows_that_go_another_way_cannot_be_ended():
     for whole in (True, False):
         host = _Host(PublicationState("br0"))
         _carry_out(_present([one], host.have, True, False), host)
-        assert host.ended == [(host.have.rules, {UdpFlow(HostPort(4, "", "udp", 53))})]
+        assert host.ended == [(host.have.rules, {PublishedFlow(HostPort(4, "", "udp", 53))})]
         host.have = replace(host.have, whole=whole)
         before = host.have.rules
         host.ends_flows = False
@@ -222,9 +224,36 @@ def test_rules_are_taken_back_where_flows_that_go_another_way_cannot_be_ended():
         assert host.ended[1:] == [
             (
                 host.have.rules,
-                {UdpFlow(HostPort(4, "", "udp", 53)), UdpFlow(HostPort(4, "", "udp", 53), "192.168.5.11", 53)},
+                {
+                    PublishedFlow(HostPort(4, "", "udp", 53)),
+                    PublishedFlow(HostPort(4, "", "udp", 53), "192.168.5.11", 53),
+                },
             )
         ]
+
+
+def test_a_connection_of_tcp_ends_with_its_publication_and_with_nothing_else():
+    host_port = HostPort(4, "", "tcp", 80)
+    everywhere, elsewhere = PortSpec("", 80, 80, 80, "tcp"), PortSpec("", 81, 81, 80, "tcp")
+    web, db = _ENDPOINTS[:2]
+
+    def ended(first, *then):
+        host = _Host(PublicationState("br0"))
+        _carry_out(_present([first], host.have, True, False), host)
+        assert not host.ended, "what was there before is not of ours"
+        _carry_out(_present(list(then), host.have, True, True), host)
+        return {flow for _rules, flows in host.ended for flow in flows}
+
+    one = Wanted(web, (everywhere,), {4: "192.168.5.11"})
+    flow = PublishedFlow(host_port, "192.168.5.11", 80)
+    assert ended(one) == {flow}
+    assert ended(one, replace(one, endpoint=db, addresses={4: "192.168.5.12"})) == {flow}
+    assert ended(one, replace(one, ports=(elsewhere,))) == {flow}
+    assert ended(one, replace(one, ports=(everywhere, elsewhere))) == set()
+    assert ended(one, replace(one, addresses={4: "192.168.5.21"})) == set(), "it may have the former one still"
+    assert ended(one, replace(one, endpoint=db)) == set(), "it was renamed"
+    at_one = replace(one, ports=(PortSpec("192.0.2.1", 80, 80, 80, "tcp"),))
+    assert ended(one, at_one) == {replace(flow, still=(HostPort(4, "192.0.2.1", "tcp", 80),))}
 
 
 def test_tells_where_not_even_the_rules_can_be_taken_back():
@@ -326,3 +355,25 @@ def test_two_thousand_ports_are_taken_away_in_one_pass(containers):
     finally:
         sys.setprofile(None)
     assert [one.host.port for one in left.published] == [11999] and calls < 200 * 2000
+
+
+@pytest.mark.parametrize(
+    ("at", "rules", "told"),
+    [
+        ("", [("198.51.100.2", 100)], ["198.51.100.2"]),
+        ("198.51.100.2", [("198.51.100.0/24", 100)], ["198.51.100.2"]),
+        ("198.51.100.99", [("198.51.100.99", 100)], ["198.51.100.99"]),  # of another host for now
+        ("10.0.0.5", [("198.51.100.2", 100)], []),
+        ("", [("198.51.100.2", 100), ("192.168.5.0/24", 100)], []),
+        ("", [("198.51.100.2", 100), ("192.168.5.11", 200)], ["198.51.100.2"]),
+        ("", [("2001:db8::2", 100)], []),
+    ],
+)
+def test_rules_of_the_host_by_which_containers_do_not_answer_are_told(at, rules, told):
+    here = HostPort(4, at, "tcp", 8080)
+    rules = tuple(SourceRule(*rule) for rule in rules)
+    have = PublicationState("br0", source_rules=rules, addresses=("198.51.100.2", "2001:db8::2", "10.0.0.5"))
+    published = frozenset((Published(here, "192.168.5.11", 80, _ENDPOINTS[0]),))
+    said = plan.routed_otherwise(PublicationRules(published), have)
+    assert [line.split()[5] for line in said] == told
+    assert all("`ip rule add from 192.168.5.11 lookup 100` for each container, by which all that" in it for it in said)

@@ -10,6 +10,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 
 import pytest
 from ansible_collections.pipefitter.container_network.plugins.module_utils.host import lock
@@ -32,7 +33,7 @@ _EVENTS = """
 import sys
 sys.path.insert(0, sys.argv[1])
 from pipefitter.service import command_line, state_file
-state_file.events = lambda: [{"time": 0, "did": "attached"}] * int(sys.argv[2])
+state_file.events = lambda _since: [{"time": 0, "did": "attached", "cause": ""}] * int(sys.argv[2])
 sys.exit(command_line.main(["events"]))
 """
 
@@ -154,3 +155,52 @@ def test_a_diff_shows_what_changes_with_a_little_around_it(monkeypatch, capsys):
         "   key17: 17",
         "   key18: 18",
     ]
+
+
+_NOW = 1_700_000_000.0
+
+
+@pytest.mark.parametrize(
+    ("words", "since"),
+    [
+        ("90s", _NOW - 90),
+        ("10m", _NOW - 600),
+        ("2h", _NOW - 7200),
+        ("3d", _NOW - 3 * 86400),
+        ("1w", _NOW - 7 * 86400),
+        ("2023-11-14T22:13:20Z", _NOW),
+        ("2023-11-14T23:13:20+01:00", _NOW),
+        ("2023-11-14 22:13", _NOW - 20),
+        ("2023-11-14", _NOW - (22 * 60 + 13) * 60 - 20),
+    ],
+)
+def test_events_since(monkeypatch, capsys, words, since):
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    monkeypatch.setattr(time, "time", lambda: _NOW)
+    asked = []
+    entry = {"time": _NOW, "did": "create bridge br0", "cause": "start of the service"}
+    monkeypatch.setattr(state_file, "events", lambda since: asked.append(since) or [entry])
+    assert command_line.main(["events", "--since", words]) == 0
+    assert asked == [since]
+    assert capsys.readouterr().out == "2023-11-14 22:13:20 create bridge br0 [start of the service]\n"
+
+
+@pytest.mark.parametrize(
+    "words", ["", "10", "10x", "-10m", "m", "1.5h", "yesterday", "2023-13-01", "9" * 12 + "d", "1h30m"]
+)
+def test_events_since_what_is_no_time(capsys, words):
+    assert command_line.main(["events", f"--since={words}"]) == 1
+    said = capsys.readouterr()
+    assert said.out == "" and said.err.count("\n") == 1
+    assert said.err.startswith(f"pipefitter: --since: {words!r} is no time; give how long ago (30s, 10m, ")
+
+
+def test_what_is_done_by_hand_is_an_event(monkeypatch, capsys):
+    report = passes.Report(False, operations=["create bridge br0"])
+    kept = []
+    monkeypatch.setattr(passes, "run", lambda **_how: report)
+    monkeypatch.setattr(state_file, "_append", kept.extend)
+    assert command_line.main(["reconcile", "--check"]) == 2 and not kept
+    assert command_line.main(["reconcile"]) == 2
+    assert [(entry["did"], entry["cause"]) for entry in kept] == [("create bridge br0", "reconcile by hand")]

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 pipefitter contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Docker's settings, as our runtime comes and goes: they are as they were, and nothing is left beside them."""
+"""Engines' settings, as our hooks come and go: they are as they were, and nothing is left beside them."""
 
 from __future__ import annotations
 
@@ -106,3 +106,48 @@ def test_settings_that_docker_does_not_take_leave_nothing_behind(docker, monkeyp
             docker.set(True)
         assert not docker.kept.exists()
         assert (docker.file.read_text("utf-8") if docker.file.exists() else None) == before
+
+
+@pytest.fixture
+def podman(tmp_path, monkeypatch):
+    """What switches Podman's hook on and off, in a folder that may not be there yet."""
+    monkeypatch.setattr(engine_hooks, "_hook_folder", lambda: str(tmp_path / "oci" / "hooks.d"))
+    monkeypatch.setattr(engine_hooks, "HOOK_FOLDERS_MADE", str(tmp_path / "program" / "folders"))
+    for name in ("DAEMON", "KEPT", "RUNTIME"):
+        monkeypatch.setattr(engine_hooks, name, str(tmp_path / name))
+
+    def switch(on):
+        hooks = engine_hooks.wanted({"state": "present", "podman_hook": str(on).lower()}, "/usr/bin/python3")
+        hooks.apply()
+        return hooks.lines
+
+    return switch
+
+
+@pytest.mark.parametrize("there", ["", "oci", "oci/hooks.d"])
+def test_folders_that_were_made_for_podmans_hook_go_with_it(podman, tmp_path, there):
+    (tmp_path / there).mkdir(parents=True, exist_ok=True)
+    hook = tmp_path / "oci" / "hooks.d" / "pipefitter.json"
+    for _time in range(2):
+        assert podman(True) == [f"write {hook}"] and podman(True) == []
+        hook.write_text("{}", "utf-8")
+        assert podman(True) == [f"write {hook}"], "what is written again makes no folder"
+        gone = [hook, hook.parent, hook.parent.parent][: 3 - len(there.split("/")) if there else 3]
+        assert podman(False) == [f"remove {path}" for path in gone] and podman(False) == []
+        assert not hook.exists() and (tmp_path / there).is_dir()
+        assert not any(path.exists() for path in gone)
+        assert not list((tmp_path / "program").glob("*"))
+
+
+def test_a_folder_with_hooks_of_others_stays(podman, tmp_path):
+    podman(True)
+    folder = tmp_path / "oci" / "hooks.d"
+    (folder / "theirs.json").touch()
+    assert podman(False) == [f"remove {folder / 'pipefitter.json'}"]
+    assert [path.name for path in folder.iterdir()] == ["theirs.json"]
+
+
+def test_folders_go_where_somebody_removed_the_hook_by_hand(podman, tmp_path):
+    podman(True)
+    (tmp_path / "oci" / "hooks.d" / "pipefitter.json").unlink()
+    assert podman(False) == [f"remove {tmp_path / 'oci' / 'hooks.d'}", f"remove {tmp_path / 'oci'}"]

@@ -122,7 +122,7 @@ def test_whatever_goes_wrong_the_container_starts(monkeypatch, store, capsys):
 
 
 class FakeStateFile:
-    def note(self, line):
+    def note(self, line, cause):
         pass
 
 

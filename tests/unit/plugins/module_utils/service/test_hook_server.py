@@ -46,7 +46,7 @@ def fixture_server(monkeypatch, tmp_path):
     for module in (hook_client, hook_server):
         monkeypatch.setattr(module, "SOCKET", str(path))
     monkeypatch.setattr(hook_client, "_PATIENCE", 20.0)
-    monkeypatch.setattr(state_file, "note", lambda _line: None)
+    monkeypatch.setattr(state_file, "note", lambda _line, _cause: None)
     server = Server(path)
     yield server
     server.close()

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.pipefitter.container_network.plugins.module_utils.errors import PipefitterError
+from ansible_collections.pipefitter.container_network.plugins.module_utils.host.notices import Notice
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.record import ATTACHMENT, Record
 from ansible_collections.pipefitter.container_network.plugins.module_utils.reconcile.passes import (
     FAILED,
@@ -14,6 +15,7 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.recon
     Report,
 )
 from ansible_collections.pipefitter.container_network.plugins.module_utils.service import watch
+from ansible_collections.pipefitter.container_network.plugins.module_utils.service.causes import cause_of
 
 
 def attachment(name):
@@ -31,10 +33,11 @@ class Service:
         self.takes = 0.0
         self.docker_comes = False
         self.forwarding = []
+        self.causes = []
         monkeypatch.setattr(watch.time, "monotonic", lambda: self.now)
         monkeypatch.setattr(watch.passes, "run", self.run)
         monkeypatch.setattr(watch.state_file, "settled", dict)
-        monkeypatch.setattr(watch.state_file, "keep", lambda _report: None)
+        monkeypatch.setattr(watch.state_file, "keep", lambda _report, causes: self.causes.append(causes))
         monkeypatch.setattr(watch, "complain", lambda _line: None)
         monkeypatch.setattr(watch.docker, "starts_at_boot", lambda: self.docker_comes)
         monkeypatch.setattr(watch.docker, "process", lambda: "")
@@ -59,9 +62,9 @@ class Service:
         self.watcher._pass(engines=True)
         return waited
 
-    def hear(self, kind="kernel"):
-        """Hear of the kernel, as _wait() does."""
-        self.watcher._hear(kind)
+    def hear(self, kind="links and addresses", *notices):
+        """Hear of what a source tells, as _wait() does."""
+        self.watcher._hear(next(one for one in watch.SOURCES if one.name == kind), notices)
 
 
 @pytest.fixture
@@ -124,7 +127,7 @@ def test_an_event_of_an_engine_lets_all_be_tried_at_once(service):
     service.bad["bad1"] = True
     for _time in range(6):
         service.wait()
-    service.watcher._try_all()
+    service.hear("Docker")
     assert service.wait() == 0
     assert "bad1" in service.tried[-1]
     assert service.wait() == 1
@@ -141,14 +144,14 @@ def test_one_that_fails_for_long_does_not_let_another_wait_for_long(service):
 
 
 def test_a_host_whose_routes_change_all_the_time_spends_little_on_it(service):
-    service.hear(watch._ROUTES)
+    service.hear("routes")
     assert service.wait() == 1.0
     service.takes = 0.5
-    service.hear(watch._ROUTES)
+    service.hear("routes")
     assert service.wait() == 1.0
-    service.hear(watch._ROUTES)
+    service.hear("routes")
     assert service.wait() == 10.0
-    service.hear(watch._ROUTES)
+    service.hear("routes")
     service.hear()
     assert service.wait() == 0.1
 
@@ -163,7 +166,45 @@ def test_forwarding_is_left_to_a_docker_that_starts_as_the_host_boots(service):
     service.watcher._begun = service.now
     service.hear()
     service.wait()
-    service.watcher._docker_answers = True
+    service.watcher._answering.add("Docker")
     service.hear()
     service.wait()
     assert service.forwarding == [True, False, True, False, True]
+
+
+def test_each_pass_knows_what_led_to_it(service):
+    service.hear()
+    service.hear("Docker", started := Notice("container web1 started", "web1"), started)
+    service.hear()
+    service.wait()
+    assert service.causes[-1] == [Notice("changed on the host"), started]
+    service.bad["bad1"] = True
+    service.wait()
+    service.wait()
+    assert service.causes[-2:] == [[Notice("regular look")], [Notice("tried again")]]
+
+
+_ALL = "container web1 started, changed on the host, container db ended"
+
+
+@pytest.mark.parametrize(
+    ("line", "cause"),
+    [
+        ("add address 192.168.5.10/24 to eth1 in container web1", "container web1 started"),
+        ("add address 192.168.5.10/24 to eth1 in container web", _ALL),
+        ("create bridge br0", _ALL),
+    ],
+)
+def test_a_line_is_caused_by_what_happened_to_its_container(line, cause):
+    causes = [
+        Notice("container web1 started", "web1"),
+        Notice("changed on the host"),
+        Notice("container db ended", "db"),
+    ]
+    assert cause_of(line, causes) == cause
+
+
+def test_many_causes_are_counted():
+    started = [Notice(f"container web{number} started", f"web{number}") for number in range(5)]
+    assert cause_of("set port1 up", started[:2]) == "container web0 started, container web1 started"
+    assert cause_of("set port1 up", started).endswith("container web2 started and 2 more")

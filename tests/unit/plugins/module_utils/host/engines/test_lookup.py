@@ -5,11 +5,13 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 
 import pytest
 from ansible_collections.pipefitter.container_network.plugins.module_utils.host.engines import lookup
+from ansible_collections.pipefitter.container_network.plugins.module_utils.host.engines.api import EngineSilent
 from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.simulated_engines import (
     POD1,
     WEB1,
@@ -73,3 +75,31 @@ def test_importing_costs_no_http():
         [sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=30, check=False
     )
     assert ran.stdout == "[]\n", ran.stderr
+
+
+class TestAnEngineThatIsStarting:
+    """It accepts connections, and answers nothing yet."""
+
+    @pytest.fixture(autouse=True)
+    def fixture_silent_docker(self, host):
+        with socket.socket(socket.AF_UNIX) as self.listener:
+            self.listener.bind(str(host / "docker.sock"))
+            self.listener.listen(8)
+            yield
+
+    def test_a_question_of_its_own_fails(self, podman_engine):
+        assert "timed out after 0.1 s waiting for Docker" in refusal(EngineSilent, names=["pod1"], timeout=0.1)
+
+    def test_of_many_questions_one_is_waited_for_and_others_answer(self, podman_engine):
+        with lookup.waited_for_once():
+            assert lookup.find(["pod1"], timeout=0.1)["pod1"].runtime == "podman"
+            with pytest.raises(EngineSilent) as caught:
+                lookup.find(["web1", "pod1"], timeout=0.1)
+            assert (caught.value.engine, caught.value.unanswered) == ("Docker", {"web1"})
+            # It is not asked again: this would not end otherwise.
+            for question in (lambda: lookup.find(["web1"], "docker", 1e9), lambda: lookup.listing(timeout=1e9)):
+                with pytest.raises(EngineSilent):
+                    question()
+            assert lookup.published_ports(timeout=1e9) == {}
+        with pytest.raises(EngineSilent):
+            lookup.published_ports(timeout=0.1)

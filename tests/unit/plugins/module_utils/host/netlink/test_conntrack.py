@@ -11,7 +11,10 @@ import struct
 import pytest
 from ansible_collections.pipefitter.container_network.plugins.module_utils.errors import PipefitterError
 from ansible_collections.pipefitter.container_network.plugins.module_utils.host.netlink import conntrack
-from ansible_collections.pipefitter.container_network.plugins.module_utils.model.publication import HostPort, UdpFlow
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.publication import (
+    HostPort,
+    PublishedFlow,
+)
 from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.answering_kernel import (
     ACK,
     DUMP,
@@ -28,8 +31,9 @@ NEW, GET, DELETE = 0x100, 0x101, 0x102
 NESTED = 0x8000
 UDP, TCP, ICMP = 17, 6, 1
 CLIENT, HOST, CONTAINER, NEIGHBOUR = "192.0.2.9", "192.0.2.1", "192.168.5.11", "192.168.5.12"
-TO_CONTAINER = UdpFlow(HostPort(4, "", "udp", 53), CONTAINER, 5353)
-PAST_RULES = UdpFlow(HostPort(4, "", "udp", 53))
+TO_CONTAINER = PublishedFlow(HostPort(4, "", "udp", 53), CONTAINER, 5353)
+TCP_TO_CONTAINER = PublishedFlow(HostPort(4, "", "tcp", 53), CONTAINER, 5353)
+PAST_RULES = PublishedFlow(HostPort(4, "", "udp", 53))
 
 
 @pytest.fixture(autouse=True)
@@ -96,27 +100,64 @@ def test_an_entry_is_deleted_by_its_original_direction_id_and_zone(monkeypatch):
         pytest.param(TO_CONTAINER, flow(protocol=ICMP), False, id="without ports"),
         pytest.param(TO_CONTAINER, header(socket.AF_INET), False, id="without addresses"),
         pytest.param(
-            UdpFlow(HostPort(4, HOST, "udp", 53), CONTAINER, 5353), flow(), True, id="the address of the host"
+            PublishedFlow(HostPort(4, HOST, "udp", 53), CONTAINER, 5353), flow(), True, id="the address of the host"
         ),
         pytest.param(
-            UdpFlow(HostPort(4, "192.0.2.2", "udp", 53), CONTAINER, 5353), flow(), False, id="another of its addresses"
+            PublishedFlow(HostPort(4, "192.0.2.2", "udp", 53), CONTAINER, 5353),
+            flow(),
+            False,
+            id="another of its addresses",
         ),
         pytest.param(PAST_RULES, flow(answering=(HOST, 53)), True, id="answered by the host itself"),
         pytest.param(PAST_RULES, flow(), False, id="answered by a container, and the host was meant"),
         pytest.param(
             PAST_RULES, flow(asked=("198.51.100.1", 53), answering=("198.51.100.1", 53)), False, id="forwarded"
         ),
+        pytest.param(TCP_TO_CONTAINER, flow(protocol=TCP), True, id="TCP was meant"),
+        pytest.param(TCP_TO_CONTAINER, flow(), False, id="TCP was meant, and UDP found"),
         pytest.param(
-            UdpFlow(HostPort(4, "", "tcp", 53), CONTAINER, 5353), None, False, id="TCP was meant: nothing is asked"
+            PublishedFlow(HostPort(4, "", "tcp", 53), CONTAINER, 5353, (HostPort(4, HOST, "tcp", 53),)),
+            flow(protocol=TCP),
+            False,
+            id="published there still, at one address of the host",
+        ),
+        pytest.param(
+            PublishedFlow(HostPort(4, "", "tcp", 53), CONTAINER, 5353, (HostPort(4, "192.0.2.2", "tcp", 53),)),
+            flow(protocol=TCP),
+            True,
+            id="published at another address of the host only",
         ),
     ],
 )
 def test_which_flows_end(monkeypatch, wanted, found, ends):
-    answers = [dump_of(found)] if found is not None else []
-    kernel = AnsweringKernel(monkeypatch, *answers, *[[[refused(0)]]] * ends)
+    kernel = AnsweringKernel(monkeypatch, dump_of(found), *[[[refused(0)]]] * ends)
     conntrack.end([wanted])
     assert deleted(kernel) == [7] * ends
     assert not kernel.answers
+
+
+def test_translated_flows_of_addresses_that_are_gone(monkeypatch):
+    outside = ("198.51.100.1", 443)
+    answered_as_host = attribute(NESTED | 2, addresses_and_ports(TCP, outside, (HOST, 1025)))
+    began = attribute(NESTED | 1, addresses_and_ports(TCP, (CONTAINER, 1025), outside))
+    masqueraded = header(socket.AF_INET) + began + answered_as_host + attribute(12, struct.pack("!I", 2))
+    entries = [
+        flow(protocol=TCP, number=1),
+        masqueraded,
+        flow(answering=(NEIGHBOUR, 5353), number=3),
+        flow(client=(NEIGHBOUR, 9), asked=(CONTAINER, 80), answering=(CONTAINER, 80), protocol=TCP, number=4),
+        flow(client=(CONTAINER, 9), asked=(NEIGHBOUR, 80), answering=(NEIGHBOUR, 80), protocol=TCP, number=5),
+    ]
+    kernel = AnsweringKernel(monkeypatch, dump_of(*entries), *[[[refused(0)]]] * 2)
+    conntrack.end_translated([CONTAINER])
+    assert deleted(kernel) == [1, 2]
+    assert not kernel.answers
+
+
+def test_what_ends_in_time_by_itself_is_not_worth_an_error(monkeypatch):
+    AnsweringKernel(monkeypatch, [[refused(errno.EOPNOTSUPP)]], [[refused(errno.EOPNOTSUPP)]])
+    conntrack.end_translated([CONTAINER])
+    conntrack.end([TCP_TO_CONTAINER])
 
 
 def test_one_dump_a_family_however_many_flows(monkeypatch):
@@ -124,7 +165,7 @@ def test_one_dump_a_family_however_many_flows(monkeypatch):
     entries = [flow(client=client, number=number) for number, client in enumerate(clients)]
     of_ipv6 = flow(("fd00::9", 40000), ("fd00::1", 53), ("fd00:5::11", 53), number=9)
     kernel = AnsweringKernel(monkeypatch, dump_of(*entries), *[[[refused(0)]]] * 3, dump_of(of_ipv6), [[refused(0)]])
-    conntrack.end([TO_CONTAINER, PAST_RULES, UdpFlow(HostPort(6, "", "udp", 53), "fd00:5::11", 53)])
+    conntrack.end([TO_CONTAINER, PAST_RULES, PublishedFlow(HostPort(6, "", "udp", 53), "fd00:5::11", 53)])
     assert [request.payload[0] for request in kernel.requests if request.kind == GET] == [2, 10]
     assert deleted(kernel) == [0, 1, 2, 9]
     assert kernel.opened == kernel.closed == 1
@@ -152,5 +193,5 @@ def test_a_kernel_without_conntrack_and_not_being_root(monkeypatch, code, senten
 
 def test_a_flow_that_may_not_be_ended(monkeypatch):
     AnsweringKernel(monkeypatch, dump_of(flow()), [[refused(errno.EPERM)]])
-    with pytest.raises(PipefitterError, match="delete the conntrack entry of a UDP flow .Operation not permitted."):
+    with pytest.raises(PipefitterError, match="delete the conntrack entry of a flow .Operation not permitted."):
         conntrack.end([TO_CONTAINER])

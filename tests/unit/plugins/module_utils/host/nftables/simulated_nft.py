@@ -8,7 +8,11 @@ import json
 import re
 import shlex
 
-from ansible_collections.pipefitter.container_network.plugins.module_utils.host.nftables import isolation, tables
+from ansible_collections.pipefitter.container_network.plugins.module_utils.host.nftables import (
+    former_sysctls,
+    isolation,
+    tables,
+)
 from ansible_collections.pipefitter.container_network.plugins.module_utils.host.program import Finished
 
 _LINE = re.compile(
@@ -25,6 +29,9 @@ class SimulatedNft:
     def __init__(self, monkeypatch) -> None:
         self.tables = {}
         self.transactions = []
+        self.noted = frozenset()
+        monkeypatch.setattr(former_sysctls, "noted", lambda: self.noted)
+        monkeypatch.setattr(former_sysctls, "note", lambda former: setattr(self, "noted", frozenset(former)))
         monkeypatch.setattr(tables, "table_exists", lambda family, _table: family in self.tables)
         monkeypatch.setattr(isolation, "set_exists", lambda family, _table, name: name in self.tables.get(family, {}))
         monkeypatch.setattr(tables.program, "installed", lambda _name: True)

@@ -226,3 +226,15 @@ def test_a_link_that_is_now_of_another_bridges_policy(monkeypatch):
         rules = IccRules(off=policies, flows=frozenset({flow}))
         IccTables().apply(rules)
         assert IccTables().read() == rules
+
+
+def test_the_note_of_former_sysctls_outlives_the_tables(monkeypatch):
+    nft = simulated_nft.SimulatedNft(monkeypatch)
+    IccTables().apply(RULES)
+    nft.tables.clear()
+    assert IccTables().read() == IccRules(former=RULES.former)
+    IccTables().apply(RULES)
+    nft.noted = frozenset({("net/ipv4/conf/br0/proxy_arp_pvlan", "1")})
+    assert IccTables().read() == RULES, "what the tables say holds"
+    IccTables().apply(IccRules())
+    assert IccTables().read() == IccRules()

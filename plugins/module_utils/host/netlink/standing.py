@@ -1,0 +1,298 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: BSD-2-Clause
+"""Addresses, routes of all tables, rules and neighbours, read and put back whole. Private to the collection.
+
+Each is kept as the kernel's message without the indexes of links, which are others after a reboot, and by names
+instead (``state.nic.Entry``).
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+import struct
+from collections.abc import Callable, Collection, Iterator, Mapping
+
+from ...model.addresses import IPV4, IPV6
+from ...state.nic import ADDRESS, NEIGHBOUR, ROUTE, RULE, Entry
+from . import addresses, rtnetlink, wire
+from .rtnetlink import RouteSocket
+from .wire import NLA_F_NESTED, NLA_TYPE_MASK, KernelError, attribute, attributes, from_text, number, text
+
+_FAMILIES = (socket.AF_INET, socket.AF_INET6)
+_WITH_FLAG = NLA_F_NESTED | NLA_TYPE_MASK
+
+_IFADDR = struct.Struct("=BBBBI")  # ifaddrmsg: family, prefix length, flags, scope, index
+_IFA_ADDRESS, _IFA_LOCAL, _IFA_LABEL, _IFA_CACHEINFO, _IFA_FLAGS, _IFA_TARGET_NETNSID = 1, 2, 3, 6, 8, 10
+# What the kernel sets by itself: IFA_F_SECONDARY (of IPv4; of IPv6 it marks temporary ones), NODAD, DADFAILED,
+# DEPRECATED, TENTATIVE, PERMANENT, STABLE_PRIVACY, OPTIMISTIC.
+_BY_ITSELF = 0x01 | 0x02 | 0x04 | 0x08 | 0x20 | 0x40 | 0x80 | 0x800
+
+_RTMSG = struct.Struct("=BBBBBBBBI")  # rtmsg: family, dst_len, src_len, tos, table, protocol, scope, type, flags
+_RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_PRIORITY, _RTA_MULTIPATH = 1, 4, 5, 6, 9
+_RTA_CACHEINFO, _RTA_TABLE, _RTA_EXPIRES, _RTA_NH_ID = 12, 15, 23, 30
+_RTNEXTHOP = struct.Struct("=HBBi")  # rtnexthop: length, flags, hops, index
+_CACHEINFO = struct.Struct("=IIi")  # rta_cacheinfo begins with: references, last use, expiry
+_USER_HZ = 100
+_RTM_F_CLONED, _RTNH_F_ONLINK = 0x200, 4
+_RTPROT_KERNEL, _RT_TABLE_LOCAL = 2, 255
+_UNICAST = 1
+
+_RULE = struct.Struct("=BBBBBxxBI")  # fib_rule_hdr: family, dst_len, src_len, tos, table, action, flags
+_FRA_IIFNAME, _FRA_PRIORITY, _FRA_TABLE, _FRA_OIFNAME = 3, 6, 15, 17
+_FIB_RULE_PERMANENT, _FIB_RULE_IIF_DETACHED, _FIB_RULE_OIF_DETACHED = 1, 8, 16
+
+_NDMSG = struct.Struct("=BxxxiHBB")  # family, index, state, flags, type
+_NDA_DST, _NDA_LLADDR, _NDA_PROTOCOL = 1, 2, 12
+_NTF_PROXY, _NUD_PERMANENT = 0x08, 0x80
+
+IndexOf = Callable[[str], int]
+
+
+def shown(route_socket: RouteSocket, by_index: Mapping[int, str], of_links: Collection[str]) -> tuple[Entry, ...]:
+    """Return all that stands on some links, in the kernel's order: addresses, routes, rules, neighbours.
+
+    Of routes not what the kernel makes of addresses by itself; of neighbours those that somebody set.
+    """
+    wanted = {index: name for index, name in by_index.items() if name in of_links}
+    found = [*_addresses(route_socket, wanted), *_routes(route_socket, by_index, of_links)]
+    found += [*_rules(route_socket, of_links), *_neighbours(route_socket, wanted)]
+    return tuple(found)
+
+
+def nexthops(route_socket: RouteSocket, of_links: Mapping[int, str]) -> list[str]:
+    """Return the destinations of routes by a nexthop object (``ip nexthop``) that leads through one of some links."""
+    found = []
+    for payload in route_socket.dump(rtnetlink.RTM_GETROUTE, _RTMSG.pack(0, 0, 0, 0, 0, 0, 0, 0, 0)):
+        values = dict(attributes(payload, _RTMSG.size))
+        if _RTA_NH_ID in values and number(values.get(_RTA_OIF, b"")) in of_links:
+            found.append(_destination(payload, values))
+    return found
+
+
+def add(route_socket: RouteSocket, entry: Entry, index_of: IndexOf) -> None:
+    """Make an entry; one that is there already is as good.
+
+    :raises KernelError: the kernel refuses.
+    """
+    try:
+        if entry.kind == ADDRESS:
+            addresses.restore(route_socket, index_of(entry.links[0]), entry.links[0], _payload(entry, index_of))
+            return
+        kind = {ROUTE: rtnetlink.RTM_NEWROUTE, RULE: rtnetlink.RTM_NEWRULE, NEIGHBOUR: rtnetlink.RTM_NEWNEIGH}
+        # Beside those that are there, so that at no moment there is none; of a rule there may be two.
+        flags = {ROUTE: wire.NLM_F_CREATE | wire.NLM_F_APPEND, RULE: wire.NLM_F_CREATE | wire.NLM_F_EXCL}
+        more = flags.get(entry.kind, wire.NLM_F_CREATE | wire.NLM_F_REPLACE)
+        route_socket.request_payload(f"add {entry}", kind[entry.kind], more, _payload(entry, index_of))
+    except KernelError as error:
+        if error.code != errno.EEXIST:
+            raise
+
+
+def replace_route(route_socket: RouteSocket, entry: Entry, index_of: IndexOf) -> None:
+    """Put a route in the place of the one with the same destination and metric, in one step.
+
+    :raises KernelError: the kernel refuses.
+    """
+    flags = wire.NLM_F_CREATE | wire.NLM_F_REPLACE
+    route_socket.request_payload(f"set {entry}", rtnetlink.RTM_NEWROUTE, flags, _payload(entry, index_of))
+
+
+def remove(route_socket: RouteSocket, entry: Entry, index_of: IndexOf) -> None:
+    """Take an entry away; one that is gone already is as good.
+
+    :raises KernelError: the kernel refuses.
+    """
+    kind = {
+        ADDRESS: rtnetlink.RTM_DELADDR,
+        ROUTE: rtnetlink.RTM_DELROUTE,
+        RULE: rtnetlink.RTM_DELRULE,
+        NEIGHBOUR: rtnetlink.RTM_DELNEIGH,
+    }
+    try:
+        route_socket.request_payload(f"remove {entry}", kind[entry.kind], 0, _payload(entry, index_of))
+    except KernelError as error:
+        if error.code not in (errno.EADDRNOTAVAIL, errno.ESRCH, errno.ENOENT, errno.ENODEV):
+            raise
+
+
+def _payload(entry: Entry, index_of: IndexOf) -> bytes:
+    if entry.kind == RULE:
+        named = zip((_FRA_IIFNAME, _FRA_OIFNAME), entry.links)
+        return entry.body + b"".join(attribute(kind, from_text(name)) for kind, name in named if name)
+    payload = bytearray(entry.body)
+    if entry.kind == ADDRESS:
+        struct.pack_into("=I", payload, 4, index_of(entry.links[0]))
+        label = attribute(_IFA_LABEL, from_text(entry.label)) if entry.label else b""
+        return bytes(payload) + label
+    if entry.kind == NEIGHBOUR:
+        struct.pack_into("=i", payload, 4, index_of(entry.links[0]))
+        return bytes(payload)
+    for place, name in zip(_places(entry.body), entry.links):
+        struct.pack_into("=I", payload, place, index_of(name))
+    return bytes(payload)
+
+
+# ---- addresses
+
+
+def _addresses(route_socket: RouteSocket, by_index: Mapping[int, str]) -> Iterator[Entry]:
+    for payload in route_socket.dump(rtnetlink.RTM_GETADDR, bytes(_IFADDR.size)):
+        family, prefix, flags, scope, index = _IFADDR.unpack_from(payload)
+        if family not in _FAMILIES or index not in by_index:
+            continue
+        values = dict(attributes(payload, _IFADDR.size))
+        kept = {
+            kind: value
+            for kind, value in values.items()
+            if kind not in (_IFA_LABEL, _IFA_FLAGS, _IFA_CACHEINFO, _IFA_TARGET_NETNSID)
+        }
+        lasting = number(values.get(_IFA_FLAGS, bytes((flags,)))) & ~_BY_ITSELF
+        head = _IFADDR.pack(family, prefix, lasting & 0xFF, scope, 0)
+        identity = head + _joined({**kept, _IFA_FLAGS: struct.pack("=I", lasting)})
+        own = {kind: values[kind] for kind in (_IFA_FLAGS, _IFA_CACHEINFO) if kind in values}
+        local = values[_IFA_LOCAL if _IFA_LOCAL in values else _IFA_ADDRESS]
+        yield Entry(
+            ADDRESS,
+            _version(family),
+            (by_index[index],),
+            text(values.get(_IFA_LABEL, b"")),
+            _IFADDR.pack(family, prefix, flags, scope, 0) + _joined({**kept, **own}),
+            identity,
+            f"{socket.inet_ntop(family, local)}/{prefix}",
+        )
+
+
+# ---- routes
+
+
+def _routes(route_socket: RouteSocket, by_index: Mapping[int, str], of_links: Collection[str]) -> Iterator[Entry]:
+    for asked in _FAMILIES:
+        # Table 0 is all of them.
+        for payload in route_socket.dump(rtnetlink.RTM_GETROUTE, _RTMSG.pack(asked, 0, 0, 0, 0, 0, 0, 0, 0)):
+            entry = _route(payload, asked, by_index)
+            if entry is not None and not set(entry.links).isdisjoint(of_links):
+                yield entry
+
+
+def _route(payload: bytes, asked: int, by_index: Mapping[int, str]) -> Entry | None:
+    family, prefix, source, tos, table, protocol, scope, kind, flags = _RTMSG.unpack_from(payload)
+    values = dict(attributes(payload, _RTMSG.size))
+    made_of_address = protocol == _RTPROT_KERNEL and (kind != _UNICAST or prefix)
+    if family != asked or flags & _RTM_F_CLONED or table == _RT_TABLE_LOCAL or made_of_address or _RTA_NH_ID in values:
+        return None
+    lasting = bytearray(_RTMSG.pack(family, prefix, source, tos, table, protocol, scope, kind, flags & _RTNH_F_ONLINK))
+    expires = b""
+    for flagged, value in attributes(payload, _RTMSG.size, _WITH_FLAG):
+        if flagged & NLA_TYPE_MASK == _RTA_CACHEINFO:
+            expiry = _CACHEINFO.unpack_from(value)[2]
+            if expiry > 0:
+                expires = attribute(_RTA_EXPIRES, struct.pack("=I", max(1, expiry // _USER_HZ)))
+            continue
+        lasting += attribute(flagged, _without_state(value) if flagged & NLA_TYPE_MASK == _RTA_MULTIPATH else value)
+    links = []
+    for place in _places(bytes(lasting)):
+        index = struct.unpack_from("=I", lasting, place)[0]
+        links.append(by_index.get(index, ""))
+        struct.pack_into("=I", lasting, place, 0)
+    if not links or "" in links:
+        return None  # through the loopback, or through none
+    body = bytes(lasting)
+    return Entry(ROUTE, _version(family), tuple(links), "", body + expires, body, _route_text(payload, values))
+
+
+def _route_text(payload: bytes, values: Mapping[int, bytes]) -> str:
+    family, _prefix, _source, _tos, table, *_rest = _RTMSG.unpack_from(payload)
+    told = _destination(payload, values)
+    if _RTA_GATEWAY in values:
+        told += f" via {socket.inet_ntop(family, values[_RTA_GATEWAY])}"
+    table = number(values[_RTA_TABLE]) if _RTA_TABLE in values else table
+    told += f" table {table}" if table != 254 else ""
+    metric = number(values.get(_RTA_PRIORITY, b""))
+    return told + (f" metric {metric}" if metric else "")
+
+
+def _destination(payload: bytes, values: Mapping[int, bytes]) -> str:
+    family, prefix = payload[0], payload[1]
+    return f"{socket.inet_ntop(family, values[_RTA_DST])}/{prefix}" if _RTA_DST in values else "default"
+
+
+def _without_state(hops: bytes) -> bytes:
+    again = bytearray(hops)
+    offset = 0
+    while offset + _RTNEXTHOP.size <= len(again):
+        length, flags, weight, index = _RTNEXTHOP.unpack_from(again, offset)
+        if length < _RTNEXTHOP.size:
+            break
+        _RTNEXTHOP.pack_into(again, offset, length, flags & _RTNH_F_ONLINK, weight, index)
+        offset += (length + 3) & ~3
+    return bytes(again)
+
+
+def _places(payload: bytes) -> list[int]:
+    """Return where in a route's message the indexes of links stand, in their order."""
+    found, offset = [], _RTMSG.size
+    while offset + wire.ATTRIBUTE.size <= len(payload):
+        length, kind = wire.ATTRIBUTE.unpack_from(payload, offset)
+        if length < wire.ATTRIBUTE.size:
+            break
+        if kind & NLA_TYPE_MASK == _RTA_OIF:
+            found.append(offset + wire.ATTRIBUTE.size)
+        elif kind & NLA_TYPE_MASK == _RTA_MULTIPATH:
+            hop, end = offset + wire.ATTRIBUTE.size, offset + length
+            while hop + _RTNEXTHOP.size <= end:
+                found.append(hop + 4)
+                hop += (max(_RTNEXTHOP.size, struct.unpack_from("=H", payload, hop)[0]) + 3) & ~3
+        offset += (length + 3) & ~3
+    return found
+
+
+# ---- rules
+
+
+def _rules(route_socket: RouteSocket, of_links: Collection[str]) -> Iterator[Entry]:
+    for asked in _FAMILIES:
+        try:
+            payloads = route_socket.dump(rtnetlink.RTM_GETRULE, _RULE.pack(asked, 0, 0, 0, 0, 0, 0))
+        except KernelError:
+            continue  # a kernel without such rules
+        for payload in payloads:
+            family, to, source, tos, table, action, flags = _RULE.unpack_from(payload)
+            values = dict(attributes(payload, _RULE.size))
+            links = tuple(text(values.get(kind, b"")) for kind in (_FRA_IIFNAME, _FRA_OIFNAME))
+            if family != asked or set(links).isdisjoint(of_links):
+                continue
+            kept = {kind: value for kind, value in values.items() if kind not in (_FRA_IIFNAME, _FRA_OIFNAME)}
+            flags &= ~(_FIB_RULE_PERMANENT | _FIB_RULE_IIF_DETACHED | _FIB_RULE_OIF_DETACHED)
+            body = _RULE.pack(family, to, source, tos, table, action, flags) + _joined(kept)
+            table = number(values[_FRA_TABLE]) if _FRA_TABLE in values else table
+            told = f"{number(values.get(_FRA_PRIORITY, b''))} (table {table})"
+            yield Entry(RULE, _version(family), links, "", body, body, told)
+
+
+# ---- neighbours
+
+
+def _neighbours(route_socket: RouteSocket, by_index: Mapping[int, str]) -> Iterator[Entry]:
+    for proxies in (0, _NTF_PROXY):
+        for payload in route_socket.dump(rtnetlink.RTM_GETNEIGH, _NDMSG.pack(0, 0, 0, proxies, 0)):
+            family, index, state, flags, kind = _NDMSG.unpack_from(payload)
+            values = dict(attributes(payload, _NDMSG.size))
+            set_by_hand = flags & _NTF_PROXY or state & _NUD_PERMANENT
+            if family not in _FAMILIES or index not in by_index or not set_by_hand or _NDA_DST not in values:
+                continue
+            if bool(proxies) != bool(flags & _NTF_PROXY):
+                continue
+            kept = {what: values[what] for what in (_NDA_DST, _NDA_LLADDR, _NDA_PROTOCOL) if what in values}
+            body = _NDMSG.pack(family, 0, state & _NUD_PERMANENT, flags & _NTF_PROXY, kind) + _joined(kept)
+            address = socket.inet_ntop(family, values[_NDA_DST])
+            told = f"{address} (answered for)" if flags & _NTF_PROXY else f"{address} (set)"
+            yield Entry(NEIGHBOUR, _version(family), (by_index[index],), "", body, body, told)
+
+
+def _version(family: int) -> int:
+    return IPV6 if family == socket.AF_INET6 else IPV4
+
+
+def _joined(values: Mapping[int, bytes]) -> bytes:
+    return b"".join(attribute(kind, value) for kind, value in sorted(values.items()))

@@ -1,0 +1,220 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: BSD-2-Clause
+"""A host's NIC and the bridge above it: read whole, and changed step by step. Private to the collection."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from types import TracebackType
+
+from ..errors import MissingFeature, PipefitterError, Refused
+from ..model import names
+from ..model.nic_move import LINUX, OPENVSWITCH
+from ..model.ovs import NETDEV, SYSTEM, OvsBridge, OvsBridgeChange, OvsChange, OvsPort
+from ..model.route import KERNEL_PROTOCOL, Route
+from ..state.network import Link, names_by_index
+from ..state.nic import Entry, NicState
+from . import sysctl
+from .netlink import standing
+from .netlink.handle import NetlinkHandle
+from .offload import Offloads
+from .ovs.ovsdb import Ovsdb
+from .packets.announce import Announcer
+
+_SYSCTLS = ("net/ipv4/conf", "net/ipv6/conf", "net/ipv4/neigh", "net/ipv6/neigh")
+# The MTU is a link's own, the secret is shown as soon as it is made, the rest the kernel alone writes.
+_NOT_KEPT = frozenset(("mtu", "mc_forwarding", "stable_secret"))
+
+_TRANSIENT = ("transient", "true")
+_EXTERNAL_ID = ("pipefitter", "host_nic_bridge")
+_METRIC_OF_SUBNETS = 256  # IP6_RT_PRIO_ADDRCONF of linux/ipv6_route.h
+_PATIENCE = 5.0  # seconds for Open vSwitch
+
+
+class NicLinks(NetlinkHandle):
+    """The host's own namespace, as ``plan.nic_steps.NicHost`` and the look before and after want it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._announcer = Announcer()
+        self.ovsdb = Ovsdb(timeout=_PATIENCE)
+        self._switch_answers = True
+
+    def __enter__(self) -> NicLinks:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._announcer.close()
+        self.close()
+
+    # ---- reading
+
+    def read(self, nic: str, bridge: str, links: Mapping[str, Link] | None = None) -> NicState:
+        """Return what the two hold.
+
+        :raises Refused: there is no such NIC.
+        """
+        links = self.links() if links is None else links
+        if nic not in links:
+            raise Refused(f"nic: {nic!r} is no interface of this host; give one of {', '.join(sorted(links))}")
+        own = links[nic]
+        above = links.get(bridge)
+        switch, joined = self._of_switch(nic, bridge)
+        by_index = names_by_index(links)
+        kind = OPENVSWITCH if switch is not None else LINUX if above is not None and above.kind == "bridge" else ""
+        ports = tuple(link.name for link in links.values() if above is not None and link.master == above.index)
+        if switch is not None:
+            ports = tuple(name for name in switch.ports if name != bridge)
+        under = joined or (by_index.get(own.master, "") if own.master and not joined else "")
+        return NicState(
+            nic=nic,
+            bridge=bridge,
+            bridge_kind=kind,
+            master=bridge if under == bridge else "",
+            mac=own.mac,
+            mtu=own.mtu,
+            up=own.up,
+            bridge_mac=above.mac if kind and above is not None else "",
+            bridge_mtu=above.mtu if kind and above is not None else 0,
+            bridge_up=bool(kind and above is not None and above.up),
+            ours=_EXTERNAL_ID in switch.external_ids if switch is not None else above is not None and above.ours,
+            netdev=switch is not None and switch.datapath_type == NETDEV,
+            ports=tuple(sorted(port for port in ports if port != nic)),
+            entries=standing.shown(self._socket, by_index, (nic, bridge)),
+            sysctls={**_sysctls_of(nic), **(_sysctls_of(bridge) if kind else {})},
+        )
+
+    def _of_switch(self, nic: str, bridge: str) -> tuple[OvsBridge | None, str]:
+        """Return Open vSwitch's bridge of that name, and the bridge whose port the NIC is; ``None`` and ''."""
+        if not self.ovsdb.available():
+            return None, ""
+        bridges, ports = self.ovsdb.read()
+        return bridges.get(bridge), ports[nic].bridge if nic in ports else ""
+
+    def by_nexthop_objects(self, links: Mapping[str, Link], nic: str) -> list[str]:
+        """Return the destinations of routes that lead through a NIC by objects of ``ip nexthop``."""
+        return standing.nexthops(self._socket, {links[nic].index: nic})
+
+    # ---- steps (plan.nic_steps.NicHost)
+
+    def make_bridge(self, name: str, kind: str, mac: str, mtu: int, netdev: bool) -> None:
+        if kind == OPENVSWITCH:
+            made = OvsBridge(
+                name,
+                NETDEV if netdev else SYSTEM,
+                (),
+                external_ids=(_EXTERNAL_ID,),
+                fail_mode="standalone",
+                other_config=(("hwaddr", mac), _TRANSIENT),
+            )
+            self.ovsdb.apply(OvsChange(bridges=OvsBridgeChange(add=(made,)), timeout=_PATIENCE))
+            self._indexes.pop(name, None)
+            if netdev:
+                self._leave_no_checksums(name)
+        else:
+            self.add_bridge(name, {"stp": 0, "forward_delay": 0}, mac)
+        self.set_link(name, mtu=mtu)
+
+    def _leave_no_checksums(self, link: str) -> None:
+        """What Open vSwitch in userspace takes from the host has to have its checksums."""
+        offloads = Offloads()
+        try:
+            with suppress(PipefitterError, OSError):
+                offloads.set_tx_checksum(link, False)
+        finally:
+            offloads.close()
+
+    def delete_half_made(self, bridge: str) -> None:
+        """Delete a bridge that a run which was killed made and did not come to name."""
+        self.delete_link(names.derived_name("pfb", bridge))
+
+    def delete_bridge(self, name: str, kind: str) -> None:
+        self._indexes.pop(name, None)
+        if kind != OPENVSWITCH:
+            self.delete_link(name)
+            return
+        going = self._bridge(name)
+        if going is not None:
+            self._take_out(OvsChange(bridges=OvsBridgeChange(remove=(going,)), timeout=_PATIENCE))
+
+    def change_bridge(self, name: str, mac: str, mtu: int) -> None:  # type: ignore[override]
+        self.set_link(name, mac=mac, mtu=mtu)
+
+    def set_up(self, name: str, up: bool) -> None:
+        self.set_link(name, up=up)
+
+    def join(self, nic: str, bridge: str, kind: str) -> None:
+        if kind == OPENVSWITCH:
+            self.ovsdb.apply(OvsChange(add=(OvsPort(nic, bridge, external_ids=(_EXTERNAL_ID,)),), timeout=_PATIENCE))
+        else:
+            self.set_link(nic, master=bridge)
+
+    def leave(self, nic: str, bridge: str, kind: str) -> None:
+        if kind == OPENVSWITCH:
+            _bridges, ports = self.ovsdb.read()
+            if nic in ports:
+                self._take_out(OvsChange(remove=(ports[nic],), timeout=_PATIENCE))
+        else:
+            self.set_link(nic, master="")
+
+    def _take_out(self, change: OvsChange) -> None:
+        """Take a NIC or a bridge out of Open vSwitch, also where only its database lives."""
+        if self._switch_answers:
+            try:
+                self.ovsdb.apply(change)
+                return
+            except PipefitterError:
+                self._switch_answers = False
+        self.ovsdb.commit(change)
+
+    def _bridge(self, name: str) -> OvsBridge | None:
+        return self.ovsdb.read()[0].get(name)
+
+    def keep_bridge(self, name: str) -> None:
+        """Let a bridge of Open vSwitch that was made for the move stay over a reboot."""
+        held = self._bridge(name)
+        if held is not None and _TRANSIENT in held.other_config:
+            lasting = replace(held, other_config=tuple(pair for pair in held.other_config if pair != _TRANSIENT))
+            self.ovsdb.apply(OvsChange(bridges=OvsBridgeChange(change=(lasting,), former=(held,)), timeout=_PATIENCE))
+
+    def add_entry(self, entry: Entry) -> None:
+        standing.add(self._socket, entry, self._index)
+
+    def replace_route(self, entry: Entry) -> None:
+        standing.replace_route(self._socket, entry, self._index)
+
+    def remove_entry(self, entry: Entry) -> None:
+        standing.remove(self._socket, entry, self._index)
+
+    def drop_subnet(self, link: str, subnet: str) -> None:
+        self.remove_route(Route(subnet, None, link, _METRIC_OF_SUBNETS, KERNEL_PROTOCOL))
+
+    def set_sysctls(self, values: Mapping[str, str]) -> None:
+        for name, value in values.items():
+            if sysctl.read(name) not in (value, None):
+                with suppress(PipefitterError):  # some are shown, and taken from nobody
+                    sysctl.write(name, value)
+
+    def announce(self, link: str, addresses: Sequence[str]) -> None:
+        with suppress(OSError):  # neighbours learn it a little later
+            self._announcer.send(link, addresses)
+
+
+def _sysctls_of(link: str) -> dict[str, str]:
+    found = {}
+    for folder in _SYSCTLS:
+        try:
+            names: Collection[str] = os.listdir(f"/proc/sys/{folder}/{link}")
+        except OSError:
+            continue  # of a family that the kernel has not
+        for name in sorted(set(names) - _NOT_KEPT):
+            with suppress(OSError, MissingFeature):
+                value = sysctl.read(f"{folder}/{link}/{name}")
+                if value is not None:
+                    found[f"{folder}/{link}/{name}"] = value
+    return found

@@ -1,0 +1,302 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: BSD-2-Clause
+"""What a NIC and its bridge are to hold, and the steps from what they hold to that. Pure. Private to the collection.
+
+The same steps move, take back, undo and complete what was left half-way: only the goal is another one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+
+from ..model.addresses import IPV4, IPV6, is_link_local, network
+from ..state.nic import ADDRESS, NEIGHBOUR, ROUTE, RULE, Entry, NicState
+from .nic_steps import (
+    AddEntry,
+    Announce,
+    ChangeBridge,
+    DeleteBridge,
+    DropSubnet,
+    Join,
+    Leave,
+    MakeBridge,
+    RemoveEntry,
+    ReplaceRoute,
+    SetSysctls,
+    SetUp,
+    Step,
+)
+
+_LABEL = 15  # IFNAMSIZ without the closing NUL
+_OF_IPV6 = "net/ipv6/conf"
+_OF_IPV4 = "net/ipv4/conf"
+_GENERATES, _GENERATES_NONE = "addr_gen_mode", "1"
+
+# A port in userspace is a NIC to which the kernel listens, too: without these the host would answer twice.
+_DEAF = {f"{_OF_IPV4}/{{}}/rp_filter": "1", f"{_OF_IPV4}/{{}}/arp_ignore": "8", f"{_OF_IPV6}/{{}}/disable_ipv6": "1"}
+
+
+def moved(have: NicState, kind: str, netdev: bool) -> NicState:
+    """Return the goal of a NIC that is to be the port of a bridge of a kind."""
+    made = not have.bridge_kind
+    sysctls = dict(have.sysctls)
+    if made:
+        sysctls.update(_renamed(have.sysctls, have.nic, have.bridge))
+    if not have.master:
+        sysctls.update(_as_port(have, netdev))
+    return have._replace(
+        bridge_kind=kind,
+        master=have.bridge,
+        up=True,
+        bridge_mac=have.mac if made else have.bridge_mac,
+        bridge_mtu=have.mtu if made else have.bridge_mtu,
+        bridge_up=True,
+        ours=have.ours or made,
+        netdev=netdev,
+        entries=_on(have.entries, have.nic, have.bridge, lambda entry: not _is_idle(have, entry)),
+        sysctls=sysctls,
+    )
+
+
+def taken_back(have: NicState, before: NicState | None) -> NicState:
+    """Return the goal of a NIC that is to have everything of its bridge again.
+
+    ``before`` is what it was before it became a port, where that is known. A bridge of ours goes, unless it was there
+    then or has other ports.
+    """
+    stays = bool(have.ports) or not have.ours or bool(before is not None and before.bridge_kind)
+    own = dict(before.sysctls) if before is not None else _as_bridge(have)
+    sysctls = {name: own.get(name, value) for name, value in have.sysctls.items() if _is_of(name, have.nic)}
+    kept = {name: value for name, value in have.sysctls.items() if stays and _is_of(name, have.bridge)}
+    return have._replace(
+        bridge_kind=have.bridge_kind if stays else "",
+        master="",
+        up=True,
+        bridge_mac=have.bridge_mac if stays else "",
+        bridge_mtu=have.bridge_mtu if stays else 0,
+        bridge_up=have.bridge_up and stays,
+        entries=_on(have.entries, have.bridge, have.nic, lambda entry: not stays or _came_along(have, before, entry)),
+        sysctls={**sysctls, **kept},
+    )
+
+
+def _is_idle(have: NicState, entry: Entry) -> bool:
+    """Tell whether a NIC that is a port already made itself a link-local address, as some managers let it."""
+    return bool(have.master) and _is_link_local(entry) and entry.links == (have.nic,)
+
+
+def _is_link_local(entry: Entry) -> bool:
+    return entry.kind == ADDRESS and entry.family == IPV6 and is_link_local(entry.text)
+
+
+def _came_along(have: NicState, before: NicState | None, entry: Entry) -> bool:
+    """Tell whether an entry of a bridge that stays is the NIC's: what it had before, and what its network gave it."""
+    if before is None:
+        return not _is_link_local(entry)
+    if entry.expires or (entry.kind == ROUTE and entry.text.startswith("default")):
+        return True
+    its_own = {_moved_entry(one, have.nic, have.bridge).same for one in before.entries if have.nic in one.links}
+    return entry.same in its_own
+
+
+def _on(entries: Sequence[Entry], former: str, new: str, goes: Callable[[Entry], bool]) -> tuple[Entry, ...]:
+    """Return entries with all that is ``former``'s and ``goes`` on ``new``; each once."""
+    found: dict[object, Entry] = {}
+    # What the new one has already comes first: it is the one whose addresses stay where they are.
+    for entry in sorted(entries, key=lambda entry: former in entry.links):
+        moving = _moved_entry(entry, former, new) if former in entry.links and goes(entry) else entry
+        # A link has an address once, whatever else is said of it.
+        key = (moving.links, moving.text) if moving.kind == ADDRESS else moving.same
+        found.setdefault(key, moving)
+    return tuple(found.values())
+
+
+def _moved_entry(entry: Entry, former: str, new: str) -> Entry:
+    label = entry.label
+    if label == former or label.startswith(f"{former}:"):
+        label = (new + label[len(former) :])[:_LABEL]
+    return entry._replace(links=tuple(new if link == former else link for link in entry.links), label=label)
+
+
+def _as_port(have: NicState, netdev: bool) -> dict[str, str]:
+    """Return the sysctls of a NIC that has no addresses of its own any more."""
+    wanted = {f"{_OF_IPV6}/{{}}/{_GENERATES}": _GENERATES_NONE, **(_DEAF if netdev else {})}
+    named = {name.format(have.nic): value for name, value in wanted.items()}
+    return {name: value for name, value in named.items() if name in have.sysctls}
+
+
+def _as_bridge(have: NicState) -> dict[str, str]:
+    """Return those of a NIC's sysctls that it had to give up as a port, as its bridge has them."""
+    given_up = _as_port(have, have.netdev)
+    return {name: value for name, value in _renamed(have.sysctls, have.bridge, have.nic).items() if name in given_up}
+
+
+def _renamed(sysctls: Mapping[str, str], former: str, new: str) -> dict[str, str]:
+    return {
+        "/".join((*name.split("/")[:3], new, *name.split("/")[4:])): value
+        for name, value in sysctls.items()
+        if _is_of(name, former)
+    }
+
+
+def _is_of(name: str, link: str) -> bool:
+    """Tell whether a sysctl (net/ipv4/conf/LINK/NAME) is a link's."""
+    return name.split("/")[3] == link
+
+
+def steps(now: NicState, goal: NicState) -> list[Step]:
+    """Return what brings a host from what it is to a goal, in an order in which it is never without an address."""
+    lost = _left(now.entries, goal.entries)
+    gained = _gained(now, goal, lost)
+    found: list[Step] = []
+    found += _bridge_first(now, goal)
+    speaks = f"{_OF_IPV6}/{goal.nic}/disable_ipv6"
+    first = {speaks} if goal.sysctls.get(speaks) == "0" and now.sysctls.get(speaks) == "1" else set()
+    found += _sysctls(now, goal, first)
+    if now.master != goal.master:
+        kind = goal.bridge_kind or now.bridge_kind
+        found.append(Join(goal.nic, goal.bridge, kind) if goal.master else Leave(goal.nic, goal.bridge, kind))
+    if goal.up and not now.up:
+        found.append(SetUp(goal.nic, True))
+    gone = {entry.same for entry in lost}
+    # One that keeps its place but has to come after others goes and comes again.
+    again = [entry for entry in now.entries if entry.same in gone and any(entry.same == one.same for one in gained)]
+    found += [RemoveEntry(entry) for entry in reversed(again)]
+    found += _additions(gained, lost)
+    replaced = {step.instead.same for step in found if isinstance(step, ReplaceRoute)}
+    rest = [entry for entry in lost if entry.same not in replaced and entry not in again]
+    found += [RemoveEntry(entry) for entry in rest if entry.kind != ADDRESS]
+    # With one without a lifetime goes the route to its subnet, if no other has it then (check_cleanup_prefix_route()).
+    rest = [entry for entry in reversed(rest) if entry.kind == ADDRESS]
+    found += [RemoveEntry(entry) for entry in sorted(rest, key=lambda entry: not entry.expires)]
+    found += _subnets_left(rest, goal)
+    if not goal.up and now.up:
+        found.append(SetUp(goal.nic, False))
+    if now.bridge_kind and not goal.bridge_kind and now.ours:
+        found.append(DeleteBridge(goal.bridge, now.bridge_kind))
+    found += _sysctls(now, goal, set(goal.sysctls) - first)
+    return [*found, *_announcements(gained)]
+
+
+def _bridge_first(now: NicState, goal: NicState) -> Iterator[Step]:
+    if not goal.bridge_kind:
+        return
+    if not now.bridge_kind:
+        own = {name: value for name, value in goal.sysctls.items() if _is_of(name, goal.bridge)}
+        # An address that it gave itself would have to be looked for duplicates first.
+        quiet = f"{_OF_IPV6}/{goal.bridge}/{_GENERATES}"
+        own = {**own, quiet: _GENERATES_NONE} if quiet in own else own
+        yield MakeBridge(goal.bridge, goal.bridge_kind, goal.bridge_mac, goal.bridge_mtu, goal.netdev, own)
+        return
+    if (now.bridge_mac, now.bridge_mtu) != (goal.bridge_mac, goal.bridge_mtu):
+        yield ChangeBridge(goal.bridge, goal.bridge_mac, goal.bridge_mtu)
+    if now.bridge_up != goal.bridge_up:
+        yield SetUp(goal.bridge, goal.bridge_up)
+
+
+def _sysctls(now: NicState, goal: NicState, names: Collection[str]) -> Iterator[Step]:
+    made = goal.bridge_kind and not now.bridge_kind
+    other = {
+        name: value
+        for name, value in goal.sysctls.items()
+        if name in names and now.sysctls.get(name) != value and not (_is_of(name, goal.bridge) and made)
+    }
+    if made and names:
+        quiet = f"{_OF_IPV6}/{goal.bridge}/{_GENERATES}"
+        if goal.sysctls.get(quiet, _GENERATES_NONE) != _GENERATES_NONE and quiet in names:
+            other[quiet] = goal.sysctls[quiet]
+    if other:
+        yield SetSysctls(other)
+
+
+def _left(now: Sequence[Entry], goal: Sequence[Entry]) -> list[Entry]:
+    """Return what is there and is not to be; IPv4 addresses that stand before one that is missing are among them."""
+    wanted = {entry.same for entry in goal}
+    found = [entry for entry in now if entry.same not in wanted]
+    # A link and a rank at a time: among those the kernel puts what comes last last.
+    places = {(entry.links[0], entry.rank) for entry in goal if _is_ipv4_address(entry)}
+    for link, rank in sorted(places):
+        held = [entry for entry in _in_order(now, link) if entry.rank == rank and entry.same in wanted]
+        order = [entry.same for entry in _in_order(goal, link) if entry.rank == rank]
+        in_place = 0
+        for entry, same in zip(held, order):
+            if entry.same != same:
+                break
+            in_place += 1
+        found += held[in_place:]
+    return found
+
+
+def _in_order(entries: Sequence[Entry], link: str) -> list[Entry]:
+    """Return a link's IPv4 addresses in the order that the kernel gives them, whatever they came in."""
+    return sorted((one for one in entries if _is_ipv4_address(one) and link in one.links), key=lambda one: one.rank)
+
+
+def _is_ipv4_address(entry: Entry) -> bool:
+    return entry.kind == ADDRESS and entry.family == IPV4
+
+
+def _gained(now: NicState, goal: NicState, lost: Sequence[Entry]) -> list[Entry]:
+    """Return what is to be made, in an order in which the kernel shows it as it was."""
+    there = {entry.same for entry in now.entries} - {entry.same for entry in lost}
+    missing = [entry for entry in goal.entries if entry.same not in there]
+    addresses = [entry for entry in missing if entry.kind == ADDRESS]
+    # Of IPv6 the kernel puts what comes last first (ipv6_link_dev_addr()).
+    found = [one for one in addresses if one.family == IPV4]
+    found += [one for one in reversed(addresses) if one.family != IPV4]
+    routes = [entry for entry in missing if entry.kind == ROUTE]
+    # A gateway must be within reach by a route that is there.
+    found += sorted(routes, key=lambda entry: " via " in entry.text)
+    return found + [entry for entry in missing if entry.kind in (RULE, NEIGHBOUR)]
+
+
+def _additions(gained: Sequence[Entry], lost: Sequence[Entry]) -> Iterator[Step]:
+    going = {(entry.family, entry.identity): entry for entry in lost if entry.kind == ROUTE}
+    for entry in gained:
+        # Of IPv6, one beside the other would be one route by two ways.
+        instead = going.get((entry.family, entry.identity)) if entry.kind == ROUTE else None
+        if instead is not None and entry.family != IPV4:
+            yield ReplaceRoute(entry, instead)
+        else:
+            yield AddEntry(entry)
+
+
+def _subnets_left(lost: Sequence[Entry], goal: NicState) -> Iterator[Step]:
+    """Drop the routes to subnets that the kernel leaves behind with addresses that had a lifetime."""
+    kept = {(entry.links[0], network(entry.text)) for entry in goal.entries if entry.kind == ADDRESS}
+    going = {(entry.links[0], network(entry.text)) for entry in lost if entry.family == IPV6 and entry.expires}
+    for link, subnet in sorted(going - kept):
+        yield DropSubnet(link, subnet)
+
+
+def _announcements(gained: Sequence[Entry]) -> Iterator[Step]:
+    by_link: dict[str, list[str]] = {}
+    for entry in gained:
+        if entry.kind == ADDRESS:
+            by_link.setdefault(entry.links[0], []).append(entry.text.partition("/")[0])
+    for link, addresses in by_link.items():
+        yield Announce(link, tuple(addresses))
+
+
+def differences(wanted: NicState, now: NicState) -> list[str]:
+    """Return in what a host is not as it was to be, a line each; none where all is."""
+    found = [f"{entry} is missing" for entry in _without(wanted.entries, now.entries)]
+    found += [f"{entry} is left over" for entry in _without(now.entries, wanted.entries)]
+    for what in ("bridge_kind", "master", "mac", "mtu", "up", "bridge_mac", "bridge_mtu", "bridge_up"):
+        old, new = getattr(wanted, what), getattr(now, what)
+        if old != new:
+            link = wanted.bridge if what.startswith("bridge") else wanted.nic
+            found.append(f"{what.replace('bridge_', '')} of {link} is {new or 'none'}, and was to be {old or 'none'}")
+    for name, value in wanted.sysctls.items():
+        if name in now.sysctls and now.sysctls[name] != value:
+            found.append(f"sysctl {name.replace('/', '.')} is {now.sysctls[name]}, and was to be {value}")
+    for link in (wanted.nic, wanted.bridge):
+        orders = [[one.text for one in _in_order(state.entries, link)] for state in (wanted, now)]
+        if sorted(orders[0]) == sorted(orders[1]) and orders[0] != orders[1]:
+            found.append(f"IPv4 addresses of {link} are in another order: {', '.join(orders[1])}")
+    return found
+
+
+def _without(entries: Sequence[Entry], others: Sequence[Entry]) -> list[Entry]:
+    there = {entry.same for entry in others}
+    return [entry for entry in entries if entry.same not in there]

@@ -1,0 +1,85 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: BSD-2-Clause
+"""Why a NIC must not become a bridge's port on this host. Pure. Private to the collection."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from ..errors import MissingFeature, Refused
+from ..model.addresses import is_link_local
+from ..model.host_nic import HostNic
+from ..model.nic_move import LINUX, OPENVSWITCH
+from ..state.network import Link
+from ..state.nic import NicState
+
+_ON_TOP = ("macvlan", "macvtap", "ipvlan", "ipvtap")
+
+
+class NicFacts(NamedTuple):
+    """What of a host decides whether its NIC may be moved.
+
+    ``switch_of`` is the Open vSwitch bridge whose port it is, ``session`` the own address by which Ansible came, '' by
+    none; ``nexthops`` are destinations of routes by nexthop objects through it.
+    """
+
+    links: Mapping[str, Link]
+    switch: bool
+    switch_of: str = ""
+    wireless: bool = False
+    session: str = ""
+    nexthops: tuple[str, ...] = ()
+
+
+def check(want: HostNic, have: NicState, facts: NicFacts) -> None:
+    """Refuse what would lock somebody out, or what the kernel would refuse half-way.
+
+    :raises Refused: with the reason and what to do.
+    :raises MissingFeature: Open vSwitch is asked for and doesn't run.
+    """
+    nic, link = want.nic, facts.links[want.nic]
+    master = next((one.name for one in facts.links.values() if link.master and one.index == link.master), "")
+    other = facts.switch_of or master
+    if other and not have.master and other != "ovs-system":
+        kind = "bridge" if facts.switch_of or facts.links[master].kind == "bridge" else facts.links[master].kind
+        raise Refused(f"nic: {nic!r} is a port of {kind} {other} already; take it out there, or give {other} as nic")
+    if link.kind == "bridge":
+        raise Refused(f"nic: {nic!r} is a bridge itself; its addresses are where they are to be already")
+    if not link.ethernet:
+        raise Refused(f"nic: {nic!r} is no Ethernet interface, and a bridge takes no other; give another one")
+    if facts.wireless:
+        raise Refused(f"nic: {nic!r} is wireless, and access points take frames of one MAC only; give a wired one")
+    above = [one.name for one in facts.links.values() if one.peer == link.index and one.kind in _ON_TOP]
+    if above and want.kind == LINUX and not have.master:
+        raise Refused(
+            f"nic: {nic!r} has {above[0]} ({facts.links[above[0]].kind}) on it, beside which the kernel makes it no "
+            "port of a bridge; attach its container to the bridge instead, and delete it"
+        )
+    if facts.nexthops:
+        raise Refused(
+            f"nic: routes ({facts.nexthops[0]}) lead through {nic} by objects of ip nexthop, which are not moved; "
+            "give these routes their gateways themselves"
+        )
+    if facts.session and is_link_local(facts.session.partition("%")[0]):
+        raise Refused(
+            f"nic: this SSH session came to {facts.session}, a link-local address that is bound to its interface and "
+            "would end with the move; connect to another address of the host"
+        )
+    _check_bridge(want, have, facts)
+
+
+def _check_bridge(want: HostNic, have: NicState, facts: NicFacts) -> None:
+    if want.kind == OPENVSWITCH and not facts.switch:
+        raise MissingFeature(
+            "type: openvswitch is asked for and Open vSwitch does not run on this host; install and start it "
+            "(openvswitch-switch), or set type to linux"
+        )
+    if have.bridge_kind and have.bridge_kind != want.kind:
+        raise Refused(
+            f"type: {want.kind!r} is asked for, and {want.bridge} is a bridge of type {have.bridge_kind}; "
+            "set that type or choose another name"
+        )
+    if not have.bridge_kind and want.bridge in facts.links:
+        kind = facts.links[want.bridge].kind or "physical"
+        raise Refused(f"bridge: {want.bridge!r} is an interface of kind {kind}; choose another name")

@@ -1,0 +1,320 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: BSD-2-Clause
+"""From the options of host_nic_bridge to the result of a run. Private to the collection.
+
+A move is kept on disk and guarded before its first step, and undone from there by whoever comes to it: this run where
+it fails, the guard where this run or the host's connection dies, a boot where the host does.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from ..errors import PipefitterError, Refused
+from ..host import files, lock, own_code, rollback_guard, ssh_session
+from ..host.network_managers import lookup
+from ..host.nic_links import NicLinks
+from ..host.packets import reachable
+from ..model import host_nic as model
+from ..model.host_nic import ABSENT, CONFIRMED, CONTROLLER, GATEWAY, MANUAL, PRESENT, ROLLED_BACK, HostNic, Probe
+from ..model.nic_move import OPENVSWITCH, ManagedFile
+from ..plan import nic as plan
+from ..plan import nic_refusals
+from ..plan.nic_refusals import NicFacts
+from ..plan.nic_steps import Step
+from ..state.nic import NicState
+from ..store import pending
+from ..store.pending import Pending
+from . import nic_result
+from .nic_rollback import nic_move, roll_back
+from .result import Result
+
+_BEFORE, _AFTER = 2.0, 5.0
+"""Seconds in which what is asked for the connection answers, before the move and after it."""
+
+_MAIN = b"""\
+import sys
+
+from pipefitter.service.nic_guard import main
+
+sys.exit(main())
+"""
+
+
+def converge(options: Mapping[str, Any], check: bool) -> Result:
+    """Do what the options of host_nic_bridge ask for, or tell what that would take.
+
+    :raises PipefitterError: with a sentence for the user; what was changed is undone, or the sentence says what is not.
+    """
+    want = model.parse(options)
+    with lock.held(check):
+        if want.state in (PRESENT, ABSENT):
+            return _move(want, check)
+        return _end(want, check)
+
+
+# ---- moving
+
+
+def _move(want: HostNic, check: bool) -> Result:
+    waiting = pending.read(want.nic)
+    if waiting is not None:
+        raise Refused(
+            f"nic: a move of {want.nic} waits for its confirmation, for {max(0, round(waiting.seconds_left))} s more; "
+            "confirm it or roll it back with the token that it returned (state confirmed or rolled_back), or wait"
+        )
+    with NicLinks() as links:
+        shown = links.links()
+        have = links.read(want.nic, want.bridge, shown)
+        session = ssh_session.current()
+        facts = _facts(want, links, shown, session)
+        if want.state == PRESENT or have.bridge_kind:
+            nic_refusals.check(want, have, facts)
+        goal = _goal(want, have)
+        steps = plan.steps(have, goal)
+        manager = _manager(want)
+        move = nic_move(have, goal)
+        wanted = _files(want, manager, move)
+        changed = [one for one in wanted if _differs(one)]
+        lines = [step.line() for step in steps] + nic_result.file_lines(changed)
+        probes = _probes(want, have, session)
+        passing = _passing(probes, have) if steps or changed else set()
+        told = nic_result.warnings(want, have, goal, probes, passing) if lines else []
+        result = nic_result.result(want, have, goal, lines, wanted, told)
+        if check or not lines:
+            return result
+        kept = Pending(
+            token=want.token or secrets.token_hex(16),
+            confirm=want.confirm,
+            deadline=pending.boot_time() + want.confirm_timeout,
+            boot=pending.boot_id(),
+            timeout=want.confirm_timeout,
+            before=have,
+            goal=goal,
+            manager=manager.name if manager is not None else "",
+            came_by=str(session or ""),
+            probes=tuple((probe.kind, probe.address, probe.port) for probe in probes if probe in passing),
+        )
+        _arm(kept)
+        try:
+            if manager is not None:
+                manager.hold(move)
+            _do(steps, links)
+            _verify(kept, links)
+        except Exception as error:
+            links.close()
+            raise _undone(error, kept) from error
+        return nic_result.waiting(result, kept.token, want.confirm_timeout)
+
+
+def _facts(want: HostNic, links: NicLinks, shown: Mapping[str, Any], session: Any) -> NicFacts:
+    switch = links.ovsdb.available()
+    ports = links.ovsdb.read()[1] if switch else {}
+    sys_folder = f"/sys/class/net/{want.nic}"
+    return NicFacts(
+        links=shown,
+        switch=switch,
+        switch_of=ports[want.nic].bridge if want.nic in ports else "",
+        wireless=any(os.path.exists(f"{sys_folder}/{name}") for name in ("wireless", "phy80211")),
+        session=session.server if session is not None else "",
+        nexthops=tuple(links.by_nexthop_objects(shown, want.nic)),
+    )
+
+
+def _goal(want: HostNic, have: NicState) -> NicState:
+    if want.state == PRESENT:
+        netdev = have.netdev if have.bridge_kind else want.datapath_type == "netdev"
+        return plan.moved(have, want.kind, netdev)
+    if not have.bridge_kind or not have.master:
+        return have
+    return plan.taken_back(have, pending.before_of(want.nic))
+
+
+def _probes(want: HostNic, have: NicState, session: Any) -> list[Probe]:
+    found: list[Probe] = []
+    for probe in want.verify:
+        if probe.kind == GATEWAY:
+            found += [Probe(GATEWAY, address) for address in nic_result.gateways(have)]
+        elif probe.kind == CONTROLLER:
+            found += [Probe(CONTROLLER, session.client)] if session is not None else []
+        else:
+            found.append(probe)
+    return found
+
+
+def _passing(probes: Sequence[Probe], have: NicState) -> set[Probe]:
+    return reachable.answered(probes, have.bridge if have.master else have.nic, _BEFORE)
+
+
+def _arm(kept: Pending) -> None:
+    """Keep the move and start what undoes it.
+
+    :raises PipefitterError: that failed; nothing has been changed, and nothing is left.
+    """
+    nic = kept.before.nic
+    folder = pending.folder(nic)
+    try:
+        pending.write(kept)
+        rollback_guard.arm(nic, folder, own_code.archive(_MAIN))
+    except BaseException:
+        pending.forget(nic)
+        rollback_guard.disarm(nic, folder)
+        raise
+
+
+def _do(steps: Sequence[Step], links: NicLinks) -> None:
+    for step in steps:
+        try:
+            step.do(links)
+        except PipefitterError as error:
+            raise PipefitterError(f"{error} while trying to {step.line()}") from error
+
+
+def _verify(kept: Pending, links: NicLinks) -> None:
+    """See that all is where it was to be, and that those who answered before the move answer still.
+
+    :raises PipefitterError: saying what is not so.
+    """
+    goal = kept.goal
+    now = links.read(goal.nic, goal.bridge)
+    missing = nic_result.missing(goal, now)
+    if missing:
+        raise PipefitterError(f"what was moved did not stay where it was to be: {'; '.join(missing)}")
+    probes = [Probe(*probe) for probe in kept.probes]
+    answered = reachable.answered(probes, goal.bridge if goal.master else goal.nic, _AFTER)
+    silent = [str(probe) for probe in probes if probe not in answered]
+    if silent:
+        raise PipefitterError(f"after the move there is no answer any more from {', '.join(silent)}")
+
+
+def _undone(error: Exception, kept: Pending) -> PipefitterError:
+    left = roll_back(kept, str(error))
+    return PipefitterError(f"{error}; {nic_result.aftermath(kept.before.nic, left)}")
+
+
+# ---- ending a move
+
+
+def _end(want: HostNic, check: bool) -> Result:
+    waiting = pending.read(want.nic)
+    if waiting is None or waiting.token != want.token:
+        return _ended(want)
+    if waiting.before.bridge != want.bridge:
+        raise Refused(f"bridge: the move that waits is one into {waiting.before.bridge}; name that bridge")
+    lines = nic_result.end_lines(want, waiting.before.nic)
+    if check:
+        return nic_result.of_end(want, lines, [])
+    if want.state == ROLLED_BACK:
+        left = roll_back(waiting, "it was rolled back as asked for")
+        return nic_result.of_end(want, lines, left)
+    session = str(ssh_session.current() or "")
+    if waiting.confirm != MANUAL and session and session == waiting.came_by:
+        raise Refused(
+            f"token: the move of {want.nic} is to be confirmed from a new connection, and this is the one that was "
+            "there before it; close it (meta: reset_connection) and confirm again"
+        )
+    if waiting.seconds_left <= 0:
+        raise Refused(f"token: the time to confirm the move of {want.nic} is over, and it is being put back")
+    try:
+        lines += _commit(want, waiting)
+    except Exception as error:
+        current = pending.read(want.nic) or waiting
+        raise _undone(error, current) from error
+    return nic_result.of_end(want, lines, [])
+
+
+def _ended(want: HostNic) -> Result:
+    known = pending.ended(want.nic, want.token)
+    if known is None:
+        raise Refused(f"token: no move of {want.nic} with that token waits; look at the host's addresses (ip address)")
+    if known.how == want.state:
+        return nic_result.of_end(want, [], known.left)
+    if known.how == CONFIRMED:
+        raise Refused(
+            f"token: the move of {want.nic} was confirmed already and is not rolled back any more; "
+            "take it back with the opposite state (present or absent)"
+        )
+    raise PipefitterError(
+        f"the move of {want.nic} was undone: {known.why}; {nic_result.aftermath(want.nic, known.left)}"
+    )
+
+
+def _commit(want: HostNic, waiting: Pending) -> list[str]:
+    """Keep a move for good, and return what was written, a line each."""
+    before, goal = waiting.before, waiting.goal
+    move = nic_move(before, goal)
+    manager = lookup.by_name(waiting.manager) if waiting.manager else None
+    back = not goal.master
+    with NicLinks() as links:
+        # Whoever moved it may have died on the way.
+        _verify(waiting, links)
+        wanted = list(manager.absent(move) if back else manager.present(move)) if manager is not None else []
+        changed = [one for one in wanted if _differs(one)]
+        if changed and manager is not None:
+            held = [_held(one.path) for one in changed]
+            # Whoever undoes it from now on has to put these back, too.
+            kept = pending.replace_files(waiting, held)
+            _write_files(changed)
+            manager.reload(move)
+            _verify(kept, links)
+        elif manager is not None:
+            manager.let_go(move)
+        if goal.bridge_kind == OPENVSWITCH:
+            links.keep_bridge(goal.bridge)
+    if back:
+        pending.keep_before(before.nic, None)
+    elif not before.master:
+        pending.keep_before(before.nic, before)
+    pending.end(waiting, CONFIRMED, "")
+    rollback_guard.disarm(before.nic, pending.folder(before.nic))
+    del want
+    return nic_result.file_lines(changed)
+
+
+# ---- files of whoever manages the NIC
+
+
+def _manager(want: HostNic) -> Any:
+    if want.persist == "none":
+        return None
+    if want.persist == "auto":
+        return lookup.owner(want.nic)
+    return lookup.by_name(want.persist)
+
+
+def _files(want: HostNic, manager: Any, move: Any) -> list[ManagedFile]:
+    if manager is None:
+        return []
+    why = manager.refusal(move)
+    if why:
+        raise Refused(f"persist: {why}")
+    return list(manager.present(move) if want.state == PRESENT else manager.absent(move))
+
+
+def _differs(one: ManagedFile) -> bool:
+    held = _held(one.path)
+    return held.content != one.content or (one.content is not None and held.mode != one.mode)
+
+
+def _held(path: str) -> ManagedFile:
+    try:
+        content = files.read(path)
+        mode = os.stat(path).st_mode & 0o7777 if content is not None else 0o644
+    except OSError as error:
+        raise PipefitterError(f"{path} can't be read ({error.strerror}); see what is in its place") from None
+    return ManagedFile(path, content, mode)
+
+
+def _write_files(changed: Collection[ManagedFile]) -> None:
+    for one in changed:
+        try:
+            if one.content is None:
+                files.remove(one.path)
+            else:
+                os.makedirs(os.path.dirname(one.path), mode=0o755, exist_ok=True)
+                files.write(one.path, one.content, one.mode)
+        except OSError as error:
+            raise PipefitterError(f"{one.path} can't be written ({error.strerror})") from None

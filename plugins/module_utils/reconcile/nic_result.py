@@ -1,0 +1,134 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: BSD-2-Clause
+"""What host_nic_bridge tells: values, both sides of a diff, warnings, sentences. Private to the collection."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from typing import Any
+
+from ..model.host_nic import ABSENT, CONFIRMED, PRESENT, ROLLED_BACK, HostNic, Probe
+from ..model.nic_move import ManagedFile
+from ..plan.nic import differences
+from ..state.nic import ADDRESS, NEIGHBOUR, ROUTE, RULE, NicState
+from .result import Result
+
+_TITLES = {ADDRESS: "addresses", ROUTE: "routes", RULE: "rules", NEIGHBOUR: "neighbours"}
+
+
+def result(
+    want: HostNic,
+    have: NicState,
+    goal: NicState,
+    lines: list[str],
+    wanted: Sequence[ManagedFile],
+    told: list[str],
+) -> Result:
+    """Return what a run tells that finds this and leaves that; ``lines`` are empty where nothing is to be done."""
+    after = goal if lines else have
+    values = {
+        "nic": want.nic,
+        "bridge": want.bridge,
+        "bridge_type": after.bridge_kind or None,
+        "pending": False,
+        "token": None,
+        "confirm_within": None,
+        "persisted_in": [one.path for one in wanted if one.content is not None],
+    }
+    return Result(lines, described(have), described(after), values, told)
+
+
+def waiting(found: Result, token: str, seconds: int) -> Result:
+    """Return the result of a move that waits for its confirmation."""
+    return replace(found, values={**found.values, "pending": True, "token": token, "confirm_within": seconds})
+
+
+def described(state: NicState) -> dict[str, Any]:
+    """Return a state as a diff shows it."""
+    shown: dict[str, Any] = {}
+    for link in (state.nic, state.bridge):
+        if link == state.bridge and not state.bridge_kind:
+            shown[link] = None
+            continue
+        shown[link] = {title: held for kind, title in _TITLES.items() if (held := _texts(state, kind, link))}
+        if link == state.nic and state.master:
+            shown[link]["master"] = state.master
+    return shown
+
+
+def _texts(state: NicState, kind: str, link: str) -> list[str]:
+    return [entry.text for entry in state.of(kind, link)]
+
+
+def gateways(state: NicState) -> list[str]:
+    """Return the gateways of the default routes through NIC or bridge, each once."""
+    found = []
+    for entry in state.entries:
+        words = entry.text.split()
+        if entry.kind == ROUTE and words[0] == "default" and "via" in words:
+            found.append(words[words.index("via") + 1])
+    return list(dict.fromkeys(found))
+
+
+def missing(goal: NicState, now: NicState) -> list[str]:
+    """Return what of a goal isn't there; what came beside it (a router's advertisement) is no fault."""
+    # A bridge that has lost a port may take another MAC and MTU, of those that it still has.
+    free = ("sysctl ", f"mac of {goal.bridge} ", f"mtu of {goal.bridge} ") if not goal.master else ("sysctl ",)
+    told = differences(goal, now)
+    return [line for line in told if not line.endswith("is left over") and not line.startswith(free)]
+
+
+def file_lines(changed: Collection[ManagedFile]) -> list[str]:
+    """Say what becomes of files, a line each."""
+    return [f"{'remove' if one.content is None else 'write'} {one.path}" for one in changed]
+
+
+def warnings(
+    want: HostNic, have: NicState, goal: NicState, probes: Collection[Probe], passing: Collection[Probe]
+) -> list[str]:
+    """Return what will be otherwise than somebody may expect."""
+    told = []
+    silent = [str(probe) for probe in probes if probe not in passing]
+    if silent:
+        told.append(
+            f"verify: {', '.join(silent)} did not answer before the move either, so that it says nothing about it "
+            "and is left out"
+        )
+    if not passing:
+        told.append(
+            f"verify: nothing that is asked for answers, so that only the confirmation from a new connection tells "
+            f"whether {want.nic} leads to anybody after the move"
+        )
+    if want.persist == "none":
+        told.append(
+            f"persist: none: the next boot has {want.nic} as it was before"
+            + ("" if want.state == PRESENT else ", or as its manager says")
+        )
+    if want.state == ABSENT and have.ports and have.master:
+        told.append(
+            f"{want.bridge} stays, with {', '.join(have.ports)}: what is attached there reaches the LAN no longer"
+        )
+    return told
+
+
+def aftermath(nic: str, left: Sequence[str]) -> str:
+    """Say what a host is like after a move was undone."""
+    if not left:
+        return f"{nic} was put back, and all is as it was before"
+    return f"{nic} was put back, but not all is as it was: {'; '.join(left)}"
+
+
+def end_lines(want: HostNic, nic: str) -> list[str]:
+    """Say what ends a move, a line each."""
+    return [f"confirm the move of {nic}" if want.state == CONFIRMED else f"roll back the move of {nic}"]
+
+
+def of_end(want: HostNic, lines: list[str], left: Sequence[str]) -> Result:
+    """Return the result of a move that has ended."""
+    states = {PRESENT: "waits", CONFIRMED: "confirmed", ROLLED_BACK: "rolled back"}
+    before = {want.nic: {"move": "waits for its confirmation"}} if lines else {want.nic: {"move": states[want.state]}}
+    after = {want.nic: {"move": states[want.state]}}
+    values = {"nic": want.nic, "bridge": want.bridge, "pending": False, "token": want.token, "left": list(left)}
+    told = [f"not all is as it was before the move: {line}" for line in left]
+    return Result(lines, before, after, values, told)

@@ -1,0 +1,94 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: BSD-2-Clause
+"""Bringing a host's NIC back to where it was before a move. Private to the collection."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from ..errors import PipefitterError
+from ..host import files, rollback_guard
+from ..host.network_managers import lookup
+from ..host.nic_links import NicLinks
+from ..model.host_nic import ROLLED_BACK
+from ..model.nic_move import OPENVSWITCH, ManagedFile, NicMove
+from ..plan import nic as plan
+from ..state.nic import NicState
+from ..store import pending
+from ..store.pending import Pending
+
+_LOOKS = 5
+_PAUSE = 0.2  # seconds between two of them: what was undone may settle
+
+
+def roll_back(move: Pending, why: str) -> list[str]:
+    """Undo a move, and return in what the host is not as it was, a line each.
+
+    Whatever fails on the way, the rest is done. The caller holds the host's lock.
+
+    :raises PipefitterError: it can't be noted how it ended.
+    """
+    left = put_files_back(move.files)
+    left += put_back(move.before)
+    if move.manager:
+        manager = lookup.by_name(move.manager)
+        try:
+            if move.files:
+                manager.reload(nic_move(move.before, move.goal))
+            manager.let_go(nic_move(move.before, move.goal))
+        except PipefitterError as error:
+            left.append(str(error))
+        left += put_back(move.before)
+    pending.end(move, ROLLED_BACK, why, left)
+    rollback_guard.disarm(move.before.nic, pending.folder(move.before.nic))
+    return left
+
+
+def nic_move(before: NicState, goal: NicState) -> NicMove:
+    """Return the move as managers of the network want to know it."""
+    kind = goal.bridge_kind or before.bridge_kind
+    return NicMove(before.nic, before.bridge, before.mac, before.mtu, kind == OPENVSWITCH)
+
+
+def put_back(before: NicState) -> list[str]:
+    """Bring NIC and bridge to a state; return in what they are not there, a line each."""
+    left: list[str] = []
+    with NicLinks() as links:
+        links.delete_half_made(before.bridge)
+        for look in range(_LOOKS):
+            try:
+                now = links.read(before.nic, before.bridge)
+                left = plan.differences(before, now)
+                steps = plan.steps(now, before)
+            except PipefitterError as error:
+                left = [str(error)]
+                steps = []
+            if not left:
+                break
+            if look == _LOOKS - 1:
+                break
+            if look:
+                time.sleep(_PAUSE)
+            failed = []
+            for step in steps:
+                try:
+                    step.do(links)
+                except PipefitterError as error:
+                    failed.append(str(error))
+            left += failed
+    return left
+
+
+def put_files_back(held: Sequence[ManagedFile]) -> list[str]:
+    """Write files as they were; return what could not be, a line each."""
+    left = []
+    for one in held:
+        try:
+            if one.content is None:
+                files.remove(one.path)
+            else:
+                files.write(one.path, one.content, one.mode)
+        except OSError as error:
+            left.append(f"{one.path} can't be written as it was ({error.strerror})")
+    return left

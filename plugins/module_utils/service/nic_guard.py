@@ -1,0 +1,93 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: BSD-2-Clause
+"""The process that puts a NIC back where nobody confirms its move in time. Private to the collection.
+
+All that it needs is loaded before it says that it stands by: no file that is gone later keeps it from its work.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+
+from ..errors import PipefitterError
+from ..host import lock, rollback_guard
+from ..host.netlink import rtnetlink
+from ..host.network_managers import lookup
+from ..host.nic_links import NicLinks
+from ..model.host_nic import ROLLED_BACK
+from ..model.nic_move import OPENVSWITCH
+from ..reconcile.nic_rollback import put_files_back, roll_back
+from ..store import pending
+from ..store.pending import Pending
+from .output import complain
+
+_LOOK = 0.5  # seconds between two looks whether it was confirmed
+_FOR_SWITCH = 60.0  # seconds in which Open vSwitch starts after a boot
+_MESSAGES = ("ifinfmsg", "ifaddrmsg", "rtmsg")
+
+
+def main() -> int:
+    """Guard the move of the NIC that is named, or with ``--boot`` undo what a boot has left of it."""
+    words = sys.argv[1:]
+    nic = words[-1]
+    if words[0] == "--boot":
+        return _at_boot(nic)
+    for name in _MESSAGES:
+        rtnetlink.message(name)
+    armed = pending.read(nic)
+    if armed is not None and armed.manager:
+        lookup.by_name(armed.manager)
+    with open(f"{pending.folder(nic)}/guard", "w", encoding="ascii") as file:
+        file.write(f"{os.getpid()}\n")
+    while (waiting := pending.read(nic)) is not None:
+        left = waiting.seconds_left
+        if left > 0:
+            time.sleep(min(left, _LOOK))
+        elif _undo(nic, waiting):
+            break
+    return 0
+
+
+def _undo(nic: str, waiting: Pending) -> bool:
+    """Undo a move whose time is over, unless it is confirmed just now; return whether that is done."""
+    with lock.held(timeout=None):
+        current = pending.read(nic)
+        if current is None or current.token != waiting.token:
+            return True
+        for line in roll_back(current, f"nobody confirmed it from a new connection within {current.timeout} s"):
+            complain(line)
+    return True
+
+
+def _at_boot(nic: str) -> int:
+    """Undo what outlives a boot: files of managers, and ports in Open vSwitch's database. The rest went with it."""
+    waiting = pending.read(nic)
+    if waiting is None:
+        return 0
+    left = put_files_back(waiting.files)
+    pending.end(waiting, ROLLED_BACK, "the host was booted before it was confirmed", left)
+    rollback_guard.disarm(nic, pending.folder(nic))
+    if waiting.goal.bridge_kind == OPENVSWITCH and os.fork() == 0:
+        _leave_switch(waiting)
+        os._exit(0)
+    return 0
+
+
+def _leave_switch(waiting: Pending) -> None:
+    """Wait for Open vSwitch, which this boot has not started yet, and take out of it what was put there."""
+    deadline = time.monotonic() + _FOR_SWITCH
+    nic, bridge = waiting.before.nic, waiting.before.bridge
+    with NicLinks() as links:
+        while time.monotonic() < deadline:
+            try:
+                if links.ovsdb.available():
+                    if not waiting.before.master:
+                        links.leave(nic, bridge, OPENVSWITCH)
+                    if not waiting.before.bridge_kind:
+                        links.delete_bridge(bridge, OPENVSWITCH)
+                    return
+            except PipefitterError as error:
+                complain(str(error))
+            time.sleep(_LOOK)

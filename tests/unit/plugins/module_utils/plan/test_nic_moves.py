@@ -1,0 +1,246 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A NIC into a bridge and back, against a simulated host: what is left half-way is completed, and undone."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.nic_move import LINUX, OPENVSWITCH
+from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import nic as plan
+from ansible_collections.pipefitter.container_network.plugins.module_utils.state.nic import (
+    ADDRESS,
+    NEIGHBOUR,
+    ROUTE,
+    RULE,
+    Entry,
+    NicState,
+    as_json,
+    of_json,
+)
+from hypothesis import given
+from hypothesis import strategies as st
+
+_GENERATES = "net/ipv6/conf/{}/addr_gen_mode"
+_SYSCTLS = [_GENERATES, "net/ipv6/conf/{}/disable_ipv6", "net/ipv4/conf/{}/rp_filter", "net/ipv4/conf/{}/arp_ignore"]
+
+
+class Killed(Exception):
+    """The program that does the steps has ended."""
+
+
+class SimulatedNic:
+    """A host with a NIC and a bridge, as ``plan.nic_steps.NicHost``: the kernel's order, and its refusals."""
+
+    def __init__(self, state, alive=1000):
+        self.state = state
+        self._alive = alive
+
+    def do(self, steps):
+        for step in steps:
+            if self._alive == 0:
+                raise Killed
+            self._alive -= 1
+            step.do(self)
+            self._is_reached()
+
+    def _is_reached(self):
+        """At no moment is an address nowhere."""
+        if self.addresses is not None:
+            held = {entry.text for entry in self.state.entries if entry.kind == ADDRESS}
+            assert held >= self.addresses, self.addresses - held
+
+    addresses = None
+
+    def _now(self, **changed):
+        self.state = self.state._replace(**changed)
+
+    def make_bridge(self, name, kind, mac, mtu, netdev):
+        assert not self.state.bridge_kind and name == self.state.bridge
+        own = {one.format(name): "0" for one in _SYSCTLS}
+        self._now(bridge_kind=kind, bridge_mac=mac, bridge_mtu=mtu, ours=True, netdev=netdev)
+        self._now(sysctls={**self.state.sysctls, **own})
+
+    def delete_bridge(self, name, kind):
+        assert kind == self.state.bridge_kind and not self.state.master and name == self.state.bridge
+        assert not [entry for entry in self.state.entries if name in entry.links]
+        kept = {one: value for one, value in self.state.sysctls.items() if name not in one.split("/")}
+        self._now(bridge_kind="", bridge_mac="", bridge_mtu=0, bridge_up=False, ours=False, sysctls=kept)
+
+    def change_bridge(self, name, mac, mtu):
+        self._now(bridge_mac=mac, bridge_mtu=mtu)
+
+    def set_up(self, name, up):
+        self._now(**({"up": up} if name == self.state.nic else {"bridge_up": up}))
+
+    def join(self, nic, bridge, kind):
+        assert self.state.bridge_kind == kind
+        self._now(master=bridge)
+
+    def leave(self, nic, bridge, kind):
+        self._now(master="")
+
+    def add_entry(self, entry):
+        assert self.state.bridge_kind or self.state.bridge not in entry.links
+        assert entry.same not in {one.same for one in self.state.entries}
+        if entry.kind == ADDRESS and entry.family == 6:  # of IPv6 the kernel puts what comes last first
+            self._now(entries=(entry, *self.state.entries))
+        else:
+            self._now(entries=(*self.state.entries, entry))
+
+    def replace_route(self, entry):
+        gone = [one for one in self.state.entries if (one.kind, one.identity) == (ROUTE, entry.identity)]
+        assert len(gone) == 1
+        self._now(entries=(*(one for one in self.state.entries if one is not gone[0]), entry))
+
+    def remove_entry(self, entry):
+        assert entry.same in {one.same for one in self.state.entries}
+        self._now(entries=tuple(one for one in self.state.entries if one.same != entry.same))
+
+    def drop_subnet(self, link, subnet):
+        pass
+
+    def set_sysctls(self, values):
+        self._now(sysctls={**self.state.sysctls, **{k: v for k, v in values.items() if k in self.state.sysctls}})
+
+    def announce(self, link, addresses):
+        pass
+
+
+def _address(number, family=4, link="eth0", scope=0, lasting=True):
+    text = f"10.0.{number}.2/24" if family == 4 else f"fd00:{number}::2/64"
+    body = bytes((2 if family == 4 else 10, 24, 0x80 if lasting else 0, scope)) + text.encode()
+    return Entry(ADDRESS, family, (link,), link if family == 4 else "", body, body[3:], text)
+
+
+def _route(number, family=4, links=("eth0",)):
+    text = f"10.9.{number}.0/24 via 10.0.1.1" if family == 4 else f"fd09:{number}::/64 via fd00:1::1"
+    return Entry(ROUTE, family, links, "", text.encode(), text.encode(), text)
+
+
+def _other(kind, number, link="eth0"):
+    links = (link, "") if kind == RULE else (link,)
+    return Entry(kind, 4, links, "", bytes((number,)), bytes((number,)), str(number))
+
+
+_ENTRIES = st.one_of(
+    st.builds(_address, st.integers(0, 5), st.sampled_from([4, 6]), scope=st.sampled_from([0, 253])),
+    st.builds(_address, st.integers(6, 9), st.sampled_from([4, 6]), lasting=st.just(False)),
+    st.builds(_route, st.integers(0, 5), st.sampled_from([4, 6])),
+    st.builds(_route, st.integers(6, 9), st.just(4), st.just(("eth0", "eth0"))),
+    st.builds(_other, st.sampled_from([RULE, NEIGHBOUR]), st.integers(0, 5)),
+)
+
+
+@st.composite
+def _hosts(draw):
+    """A host as somebody may have it: the NIC alone, a bridge beside it, or a NIC that is a port already."""
+    entries = draw(st.lists(_ENTRIES, max_size=8, unique_by=lambda one: (one.kind, one.family, one.text)))
+    kind = draw(st.sampled_from(["", LINUX, OPENVSWITCH]))
+    on_bridge = draw(st.lists(st.booleans(), min_size=8, max_size=8)) if kind else [False] * 8
+    placed = [
+        entry._replace(links=tuple("br0" if link else "" for link in entry.links), label="br0" if entry.label else "")
+        if there
+        else entry
+        for entry, there in zip(entries, on_bridge)
+    ]
+    # As a kernel that had them one after the other shows them.
+    shown = sorted(placed, key=lambda one: one.rank if one.kind == ADDRESS and one.family == 4 else (False, -256))
+    links = ["eth0", "br0"] if kind else ["eth0"]
+    return NicState(
+        nic="eth0",
+        bridge="br0",
+        bridge_kind=kind,
+        master=draw(st.sampled_from(["", "br0"])) if kind else "",
+        mac="02:00:00:00:00:01",
+        mtu=1500,
+        up=True,
+        bridge_mac="02:00:00:00:00:02" if kind else "",
+        bridge_mtu=1500 if kind else 0,
+        bridge_up=bool(kind) and draw(st.booleans()),
+        ours=bool(kind) and draw(st.booleans()),
+        ports=("port1",) if kind and draw(st.booleans()) else (),
+        entries=tuple(shown),
+        sysctls={name.format(link): draw(st.sampled_from("01")) for link in links for name in _SYSCTLS},
+    )
+
+
+def _settled(host, goal):
+    assert plan.differences(goal, host.state) == []
+    assert plan.steps(host.state, goal) == []
+
+
+@given(have=_hosts(), netdev=st.booleans(), moment=st.integers(0, 40))
+def test_a_move_settles_and_is_undone_from_wherever_it_was_killed(have, netdev, moment):
+    goal = plan.moved(have, have.bridge_kind or LINUX, netdev)
+    host = SimulatedNic(have, moment)
+    host.addresses = {entry.text for entry in have.entries if entry.kind == ADDRESS}
+    try:
+        host.do(plan.steps(have, goal))
+    except Killed:
+        again = SimulatedNic(host.state)
+        again.addresses = host.addresses
+        again.do(plan.steps(again.state, goal))  # the next run completes it
+        _settled(again, goal)
+    else:
+        _settled(host, goal)
+        held = [entry.text for entry in host.state.of(ADDRESS, "eth0")]
+        assert not [text for text in held if not have.master], held
+    undone = SimulatedNic(host.state)
+    undone.addresses = host.addresses
+    undone.do(plan.steps(undone.state, have))
+    _settled(undone, have)
+
+
+@given(have=_hosts(), moment=st.integers(0, 40))
+def test_back_to_the_nic_settles_too(have, moment):
+    there = SimulatedNic(have)
+    there.do(plan.steps(have, plan.moved(have, have.bridge_kind or LINUX, False)))
+    moved = there.state
+    goal = plan.taken_back(moved, have if not have.master else None)
+    host = SimulatedNic(moved, moment)
+    try:
+        host.do(plan.steps(moved, goal))
+    except Killed:
+        undone = SimulatedNic(host.state)
+        undone.do(plan.steps(undone.state, moved))
+        _settled(undone, moved)
+        host = SimulatedNic(host.state)
+        host.do(plan.steps(host.state, goal))
+    _settled(host, goal)
+    if not have.bridge_kind:
+        assert plan.differences(have, host.state) == []
+
+
+def test_a_bridge_keeps_what_was_its_own_and_what_came_later():
+    """Containers' own subnet stays with the bridge that they are on."""
+    own, later = _address(1, link="br0"), _address(3, link="br0")
+    have = NicState(
+        "eth0", "br0", LINUX, "", "02::1", 1500, True, "02::2", 1500, True, True, False, ("port1",),
+        (own, _address(2), _route(1)), {},
+    )  # fmt: skip
+    host = SimulatedNic(have)
+    host.do(plan.steps(have, plan.moved(have, LINUX, False)))
+    host.add_entry(later)
+    host.do(plan.steps(host.state, plan.taken_back(host.state, have)))
+    assert [entry.text for entry in host.state.of(ADDRESS, "br0")] == [own.text, later.text]
+    assert [entry.text for entry in host.state.of(ADDRESS, "eth0")] == [_address(2).text]
+    assert [entry.links for entry in host.state.of(ROUTE, "eth0")] == [("eth0",)]
+    assert (host.state.bridge_kind, host.state.master) == (LINUX, "")
+
+
+def test_a_bridge_of_others_is_never_deleted():
+    have = NicState("eth0", "br0", "", "", "02::1", 1500, True, entries=(_address(1),))
+    others = have._replace(bridge_kind=LINUX, bridge_mac="02::9", bridge_mtu=1500)
+    assert plan.steps(others, have) == []
+    assert plan.differences(have, others)[0] == "kind of br0 is linux, and was to be none"
+
+
+@given(have=_hosts())
+def test_a_state_comes_back_from_the_disk_as_it_was(have):
+    assert of_json(as_json(have)) == have
+
+
+@pytest.mark.parametrize("damage", [{"entries": [{}]}, {"entries": 3}, {"bridge_kind": "token-ring"}, {"other": 1}])
+def test_a_document_that_is_none_is_refused(damage):
+    with pytest.raises((KeyError, TypeError, ValueError)):
+        of_json({**as_json(NicState("eth0", "br0", "", "", "02::1", 1500, True)), **damage})
