@@ -108,6 +108,41 @@ options:
       - It is recorded, so it needs a host that records (O(persistent)). Without this option, the container starts, and
         the attachment is left to the service.
     type: bool
+  security:
+    description:
+      - What the port of the container's interface lets in, on a Linux bridge. What is not named is denied where the
+        bridge is isolated (O(pipefitter.container_network.icc_policy#module:icc=false)), and allowed elsewhere.
+        Without this option, what was asked for before stays; V({}) is as if nothing had been.
+      - A port is bound to what was asked for, and to the MAC that the interface had when it joined the bridge, not to
+        what the container makes of it. So a container that takes a neighbour's address or MAC gets nothing of what is
+        for that one, of its links and of its published ports neither, whatever its rights.
+      - Needs nf_tables for bridges in the kernel, and C(nft). Without them a warning tells that nothing is checked on
+        an isolated bridge, and V(deny) is refused.
+    type: dict
+    suboptions:
+      mac_spoofing:
+        description:
+          - Whether frames pass whose source MAC is not the interface's own, and ARP packets that name another one as
+            that of their sender.
+          - V(allow) is for what has MACs of its own behind the interface, as macvlans or a bridge in the container.
+        type: str
+        choices: [allow, deny]
+      address_spoofing:
+        description:
+          - Whether packets pass that come from addresses other than O(addresses), and ARP packets and neighbour
+            advertisements that claim other ones. Link-local IPv6 addresses, duplicate address detection and requests to
+            DHCP servers always pass.
+          - Where O(addresses) was never given, nobody knows which are its own, and they are not checked.
+          - V(allow) is for a container that routes or tunnels for others, has addresses that move (VRRP), or has
+            VLAN interfaces of its own.
+        type: str
+        choices: [allow, deny]
+      router_advertisements:
+        description:
+          - Whether router advertisements and redirects of IPv6 pass. Linux heeds those that come in by a bridge of a
+            host which does not forward IPv6.
+        type: str
+        choices: [allow, deny]
   vlan:
     description:
       - VLAN of the container's port, 1 to 4094, on an Open vSwitch bridge or on a Linux bridge that filters VLANs

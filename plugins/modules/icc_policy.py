@@ -45,8 +45,12 @@ description:
     br_netfilter and are routed. Rules of iptables with C(-m physdev) don't match them. C(tc filter show dev PORT
     ingress) shows it as C(pipefitter) and the MAC. Where the kernel has no such filter,
     M(pipefitter.container_network.port_publish) warns.
-  - Containers that may send from any address (C(NET_RAW), C(NET_ADMIN)) can spoof the address of another one, as on any
-    bridge.
+  - A container can't get what a link or a published port is for by taking the address or the MAC of another one,
+    whatever its rights (C(NET_RAW), C(NET_ADMIN)). The port of each attachment of this collection lets in what comes
+    from its own MAC and addresses only, and no router advertisements, and the bridge keeps its MAC behind that port.
+    The rules are in the table C(bridge pipefitter). See
+    O(pipefitter.container_network.veth_attach#module:security), which says otherwise for single containers, and which
+    are not checked. What other tools attached is not looked at.
 requirements:
   - pyroute2 >= 0.6.4 (on the host)
   - netaddr (on the host)

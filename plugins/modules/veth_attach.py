@@ -33,8 +33,8 @@ options:
     description:
       - Attachments to create or remove, each with the options of a single one.
       - What an entry leaves out of O(bridge), O(runtime), O(interface), O(gateway), O(gateway6), O(routes), O(mtu),
-        O(ipv6) and O(required) is taken from the module's own option of that name; so are O(vlan), O(vlan_mode) and
-        O(trunks) for an entry that has none of the three.
+        O(ipv6), O(required) and O(security) is taken from the module's own option of that name; so are O(vlan),
+        O(vlan_mode) and O(trunks) for an entry that has none of the three.
       - O(gateway) and O(gateway6) apply to entries that have addresses of their family or leave O(addresses) out.
     type: list
     elements: dict
@@ -111,6 +111,22 @@ options:
       trunks:
         description: See O(trunks).
         type: raw
+      security:
+        description: See O(security).
+        type: dict
+        suboptions:
+          mac_spoofing:
+            description: Whether frames pass whose source MAC is not the interface's own.
+            type: str
+            choices: [allow, deny]
+          address_spoofing:
+            description: Whether packets pass that come from addresses other than O(attachments[].addresses).
+            type: str
+            choices: [allow, deny]
+          router_advertisements:
+            description: Whether router advertisements and redirects of IPv6 pass.
+            type: str
+            choices: [allow, deny]
   state:
     description:
       - Whether the attachments exist.
@@ -196,6 +212,14 @@ EXAMPLES = r"""
     interface: eth2
     trunks: "100,200-210"
 
+- name: A container that routes for others, on a bridge that icc_policy isolates
+  pipefitter.container_network.veth_attach:
+    bridge: br0
+    container: web3
+    addresses: [192.168.5.13/24]
+    security:
+      address_spoofing: allow
+
 - name: Remove one attachment
   pipefitter.container_network.veth_attach:
     container: web3
@@ -266,6 +290,15 @@ ROUTES = {
     },
 }
 
+SECURITY = {
+    "type": "dict",
+    "options": {
+        "mac_spoofing": {"type": "str", "choices": ["allow", "deny"]},
+        "address_spoofing": {"type": "str", "choices": ["allow", "deny"]},
+        "router_advertisements": {"type": "str", "choices": ["allow", "deny"]},
+    },
+}
+
 ATTACHMENT = {
     **argument_specs.CONTAINER_TARGET,
     "bridge": {"type": "str"},
@@ -283,6 +316,7 @@ ATTACHMENT = {
     "vlan": {"type": "int"},
     "vlan_mode": {"type": "str", "choices": ["access", "trunk", "native-tagged", "native-untagged", "dot1q-tunnel"]},
     "trunks": {"type": "raw"},
+    "security": SECURITY,
 }
 
 ARGUMENT_SPEC = {

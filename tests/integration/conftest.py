@@ -141,7 +141,7 @@ _CLEANING = f"""{_FORGET_HOOKS}
 rm -rf /var/lib/pipefitter /usr/local/lib/pipefitter /usr/local/sbin/pipefitter /run/pipefitter
 ip -all netns delete
 ovs-vsctl list-br | xargs -r -n 1 ovs-vsctl del-br
-for family in ip ip6; do nft delete table $family pipefitter 2>/dev/null || true; done
+for family in ip ip6 bridge; do nft delete table $family pipefitter 2>/dev/null || true; done
 for program in iptables ip6tables; do
     for words in "-D DOCKER-USER -j PIPEFITTER" "-D FORWARD -j PIPEFITTER" "-F PIPEFITTER" "-X PIPEFITTER"; do
         $program $words 2>/dev/null || true

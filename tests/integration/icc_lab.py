@@ -215,6 +215,17 @@ def shows(host) -> dict:
     return shown
 
 
+def without_handles(shown: dict) -> dict:
+    """Return what ``shows`` tells without the numbers that nftables gives what is made again."""
+
+    def stripped(value):
+        if isinstance(value, dict):
+            return {key: stripped(item) for key, item in value.items() if key != "handle"}
+        return [stripped(item) for item in value] if isinstance(value, list) else value
+
+    return {**shown, "nft": stripped(shown["nft"])}
+
+
 def icc_thoroughly(host, bridge="br0", **options):
     """Check mode says exactly what is done and does nothing; a second run does nothing either."""
     before = shows(host)

@@ -138,6 +138,8 @@ class Site:
             done = self.host.module(module, **options)
             assert not done["changed"], (module, done["operations"])
         assert self.automatic_port() == self.published
+        checked = self.host.run("nft", "list", "set", "bridge", "pipefitter", "guard_ipv4").stdout
+        assert "192.168.5.10" in checked and "192.168.5.11" in checked
         if serves:
             self.serves()
 

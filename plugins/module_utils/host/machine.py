@@ -8,6 +8,7 @@ imports anew each time (AnsiballZ brings sources only).
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -25,10 +26,12 @@ if TYPE_CHECKING:
     from ..model.icc_rules import IccRules
     from ..model.masquerade import Masquerade
     from ..model.ovs import OvsChange
+    from ..model.port_guard import GuardRules
     from ..model.publication import PublicationRules, PublishedFlow
     from ..state.firewall import FirewallState
     from .firewall.firewalld import Firewalld
     from .firewall.iptables_forward import IptablesForward
+    from .nftables.guards import GuardTable
     from .nftables.icc import IccTables
     from .nftables.masquerade import Masquerades
     from .nftables.publications import Publications
@@ -75,6 +78,28 @@ class Machine:
         from .nftables.icc import IccTables
 
         return IccTables()
+
+    @cached_property
+    def guards(self) -> GuardTable:
+        from .nftables.guards import GuardTable
+
+        return GuardTable()
+
+    def read_guards(self) -> GuardRules | None:
+        """Return what ports let in only what they are to, ``None`` where none does: then nothing is loaded for it."""
+        from .nftables.isolation import has_guards
+
+        return self.guards.read() if has_guards() else None
+
+    @cached_property
+    def can_guard(self) -> bool:
+        """Whether a bridge's port can be told what to let in, and a MAC be kept where it is."""
+        return self.kernel_version >= (4, 20) and self.guards.possible()
+
+    @cached_property
+    def seed(self) -> str:
+        """A text that nobody knows before, for what is to be chosen at random."""
+        return os.urandom(16).hex()
 
     @property
     def kernel_version(self) -> tuple[int, ...]:
@@ -207,6 +232,9 @@ class Machine:
 
     def change_icc_rules(self, rules: IccRules) -> None:
         self.icc.apply(rules)
+
+    def change_guards(self, rules: GuardRules) -> None:
+        self.guards.apply(rules)
 
     def read_firewall(self) -> FirewallState:
         """Return what the host's firewall lets pass of forwarded traffic."""

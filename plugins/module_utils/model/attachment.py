@@ -11,7 +11,8 @@ from typing import Any
 
 from ..errors import InvalidOption
 from ..light_dataclass import dataclass
-from . import addresses, limits, names, route, vlans
+from . import addresses, limits, names, port_guard, route, vlans
+from .port_guard import Security
 from .vlans import Vlans
 
 DEFAULT_INTERFACE = "eth1"
@@ -68,6 +69,7 @@ class Attachment:
     vlans: Vlans | None = None
     ipv6: bool | None = None
     required: bool = False
+    security: Security | None = None
     joins_in: tuple[Vlans, str] | None = None
 
     @property
@@ -137,6 +139,7 @@ def parse(options: Mapping[str, Any], prefix: str = "") -> Attachment:
         vlans=vlans.wanted(options, prefix, "vlan_mode", "vlan"),
         ipv6=options.get("ipv6"),
         required=bool(options.get("required")),
+        security=port_guard.parse(options.get("security"), f"{prefix}security", wanted),
     )
     if attachment.required and attachment.target.kind != "container":
         advice = f"is for what a container engine starts, and {attachment.target} is not; leave it out"

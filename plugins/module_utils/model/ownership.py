@@ -5,8 +5,9 @@
 from __future__ import annotations
 
 from ..light_dataclass import dataclass
-from . import names
+from . import names, port_guard
 from .attachment import Target
+from .port_guard import MarkNotes
 
 MARK = "pipefitter"
 """How every ifalias of ours begins."""
@@ -26,18 +27,19 @@ _LONGEST_VALUE = 128
 
 @dataclass(frozen=True)
 class OwnershipLabel:
-    """What an alias of ours says: the interface in the container, and how the container was named."""
+    """What an alias of ours says: the interface in the container, how the container was named, what was asked for."""
 
     interface: str
     kind: str
     value: str
     identity: str = ""
+    notes: MarkNotes = MarkNotes()
 
     def external_id(self) -> str:
         return " ".join(part for part in (self.interface, self.kind, self.value, self.identity) if part)
 
     def alias(self) -> str:
-        return f"{MARK} {self.external_id()}"
+        return " ".join(part for part in (MARK, self.external_id(), self.notes.word()) if part)
 
     @property
     def engine(self) -> str:
@@ -72,7 +74,7 @@ def _shortened(value: str) -> str:
     """Return a name or path as it fits into an alias beside all else, still another one for another value.
 
     IFALIASZ is 256 with the NUL; the mark, an interface, a kind and the
-    identity of a container (the engine and 64 digits) take up to 118 bytes.
+    identity of a container (the engine and 64 digits) take up to 118 bytes, the notes 6.
     """
     if len(value.encode()) <= _LONGEST_VALUE:
         return value
@@ -85,6 +87,8 @@ def read_label(text: str) -> OwnershipLabel | None:
     words = text.split(" ")
     if words and words[0] == MARK:
         words = words[1:]
+    notes = port_guard.read_notes(words.pop()) if port_guard.is_notes(words[-1] if words else "") else MarkNotes()
     if len(words) not in (3, 4):
         return None
-    return OwnershipLabel(*words)
+    interface, kind, value, *identity = words
+    return OwnershipLabel(interface, kind, value, "".join(identity), notes)

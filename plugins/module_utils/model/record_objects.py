@@ -35,6 +35,8 @@ def of_attachment(want: Attachment) -> Record:
             }
             for entry in want.routes
         ]
+    if want.security is not None:
+        options["security"] = want.security.options
     if want.vlans is not None:
         options.update(as_options(want.vlans))
     return Record(ATTACHMENT, (*target_key(want.target), want.interface), options)

@@ -173,6 +173,26 @@ def _with_addresses(machine: Machine, wants: Sequence[Attachment], host_side: Ho
     return replace(host_side, network=replace(host_side.network, addresses=held))
 
 
+def with_guards(machine: Machine, wants: Sequence[Attachment], host_side: HostSide) -> HostSide:
+    """Return the host's side with what ports let in, and whether they could be told; mostly nothing is asked for it."""
+    guards = machine.read_guards()
+    asked = any(want.security is not None and want.security.asks for want in wants) or any(
+        label.notes.security.asks
+        for link in host_side.network.links.values()
+        if " +" in link.alias and link.ours and (label := read_label(link.alias))
+    )
+    to_be = guards is None and (asked or any(bridge.isolated for bridge in host_side.bridges.values()))
+    if guards is None and not to_be:
+        return host_side
+    return replace(
+        host_side,
+        guards=guards,
+        can_guard=machine.can_guard if to_be else True,
+        bound=machine.netlink(HOST).bound_macs(),
+        seed=machine.seed,
+    )
+
+
 def observe_all(
     machine: Machine, pinned: Sequence[Pinned], check: bool, purge: str | None, leftovers: bool
 ) -> AttachmentState:
@@ -184,7 +204,7 @@ def observe_all(
     bridges = {want.bridge for want in wants if want.bridge != attachment.ANY_BRIDGE} | (
         {purge} if purge is not None else set()
     )
-    host_side = _with_addresses(machine, wants, observe(machine, bridges, leftovers))
+    host_side = with_guards(machine, wants, _with_addresses(machine, wants, observe(machine, bridges, leftovers)))
     if check:
         # A play is checked as a whole: an earlier task would have made the bridge.
         tagged = {want.bridge for want in wants if want.vlans is not None}

@@ -32,8 +32,16 @@ def observe_all_to_remove(machine: Machine, wants: Sequence[bridge.Bridge]) -> l
     # A policy may deny what leads out of the bridge, and isolate nobody.
     icc = haves[0].icc if haves[0].icc.off else machine.icc.read(needed=False)
     publications = machine.publications.read(needed=False)[0]
+    guards = machine.read_guards()
+    bound = machine.netlink(HOST).bound_macs() if guards is not None else {}
     return [
-        replace(have, publications=publications.of_bridge(want.name) if publications else publications, icc=icc)
+        replace(
+            have,
+            publications=publications.of_bridge(want.name) if publications else publications,
+            icc=icc,
+            guards=guards,
+            bound=bound,
+        )
         for want, have in zip(wants, haves)
     ]
 

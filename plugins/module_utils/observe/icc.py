@@ -10,9 +10,9 @@ from ..host.machine import Machine
 from ..model import addresses, icc_policy
 from ..model.attachment import Target
 from ..model.icc_policy import IccPolicy, IccPort
-from ..plan import forwarding
+from ..plan import forwarding, port_guards
 from ..plan import icc_policy as plan
-from ..state.attachments import OVS, ContainerSide, HostSide
+from ..state.attachments import OVS, ContainerSide, HostSide, PeerState
 from ..state.firewall import FirewallState
 from ..state.icc import IccState
 from ..state.network import HOST, Link, NetworkState, names_by_index
@@ -111,6 +111,11 @@ def observe(machine: Machine, want: IccPolicy, containers: LinkedContainers) -> 
     )
     ports = host.ports(want.bridge) if linux else []
     tags = netlink.priority_tags(ports)
+    guards = machine.read_guards()
+    checked = linux and port_guards.any_checked(want.bridge, not want.icc, host)
+    bound = netlink.bound_macs() if guards is not None or checked or any(port.isolated for port in ports) else {}
+    asked = port_guards.to_ask(want.bridge, not want.icc, host, guards, bound) if linux else []
+    can_guard = guards is not None or not checked or machine.can_guard
     lacking = bridge is not None and any(port.isolated and tags[port.name] != bridge.mac for port in ports)
     return IccState(
         network=host,
@@ -121,6 +126,10 @@ def observe(machine: Machine, want: IccPolicy, containers: LinkedContainers) -> 
         published=_published(machine, bridge, seen_firewall),
         tags=tags,
         can_tag=not lacking or machine.can_tag,
+        guards=guards,
+        can_guard=can_guard,
+        bound=bound,
+        peers={port.name: PeerState(*netlink.peer(port, True, True)) for port in (asked if can_guard else ())},
         openvswitch=seen is not None and seen.kind == OVS,
         holds=holds,
         exposes=containers.exposes,

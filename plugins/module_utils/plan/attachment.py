@@ -49,12 +49,14 @@ def present(
     found = find_all(wants, host_side)
     attachment_refusals.check(found, host_side)
     middle: list[Operation] = []
+    joining: list[Operation] = []
     last: list[Operation] = []
     opened: list[Operation] = []
     ovs = OvsChanges(host_side)
     # First of all: no address is to be in two containers, not for a moment.
     former = _of_former_containers(found, host_side, ovs)
     crowded = _crowded(found, host_side) if announce else frozenset()
+    checked = _is_checked(found, host_side)
     for one, taken in zip(found, taken_by_others(found)):
         quiet = one.want.bridge in crowded and _joins(one, host_side)
         if one.peer and one.host_veth:
@@ -63,10 +65,12 @@ def present(
             from .attachment_creation import creation
 
             made = creation(one, host_side, ovs, quiet)
-        middle += made
         connect(one, ovs, quiet)
         if announce and _to_announce(one, made, ovs):
             last.append(Announce(one.side.netns, one.want.interface, _announced(one)))
+        if checked and made and isinstance(made[-1], SetLink) and "master" in made[-1].new:
+            joining.append(made.pop())  # once it is known what its port is to let in
+        middle += made
         if quiet and one.bridge.kind == LINUX:
             opened.append(SetLink(HOST, one.host_interface, {"floods": True}, {"floods": False}))
     last += opened + ovs.open()
@@ -78,11 +82,23 @@ def present(
         }
         # Last of all: what is purged can't be made again.
         last += purge_operations(purge, kept, host_side, ovs)
+    guards: tuple[list[Operation], list[Operation], list[Operation]] = ([], [], [])
+    if checked:
+        from . import attachment_guards
+
+        guards = attachment_guards.of_attachments(found, former + last, host_side)
+    freed, let_in, bound = guards
+    if announce:
+        last[:0] = _announce_bound(found, bound, last)
     return (
-        ovs.leave()
+        freed
+        + ovs.leave()
         + attachment_names.dropped(found, host_side)
         + former
         + middle
+        + let_in
+        + joining
+        + bound
         + ovs.join()
         + last
         + attachment_names.given(found, host_side, former + middle + last)
@@ -111,7 +127,21 @@ def absent(wants: Sequence[tuple[Attachment, ContainerSide | None]], host_side: 
             if port.name not in host_side.network.links and _within(port.bridge, want):
                 ovs.clear(port.name)
     gone = list(deletions.values())
-    return ovs.leave() + together(gone) + take_back_defaults(gone, [side for _want, side in wants if side is not None])
+    operations = ovs.leave() + together(gone)
+    operations += take_back_defaults(gone, [side for _want, side in wants if side is not None])
+    if host_side.guards is not None:
+        from . import port_guards
+
+        operations[:0] = port_guards.let_go(deletions.keys(), host_side.bound)
+        operations += port_guards.without(deletions.keys(), host_side.network.links.keys(), host_side.guards)
+    return operations
+
+
+def _is_checked(found: Sequence[AttachmentMatch], host_side: HostSide) -> bool:
+    """Tell whether ports are checked for what they let in, or any of these is to be."""
+    if host_side.guards is not None:
+        return True
+    return any(one.bridge.isolated or attachment_names.notes(one).security.asks for one in found)
 
 
 def _of_former_containers(found: Sequence[AttachmentMatch], host_side: HostSide, ovs: OvsChanges) -> list[Operation]:
@@ -169,6 +199,23 @@ def _to_announce(one: AttachmentMatch, operations: list[Operation], ovs: OvsChan
         if isinstance(operation, SetLink) and {"mac", "master", "up", "vlans"} & operation.new.keys():
             return True
     return False
+
+
+def _announce_bound(
+    found: Sequence[AttachmentMatch], bound: Sequence[Operation], announcing: Sequence[Operation]
+) -> list[Operation]:
+    """Return announcements of what is newly bound to a MAC: the host may know another one of it."""
+    if not bound:
+        return []
+    from .guard_operations import BindMacs
+
+    ports = {port for operation in bound if isinstance(operation, BindMacs) for port, _mac in operation.add}
+    told = {(one.netns, one.link) for one in announcing if isinstance(one, Announce)}
+    return [
+        Announce(one.side.netns, one.want.interface, _announced(one))
+        for one in found
+        if one.host_interface in ports and _announced(one) and (one.side.netns, one.want.interface) not in told
+    ]
 
 
 def _announced(one: AttachmentMatch) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from ..state.network import HOST, Link
 from . import link_addresses
 from .address_operations import set_ipv6
 from .attachment_match import AttachmentMatch
-from .attachment_names import lasting_label
+from .attachment_names import alias as alias_of
 from .attachment_routes import plan_routes
 from .link_operations import ClaimVeth, DropLinkLocal, RenameLink, SetLink, SetTxChecksumOffload, of_same_keys
 from .operations import Operation, SetSysctl
@@ -100,7 +100,7 @@ def _mtu_operations(one: AttachmentMatch, peer: Link, host_veth: Link) -> list[O
 
 
 def _host_veth_identity(one: AttachmentMatch, host_veth: Link, host_side: HostSide, ovs: OvsChanges) -> list[Operation]:
-    alias = lasting_label(one).alias()
+    alias = alias_of(one)
     operations: list[Operation] = [] if host_veth.ours else [ClaimVeth(HOST, host_veth.name, alias)]
     if host_veth.name != one.host_interface:
         ovs.drop(host_veth.name)

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..model import names
@@ -12,6 +13,7 @@ from ..state.network import HOST
 from .address_operations import AddAddress, set_ipv6
 from .attachment_deletion import stale_deletion
 from .attachment_match import AttachmentMatch
+from .attachment_names import notes
 from .attachment_routes import plan_routes
 from .link_operations import AddVeth, SetLink, SetTxChecksumOffload, of_same_keys
 from .operations import Operation
@@ -46,7 +48,7 @@ def creation(one: AttachmentMatch, host_side: HostSide, ovs: OvsChanges, quiet: 
             netns,
             want.mac,
             one.mtu,
-            one.label.alias(),
+            replace(one.label, notes=notes(one)).alias(),
             alternative,
         )
     )

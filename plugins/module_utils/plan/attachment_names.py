@@ -5,10 +5,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from ..model import names
 from ..model.ownership import OwnershipLabel, read_label
-from ..state.attachments import HostSide
+from ..model.port_guard import MarkNotes
+from ..state.attachments import LINUX, HostSide
 from ..state.network import HOST
 from .attachment_match import AttachmentMatch
 from .link_operations import SetAlternativeName, deletions_in
@@ -27,6 +29,22 @@ def lasting_label(one: AttachmentMatch) -> OwnershipLabel:
     renamed = former.identity == one.label.identity and not former.names(one.want.target)
     renamed = renamed and former.value not in one.side.paths
     return one.label if former.kind == one.want.target.kind and renamed else former
+
+
+def alias(one: AttachmentMatch) -> str:
+    """Return the mark that an attachment is to have."""
+    return replace(lasting_label(one), notes=notes(one)).alias()
+
+
+def notes(one: AttachmentMatch) -> MarkNotes:
+    """Return what the mark is to keep of how it was asked for; what this time says nothing of stays.
+
+    On a bridge of Open vSwitch it is no matter whether addresses were given.
+    """
+    former = _former_label(one)
+    before = former.notes if former is not None else MarkNotes(declared=one.bridge.kind != LINUX)
+    security = one.want.security if one.want.security is not None else before.security
+    return MarkNotes(security, before.declared or one.want.addresses is not None)
 
 
 def dropped(found: Sequence[AttachmentMatch], host_side: HostSide) -> list[Operation]:

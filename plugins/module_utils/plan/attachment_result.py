@@ -17,6 +17,7 @@ from ..model.vlans import TRUNK, Vlans, as_options
 from ..state.attachments import LINUX, ContainerSide, HostSide
 from ..state.network import Link
 from .attachment_match import AttachmentMatch, find_all, renamed
+from .attachment_names import notes
 from .attachment_routes import leads_to, plan_routes, taken_by_others, wanted_routes, within_reach
 from .link_operations import deletions_in
 from .operations import Operation
@@ -59,6 +60,9 @@ def describe_one(
     vlans = _vlans_of(host_veth, host_side)
     if vlans is not None:
         described.update(as_options(vlans))
+    label = read_label(host_veth.alias) if host_veth.ours else None
+    if label is not None and label.notes.security.options:
+        described["security"] = label.notes.security.options
     described.update(_routes_described([entry for entry in side.network.routes if entry.link == peer.name]))
     return described
 
@@ -103,8 +107,10 @@ def _predict(
     as_unasked = one.port_vlans == one.bridge.default_vlans if one.bridge.kind == LINUX else want.vlans == Vlans(TRUNK)
     if want.vlans is not None and not as_unasked:
         entry.update(as_options(want.vlans))
-    for option in ("gateway", "gateway6", "routes"):
+    for option in ("security", "gateway", "gateway6", "routes"):
         entry.pop(option, None)
+    if notes(one).security.options:
+        entry["security"] = notes(one).security.options
     entry.update(_routes_described(_certain_routes(one, taken)))
     for option in ("mac", "gateway", "gateway6"):
         if getattr(want, option) is not None:

@@ -161,6 +161,12 @@ def absent(name: str, have: BridgeState, force: bool, prefix: str = "") -> list[
     left = replace(without, flows=without.flows - links_of(name, have))
     if have.icc != left:
         operations.append(ChangeIccRules(HOST, left, have.icc))
+    if have.guards is not None:
+        from . import port_guards
+
+        ports = {port.name for port in have.network.ports(name)}
+        operations += port_guards.let_go(ports, have.bound)
+        operations += port_guards.without(ports, have.network.links.keys(), have.guards)
     if have.birth_link:
         operations.append(
             DeleteLink(HOST, have.birth_link, f"bridge {have.birth_link} that an interrupted run left", ())

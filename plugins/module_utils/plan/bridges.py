@@ -16,11 +16,13 @@ from ..light_dataclass import dataclass
 from ..model import addresses
 from ..model.bridge import Bridge
 from ..model.icc_rules import IccRules
+from ..model.port_guard import GuardRules
 from ..state.bridge import BridgeState
 from . import bridge, forwarding
 from .bridge_facts import addresses_of
 from .bridge_operations import ChangeMasquerades
 from .firewall import ChangeIptablesForward
+from .guard_operations import ChangeGuards
 from .icc_operations import ChangeIccRules
 from .operations import Operation, SetSysctl
 from .publication_operations import ChangePublications
@@ -96,6 +98,7 @@ class _Earlier:
     def __init__(self) -> None:
         self._sysctls: dict[str, str] = {}
         self._icc: IccRules | None = None
+        self._guards: GuardRules | None = None
 
     def note(self, operations: Iterable[Operation]) -> None:
         for operation in operations:
@@ -103,6 +106,8 @@ class _Earlier:
                 self._sysctls[operation.name] = operation.new
             elif isinstance(operation, ChangeIccRules):
                 self._icc = operation.new
+            elif isinstance(operation, ChangeGuards):
+                self._guards = operation.new
 
     def left(self, name: str, have: BridgeState) -> BridgeState:
         """Return what there is of a bridge after them."""
@@ -110,6 +115,7 @@ class _Earlier:
             have,
             sysctls=self._after_switching(name, have.sysctls) if self._sysctls else have.sysctls,
             icc=have.icc if self._icc is None else self._icc,
+            guards=have.guards if self._guards is None else self._guards,
         )
 
     def _after_switching(self, name: str, shown: Mapping[str, str]) -> Mapping[str, str]:
@@ -164,6 +170,11 @@ def _icc(changes: Sequence[Operation]) -> Operation:
     return replace(found[0], new=found[-1].new)
 
 
+def _guards(changes: Sequence[Operation]) -> Operation:
+    found = [one for one in changes if isinstance(one, ChangeGuards)]
+    return replace(found[0], new=found[-1].new)
+
+
 def _publications(changes: Sequence[Operation]) -> Operation:
     found = [one for one in changes if isinstance(one, ChangePublications)]
     whole = found[0]
@@ -176,5 +187,6 @@ _TOGETHER: Mapping[type[Operation], Callable[[Sequence[Operation]], Operation]] 
     ChangeMasquerades: _masquerades,
     ChangeIptablesForward: _iptables,
     ChangeIccRules: _icc,
+    ChangeGuards: _guards,
     ChangePublications: _publications,
 }

@@ -17,6 +17,7 @@ from ..model.firewall import AcceptedBridge
 from ..model.icc_rules import IccRules
 from ..model.masquerade import Masquerade
 from ..model.ovs import OvsChange
+from ..model.port_guard import GuardRules
 from ..model.publication import PublicationRules, PublishedFlow
 from ..model.route import Route
 
@@ -85,6 +86,9 @@ class Netlink(Protocol):
 
         ``set_link`` does it with ``isolated``, as far as the kernel can.
         """
+
+    def bind_mac(self, port: str, mac: str, on: bool) -> None:
+        """Let no other port of its bridge have a MAC, or let any."""
 
     def set_alternative_name(self, name: str, alternative: str, on: bool) -> None:
         """Give a link a further name, or take it off; a kernel that knows none gives none."""
@@ -168,6 +172,9 @@ class Host(Protocol):
 
     def change_icc_rules(self, rules: IccRules) -> None:
         """Make the firewall hold these rules of isolated bridges, in one transaction."""
+
+    def change_guards(self, rules: GuardRules) -> None:
+        """Make the firewall hold these rules of what ports let in, in one transaction."""
 
     def change_iptables_forward(self, add: Collection[AcceptedBridge], remove: Collection[AcceptedBridge]) -> None:
         """Change which bridges the host's iptables lets pass."""

@@ -84,6 +84,12 @@ def present(want: IccPolicy, have: IccState) -> list[Operation]:
     operations = _change(have.rules, middle)
     if not want.icc:
         operations += _isolate(want.bridge, have, True)
+    if have.can_guard:
+        from . import port_guards
+
+        operations += port_guards.of_bridge(
+            want.bridge, not want.icc, have.network, have.guards, have.bound, have.peers
+        )
     operations += _set_sysctls(needed, want.bridge, have)
     operations += _proxies(within, want.bridge, have)
     operations += _put_back({name: value for name, value in recorded.items() if name not in needed}, have)
@@ -100,7 +106,10 @@ def absent(bridge: str, have: IccState) -> list[Operation]:
         return present(IccPolicy(bridge), have)
     if _without(bridge, have) == have.rules:  # what is left of a bridge that is gone goes, whoever bears its name
         refuse_alternative("bridge", bridge, have.network)
-    return _change(have.rules, _without(bridge, have))
+    from . import port_guards
+
+    stale = port_guards.without((), have.network.links.keys(), have.guards)
+    return _change(have.rules, _without(bridge, have)) + stale
 
 
 def describe(bridge: str, rules: IccRules) -> dict[str, Any]:
@@ -124,6 +133,15 @@ def describe(bridge: str, rules: IccRules) -> dict[str, Any]:
 def predict(want: IccPolicy, have: IccState) -> dict[str, Any]:
     """Return what ``describe`` will show once the plan was carried out."""
     return describe(want.bridge, _rules(want, have, wanted_flows(want, have)))
+
+
+def unchecked(want: IccPolicy, have: IccState) -> list[str]:
+    """Return what containers of the bridge can do to each other all the same, for want of what the host lacks."""
+    if have.can_guard or want.icc:
+        return []
+    from .port_guards import not_checked
+
+    return not_checked([want.bridge])
 
 
 def firewall_warnings(want: IccPolicy, have: IccState) -> list[str]:

@@ -50,6 +50,7 @@ _COMMON = (
     "mtu",
     "ipv6",
     "required",
+    "security",
     *attachment.VLAN_OPTIONS,
 )
 
@@ -169,6 +170,7 @@ def converge(
                 if present
                 else lost_default_routes(outcome.before[0], outcome.operations)
             )
+            + (_guard_warnings(outcome.after) if present else [])
             + (_neighbour_warnings(machine, outcome.after[1]) if present and len(wants) > _MANY else [])
             + (_left_pointing(machine, outcome) if present and outcome.operations and not check else []),
             assumed=_assumed(outcome.before[1]) if present and check else [],
@@ -272,6 +274,16 @@ def _refuse_same_interface(pinned: Sequence[Pinned]) -> None:
                 f"attachments: {one.want.target} and {other.want.target} are the same network namespace "
                 f"and both ask for {one.want.interface}; name it once"
             )
+
+
+def _guard_warnings(have: AttachmentState) -> list[str]:
+    host_side = have.host_side
+    if host_side.guards is None and host_side.can_guard:
+        return []
+    from ..plan import attachment_guards, attachment_match
+
+    sides = [(want, side) for want, side in have.sides if side is not None]
+    return attachment_guards.warnings(attachment_match.find_all(sides, host_side), host_side)
 
 
 def _neighbour_warnings(machine: Machine, host_side: HostSide) -> list[str]:

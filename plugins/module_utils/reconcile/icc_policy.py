@@ -46,6 +46,7 @@ def converge(options: Mapping[str, Any], check: bool) -> Result:
             after={"policy": after if outcome.operations else before},
             values={"policy": after if check else plan.describe(want.bridge, outcome.after.rules)},
             warnings=forwarding.warnings(outcome.operations)
+            + plan.unchecked(want, outcome.after)
             + (plan.firewall_warnings(want, outcome.after) if want.links else []),
         )
         return keeping.into(result)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ..model.attachment import Attachment
     from ..model.bridge_vlans import PortVlans
     from ..model.ovs import OvsPort
+    from ..model.port_guard import GuardRules
     from ..model.route import Route
 
 LINUX, OVS = "linux", "ovs"
@@ -92,6 +93,9 @@ class HostSide:
     ``tagged_later`` are attachments without VLANs (bridge, ``Target.kind``, ``.value`` and interface) to whose ports
     ovs_vlan_port gives some, as is recorded. ``nested`` are host veths whose other end is in a network namespace within
     the container that they are marked for.
+    ``guards`` are the ports that let in only what they are to, ``None`` where there are none; ``can_guard`` is whether
+    there could be some. ``bound`` are the MACs that no other port may have, by port. MACs that nobody asked for are
+    derived from ``seed``.
     """
 
     network: NetworkState
@@ -102,6 +106,10 @@ class HostSide:
     asked_mtus: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
     peers: Mapping[str, PeerState] = field(default_factory=dict)
     tagged_later: Collection[tuple[str, str, str, str]] = ()
+    guards: GuardRules | None = None
+    can_guard: bool = True
+    bound: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    seed: str = ""
     nested: Collection[str] = ()
 
     @cached_property

@@ -10,6 +10,7 @@ from dataclasses import field
 from ..light_dataclass import dataclass
 from ..model.icc_rules import IccRules
 from ..model.masquerade import Masquerade
+from ..model.port_guard import GuardRules
 from ..model.publication import PublicationRules
 from .firewall import FirewallState
 from .network import Link, NetworkState
@@ -27,6 +28,8 @@ class BridgeState:
     the published ports of the bridge, read where it is to go. ``icc`` is what
     our tables say of isolated bridges. ``held`` are the addresses of every
     interface, leased ones too, read where VLANs are asked for.
+    ``guards`` are the ports of this host that let in only what they are to, and ``bound`` by port the MACs that no
+    other one may have, read where the bridge is to go.
     ``joining`` are links that the same run makes ports of bridges, this one's or others'.
     """
 
@@ -41,6 +44,8 @@ class BridgeState:
     icc: IccRules = IccRules()
     held: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     joining: frozenset[str] = frozenset()
+    guards: GuardRules | None = None
+    bound: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     def link(self, name: str) -> Link | None:
         return self.network.links.get(name)

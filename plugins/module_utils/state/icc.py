@@ -11,6 +11,8 @@ from ..light_dataclass import dataclass
 from ..model.attachment import Target
 from ..model.icc_policy import IccPort
 from ..model.icc_rules import IccRules
+from ..model.port_guard import GuardRules
+from .attachments import PeerState
 from .firewall import FirewallState
 from .network import NetworkState
 
@@ -27,7 +29,10 @@ class IccState:
     container (as a netns) holds an address, ``knows`` which neighbours each
     of them has learned: link, address, MAC. ``published`` is whether port_publish
     has ports on a bridge that is not ours, which the firewall has to let pass too. ``tags`` is by port of the bridge
-    the MAC for which it gives priority tags, ``can_tag`` whether one that lacks them can.
+    the MAC for which it gives priority tags, ``can_tag`` whether one that lacks them can. ``guards`` are the ports of
+    this host that let in only what they are to (``None``: none does), ``can_guard`` is whether there could be some,
+    ``bound`` by port the MACs that no other one may have,
+    ``peers`` what containers have behind ports that are to be bound to it.
     """
 
     network: NetworkState
@@ -38,6 +43,10 @@ class IccState:
     published: bool = False
     tags: Mapping[str, str] = field(default_factory=dict)
     can_tag: bool = True
+    guards: GuardRules | None = None
+    can_guard: bool = True
+    bound: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    peers: Mapping[str, PeerState] = field(default_factory=dict)
     openvswitch: bool = False
     holds: Mapping[Target, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
     exposes: Mapping[Target, tuple[IccPort, ...] | None] = field(default_factory=dict)

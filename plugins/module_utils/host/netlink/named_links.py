@@ -54,3 +54,16 @@ class NamedLinks:
             # A veth deleted from its other end and made again has another index. The kernel doesn't reuse them soon.
             del self._indexes[name]
             send(self._index(name))
+
+    def bound_macs(self) -> dict[str, frozenset[str]]:
+        """Return by port of a bridge, of those in ``links()``, the MACs that no other port may have."""
+        from . import bound_macs  # few hosts isolate
+
+        return bound_macs.shown(self._socket, {index: name for name, index in self._indexes.items()})
+
+    def bind_mac(self, port: str, mac: str, on: bool) -> None:
+        """Let no other port of its bridge have a MAC, or let any."""
+        from . import bound_macs
+
+        change = bound_macs.bind if on else bound_macs.free
+        self._with_index(port, lambda index: change(self._socket, index, port, mac))

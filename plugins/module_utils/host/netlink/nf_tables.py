@@ -32,7 +32,7 @@ _HOOK_NUMBER = 1  # NFTA_HOOK_HOOKNUM
 _FORWARD = 2  # NF_INET_FORWARD, and NF_BR_FORWARD
 _NF_DROP = 0
 _SET_TABLE, _SET_NAME = 1, 2  # NFTA_SET_TABLE, NFTA_SET_NAME
-_FAMILY = {"inet": 1, "ip": socket.AF_INET, "ip6": socket.AF_INET6}
+_FAMILY = {"inet": 1, "ip": socket.AF_INET, "bridge": 7, "ip6": socket.AF_INET6}
 _FAMILY_NAMES = {1: "inet", 2: "ip", 7: "bridge", 10: "ip6"}  # NFPROTO_*
 # nfnetlink answers EINVAL for a subsystem that is not registered and can't be loaded.
 _NO_NF_TABLES = (errno.EINVAL, errno.EOPNOTSUPP, errno.EPROTONOSUPPORT, errno.EAFNOSUPPORT)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 pipefitter contributors
 # SPDX-License-Identifier: BSD-2-Clause
-"""Which bridges are isolated. Private to the collection.
+"""Which bridges are isolated, and whether ports are told what to let in. Private to the collection.
 
 Each attachment asks for it, mostly to be answered with none. So this file loads nothing of
 what reads and writes our tables (``tables``, ``icc``) before the kernel says that there is something to read.
@@ -9,7 +9,7 @@ what reads and writes our tables (``tables``, ``icc``) before the kernel says th
 from __future__ import annotations
 
 from ...errors import MissingFeature
-from ..netlink.nf_tables import set_exists
+from ..netlink.nf_tables import set_exists, table_exists
 
 TABLE = "pipefitter"
 """The name of our table in each family."""
@@ -34,3 +34,14 @@ def isolated_bridges() -> frozenset[str]:
     from .icc import listed_bridges
 
     return frozenset(bridge for family in families for bridge in listed_bridges(family))
+
+
+def has_guards() -> bool:
+    """Tell whether there is our table of what ports let in.
+
+    :raises PipefitterError: the kernel refused to say.
+    """
+    try:
+        return table_exists("bridge", TABLE)
+    except MissingFeature:
+        return False

@@ -3,7 +3,8 @@
 """Our nftables tables, through the program ``nft`` and its JSON. Private to the collection.
 
 One table a family, ``ip pipefitter`` and ``ip6 pipefitter``, shared by several
-concerns, a file each: ``masquerade``, ``publications`` and ``icc``. Here is how
+concerns, a file each: ``masquerade``, ``publications`` and ``icc``; and ``bridge
+pipefitter``, of ``guards`` alone. Here is how
 they are read and changed: one listing, one transaction, and the care for what
 others put into a table of this name. That is left alone, and keeps the table
 from being deleted.
@@ -120,7 +121,11 @@ def linked(family: str) -> dict[str, list[str]]:
 
 
 def tables(
-    purpose: str, needed: bool = True, shown: Mapping[str, Listing] | None = None, holding: str = ""
+    purpose: str,
+    needed: bool = True,
+    shown: Mapping[str, Listing] | None = None,
+    holding: str = "",
+    families: Iterable[str] = FAMILIES,
 ) -> Mapping[str, Listing]:
     """Return what our tables hold, by family, ``shown`` where they were read already.
 
@@ -136,7 +141,7 @@ def tables(
         if needed and not program.installed("nft"):
             raise _no_nft(purpose)
         asked = holding if not needed else ""
-        begun = {family: _begin_listing(family) for family in FAMILIES if _is_there(family, asked)}
+        begun = {family: _begin_listing(family) for family in families if _is_there(family, asked)}
         found = {family: _read(family, purpose, end) for family, end in begun.items()}
         return {family: listing for family, listing in found.items() if listing.exists}
     except MissingFeature:

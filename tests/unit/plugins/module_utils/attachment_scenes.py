@@ -15,8 +15,10 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.model
     ANY_BRIDGE,
     Attachment,
 )
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.icc_rules import IccRules
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.ovs import OvsPort
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.ownership import MARK
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.port_guard import GuardRules, PortGuard
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.route import PROTOCOL, Route
 from ansible_collections.pipefitter.container_network.plugins.module_utils.observe import attachments
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import attachment as plan
@@ -60,6 +62,16 @@ def target(netns: str) -> dict[str, str]:
 
 
 # ---- what is wanted
+
+SECURITY: list[dict[str, str] | None] = [
+    None,
+    None,
+    None,
+    {},
+    {"mac_spoofing": "allow"},
+    {"mac_spoofing": "deny"},
+    {"address_spoofing": "allow", "router_advertisements": "deny"},
+]
 
 
 @st.composite
@@ -111,6 +123,7 @@ def options(draw: st.DrawFn, number: int, netns: str, interface: str) -> dict[st
         "mac": maybe(st.just(f"02:00:00:00:01:{number:02x}")),
         "mtu": maybe(st.sampled_from([1500, 1400, 9000, 1000])),
         "ipv6": draw(st.sampled_from([None, None, True, False])),
+        "security": draw(st.sampled_from(SECURITY)) if bridge in ("br0", "br1") else None,
         **(draw(st.sampled_from(VLANS)) if bridge != "br0" else {}),
     }
 
@@ -178,6 +191,8 @@ class Scene:
             for netns, here in by_netns.items()
             if netns in self.host.namespaces
         }
+        # type: ignore[arg-type]
+        host_side = attachments.with_guards(self.host, wants, host_side)
         seen = AttachmentState([(want, sides.get(want.target.value)) for want in wants], host_side)
         seen = attachments.with_peers(self.host, seen, purge)  # type: ignore[arg-type]
         return list(seen.sides), replace(seen.host_side, tagged_later=self.tagged_later)
@@ -224,7 +239,21 @@ def drift(draw: st.DrawFn, scene: Scene, link: SimLink) -> None:
     ]
     kind = draw(
         st.sampled_from(
-            [*kinds, "closed", "no route", "no mark", "tag", "no port", "vlans", "delete", "checksum", "no ipv6"]
+            [
+                *kinds,
+                "no guards",
+                "let in",
+                "bound",
+                "closed",
+                "no route",
+                "no mark",
+                "tag",
+                "no port",
+                "vlans",
+                "delete",
+                "checksum",
+                "no ipv6",
+            ]
         )
     )
     if kind == "down":
@@ -270,6 +299,14 @@ def drift(draw: st.DrawFn, scene: Scene, link: SimLink) -> None:
         found = [entry for entry in ns.table if entry.link is peer and entry.protocol == PROTOCOL]
         if found:
             ns.table.remove(draw(st.sampled_from(found)))
+    elif kind == "no guards":
+        scene.host.guard_rules = GuardRules()
+    elif kind == "let in" and scene.host.can_guard:
+        guards = {*scene.host.guard_rules.guards, PortGuard(host_veth.name, "02:99:00:00:00:99", ("10.0.0.1",), True)}
+        others = [guard for guard in guards if guard.port != host_veth.name or guard.no_adverts]
+        scene.host.guard_rules = GuardRules(frozenset({guard.port: guard for guard in others}.values()))
+    elif kind == "bound" and host_veth.master is not None:
+        host_veth.bound = draw(st.sampled_from([set(), {"02:99:00:00:00:99"}]))
     elif kind == "no mark":
         host_veth.alias = ""
     elif kind == "tag" and host_veth.name in scene.host.ovs_ports:
@@ -307,7 +344,9 @@ def scenes(draw: st.DrawFn) -> Scene:
     scene = Scene(kernel, draw(st.sampled_from([plan.FEW, 0])))
     if draw(st.sampled_from([False, False, True])):
         scene.host.namespaces["web2"].defaults["ipv6/disable_ipv6"] = "1"
+    scene.host.can_guard = draw(st.sampled_from([True, True, True, False]))
     for _run in range(draw(st.integers(0, 2))):
+        scene.host.icc_rules = IccRules(frozenset(draw(st.sampled_from([(), ("br0",), ("br0", "br1")]))))
         kernel.patience = draw(st.none() | st.integers(0, 40))
         try:
             engine.apply(scene.present(draw(wanted()))(), scene.host)

@@ -64,6 +64,7 @@ class SimLink:
     tx_checksum: bool = True
     isolated: bool = False
     tags: str = ""  # the MAC for which tc gives priority tags
+    bound: set[str] = field(default_factory=set)  # MACs that no other port of its bridge may have
     floods: bool = True
     makes_link_local: bool = True
     ethernet: bool = True

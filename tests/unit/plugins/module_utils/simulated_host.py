@@ -20,6 +20,7 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.model
     OvsPort,
 )
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.ownership import MARK
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.port_guard import GuardRules
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.publication import PublicationRules
 from ansible_collections.pipefitter.container_network.plugins.module_utils.state.firewall import FirewallState
 from ansible_collections.pipefitter.container_network.plugins.module_utils.state.network import HOST, Link
@@ -41,6 +42,9 @@ class SimulatedHost:
         self.namespaces: dict[str, SimNamespace] = {HOST: self.kernel.host}
         self.masqueraded: set[Masquerade] = set()
         self.icc_rules = IccRules()
+        self.guard_rules = GuardRules()
+        self.can_guard = True
+        self.seed = "seed"
         self.firewall = FirewallState()
         self.ovs_bridges: dict[str, str] = {}
         self.ovs_ports: dict[str, OvsPort] = {}
@@ -95,6 +99,14 @@ class SimulatedHost:
     def change_icc_rules(self, rules: IccRules) -> None:
         self.kernel.request()
         self.icc_rules = IccRules() if rules.empty else replace(rules, intact=True)
+
+    def read_guards(self) -> GuardRules | None:
+        return self.guard_rules if self.guard_rules.guards else None
+
+    def change_guards(self, rules: GuardRules) -> None:
+        self.kernel.request()
+        assert self.can_guard or not rules.guards, "a plan knows what the host can do"
+        self.guard_rules = replace(rules, intact=True)
 
     def change_iptables_forward(self, add: Collection[AcceptedBridge], remove: Collection[AcceptedBridge]) -> None:
         self.kernel.request()
@@ -195,6 +207,11 @@ class SimulatedHost:
             "firewall": set(self.firewall.accepted | self.firewall.remains),
             "zones": set(self.firewall.zones or ()),
             "icc": self.icc_rules,
+            "guards": {
+                guard
+                for guard in self.guard_rules.guards
+                if guard.port in links and not self._is_trash(links[guard.port])
+            },
             "ovs": {
                 name: port for name, port in self.ovs_ports.items() if name in links and not self._is_trash(links[name])
             },

@@ -208,6 +208,14 @@ class SimNamespace(SimAddresses):
         assert self.kernel.can_tag or not mac, "a plan knows what the kernel can do"
         link.tags = mac
 
+    def bind(self, name: str, mac: str, on: bool) -> None:
+        """br_fdb_add(), br_fdb_delete(): only of a port."""
+        self.kernel.request()
+        link = self.find(f"bind {name}", name)
+        if on and link.master is None:
+            raise KernelError(f"bind {name}", errno.EINVAL, "")
+        link.bound = link.bound | {mac} if on else link.bound - {mac}
+
     def flood(self, name: str, floods: bool) -> None:
         """br_port_slave_changelink(): only a port has the flags."""
         self.kernel.request()
@@ -269,6 +277,7 @@ class SimNamespace(SimAddresses):
         if master is former:
             return
         link.isolated, link.floods, link.vlans, link.master, link.tags = False, True, {}, None, ""
+        link.bound = set()
         if former is not None:
             self.follow_ports(former)
         if master is not None:

@@ -180,6 +180,12 @@ class SimulatedNetlink:
     def set_priority_tags(self, port: str, mac: str) -> None:
         self._ns.tag(port, mac)
 
+    def bound_macs(self) -> dict[str, frozenset[str]]:
+        return {link.name: frozenset(link.bound) for link in self._ns.links.values() if link.bound}
+
+    def bind_mac(self, port: str, mac: str, on: bool) -> None:
+        self._ns.bind(port, mac, on)
+
     def drop_link_local(self, name: str) -> None:
         self._ns.kernel.request()
         self._ns.find(f"change {name}", name).makes_link_local = False

@@ -4,12 +4,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.attachment import Target
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.ownership import (
     MARK,
     label,
     read_label,
+)
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.port_guard import (
+    ALLOW,
+    DENY,
+    MarkNotes,
+    Security,
 )
 from ansible_collections.pipefitter.container_network.plugins.module_utils.state.network import Link
 from hypothesis import given
@@ -27,19 +35,25 @@ targets = (
 )
 
 
-@given(targets, interfaces)
-def test_a_label_reads_back(target, interface):
+asked = st.sampled_from(["", ALLOW, DENY])
+notes = st.builds(MarkNotes, st.builds(Security, asked, asked, asked), st.booleans())
+
+
+@given(targets, interfaces, notes)
+def test_a_label_reads_back(target, interface, said):
     written = label(target, interface, IDENTITY)
     assert read_label(written.alias()) == written == read_label(written.external_id())
+    noted = replace(written, notes=said)
+    assert read_label(noted.alias()) == noted and read_label(noted.external_id()) == written
     assert (written.interface, written.kind) == (interface, target.kind)
     assert written.names(target)
     assert written.identity == (IDENTITY if target.kind == "container" else "")
 
 
-@given(targets, interfaces)
-def test_an_alias_fits_into_the_kernels(target, interface):
+@given(targets, interfaces, notes)
+def test_an_alias_fits_into_the_kernels(target, interface, said):
     """IFALIASZ is 256, with the closing NUL."""
-    alias = label(target, interface, IDENTITY).alias()
+    alias = replace(label(target, interface, IDENTITY), notes=said).alias()
     assert len(alias.encode()) <= 255
     assert Link(1, "eth0", alias=alias).ours
 

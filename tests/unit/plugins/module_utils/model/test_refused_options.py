@@ -176,6 +176,12 @@ def test_interface_name(name, words):
             "web1",
             "is mutually exclusive with mac; give one of the two",
         ),
+        (
+            {"security": {"address_spoofing": "deny"}},
+            "security.address_spoofing",
+            "deny",
+            "requires addresses: only those that are given can be told from others; give them ([] is none)",
+        ),
         ({"mtu": 0}, "mtu", 0, "is out of range; give 68 to 65535 bytes"),
         ({"mtu": True}, "mtu", True, "is not a number; give 68 to 65535 bytes"),
         ({"vlan": True}, "vlan", True, "is not a number; give 1 to 4094"),

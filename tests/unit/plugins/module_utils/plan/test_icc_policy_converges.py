@@ -17,6 +17,7 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.model
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.icc_policy import IccPolicy, IccPort
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.icc_rules import IccFlow, IccRules
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.ownership import MARK
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.port_guard import GuardRules, PortGuard
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.route import Route
 from ansible_collections.pipefitter.container_network.plugins.module_utils.observe import bridge as observe_bridge
 from ansible_collections.pipefitter.container_network.plugins.module_utils.observe import icc as observing
@@ -115,6 +116,8 @@ def hosts(draw: st.DrawFn) -> SimulatedHost:
         far = moved and name in FAR
         ns.set(f"pf{name}", master=ELSEWHERE if far else NAME, up=True, alias=f"{MARK} eth1 container {name} docker:1")
         ns.isolate(f"pf{name}", draw(booleans))
+        ns.links[f"pf{name}"].bound = draw(st.sampled_from([set(), {"02:99:00:00:00:99"}]))
+        ns.links[f"pf{name}"].alias += draw(st.sampled_from(["", "", " +d", " +Mr", " +m"]))
         if ns.links[f"pf{name}"].isolated and kernel.can_tag:
             # Isolated by an earlier version, or the bridge's MAC has changed.
             ns.tag(f"pf{name}", draw(st.sampled_from(["", ns.links[NAME].mac, "02:00:00:00:00:99"])))
@@ -137,7 +140,16 @@ def hosts(draw: st.DrawFn) -> SimulatedHost:
         zones = tuple((name, "trusted") for name in (NAME, ELSEWHERE)) if host.firewall.zones is not None else None
         host.firewall = FirewallState(host.firewall.families, accepted, zones=zones)
     host.icc_rules = draw(rules())
+    host.can_guard = draw(st.sampled_from([True, True, False]))
+    if host.can_guard:
+        host.guard_rules = GuardRules(draw(st.frozensets(_guards(), max_size=2)), draw(st.sampled_from([True, False])))
     return host
+
+
+def _guards() -> st.SearchStrategy[PortGuard]:
+    """Of ports that are here, and of one that is gone; one a port."""
+    kinds = [("02:99:00:00:00:99", None, False), ("", ("192.168.5.10",), True), ("02:99:00:00:00:98", (), True)]
+    return st.sampled_from([PortGuard(f"pf{name}", *kind) for name, kind in zip((NAMES[0], NAMES[1], "gone"), kinds)])
 
 
 def _addresses() -> st.SearchStrategy[str]:
