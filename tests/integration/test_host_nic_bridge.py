@@ -112,6 +112,17 @@ def test_nobody_who_confirms_it_in_time(nic_host):
     assert "no move of eth0 with that token waits" in refused(nic_host, state="confirmed", token="0" * 32)
 
 
+def test_a_host_that_takes_no_new_connection_after_the_move(nic_host):
+    """The old connection goes on, and says nothing: a firewall knows the NIC, and not the bridge."""
+    deaf = "add table inet deaf; add chain inet deaf ears { type filter hook input priority 0; }; "
+    nic_host.run("nft", deaf + 'add rule inet deaf ears iifname "br0" tcp dport 22 tcp flags syn drop')
+    done = over_ssh(nic_host, **MOVE, confirm_timeout=5)
+    nic_host.run("nft", "delete table inet deaf")
+    assert done.status != 0
+    assert "the move of eth0 was undone: nobody confirmed it from a new connection within 5 s" in done.said
+    assert "eth0 was put back, and all is as it was before" in done.said
+
+
 def test_what_answered_before_has_to_answer_after(nic_host):
     """A switch that drops what comes from the bridge, or a gateway that is dead after the move."""
     drop = "add table bridge deaf; add chain bridge deaf ears { type filter hook prerouting priority 0; policy drop; }"

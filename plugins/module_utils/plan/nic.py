@@ -118,6 +118,11 @@ def _moved_entry(entry: Entry, former: str, new: str) -> Entry:
     return entry._replace(links=tuple(new if link == former else link for link in entry.links), label=label)
 
 
+def sysctls_of_port(nic: str) -> dict[str, str]:
+    """Return the sysctls that a NIC needs over each boot as a port of Open vSwitch in userspace."""
+    return {name.format(nic): value for name, value in _DEAF.items()}
+
+
 def _as_port(have: NicState, netdev: bool) -> dict[str, str]:
     """Return the sysctls of a NIC that has no addresses of its own any more."""
     wanted = {f"{_OF_IPV6}/{{}}/{_GENERATES}": _GENERATES_NONE, **(_DEAF if netdev else {})}

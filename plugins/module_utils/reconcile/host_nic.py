@@ -10,17 +10,17 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..errors import PipefitterError, Refused
-from ..host import files, lock, own_code, rollback_guard, ssh_session
+from ..host import lock, own_code, rollback_guard, ssh_session
 from ..host.network_managers import lookup
 from ..host.nic_links import NicLinks
 from ..host.packets import reachable
 from ..model import host_nic as model
 from ..model.host_nic import ABSENT, CONFIRMED, CONTROLLER, GATEWAY, MANUAL, PRESENT, ROLLED_BACK, HostNic, Probe
-from ..model.nic_move import OPENVSWITCH, ManagedFile
+from ..model.nic_move import OPENVSWITCH
 from ..plan import nic as plan
 from ..plan import nic_refusals
 from ..plan.nic_refusals import NicFacts
@@ -28,7 +28,7 @@ from ..plan.nic_steps import Step
 from ..state.nic import NicState
 from ..store import pending
 from ..store.pending import Pending
-from . import nic_result
+from . import nic_files, nic_result
 from .nic_rollback import nic_move, roll_back
 from .result import Result
 
@@ -75,10 +75,11 @@ def _move(want: HostNic, check: bool) -> Result:
             nic_refusals.check(want, have, facts)
         goal = _goal(want, have)
         steps = plan.steps(have, goal)
-        manager = _manager(want)
+        manager = nic_files.manager(want)
         move = nic_move(have, goal)
-        wanted = _files(want, manager, move)
-        changed = [one for one in wanted if _differs(one)]
+        nic_files.check(manager, move)
+        wanted = nic_files.wanted(manager, move, goal, want.state == ABSENT)
+        changed = nic_files.differing(wanted)
         lines = [step.line() for step in steps] + nic_result.file_lines(changed)
         probes = _probes(want, have, session)
         passing = _passing(probes, have) if steps or changed else set()
@@ -219,7 +220,7 @@ def _end(want: HostNic, check: bool) -> Result:
     if waiting.seconds_left <= 0:
         raise Refused(f"token: the time to confirm the move of {want.nic} is over, and it is being put back")
     try:
-        lines += _commit(want, waiting)
+        lines += _commit(waiting)
     except Exception as error:
         current = pending.read(want.nic) or waiting
         raise _undone(error, current) from error
@@ -242,7 +243,7 @@ def _ended(want: HostNic) -> Result:
     )
 
 
-def _commit(want: HostNic, waiting: Pending) -> list[str]:
+def _commit(waiting: Pending) -> list[str]:
     """Keep a move for good, and return what was written, a line each."""
     before, goal = waiting.before, waiting.goal
     move = nic_move(before, goal)
@@ -251,13 +252,11 @@ def _commit(want: HostNic, waiting: Pending) -> list[str]:
     with NicLinks() as links:
         # Whoever moved it may have died on the way.
         _verify(waiting, links)
-        wanted = list(manager.absent(move) if back else manager.present(move)) if manager is not None else []
-        changed = [one for one in wanted if _differs(one)]
+        changed = nic_files.differing(nic_files.wanted(manager, move, goal, back))
         if changed and manager is not None:
-            held = [_held(one.path) for one in changed]
             # Whoever undoes it from now on has to put these back, too.
-            kept = pending.replace_files(waiting, held)
-            _write_files(changed)
+            kept = pending.replace_files(waiting, [nic_files.held(one.path) for one in changed])
+            nic_files.write(changed)
             manager.reload(move)
             _verify(kept, links)
         elif manager is not None:
@@ -270,51 +269,4 @@ def _commit(want: HostNic, waiting: Pending) -> list[str]:
         pending.keep_before(before.nic, before)
     pending.end(waiting, CONFIRMED, "")
     rollback_guard.disarm(before.nic, pending.folder(before.nic))
-    del want
     return nic_result.file_lines(changed)
-
-
-# ---- files of whoever manages the NIC
-
-
-def _manager(want: HostNic) -> Any:
-    if want.persist == "none":
-        return None
-    if want.persist == "auto":
-        return lookup.owner(want.nic)
-    return lookup.by_name(want.persist)
-
-
-def _files(want: HostNic, manager: Any, move: Any) -> list[ManagedFile]:
-    if manager is None:
-        return []
-    why = manager.refusal(move)
-    if why:
-        raise Refused(f"persist: {why}")
-    return list(manager.present(move) if want.state == PRESENT else manager.absent(move))
-
-
-def _differs(one: ManagedFile) -> bool:
-    held = _held(one.path)
-    return held.content != one.content or (one.content is not None and held.mode != one.mode)
-
-
-def _held(path: str) -> ManagedFile:
-    try:
-        content = files.read(path)
-        mode = os.stat(path).st_mode & 0o7777 if content is not None else 0o644
-    except OSError as error:
-        raise PipefitterError(f"{path} can't be read ({error.strerror}); see what is in its place") from None
-    return ManagedFile(path, content, mode)
-
-
-def _write_files(changed: Collection[ManagedFile]) -> None:
-    for one in changed:
-        try:
-            if one.content is None:
-                files.remove(one.path)
-            else:
-                os.makedirs(os.path.dirname(one.path), mode=0o755, exist_ok=True)
-                files.write(one.path, one.content, one.mode)
-        except OSError as error:
-            raise PipefitterError(f"{one.path} can't be written ({error.strerror})") from None

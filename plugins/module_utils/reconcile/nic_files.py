@@ -1,0 +1,93 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: BSD-2-Clause
+"""The files by which a NIC stays in its bridge over a boot. Private to the collection."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Sequence
+
+from ..errors import PipefitterError, Refused
+from ..host import files
+from ..host.network_managers import lookup
+from ..host.network_managers.protocol import NetworkManager
+from ..model.host_nic import HostNic
+from ..model.nic_move import ManagedFile, NicMove
+from ..plan.nic import sysctls_of_port
+from ..state.nic import NicState
+
+_SYSCTLS = "/etc/sysctl.d/60-pipefitter-nic-{}.conf"
+
+
+def manager(want: HostNic) -> NetworkManager | None:
+    """Return who is to keep a move over a boot, ``None`` for nobody."""
+    if want.persist == "none":
+        return None
+    if want.persist == "auto":
+        return lookup.owner(want.nic)
+    return lookup.by_name(want.persist)
+
+
+def check(keeper: NetworkManager | None, move: NicMove) -> None:
+    """Refuse a move that its manager can't keep.
+
+    :raises Refused: with the reason and what to do.
+    """
+    why = keeper.refusal(move) if keeper is not None else ""
+    if why:
+        raise Refused(f"persist: {why}")
+
+
+def wanted(keeper: NetworkManager | None, move: NicMove, goal: NicState, back: bool) -> list[ManagedFile]:
+    """Return the files as they are to be; with ``back``, once all is the NIC's again."""
+    if keeper is None:
+        return []
+    path = _SYSCTLS.format(move.nic)
+    if back:
+        return [*keeper.absent(move), ManagedFile(path, None)]
+    named = sysctls_of_port(goal.nic) if goal.netdev else {}
+    # With slashes, as the name of a NIC may have dots (sysctl.d(5)).
+    lines = "".join(f"{name} = {value}\n" for name, value in sorted(named.items()))
+    text = (
+        f"# {goal.nic} is a port of {goal.bridge} in userspace, by host_nic_bridge: it must not answer itself.\n{lines}"
+    )
+    return [*keeper.present(move), ManagedFile(path, text.encode() if named else None)]
+
+
+def differing(files_wanted: Sequence[ManagedFile]) -> list[ManagedFile]:
+    """Return those of files that are not as they are to be."""
+    found = []
+    for one in files_wanted:
+        now = held(one.path)
+        if now.content != one.content or (one.content is not None and now.mode != one.mode):
+            found.append(one)
+    return found
+
+
+def held(path: str) -> ManagedFile:
+    """Return a file as it is.
+
+    :raises PipefitterError: it can't be read.
+    """
+    try:
+        content = files.read(path)
+        mode = os.stat(path).st_mode & 0o7777 if content is not None else 0o644
+    except OSError as error:
+        raise PipefitterError(f"{path} can't be read ({error.strerror}); see what is in its place") from None
+    return ManagedFile(path, content, mode)
+
+
+def write(changed: Collection[ManagedFile]) -> None:
+    """Put files in their places, or take them away.
+
+    :raises PipefitterError: that failed; some may be written.
+    """
+    for one in changed:
+        try:
+            if one.content is None:
+                files.remove(one.path)
+            else:
+                os.makedirs(os.path.dirname(one.path), mode=0o755, exist_ok=True)
+                files.write(one.path, one.content, one.mode)
+        except OSError as error:
+            raise PipefitterError(f"{one.path} can't be written ({error.strerror})") from None
