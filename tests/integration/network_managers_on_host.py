@@ -52,8 +52,8 @@ def _words(route: dict) -> list[str]:
     return [route["dst"], *(f"{key} {route[key]}" for key in keys if key in route)]
 
 
-def _move(source: str, target: str) -> None:
-    """What one link has becomes another's."""
+def _moved(source: str, target: str) -> dict[str, list[str]]:
+    """Return the commands by which what one link has becomes another's, by the family that ip is to assume."""
     commands: list[str] = []
     routes_there: dict[str, list[str]] = {"-4": [], "-6": []}
     for entry in addresses(source):
@@ -74,25 +74,28 @@ def _move(source: str, target: str) -> None:
         where += [f"{word} {route[key]}" for word, key in how.items() if key in route]
         where += [f"scope {route['scope']}"] if family == "-4" else []
         routes_there[family].append(f"route replace {' '.join(where)} dev {target}")
-    _batch(*commands)
-    for family, lines in routes_there.items():
-        _batch(*lines, family=family)
+    return {"-0": commands, **routes_there}
 
 
 def to_bridge(move: NicMove) -> None:
+    moved = _moved(move.nic, move.bridge)
     _batch(
         f"link add {move.bridge} address {move.mac} mtu {move.mtu} type bridge stp_state 0 forward_delay 0",
         f"link set {move.bridge} up",
         f"link set {move.nic} master {move.bridge}",
     )
-    _move(move.nic, move.bridge)
+    for family, commands in moved.items():
+        _batch(*commands, family=family)
 
 
 def to_nic(move: NicMove) -> None:
+    # Before the bridge loses its carrier, with which networkd takes its addresses away.
+    moved = _moved(move.bridge, move.nic)
     _batch(f"link set {move.nic} nomaster")
     # networkd switches it off at a bridge's port.
     pathlib.Path(f"/proc/sys/net/ipv6/conf/{move.nic}/disable_ipv6").write_text("0", encoding="ascii")
-    _move(move.bridge, move.nic)
+    for family, commands in moved.items():
+        _batch(*commands, family=family)
     _batch(f"link delete {move.bridge}")
 
 

@@ -228,6 +228,7 @@ class Host:
         self._python = ("env", f"PYTHONPATH={python_path}", "PYTHONDONTWRITEBYTECODE=1", "/usr/bin/python3")
         self.moves: list[dict] = []
         self.before: dict = {}
+        self.files_before: list[str] = []
 
     def set_up(self) -> None:
         ranges = [f"--dhcp-range=10.50.{nic.number}.100,10.50.{nic.number}.150" for nic in NICS.values()]
@@ -241,6 +242,7 @@ class Host:
         self.run("sh", "-ec", _START)
         until(lambda: self._configured(self.shown(*NICS)), lambda: self.shown(*NICS))
         self.before = self.shown(*NICS)
+        self.files_before = self.files()
         self.moves = [
             {"nic": name, "bridge": f"br-{name}", "mac": self.before[name]["mac"], "mtu": self.before[name]["mtu"]}
             for name in NICS
@@ -289,6 +291,12 @@ class Host:
         print(f"{what}: longest wait of a session in ms:", {a: t and round(1000 * t) for a, t in longest.items()})
         assert None not in longest.values(), longest
         return did
+
+    def files(self) -> list[str]:
+        """Return the managers' files with sums of what is in them."""
+        folders = ("systemd/network", "network", "NetworkManager/system-connections", "netplan")
+        find = ["find", *(f"/etc/{folder}" for folder in folders), "-type", "f", "-exec", "sha256sum", "{}", "+"]
+        return sorted(self.run(*find).splitlines())
 
     def reboot(self, links: list[str]) -> None:
         """Reboot, and wait until the LAN answers through these links."""
@@ -366,6 +374,7 @@ def test_nics_have_it_again_now_and_after_a_reboot(host):
     """The last of this file."""
     assert host.with_sessions("unbridge") == _owners(host)
     assert host.shown(*NICS) == host.before
+    assert host.files() == host.files_before
     host.reaches_lan()
     host.reboot(list(NICS))
     assert host.shown(*NICS) == host.before

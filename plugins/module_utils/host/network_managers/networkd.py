@@ -112,7 +112,7 @@ class Networkd:
     def reload(self, move: NicMove) -> None:
         for link in (move.nic, move.bridge):
             text_files.remove(_held(link))
-        self._make_files()
+        self._make_files(move)
         self._read_files()
         ours = self._ours_there(move)
         link = move.bridge if ours else move.nic
@@ -142,7 +142,7 @@ class Networkd:
                 )
             time.sleep(0.05)
 
-    def _make_files(self) -> None:
+    def _make_files(self, move: NicMove) -> None:
         """For whoever writes files for networkd."""
 
     @staticmethod
