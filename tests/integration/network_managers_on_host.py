@@ -73,17 +73,26 @@ def _moved(source: str, target: str) -> dict[str, list[str]]:
         how = {"via": "gateway", "src": "prefsrc", "proto": "protocol"}
         where += [f"{word} {route[key]}" for word, key in how.items() if key in route]
         where += [f"scope {route['scope']}"] if family == "-4" else []
-        routes_there[family].append(f"route replace {' '.join(where)} dev {target}")
+        # To replace one would replace another link's of the same metric.
+        how_to = "append" if family == "-4" else "replace"
+        routes_there[family].append(f"route {how_to} {' '.join(where)} dev {target}")
     return {"-0": commands, **routes_there}
 
 
 def to_bridge(move: NicMove) -> None:
     moved = _moved(move.nic, move.bridge)
-    _batch(
-        f"link add {move.bridge} address {move.mac} mtu {move.mtu} type bridge stp_state 0 forward_delay 0",
-        f"link set {move.bridge} up",
-        f"link set {move.nic} master {move.bridge}",
-    )
+    if move.openvswitch:
+        settings = ("datapath_type=netdev", f"other_config:hwaddr={move.mac}", "fail_mode=standalone")
+        _switch("add-br", move.bridge, "--", "set", "bridge", move.bridge, *settings)
+        # What the host itself sends into a userspace datapath needs its checksums, too.
+        subprocess.run(["ethtool", "-K", move.bridge, "tx", "off"], stdout=subprocess.DEVNULL, check=True)
+        _switch("add-port", move.bridge, move.nic)
+    else:
+        _batch(
+            f"link add {move.bridge} address {move.mac} mtu {move.mtu} type bridge stp_state 0 forward_delay 0",
+            f"link set {move.nic} master {move.bridge}",
+        )
+    _batch(f"link set {move.bridge} up")
     for family, commands in moved.items():
         _batch(*commands, family=family)
 
@@ -91,12 +100,22 @@ def to_bridge(move: NicMove) -> None:
 def to_nic(move: NicMove) -> None:
     # Before the bridge loses its carrier, with which networkd takes its addresses away.
     moved = _moved(move.bridge, move.nic)
-    _batch(f"link set {move.nic} nomaster")
+    if move.openvswitch:
+        _switch("del-port", move.bridge, move.nic)
+    else:
+        _batch(f"link set {move.nic} nomaster")
     # networkd switches it off at a bridge's port.
     pathlib.Path(f"/proc/sys/net/ipv6/conf/{move.nic}/disable_ipv6").write_text("0", encoding="ascii")
     for family, commands in moved.items():
         _batch(*commands, family=family)
-    _batch(f"link delete {move.bridge}")
+    if move.openvswitch:
+        _switch("del-br", move.bridge)
+    else:
+        _batch(f"link delete {move.bridge}")
+
+
+def _switch(*words: str) -> None:
+    subprocess.run(["ovs-vsctl", *words], check=True)
 
 
 def _batch(*commands: str, family: str = "-0") -> None:

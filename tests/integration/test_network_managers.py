@@ -31,6 +31,8 @@ class Nic(NamedTuple):
     number: int
     dhcp: bool
     files: dict[str, str]
+    switch: bool = False
+    """Its bridge is Open vSwitch's."""
 
     @property
     def static(self) -> list[str]:
@@ -84,6 +86,13 @@ auto if1
 allow-hotplug if1
 iface if1 inet dhcp
     metric 300
+"""
+_INTERFACES_SWITCH = """\
+auto if8
+iface if8 inet static
+    address 10.50.10.2/24
+iface if8 inet6 static
+    address fd50:10::2/64
 """
 
 # All others are managed by NetworkManager, where nobody says otherwise.
@@ -175,6 +184,8 @@ NICS = {
     "nm1": Nic("networkmanager", 6, True, {"/etc/NetworkManager/system-connections/Wired 1.nmconnection": _NM_LEASE}),
     "np0": Nic("netplan", 7, False, {"/etc/netplan/50-site.yaml": _NETPLAN}),
     "np1": Nic("netplan", 8, True, {}),
+    "nd8": Nic("networkd", 9, True, {}, switch=True),
+    "if8": Nic("ifupdown", 10, False, {"/etc/network/interfaces.d/if8": _INTERFACES_SWITCH}, switch=True),
 }
 
 # The LAN is there before any manager begins, with the same MAC addresses each time. A namespace with a name would be
@@ -244,8 +255,14 @@ class Host:
         self.before = self.shown(*NICS)
         self.files_before = self.files()
         self.moves = [
-            {"nic": name, "bridge": f"br-{name}", "mac": self.before[name]["mac"], "mtu": self.before[name]["mtu"]}
-            for name in NICS
+            {
+                "nic": name,
+                "bridge": f"br-{name}",
+                "mac": self.before[name]["mac"],
+                "mtu": self.before[name]["mtu"],
+                "openvswitch": nic.switch,
+            }
+            for name, nic in NICS.items()
         ]
 
     def _write(self, path: str, text: str) -> None:
@@ -351,6 +368,9 @@ def _is_bridged(host) -> None:
     for name in NICS:
         assert shown[f"br-{name}"] == host.before[name], name
         assert (shown[name]["addresses"], shown[name]["routes"]) == ([], []), name
+        if NICS[name].switch:
+            assert host.run("ovs-vsctl", "port-to-br", name).strip() == f"br-{name}"
+            continue
         assert host.lab.ip("link", "show", "dev", name)[0]["master"] == f"br-{name}"
         assert host.lab.ip("link", "show", "dev", f"br-{name}")[0]["linkinfo"]["info_data"]["stp_state"] == 0
     host.reaches_lan()
