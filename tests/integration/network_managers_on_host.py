@@ -197,10 +197,20 @@ def settled(moves: list[NicMove]) -> dict:
     return told
 
 
+def owners(moves: list[NicMove]) -> dict:
+    found = {move.nic: lookup.owner(move.nic) for move in moves}
+    return {nic: manager and manager.name for nic, manager in found.items()}
+
+
+def refusals(moves: list[NicMove]) -> dict:
+    return {move.nic: lookup.owner(move.nic).refusal(move) for move in moves}
+
+
 def main() -> None:
     asked = json.load(sys.stdin)
     moves = [NicMove(**move) for move in asked["moves"]]
     does = {"bridge": bridge, "unbridge": unbridge, "roll back": roll_back, "settled": settled}
+    does |= {"owners": owners, "refusals": refusals}
     does["shown"] = lambda _moves: {link: shown(link) for link in asked["links"]}
     json.dump(does[asked["do"]](moves), sys.stdout)
 

@@ -244,12 +244,12 @@ class Host:
     def set_up(self) -> None:
         ranges = [f"--dhcp-range=10.50.{nic.number}.100,10.50.{nic.number}.150" for nic in NICS.values()]
         lan = [_LAN, *(_LAN_OF_A_NIC.format(name=name, number=nic.number) for name, nic in NICS.items())]
-        self._write("/usr/local/sbin/lan", "".join(lan) + " ".join([_LEASES, *ranges]) + "\n")
-        self._write("/etc/systemd/system/lan.service", _UNIT)
+        self.put("/usr/local/sbin/lan", "".join(lan) + " ".join([_LEASES, *ranges]) + "\n")
+        self.put("/etc/systemd/system/lan.service", _UNIT)
         self.run("tar", "-x", "-C", "/", "--keep-directory-symlink", "-f", str(PACKAGES))
         for nic in NICS.values():
             for path, text in nic.files.items():
-                self._write(path, text)
+                self.put(path, text)
         self.run("sh", "-ec", _START)
         until(lambda: self._configured(self.shown(*NICS)), lambda: self.shown(*NICS))
         self.before = self.shown(*NICS)
@@ -265,7 +265,7 @@ class Host:
             for name, nic in NICS.items()
         ]
 
-    def _write(self, path: str, text: str) -> None:
+    def put(self, path: str, text: str) -> None:
         # NetworkManager ignores profiles that others may read.
         mode = "600" if path.endswith((".nmconnection", ".yaml")) else "644"
         script = 'mkdir -p "$(dirname "$1")"; cat >"$1"; chmod $2 "$1"'
@@ -374,6 +374,39 @@ def _is_bridged(host) -> None:
         assert host.lab.ip("link", "show", "dev", name)[0]["master"] == f"br-{name}"
         assert host.lab.ip("link", "show", "dev", f"br-{name}")[0]["linkinfo"]["info_data"]["stp_state"] == 0
     host.reaches_lan()
+
+
+def test_who_manages_a_nic(host):
+    asked = [*NICS, "eth1", "none"]
+    moves = [{"nic": name, "bridge": "br9", "mac": "02:50:00:00:00:99", "mtu": 1500} for name in asked]
+    assert host.does("owners", moves) == {**_owners(host), **dict.fromkeys(["eth1", "none"])}
+
+
+@pytest.mark.parametrize(
+    ("nic", "path", "text", "said"),
+    [
+        ("nd0", "/etc/systemd/network/70-br9.network", "[Match]\nName=br9\n", "70-br9.network configures br9 already"),
+        ("if1", "/etc/network/interfaces.d/br9", "iface br9 inet manual\n bridge_ports if1\n", "iface br9 already"),
+        ("if1", "/etc/dhcp/dhclient.conf", 'interface "if1" { }\n', "has settings for if1 alone"),
+        (
+            "nm0",
+            "/etc/NetworkManager/system-connections/v.nmconnection",
+            "[connection]\nid=v\n[vlan]\nparent=11111111-1111-4111-8111-111111111111\n",
+            "the profile 'v' stands on",
+        ),
+        ("np0", "/etc/netplan/60-more.yaml", "network: {ethernets: {np0: {mtu: 1400}}}\n", "within braces"),
+        ("np0", "/etc/netplan/60-more.yaml", "network: {renderer: none}\n", "netplan does not accept np0 as a port"),
+    ],
+)
+def test_what_can_not_be_kept_is_refused(host, nic, path, text, said):
+    move = {"nic": nic, "bridge": "br9", "mac": host.before[nic]["mac"], "mtu": 1400}
+    assert host.does("refusals", [move]) == {nic: ""}
+    before = host.run("sh", "-c", 'cat "$1" 2>/dev/null || true', "sh", path)
+    host.put(path, before + text)
+    try:
+        assert said in host.does("refusals", [move])[nic]
+    finally:
+        host.put(path, before) if before else host.run("rm", path)
 
 
 def test_a_move_that_is_rolled_back_leaves_the_managers_as_they_were(host):

@@ -11,7 +11,10 @@ NETWORKD, NETWORKMANAGER, NETPLAN, IFUPDOWN = "networkd", "networkmanager", "net
 
 
 class ManagedFile(NamedTuple):
-    """A file of a manager as it is to be, or as it was; ``content`` is ``None`` where there is none."""
+    """A file of a manager as it is to be, or as it was; ``content`` is ``None`` where there is none.
+
+    Owned by root. Its folder may not be there yet.
+    """
 
     path: str
     content: bytes | None
