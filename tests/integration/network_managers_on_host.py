@@ -153,7 +153,7 @@ def bridge(moves: list[NicMove], kernel=to_bridge) -> dict:
         assert manager is not None, move
         assert manager.refusal(move) == "", manager.refusal(move)
         owners[move.nic] = manager.name
-        manager.hold(move)
+        _hold(manager, move, move.nic)
         kernel(move)
         write(manager.present(move))
         manager.reload(move)
@@ -167,12 +167,18 @@ def unbridge(moves: list[NicMove], kernel=to_nic) -> dict:
         manager = lookup.owner(move.nic)
         assert manager is not None, move
         owners[move.nic] = manager.name
-        manager.hold(move)
+        _hold(manager, move, move.bridge)
         kernel(move)
         write(manager.absent(move))
         manager.reload(move)
         assert differing(manager.absent(move)) == [], move
     return owners
+
+
+def _hold(manager, move: NicMove, link: str) -> None:
+    before = shown(link)
+    manager.hold(move)
+    assert shown(link) == before, (move, shown(link), before)
 
 
 def roll_back(moves: list[NicMove]) -> dict:

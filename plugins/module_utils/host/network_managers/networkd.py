@@ -92,8 +92,10 @@ class Networkd:
 
     def hold(self, move: NicMove) -> None:
         path = self._source(move)
-        if self._is_port(move):
-            # It would be made the bridge's port again at once. As a port it has nothing that could be dropped.
+        ours = self._ours_there(move)
+        if self._is_port(move) or (ours and self.file_of(move.bridge) == ours):
+            # Taken back. The bridge stays as it is: what becomes unmanaged loses its addresses. The NIC would be made
+            # its port again at once; as a port it has nothing to lose.
             text_files.write(_held(move.nic), files.held(move.nic, path))
             self._read_files()
             self._wait(move.nic, lambda state: state.get("ADMIN_STATE") == "unmanaged", "does not leave it alone")
