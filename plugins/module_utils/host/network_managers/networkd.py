@@ -100,9 +100,10 @@ class Networkd:
             self._read_files()
             self._wait(move.nic, lambda state: state.get("ADMIN_STATE") == "unmanaged", "does not leave it alone")
             return
-        # Before there is such a bridge: a file for any link would be the bridge's, and drop its addresses.
-        text_files.write(_held(move.bridge), files.held(move.bridge, path))
-        self._read_files()
+        if not text_files.ifindex(move.bridge):
+            # Before there is such a bridge: a file for any link would be the bridge's, and drop its addresses.
+            text_files.write(_held(move.bridge), files.held(move.bridge, path))
+            self._read_files()
         # Not read now, as that would drop the NIC's addresses: for a networkd that is restarted meanwhile.
         text_files.write(_held(move.nic), files.held(move.nic, path))
 
