@@ -52,8 +52,8 @@ def _words(route: dict) -> list[str]:
     return [route["dst"], *(f"{key} {route[key]}" for key in keys if key in route)]
 
 
-def _move(source: str, target: str) -> None:
-    """What one link has becomes another's."""
+def _moved(source: str, target: str) -> dict[str, list[str]]:
+    """Return the commands by which what one link has becomes another's, by the family that ip is to assume."""
     commands: list[str] = []
     routes_there: dict[str, list[str]] = {"-4": [], "-6": []}
     for entry in addresses(source):
@@ -73,27 +73,49 @@ def _move(source: str, target: str) -> None:
         how = {"via": "gateway", "src": "prefsrc", "proto": "protocol"}
         where += [f"{word} {route[key]}" for word, key in how.items() if key in route]
         where += [f"scope {route['scope']}"] if family == "-4" else []
-        routes_there[family].append(f"route replace {' '.join(where)} dev {target}")
-    _batch(*commands)
-    for family, lines in routes_there.items():
-        _batch(*lines, family=family)
+        # To replace one would replace another link's of the same metric.
+        how_to = "append" if family == "-4" else "replace"
+        routes_there[family].append(f"route {how_to} {' '.join(where)} dev {target}")
+    return {"-0": commands, **routes_there}
 
 
 def to_bridge(move: NicMove) -> None:
-    _batch(
-        f"link add {move.bridge} address {move.mac} mtu {move.mtu} type bridge stp_state 0 forward_delay 0",
-        f"link set {move.bridge} up",
-        f"link set {move.nic} master {move.bridge}",
-    )
-    _move(move.nic, move.bridge)
+    moved = _moved(move.nic, move.bridge)
+    if move.openvswitch:
+        settings = ("datapath_type=netdev", f"other_config:hwaddr={move.mac}", "fail_mode=standalone")
+        _switch("add-br", move.bridge, "--", "set", "bridge", move.bridge, *settings)
+        # What the host itself sends into a userspace datapath needs its checksums, too.
+        subprocess.run(["ethtool", "-K", move.bridge, "tx", "off"], stdout=subprocess.DEVNULL, check=True)
+        _switch("add-port", move.bridge, move.nic)
+    else:
+        _batch(
+            f"link add {move.bridge} address {move.mac} mtu {move.mtu} type bridge stp_state 0 forward_delay 0",
+            f"link set {move.nic} master {move.bridge}",
+        )
+    _batch(f"link set {move.bridge} up")
+    for family, commands in moved.items():
+        _batch(*commands, family=family)
 
 
 def to_nic(move: NicMove) -> None:
-    _batch(f"link set {move.nic} nomaster")
+    # Before the bridge loses its carrier, with which networkd takes its addresses away.
+    moved = _moved(move.bridge, move.nic)
+    if move.openvswitch:
+        _switch("del-port", move.bridge, move.nic)
+    else:
+        _batch(f"link set {move.nic} nomaster")
     # networkd switches it off at a bridge's port.
     pathlib.Path(f"/proc/sys/net/ipv6/conf/{move.nic}/disable_ipv6").write_text("0", encoding="ascii")
-    _move(move.bridge, move.nic)
-    _batch(f"link delete {move.bridge}")
+    for family, commands in moved.items():
+        _batch(*commands, family=family)
+    if move.openvswitch:
+        _switch("del-br", move.bridge)
+    else:
+        _batch(f"link delete {move.bridge}")
+
+
+def _switch(*words: str) -> None:
+    subprocess.run(["ovs-vsctl", *words], check=True)
 
 
 def _batch(*commands: str, family: str = "-0") -> None:
@@ -131,7 +153,7 @@ def bridge(moves: list[NicMove], kernel=to_bridge) -> dict:
         assert manager is not None, move
         assert manager.refusal(move) == "", manager.refusal(move)
         owners[move.nic] = manager.name
-        manager.hold(move)
+        _hold(manager, move, move.nic)
         kernel(move)
         write(manager.present(move))
         manager.reload(move)
@@ -145,12 +167,18 @@ def unbridge(moves: list[NicMove], kernel=to_nic) -> dict:
         manager = lookup.owner(move.nic)
         assert manager is not None, move
         owners[move.nic] = manager.name
-        manager.hold(move)
+        _hold(manager, move, move.bridge)
         kernel(move)
         write(manager.absent(move))
         manager.reload(move)
         assert differing(manager.absent(move)) == [], move
     return owners
+
+
+def _hold(manager, move: NicMove, link: str) -> None:
+    before = shown(link)
+    manager.hold(move)
+    assert shown(link) == before, (move, shown(link), before)
 
 
 def roll_back(moves: list[NicMove]) -> dict:
@@ -175,10 +203,20 @@ def settled(moves: list[NicMove]) -> dict:
     return told
 
 
+def owners(moves: list[NicMove]) -> dict:
+    found = {move.nic: lookup.owner(move.nic) for move in moves}
+    return {nic: manager and manager.name for nic, manager in found.items()}
+
+
+def refusals(moves: list[NicMove]) -> dict:
+    return {move.nic: lookup.owner(move.nic).refusal(move) for move in moves}
+
+
 def main() -> None:
     asked = json.load(sys.stdin)
     moves = [NicMove(**move) for move in asked["moves"]]
     does = {"bridge": bridge, "unbridge": unbridge, "roll back": roll_back, "settled": settled}
+    does |= {"owners": owners, "refusals": refusals}
     does["shown"] = lambda _moves: {link: shown(link) for link in asked["links"]}
     json.dump(does[asked["do"]](moves), sys.stdout)
 

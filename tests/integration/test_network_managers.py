@@ -31,6 +31,8 @@ class Nic(NamedTuple):
     number: int
     dhcp: bool
     files: dict[str, str]
+    switch: bool = False
+    """Its bridge is Open vSwitch's."""
 
     @property
     def static(self) -> list[str]:
@@ -84,6 +86,13 @@ auto if1
 allow-hotplug if1
 iface if1 inet dhcp
     metric 300
+"""
+_INTERFACES_SWITCH = """\
+auto if8
+iface if8 inet static
+    address 10.50.10.2/24
+iface if8 inet6 static
+    address fd50:10::2/64
 """
 
 # All others are managed by NetworkManager, where nobody says otherwise.
@@ -175,6 +184,8 @@ NICS = {
     "nm1": Nic("networkmanager", 6, True, {"/etc/NetworkManager/system-connections/Wired 1.nmconnection": _NM_LEASE}),
     "np0": Nic("netplan", 7, False, {"/etc/netplan/50-site.yaml": _NETPLAN}),
     "np1": Nic("netplan", 8, True, {}),
+    "nd8": Nic("networkd", 9, True, {}, switch=True),
+    "if8": Nic("ifupdown", 10, False, {"/etc/network/interfaces.d/if8": _INTERFACES_SWITCH}, switch=True),
 }
 
 # The LAN is there before any manager begins, with the same MAC addresses each time. A namespace with a name would be
@@ -228,25 +239,33 @@ class Host:
         self._python = ("env", f"PYTHONPATH={python_path}", "PYTHONDONTWRITEBYTECODE=1", "/usr/bin/python3")
         self.moves: list[dict] = []
         self.before: dict = {}
+        self.files_before: list[str] = []
 
     def set_up(self) -> None:
         ranges = [f"--dhcp-range=10.50.{nic.number}.100,10.50.{nic.number}.150" for nic in NICS.values()]
         lan = [_LAN, *(_LAN_OF_A_NIC.format(name=name, number=nic.number) for name, nic in NICS.items())]
-        self._write("/usr/local/sbin/lan", "".join(lan) + " ".join([_LEASES, *ranges]) + "\n")
-        self._write("/etc/systemd/system/lan.service", _UNIT)
+        self.put("/usr/local/sbin/lan", "".join(lan) + " ".join([_LEASES, *ranges]) + "\n")
+        self.put("/etc/systemd/system/lan.service", _UNIT)
         self.run("tar", "-x", "-C", "/", "--keep-directory-symlink", "-f", str(PACKAGES))
         for nic in NICS.values():
             for path, text in nic.files.items():
-                self._write(path, text)
+                self.put(path, text)
         self.run("sh", "-ec", _START)
         until(lambda: self._configured(self.shown(*NICS)), lambda: self.shown(*NICS))
         self.before = self.shown(*NICS)
+        self.files_before = self.files()
         self.moves = [
-            {"nic": name, "bridge": f"br-{name}", "mac": self.before[name]["mac"], "mtu": self.before[name]["mtu"]}
-            for name in NICS
+            {
+                "nic": name,
+                "bridge": f"br-{name}",
+                "mac": self.before[name]["mac"],
+                "mtu": self.before[name]["mtu"],
+                "openvswitch": nic.switch,
+            }
+            for name, nic in NICS.items()
         ]
 
-    def _write(self, path: str, text: str) -> None:
+    def put(self, path: str, text: str) -> None:
         # NetworkManager ignores profiles that others may read.
         mode = "600" if path.endswith((".nmconnection", ".yaml")) else "644"
         script = 'mkdir -p "$(dirname "$1")"; cat >"$1"; chmod $2 "$1"'
@@ -289,6 +308,12 @@ class Host:
         print(f"{what}: longest wait of a session in ms:", {a: t and round(1000 * t) for a, t in longest.items()})
         assert None not in longest.values(), longest
         return did
+
+    def files(self) -> list[str]:
+        """Return the managers' files with sums of what is in them."""
+        folders = ("systemd/network", "network", "NetworkManager/system-connections", "netplan")
+        find = ["find", *(f"/etc/{folder}" for folder in folders), "-type", "f", "-exec", "sha256sum", "{}", "+"]
+        return sorted(self.run(*find).splitlines())
 
     def reboot(self, links: list[str]) -> None:
         """Reboot, and wait until the LAN answers through these links."""
@@ -343,9 +368,45 @@ def _is_bridged(host) -> None:
     for name in NICS:
         assert shown[f"br-{name}"] == host.before[name], name
         assert (shown[name]["addresses"], shown[name]["routes"]) == ([], []), name
+        if NICS[name].switch:
+            assert host.run("ovs-vsctl", "port-to-br", name).strip() == f"br-{name}"
+            continue
         assert host.lab.ip("link", "show", "dev", name)[0]["master"] == f"br-{name}"
         assert host.lab.ip("link", "show", "dev", f"br-{name}")[0]["linkinfo"]["info_data"]["stp_state"] == 0
     host.reaches_lan()
+
+
+def test_who_manages_a_nic(host):
+    asked = [*NICS, "eth1", "none"]
+    moves = [{"nic": name, "bridge": "br9", "mac": "02:50:00:00:00:99", "mtu": 1500} for name in asked]
+    assert host.does("owners", moves) == {**_owners(host), **dict.fromkeys(["eth1", "none"])}
+
+
+@pytest.mark.parametrize(
+    ("nic", "path", "text", "said"),
+    [
+        ("nd0", "/etc/systemd/network/70-br9.network", "[Match]\nName=br9\n", "70-br9.network configures br9 already"),
+        ("if1", "/etc/network/interfaces.d/br9", "iface br9 inet manual\n bridge_ports if1\n", "iface br9 already"),
+        ("if1", "/etc/dhcp/dhclient.conf", 'interface "if1" { }\n', "has settings for if1 alone"),
+        (
+            "nm0",
+            "/etc/NetworkManager/system-connections/v.nmconnection",
+            "[connection]\nid=v\n[vlan]\nparent=11111111-1111-4111-8111-111111111111\n",
+            "the profile 'v' stands on",
+        ),
+        ("np0", "/etc/netplan/60-more.yaml", "network: {ethernets: {np0: {mtu: 1400}}}\n", "within braces"),
+        ("np0", "/etc/netplan/60-more.yaml", "network: {renderer: none}\n", "netplan does not accept np0 as a port"),
+    ],
+)
+def test_what_can_not_be_kept_is_refused(host, nic, path, text, said):
+    move = {"nic": nic, "bridge": "br9", "mac": host.before[nic]["mac"], "mtu": 1400}
+    assert host.does("refusals", [move]) == {nic: ""}
+    before = host.run("sh", "-c", 'cat "$1" 2>/dev/null || true', "sh", path)
+    host.put(path, before + text)
+    try:
+        assert said in host.does("refusals", [move])[nic]
+    finally:
+        host.put(path, before) if before else host.run("rm", path)
 
 
 def test_a_move_that_is_rolled_back_leaves_the_managers_as_they_were(host):
@@ -366,6 +427,7 @@ def test_nics_have_it_again_now_and_after_a_reboot(host):
     """The last of this file."""
     assert host.with_sessions("unbridge") == _owners(host)
     assert host.shown(*NICS) == host.before
+    assert host.files() == host.files_before
     host.reaches_lan()
     host.reboot(list(NICS))
     assert host.shown(*NICS) == host.before

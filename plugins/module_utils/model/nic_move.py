@@ -14,7 +14,10 @@ LINUX, OPENVSWITCH = "linux", "openvswitch"
 
 
 class ManagedFile(NamedTuple):
-    """A file of a manager as it is to be, or as it was; ``content`` is ``None`` where there is none."""
+    """A file of a manager as it is to be, or as it was; ``content`` is ``None`` where there is none.
+
+    Owned by root. Its folder may not be there yet.
+    """
 
     path: str
     content: bytes | None

@@ -9,6 +9,7 @@ netplan writes files for networkd below /run at each boot, and when it is told t
 from __future__ import annotations
 
 import os
+import stat
 import tempfile
 from collections.abc import Sequence
 
@@ -49,16 +50,7 @@ class Netplan(Networkd):
     def _generates(self, move: NicMove) -> str:
         """Return what netplan has against the files that would be written."""
         with tempfile.TemporaryDirectory(prefix="pipefitter-") as root:
-            os.mkdir(f"{root}/etc")
-            folder = f"{root}/etc/netplan"
-            os.mkdir(folder)
-            planned = {file.path: file.content for file in self._yaml(move)}
-            now = {path: text_files.encoded(text) for path, text in _read(move)}
-            for path, content in {**now, **planned}.items():
-                if content is not None and path.endswith(".yaml"):
-                    with open(f"{folder}/{os.path.basename(path)}", "wb", opener=_for_root) as file:
-                        file.write(content)
-            done = program.run(["netplan", "generate", "--root-dir", root])
+            done = _generate(root, move, self._yaml(move))
         if done is None or not done.status:
             return ""
         return f"netplan does not accept {move.nic} as a port of {move.bridge}: {(done.stderr or done.stdout).strip()}"
@@ -105,8 +97,25 @@ class Netplan(Networkd):
             written.append(ManagedFile(keep, text_files.encoded(networkd_files.KEEP)))
         return written
 
-    def _make_files(self) -> None:
-        text_files.tell("netplan", "generate")
+    def _make_files(self, move: NicMove) -> None:
+        """Write what differs: networkd begins anew with each link whose file was written again, leases included."""
+        with tempfile.TemporaryDirectory(prefix="pipefitter-") as root:
+            done = _generate(root, move, [])
+            if done is None or done.status:
+                said = "it is not installed" if done is None else (done.stderr or done.stdout).strip()
+                raise PipefitterError(f"netplan does not accept its files any more: {said}")
+            made = _texts(f"{root}{RUN}")
+        there = _texts(RUN)
+        # Who may read them differs between versions: as those that it wrote at boot.
+        like = os.stat(f"{RUN}/{next(iter(there))}") if there else None
+        for name in sorted({*made, *there}):
+            if name not in made:
+                text_files.remove(f"{RUN}/{name}")
+            elif made[name] != there.get(name):
+                text_files.write(f"{RUN}/{name}", made[name])
+                if like is not None:
+                    os.chown(f"{RUN}/{name}", like.st_uid, like.st_gid)
+                    os.chmod(f"{RUN}/{name}", stat.S_IMODE(like.st_mode))
 
     def _ours_there(self, move: NicMove) -> str:
         return f"{RUN}/10-netplan-{move.bridge}.network" if os.path.exists(_own(move)) else ""
@@ -126,6 +135,27 @@ def _name_of(path: str) -> str:
     start, end = "10-netplan-", ".network"
     is_one = folder == RUN and base.startswith(start) and base.endswith(end)
     return base[len(start) : -len(end)] if is_one else ""
+
+
+def _texts(folder: str) -> dict[str, str]:
+    """Return the files that netplan made for networkd, by name."""
+    found = [path for ending in (".network", ".netdev") for path in text_files.listed(folder, ending)]
+    paths = {os.path.basename(path): path for path in found if os.path.basename(path).startswith("10-netplan-")}
+    return {name: text_files.read(path) or "" for name, path in paths.items()}
+
+
+def _generate(root: str, move: NicMove, planned: Sequence[ManagedFile]) -> program.Finished | None:
+    """Let netplan make its files below a folder, of its files as they are, and as they are planned."""
+    folder = f"{root}{_FOLDERS[0]}"
+    os.makedirs(folder)
+    own = text_files.read(_own(move))
+    contents = {path: text_files.encoded(text) for path, text in [*_read(move), *([(_own(move), own)] if own else [])]}
+    contents |= {file.path: file.content for file in planned if file.content is not None}
+    for path, content in contents.items():
+        if path.endswith(".yaml"):
+            with open(f"{folder}/{os.path.basename(path)}", "wb", opener=_for_root) as file:
+                file.write(content)
+    return program.run(["netplan", "generate", "--root-dir", root])
 
 
 def _read(move: NicMove) -> list[tuple[str, str]]:

@@ -92,15 +92,18 @@ class Networkd:
 
     def hold(self, move: NicMove) -> None:
         path = self._source(move)
-        if self._is_port(move):
-            # It would be made the bridge's port again at once. As a port it has nothing that could be dropped.
+        ours = self._ours_there(move)
+        if self._is_port(move) or (ours and self.file_of(move.bridge) == ours):
+            # Taken back. The bridge stays as it is: what becomes unmanaged loses its addresses. The NIC would be made
+            # its port again at once; as a port it has nothing to lose.
             text_files.write(_held(move.nic), files.held(move.nic, path))
             self._read_files()
             self._wait(move.nic, lambda state: state.get("ADMIN_STATE") == "unmanaged", "does not leave it alone")
             return
-        # Before there is such a bridge: a file for any link would be the bridge's, and drop its addresses.
-        text_files.write(_held(move.bridge), files.held(move.bridge, path))
-        self._read_files()
+        if not text_files.ifindex(move.bridge):
+            # Before there is such a bridge: a file for any link would be the bridge's, and drop its addresses.
+            text_files.write(_held(move.bridge), files.held(move.bridge, path))
+            self._read_files()
         # Not read now, as that would drop the NIC's addresses: for a networkd that is restarted meanwhile.
         text_files.write(_held(move.nic), files.held(move.nic, path))
 
@@ -112,7 +115,7 @@ class Networkd:
     def reload(self, move: NicMove) -> None:
         for link in (move.nic, move.bridge):
             text_files.remove(_held(link))
-        self._make_files()
+        self._make_files(move)
         self._read_files()
         ours = self._ours_there(move)
         link = move.bridge if ours else move.nic
@@ -142,7 +145,7 @@ class Networkd:
                 )
             time.sleep(0.05)
 
-    def _make_files(self) -> None:
+    def _make_files(self, move: NicMove) -> None:
         """For whoever writes files for networkd."""
 
     @staticmethod

@@ -81,7 +81,8 @@ class NetworkManagerDaemon:
         text_files.tell("systemctl", "stop", _UNIT)
 
     def let_go(self, move: NicMove) -> None:
-        self.reload(move)
+        if os.path.exists(_note(move)):
+            self.reload(move)
 
     def reload(self, move: NicMove) -> None:
         number, metric = self._noted(move)
