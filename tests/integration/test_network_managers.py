@@ -410,9 +410,23 @@ def test_what_can_not_be_kept_is_refused(host, nic, path, text, said):
 
 
 def test_a_move_that_is_rolled_back_leaves_the_managers_as_they_were(host):
-    host.with_sessions("roll back")
+    assert host.with_sessions("roll back") == dict.fromkeys(NICS, [])
     assert host.shown(*NICS) == host.before
+    assert host.files() == host.files_before
     host.reaches_lan()
+
+
+def test_a_reboot_before_a_move_is_confirmed_undoes_it(host):
+    host.does("begin", host.moves)
+    host.reboot(list(NICS))
+    until(lambda: host.shown(*NICS) == host.before, lambda: host.shown(*NICS))
+    assert host.files() == host.files_before
+    host.reaches_lan()
+    until(lambda: not host.run("ovs-vsctl", "list-br"), lambda: host.run("ovs-vsctl", "show"))
+    assert not set(_bridges()) & set(host.run("ls", "/sys/class/net").split())
+    ended = host.run("sh", "-c", "cat /var/lib/pipefitter-nic/*/ended.json")
+    assert not host.run("sh", "-c", "ls /etc/systemd/system/*/pipefitter-nic* || true")
+    assert ended.count("the host was booted before it was confirmed") == len(NICS), ended
 
 
 def test_bridges_have_what_the_nics_had_now_and_after_a_reboot(host):

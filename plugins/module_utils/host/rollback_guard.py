@@ -36,6 +36,7 @@ ConditionPathExists={folder}/pending.json
 
 [Service]
 Type=oneshot
+KillMode=process
 ExecStart={python} -I {program} --boot {nic}
 """
 

@@ -287,11 +287,7 @@ def differences(wanted: NicState, now: NicState) -> list[str]:
     """Return in what a host is not as it was to be, a line each; none where all is."""
     found = [f"{entry} is missing" for entry in _without(wanted.entries, now.entries)]
     found += [f"{entry} is left over" for entry in _without(now.entries, wanted.entries)]
-    for what in ("bridge_kind", "master", "mac", "mtu", "up", "bridge_mac", "bridge_mtu", "bridge_up"):
-        old, new = getattr(wanted, what), getattr(now, what)
-        if old != new:
-            link = wanted.bridge if what.startswith("bridge") else wanted.nic
-            found.append(f"{what.replace('bridge_', '')} of {link} is {new or 'none'}, and was to be {old or 'none'}")
+    found += [line for _what, line in link_differences(wanted, now)]
     for name, value in wanted.sysctls.items():
         if name in now.sysctls and now.sysctls[name] != value:
             found.append(f"sysctl {name.replace('/', '.')} is {now.sysctls[name]}, and was to be {value}")
@@ -299,6 +295,18 @@ def differences(wanted: NicState, now: NicState) -> list[str]:
         orders = [[one.text for one in _in_order(state.entries, link)] for state in (wanted, now)]
         if sorted(orders[0]) == sorted(orders[1]) and orders[0] != orders[1]:
             found.append(f"IPv4 addresses of {link} are in another order: {', '.join(orders[1])}")
+    return found
+
+
+def link_differences(wanted: NicState, now: NicState) -> list[tuple[str, str]]:
+    """Return in what NIC and bridge themselves are not as they were to be: what it is, and a line on it."""
+    found = []
+    for name in ("bridge_kind", "master", "mac", "mtu", "up", "bridge_mac", "bridge_mtu", "bridge_up"):
+        old, new = getattr(wanted, name), getattr(now, name)
+        if old != new:
+            link = wanted.bridge if name.startswith("bridge") else wanted.nic
+            what = f"{name.replace('bridge_', '')} of {link}"
+            found.append((what, f"{what} is {new or 'none'}, and was to be {old or 'none'}"))
     return found
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from ..model.host_nic import ABSENT, CONFIRMED, PRESENT, ROLLED_BACK, HostNic, Probe
 from ..model.nic_move import ManagedFile
-from ..plan.nic import differences
-from ..state.nic import ADDRESS, NEIGHBOUR, ROUTE, RULE, NicState
+from ..plan.nic import link_differences
+from ..state.nic import ADDRESS, NEIGHBOUR, ROUTE, RULE, Entry, NicState
 from .result import Result
 
 _TITLES = {ADDRESS: "addresses", ROUTE: "routes", RULE: "rules", NEIGHBOUR: "neighbours"}
@@ -72,11 +72,20 @@ def gateways(state: NicState) -> list[str]:
 
 
 def missing(goal: NicState, now: NicState) -> list[str]:
-    """Return what of a goal isn't there; what came beside it (a router's advertisement) is no fault."""
+    """Return what of a goal isn't there; what came beside it (a router's advertisement) is no fault.
+
+    Nor is what a manager that took it over set otherwise: another broadcast address, a rule's priority.
+    """
+    there = {_loosely(entry) for entry in now.entries}
+    found = [f"{entry} is missing" for entry in goal.entries if _loosely(entry) not in there]
     # A bridge that has lost a port may take another MAC and MTU, of those that it still has.
-    free = ("sysctl ", f"mac of {goal.bridge} ", f"mtu of {goal.bridge} ") if not goal.master else ("sysctl ",)
-    told = differences(goal, now)
-    return [line for line in told if not line.endswith("is left over") and not line.startswith(free)]
+    free = {f"mac of {goal.bridge}", f"mtu of {goal.bridge}"} if not goal.master else set()
+    return found + [line for what, line in link_differences(goal, now) if what not in free]
+
+
+def _loosely(entry: Entry) -> tuple[Any, ...]:
+    told = entry.identity if entry.kind == RULE else entry.text
+    return entry.kind, entry.family, entry.links, told
 
 
 def file_lines(changed: Collection[ManagedFile]) -> list[str]:

@@ -24,8 +24,9 @@ class Entry(NamedTuple):
     """An address, route, rule (``ip rule``) or neighbour that has to do with a link.
 
     ``links`` are the names of the links it is on: of a rule those that it comes in and goes out by, of which one may
-    be ''. ``label`` is an IPv4 address' own (``eth0:1``). ``body`` is what makes it again, without all these, and
-    ``identity`` the same without what changes by itself, such as a lifetime. ``text`` says it as iproute2 would.
+    be ''. ``label`` is an IPv4 address' own (``eth0:1``), or a rule's priority. ``body`` makes it again, without the
+    names of links, and ``identity`` the same without what changes by itself, such as a lifetime. ``text`` says it as
+    iproute2 would.
     """
 
     kind: str

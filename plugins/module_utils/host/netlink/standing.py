@@ -13,7 +13,7 @@ import socket
 import struct
 from collections.abc import Callable, Collection, Iterator, Mapping
 
-from ...model.addresses import IPV4, IPV6
+from ...model.addresses import IPV4, IPV6, network
 from ...state.nic import ADDRESS, NEIGHBOUR, ROUTE, RULE, Entry
 from . import addresses, rtnetlink, wire
 from .rtnetlink import RouteSocket
@@ -26,6 +26,7 @@ _IFADDR = struct.Struct("=BBBBI")  # ifaddrmsg: family, prefix length, flags, sc
 _IFA_ADDRESS, _IFA_LOCAL, _IFA_LABEL, _IFA_CACHEINFO, _IFA_FLAGS, _IFA_TARGET_NETNSID = 1, 2, 3, 6, 8, 10
 # What the kernel sets by itself: IFA_F_SECONDARY (of IPv4; of IPv6 it marks temporary ones), NODAD, DADFAILED,
 # DEPRECATED, TENTATIVE, PERMANENT, STABLE_PRIVACY, OPTIMISTIC.
+_IFA_F_NOPREFIXROUTE = 0x200
 _BY_ITSELF = 0x01 | 0x02 | 0x04 | 0x08 | 0x20 | 0x40 | 0x80 | 0x800
 
 _RTMSG = struct.Struct("=BBBBBBBBI")  # rtmsg: family, dst_len, src_len, tos, table, protocol, scope, type, flags
@@ -55,7 +56,8 @@ def shown(route_socket: RouteSocket, by_index: Mapping[int, str], of_links: Coll
     Of routes not what the kernel makes of addresses by itself; of neighbours those that somebody set.
     """
     wanted = {index: name for index, name in by_index.items() if name in of_links}
-    found = [*_addresses(route_socket, wanted), *_routes(route_socket, by_index, of_links)]
+    held = [*_addresses(route_socket, wanted)]
+    found = [*held, *_routes(route_socket, by_index, of_links, _without_subnets(held))]
     found += [*_rules(route_socket, of_links), *_neighbours(route_socket, wanted)]
     return tuple(found)
 
@@ -163,22 +165,40 @@ def _addresses(route_socket: RouteSocket, by_index: Mapping[int, str]) -> Iterat
         )
 
 
+def _without_subnets(held: Collection[Entry]) -> set[tuple[str, str]]:
+    """Return link and subnet of addresses for which not the kernel makes a route, but whoever set them."""
+    found = set()
+    for entry in held:
+        flags = number(dict(attributes(entry.body, _IFADDR.size)).get(_IFA_FLAGS, b""))
+        if flags & _IFA_F_NOPREFIXROUTE:
+            found.add((entry.links[0], network(entry.text)))
+    return found
+
+
 # ---- routes
 
 
-def _routes(route_socket: RouteSocket, by_index: Mapping[int, str], of_links: Collection[str]) -> Iterator[Entry]:
+def _routes(
+    route_socket: RouteSocket,
+    by_index: Mapping[int, str],
+    of_links: Collection[str],
+    by_hand: Collection[tuple[str, str]],
+) -> Iterator[Entry]:
     for asked in _FAMILIES:
         # Table 0 is all of them.
         for payload in route_socket.dump(rtnetlink.RTM_GETROUTE, _RTMSG.pack(asked, 0, 0, 0, 0, 0, 0, 0, 0)):
-            entry = _route(payload, asked, by_index)
+            entry = _route(payload, asked, by_index, by_hand)
             if entry is not None and not set(entry.links).isdisjoint(of_links):
                 yield entry
 
 
-def _route(payload: bytes, asked: int, by_index: Mapping[int, str]) -> Entry | None:
+def _route(
+    payload: bytes, asked: int, by_index: Mapping[int, str], by_hand: Collection[tuple[str, str]]
+) -> Entry | None:
     family, prefix, source, tos, table, protocol, scope, kind, flags = _RTMSG.unpack_from(payload)
     values = dict(attributes(payload, _RTMSG.size))
-    made_of_address = protocol == _RTPROT_KERNEL and (kind != _UNICAST or prefix)
+    subnet = (by_index.get(number(values.get(_RTA_OIF, b"")), ""), _destination(payload, values))
+    made_of_address = protocol == _RTPROT_KERNEL and (kind != _UNICAST or (prefix and subnet not in by_hand))
     if family != asked or flags & _RTM_F_CLONED or table == _RT_TABLE_LOCAL or made_of_address or _RTA_NH_ID in values:
         return None
     lasting = bytearray(_RTMSG.pack(family, prefix, source, tos, table, protocol, scope, kind, flags & _RTNH_F_ONLINK))
@@ -266,8 +286,11 @@ def _rules(route_socket: RouteSocket, of_links: Collection[str]) -> Iterator[Ent
             flags &= ~(_FIB_RULE_PERMANENT | _FIB_RULE_IIF_DETACHED | _FIB_RULE_OIF_DETACHED)
             body = _RULE.pack(family, to, source, tos, table, action, flags) + _joined(kept)
             table = number(values[_FRA_TABLE]) if _FRA_TABLE in values else table
-            told = f"{number(values.get(_FRA_PRIORITY, b''))} (table {table})"
-            yield Entry(RULE, _version(family), links, "", body, body, told)
+            # What set no priority has the one that the kernel chose.
+            priority = str(number(values.get(_FRA_PRIORITY, b"")))
+            kept.pop(_FRA_PRIORITY, None)
+            told = f"{priority} (table {table})"
+            yield Entry(RULE, _version(family), links, priority, body, body[: _RULE.size] + _joined(kept), told)
 
 
 # ---- neighbours
