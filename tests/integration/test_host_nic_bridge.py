@@ -131,8 +131,11 @@ def test_what_answered_before_has_to_answer_after(nic_host):
     nic_host.run("nft", "delete table bridge deaf")
     assert "after the move there is no answer any more from gateway 10.77.0.1, gateway" in said
     assert said.endswith("eth0 was put back, and all is as it was before")
+    nic_host.run("nft", 'add table inet deaf; add chain inet deaf ears; add rule inet deaf ears iifname "eth0" accept')
     told = warned(moved(nic_host, verify=["10.77.0.99", "10.77.0.1"], check_mode=True))
-    assert told[0].startswith("verify: 10.77.0.99 did not answer before the move either")
+    nic_host.run("nft", "delete table inet deaf")
+    assert told[0].startswith('the host\'s firewall has a rule that names eth0 (`iifname "eth0" accept`), and what')
+    assert told[1].startswith("verify: 10.77.0.99 did not answer before the move either")
 
 
 def test_a_bridge_that_somebody_makes_meanwhile_stays(nic_host):

@@ -15,6 +15,7 @@ from typing import Any
 
 from ..errors import PipefitterError, Refused
 from ..host import lock, own_code, rollback_guard, ssh_session
+from ..host.firewall.naming import rules_naming
 from ..host.network_managers import lookup
 from ..host.nic_links import NicLinks
 from ..host.packets import reachable
@@ -83,7 +84,10 @@ def _move(want: HostNic, check: bool) -> Result:
         lines = [step.line() for step in steps] + nic_result.file_lines(changed)
         probes = _probes(want, have, session)
         passing = _passing(probes, have) if steps or changed else set()
-        told = nic_result.warnings(want, have, goal, probes, passing) if lines else []
+        told: list[str] = []
+        if lines:
+            naming = rules_naming(want.nic) if want.state == PRESENT and steps else []
+            told = nic_result.warnings(want, have, probes, passing, naming)
         result = nic_result.result(want, have, goal, lines, wanted, told)
         if check or not lines:
             return result

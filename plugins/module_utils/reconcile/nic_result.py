@@ -94,10 +94,16 @@ def file_lines(changed: Collection[ManagedFile]) -> list[str]:
 
 
 def warnings(
-    want: HostNic, have: NicState, goal: NicState, probes: Collection[Probe], passing: Collection[Probe]
+    want: HostNic, have: NicState, probes: Collection[Probe], passing: Collection[Probe], naming: Sequence[str]
 ) -> list[str]:
-    """Return what will be otherwise than somebody may expect."""
+    """Return what will be otherwise than expected; ``naming`` are rules of the host's firewall that name the NIC."""
     told = []
+    if naming:
+        more = f" and {len(naming) - 1} more" if len(naming) > 1 else ""
+        told.append(
+            f"the host's firewall has a rule that names {want.nic} (`{naming[0]}`){more}, and what comes in there "
+            f"comes in by {want.bridge} after the move: give {want.bridge} the same rules"
+        )
     silent = [str(probe) for probe in probes if probe not in passing]
     if silent:
         told.append(
