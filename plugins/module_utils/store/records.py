@@ -17,6 +17,7 @@ from collections.abc import Collection
 from typing import Any
 
 from ..errors import PipefitterError
+from ..host import files
 from ..model.record import KINDS, Record
 
 FOLDER = "/var/lib/pipefitter"
@@ -97,7 +98,7 @@ class Store:
                 if before[path] is not None:
                     os.unlink(path)
             for folder in sorted({os.path.dirname(path) for path, held in before.items() if path in places or held}):
-                _sync(folder)
+                files.sync(folder)
         except OSError as error:
             for path in half:
                 _remove(path)
@@ -179,14 +180,6 @@ def _remove(path: str) -> None:
         os.unlink(path)
     except OSError:
         pass
-
-
-def _sync(folder: str) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _refuse_others(folder: str) -> None:

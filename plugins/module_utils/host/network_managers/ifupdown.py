@@ -19,6 +19,7 @@ from ...model.nic_move import IFUPDOWN, ManagedFile, NicMove
 from .. import program
 from . import dhclients, text_files
 from . import ifupdown_files as files
+from .replaced_lines import without
 
 _MAIN = "/etc/network/interfaces"
 _KEPT = "/etc/network/pipefitter"
@@ -44,7 +45,7 @@ class Ifupdown:
         for its_program, other in _OTHERS.items():
             if program.installed(its_program):
                 return f"{other} reads {_MAIN}, which is not supported; write the bridge there yourself (persist: none)"
-        before = [(path, files.without(text, move)) for path, text in _read()]
+        before = [(path, without(text, move)) for path, text in _read()]
         texts = [text for _path, text in before]
         if not files.is_configured(texts, move.nic):
             return f"{_MAIN} and what it includes have no stanza of {move.nic}; write one"
@@ -60,7 +61,7 @@ class Ifupdown:
 
     def present(self, move: NicMove) -> Sequence[ManagedFile]:
         read = _read()
-        before = [files.without(text, move) for _path, text in read]
+        before = [without(text, move) for _path, text in read]
         written: list[ManagedFile] = []
         for (path, text), old, new in zip(read, before, files.bridged(before, move)):
             if new != old:
@@ -73,7 +74,7 @@ class Ifupdown:
     def absent(self, move: NicMove) -> Sequence[ManagedFile]:
         written: list[ManagedFile] = []
         for path, text in _read():
-            before = files.without(text, move)
+            before = without(text, move)
             if before != text:
                 written.append(_file(path, before, path))
             if os.path.exists(_kept(path, move)):

@@ -13,11 +13,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from ...model.nic_move import NicMove
-
-_BEGIN = "# pipefitter, {}: what was here before it was a bridge:"
-_NOW = "# pipefitter, {}: in place of it, and gone when the bridge is:"
-_END = "# pipefitter, {}: end"
-_KEPT = "#|"
+from .replaced_lines import block
 
 _NAMING = ("auto", "no-auto-down", "no-scripts")
 _KEYWORDS = {*_NAMING, "iface", "mapping", "template", "rename", "source", "source-directory"}
@@ -105,26 +101,6 @@ def methods(texts: Sequence[str], link: str) -> set[tuple[str, str]]:
     return {(part.head.words[2], part.method) for part in found if len(part.head.words) > 3}
 
 
-def without(text: str, move: NicMove) -> str:
-    """Return a file as it was before this bridge."""
-    begin, now, end = (line.format(move.bridge) for line in (_BEGIN, _NOW, _END))
-    kept: list[str] = []
-    state = ""
-    for line in text.splitlines(keepends=True):
-        bare = line.strip()
-        if not state and bare == begin:
-            state = begin
-        elif state == begin and bare == now:
-            state = now
-        elif state == begin:
-            kept.append(line[len(_KEPT) :] if line.startswith(_KEPT) else line)
-        elif state == now and bare == end:
-            state = ""
-        elif not state:
-            kept.append(line)
-    return "".join(kept)
-
-
 def refusal(texts: Sequence[str], move: NicMove) -> str:
     """Return what in the files, as they were before this bridge, is not understood well enough to change it."""
     nic = move.nic
@@ -209,9 +185,8 @@ def _block(part: Stanza, now: str, move: NicMove) -> str:
     before = Stanza(part.head, options).written
     if not before.endswith("\n"):
         before += "\n"
-    kept = "".join(f"{_KEPT}{line}" for line in before.splitlines(keepends=True))
-    begin, middle, end = (line.format(move.bridge) for line in (_BEGIN, _NOW, _END))
-    return f"{begin}\n{kept}{middle}\n{now}{end}\n{''.join(line.written for line in tail)}"
+    lines = block(before.splitlines(keepends=True), now.splitlines(keepends=True), move)
+    return "".join([*lines, *(line.written for line in tail)])
 
 
 def _of_the_device(line: Line, move: NicMove) -> bool:

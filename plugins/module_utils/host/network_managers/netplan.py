@@ -19,6 +19,7 @@ from .. import program
 from . import netplan_files as files
 from . import networkd_files, text_files
 from .networkd import ETC, KEEP_NAME, RUN, Networkd
+from .replaced_lines import without
 
 _FOLDERS = ("/etc/netplan", "/run/netplan", "/lib/netplan")
 _IDENTITY = "pipefitter.conf"
@@ -38,7 +39,7 @@ class Netplan(Networkd):
         except ImportError:
             return "netplan's files can't be changed without PyYAML; install python3-yaml"
         name = self._name(move)
-        texts = {path: files.without(text, move) for path, text in _read(move)}
+        texts = {path: without(text, move) for path, text in _read(move)}
         if told := files.refusal(texts, name, move):
             return told
         if any(files.entry(text, name) and not path.startswith(_FOLDERS[0]) for path, text in texts.items()):
@@ -71,7 +72,7 @@ class Netplan(Networkd):
         written: list[ManagedFile] = []
         before = []
         for path, text in _read(move):
-            was = files.without(text, move)
+            was = without(text, move)
             before.append(was)
             new = files.port(was, name, move)
             if new != was:
@@ -84,7 +85,7 @@ class Netplan(Networkd):
     def absent(self, move: NicMove) -> Sequence[ManagedFile]:
         written: list[ManagedFile] = []
         for path, text in _read(move):
-            was = files.without(text, move)
+            was = without(text, move)
             if was != text:
                 written.append(_file(path, was))
                 if os.path.exists(_kept(path, move)):

@@ -15,13 +15,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Union
 
 from ...model.nic_move import NicMove
+from .replaced_lines import block
 
 Value = Union[str, list["Value"], dict[str, "Value"]]
 
-_BEGIN = "# pipefitter, {}: what was here before it was a bridge:"
-_NOW = "# pipefitter, {}: in place of it, and gone when the bridge is:"
-_END = "# pipefitter, {}: end"
-_KEPT = "#|"
 
 _KINDS = ("ethernets", "bonds", "vlans")
 _OF_THE_DEVICE = {
@@ -137,26 +134,6 @@ def refusal(texts: Mapping[str, str], name: str, move: NicMove) -> str:
     return ""
 
 
-def without(text: str, move: NicMove) -> str:
-    """Return a file as it was before this bridge."""
-    begin, now, end = (line.format(move.bridge) for line in (_BEGIN, _NOW, _END))
-    kept: list[str] = []
-    state = ""
-    for line in text.splitlines(keepends=True):
-        bare = line.strip()
-        if not state and bare == begin:
-            state = begin
-        elif state == begin and bare == now:
-            state = now
-        elif state == begin:
-            kept.append(line[len(_KEPT) :] if line.startswith(_KEPT) else line)
-        elif state == now and bare == end:
-            state = ""
-        elif not state:
-            kept.append(line)
-    return "".join(kept)
-
-
 def port(text: str, name: str, move: NicMove) -> str:
     """Return a file with the NIC as the bridge's port; as it is where it doesn't have the NIC."""
     own = entry(text, name)
@@ -168,9 +145,7 @@ def port(text: str, name: str, move: NicMove) -> str:
     said: dict[str, Value] = {"dhcp4": "false", "dhcp6": "false", "accept-ra": "false", "link-local": []}
     said |= {key: value for key, value in own.said.items() if key in _OF_THE_DEVICE or key == "optional"}
     now = [f"{own.indent}{_scalar(name)}:\n", *(f"{own.indent}  {line}\n" for line in written(said))]
-    begin, middle, after = (f"{line.format(move.bridge)}\n" for line in (_BEGIN, _NOW, _END))
-    block = [begin, *(f"{_KEPT}{line}" for line in before), middle, *now, after]
-    return "".join([*lines[:first], *block, *lines[end:]])
+    return "".join([*lines[:first], *block(before, now, move), *lines[end:]])
 
 
 def bridge(move: NicMove, texts: Sequence[str], name: str) -> str:

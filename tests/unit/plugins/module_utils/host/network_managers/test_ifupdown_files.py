@@ -8,6 +8,9 @@ import pytest
 from ansible_collections.pipefitter.container_network.plugins.module_utils.host.network_managers import (
     ifupdown_files as files,
 )
+from ansible_collections.pipefitter.container_network.plugins.module_utils.host.network_managers.replaced_lines import (
+    without,
+)
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.nic_move import NicMove
 
 MOVE = NicMove("eth0", "br0", "52:54:00:00:00:01", 1500)
@@ -83,10 +86,10 @@ type bridge stp_state 0 forward_delay 0
     assert settings(six) == ["iface br0 inet6 auto\n  privext 0"]
     assert main.startswith("# The uplink\n") and "\n# The second address\n" in main
     # All of it is found again, but for the end of the last line.
-    assert [files.without(text, MOVE) for text in (main, six)] == [MAIN, SIX + "\n"]
-    assert files.without(main, MOVE._replace(bridge="br1")) == main
-    assert files.bridged([files.without(main, MOVE), files.without(six, MOVE)], MOVE) == [main, six]
-    assert files.without(MAIN, MOVE) == MAIN
+    assert [without(text, MOVE) for text in (main, six)] == [MAIN, SIX + "\n"]
+    assert without(main, MOVE._replace(bridge="br1")) == main
+    assert files.bridged([without(main, MOVE), without(six, MOVE)], MOVE) == [main, six]
+    assert without(MAIN, MOVE) == MAIN
 
 
 def test_nobody_plugs_a_bridge_in():

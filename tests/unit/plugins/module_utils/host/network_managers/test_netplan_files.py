@@ -9,6 +9,9 @@ import yaml
 from ansible_collections.pipefitter.container_network.plugins.module_utils.host.network_managers import (
     netplan_files as files,
 )
+from ansible_collections.pipefitter.container_network.plugins.module_utils.host.network_managers.replaced_lines import (
+    without,
+)
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.nic_move import NicMove
 
 MOVE = NicMove("eth0", "br0", "52:54:00:10:20:30", 9000)
@@ -87,8 +90,8 @@ def test_the_bridge_has_the_addresses_and_the_entry_what_is_of_the_device():
     }
     for comment in ("# Our site\n", "    # the uplink\n", "\n    # spare\n"):
         assert comment in port
-    assert files.without(port, MOVE) == SITE and files.without(SITE, MOVE) == SITE
-    assert files.without(port, MOVE._replace(bridge="br1")) == port
+    assert without(port, MOVE) == SITE and without(SITE, MOVE) == SITE
+    assert without(port, MOVE._replace(bridge="br1")) == port
     assert files.port(SITE, "eth9", MOVE) == SITE
 
 
@@ -100,7 +103,7 @@ def test_the_last_entry_of_a_file_comes_back_whole():
     ):
         port = files.port(text, "uplink", MOVE)
         assert said(port)["ethernets"]["uplink"]["dhcp4"] == "false"
-        assert files.without(port, MOVE) == text
+        assert without(port, MOVE) == text
 
 
 def test_open_vswitch_makes_its_bridge_itself():
