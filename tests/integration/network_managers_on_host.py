@@ -8,6 +8,7 @@ import json
 import subprocess
 import sys
 
+from ansible_collections.pipefitter.container_network.plugins.module_utils.errors import PipefitterError
 from ansible_collections.pipefitter.container_network.plugins.module_utils.host.network_managers import lookup
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.nic_move import NicMove
 from ansible_collections.pipefitter.container_network.plugins.module_utils.reconcile import host_nic
@@ -95,6 +96,29 @@ def roll_back(moves: list[NicMove]) -> dict:
     return told
 
 
+def fail(moves: list[NicMove]) -> dict:
+    """Move all NICs; what is seen when their managers have taken that up is not as it was to be."""
+    told = {}
+    verify = host_nic._verify
+    for move in moves:
+        token = _waiting(move, "present")
+        looks = []
+
+        def look(kept, links, looks=looks):
+            verify(kept, links)
+            looks.append(kept)
+            if len(looks) > 1:
+                raise PipefitterError("a fault that the test injected")
+
+        host_nic._verify = look
+        try:
+            host_nic.converge(_options(move, state="confirmed", token=token), False)
+        except PipefitterError as error:
+            told[move.nic] = str(error)
+        host_nic._verify = verify
+    return told
+
+
 def begin(moves: list[NicMove]) -> dict:
     """Move all NICs, and leave them waiting."""
     return {move.nic: _waiting(move, "present") for move in moves}
@@ -121,7 +145,7 @@ def main() -> None:
     asked = json.load(sys.stdin)
     moves = [NicMove(**move) for move in asked["moves"]]
     does = {"bridge": bridge, "unbridge": unbridge, "roll back": roll_back, "settled": settled}
-    does |= {"owners": owners, "refusals": refusals, "begin": begin}
+    does |= {"owners": owners, "refusals": refusals, "begin": begin, "fail": fail}
     does["shown"] = lambda _moves: {link: shown(link) for link in asked["links"]}
     json.dump(does[asked["do"]](moves), sys.stdout)
 

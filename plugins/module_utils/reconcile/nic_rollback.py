@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ..errors import PipefitterError
 from ..host import files, rollback_guard
@@ -17,6 +17,7 @@ from ..plan import nic as plan
 from ..state.nic import NicState
 from ..store import pending
 from ..store.pending import Pending
+from . import nic_files
 
 _LOOKS = 5
 _PAUSE = 0.2  # seconds between two of them: what was undone may settle
@@ -29,20 +30,32 @@ def roll_back(move: Pending, why: str) -> list[str]:
 
     :raises PipefitterError: it can't be noted how it ended.
     """
-    left = put_files_back(move.files)
+    manager = lookup.by_name(move.manager) if move.manager else None
+    told = nic_move(move.before, move.goal)
+    left: list[str] = []
+    if manager is not None and move.files:
+        # It has taken the move up: it is told of the opposite one, for which it knows how to leave all in place.
+        left += _tried(lambda: manager.hold(told))
+    put_back(move.before)
+    if manager is not None and move.files:
+        left += _tried(lambda: nic_files.write(manager.absent(told) if move.goal.master else manager.present(told)))
+        left += put_files_back(move.files)
+        left += _tried(lambda: manager.reload(told))
+    elif manager is not None:
+        left += _tried(lambda: manager.let_go(told))
     left += put_back(move.before)
-    if move.manager:
-        manager = lookup.by_name(move.manager)
-        try:
-            if move.files:
-                manager.reload(nic_move(move.before, move.goal))
-            manager.let_go(nic_move(move.before, move.goal))
-        except PipefitterError as error:
-            left.append(str(error))
-        left += put_back(move.before)
     pending.end(move, ROLLED_BACK, why, left)
     rollback_guard.disarm(move.before.nic, pending.folder(move.before.nic))
     return left
+
+
+def _tried(do: Callable[[], None]) -> list[str]:
+    """Do something whatever becomes of it; return what, as a line."""
+    try:
+        do()
+    except PipefitterError as error:
+        return [str(error)]
+    return []
 
 
 def nic_move(before: NicState, goal: NicState) -> NicMove:
