@@ -21,6 +21,7 @@ class Service:
         self._process: subprocess.Popen | None = None
         self._log = "/run/pipefitter-service.log"
         host.module("host_program")
+        host.run("rm", "-f", self._log)  # an earlier test's
 
     def __enter__(self) -> Service:
         self.start()
