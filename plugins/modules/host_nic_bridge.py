@@ -96,7 +96,10 @@ options:
     description:
       - Who keeps the move over a boot. V(auto) finds whoever manages the NIC; where nobody does, nothing is written, as
         with V(none).
-      - Files are written only when the move has been confirmed.
+      - Files are written only when the move has been confirmed; a move that is undone later has them as they were.
+      - While a move waits for its confirmation, the manager is kept from putting addresses back. NetworkManager is
+        stopped for that time; what else it manages, such as wireless links or VPNs, may be down then.
+      - Name servers that a manager gives the NIC alone (systemd-resolved) are the bridge's once the move is confirmed.
     type: str
     choices: [auto, none, networkd, networkmanager, netplan, ifupdown]
     default: auto
