@@ -94,6 +94,17 @@ def test_a_move_that_is_rolled_back_leaves_the_managers_as_they_were(host):
     host.reaches_lan()
 
 
+def test_what_stands_by_to_undo_a_move_is_started_again_where_it_is_killed(host):
+    host.does("begin", host.moves[:1])
+    nic = host.moves[0]["nic"]
+    host.run("sh", "-ec", f"kill -9 $(cat /var/lib/pipefitter-nic/{nic}/guard)")
+    host.run("sed", "-i", 's/"deadline": [0-9.]*/"deadline": 1/', f"/var/lib/pipefitter-nic/{nic}/pending.json")
+    waits = ("test", "-e", f"/var/lib/pipefitter-nic/{nic}/pending.json")
+    until(lambda: host.lab.run(*waits, check=False).returncode, "nobody undoes it")
+    assert "nobody confirmed it" in host.run("cat", f"/var/lib/pipefitter-nic/{nic}/ended.json")
+    until(lambda: host.shown(*NICS) == host.before, lambda: host.shown(*NICS))
+
+
 def test_a_move_that_its_manager_makes_wrong_is_undone_with_its_files(host):
     said = host.does("fail", host.moves)
     ended = "a fault that the test injected; {0} was put back, and all is as it was before"
