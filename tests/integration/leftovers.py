@@ -56,9 +56,20 @@ def lasting(host, rules_of_others: bool = True) -> dict:
             entries = [row for table in entries for row in table["data"]]
         told = [json.dumps(_named(entry), sort_keys=True) for entry in entries]
         for old, new in words.items():
-            told = [line.replace(f'"{old}"', f'"{new}"') for line in told]
+            # A chain for a port is named after it.
+            told = [line.replace(f'"{old}"', f'"{new}"').replace(f'/{old}"', f'/{new}"') for line in told]
+        if section == "nft":
+            told = [json.dumps(_in_order(json.loads(line)), sort_keys=True) for line in told]
         result[of] = sorted(_CONTAINER_ID.sub("ID", line) for line in told)
     return result
+
+
+def _in_order(value):
+    """Return an entry with the elements of sets, which have none, in an order of their own."""
+    if isinstance(value, dict):
+        kept = {key: _in_order(item) for key, item in value.items()}
+        return {key: sorted(item, key=json.dumps) if key == "elem" else item for key, item in kept.items()}
+    return [_in_order(item) for item in value] if isinstance(value, list) else value
 
 
 def assert_nothing_left_over(before: dict, after: dict) -> None:

@@ -251,7 +251,7 @@ def _gained(now: NicState, goal: NicState, lost: Sequence[Entry]) -> list[Entry]
     found += [one for one in reversed(addresses) if one.family != IPV4]
     routes = [entry for entry in missing if entry.kind == ROUTE]
     # A gateway must be within reach by a route that is there.
-    found += sorted(routes, key=lambda entry: " via " in entry.text)
+    found += sorted(routes, key=lambda entry: " via " in entry.text or len(entry.links) > 1)
     return found + [entry for entry in missing if entry.kind in (RULE, NEIGHBOUR)]
 
 

@@ -4,13 +4,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from ..errors import MissingFeature, Refused
 from ..model.addresses import is_link_local
 from ..model.host_nic import HostNic
 from ..model.nic_move import LINUX, OPENVSWITCH
+from ..model.route import Route
 from ..state.network import Link
 from ..state.nic import NicState
 
@@ -21,7 +22,7 @@ class NicFacts(NamedTuple):
     """What of a host decides whether its NIC may be moved.
 
     ``switch_of`` is the Open vSwitch bridge whose port it is, ``session`` the own address by which Ansible came, '' by
-    none; ``nexthops`` are destinations of routes by nexthop objects through it.
+    none; ``nexthops`` are destinations of routes by nexthop objects through it, ``routes`` those of the main table.
     """
 
     links: Mapping[str, Link]
@@ -30,6 +31,7 @@ class NicFacts(NamedTuple):
     wireless: bool = False
     session: str = ""
     nexthops: tuple[str, ...] = ()
+    routes: tuple[Route, ...] = ()
 
 
 def check(want: HostNic, have: NicState, facts: NicFacts) -> None:
@@ -66,7 +68,29 @@ def check(want: HostNic, have: NicState, facts: NicFacts) -> None:
             f"nic: this SSH session came to {facts.session}, a link-local address that is bound to its interface and "
             "would end with the move; connect to another address of the host"
         )
+    _check_subnets(have, facts.routes)
+    accepts = have.sysctls.get(f"net/ipv6/conf/{nic}/accept_ra", "0") != "0"
+    if accepts and any(entry.advertised for entry in have.entries if nic in entry.links):
+        raise Refused(
+            f"nic: {nic!r} has a default route that the kernel took from router advertisements (accept_ra), which is "
+            "not renewed on the bridge; let whoever manages the NIC take them (IPv6AcceptRA= of systemd-networkd), "
+            f"or set a fixed address and gateway and net.ipv6.conf.{nic}.accept_ra to 0"
+        )
     _check_bridge(want, have, facts)
+
+
+def _check_subnets(have: NicState, routes: Sequence[Route]) -> None:
+    """Refuse two interfaces in one subnet: the kernel takes the first one's route, and the move changes their order."""
+    own = (have.nic, have.bridge)
+    subnets = {route.key: route for route in routes if route.is_connected and route.link in own}
+    for route in routes:
+        same = subnets.get(route.key)
+        if same is not None and route.is_connected and route.link not in own:
+            if not is_link_local(route.destination):
+                raise Refused(
+                    f"nic: {same.link} and {route.link} are both in {route.destination}, and which of them the host "
+                    "uses would change with the move; give one of the routes another metric, or take one address off"
+                )
 
 
 def _check_bridge(want: HostNic, have: NicState, facts: NicFacts) -> None:

@@ -26,6 +26,7 @@ from ..plan import nic as plan
 from ..plan import nic_refusals
 from ..plan.nic_refusals import NicFacts
 from ..plan.nic_steps import Step
+from ..state.network import names_by_index
 from ..state.nic import NicState
 from ..store import pending
 from ..store.pending import Pending
@@ -126,6 +127,7 @@ def _facts(want: HostNic, links: NicLinks, shown: Mapping[str, Any], session: An
         wireless=any(os.path.exists(f"{sys_folder}/{name}") for name in ("wireless", "phy80211")),
         session=session.server if session is not None else "",
         nexthops=tuple(links.by_nexthop_objects(shown, want.nic)),
+        routes=links.routes(names_by_index(shown), connected=True),
     )
 
 

@@ -78,8 +78,8 @@ def missing(goal: NicState, now: NicState) -> list[str]:
     """
     there = {_loosely(entry) for entry in now.entries}
     found = [f"{entry} is missing" for entry in goal.entries if _loosely(entry) not in there]
-    # A bridge that has lost a port may take another MAC and MTU, of those that it still has.
-    free = {f"mac of {goal.bridge}", f"mtu of {goal.bridge}"} if not goal.master else set()
+    # A bridge to which nobody gave them takes its MAC and MTU of its ports.
+    free = {f"mac of {goal.bridge}", f"mtu of {goal.bridge}"}
     return found + [line for what, line in link_differences(goal, now) if what not in free]
 
 

@@ -15,6 +15,7 @@ from ..model.nic_move import LINUX, OPENVSWITCH
 # In an address' message (linux/if_addr.h)
 _FLAGS, _SCOPE = 2, 3
 _SECONDARY, _PERMANENT = 0x01, 0x80
+_PROTOCOL, _RTPROT_RA = 5, 9  # in a route's (linux/rtnetlink.h)
 
 ADDRESS, ROUTE, RULE, NEIGHBOUR = "address", "route", "rule", "neighbour"
 _PREPOSITIONS = {ADDRESS: "on", RULE: "of"}
@@ -51,6 +52,11 @@ class Entry(NamedTuple):
     def expires(self) -> bool:
         """Tell whether it is an address with a lifetime (DHCP, router advertisements)."""
         return self.kind == ADDRESS and not self.body[_FLAGS] & _PERMANENT
+
+    @property
+    def advertised(self) -> bool:
+        """Tell whether it is a route that a router advertised."""
+        return self.kind == ROUTE and self.body[_PROTOCOL] == _RTPROT_RA
 
     def __str__(self) -> str:
         where = " and ".join(link for link in self.links if link)

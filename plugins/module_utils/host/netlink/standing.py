@@ -36,7 +36,7 @@ _RTNEXTHOP = struct.Struct("=HBBi")  # rtnexthop: length, flags, hops, index
 _CACHEINFO = struct.Struct("=IIi")  # rta_cacheinfo begins with: references, last use, expiry
 _USER_HZ = 100
 _RTM_F_CLONED, _RTNH_F_ONLINK = 0x200, 4
-_RTPROT_KERNEL, _RT_TABLE_LOCAL = 2, 255
+_RTPROT_KERNEL = 2
 _UNICAST = 1
 
 _RULE = struct.Struct("=BBBBBxxBI")  # fib_rule_hdr: family, dst_len, src_len, tos, table, action, flags
@@ -199,7 +199,7 @@ def _route(
     values = dict(attributes(payload, _RTMSG.size))
     subnet = (by_index.get(number(values.get(_RTA_OIF, b"")), ""), _destination(payload, values))
     made_of_address = protocol == _RTPROT_KERNEL and (kind != _UNICAST or (prefix and subnet not in by_hand))
-    if family != asked or flags & _RTM_F_CLONED or table == _RT_TABLE_LOCAL or made_of_address or _RTA_NH_ID in values:
+    if family != asked or flags & _RTM_F_CLONED or made_of_address or _RTA_NH_ID in values:
         return None
     lasting = bytearray(_RTMSG.pack(family, prefix, source, tos, table, protocol, scope, kind, flags & _RTNH_F_ONLINK))
     expires = b""
