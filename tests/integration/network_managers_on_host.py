@@ -96,21 +96,26 @@ def roll_back(moves: list[NicMove]) -> dict:
     return told
 
 
+def _wrong_at_second_look(verify):
+    """Return what sees that all is well once, and then no more."""
+    looks = []
+
+    def look(kept, links):
+        verify(kept, links)
+        looks.append(kept)
+        if len(looks) > 1:
+            raise PipefitterError("a fault that the test injected")
+
+    return look
+
+
 def fail(moves: list[NicMove]) -> dict:
     """Move all NICs; what is seen when their managers have taken that up is not as it was to be."""
     told = {}
     verify = host_nic._verify
     for move in moves:
         token = _waiting(move, "present")
-        looks = []
-
-        def look(kept, links, looks=looks):
-            verify(kept, links)
-            looks.append(kept)
-            if len(looks) > 1:
-                raise PipefitterError("a fault that the test injected")
-
-        host_nic._verify = look
+        host_nic._verify = _wrong_at_second_look(verify)
         try:
             host_nic.converge(_options(move, state="confirmed", token=token), False)
         except PipefitterError as error:
