@@ -145,7 +145,7 @@ def route_of(payload: bytes, version: int, names_by_index: Mapping[int, str]) ->
         protocol=protocol,
         kind=kind,
         selector=selector,
-        through=tuple(_name(hop, names_by_index) for _offset, _length, hop in _hops(values.get(_RTA_MULTIPATH, b""))),
+        through=tuple(_name(hop, names_by_index) for _offset, _length, hop in hops(values.get(_RTA_MULTIPATH, b""))),
         message=payload,
     )
 
@@ -154,7 +154,7 @@ def _name(index: int, names_by_index: Mapping[int, str]) -> str:
     return names_by_index.get(index) or _LOOPBACK.get(index, f"#{index}")
 
 
-def _hops(value: bytes) -> Iterator[tuple[int, int, int]]:
+def hops(value: bytes) -> Iterator[tuple[int, int, int]]:
     """Yield of each next hop of a multipath route where it stands, how long it is, and the index of its link."""
     offset = 0
     while offset + _RTNEXTHOP.size <= len(value):
@@ -187,7 +187,7 @@ def again(message: bytes, index: int) -> bytes:
 def _next_hops(value: bytes) -> bytes:
     """Return the next hops of a multipath route without their state, which the kernel takes from nobody."""
     again = bytearray(value)
-    for offset, _length, _index in _hops(value):
+    for offset, _length, _index in hops(value):
         length, flags, weight, index = _RTNEXTHOP.unpack_from(value, offset)
         _RTNEXTHOP.pack_into(again, offset, length, flags & _RTNH_F_ONLINK, weight, index)
     return bytes(again)

@@ -15,7 +15,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 
 from ...model.addresses import IPV4, IPV6, network
 from ...state.nic import ADDRESS, NEIGHBOUR, ROUTE, RULE, Entry
-from . import addresses, rtnetlink, wire
+from . import addresses, rtnetlink, rules, wire
+from .routes import RTMSG, again, hops
 from .rtnetlink import RouteSocket
 from .wire import NLA_F_NESTED, NLA_TYPE_MASK, KernelError, attribute, attributes, from_text, number, text
 
@@ -24,22 +25,17 @@ _WITH_FLAG = NLA_F_NESTED | NLA_TYPE_MASK
 
 _IFADDR = struct.Struct("=BBBBI")  # ifaddrmsg: family, prefix length, flags, scope, index
 _IFA_ADDRESS, _IFA_LOCAL, _IFA_LABEL, _IFA_CACHEINFO, _IFA_FLAGS, _IFA_TARGET_NETNSID = 1, 2, 3, 6, 8, 10
+_IFA_F_NOPREFIXROUTE = 0x200
 # What the kernel sets by itself: IFA_F_SECONDARY (of IPv4; of IPv6 it marks temporary ones), NODAD, DADFAILED,
 # DEPRECATED, TENTATIVE, PERMANENT, STABLE_PRIVACY, OPTIMISTIC.
-_IFA_F_NOPREFIXROUTE = 0x200
 _BY_ITSELF = 0x01 | 0x02 | 0x04 | 0x08 | 0x20 | 0x40 | 0x80 | 0x800
 
-_RTMSG = struct.Struct("=BBBBBBBBI")  # rtmsg: family, dst_len, src_len, tos, table, protocol, scope, type, flags
 _RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_PRIORITY, _RTA_MULTIPATH = 1, 4, 5, 6, 9
-_RTA_CACHEINFO, _RTA_TABLE, _RTA_EXPIRES, _RTA_NH_ID = 12, 15, 23, 30
-_RTNEXTHOP = struct.Struct("=HBBi")  # rtnexthop: length, flags, hops, index
-_CACHEINFO = struct.Struct("=IIi")  # rta_cacheinfo begins with: references, last use, expiry
-_USER_HZ = 100
-_RTM_F_CLONED, _RTNH_F_ONLINK = 0x200, 4
+_RTA_TABLE, _RTA_EXPIRES, _RTA_NH_ID = 15, 23, 30
+_RTM_F_CLONED = 0x200
 _RTPROT_KERNEL = 2
 _UNICAST = 1
 
-_RULE = struct.Struct("=BBBBBxxBI")  # fib_rule_hdr: family, dst_len, src_len, tos, table, action, flags
 _FRA_IIFNAME, _FRA_PRIORITY, _FRA_TABLE, _FRA_OIFNAME = 3, 6, 15, 17
 _FIB_RULE_PERMANENT, _FIB_RULE_IIF_DETACHED, _FIB_RULE_OIF_DETACHED = 1, 8, 16
 
@@ -65,8 +61,8 @@ def shown(route_socket: RouteSocket, by_index: Mapping[int, str], of_links: Coll
 def nexthops(route_socket: RouteSocket, of_links: Mapping[int, str]) -> list[str]:
     """Return the destinations of routes by a nexthop object (``ip nexthop``) that leads through one of some links."""
     found = []
-    for payload in route_socket.dump(rtnetlink.RTM_GETROUTE, _RTMSG.pack(0, 0, 0, 0, 0, 0, 0, 0, 0)):
-        values = dict(attributes(payload, _RTMSG.size))
+    for payload in route_socket.dump(rtnetlink.RTM_GETROUTE, RTMSG.pack(0, 0, 0, 0, 0, 0, 0, 0, 0)):
+        values = dict(attributes(payload, RTMSG.size))
         if _RTA_NH_ID in values and number(values.get(_RTA_OIF, b"")) in of_links:
             found.append(_destination(payload, values))
     return found
@@ -186,7 +182,7 @@ def _routes(
 ) -> Iterator[Entry]:
     for asked in _FAMILIES:
         # Table 0 is all of them.
-        for payload in route_socket.dump(rtnetlink.RTM_GETROUTE, _RTMSG.pack(asked, 0, 0, 0, 0, 0, 0, 0, 0)):
+        for payload in route_socket.dump(rtnetlink.RTM_GETROUTE, RTMSG.pack(asked, 0, 0, 0, 0, 0, 0, 0, 0)):
             entry = _route(payload, asked, by_index, by_hand)
             if entry is not None and not set(entry.links).isdisjoint(of_links):
                 yield entry
@@ -195,34 +191,28 @@ def _routes(
 def _route(
     payload: bytes, asked: int, by_index: Mapping[int, str], by_hand: Collection[tuple[str, str]]
 ) -> Entry | None:
-    family, prefix, source, tos, table, protocol, scope, kind, flags = _RTMSG.unpack_from(payload)
-    values = dict(attributes(payload, _RTMSG.size))
+    family, prefix, _source, _tos, _table, protocol, _scope, kind, flags = RTMSG.unpack_from(payload)
+    values = dict(attributes(payload, RTMSG.size))
     subnet = (by_index.get(number(values.get(_RTA_OIF, b"")), ""), _destination(payload, values))
     made_of_address = protocol == _RTPROT_KERNEL and (kind != _UNICAST or (prefix and subnet not in by_hand))
     if family != asked or flags & _RTM_F_CLONED or made_of_address or _RTA_NH_ID in values:
         return None
-    lasting = bytearray(_RTMSG.pack(family, prefix, source, tos, table, protocol, scope, kind, flags & _RTNH_F_ONLINK))
-    expires = b""
-    for flagged, value in attributes(payload, _RTMSG.size, _WITH_FLAG):
-        if flagged & NLA_TYPE_MASK == _RTA_CACHEINFO:
-            expiry = _CACHEINFO.unpack_from(value)[2]
-            if expiry > 0:
-                expires = attribute(_RTA_EXPIRES, struct.pack("=I", max(1, expiry // _USER_HZ)))
-            continue
-        lasting += attribute(flagged, _without_state(value) if flagged & NLA_TYPE_MASK == _RTA_MULTIPATH else value)
+    request = bytearray(again(payload, number(values.get(_RTA_OIF, b""))))
     links = []
-    for place in _places(bytes(lasting)):
-        index = struct.unpack_from("=I", lasting, place)[0]
-        links.append(by_index.get(index, ""))
-        struct.pack_into("=I", lasting, place, 0)
+    for place in _places(bytes(request)):
+        links.append(by_index.get(struct.unpack_from("=I", request, place)[0], ""))
+        struct.pack_into("=I", request, place, 0)
     if not links or "" in links:
         return None  # through the loopback, or through none
-    body = bytes(lasting)
-    return Entry(ROUTE, _version(family), tuple(links), "", body + expires, body, _route_text(payload, values))
+    body = bytes(request)
+    parts = attributes(body, RTMSG.size, _WITH_FLAG)
+    lasting = b"".join(attribute(flagged, value) for flagged, value in parts if flagged != _RTA_EXPIRES)
+    identity = body[: RTMSG.size] + lasting
+    return Entry(ROUTE, _version(family), tuple(links), "", body, identity, _route_text(payload, values))
 
 
 def _route_text(payload: bytes, values: Mapping[int, bytes]) -> str:
-    family, _prefix, _source, _tos, table, *_rest = _RTMSG.unpack_from(payload)
+    family, _prefix, _source, _tos, table, *_rest = RTMSG.unpack_from(payload)
     told = _destination(payload, values)
     if _RTA_GATEWAY in values:
         told += f" via {socket.inet_ntop(family, values[_RTA_GATEWAY])}"
@@ -237,21 +227,9 @@ def _destination(payload: bytes, values: Mapping[int, bytes]) -> str:
     return f"{socket.inet_ntop(family, values[_RTA_DST])}/{prefix}" if _RTA_DST in values else "default"
 
 
-def _without_state(hops: bytes) -> bytes:
-    again = bytearray(hops)
-    offset = 0
-    while offset + _RTNEXTHOP.size <= len(again):
-        length, flags, weight, index = _RTNEXTHOP.unpack_from(again, offset)
-        if length < _RTNEXTHOP.size:
-            break
-        _RTNEXTHOP.pack_into(again, offset, length, flags & _RTNH_F_ONLINK, weight, index)
-        offset += (length + 3) & ~3
-    return bytes(again)
-
-
 def _places(payload: bytes) -> list[int]:
     """Return where in a route's message the indexes of links stand, in their order."""
-    found, offset = [], _RTMSG.size
+    found, offset = [], RTMSG.size
     while offset + wire.ATTRIBUTE.size <= len(payload):
         length, kind = wire.ATTRIBUTE.unpack_from(payload, offset)
         if length < wire.ATTRIBUTE.size:
@@ -259,10 +237,8 @@ def _places(payload: bytes) -> list[int]:
         if kind & NLA_TYPE_MASK == _RTA_OIF:
             found.append(offset + wire.ATTRIBUTE.size)
         elif kind & NLA_TYPE_MASK == _RTA_MULTIPATH:
-            hop, end = offset + wire.ATTRIBUTE.size, offset + length
-            while hop + _RTNEXTHOP.size <= end:
-                found.append(hop + 4)
-                hop += (max(_RTNEXTHOP.size, struct.unpack_from("=H", payload, hop)[0]) + 3) & ~3
+            begin = offset + wire.ATTRIBUTE.size
+            found += [begin + place + 4 for place, _length, _index in hops(payload[begin : offset + length])]
         offset += (length + 3) & ~3
     return found
 
@@ -271,26 +247,21 @@ def _places(payload: bytes) -> list[int]:
 
 
 def _rules(route_socket: RouteSocket, of_links: Collection[str]) -> Iterator[Entry]:
-    for asked in _FAMILIES:
-        try:
-            payloads = route_socket.dump(rtnetlink.RTM_GETRULE, _RULE.pack(asked, 0, 0, 0, 0, 0, 0))
-        except KernelError:
-            continue  # a kernel without such rules
-        for payload in payloads:
-            family, to, source, tos, table, action, flags = _RULE.unpack_from(payload)
-            values = dict(attributes(payload, _RULE.size))
-            links = tuple(text(values.get(kind, b"")) for kind in (_FRA_IIFNAME, _FRA_OIFNAME))
-            if family != asked or set(links).isdisjoint(of_links):
-                continue
-            kept = {kind: value for kind, value in values.items() if kind not in (_FRA_IIFNAME, _FRA_OIFNAME)}
-            flags &= ~(_FIB_RULE_PERMANENT | _FIB_RULE_IIF_DETACHED | _FIB_RULE_OIF_DETACHED)
-            body = _RULE.pack(family, to, source, tos, table, action, flags) + _joined(kept)
-            table = number(values[_FRA_TABLE]) if _FRA_TABLE in values else table
-            # What set no priority has the one that the kernel chose.
-            priority = str(number(values.get(_FRA_PRIORITY, b"")))
-            kept.pop(_FRA_PRIORITY, None)
-            told = f"{priority} (table {table})"
-            yield Entry(RULE, _version(family), links, priority, body, body[: _RULE.size] + _joined(kept), told)
+    for payload in rules.dumped(route_socket):
+        family, to, source, tos, table, action, flags = rules.HEADER.unpack_from(payload)
+        values = dict(attributes(payload, rules.HEADER.size))
+        links = tuple(text(values.get(kind, b"")) for kind in (_FRA_IIFNAME, _FRA_OIFNAME))
+        if set(links).isdisjoint(of_links):
+            continue
+        kept = {kind: value for kind, value in values.items() if kind not in (_FRA_IIFNAME, _FRA_OIFNAME)}
+        flags &= ~(_FIB_RULE_PERMANENT | _FIB_RULE_IIF_DETACHED | _FIB_RULE_OIF_DETACHED)
+        head = rules.HEADER.pack(family, to, source, tos, table, action, flags)
+        body = head + _joined(kept)
+        table = number(values[_FRA_TABLE]) if _FRA_TABLE in values else table
+        # What set no priority has the one that the kernel chose.
+        priority = str(number(kept.pop(_FRA_PRIORITY, b"")))
+        told = f"{priority} (table {table})"
+        yield Entry(RULE, _version(family), links, priority, body, head + _joined(kept), told)
 
 
 # ---- neighbours
