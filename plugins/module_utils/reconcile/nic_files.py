@@ -84,10 +84,18 @@ def write(changed: Collection[ManagedFile]) -> None:
     """
     for one in changed:
         try:
-            if one.content is None:
-                files.remove(one.path)
-            else:
-                os.makedirs(os.path.dirname(one.path), mode=0o755, exist_ok=True)
-                files.write(one.path, one.content, one.mode)
+            put(one)
         except OSError as error:
             raise PipefitterError(f"{one.path} can't be written ({error.strerror})") from None
+
+
+def put(one: ManagedFile) -> None:
+    """Put a file in its place, or take it away.
+
+    :raises OSError: that failed; what was there is there still.
+    """
+    if one.content is None:
+        files.remove(one.path)
+        return
+    os.makedirs(os.path.dirname(one.path), mode=0o755, exist_ok=True)
+    files.write(one.path, one.content, one.mode)

@@ -6,9 +6,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from ..errors import PipefitterError
-from ..host import files, rollback_guard
+from ..host import rollback_guard
 from ..host.network_managers import lookup
 from ..host.nic_links import NicLinks
 from ..model.host_nic import ROLLED_BACK
@@ -70,26 +71,19 @@ def put_back(before: NicState) -> list[str]:
     with NicLinks() as links:
         links.delete_half_made(before.bridge)
         for look in range(_LOOKS):
+            if look > 1:
+                time.sleep(_PAUSE)
             try:
                 now = links.read(before.nic, before.bridge)
-                left = plan.differences(before, now)
-                steps = plan.steps(now, before)
             except PipefitterError as error:
                 left = [str(error)]
-                steps = []
-            if not left:
+                continue
+            left = plan.differences(before, now)
+            if not left or look == _LOOKS - 1:
                 break
-            if look == _LOOKS - 1:
-                break
-            if look:
-                time.sleep(_PAUSE)
-            failed = []
-            for step in steps:
-                try:
+            for step in plan.steps(now, before):
+                with suppress(PipefitterError):  # what is not as it was shows in the next look
                     step.do(links)
-                except PipefitterError as error:
-                    failed.append(str(error))
-            left += failed
     return left
 
 
@@ -98,10 +92,7 @@ def put_files_back(held: Sequence[ManagedFile]) -> list[str]:
     left = []
     for one in held:
         try:
-            if one.content is None:
-                files.remove(one.path)
-            else:
-                files.write(one.path, one.content, one.mode)
+            nic_files.put(one)
         except OSError as error:
             left.append(f"{one.path} can't be written as it was ({error.strerror})")
     return left

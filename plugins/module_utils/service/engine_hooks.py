@@ -19,6 +19,7 @@ from functools import partial
 from typing import Any
 
 from ..errors import PipefitterError, Refused
+from ..host import files
 from ..reconcile.recording import PROGRAM
 
 HOOK_FOLDER = "/usr/share/containers/oci/hooks.d"
@@ -309,12 +310,4 @@ def _put(path: str, content: str | None, mode: int) -> None:
 
 def _write(path: str, content: str, mode: int) -> None:
     os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
-    half = f"{path}.half"
-    with open(
-        os.open(half, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, mode), "w", encoding="utf-8"
-    ) as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.chmod(half, mode)
-    os.rename(half, path)
+    files.write(path, content.encode(), mode)

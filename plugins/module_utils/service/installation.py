@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import InvalidOption, PipefitterError, Refused
-from ..host import own_code
+from ..host import files, own_code
 from ..host.unwritable import advice
 from ..reconcile.recording import PROGRAM, PROGRAM_VERSION
 from ..reconcile.result import Result
@@ -136,19 +136,9 @@ def _put(changed: Mapping[str, bytes | None], present: bool, linked: bool) -> No
         return
     os.makedirs(folder, mode=0o755, exist_ok=True)
     for path, content in changed.items():
-        _write(path, content or b"", 0o755 if path == PROGRAM else 0o644)
+        files.write(path, content or b"", 0o755 if path == PROGRAM else 0o644)
     if not linked:
         os.symlink(PROGRAM, LINK)
-
-
-def _write(path: str, content: bytes, mode: int) -> None:
-    half = f"{path}.half"
-    with open(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, mode), "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.chmod(half, mode)
-    os.rename(half, path)
 
 
 def _told(held: bytes | None) -> dict[str, Any] | None:

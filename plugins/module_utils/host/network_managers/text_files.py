@@ -8,7 +8,7 @@ import contextlib
 import os
 
 from ...errors import PipefitterError
-from .. import program
+from .. import files, program
 
 
 def read(path: str) -> str | None:
@@ -43,10 +43,7 @@ def read_if_there(path: str) -> str | None:
 def write(path: str, text: str) -> None:
     """Write a small file, whole or not at all."""
     os.makedirs(os.path.dirname(path), exist_ok=True)
-    with open(f"{path}~", "wb") as file:
-        file.write(encoded(text))
-    os.chmod(f"{path}~", 0o644)
-    os.replace(f"{path}~", path)
+    files.write(path, encoded(text), 0o644)
 
 
 def remove(path: str) -> bool:

@@ -15,6 +15,8 @@ import socket
 from collections.abc import Collection
 from typing import Any
 
+from .. import files
+
 PATH = "/run/pipefitter/former-sysctls.json"
 
 
@@ -43,10 +45,7 @@ def note(former: Collection[tuple[str, str]]) -> None:
             os.unlink(PATH)
             return
         os.makedirs(os.path.dirname(PATH), mode=0o700, exist_ok=True)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
-        with open(os.open(f"{PATH}.half", flags, 0o600), "w", encoding="utf-8") as file:
-            json.dump(content, file)
-        os.rename(f"{PATH}.half", PATH)
+        files.write(PATH, json.dumps(content).encode())
 
 
 def _content() -> dict[str, Any]:
