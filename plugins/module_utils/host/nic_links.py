@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from types import TracebackType
+from typing import NamedTuple
 
 from ..errors import MissingFeature, PipefitterError, Refused
 from ..model import names
@@ -35,6 +36,13 @@ _METRIC_OF_SUBNETS = 256  # IP6_RT_PRIO_ADDRCONF of linux/ipv6_route.h
 _PATIENCE = 5.0  # seconds for Open vSwitch
 
 
+class Seen(NamedTuple):
+    """A host's links by name; of Open vSwitch all bridges and ports, ``None`` where it does not run."""
+
+    links: Mapping[str, Link]
+    switch: tuple[Mapping[str, OvsBridge], Mapping[str, OvsPort]] | None
+
+
 class NicLinks(NetlinkHandle):
     """The host's own namespace, as ``plan.nic_steps.NicHost`` and the look before and after want it."""
 
@@ -55,23 +63,28 @@ class NicLinks(NetlinkHandle):
 
     # ---- reading
 
-    def read(self, nic: str, bridge: str, links: Mapping[str, Link] | None = None) -> NicState:
+    def look(self) -> Seen:
+        """Return the host's links, and what Open vSwitch has."""
+        return Seen(self.links(), self.ovsdb.read() if self.ovsdb.available() else None)
+
+    def read(self, nic: str, bridge: str, seen: Seen | None = None) -> NicState:
         """Return what the two hold.
 
         :raises Refused: there is no such NIC.
         """
-        links = self.links() if links is None else links
+        links, in_switch = seen or self.look()
         if nic not in links:
             raise Refused(f"nic: {nic!r} is no interface of this host; give one of {', '.join(sorted(links))}")
         own = links[nic]
         above = links.get(bridge)
-        switch, joined = self._of_switch(nic, bridge)
+        bridges, in_bridges = in_switch or ({}, {})
+        switch, joined = bridges.get(bridge), in_bridges[nic].bridge if nic in in_bridges else ""
         by_index = names_by_index(links)
         kind = OPENVSWITCH if switch is not None else LINUX if above is not None and above.kind == "bridge" else ""
         ports = tuple(link.name for link in links.values() if above is not None and link.master == above.index)
         if switch is not None:
             ports = tuple(name for name in switch.ports if name != bridge)
-        under = joined or (by_index.get(own.master, "") if own.master and not joined else "")
+        under = joined or by_index.get(own.master, "")
         return NicState(
             nic=nic,
             bridge=bridge,
@@ -89,13 +102,6 @@ class NicLinks(NetlinkHandle):
             entries=standing.shown(self._socket, by_index, (nic, bridge)),
             sysctls={**_sysctls_of(nic), **(_sysctls_of(bridge) if kind else {})},
         )
-
-    def _of_switch(self, nic: str, bridge: str) -> tuple[OvsBridge | None, str]:
-        """Return Open vSwitch's bridge of that name, and the bridge whose port the NIC is; ``None`` and ''."""
-        if not self.ovsdb.available():
-            return None, ""
-        bridges, ports = self.ovsdb.read()
-        return bridges.get(bridge), ports[nic].bridge if nic in ports else ""
 
     def by_nexthop_objects(self, links: Mapping[str, Link], nic: str) -> list[str]:
         """Return the destinations of routes that lead through a NIC by objects of ``ip nexthop``."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 from ..model.addresses import IPV4, IPV6, is_link_local, network
+from ..model.names import IFNAMSIZ
 from ..state.nic import ADDRESS, NEIGHBOUR, ROUTE, RULE, Entry, NicState
 from .nic_steps import (
     AddEntry,
@@ -27,7 +28,6 @@ from .nic_steps import (
     Step,
 )
 
-_LABEL = 15  # IFNAMSIZ without the closing NUL
 _OF_IPV6 = "net/ipv6/conf"
 _OF_IPV4 = "net/ipv4/conf"
 _GENERATES, _GENERATES_NONE = "addr_gen_mode", "1"
@@ -75,7 +75,7 @@ def taken_back(have: NicState, before: NicState | None) -> NicState:
         bridge_mac=have.bridge_mac if stays else "",
         bridge_mtu=have.bridge_mtu if stays else 0,
         bridge_up=have.bridge_up and stays,
-        entries=_on(have.entries, have.bridge, have.nic, lambda entry: not stays or _came_along(have, before, entry)),
+        entries=_on(have.entries, have.bridge, have.nic, _coming_along(have, before) if stays else lambda _entry: True),
         sysctls={**sysctls, **kept},
     )
 
@@ -89,14 +89,16 @@ def _is_link_local(entry: Entry) -> bool:
     return entry.kind == ADDRESS and entry.family == IPV6 and is_link_local(entry.text)
 
 
-def _came_along(have: NicState, before: NicState | None, entry: Entry) -> bool:
-    """Tell whether an entry of a bridge that stays is the NIC's: what it had before, and what its network gave it."""
+def _coming_along(have: NicState, before: NicState | None) -> Callable[[Entry], bool]:
+    """Return what tells whether an entry of a bridge that stays is the NIC's: it had it, or its network gave it."""
     if before is None:
-        return not _is_link_local(entry)
-    if entry.expires or (entry.kind == ROUTE and entry.text.startswith("default")):
-        return True
+        return lambda entry: not _is_link_local(entry)
     its_own = {_moved_entry(one, have.nic, have.bridge).same for one in before.entries if have.nic in one.links}
-    return entry.same in its_own
+
+    def comes(entry: Entry) -> bool:
+        return entry.expires or (entry.kind == ROUTE and entry.text.startswith("default")) or entry.same in its_own
+
+    return comes
 
 
 def _on(entries: Sequence[Entry], former: str, new: str, goes: Callable[[Entry], bool]) -> tuple[Entry, ...]:
@@ -114,7 +116,7 @@ def _on(entries: Sequence[Entry], former: str, new: str, goes: Callable[[Entry],
 def _moved_entry(entry: Entry, former: str, new: str) -> Entry:
     label = entry.label
     if label == former or label.startswith(f"{former}:"):
-        label = (new + label[len(former) :])[:_LABEL]
+        label = (new + label[len(former) :])[:IFNAMSIZ]
     return entry._replace(links=tuple(new if link == former else link for link in entry.links), label=label)
 
 
@@ -163,13 +165,13 @@ def steps(now: NicState, goal: NicState) -> list[Step]:
         found.append(Join(goal.nic, goal.bridge, kind) if goal.master else Leave(goal.nic, goal.bridge, kind))
     if goal.up and not now.up:
         found.append(SetUp(goal.nic, True))
-    gone = {entry.same for entry in lost}
     # One that keeps its place but has to come after others goes and comes again.
-    again = [entry for entry in now.entries if entry.same in gone and any(entry.same == one.same for one in gained)]
-    found += [RemoveEntry(entry) for entry in reversed(again)]
+    again = {entry.same for entry in lost} & {entry.same for entry in gained}
+    found += [RemoveEntry(entry) for entry in reversed(now.entries) if entry.same in again]
     found += _additions(gained, lost)
     replaced = {step.instead.same for step in found if isinstance(step, ReplaceRoute)}
-    rest = [entry for entry in lost if entry.same not in replaced and entry not in again]
+    done = replaced | again
+    rest = [entry for entry in lost if entry.same not in done]
     found += [RemoveEntry(entry) for entry in rest if entry.kind != ADDRESS]
     # With one without a lifetime goes the route to its subnet, if no other has it then (check_cleanup_prefix_route()).
     rest = [entry for entry in reversed(rest) if entry.kind == ADDRESS]

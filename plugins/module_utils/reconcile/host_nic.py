@@ -17,8 +17,9 @@ from ..errors import PipefitterError, Refused
 from ..host import lock, own_code, rollback_guard, ssh_session
 from ..host.firewall.naming import rules_naming
 from ..host.network_managers import lookup
-from ..host.nic_links import NicLinks
+from ..host.nic_links import NicLinks, Seen
 from ..host.packets import reachable
+from ..host.ssh_session import SshSession
 from ..model import host_nic as model
 from ..model.host_nic import ABSENT, CONFIRMED, CONTROLLER, GATEWAY, MANUAL, PRESENT, ROLLED_BACK, HostNic, Probe
 from ..model.nic_move import OPENVSWITCH
@@ -69,10 +70,10 @@ def _move(want: HostNic, check: bool) -> Result:
             "confirm it or roll it back with the token that it returned (state confirmed or rolled_back), or wait"
         )
     with NicLinks() as links:
-        shown = links.links()
-        have = links.read(want.nic, want.bridge, shown)
+        seen = links.look()
+        have = links.read(want.nic, want.bridge, seen)
         session = ssh_session.current()
-        facts = _facts(want, links, shown, session)
+        facts = _facts(want, links, seen, session)
         if want.state == PRESENT or have.bridge_kind:
             nic_refusals.check(want, have, facts)
         goal = _goal(want, have)
@@ -116,18 +117,17 @@ def _move(want: HostNic, check: bool) -> Result:
         return nic_result.waiting(result, kept.token, want.confirm_timeout)
 
 
-def _facts(want: HostNic, links: NicLinks, shown: Mapping[str, Any], session: Any) -> NicFacts:
-    switch = links.ovsdb.available()
-    ports = links.ovsdb.read()[1] if switch else {}
+def _facts(want: HostNic, links: NicLinks, seen: Seen, session: SshSession | None) -> NicFacts:
+    _bridges, ports = seen.switch or ({}, {})
     sys_folder = f"/sys/class/net/{want.nic}"
     return NicFacts(
-        links=shown,
-        switch=switch,
+        links=seen.links,
+        switch=seen.switch is not None,
         switch_of=ports[want.nic].bridge if want.nic in ports else "",
         wireless=any(os.path.exists(f"{sys_folder}/{name}") for name in ("wireless", "phy80211")),
         session=session.server if session is not None else "",
-        nexthops=tuple(links.by_nexthop_objects(shown, want.nic)),
-        routes=links.routes(names_by_index(shown), connected=True),
+        nexthops=tuple(links.by_nexthop_objects(seen.links, want.nic)),
+        routes=links.routes(names_by_index(seen.links), connected=True),
     )
 
 
@@ -140,7 +140,7 @@ def _goal(want: HostNic, have: NicState) -> NicState:
     return plan.taken_back(have, pending.before_of(want.nic))
 
 
-def _probes(want: HostNic, have: NicState, session: Any) -> list[Probe]:
+def _probes(want: HostNic, have: NicState, session: SshSession | None) -> list[Probe]:
     found: list[Probe] = []
     for probe in want.verify:
         if probe.kind == GATEWAY:
