@@ -34,10 +34,8 @@ class ActionModule(ActionBase):
             moved = self._execute_module(module_name=_MODULE, module_args={**args, "token": token}, task_vars=task_vars)
         except AnsibleConnectionFailure as error:
             moved = {"pending": True, "changed": True, "operations": [], "lost": str(error)}
-        if moved.get("failed") and not _was_cut_off(moved):
-            return moved
         if not moved.get("pending") and not _was_cut_off(moved):
-            return moved
+            return moved  # it failed, or found nothing to do
         return self._confirmed(args, token, moved, task_vars)
 
     def _confirmed(self, args, token, moved, task_vars):
@@ -87,7 +85,6 @@ def _was_cut_off(result):
     return (
         bool(result.get("failed"))
         and "operations" not in result
-        and not result.get("msg_of_module")
         and (
             result.get("unreachable") or result.get("rc") in (255, -1) or "MODULE FAILURE" in str(result.get("msg", ""))
         )

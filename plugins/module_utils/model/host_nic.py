@@ -11,15 +11,13 @@ from typing import Any, NamedTuple
 from ..errors import InvalidOption
 from ..light_dataclass import dataclass
 from . import addresses, names
-from .nic_move import IFUPDOWN, NETPLAN, NETWORKD, NETWORKMANAGER, OPENVSWITCH
+from .nic_move import OPENVSWITCH
 
 GATEWAY, CONTROLLER, PING, TCP = "gateway", "controller", "ping", "tcp"
 """What can be asked of others to see whether the host is connected."""
 
 AUTO, MANUAL = "auto", "manual"
 PRESENT, ABSENT, CONFIRMED, ROLLED_BACK = "present", "absent", "confirmed", "rolled_back"
-STATES = (PRESENT, ABSENT, CONFIRMED, ROLLED_BACK)
-PERSIST = ("auto", "none", NETWORKD, NETWORKMANAGER, NETPLAN, IFUPDOWN)
 
 CONFIRM_TIMEOUT = (5, 600)
 """Seconds: what a new SSH connection takes, and how long a host may be out of reach before it helps itself."""

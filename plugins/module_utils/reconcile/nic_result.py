@@ -141,7 +141,7 @@ def end_lines(want: HostNic, nic: str) -> list[str]:
 
 def of_end(want: HostNic, lines: list[str], left: Sequence[str]) -> Result:
     """Return the result of a move that has ended."""
-    states = {PRESENT: "waits", CONFIRMED: "confirmed", ROLLED_BACK: "rolled back"}
+    states = {CONFIRMED: "confirmed", ROLLED_BACK: "rolled back"}
     before = {want.nic: {"move": "waits for its confirmation"}} if lines else {want.nic: {"move": states[want.state]}}
     after = {want.nic: {"move": states[want.state]}}
     values = {"nic": want.nic, "bridge": want.bridge, "pending": False, "token": want.token, "left": list(left)}

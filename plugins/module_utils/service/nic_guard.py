@@ -43,22 +43,21 @@ def main() -> int:
         file.write(f"{os.getpid()}\n")
     while (waiting := pending.read(nic)) is not None:
         left = waiting.seconds_left
-        if left > 0:
-            time.sleep(min(left, _LOOK))
-        elif _undo(nic, waiting):
+        if left <= 0:
+            _undo(nic, waiting)
             break
+        time.sleep(min(left, _LOOK))
     return 0
 
 
-def _undo(nic: str, waiting: Pending) -> bool:
-    """Undo a move whose time is over, unless it is confirmed just now; return whether that is done."""
+def _undo(nic: str, waiting: Pending) -> None:
+    """Undo a move whose time is over, unless it is confirmed just now."""
     with lock.held(timeout=None):
         current = pending.read(nic)
         if current is None or current.token != waiting.token:
-            return True
+            return
         for line in roll_back(current, f"nobody confirmed it from a new connection within {current.timeout} s"):
             complain(line)
-    return True
 
 
 def _at_boot(nic: str) -> int:

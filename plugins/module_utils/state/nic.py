@@ -91,10 +91,6 @@ class NicState(NamedTuple):
         """Return the entries of one kind that are on a link."""
         return [entry for entry in self.entries if entry.kind == kind and link in entry.links]
 
-    def holds(self, link: str) -> list[Entry]:
-        """Return the entries on a link that somebody could miss: not the addresses that a link gives itself."""
-        return [entry for entry in self.entries if link in entry.links]
-
 
 def as_json(state: NicState) -> dict[str, Any]:
     """Return a state as JSON holds it."""

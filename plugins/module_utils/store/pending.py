@@ -81,14 +81,6 @@ def folder(nic: str) -> str:
     return f"{FOLDER}/{nic}"
 
 
-def nics() -> list[str]:
-    """Return the NICs of which something is kept."""
-    try:
-        return sorted(os.listdir(FOLDER))
-    except OSError:
-        return []
-
-
 def read(nic: str) -> Pending | None:
     """Return the move that waits for its confirmation, ``None`` where there is none.
 
