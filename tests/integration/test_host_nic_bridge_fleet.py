@@ -9,7 +9,8 @@ from types import SimpleNamespace
 
 from fleet import COMMON, CONTAINERS, Fleet, namespaces
 from nic_lab import assert_as_before, whole
-from wiring import ping
+from service import Service, pipefitter, states
+from wiring import ping, until
 
 
 def test_containers_on_the_lan_of_two_hosts_and_back(nic_host):
@@ -64,3 +65,44 @@ def test_the_nic_by_which_hosts_are_reached_is_the_trunk_between_them(nic_host):
 
 
 _CLASSIC = ("host_nic_bridge", "multi_host_vlan", "check_connectivity")
+
+
+def test_the_service_lets_a_move_end_and_tells_of_a_nic_that_left(nic_host):
+    """Beside the service, which has the bridge on record: there and back; and as after a boot without the NIC."""
+    nic_host.run("ip", "netns", "add", "web")
+    before = whole(nic_host)
+    attachment = {"netns": "web", "addresses": ["10.77.0.50/24"], "gateway": "10.77.0.1"}
+    variables = {**_OF_ROLE, "host_nic_bridge_attachments": [attachment]}
+    there = {"ansible.builtin.include_role": {"name": _ROLE}, "vars": variables}
+    back = {**there, "vars": {**variables, "host_nic_bridge_state": "absent"}}
+    with Service(nic_host) as service:
+        first = nic_host.fleet.play_tasks("hosta", there).ok()
+        assert "nothing on this host keeps that over a boot" in first.said.replace("\n", " ")
+        assert states(nic_host) == {"bridge br0": "in order", "eth1 of netns /run/netns/web": "in order"}
+        nic_host.fleet.play_tasks("hosta", back).ok()
+        assert states(nic_host) == {}
+        assert_as_before(before, whole(nic_host), service.log)
+        nic_host.fleet.play_tasks("hosta", there).ok()
+        nic_host.run("cp", _BEFORE, f"{_BEFORE}.kept")
+        nic_host.fleet.play_tasks("hosta", back).ok()
+        for again in (there, back):
+            # As after a boot, where the service makes the bridge and nobody makes the NIC its port.
+            nic_host.run("cp", f"{_BEFORE}.kept", _BEFORE)
+            nic_host.module("container_bridge", name="br0")
+            until(lambda: states(nic_host)["bridge br0"] == "failed", lambda: pipefitter(nic_host, "status").stdout)
+            said = " ".join(pipefitter(nic_host, "status").stdout.split())
+            assert "eth0, which host_nic_bridge made its port, is none any more" in said
+            assert pipefitter(nic_host, "reconcile").returncode == 1
+            nic_host.fleet.play_tasks("hosta", again).ok()
+            assert pipefitter(nic_host, "reconcile").returncode == 0
+            if again is there:
+                nic_host.fleet.play_tasks("hosta", back).ok()
+            assert states(nic_host) == {}
+            assert_as_before(before, whole(nic_host))
+    nic_host.module("host_program", state="absent")
+    nic_host.run("ip", "netns", "del", "web")
+
+
+_BEFORE = "/var/lib/pipefitter-nic/eth0/before.json"
+_ROLE = "pipefitter.container_network.host_nic_bridge"
+_OF_ROLE = {"host_nic_bridge_nic": "eth0", "host_nic_bridge_bridge": "br0"}

@@ -68,6 +68,7 @@ def taken_back(have: NicState, before: NicState | None) -> NicState:
     own = dict(before.sysctls) if before is not None else _as_bridge(have)
     sysctls = {name: own.get(name, value) for name, value in have.sysctls.items() if _is_of(name, have.nic)}
     kept = {name: value for name, value in have.sysctls.items() if stays and _is_of(name, have.bridge)}
+    entries = _on(have.entries, have.bridge, have.nic, _coming_along(have, before, stays))
     return have._replace(
         bridge_kind=have.bridge_kind if stays else "",
         master="",
@@ -75,7 +76,7 @@ def taken_back(have: NicState, before: NicState | None) -> NicState:
         bridge_mac=have.bridge_mac if stays else "",
         bridge_mtu=have.bridge_mtu if stays else 0,
         bridge_up=have.bridge_up and stays,
-        entries=_on(have.entries, have.bridge, have.nic, _coming_along(have, before) if stays else lambda _entry: True),
+        entries=tuple(entry for entry in entries if stays or have.bridge not in entry.links),
         sysctls={**sysctls, **kept},
     )
 
@@ -89,13 +90,18 @@ def _is_link_local(entry: Entry) -> bool:
     return entry.kind == ADDRESS and entry.family == IPV6 and is_link_local(entry.text)
 
 
-def _coming_along(have: NicState, before: NicState | None) -> Callable[[Entry], bool]:
-    """Return what tells whether an entry of a bridge that stays is the NIC's: it had it, or its network gave it."""
+def _coming_along(have: NicState, before: NicState | None, stays: bool) -> Callable[[Entry], bool]:
+    """Return what tells whether an entry of a bridge is the NIC's: it had it, or its network gave it.
+
+    Of a bridge that goes it is all, but for a link-local address of the bridge's own.
+    """
     if before is None:
-        return lambda entry: not _is_link_local(entry)
+        return lambda entry: not (stays and _is_link_local(entry))
     its_own = {_moved_entry(one, have.nic, have.bridge).same for one in before.entries if have.nic in one.links}
 
     def comes(entry: Entry) -> bool:
+        if not stays and not _is_link_local(entry):
+            return True
         return entry.expires or (entry.kind == ROUTE and entry.text.startswith("default")) or entry.same in its_own
 
     return comes

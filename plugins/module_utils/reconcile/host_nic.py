@@ -31,7 +31,7 @@ from ..state.network import names_by_index
 from ..state.nic import NicState
 from ..store import pending
 from ..store.pending import Pending
-from . import nic_files, nic_result
+from . import nic_files, nic_record, nic_result
 from .nic_rollback import nic_move, roll_back
 from .result import Result
 
@@ -89,9 +89,13 @@ def _move(want: HostNic, check: bool) -> Result:
         told: list[str] = []
         if lines:
             naming = rules_naming(want.nic) if want.state == PRESENT and steps else []
-            told = nic_result.warnings(want, have, probes, passing, naming)
+            told = nic_result.warnings(want, have, probes, passing, naming, manager is not None)
         result = nic_result.result(want, have, goal, lines, wanted, told)
+        if lines and not goal.bridge_kind and have.bridge_kind:
+            result = nic_record.without(want.bridge, True, result)
         if check or not lines:
+            if want.state == ABSENT and not check:
+                _forget_before(goal)
             return result
         kept = Pending(
             token=want.token or secrets.token_hex(16),
@@ -135,9 +139,11 @@ def _goal(want: HostNic, have: NicState) -> NicState:
     if want.state == PRESENT:
         netdev = have.netdev if have.bridge_kind else want.datapath_type == "netdev"
         return plan.moved(have, want.kind, netdev)
-    if not have.bridge_kind or not have.master:
+    before = _before_of(have)
+    # A NIC that somebody took out of its bridge, or that no boot put into it, is to have the rest back all the same.
+    if not have.bridge_kind or not (have.master or before is not None):
         return have
-    return plan.taken_back(have, pending.before_of(want.nic))
+    return plan.taken_back(have, before)
 
 
 def _probes(want: HostNic, have: NicState, session: SshSession | None) -> list[Probe]:
@@ -269,10 +275,28 @@ def _commit(waiting: Pending) -> list[str]:
             manager.let_go(move)
         if goal.bridge_kind == OPENVSWITCH:
             links.keep_bridge(goal.bridge)
+        went = bool(before.bridge_kind) and not goal.bridge_kind
+        recorded = nic_record.without(before.bridge, False) if went else nic_record.NOTHING
     if back:
-        pending.keep_before(before.nic, None)
+        _forget_before(goal)
     elif not before.master:
-        pending.keep_before(before.nic, before)
+        earlier = _before_of(before)
+        made = earlier is not None and not earlier.bridge_kind
+        pending.keep_before(before.nic, before._replace(bridge_kind="") if made else before)
     pending.end(waiting, CONFIRMED, "")
     rollback_guard.disarm(before.nic, pending.folder(before.nic))
-    return nic_result.file_lines(changed)
+    return [*nic_result.file_lines(changed), *recorded.operations]
+
+
+def _before_of(state: NicState) -> NicState | None:
+    """Return what a NIC was before it first became a port of this bridge, ``None`` where nobody knows."""
+    before = pending.before_of(state.nic)
+    return before if before is not None and before.bridge == state.bridge else None
+
+
+def _forget_before(goal: NicState) -> None:
+    """Forget what a NIC was before, as it is that again; unless the bridge that was made for it had to stay."""
+    before = _before_of(goal)
+    if before is not None:
+        stays = bool(goal.bridge_kind) and not before.bridge_kind
+        pending.keep_before(goal.nic, before if stays else None, is_back=True)

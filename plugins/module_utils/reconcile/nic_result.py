@@ -94,9 +94,18 @@ def file_lines(changed: Collection[ManagedFile]) -> list[str]:
 
 
 def warnings(
-    want: HostNic, have: NicState, probes: Collection[Probe], passing: Collection[Probe], naming: Sequence[str]
+    want: HostNic,
+    have: NicState,
+    probes: Collection[Probe],
+    passing: Collection[Probe],
+    naming: Sequence[str],
+    kept: bool,
 ) -> list[str]:
-    """Return what will be otherwise than expected; ``naming`` are rules of the host's firewall that name the NIC."""
+    """Return what will be otherwise than expected.
+
+    ``naming`` are rules of the host's firewall that name the NIC; ``kept`` tells whether somebody keeps the move over a
+    boot.
+    """
     told = []
     if naming:
         more = f" and {len(naming) - 1} more" if len(naming) > 1 else ""
@@ -119,6 +128,12 @@ def warnings(
         told.append(
             f"persist: none: the next boot has {want.nic} as it was before"
             + ("" if want.state == PRESENT else ", or as its manager says")
+        )
+    elif want.state == PRESENT and not kept:
+        told.append(
+            f"persist: nobody who is known here manages {want.nic} (systemd-networkd, NetworkManager, netplan, "
+            f"ifupdown), so that nothing on this host keeps that over a boot: have one of them configure {want.nic}, "
+            "or run this again after each boot"
         )
     if want.state == ABSENT and have.ports and have.master:
         told.append(

@@ -23,6 +23,7 @@ from ..store.records import Store
 from . import what_runs
 from .drift import Drift, targets_of
 from .engine import NotAsWanted, OperationFailed
+from .nic_moves import NicMoves
 from .remake import KINDS, Make, needs_engine, without_links
 from .result import Result
 
@@ -37,6 +38,11 @@ _NO_BRIDGE = (
 )
 _LEFT = "changed by hand, and left so (drift: report); pipefitter reconcile makes it again"
 
+_MOVING = "waits until the move of {nic} by host_nic_bridge has been confirmed or undone"
+_LOST = (
+    "{nic}, which host_nic_bridge made its port, is none any more, and so {bridge} leads to no LAN: run that task "
+    "again, or with state absent"
+)
 
 RecordId = tuple[str, tuple[str, ...]]
 
@@ -78,6 +84,8 @@ class Report:
     """What was left as somebody made it by hand, as it was asked for; a line for each thing that it would take."""
     instances: dict[str, str] = field(default_factory=dict)
     """By the names of objects whose drift is only reported, what is another one after a restart (``Drift``)."""
+    awaited: list[str] = field(default_factory=list)
+    """Files of moves of the host's NICs for whose end objects wait: they go with it."""
     before: dict[str, Any] = field(default_factory=dict)
     after: dict[str, Any] = field(default_factory=dict)
 
@@ -121,8 +129,10 @@ def run(
     with lock.held(check, patience), waited_for_once():
         store = Store(mend=not check)
         bridges: set[str] = set()
+        moves = NicMoves()
         for kind, make, groups in KINDS:
             records = [record for record in store.read(kind).values() if bridge in (None, record.bridge)]
+            records = _without_moving(records, moves, report)
             if kind in (BRIDGE, OVS_BRIDGE):
                 bridges.update(record.bridge for record in records)
             else:
@@ -149,10 +159,37 @@ def run(
                 _converge(group, make, report, coming, only_look=True)
             if kind == ATTACHMENT and engines and not check:
                 _end_flows(report, without_flows)
+        _tell_of_lost_nics(moves, report)
+        report.awaited = moves.files
         if drift is not None:
             report.instances = drift.instances
         report.warnings += store.warnings
     return report
+
+
+def _without_moving(records: Sequence[Record], moves: NicMoves, report: Report) -> list[Record]:
+    """Return those whose bridge no move waits for: until it has ended, its guard alone says what becomes of that."""
+    report.objects += [
+        ObjectState(record, PENDING, _MOVING.format(nic=moves.waiting[record.bridge]))
+        for record in records
+        if record.bridge in moves.waiting
+    ]
+    return [record for record in records if record.bridge not in moves.waiting]
+
+
+def _tell_of_lost_nics(moves: NicMoves, report: Report) -> None:
+    """Tell of bridges that lead nowhere, as their NIC is no port any more; only its own module moves it."""
+    lost = moves.lost()
+    for nic, bridge in lost.items():
+        sentence = _LOST.format(nic=nic, bridge=bridge)
+        report.objects = [
+            one._replace(state=FAILED, sentence=sentence)
+            if one.record.kind in (BRIDGE, OVS_BRIDGE) and one.record.bridge == bridge
+            else one
+            for one in report.objects
+        ]
+        if sentence not in (one.sentence for one in report.objects):
+            report.warnings.append(sentence)
 
 
 def _end_flows(report: Report, without: Collection[RecordId]) -> None:

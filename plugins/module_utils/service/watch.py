@@ -37,7 +37,7 @@ _SHARE = 20  # for those, passes take at most one part in so many of the time
 _LONGEST_BACKOFF = 300.0  # seconds
 _RECONNECT = 1.0
 _FOR_DOCKER = 120.0  # seconds in which it should have started
-_NAMESPACE = 1.0  # a network namespace that is given a name tells nobody
+_UNTOLD = 1.0  # a network namespace that is given a name tells nobody, nor does the end of a NIC's move
 
 _START = Notice("start of the service")
 _REGULAR = Notice("regular look")
@@ -65,6 +65,7 @@ class Watcher:
         # What failed half-way was undone: both are changes of which the kernel tells, and no reason to try it again.
         self._resting: dict[RecordId, str] = {}
         self._awaited: list[str] = []
+        self._moves: list[str] = []
         self._hooks: HookServer | None = None
         self._told: set[str] = set()
         self._reported: set[str] = set()
@@ -125,8 +126,8 @@ class Watcher:
         until = [self._due]
         if self._sought():
             until.append(self._reconnect_at)
-        if self._awaited:
-            until.append(now + _NAMESPACE)
+        if self._awaited or self._moves:
+            until.append(now + _UNTOLD)
         if pause is not None:
             until.append(now + pause)
         self._read_all(max(0.0, min(until) - now))
@@ -134,6 +135,10 @@ class Watcher:
             if os.path.exists(path):
                 self._because(Notice(f"netns {path} is there"))
                 self._want(0.0)
+        if not all(map(os.path.exists, self._moves)):
+            self._because(Notice("end of a move of the host's NIC"))
+            self._moves = []
+            self._want(0.0)
         service_manager.tell("WATCHDOG=1")
 
     def _read_all(self, seconds: float) -> None:
@@ -247,6 +252,7 @@ class Watcher:
         self._report_drift(report, causes)
         targets = [target_of(one.record) for one in report.of(PENDING)]
         self._awaited = [target.value for target in targets if target is not None and target.kind == "netns"]
+        self._moves = report.awaited
         self._see_failures(report, begun)
         service_manager.tell(f"STATUS={_status(report)}")
 

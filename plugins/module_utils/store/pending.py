@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import field, replace
 from typing import Any
@@ -166,10 +166,13 @@ def ended(nic: str, token: str) -> Ended | None:
     return Ended(token, str(held.get("how")), str(held.get("why")), tuple(str(one) for one in held.get("left", ())))
 
 
-def keep_before(nic: str, before: NicState | None) -> None:
-    """Keep what a NIC had before it became a port, to have it again; ``None`` takes it away."""
+def keep_before(nic: str, before: NicState | None, is_back: bool = False) -> None:
+    """Keep what a NIC had before it became a port, to have it again; ``None`` takes it away.
+
+    One that ``is_back`` has it again, and left a bridge that was made for it: once nothing is in it, that goes too.
+    """
     if before is not None:
-        _write(nic, _BEFORE, {"version": _VERSION, "before": as_json(before)})
+        _write(nic, _BEFORE, {"version": _VERSION, "before": as_json(before), "is_back": is_back})
         return
     try:
         files.remove(f"{folder(nic)}/{_BEFORE}")
@@ -184,6 +187,29 @@ def before_of(nic: str) -> NicState | None:
         return of_json(held["before"]) if held is not None else None
     except (KeyError, TypeError, ValueError) as error:
         raise _damaged(nic, _BEFORE) from error
+
+
+def waiting_bridges() -> dict[str, str]:
+    """Return the bridges into or out of which a move waits for its confirmation, each with the NIC."""
+    return {bridge: nic for nic, bridge in _bridges(_PENDING)}
+
+
+def kept_bridges() -> dict[str, str]:
+    """Return the NICs that were made ports by moves that were confirmed, each with its bridge."""
+    return dict(_bridges(_BEFORE))
+
+
+def _bridges(name: str) -> Iterator[tuple[str, str]]:
+    try:
+        nics = sorted(os.listdir(FOLDER))
+    except OSError:
+        return
+    for nic in nics:
+        # What can't be read is told by whoever has to act on it.
+        with suppress(PipefitterError, KeyError, TypeError):
+            held = _read(nic, name)
+            if held is not None and not held.get("is_back"):
+                yield nic, str(held["before"]["bridge"])
 
 
 def _read(nic: str, name: str) -> Mapping[str, Any] | None:

@@ -1,0 +1,36 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: BSD-2-Clause
+"""What a bridge that goes with a move leaves in the host's record. Private to the collection."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from .recording import AUTO, recording
+from .result import Result
+
+NOTHING = Result([], {}, {}, {})
+
+
+def without(bridge: str, check: bool, result: Result = NOTHING) -> Result:
+    """Take a bridge that is gone out of the record, so that the service doesn't make it again; tell it in ``result``.
+
+    :raises PipefitterError: that could not be written; what was recorded is recorded still.
+    """
+    keeping = recording({"persistent": AUTO}, check)
+    if not keeping.touched:
+        return result
+    from ..model.record import ATTACHMENT, BRIDGE, OVS_BRIDGE, POLICY, PUBLICATION, VLAN_PORT
+
+    for kind in (BRIDGE, OVS_BRIDGE, VLAN_PORT, POLICY, PUBLICATION):
+        keeping.keep(kind, (), {}, lambda known: known.bridge == bridge)
+    told = keeping.into(result)
+    left = [str(known) for known in keeping.read(ATTACHMENT).values() if known.bridge == bridge]
+    warnings = list(told.warnings)
+    if left:
+        more = f" and {len(left) - 1} more" if len(left) > 1 else ""
+        warnings.append(
+            f"{left[0]}{more} is recorded on {bridge}, which goes: detach what is not to come back (veth_attach, "
+            "state absent)"
+        )
+    return replace(told, values=result.values, warnings=warnings)
