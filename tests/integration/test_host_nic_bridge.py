@@ -201,6 +201,32 @@ def test_a_host_that_was_left_half_way_is_completed(nic_host):
     nic_host.run("sh", "-c", "ip link del br0")
 
 
+@pytest.mark.parametrize("move", _TYPES)
+def test_a_bridge_that_had_to_stay_goes_once_nothing_is_in_it(nic_host, move):
+    """Taken back beside another port, moved once more, taken back again, the port gone: the bridge was made for it."""
+
+    def moves(state, *told):
+        done = nic_host.module("host_nic_bridge", **move, state=state)
+        assert all(any(one in line for line in warned(done)) for one in told), warned(done)
+        if done["pending"]:
+            moved(nic_host, state="confirmed", token=done["token"])
+        return done["bridge_type"]
+
+    kind = move.get("type", "linux")
+    assert moves("present") == kind
+    nic_host.run("sh", "-c", "ip link add px type veth peer name py; ip link set px up")
+    nic_host.run(
+        *(["ovs-vsctl", "add-port", "br0", "px"] if move is OF_SWITCH else "ip link set px master br0".split())
+    )
+    assert moves("absent", "br0 stays, with px") == kind
+    assert moves("present") == kind
+    assert moves("absent") == kind
+    assert moves("absent") == kind
+    nic_host.run("sh", "-c", "ovs-vsctl --if-exists del-port px; ip link del px")
+    assert moves("absent") is None
+    assert not nic_host.module("host_nic_bridge", **move, state="absent")["changed"]
+
+
 def test_open_vswitch_that_dies(nic_host):
     """Without ovs-vswitchd nothing is moved, and what it leaves half done is put back."""
     before = whole(nic_host)
