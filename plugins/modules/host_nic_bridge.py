@@ -64,7 +64,8 @@ options:
   state:
     description:
       - V(present) moves the NIC into the bridge, V(absent) moves all back to the NIC and deletes the bridge where
-        nothing else is in it and it was not there before.
+        nothing else is in it and it was not there before. What the service of this collection has recorded of a bridge
+        that is deleted is taken out of its record.
       - V(confirmed) and V(rolled_back) end a move that waits for its confirmation (O(confirm=manual)), with its
         O(token).
     type: str
@@ -95,7 +96,8 @@ options:
   persist:
     description:
       - Who keeps the move over a boot. V(auto) finds whoever manages the NIC; where nobody does, nothing is written, as
-        with V(none).
+        with V(none), and a warning says so. The service of this collection makes no NIC a port as a host boots, as
+        nobody would confirm that; C(pipefitter status) tells of a NIC that is none any more.
       - Files are written only when the move has been confirmed; a move that is undone later has them as they were.
       - While a move waits for its confirmation, the manager is kept from putting addresses back. NetworkManager is
         stopped for that time; what else it manages, such as wireless links or VPNs, may be down then.

@@ -17,6 +17,7 @@ from lab_hosts import LabHost
 from wiring import until
 
 HERE = pathlib.Path(__file__).parent
+UNIT = HERE.parent.parent / "roles/host_setup/templates/pipefitter.service.j2"
 PACKAGES = pathlib.Path(sys.prefix).parent / "network-managers.tar"
 """What scripts/prepare.sh fetched: managers that the machine itself hasn't."""
 
@@ -305,6 +306,14 @@ class Host:
         print(f"{what}: longest wait of a session in ms:", {a: t and round(1000 * t) for a, t in longest.items()})
         assert None not in longest.values(), longest
         return did
+
+    def record_bridges(self) -> None:
+        """Install the service, as the role host_setup does, and let it know of the bridges."""
+        self.lab.module("host_program")
+        unit = UNIT.read_text(encoding="utf-8").replace("{{ host_setup_drift }}", "repair")
+        self.put("/etc/systemd/system/pipefitter.service", unit.replace("{{ ansible_managed }}", ""))
+        self.lab.module("container_bridge", bridges=[{"name": f"br-{one}"} for one in NICS if not NICS[one].switch])
+        self.run("systemctl", "enable", "--quiet", "--now", "pipefitter")
 
     def files(self) -> list[str]:
         """Return the managers' files with sums of what is in them."""

@@ -13,6 +13,7 @@ import subprocess
 import pytest
 from lab_hosts import LAB
 from managers_lab import NICS, PACKAGES, Host, Nic
+from service import states
 from wiring import until
 
 
@@ -130,14 +131,20 @@ def test_a_reboot_before_a_move_is_confirmed_undoes_it(host):
 def test_bridges_have_what_the_nics_had_now_and_after_a_reboot(host):
     assert host.with_sessions("bridge") == _owners(host)
     _is_bridged(host)
+    # The service knows them too, and may make them before their managers do as the host boots.
+    host.record_bridges()
+    recorded = {f"bridge {name}": "in order" for name, nic in _bridges().items() if not nic.switch}
+    assert states(host.lab) == recorded
     host.reboot(list(_bridges()))
     _is_bridged(host)
+    until(lambda: states(host.lab) == recorded, lambda: states(host.lab))
     assert host.does("settled", host.moves) == dict.fromkeys(NICS, [])
 
 
 def test_nics_have_it_again_now_and_after_a_reboot(host):
     """The last of this file."""
     assert host.with_sessions("unbridge") == _owners(host)
+    assert states(host.lab) == {}
     assert host.shown(*NICS) == host.before
     assert host.files() == host.files_before
     host.reaches_lan()

@@ -54,6 +54,7 @@ class Attachment:
     """What is wanted of one attachment; ``None`` leaves what is there as it is.
 
     ``joins_in`` are the VLANs, and the owner, that ovs_vlan_port set for its port: one that joins has them at once.
+    With ``adds_only`` addresses beside those that are wanted stay: another program may have come with them since.
     """
 
     target: Target
@@ -71,6 +72,7 @@ class Attachment:
     required: bool = False
     security: Security | None = None
     joins_in: tuple[Vlans, str] | None = None
+    adds_only: bool = False
 
     @property
     def wants_ipv6(self) -> bool | None:

@@ -47,7 +47,8 @@ class Bridge:
     ``forward_delay`` and ``ageing_time`` are in hundredths of a second, as in
     the kernel's netlink attributes (USER_HZ). ``port_vlans`` has VLANs of
     some ports by their names, and under the bridge's own name those that the
-    host itself takes part in. ``prefix`` stands before its options' names in
+    host itself takes part in. With ``adds_only`` addresses beside those that
+    are wanted stay: another program may have come with them since. ``prefix`` stands before its options' names in
     errors.
     """
 
@@ -68,6 +69,7 @@ class Bridge:
     masquerade: bool | None = None
     up: bool | None = None
     allow_overlap: bool = False
+    adds_only: bool = False
     prefix: str = field(default="", compare=False)
 
 

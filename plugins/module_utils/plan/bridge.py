@@ -251,9 +251,12 @@ def _address_operations(
     removable = existing is None or existing.ours
     routes = () if want.up is False else routes_of(want.name, have)
     leases, faults = have.network.leases.get(want.name, {}), have.network.faults.get(want.name, {})
-    return operations + link_addresses.plan(
-        HOST, want.name, wanted, staying(want, have), routes, removable, leases, have.messages(want.name), faults
-    )
+    shown, messages = staying(want, have), have.messages(want.name)
+    if want.adds_only:
+        return operations + link_addresses.additions(
+            HOST, want.name, wanted, shown, routes, removable, leases, messages, faults
+        )
+    return operations + link_addresses.plan(HOST, want.name, wanted, shown, routes, removable, leases, messages, faults)
 
 
 def _member_operations(want: Bridge, have: BridgeState, existing: Link | None) -> list[Operation]:

@@ -66,15 +66,19 @@ def converge(
     check: bool,
     pin: Pin | None = None,
     ports: RecordedPorts | None = None,
+    adds_only: bool = False,
 ) -> Result:
     """Make attachments as the options of veth_attach say, or tell what that would take.
 
     ``pin`` pins the containers' namespaces in place of the engines' answers. With ``ports``, what joins a bridge is in
-    the VLANs that are recorded for its port (``joins_in`` of ``Attachment``).
+    the VLANs that are recorded for its port (``joins_in`` of ``Attachment``). With ``adds_only`` surplus addresses
+    stay.
 
     :raises PipefitterError: with a sentence for the user.
     """
     wants = parse(options)
+    if adds_only:
+        wants = tuple(replace(want, adds_only=True) for want in wants)
     joins_in = ports.vlans() if ports is not None else {}
     if joins_in:
         wants = tuple(

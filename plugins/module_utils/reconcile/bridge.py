@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ..errors import InvalidOption
@@ -22,12 +23,16 @@ from .result import Result
 _Looked = tuple[list[BridgeState], plan.Planned]
 
 
-def converge(options: Mapping[str, Any], check: bool) -> Result:
+def converge(options: Mapping[str, Any], check: bool, adds_only: bool = False) -> Result:
     """Make bridges as their options (those of container_bridge) say, or tell what that would take.
+
+    With ``adds_only`` surplus addresses stay.
 
     :raises PipefitterError: with a sentence for the user.
     """
     wants = parse(options)
+    if adds_only:
+        wants = tuple(replace(want, adds_only=True) for want in wants)
     single = options.get("bridges") is None
     present = options["state"] != "absent"
     keeping = recording(options, check)

@@ -71,7 +71,7 @@ def _move(want: HostNic, check: bool) -> Result:
         )
     with NicLinks() as links:
         seen = links.look()
-        have = links.read(want.nic, want.bridge, seen)
+        have = _claimed(want, links.read(want.nic, want.bridge, seen))
         session = ssh_session.current()
         facts = _facts(want, links, seen, session)
         if want.state == PRESENT or have.bridge_kind:
@@ -133,6 +133,14 @@ def _facts(want: HostNic, links: NicLinks, seen: Seen, session: SshSession | Non
         nexthops=tuple(links.by_nexthop_objects(seen.links, want.nic)),
         routes=links.routes(names_by_index(seen.links), connected=True),
     )
+
+
+def _claimed(want: HostNic, have: NicState) -> NicState:
+    """Return a state in which the bridge is ours that was made for the NIC, though its manager made it at each boot."""
+    if want.state != ABSENT or not have.bridge_kind or have.ours:
+        return have
+    before = _before_of(have)
+    return have._replace(ours=before is not None and not before.bridge_kind)
 
 
 def _goal(want: HostNic, have: NicState) -> NicState:

@@ -1,6 +1,10 @@
 # SPDX-FileCopyrightText: 2026 pipefitter contributors
 # SPDX-License-Identifier: BSD-2-Clause
-"""How what is recorded is made again, a kind each: by asking its module's code for it. Private to the collection."""
+"""How what is recorded is made again, a kind each: by asking its module's code for it. Private to the collection.
+
+What a task takes away, a pass over the record doesn't: an address beside those that are recorded may be the virtual one
+of a program such as keepalived, which doesn't give it twice.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +28,7 @@ Make = Callable[[Sequence[Record], bool], Result]
 def _bridge(records: Sequence[Record], check: bool) -> Result:
     from . import bridge
 
-    return bridge.converge({**records[0].options, "state": "present"}, check)
+    return bridge.converge({**records[0].options, "state": "present"}, check, adds_only=True)
 
 
 def _attachments(records: Sequence[Record], check: bool) -> Result:
@@ -33,7 +37,8 @@ def _attachments(records: Sequence[Record], check: bool) -> Result:
 
     entries = [record.options for record in records]
     options = {"attachments": entries, "state": "present", "wait": False}
-    result = attachment.converge(options, check, ports=RecordedPorts() if os.path.exists(OVSDB) else None)
+    ports = RecordedPorts() if os.path.exists(OVSDB) else None
+    result = attachment.converge(options, check, ports=ports, adds_only=True)
     pending = {tuple(entry.items()) for entry in result.values["pending"]}
     waiting = [record for record in records if pending and tuple(what_runs.pending(record).items()) in pending]
     left = what_runs.ended(waiting) if os.path.exists(OVSDB) else []
