@@ -112,6 +112,23 @@ def test_nobody_who_confirms_it_in_time(nic_host):
     assert "no move of eth0 with that token waits" in refused(nic_host, state="confirmed", token="0" * 32)
 
 
+def test_what_stands_by_goes_on_where_it_is_killed(nic_host):
+    """Without systemd: two processes, of which each starts the other again."""
+    moved(nic_host, confirm_timeout=600)
+    for victim in ("-o", "-n"):
+        standing = nic_host.run("pgrep", "-f", "rollback.pyz eth0").stdout.split()
+        assert len(standing) == 2
+        nic_host.run("pkill", "-KILL", victim, "-f", "rollback.pyz eth0")
+        until(
+            lambda: (
+                len(now := nic_host.run("pgrep", "-f", "rollback.pyz eth0").stdout.split()) == 2 and now != standing
+            ),
+            "only one stands by",
+        )
+    assert "nobody confirmed it" in put_back_by_itself(nic_host)["why"]
+    until(lambda: nic_host.run("pgrep", "-f", "rollback.pyz", check=False).returncode, "it stands by still")
+
+
 def test_a_host_that_takes_no_new_connection_after_the_move(nic_host):
     """The old connection goes on, and says nothing: a firewall knows the NIC, and not the bridge."""
     deaf = "add table inet deaf; add chain inet deaf ears { type filter hook input priority 0; }; "

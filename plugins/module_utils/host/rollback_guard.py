@@ -4,7 +4,8 @@
 
 It depends on nothing that the move may cut off: neither on the SSH session, nor on Ansible's files, nor on the process
 that moves. Where systemd runs it is a unit of its own, which is started again where somebody kills it, and another
-unit of which the next boot is told; elsewhere a process in a session of its own.
+unit of which the next boot is told; elsewhere two processes in a session of their own, of which each starts the other
+again.
 """
 
 from __future__ import annotations

@@ -41,13 +41,34 @@ def main() -> int:
         lookup.by_name(armed.manager)
     with open(f"{pending.folder(nic)}/guard", "w", encoding="ascii") as file:
         file.write(f"{os.getpid()}\n")
+    # systemd starts it again itself.
+    partner = None if rollback_guard.runs_systemd() else _Partner()
     while (waiting := pending.read(nic)) is not None:
+        if partner is not None:
+            partner.look()
         left = waiting.seconds_left
         if left <= 0:
             _undo(nic, waiting)
             break
         time.sleep(min(left, _LOOK))
     return 0
+
+
+class _Partner:
+    """A process that does the same; each of the two starts the other again where somebody kills it."""
+
+    def __init__(self) -> None:
+        self._parent = self._child = 0
+
+    def look(self) -> None:
+        """See that there is one."""
+        if self._parent and os.getppid() == self._parent:
+            return
+        if self._child and os.waitpid(self._child, os.WNOHANG)[0] == 0:
+            return
+        own = os.getpid()
+        self._child = os.fork()
+        self._parent = 0 if self._child else own
 
 
 def _undo(nic: str, waiting: Pending) -> None:
