@@ -156,6 +156,50 @@ def test_what_answered_before_has_to_answer_after(nic_host):
     assert told[1].startswith("verify: 10.77.0.99 did not answer before the move either")
 
 
+_BOUND = """
+import socket, sys
+bound = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+bound.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"eth0")
+bound.bind(("0.0.0.0", 5353))
+print("ready", flush=True)
+sys.stdin.read()
+"""
+_NAMING_IT = """
+set -e
+ip link add br0 address 02:00:00:00:00:99 mtu 1400 type bridge stp_state 1 forward_delay 1500
+ip link set eth0 group 7
+ip addrlabel add prefix fd00:9::/64 dev eth0 label 9
+docker network create -d macvlan -o parent=eth0 onlan
+"""
+_NAMING_NOTHING = """
+docker network rm onlan; ip addrlabel del prefix fd00:9::/64 dev eth0; ip link set eth0 group 0; ip link del br0
+"""
+
+
+def test_what_names_the_nic_and_will_not_name_the_bridge_is_told(nic_host):
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "encoding": "utf-8"}
+    with nic_host.start("python3", "-c", _BOUND, **pipes) as bound:
+        assert bound.stdout.readline() == "ready\n"
+        nic_host.run("sh", "-c", _NAMING_IT)
+        mac = nic_host.ip("link", "show", "dev", "eth0")[0]["address"]
+        told = warned(moved(nic_host, check_mode=True))
+        nic_host.run("sh", "-c", _NAMING_NOTHING)
+    assert [sentence.partition("; ")[0] for sentence in told if not sentence.startswith("persist")] == [
+        "udp 0.0.0.0:5353: sockets that are bound to eth0, where their programs hear nothing after the move",
+        "onlan (macvlan): networks of Docker on eth0, in which no container starts once it is a port",
+        "fd00:9::/64: address labels (ip addrlabel) for eth0, which are not moved",
+        "eth0 is in device group 7, and br0 is not: where rules name that group (devgroup), put br0 into it (ip link "
+        "set br0 group 7)",
+        "10.77.0.112/24, fd00:10:77::212/64: addresses with a lifetime, and it is not known who would renew them on "
+        "br0, so that they go when it is over",
+        "br0 runs spanning tree, by which eth0 lets nothing pass for its first 30 s as a port, and the move is undone "
+        "as nobody answers",
+        "br0 is there with MTU 1400, and eth0 has 1500: the host sends as br0 has it, or as the smaller of the two",
+        f"br0 is there with MAC 02:00:00:00:00:99, and eth0 has {mac}, by which others know this host: give br0 that "
+        "one where a DHCP server, switch or router goes by it",
+    ]
+
+
 def test_a_bridge_that_somebody_makes_meanwhile_stays(nic_host):
     said = refused(nic_host, meanwhile=(0, "ip link add br0 type bridge"))
     kept = nic_host.ip("link", "show", "dev", "br0")

@@ -110,6 +110,10 @@ class NicLinks(NetlinkHandle):
         """Return what of the host's addresses and routes may keep a NIC from being moved."""
         return nic_obstacles.found(self._socket, names_by_index(links), nic, bridge)
 
+    def address_labels(self, nic: str) -> list[str]:
+        """Return the prefixes that have a label for addresses of a NIC (``ip addrlabel``)."""
+        return standing.address_labels(self._socket, self._index(nic))
+
     # ---- steps (plan.nic_steps.NicHost)
 
     def make_bridge(self, name: str, kind: str, mac: str, mtu: int, netdev: bool) -> None:

@@ -90,6 +90,8 @@ def _move(want: HostNic, check: bool) -> Result:
         if lines:
             naming = rules_naming(want.nic) if want.state == PRESENT and steps else []
             told = nic_result.warnings(want, have, probes, passing, naming)
+            if want.state == PRESENT and steps:
+                told += _surroundings(have, links, seen, manager is not None)
         result = nic_result.result(want, have, goal, lines, wanted, told)
         if check or not lines:
             return result
@@ -128,6 +130,12 @@ def _facts(want: HostNic, links: NicLinks, seen: Seen, session: SshSession | Non
         session=session.server if session is not None else "",
         obstacles=links.obstacles(seen.links, want.nic, want.bridge),
     )
+
+
+def _surroundings(have: NicState, links: NicLinks, seen: Seen, renewed: bool) -> list[str]:
+    from . import nic_surroundings
+
+    return nic_surroundings.warnings(have, links, seen, renewed)
 
 
 def _goal(want: HostNic, have: NicState) -> NicState:

@@ -46,6 +46,9 @@ _NDMSG = struct.Struct("=BxxxiHBB")  # family, index, state, flags, type
 _NDA_DST, _NDA_LLADDR, _NDA_PROTOCOL = 1, 2, 12
 _NTF_PROXY, _NUD_PERMANENT = 0x08, 0x80
 
+_IFADDRLBL = struct.Struct("=BxBxII")  # ifaddrlblmsg: family, prefix length, index, sequence
+_IFAL_ADDRESS = 1
+
 IndexOf = Callable[[str], int]
 
 
@@ -59,6 +62,17 @@ def shown(route_socket: RouteSocket, by_index: Mapping[int, str], of_links: Coll
     found = [*held, *_routes(route_socket, by_index, of_links, _without_subnets(held))]
     found += [*_rules(route_socket, of_links), *_neighbours(route_socket, wanted)]
     return tuple(found)
+
+
+def address_labels(route_socket: RouteSocket, index: int) -> list[str]:
+    """Return the prefixes that have a label for addresses of one link (``ip addrlabel``); there is no dump of less."""
+    found = []
+    for payload in route_socket.dump(rtnetlink.RTM_GETADDRLABEL, _IFADDRLBL.pack(socket.AF_INET6, 0, 0, 0)):
+        family, prefix, of_index, _sequence = _IFADDRLBL.unpack_from(payload)
+        values = dict(attributes(payload, _IFADDRLBL.size))
+        if of_index == index and _IFAL_ADDRESS in values:
+            found.append(f"{socket.inet_ntop(family, values[_IFAL_ADDRESS])}/{prefix}")
+    return found
 
 
 def destination(payload: bytes, values: Mapping[int, bytes]) -> str:
