@@ -64,6 +64,9 @@ def parse(options: Mapping[str, Any]) -> HostNic:
     """
     nic = names.interface_name("nic", options["nic"])
     bridge = names.interface_name("bridge", options["bridge"])
+    if nic == "lo":
+        advice = "is the loopback of this host, which leads nowhere; give the NIC that leads to the LAN"
+        raise InvalidOption("nic", nic, advice)
     if nic == bridge:
         raise InvalidOption("bridge", bridge, "is the NIC itself; choose another name for the bridge")
     if options.get("datapath_type") and options["type"] != OPENVSWITCH:

@@ -183,12 +183,17 @@ class DropSubnet(NamedTuple):
         host.drop_subnet(self.link, self.subnet)
 
 
+def told(name: str, value: str) -> str:
+    """Return a sysctl's value as it is told: of a secret, by which addresses are made (RFC 7217), nothing."""
+    return "(not shown)" if name.endswith("/stable_secret") else value
+
+
 class SetSysctls(NamedTuple):
     values: Mapping[str, str]
 
     def line(self) -> str:
-        told = [f"{name.replace('/', '.')} {value}" for name, value in sorted(self.values.items())]
-        return f"set sysctl {', '.join(told)}" if len(told) < 4 else f"set {len(told)} sysctls"
+        each = [f"{name.replace('/', '.')} {told(name, value)}" for name, value in sorted(self.values.items())]
+        return f"set sysctl {', '.join(each)}" if len(each) < 4 else f"set {len(each)} sysctls"
 
     def do(self, host: NicHost) -> None:
         host.set_sysctls(self.values)

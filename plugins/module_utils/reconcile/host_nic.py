@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ..errors import PipefitterError, Refused
@@ -26,8 +27,7 @@ from ..model.nic_move import OPENVSWITCH
 from ..plan import nic as plan
 from ..plan import nic_refusals
 from ..plan.nic_refusals import NicFacts
-from ..plan.nic_steps import Step
-from ..state.network import names_by_index
+from ..plan.nic_steps import DeleteBridge, Step
 from ..state.nic import NicState
 from ..store import pending
 from ..store.pending import Pending
@@ -90,6 +90,8 @@ def _move(want: HostNic, check: bool) -> Result:
         if lines:
             naming = rules_naming(want.nic) if want.state == PRESENT and steps else []
             told = nic_result.warnings(want, have, probes, passing, naming, manager is not None)
+            if want.state == PRESENT and steps:
+                told += _surroundings(have, links, seen, manager is not None)
         result = nic_result.result(want, have, goal, lines, wanted, told)
         if lines and not goal.bridge_kind and have.bridge_kind:
             result = nic_record.without(want.bridge, True, result)
@@ -113,12 +115,12 @@ def _move(want: HostNic, check: bool) -> Result:
         try:
             if manager is not None:
                 manager.hold(move)
-            _do(steps, links)
-            _verify(kept, links)
+            kept, more, now = _carry_out(kept, steps, links)
+            _verify(kept, links, now)
         except Exception as error:
             links.close()
-            raise _undone(error, kept) from error
-        return nic_result.waiting(result, kept.token, want.confirm_timeout)
+            raise _undone(error, pending.read(want.nic) or kept) from error
+        return nic_result.waiting(result, kept.token, want.confirm_timeout, more)
 
 
 def _facts(want: HostNic, links: NicLinks, seen: Seen, session: SshSession | None) -> NicFacts:
@@ -130,8 +132,7 @@ def _facts(want: HostNic, links: NicLinks, seen: Seen, session: SshSession | Non
         switch_of=ports[want.nic].bridge if want.nic in ports else "",
         wireless=any(os.path.exists(f"{sys_folder}/{name}") for name in ("wireless", "phy80211")),
         session=session.server if session is not None else "",
-        nexthops=tuple(links.by_nexthop_objects(seen.links, want.nic)),
-        routes=links.routes(names_by_index(seen.links), connected=True),
+        obstacles=links.obstacles(seen.links, want.nic, want.bridge),
     )
 
 
@@ -141,6 +142,12 @@ def _claimed(want: HostNic, have: NicState) -> NicState:
         return have
     before = _before_of(have)
     return have._replace(ours=before is not None and not before.bridge_kind)
+
+
+def _surroundings(have: NicState, links: NicLinks, seen: Seen, renewed: bool) -> list[str]:
+    from . import nic_surroundings
+
+    return nic_surroundings.warnings(have, links, seen, renewed)
 
 
 def _goal(want: HostNic, have: NicState) -> NicState:
@@ -186,6 +193,32 @@ def _arm(kept: Pending) -> None:
         raise
 
 
+def _carry_out(kept: Pending, steps: Sequence[Step], links: NicLinks) -> tuple[Pending, list[str], NicState | None]:
+    """Move, and with the rest what somebody else put on the link since it was looked at.
+
+    Return the move as it is kept then, what was done beyond ``steps``, a line each, and what the host holds where
+    nothing was done after the look at that.
+
+    :raises PipefitterError: something can't be done; what is kept on disk tells what is to be undone.
+    """
+    nic, bridge = kept.before.nic, kept.before.bridge
+    # With a bridge that is deleted goes all that is on it.
+    looked = next((number for number, step in enumerate(steps) if isinstance(step, DeleteBridge)), len(steps))
+    _do(steps[:looked], links)
+    now = links.read(nic, bridge)
+    later = plan.came_later(kept.before, kept.goal, now)
+    if not later:
+        _do(steps[looked:], links)
+        return kept, [], now if looked == len(steps) else None
+    before, goal = plan.with_later(kept.before, kept.goal, later)
+    kept = replace(kept, before=before, goal=goal)
+    pending.write(kept)
+    told = {step.line() for step in steps}
+    steps = plan.steps(now, goal)
+    _do(steps, links)
+    return kept, [line for line in (step.line() for step in steps) if line not in told], None
+
+
 def _do(steps: Sequence[Step], links: NicLinks) -> None:
     for step in steps:
         try:
@@ -194,13 +227,13 @@ def _do(steps: Sequence[Step], links: NicLinks) -> None:
             raise PipefitterError(f"{error} while trying to {step.line()}") from error
 
 
-def _verify(kept: Pending, links: NicLinks) -> None:
-    """See that all is where it was to be, and that those who answered before the move answer still.
+def _verify(kept: Pending, links: NicLinks, now: NicState | None = None) -> None:
+    """See that all is where it was to be (``now``, or what a look shows), and that those who answered answer still.
 
     :raises PipefitterError: saying what is not so.
     """
     goal = kept.goal
-    now = links.read(goal.nic, goal.bridge)
+    now = now or links.read(goal.nic, goal.bridge)
     missing = nic_result.missing(goal, now)
     if missing:
         raise PipefitterError(f"what was moved did not stay where it was to be: {'; '.join(missing)}")

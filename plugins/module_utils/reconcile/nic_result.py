@@ -39,9 +39,12 @@ def result(
     return Result(lines, described(have), described(after), values, told)
 
 
-def waiting(found: Result, token: str, seconds: int) -> Result:
-    """Return the result of a move that waits for its confirmation."""
-    return replace(found, values={**found.values, "pending": True, "token": token, "confirm_within": seconds})
+def waiting(found: Result, token: str, seconds: int, more: list[str]) -> Result:
+    """Return the result of a move that waits for its confirmation; ``more`` was done beyond what was planned."""
+    done = [*found.operations, *more]
+    return replace(
+        found, operations=done, values={**found.values, "pending": True, "token": token, "confirm_within": seconds}
+    )
 
 
 def described(state: NicState) -> dict[str, Any]:
@@ -112,6 +115,13 @@ def warnings(
         told.append(
             f"the host's firewall has a rule that names {want.nic} (`{naming[0]}`){more}, and what comes in there "
             f"comes in by {want.bridge} after the move: give {want.bridge} the same rules"
+        )
+    temporary = [entry.text for entry in have.entries if entry.temporary]
+    if temporary:
+        told.append(
+            f"{', '.join(temporary)}: temporary addresses (RFC 8981), which go along as ordinary ones for the rest of "
+            "their lifetime, as the kernel takes that mark from nobody; where they have to stay temporary, let whoever "
+            "manages the bridge make new ones"
         )
     silent = [str(probe) for probe in probes if probe not in passing]
     if silent:

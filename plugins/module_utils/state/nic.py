@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from ..model.addresses import IPV6
 from ..model.nic_move import LINUX, OPENVSWITCH
 
 # In an address' message (linux/if_addr.h)
 _FLAGS, _SCOPE = 2, 3
 _SECONDARY, _PERMANENT = 0x01, 0x80
-_PROTOCOL, _RTPROT_RA = 5, 9  # in a route's (linux/rtnetlink.h)
 
 ADDRESS, ROUTE, RULE, NEIGHBOUR = "address", "route", "rule", "neighbour"
 _PREPOSITIONS = {ADDRESS: "on", RULE: "of"}
@@ -54,13 +54,40 @@ class Entry(NamedTuple):
         return self.kind == ADDRESS and not self.body[_FLAGS] & _PERMANENT
 
     @property
-    def advertised(self) -> bool:
-        """Tell whether it is a route that a router advertised."""
-        return self.kind == ROUTE and self.body[_PROTOCOL] == _RTPROT_RA
+    def temporary(self) -> bool:
+        """Tell whether it is an IPv6 address that the kernel made for some time (RFC 8981), a mark that it sets alone.
+
+        Its bit is the one that marks a secondary address of IPv4 (IFA_F_TEMPORARY).
+        """
+        return self.kind == ADDRESS and self.family == IPV6 and bool(self.body[_FLAGS] & _SECONDARY)
 
     def __str__(self) -> str:
         where = " and ".join(link for link in self.links if link)
         return f"{self.kind} {self.text} {_PREPOSITIONS.get(self.kind, 'dev')} {where}"
+
+
+class EqualRoutes(NamedTuple):
+    """Routes to one ``place`` with one metric: one through the NIC or its bridge (``own``), one through ``other``.
+
+    ``connected`` are those that the kernel made of addresses.
+    """
+
+    place: str
+    own: str
+    other: str
+    connected: bool
+
+
+class Obstacles(NamedTuple):
+    """What of a host's addresses and routes may keep a NIC from being moved.
+
+    ``nexthops`` are destinations of routes through it by objects of ``ip nexthop``. ``advertised`` is what the kernel
+    took from router advertisements, in words.
+    """
+
+    nexthops: tuple[str, ...] = ()
+    equal: tuple[EqualRoutes, ...] = ()
+    advertised: tuple[str, ...] = ()
 
 
 class NicState(NamedTuple):

@@ -21,7 +21,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 _GENERATES = "net/ipv6/conf/{}/addr_gen_mode"
-_SYSCTLS = [_GENERATES, "net/ipv6/conf/{}/disable_ipv6", "net/ipv4/conf/{}/rp_filter", "net/ipv4/conf/{}/arp_ignore"]
+_PROMOTES = "net/ipv4/conf/{}/promote_secondaries"
+_SYSCTLS = [
+    _GENERATES,
+    _PROMOTES,
+    "net/ipv6/conf/{}/disable_ipv6",
+    "net/ipv4/conf/{}/rp_filter",
+    "net/ipv4/conf/{}/arp_ignore",
+]
 
 
 class Killed(Exception):
@@ -94,7 +101,10 @@ class SimulatedNic:
 
     def remove_entry(self, entry):
         assert entry.same in {one.same for one in self.state.entries}
-        self._now(entries=tuple(one for one in self.state.entries if one.same != entry.same))
+        kept = [one for one in self.state.entries if one.same != entry.same]
+        if entry.kind == ADDRESS and self.state.sysctls.get(_PROMOTES.format(entry.links[0]), "1") == "0":
+            kept = [one for one in kept if one is not _LATE or not _is_first_of_its_subnet(entry)]
+        self._now(entries=tuple(kept))
 
     def drop_subnet(self, link, subnet):
         pass
@@ -110,6 +120,14 @@ def _address(number, family=4, link="eth0", scope=0, lasting=True):
     text = f"10.0.{number}.2/24" if family == 4 else f"fd00:{number}::2/64"
     body = bytes((2 if family == 4 else 10, 24, 0x80 if lasting else 0, scope)) + text.encode()
     return Entry(ADDRESS, family, (link,), link if family == 4 else "", body, body[3:], text)
+
+
+# Of the subnet of _address(1), after that.
+_LATE = Entry(ADDRESS, 4, ("eth0",), "eth0", bytes((2, 24, 0x81, 0)) + b"late", b"late", "10.0.1.77/24")
+
+
+def _is_first_of_its_subnet(entry):
+    return entry.links == _LATE.links and entry.text.startswith("10.0.1.")
 
 
 def _route(number, family=4, links=("eth0",)):
@@ -192,6 +210,25 @@ def test_a_move_settles_and_is_undone_from_wherever_it_was_killed(have, netdev, 
 
 
 @given(have=_hosts(), moment=st.integers(0, 40))
+def test_what_comes_after_the_look_goes_along(have, moment):
+    goal = plan.moved(have, have.bridge_kind or LINUX, False)
+    host = SimulatedNic(have)
+    steps = plan.steps(have, goal)
+    host.do(steps[:moment])
+    host.add_entry(_LATE)
+    host.do(steps[moment:])
+    later = plan.came_later(have, goal, host.state)
+    assert later == [_LATE]
+    before, goal = plan.with_later(have, goal, later)
+    host.do(plan.steps(host.state, goal))
+    _settled(host, goal)
+    assert _LATE.text in {entry.text for entry in host.state.of(ADDRESS, "br0")}
+    host.do(plan.steps(host.state, before))
+    _settled(host, before)
+    assert _LATE.same in {entry.same for entry in host.state.entries}
+
+
+@given(have=_hosts(), moment=st.integers(0, 40))
 def test_back_to_the_nic_settles_too(have, moment):
     there = SimulatedNic(have)
     there.do(plan.steps(have, plan.moved(have, have.bridge_kind or LINUX, False)))
@@ -244,3 +281,13 @@ def test_a_state_comes_back_from_the_disk_as_it_was(have):
 def test_a_document_that_is_none_is_refused(damage):
     with pytest.raises((KeyError, TypeError, ValueError)):
         of_json({**as_json(NicState("eth0", "br0", "", "", "02::1", 1500, True)), **damage})
+
+
+def test_a_secret_by_which_addresses_are_made_is_told_nowhere():
+    secret = "net/ipv6/conf/eth0/stable_secret"
+    states = [
+        NicState("eth0", "br0", "", "", "02:00:00:00:00:01", 1500, True, sysctls={secret: value})
+        for value in ("2001:db8::1", "2001:db8::2")
+    ]
+    lines = [*plan.differences(*states), *(step.line() for step in plan.steps(*states))]
+    assert len(lines) == 2 and not any("2001:" in line for line in lines), lines
