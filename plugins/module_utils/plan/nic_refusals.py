@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from ..errors import MissingFeature, Refused
 from ..model.addresses import is_link_local
-from ..model.host_nic import HostNic
+from ..model.host_nic import ABSENT, HostNic
 from ..model.nic_move import LINUX, OPENVSWITCH
 from ..model.route import Route
 from ..state.network import Link
@@ -77,6 +77,31 @@ def check(want: HostNic, have: NicState, facts: NicFacts) -> None:
             f"or set a fixed address and gateway and net.ipv6.conf.{nic}.accept_ra to 0"
         )
     _check_bridge(want, have, facts)
+
+
+def check_named(want: HostNic, have: NicState, facts: NicFacts) -> None:
+    """Refuse to take a NIC back from a bridge that it is no port of, where it is another one's.
+
+    :raises Refused: naming that bridge.
+    """
+    if want.state != ABSENT or have.master:
+        return
+    master = next((one for one in facts.links.values() if one.index == facts.links[want.nic].master), None)
+    other = facts.switch_of or (master.name if master is not None and master.kind == "bridge" else "")
+    if other:
+        raise Refused(
+            f"bridge: {want.nic} is no port of {want.bridge}, but of {other}; give {other}, if it is that one from "
+            "which it is to be taken back"
+        )
+
+
+def no_datapath(want: HostNic) -> MissingFeature:
+    """Return why no bridge of Open vSwitch can be made whose datapath is the kernel's."""
+    asked = f"{want.datapath_type!r} is asked for" if want.datapath_type else "it is left out, which is 'system'"
+    return MissingFeature(
+        f"datapath_type: {asked}, and the kernel has no module openvswitch, which that takes; load it, or set "
+        "datapath_type to netdev"
+    )
 
 
 def _check_subnets(have: NicState, routes: Sequence[Route]) -> None:
