@@ -58,7 +58,7 @@ options:
     description:
       - Datapath of an Open vSwitch bridge that is made. V(system) is the kernel module, V(netdev) C(ovs-vswitchd)
         itself, where the host does not listen on the NIC any more (C(rp_filter), C(arp_ignore) and C(disable_ipv6) of
-        the NIC are set).
+        the NIC are set). Without this option, V(system), which is refused where the kernel has not that module.
     type: str
     choices: [system, netdev]
   state:
@@ -67,7 +67,9 @@ options:
         nothing else is in it and it was not there before. What the service of this collection has recorded of a bridge
         that is deleted is taken out of its record.
       - V(confirmed) and V(rolled_back) end a move that waits for its confirmation (O(confirm=manual)), with its
-        O(token).
+        O(token). They may come from any machine with Ansible that reaches the host, also from the host itself. With
+        V(confirmed), another SSH connection than that of the move says the most, as only a new one shows that the host
+        can be reached.
     type: str
     choices: [present, absent, confirmed, rolled_back]
     default: present
@@ -83,7 +85,11 @@ options:
     description:
       - V(auto) lets Ansible confirm the move from a new connection.
       - V(manual) leaves it waiting and returns RV(token), for whoever confirms it by a later task, by hand or from
-        another system.
+        another system, with O(state=confirmed). From a shell that is C(ansible HOST -b -m
+        pipefitter.container_network.host_nic_bridge -a "nic=eth0 bridge=br0 state=confirmed token=TOKEN").
+      - Until then a further move of the NIC is refused. To have it undone, nothing has to be done but to wait, at the
+        host's console neither. What waits is in C(/var/lib/pipefitter-nic/NIC/pending.json) there, with its token; how
+        it ended, and what could not be put back, in C(ended.json) beside it.
     type: str
     choices: [auto, manual]
     default: auto

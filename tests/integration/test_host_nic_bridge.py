@@ -104,6 +104,8 @@ def test_nobody_who_confirms_it_in_time(nic_host):
     waiting = moved(nic_host, confirm_timeout=600)
     assert re.fullmatch("[0-9a-f]{32}", waiting["token"])
     assert "a move of eth0 waits for its confirmation" in refused(nic_host)
+    former = refused(nic_host, state="confirmed", token="0" * 32)
+    assert re.match(r"token: it is of another move of eth0 than the one that waits, for \d+ s more; give ", former)
     ended = put_back_by_itself(nic_host)
     assert (ended["how"], ended["left"]) == ("rolled_back", [])
     late = refused(nic_host, state="confirmed", token=waiting["token"])
@@ -111,7 +113,8 @@ def test_nobody_who_confirms_it_in_time(nic_host):
         "the move of eth0 was undone: nobody confirmed it from a new connection within 600 s; "
         "eth0 was put back, and all is as it was before"
     )
-    assert "no move of eth0 with that token waits" in refused(nic_host, state="confirmed", token="0" * 32)
+    unknown = refused(nic_host, state="confirmed", token="0" * 32)
+    assert unknown.startswith("token: no move of eth0 waits, and of the one with that token it is not known any more")
 
 
 def test_what_stands_by_goes_on_where_it_is_killed(nic_host):
@@ -273,9 +276,11 @@ def test_a_host_that_was_left_half_way_is_completed(nic_host):
     assert shown.count("10.77.0.11") == 1 and "10.77.0.111" in shown
     assert {entry["dev"] for entry in nic_host.ip("route", "show", "default")} == {"br0"}
     moved(nic_host, state="confirmed", token=waiting["token"])
+    assert refused(nic_host, state="rolled_back", token=waiting["token"]).endswith("take it back with state absent")
     assert not moved(nic_host)["changed"]
     back = moved(nic_host, state="absent")
     moved(nic_host, state="confirmed", token=back["token"])
+    assert refused(nic_host, state="rolled_back", token=back["token"]).endswith("take it back with state present")
     nic_host.run("sh", "-c", "ip link del br0")
 
 
@@ -383,6 +388,9 @@ _OF_A_MOMENT = [
 def test_what_would_lock_somebody_out_is_refused_and_nothing_changes(nic_host):
     for options, sentence in _REFUSALS:
         assert refused(nic_host, **options).startswith(sentence), options
+    if nic_host.run("test", "-d", "/sys/module/openvswitch", check=False).returncode:
+        without = refused(nic_host, type="openvswitch", check_mode=True)
+        assert without.startswith("datapath_type: it is left out, which is 'system', and the kernel has no module")
     nic_host.run("ip", "link", "add", "mv0", "link", "eth0", "type", "macvlan")
     said = refused(nic_host)
     nic_host.run("ip", "link", "del", "mv0")
@@ -406,7 +414,9 @@ def test_what_would_lock_somebody_out_is_refused_and_nothing_changes(nic_host):
     assert said == "nic: 'lan-port-2' is another name of eth1; give eth1"
     nic_host.run("sh", "-c", "ip link add brx type bridge; ip link set eth1 master brx")
     said = refused(nic_host, nic="eth1")
+    mistaken = refused(nic_host, nic="eth1", state="absent")
     nic_host.run("ip", "link", "del", "brx")
+    assert mistaken.startswith("bridge: eth1 is no port of br0, but of brx; give brx, if it is that one from which")
     assert said == "nic: 'eth1' is a port of bridge brx already; take it out there, or give brx as nic"
 
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from ..errors import PipefitterError, Refused
 from ..model import names
 from ..model.nic_move import LINUX, OPENVSWITCH
-from ..model.ovs import NETDEV, SYSTEM, OvsBridge, OvsBridgeChange, OvsChange, OvsPort
+from ..model.ovs import MADE_FOR_NIC, NETDEV, SYSTEM, OvsBridge, OvsBridgeChange, OvsChange, OvsPort
 from ..model.route import KERNEL_PROTOCOL, Route
 from ..state.network import Link, names_by_index
 from ..state.nic import Entry, NicState, Obstacles
@@ -30,8 +30,6 @@ _MTU = "net/ipv6/conf/{}/mtu"
 _NOT_KEPT = frozenset(("mc_forwarding",))  # the kernel alone writes it
 
 _TRANSIENT = ("transient", "true")
-# Not the mark of attachments: whoever purges those would take the NIC out of its bridge.
-_EXTERNAL_ID = ("host_nic_bridge", "made")
 _METRIC_OF_SUBNETS = 256  # IP6_RT_PRIO_ADDRCONF of linux/ipv6_route.h
 _PATIENCE = 5.0  # seconds for Open vSwitch
 
@@ -99,7 +97,7 @@ class NicLinks(NetlinkHandle):
             bridge_mac=above.mac if kind and above is not None else "",
             bridge_mtu=above.mtu if kind and above is not None else 0,
             bridge_up=bool(kind and above is not None and above.up),
-            ours=_EXTERNAL_ID in switch.external_ids if switch is not None else above is not None and above.ours,
+            ours=MADE_FOR_NIC in switch.external_ids if switch is not None else above is not None and above.ours,
             netdev=switch is not None and switch.datapath_type == NETDEV,
             ports=tuple(sorted(port for port in ports if port != nic)),
             entries=standing.shown(self._socket, by_index, (nic, bridge)),
@@ -122,7 +120,7 @@ class NicLinks(NetlinkHandle):
                 name,
                 NETDEV if netdev else SYSTEM,
                 (),
-                external_ids=(_EXTERNAL_ID,),
+                external_ids=(MADE_FOR_NIC,),
                 fail_mode="standalone",
                 other_config=(("hwaddr", mac), _TRANSIENT),
             )

@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..errors import InvalidOption
 from ..light_dataclass import dataclass
@@ -53,8 +53,9 @@ class Target:
 class Attachment:
     """What is wanted of one attachment; ``None`` leaves what is there as it is.
 
-    ``joins_in`` are the VLANs, and the owner, that ovs_vlan_port set for its port: one that joins has them at once.
-    With ``adds_only`` addresses beside those that are wanted stay: another program may have come with them since.
+    ``owner`` is for what it is asked; '' leaves what is noted on its port. ``joins_in`` are the VLANs, and the owner,
+    that ovs_vlan_port set for its port: one that joins has them at once. With ``adds_only`` addresses beside those that
+    are wanted stay: another program may have come with them since.
     """
 
     target: Target
@@ -71,6 +72,7 @@ class Attachment:
     ipv6: bool | None = None
     required: bool = False
     security: Security | None = None
+    owner: str = ""
     joins_in: tuple[Vlans, str] | None = None
     adds_only: bool = False
 
@@ -95,6 +97,17 @@ class Attachment:
 
     def __str__(self) -> str:
         return f"{self.interface} of {self.target}"
+
+
+class Purge(NamedTuple):
+    """A bridge of which attachments go that are not listed; with an owner, those alone that bear its name."""
+
+    bridge: str
+    owner: str = ""
+
+    def takes(self, bridge: str, owner: str) -> bool:
+        """Tell whether it is about an attachment of a bridge, and of an owner."""
+        return bridge == self.bridge and self.owner in ("", owner)
 
 
 def parse(options: Mapping[str, Any], prefix: str = "") -> Attachment:
@@ -142,6 +155,7 @@ def parse(options: Mapping[str, Any], prefix: str = "") -> Attachment:
         ipv6=options.get("ipv6"),
         required=bool(options.get("required")),
         security=port_guard.parse(options.get("security"), f"{prefix}security", wanted),
+        owner=_owner(options.get("owner") or ""),
     )
     if attachment.required and attachment.target.kind != "container":
         advice = f"is for what a container engine starts, and {attachment.target} is not; leave it out"
@@ -153,6 +167,12 @@ def parse(options: Mapping[str, Any], prefix: str = "") -> Attachment:
         advice = f"is below {limits.IPV6_MTU} bytes, the minimum MTU of IPv6; raise it or leave out the IPv6 addresses"
         raise InvalidOption(f"{prefix}mtu", attachment.mtu, advice)
     return attachment
+
+
+def _owner(owner: str) -> str:
+    if not owner.isprintable() or owner != owner.strip():
+        raise InvalidOption("owner", owner, "is no word; give letters, digits and '_', such as the name of a role")
+    return owner
 
 
 def parse_list(

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from ..errors import MissingFeature, Refused
 from ..model.addresses import is_link_local
-from ..model.host_nic import PRESENT, HostNic
+from ..model.host_nic import ABSENT, PRESENT, HostNic
 from ..model.nic_move import LINUX, OPENVSWITCH
 from ..state.network import Link
 from ..state.nic import EqualRoutes, NicState, Obstacles
@@ -111,6 +111,31 @@ def _check_advertised(have: NicState, facts: NicFacts) -> None:
             f"nic: {nic!r} has a token (ip token, {token}), of which the kernel makes addresses out of router "
             f"advertisements and which does not go with it; {advice}"
         )
+
+
+def check_named(want: HostNic, have: NicState, facts: NicFacts) -> None:
+    """Refuse to take a NIC back from a bridge that it is no port of, where it is another one's.
+
+    :raises Refused: naming that bridge.
+    """
+    if want.state != ABSENT or have.master:
+        return
+    master = next((one for one in facts.links.values() if one.index == facts.links[want.nic].master), None)
+    other = facts.switch_of or (master.name if master is not None and master.kind == "bridge" else "")
+    if other:
+        raise Refused(
+            f"bridge: {want.nic} is no port of {want.bridge}, but of {other}; give {other}, if it is that one from "
+            "which it is to be taken back"
+        )
+
+
+def no_datapath(want: HostNic) -> MissingFeature:
+    """Return why no bridge of Open vSwitch can be made whose datapath is the kernel's."""
+    asked = f"{want.datapath_type!r} is asked for" if want.datapath_type else "it is left out, which is 'system'"
+    return MissingFeature(
+        f"datapath_type: {asked}, and the kernel has no module openvswitch, which that takes; load it, or set "
+        "datapath_type to netdev"
+    )
 
 
 def _check_bridge(want: HostNic, have: NicState, facts: NicFacts) -> None:

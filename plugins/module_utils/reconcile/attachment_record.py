@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..model import addresses, attachment
-from ..model.attachment import Attachment
+from ..model.attachment import Attachment, Purge
 from ..model.ownership import label
 from ..model.record import ATTACHMENT, Alike, Record, lasts, target_of
 from ..model.record_objects import of_attachment
@@ -51,7 +51,7 @@ def asked_mtus(keeping: Recording) -> dict[tuple[str, str, str], int]:
 
 
 def refuse_recorded(
-    keeping: Recording, asked: Sequence[Attachment], have: AttachmentState, purge: str | None, ports: RecordedPorts
+    keeping: Recording, asked: Sequence[Attachment], have: AttachmentState, purge: Purge | None, ports: RecordedPorts
 ) -> None:
     """Refuse addresses and MACs that are recorded for others: of what is to be recorded, else of what is made."""
     known = keeping.read(ATTACHMENT)
@@ -76,7 +76,7 @@ def record_all(
     asked: Sequence[Attachment],
     have: AttachmentState,
     present: bool,
-    purge: str | None,
+    purge: Purge | None,
     check: bool,
 ) -> None:
     """Record attachments as they were asked for, or take them out of the record; in check mode, say that alone."""
@@ -112,6 +112,6 @@ def record_all(
         return record._replace(chosen={**record.chosen, "mac": mac}) if mac else record
 
     wanted = [with_mac(with_engine(record)) for record in made]
-    keeping.keep(ATTACHMENT, wanted, shown, lambda known: purge is not None and known.bridge == purge)
+    keeping.keep(ATTACHMENT, wanted, shown, lambda known: attachment_recorded.is_purged(known, purge))
     if any(want.vlans is not None for want in asked):
         last_asked(keeping, ATTACHMENT, made)

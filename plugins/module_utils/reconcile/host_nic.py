@@ -24,6 +24,7 @@ from ..host.ssh_session import SshSession
 from ..model import host_nic as model
 from ..model.host_nic import ABSENT, CONFIRMED, CONTROLLER, GATEWAY, MANUAL, PRESENT, ROLLED_BACK, HostNic, Probe
 from ..model.nic_move import OPENVSWITCH
+from ..model.ovs import NETDEV
 from ..plan import nic as plan
 from ..plan import nic_refusals
 from ..plan.nic_refusals import NicFacts
@@ -74,8 +75,11 @@ def _move(want: HostNic, check: bool) -> Result:
         have = _claimed(want, links.read(want.nic, want.bridge, seen))
         session = ssh_session.current()
         facts = _facts(want, links, seen, session)
+        nic_refusals.check_named(want, have, facts)
         if want.state == PRESENT or have.bridge_kind:
             nic_refusals.check(want, have, facts)
+        if want.state == PRESENT and not have.bridge_kind:
+            _check_datapath(want)
         goal = _goal(want, have)
         steps = plan.steps(have, goal)
         manager = nic_files.manager(want)
@@ -148,6 +152,14 @@ def _surroundings(have: NicState, links: NicLinks, seen: Seen, renewed: bool) ->
     from . import nic_surroundings
 
     return nic_surroundings.warnings(have, links, seen, renewed)
+
+
+def _check_datapath(want: HostNic) -> None:
+    if want.kind == OPENVSWITCH and want.datapath_type != NETDEV:
+        from ..host.ovs import datapath
+
+        if not datapath.in_kernel():
+            raise nic_refusals.no_datapath(want)
 
 
 def _goal(want: HostNic, have: NicState) -> NicState:
@@ -254,8 +266,10 @@ def _undone(error: Exception, kept: Pending) -> PipefitterError:
 
 def _end(want: HostNic, check: bool) -> Result:
     waiting = pending.read(want.nic)
-    if waiting is None or waiting.token != want.token:
+    if waiting is None:
         return _ended(want)
+    if waiting.token != want.token:
+        raise nic_result.other_token(want, waiting.seconds_left, pending.folder(want.nic))
     if waiting.before.bridge != want.bridge:
         raise Refused(f"bridge: the move that waits is one into {waiting.before.bridge}; name that bridge")
     lines = nic_result.end_lines(want, waiting.before.nic)
@@ -283,13 +297,16 @@ def _end(want: HostNic, check: bool) -> Result:
 def _ended(want: HostNic) -> Result:
     known = pending.ended(want.nic, want.token)
     if known is None:
-        raise Refused(f"token: no move of {want.nic} with that token waits; look at the host's addresses (ip address)")
+        raise Refused(
+            f"token: no move of {want.nic} waits, and of the one with that token it is not known any more how it "
+            "ended; look at the host's addresses (ip address)"
+        )
     if known.how == want.state:
         return nic_result.of_end(want, [], known.left)
     if known.how == CONFIRMED:
         raise Refused(
             f"token: the move of {want.nic} was confirmed already and is not rolled back any more; "
-            "take it back with the opposite state (present or absent)"
+            f"take it back with state {known.why or 'absent'}"
         )
     raise PipefitterError(
         f"the move of {want.nic} was undone: {known.why}; {nic_result.aftermath(want.nic, known.left)}"
@@ -324,7 +341,7 @@ def _commit(waiting: Pending) -> list[str]:
         earlier = _before_of(before)
         made = earlier is not None and not earlier.bridge_kind
         pending.keep_before(before.nic, before._replace(bridge_kind="") if made else before)
-    pending.end(waiting, CONFIRMED, "")
+    pending.end(waiting, CONFIRMED, PRESENT if back else ABSENT)
     rollback_guard.disarm(before.nic, pending.folder(before.nic))
     return [*nic_result.file_lines(changed), *recorded.operations]
 

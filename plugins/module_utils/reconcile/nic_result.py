@@ -8,6 +8,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
+from ..errors import Refused
 from ..model.host_nic import ABSENT, CONFIRMED, PRESENT, ROLLED_BACK, HostNic, Probe
 from ..model.nic_move import ManagedFile
 from ..plan.nic import link_differences
@@ -147,7 +148,8 @@ def warnings(
         )
     if want.state == ABSENT and have.ports and have.master:
         told.append(
-            f"{want.bridge} stays, with {', '.join(have.ports)}: what is attached there reaches the LAN no longer"
+            f"{want.bridge} stays as long as {', '.join(have.ports)} is in it, and what is attached there reaches the "
+            "LAN no longer"
         )
     return told
 
@@ -157,6 +159,15 @@ def aftermath(nic: str, left: Sequence[str]) -> str:
     if not left:
         return f"{nic} was put back, and all is as it was before"
     return f"{nic} was put back, but not all is as it was: {'; '.join(left)}"
+
+
+def other_token(want: HostNic, seconds_left: float, folder: str) -> Refused:
+    """Return why a token is none of the move that waits."""
+    return Refused(
+        f"token: it is of another move of {want.nic} than the one that waits, for {max(0, round(seconds_left))} s "
+        f"more; give the token of the task that made this one, or the one in {folder}/pending.json on the host, "
+        "or wait until it is undone"
+    )
 
 
 def end_lines(want: HostNic, nic: str) -> list[str]:
