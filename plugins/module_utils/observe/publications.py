@@ -89,7 +89,9 @@ def _cut_off(machine: Machine, host_side: HostSide, bridge: Link, sysctls: Mappi
     br_netfilter sends what it translated on within the bridge (``host.netlink.priority_tags``).
     """
     isolated = [port for port in host_side.network.ports(bridge.name) if port.isolated]
-    if isolated and sysctls.get(_TAGGED_FILTER) == "1":
+    if not isolated:
+        return ""
+    if sysctls.get(_TAGGED_FILTER) == "1":
         return "what is tagged, too (net.bridge.bridge-nf-filter-vlan-tagged is 1)"
     tags = machine.netlink(HOST).priority_tags(isolated)
     lacking = [name for name, mac in tags.items() if mac != bridge.mac]
