@@ -29,7 +29,7 @@ SELECTORS = ("container", "netns", "pid")
 RUNTIMES = ("docker", "podman")
 
 # The engines' own rule for names (moby: daemon/names); ids fit it too.
-CONTAINER_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
+CONTAINER_NAME = r"[a-zA-Z0-9][a-zA-Z0-9_.-]*"
 
 
 @dataclass(frozen=True, order=True)
@@ -236,7 +236,7 @@ def container(option: str, name: str, runtime: str = "auto") -> Target:
     if "/" in name:
         advice = "contains '/', which no container name does; give a namespace's path in netns"
         raise InvalidOption(option, name, advice)
-    if not CONTAINER_NAME.fullmatch(name):
+    if not re.fullmatch(CONTAINER_NAME, name):
         raise InvalidOption(
             option,
             name,

@@ -4,10 +4,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ..light_dataclass import dataclass
 from . import names, port_guard
-from .attachment import Target
 from .port_guard import MarkNotes
+
+if TYPE_CHECKING:
+    from .attachment import Target
 
 MARK = "pipefitter"
 """How every ifalias of ours begins."""

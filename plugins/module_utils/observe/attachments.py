@@ -14,7 +14,6 @@ from ..model import attachment
 from ..model.attachment import Attachment, Purge
 from ..model.limits import IPV6_MTU, USUAL_MTU
 from ..model.ownership import read_label
-from ..plan import link_addresses
 from ..state.attachments import LINUX, OVS, AttachedBridgeState, AttachmentState, ContainerSide, HostSide, PeerState
 from ..state.network import HOST, Link, NetworkState, names_by_index
 from .containers import Pinned
@@ -147,6 +146,8 @@ def _ipv6_default(machine: Machine, netns: str) -> bool | None:
 def _promote_secondaries(
     machine: Machine, netns: str, wants: Sequence[Attachment], held: dict[str, tuple[str, ...]]
 ) -> dict[str, str]:
+    from ..plan import link_addresses  # published ports have no use for it
+
     going = [
         name
         for name, shown in held.items()

@@ -5,17 +5,15 @@
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 from ..host.machine import Machine
-from ..host.netlink.features import supports_vlan_filtering
 from ..model import bridge, names
 from ..model.icc_rules import IccRules
-from ..plan import forwarding, management
+from ..plan import forwarding
 from ..state.bridge import BridgeState
-from ..state.network import HOST, NetworkState, names_by_index, with_leases
+from ..state.network import HOST, Link, NetworkState, names_by_index, with_leases
 from .forwarding import read_before_switching
 
 
@@ -75,9 +73,7 @@ def observe_all(machine: Machine, wants: Sequence[bridge.Bridge], to_remove: boo
         held=held,
     )
     sysctls = _sysctls(machine, wants, host)
-    # Whether the kernel can filter shows in any bridge; only where there is none, one is made for it.
-    shown = next((_shows_filtering(link) for link in links.values() if link.kind == "bridge"), None)
-    able = (shown if shown is not None else supports_vlan_filtering()) if vlans else True
+    able = _can_filter_vlans(links.values()) if vlans else True
     haves = []
     for want in wants:
         birth_name = names.derived_name("pfb", want.name)
@@ -95,6 +91,8 @@ def observe_all(machine: Machine, wants: Sequence[bridge.Bridge], to_remove: boo
 def _unfit(
     machine: Machine, members: Collection[str], host: NetworkState, held: Mapping[str, tuple[str, ...]]
 ) -> dict[str, str]:
+    from ..plan import management
+
     unfit = management.interfaces(host, {name: held[name] for name in members if name in held})
     if machine.ovsdb.available():
         # A userspace datapath sets no master.
@@ -108,8 +106,14 @@ def _unfit(
     return unfit
 
 
-def _shows_filtering(link: Any) -> bool:
-    return "vlan_filtering" in link.bridge
+def _can_filter_vlans(links: Iterable[Link]) -> bool:
+    """Tell whether the kernel can, which shows in any bridge; only where there is none, one is made for it."""
+    shown = next(("vlan_filtering" in link.bridge for link in links if link.kind == "bridge"), None)
+    if shown is None:
+        from ..host.netlink import features
+
+        shown = features.supports_vlan_filtering()
+    return shown
 
 
 def _speaks_of_vlans(want: bridge.Bridge) -> bool:
