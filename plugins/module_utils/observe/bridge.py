@@ -7,7 +7,6 @@ from __future__ import annotations
 from collections import ChainMap
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 from ..host.machine import Machine
 from ..host.netlink.features import supports_vlan_filtering
@@ -75,9 +74,7 @@ def observe_all(machine: Machine, wants: Sequence[bridge.Bridge], to_remove: boo
         held=held,
     )
     sysctls = _sysctls(machine, wants, host)
-    # Whether the kernel can filter shows in any bridge; only where there is none, one is made for it.
-    shown = next((_shows_filtering(link) for link in links.values() if link.kind == "bridge"), None)
-    able = (shown if shown is not None else supports_vlan_filtering()) if vlans else True
+    able = supports_vlan_filtering(links.values()) if vlans else True
     haves = []
     for want in wants:
         birth_name = names.derived_name("pfb", want.name)
@@ -106,10 +103,6 @@ def _unfit(
             }
         )
     return unfit
-
-
-def _shows_filtering(link: Any) -> bool:
-    return "vlan_filtering" in link.bridge
 
 
 def _speaks_of_vlans(want: bridge.Bridge) -> bool:
