@@ -61,6 +61,42 @@ options:
         the NIC are set). Without this option, V(system), which is refused where the kernel has not that module.
     type: str
     choices: [system, netdev]
+  vlan_filtering:
+    description:
+      - Whether a bridge of O(type=linux) is VLAN-aware, so that each of its ports carries its own VLANs only. Requires
+        a kernel with bridge VLAN filtering. With O(state=absent) it says nothing.
+      - What the host sends and takes without a tag goes on, or the move is refused. Of a bridge that is made, the
+        bridge itself is an untagged member of VLAN 1, a number that nobody outside sees, where O(port_vlans) says
+        nothing else; the NIC, and ports that join later without VLANs of their own, are members of the same.
+      - Containers get theirs by O(pipefitter.container_network.veth_attach#module:vlan).
+    type: bool
+  port_vlans:
+    description:
+      - VLANs of the NIC as a port, of other ports of the bridge, and of the bridge itself, by which the host takes
+        part; requires O(vlan_filtering) or a bridge that filters. Ports that are not in the list are left as they are.
+      - VLAN interfaces on the NIC (V(eth0.100)) have their frames as before, which pass the bridge by.
+    type: list
+    elements: dict
+    suboptions:
+      port:
+        description:
+          - Name of the NIC, of the bridge, or of another port that the bridge has.
+        type: str
+        required: true
+      mode:
+        description:
+          - As of O(pipefitter.container_network.container_bridge#module:port_vlans[].mode). A NIC that is to carry
+            VLANs beside what the host has untagged is V(native-untagged).
+        type: str
+        choices: [access, trunk, native-tagged, native-untagged]
+      tag:
+        description:
+          - Access or native VLAN of the port, 1 to 4094. Required by all modes but V(trunk), which has none.
+        type: int
+      trunks:
+        description:
+          - VLANs that a trunk carries, as a list or a text, with ranges (V(100,200-210)), 1 to 4094. Without it, all.
+        type: raw
   state:
     description:
       - V(present) moves the NIC into the bridge, V(absent) moves all back to the NIC and deletes the bridge where
@@ -134,6 +170,15 @@ EXAMPLES = r"""
       - gateway
       - controller
       - 10.77.0.12:22
+
+# On a kernel with bridge VLAN filtering. The host stays where it is, without a tag.
+- name: The NIC as a trunk, for containers in VLANs of the switch
+  pipefitter.container_network.host_nic_bridge:
+    nic: eth0
+    bridge: br0
+    vlan_filtering: true
+    port_vlans:
+      - {port: eth0, mode: native-untagged, tag: 1, trunks: "100,200-210"}
 
 - name: Back to the NIC
   pipefitter.container_network.host_nic_bridge:
@@ -220,7 +265,7 @@ left:
   sample: []
 """
 
-from ansible_collections.pipefitter.container_network.plugins.module_utils import ansible_module
+from ansible_collections.pipefitter.container_network.plugins.module_utils import ansible_module, argument_specs
 
 ARGUMENT_SPEC = {
     "nic": {"type": "str", "required": True},
@@ -237,6 +282,7 @@ ARGUMENT_SPEC = {
         "default": "auto",
     },
     "token": {"type": "str", "no_log": False},
+    **argument_specs.BRIDGE_VLANS,
 }
 
 

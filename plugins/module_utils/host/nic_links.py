@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from ..errors import PipefitterError, Refused
 from ..model import names
+from ..model.bridge_vlans import PortVlans
 from ..model.nic_move import LINUX, OPENVSWITCH
 from ..model.ovs import MADE_FOR_NIC, NETDEV, SYSTEM, OvsBridge, OvsBridgeChange, OvsChange, OvsPort
 from ..model.route import KERNEL_PROTOCOL, Route
@@ -86,6 +87,8 @@ class NicLinks(NetlinkHandle):
         if switch is not None:
             ports = tuple(name for name in switch.ports if name != bridge)
         under = joined or by_index.get(own.master, "")
+        # As a bridge that does not filter yet may have them.
+        vlans = self.with_vlans(links, True) if above is not None and "vlan_filtering" in above.bridge else {}
         return NicState(
             nic=nic,
             bridge=bridge,
@@ -102,6 +105,13 @@ class NicLinks(NetlinkHandle):
             ports=tuple(sorted(port for port in ports if port != nic)),
             entries=standing.shown(self._socket, by_index, (nic, bridge)),
             sysctls={**_sysctls_of(own), **(_sysctls_of(above) if kind and above is not None else {})},
+            filters=bool(above.bridge.get("vlan_filtering")) if above is not None else False,
+            pvid=above.bridge.get("vlan_default_pvid", 0) if above is not None else 0,
+            vlans={
+                name: link.vlans
+                for name, link in vlans.items()
+                if above is not None and (name == bridge or link.master == above.index)
+            },
         )
 
     def obstacles(self, links: Mapping[str, Link], nic: str, bridge: str) -> Obstacles:
@@ -156,6 +166,15 @@ class NicLinks(NetlinkHandle):
 
     def change_bridge(self, name: str, mac: str, mtu: int) -> None:  # type: ignore[override]
         self.set_link(name, mac=mac, mtu=mtu)
+
+    def set_bridge(self, name: str, attributes: Mapping[str, int]) -> None:
+        super().change_bridge(name, attributes)
+
+    def set_vlans(self, name: str, vlans: PortVlans, own: bool) -> None:
+        if own:
+            self.set_bridge_vlans(name, vlans)
+        else:
+            self.set_link(name, vlans=vlans)
 
     def set_up(self, name: str, up: bool) -> None:
         self.set_link(name, up=up)

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
 from ..host.machine import Machine
@@ -13,7 +13,7 @@ from ..model import bridge, names
 from ..model.icc_rules import IccRules
 from ..plan import forwarding
 from ..state.bridge import BridgeState
-from ..state.network import HOST, Link, NetworkState, names_by_index, with_leases
+from ..state.network import HOST, NetworkState, names_by_index, with_leases
 from .forwarding import read_before_switching
 
 
@@ -73,7 +73,11 @@ def observe_all(machine: Machine, wants: Sequence[bridge.Bridge], to_remove: boo
         held=held,
     )
     sysctls = _sysctls(machine, wants, host)
-    able = _can_filter_vlans(links.values()) if vlans else True
+    able = True
+    if vlans:
+        from ..host.netlink.features import supports_vlan_filtering
+
+        able = supports_vlan_filtering(links.values())
     haves = []
     for want in wants:
         birth_name = names.derived_name("pfb", want.name)
@@ -104,16 +108,6 @@ def _unfit(
             }
         )
     return unfit
-
-
-def _can_filter_vlans(links: Iterable[Link]) -> bool:
-    """Tell whether the kernel can, which shows in any bridge; only where there is none, one is made for it."""
-    shown = next(("vlan_filtering" in link.bridge for link in links if link.kind == "bridge"), None)
-    if shown is None:
-        from ..host.netlink import features
-
-        shown = features.supports_vlan_filtering()
-    return shown
 
 
 def _speaks_of_vlans(want: bridge.Bridge) -> bool:

@@ -4,29 +4,17 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Collection
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ..errors import Refused
-from ..model import addresses, bridge_vlans
+from ..model import addresses
 from ..model.bridge import Bridge
+from ..model.bridge_vlans import of_port
 from ..model.firewall import AcceptedBridge
 from ..state.bridge import BridgeState
 from ..state.network import HOST, Link
-from . import firewall, forwarding, link_addresses, uplinks
-from .bridge_facts import (
-    TIMES,
-    addresses_of,
-    default_vlans,
-    joining,
-    masqueraded,
-    moves_along,
-    routes_of,
-    staying,
-    wanted_attributes,
-)
+from . import bridge_vlans, firewall, forwarding, link_addresses
+from .bridge_facts import TIMES, addresses_of, joining, masqueraded, moves_along, routes_of, staying, wanted_attributes
 from .bridge_operations import AddBridge, ChangeBridge, ChangeDefaultPvid, ChangeMasquerades, SetBridgeVlans
 from .bridge_refusals import (
     bridge_link,
@@ -37,7 +25,6 @@ from .bridge_refusals import (
     check_name,
     check_overlaps,
     check_prefixes,
-    check_vlans,
 )
 from .icc_operations import ChangeIccRules
 from .link_operations import SetLink, of_same_keys
@@ -57,9 +44,9 @@ def present(want: Bridge, have: BridgeState) -> list[Operation]:
     """
     check_name(want.name, have, prefix=want.prefix)
     existing = bridge_link(want.name, have, want.prefix)
-    check_vlans(want, have, existing)
+    bridge_vlans.check(want.vlans, have.network, have.vlan_filtering, existing)
     wanted_addresses = addresses_of(want, have)
-    _check_uplinks(want, have, existing, wanted_addresses)
+    bridge_vlans.check_uplinks(want.vlans, have.network, have.held, existing, wanted_addresses or ())
     check_members(want, have, existing)
     check_forwarding(want, have)
     check_overlaps(want, have, wanted_addresses)
@@ -227,7 +214,7 @@ def _member_operations(want: Bridge, have: BridgeState, existing: Link | None) -
             new["master"] = want.name
             vlans = dict(want.port_vlans or ()).get(name)
             if vlans is not None:
-                new["vlans"] = bridge_vlans.of_port(vlans)
+                new["vlans"] = of_port(vlans)
         if isolated and (joins or not link.isolated):
             new["isolated"] = True
         # A port that is to be isolated or in certain VLANs joins down.
@@ -239,52 +226,6 @@ def _member_operations(want: Bridge, have: BridgeState, existing: Link | None) -
     return operations
 
 
-def _check_uplinks(
-    want: Bridge, have: BridgeState, existing: Link | None, wanted_addresses: tuple[str, ...] | None
-) -> None:
-    """Refuse to cut off the host from what it is reached by.
-
-    That is a bridge, or an interface on it, with the default route or with addresses.
-    What the options name as addresses of a bridge of ours are its containers' gateways.
-    """
-    if existing is None:
-        return
-    own = wanted_addresses or () if existing.ours else ()
-    upper = uplinks.upper_interfaces(existing, have.network)
-    routed = any(is_way_out(link.name, have.network) for link, _tag in upper)
-    ways = [
-        (link, tag)
-        for link, tag in upper
-        if is_way_out(link.name, have.network) or _is_reached(link.name, have, own if link is existing else ())
-    ]
-    if not ways:
-        return
-    before, after = default_vlans(want, existing)
-    filters = bool(existing.bridge.get("vlan_filtering"))
-    will_filter = filters if want.vlan_filtering is None else want.vlan_filtering
-    goals = {name: bridge_vlans.of_port(vlans) for name, vlans in want.port_vlans or ()}
-
-    def later(link: Link) -> bridge_vlans.PortVlans:
-        return goals.get(link.name, after if link.vlans == before else link.vlans)
-
-    for port, (link, tag) in itertools.product(uplinks.uplink_ports(have.network.ports(want.name), routed), ways):
-        as_it_is = f"in VLAN {tag}" if tag else "untagged"
-        now = bridge_vlans.on_the_wire(port.vlans, existing.vlans, tag) if filters else as_it_is
-        then = bridge_vlans.on_the_wire(later(port), later(existing), tag) if will_filter else as_it_is
-        if now not in ("", then):
-            gateway = existing.ours and link is existing and not is_way_out(link.name, have.network)
-            raise Refused(
-                f"{want.prefix}port_vlans: this host is reached by {link.name}, which {port.name} connects {now}, "
-                f"and it would {f'do so {then}' if then else 'no longer'}; "
-                f"give VLANs with which it goes on, to {port.name} and to {want.name} itself, or use another bridge"
-                f"{'; where only its containers need what it holds, name that in addresses' if gateway else ''}"
-            )
-
-
-def _is_reached(name: str, have: BridgeState, own: Collection[str]) -> bool:
-    return not all(address in own or addresses.is_link_local(address) for address in have.held.get(name, ()))
-
-
 def _vlan_operations(want: Bridge, have: BridgeState, existing: Link | None) -> list[Operation]:
     """Set the VLANs of ports that are there, and only then let the bridge filter: so nothing is cut off in between.
 
@@ -292,9 +233,9 @@ def _vlan_operations(want: Bridge, have: BridgeState, existing: Link | None) -> 
     are apart until both are there.
     """
     operations: list[Operation] = []
-    _before, after = default_vlans(want, existing)
+    _before, after = bridge_vlans.default_vlans(want.vlans, existing)
     for name, vlans in want.port_vlans or ():
-        goal = bridge_vlans.of_port(vlans)
+        goal = of_port(vlans)
         link = have.link(name)
         shown = after if link is None or moves_along(link, want, existing) else link.vlans
         if name == want.name and goal != shown:

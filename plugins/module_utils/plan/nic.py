@@ -8,9 +8,13 @@ The same steps move, take back, undo and complete what was left half-way: only t
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import Any
 
 from ..model.addresses import IPV4, IPV6, is_link_local, network
+from ..model.bridge_vlans import DEFAULT_PVID, PortVlans, default, described
 from ..model.names import IFNAMSIZ
+from ..model.nic_move import LINUX
+from ..model.wanted_vlans import WantedVlans
 from ..state.nic import ADDRESS, NEIGHBOUR, ROUTE, RULE, Entry, NicState
 from .nic_steps import (
     AddEntry,
@@ -18,6 +22,7 @@ from .nic_steps import (
     ChangeBridge,
     DeleteBridge,
     DropSubnet,
+    Filter,
     Join,
     Leave,
     MakeBridge,
@@ -25,6 +30,7 @@ from .nic_steps import (
     ReplaceRoute,
     SetSysctls,
     SetUp,
+    SetVlans,
     Step,
     told,
 )
@@ -40,8 +46,8 @@ _PROMOTES = f"{_OF_IPV4}/{{}}/promote_secondaries"
 _DEAF = {f"{_OF_IPV4}/{{}}/rp_filter": "1", f"{_OF_IPV4}/{{}}/arp_ignore": "8", f"{_OF_IPV6}/{{}}/disable_ipv6": "1"}
 
 
-def moved(have: NicState, kind: str, netdev: bool) -> NicState:
-    """Return the goal of a NIC that is to be the port of a bridge of a kind."""
+def moved(have: NicState, kind: str, netdev: bool, wanted: WantedVlans | None = None) -> NicState:
+    """Return the goal of a NIC that is to be the port of a bridge of a kind, with the VLANs that are wanted."""
     made = not have.bridge_kind
     sysctls = dict(have.sysctls)
     if made:
@@ -59,7 +65,26 @@ def moved(have: NicState, kind: str, netdev: bool) -> NicState:
         netdev=netdev,
         entries=_on(have.entries, have.nic, have.bridge, lambda entry: not _is_idle(have, entry)),
         sysctls=sysctls,
+        **_with_vlans(have, kind, wanted),
     )
+
+
+def _with_vlans(have: NicState, kind: str, wanted: WantedVlans | None) -> dict[str, Any]:
+    """Return what of a state says which VLANs bridge and ports are to have."""
+    if wanted is None or kind != LINUX:
+        return {}
+    goals, filters = wanted.goals, have.filters if wanted.filtering is None else wanted.filtering
+    pvid = have.pvid
+    if not have.bridge_kind and wanted.asked:
+        # Who joins it later without VLANs is where the host is, as on a bridge without any. A boot has only this
+        # default, too: no manager of networks takes VLANs away that the kernel gave.
+        own = goals.get(have.bridge, default(DEFAULT_PVID))
+        pvid = next((one.first for one in own if one.pvid and one.untagged), DEFAULT_PVID)
+    vlans: dict[str, PortVlans] = dict(have.vlans)
+    if wanted.asked or filters:
+        vlans.setdefault(have.bridge, default(pvid))
+        vlans.setdefault(have.nic, default(pvid))
+    return {"filters": filters, "pvid": pvid, "vlans": {**vlans, **goals}}
 
 
 def taken_back(have: NicState, before: NicState | None) -> NicState:
@@ -84,6 +109,9 @@ def taken_back(have: NicState, before: NicState | None) -> NicState:
         bridge_up=have.bridge_up and stays,
         entries=tuple(entry for entry in entries if stays or have.bridge not in entry.links),
         sysctls={**sysctls, **kept},
+        filters=have.filters and stays,
+        pvid=have.pvid if stays else 0,
+        vlans={name: held for name, held in have.vlans.items() if stays and name != have.nic},
     )
 
 
@@ -176,6 +204,8 @@ def steps(now: NicState, goal: NicState) -> list[Step]:
     speaks = f"{_OF_IPV6}/{goal.nic}/disable_ipv6"
     first = {speaks} if goal.sysctls.get(speaks) == "0" and now.sysctls.get(speaks) == "1" else set()
     found += _sysctls(now, goal, first)
+    if now.filters and not goal.filters and goal.bridge_kind:
+        found.append(Filter(goal.bridge, False))
     if now.master != goal.master:
         kind = goal.bridge_kind or now.bridge_kind
         found.append(Join(goal.nic, goal.bridge, kind) if goal.master else Leave(goal.nic, goal.bridge, kind))
@@ -185,6 +215,7 @@ def steps(now: NicState, goal: NicState) -> list[Step]:
     losing = sorted({entry.links[0] for entry in lost if _is_ipv4_address(entry)})
     promoting = [_PROMOTES.format(link) for link in losing if now.sysctls.get(_PROMOTES.format(link)) == "0"]
     found += [SetSysctls(dict.fromkeys(promoting, "1"))] if promoting else []
+    found += _vlan_steps(now, goal)
     # One that keeps its place but has to come after others goes and comes again.
     again = {entry.same for entry in lost} & {entry.same for entry in gained}
     found += [RemoveEntry(entry) for entry in reversed(now.entries) if entry.same in again]
@@ -209,6 +240,19 @@ def steps(now: NicState, goal: NicState) -> list[Step]:
     return [*found, *_announcements(gained)]
 
 
+def _vlan_steps(now: NicState, goal: NicState) -> Iterator[Step]:
+    """Set VLANs, and only then let the bridge filter: so nothing is cut off in between."""
+    if not goal.bridge_kind:
+        return
+    for name, wanted in goal.vlans.items():
+        # What joins has the default; another port that is gone has none, and needs none.
+        joined = default(goal.pvid) if name in (goal.nic, goal.bridge) else wanted
+        if now.vlans.get(name, joined) != wanted:
+            yield SetVlans(goal.bridge, name, wanted)
+    if goal.filters and not now.filters:
+        yield Filter(goal.bridge, True)
+
+
 def _bridge_first(now: NicState, goal: NicState) -> Iterator[Step]:
     if not goal.bridge_kind:
         return
@@ -217,7 +261,7 @@ def _bridge_first(now: NicState, goal: NicState) -> Iterator[Step]:
         # An address that it gave itself would have to be looked for duplicates first.
         quiet = f"{_OF_IPV6}/{goal.bridge}/{_GENERATES}"
         own = {**own, quiet: _GENERATES_NONE} if quiet in own else own
-        yield MakeBridge(goal.bridge, goal.bridge_kind, goal.bridge_mac, goal.bridge_mtu, goal.netdev, own)
+        yield MakeBridge(goal.bridge, goal.bridge_kind, goal.bridge_mac, goal.bridge_mtu, goal.netdev, own, goal.pvid)
         return
     if (now.bridge_mac, now.bridge_mtu) != (goal.bridge_mac, goal.bridge_mtu):
         yield ChangeBridge(goal.bridge, goal.bridge_mac, goal.bridge_mtu)
@@ -364,6 +408,14 @@ def link_differences(wanted: NicState, now: NicState) -> list[tuple[str, str]]:
             link = wanted.bridge if name.startswith("bridge") else wanted.nic
             what = f"{name.replace('bridge_', '')} of {link}"
             found.append((what, f"{what} is {new or 'none'}, and was to be {old or 'none'}"))
+    if wanted.filters != now.filters and now.bridge_kind and wanted.bridge_kind:
+        what = f"vlan_filtering of {wanted.bridge}"
+        found.append((what, f"{what} is {str(now.filters).lower()}, and was to be {str(wanted.filters).lower()}"))
+    for name, vlans in wanted.vlans.items():
+        if now.vlans.get(name, vlans) != vlans:
+            what = f"VLANs of {name}"
+            told = described(now.vlans[name])
+            found.append((what, f"{what} are {told}, and were to be {described(vlans)}"))
     return found
 
 

@@ -10,10 +10,11 @@ from typing import NamedTuple
 
 from ..errors import MissingFeature, Refused
 from ..model.addresses import is_link_local
+from ..model.bridge_vlans import on_the_wire
 from ..model.host_nic import ABSENT, PRESENT, HostNic
 from ..model.nic_move import LINUX, OPENVSWITCH
 from ..state.network import Link
-from ..state.nic import EqualRoutes, NicState, Obstacles
+from ..state.nic import ADDRESS, EqualRoutes, NicState, Obstacles
 
 _ON_TOP = ("macvlan", "macvtap", "ipvlan", "ipvtap")
 
@@ -136,6 +137,24 @@ def no_datapath(want: HostNic) -> MissingFeature:
         f"datapath_type: {asked}, and the kernel has no module openvswitch, which that takes; load it, or set "
         "datapath_type to netdev"
     )
+
+
+def check_vlans(have: NicState, goal: NicState) -> None:
+    """Refuse VLANs by which a bridge would not go on with what a NIC sends and takes, which has no tag.
+
+    :raises Refused: with what to do.
+    """
+    nic, bridge = goal.nic, goal.bridge
+    reached = any(not is_link_local(entry.text) for entry in have.of(ADDRESS, nic))
+    if have.master or not reached or not goal.filters:
+        return
+    then = on_the_wire(goal.vlans.get(nic, ()), goal.vlans.get(bridge, ()))
+    if then != "untagged":
+        raise Refused(
+            f"port_vlans: this host is reached by {nic} untagged, and as a port of {bridge} that would "
+            f"{f'connect it {then}' if then else 'no longer connect it'}; give {nic} and {bridge} itself one VLAN that "
+            f"is untagged on both ({{port: {nic}, mode: native-untagged, tag: 1}} and {{port: {bridge}, tag: 1}})"
+        )
 
 
 def _check_bridge(want: HostNic, have: NicState, facts: NicFacts) -> None:

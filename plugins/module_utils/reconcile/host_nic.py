@@ -29,6 +29,7 @@ from ..plan import nic as plan
 from ..plan import nic_refusals
 from ..plan.nic_refusals import NicFacts
 from ..plan.nic_steps import DeleteBridge, Step
+from ..state.network import NetworkState, names_by_index
 from ..state.nic import NicState
 from ..store import pending
 from ..store.pending import Pending
@@ -80,7 +81,12 @@ def _move(want: HostNic, check: bool) -> Result:
             nic_refusals.check(want, have, facts)
         if want.state == PRESENT and not have.bridge_kind:
             _check_datapath(want)
+        # Only what may be changed is put back where it is undone: ports of others come and go.
+        changing = {want.nic, want.bridge, *want.vlans.goals}
+        have = have._replace(vlans={name: held for name, held in have.vlans.items() if name in changing})
         goal = _goal(want, have)
+        if want.state == PRESENT and (want.vlans.asked or goal.filters or have.filters):
+            _check_vlans(want, have, goal, links, seen)
         steps = plan.steps(have, goal)
         manager = nic_files.manager(want)
         move = nic_move(have, goal)
@@ -140,6 +146,18 @@ def _facts(want: HostNic, links: NicLinks, seen: Seen, session: SshSession | Non
     )
 
 
+def _check_vlans(want: HostNic, have: NicState, goal: NicState, links: NicLinks, seen: Seen) -> None:
+    from ..host.netlink.features import supports_vlan_filtering
+    from ..plan import bridge_vlans
+
+    shown = links.with_vlans(seen.links, True)
+    network = NetworkState(shown, routes=links.routes(names_by_index(shown), connected=True))
+    existing = shown[want.bridge] if have.bridge_kind else None
+    bridge_vlans.check(want.vlans, network, supports_vlan_filtering(shown.values()), existing)
+    bridge_vlans.check_uplinks(want.vlans, network, links.addresses(shown.values(), leased=True), existing, ())
+    nic_refusals.check_vlans(have, goal)
+
+
 def _claimed(want: HostNic, have: NicState) -> NicState:
     """Return a state in which the bridge is ours that was made for the NIC, though its manager made it at each boot."""
     if want.state != ABSENT or not have.bridge_kind or have.ours:
@@ -165,7 +183,7 @@ def _check_datapath(want: HostNic) -> None:
 def _goal(want: HostNic, have: NicState) -> NicState:
     if want.state == PRESENT:
         netdev = have.netdev if have.bridge_kind else want.datapath_type == "netdev"
-        return plan.moved(have, want.kind, netdev)
+        return plan.moved(have, want.kind, netdev, want.vlans)
     before = _before_of(have)
     # A NIC that somebody took out of its bridge, or that no boot put into it, is to have the rest back all the same.
     if not have.bridge_kind or not (have.master or before is not None):

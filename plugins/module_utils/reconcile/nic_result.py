@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..errors import Refused
+from ..model.bridge_vlans import described as vlans_described
 from ..model.host_nic import ABSENT, CONFIRMED, PRESENT, ROLLED_BACK, HostNic, Probe
 from ..model.nic_move import ManagedFile
 from ..plan.nic import link_differences
@@ -58,6 +59,9 @@ def described(state: NicState) -> dict[str, Any]:
         shown[link] = {title: held for kind, title in _TITLES.items() if (held := _texts(state, kind, link))}
         if link == state.nic and state.master:
             shown[link]["master"] = state.master
+        if link == state.bridge and state.filters:
+            shown[link]["vlan_filtering"] = True
+            shown[link]["port_vlans"] = {name: vlans_described(held) for name, held in sorted(state.vlans.items())}
     return shown
 
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from ..model.addresses import IPV6
+from ..model.bridge_vlans import PortVlans, VlanRange
 from ..model.nic_move import LINUX, OPENVSWITCH
 
 # In an address' message (linux/if_addr.h)
@@ -96,6 +97,9 @@ class NicState(NamedTuple):
     ``bridge_kind`` is '' where there is no such bridge, ``master`` '' where the NIC is no port of it. ``entries`` are
     in the kernel's order. ``sysctls`` are those of both links, by their names with slashes; of a bridge that is to be
     taken away, none. ``ports`` are the bridge's other ones.
+
+    ``filters`` tells whether a Linux bridge filters VLANs, ``pvid`` is its default one (0: none), and ``vlans`` are
+    those of itself and of ports by their names: whoever is not among them may have any.
     """
 
     nic: str
@@ -113,6 +117,9 @@ class NicState(NamedTuple):
     ports: tuple[str, ...] = ()
     entries: tuple[Entry, ...] = ()
     sysctls: Mapping[str, str] = {}
+    filters: bool = False
+    pvid: int = 0
+    vlans: Mapping[str, PortVlans] = {}
 
     def of(self, kind: str, link: str) -> list[Entry]:
         """Return the entries of one kind that are on a link."""
@@ -124,7 +131,10 @@ def as_json(state: NicState) -> dict[str, Any]:
     entries = [
         {**entry._asdict(), "body": entry.body.hex(), "identity": entry.identity.hex()} for entry in state.entries
     ]
-    return {**state._asdict(), "entries": entries, "sysctls": dict(state.sysctls)}
+    vlans = {
+        name: [[one.first, one.last, one.pvid, one.untagged] for one in held] for name, held in state.vlans.items()
+    }
+    return {**state._asdict(), "entries": entries, "sysctls": dict(state.sysctls), "vlans": vlans}
 
 
 def of_json(document: Mapping[str, Any]) -> NicState:
@@ -146,4 +156,5 @@ def of_json(document: Mapping[str, Any]) -> NicState:
     )
     if document["bridge_kind"] not in ("", LINUX, OPENVSWITCH):
         raise ValueError("bridge_kind")
-    return NicState(**{**document, "entries": entries, "ports": tuple(document["ports"])})
+    vlans = {name: tuple(VlanRange(*one) for one in held) for name, held in document["vlans"].items()}
+    return NicState(**{**document, "entries": entries, "ports": tuple(document["ports"]), "vlans": vlans})
