@@ -329,6 +329,16 @@ _OF_A_MOMENT = [
         "uses would change with the move; give one of them another metric",
     ),
     (
+        f"ip addr add 10.78.0.1/24 dev eth1 && ip route add {_EQUAL} table 100",
+        f"ip route del {_EQUAL} table 100; ip addr del 10.78.0.1/24 dev eth1",
+        "nic: the route default table 100 leads through eth0 and, with the same metric, through eth1, and which of",
+    ),
+    (
+        "ip addr add fd00:6::5/64 dev eth0 nodad mngtmpaddr valid_lft 600 preferred_lft 600",
+        "ip addr del fd00:6::5/64 dev eth0; ip -6 route del fd00:6::/64 dev eth0",
+        "nic: 'eth0' has an address (fd00:6::5/64) that the kernel took from router advertisements (accept_ra), which",
+    ),
+    (
         f"ip -6 route add {_ON_LINK} expires 600",
         f"ip -6 route del {_ON_LINK}",
         "nic: 'eth0' has a subnet (fd00:5::/64) that the kernel took from router advertisements (accept_ra), which is",
