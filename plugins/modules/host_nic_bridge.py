@@ -25,6 +25,13 @@ description:
     permits one address only, may cut off containers later and not the host. Nothing is known of machines that were not
     asked for in O(verify)."
   - The move takes some milliseconds, in one process; open connections go on.
+  - What comes to the NIC while it is moved goes along.
+  - Refused is what would change silently or not last. That is a route through another interface to the place and with
+    the metric of one of the NIC's, routes by C(ip nexthop), and what the kernel took from router advertisements.
+  - Warnings tell what names the NIC and will not name the bridge. These are firewall rules, sockets that are bound to
+    it (C(SO_BINDTODEVICE)), networks of Docker on it, policies of IPsec, address labels and its device group; MPTCP
+    endpoints are not looked for. They also tell of addresses with a lifetime where it is not known who would renew
+    them, and of a bridge that is there with another MAC, another MTU or spanning tree.
   - It is kept over a boot once it is confirmed, by whoever manages the NIC (O(persist)).
   - A host that was left half-way, by a crash or by hand (the address on both, the default route on the NIC that is a
     port already), is completed.
@@ -44,7 +51,8 @@ options:
   bridge:
     description:
       - Name of the bridge, 1 to 15 bytes without white space, V(/), V(:) or V(%). One that is there already is used as
-        it is, with its ports and addresses; else it is made, without spanning tree and without delay.
+        it is, with its ports and addresses; else it is made, without spanning tree and without delay. Bridges of Docker
+        (V(docker0), V(br-) and twelve digits) are refused.
     type: str
     required: true
   type:

@@ -30,7 +30,7 @@ ip route add default via 10.77.0.1 table 100
 ip route add fd00:99::/64 via fd00:10:77::12 metric 77
 ip -6 route add default via fd00:10:77::1 table 100
 ip route add 198.18.0.1 dev eth0
-ip route add 198.18.9.0/24 via 198.18.0.1
+ip route add 198.18.9.0/24 nexthop via 198.18.0.1 nexthop via 10.77.0.12
 ip route del 198.18.0.1 dev eth0
 ip addr add fd00:77::2/64 dev eth0 nodad
 ip route add fd00:98::/64 via fd00:77::1 dev eth0

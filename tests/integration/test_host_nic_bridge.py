@@ -188,10 +188,12 @@ set -e
 ip link add br0 address 02:00:00:00:00:99 mtu 1400 type bridge stp_state 1 forward_delay 1500
 ip link set eth0 group 7
 ip addrlabel add prefix fd00:9::/64 dev eth0 label 9
+ip xfrm policy add src 10.77.0.11/32 dst 198.51.100.0/24 dev eth0 dir out
 docker network create -d macvlan -o parent=eth0 onlan
 """
 _NAMING_NOTHING = """
-docker network rm onlan; ip addrlabel del prefix fd00:9::/64 dev eth0; ip link set eth0 group 0; ip link del br0
+docker network rm onlan; ip xfrm policy flush
+ip addrlabel del prefix fd00:9::/64 dev eth0; ip link set eth0 group 0; ip link del br0
 """
 
 
@@ -207,6 +209,8 @@ def test_what_names_the_nic_and_will_not_name_the_bridge_is_told(nic_host):
         "udp 0.0.0.0:5353: sockets that are bound to eth0, where their programs hear nothing after the move",
         "onlan (macvlan): networks of Docker on eth0, in which no container starts once it is a port",
         "fd00:9::/64: address labels (ip addrlabel) for eth0, which are not moved",
+        "10.77.0.11/32 to 198.51.100.0/24: policies of IPsec (ip xfrm policy) for eth0 alone, past which packets go in "
+        "clear text after the move",
         "eth0 is in device group 7, and br0 is not: where rules name that group (devgroup), put br0 into it (ip link "
         "set br0 group 7)",
         "10.77.0.112/24, fd00:10:77::212/64: addresses with a lifetime, and it is not known who would renew them on "
@@ -314,7 +318,11 @@ def test_an_address_that_comes_while_the_others_go_is_not_lost(nic_host):
     """A secondary one, which the kernel drops with the first of its subnet; onto the NIC, and later onto the bridge."""
     assert nic_host.run("sysctl", "-n", "net.ipv4.conf.eth0.promote_secondaries").stdout == "0\n"
     order = [entry["local"] for entry in nic_host.ip("addr", "show", "dev", "eth0")[0]["addr_info"]]
-    there = moved(nic_host, meanwhile=(3, "ip addr add 10.77.0.113/24 dev eth0"))
+    comes = "ip addr add 10.77.0.113/24 dev eth0"
+    said = refused(nic_host, meanwhile=(3, comes), fail_after=30)
+    assert said.endswith("eth0 was put back, and all is as it was before"), said
+    nic_host.run("ip", "addr", "del", "10.77.0.113/24", "dev", "eth0")
+    there = moved(nic_host, meanwhile=(3, comes))
     held = [entry["local"] for entry in nic_host.ip("addr", "show", "dev", "br0")[0]["addr_info"]]
     assert set(held) == {*order, "10.77.0.113"}
     assert "add address 10.77.0.113/24 on br0" in there["operations"]
@@ -366,6 +374,16 @@ _OF_A_MOMENT = [
         "ip addr del 10.78.0.1/24 dev eth1",
         "nic: the route default leads through eth0 and, with the same metric, through eth1, and which of them the host "
         "uses would change with the move; give one of them another metric",
+    ),
+    (
+        f"ip addr add 10.78.0.1/24 dev eth1 && ip route add {_EQUAL} table 100",
+        f"ip route del {_EQUAL} table 100; ip addr del 10.78.0.1/24 dev eth1",
+        "nic: the route default table 100 leads through eth0 and, with the same metric, through eth1, and which of",
+    ),
+    (
+        "ip addr add fd00:6::5/64 dev eth0 nodad mngtmpaddr valid_lft 600 preferred_lft 600",
+        "ip addr del fd00:6::5/64 dev eth0; ip -6 route del fd00:6::/64 dev eth0",
+        "nic: 'eth0' has an address (fd00:6::5/64) that the kernel took from router advertisements (accept_ra), which",
     ),
     (
         f"ip -6 route add {_ON_LINK} expires 600",

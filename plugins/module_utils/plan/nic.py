@@ -364,9 +364,20 @@ def came_later(before: NicState, goal: NicState, now: NicState) -> list[Entry]:
     if goal.bridge_kind and not goal.master:
         return []
     former = before.bridge if before.master and not goal.master else before.nic
-    known = {entry.same for state in (before, goal) for entry in state.entries}
-    found = [entry for entry in now.entries if former in entry.links and entry.same not in known]
+    known = {_which(entry) for state in (before, goal) for entry in state.entries}
+    found = [entry for entry in now.entries if former in entry.links and _which(entry) not in known]
     return [entry for entry in found if not _is_idle(now, entry)]
+
+
+def _which(entry: Entry) -> object:
+    """Return by what an entry is found again, also where somebody gave an address another flag."""
+    return (entry.kind, entry.text) if entry.kind == ADDRESS else entry.same
+
+
+def keeping_later(before: NicState, goal: NicState, now: NicState) -> NicState:
+    """Return what a move that is undone leads to: as it was, and with the addresses that came later."""
+    later = [entry for entry in came_later(before, goal, now) if entry.kind == ADDRESS and not entry.temporary]
+    return before._replace(entries=(*before.entries, *later))
 
 
 def with_later(before: NicState, goal: NicState, later: Sequence[Entry]) -> tuple[NicState, NicState]:

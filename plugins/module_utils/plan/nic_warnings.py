@@ -19,13 +19,15 @@ class Surroundings(NamedTuple):
     """What names the NIC and is not moved.
 
     ``sockets`` are bound to it, ``networks`` of Docker are macvlans or ipvlans on it, ``labels`` are prefixes with an
-    address label for it (``ip addrlabel``). ``group`` is its device group. ``mac_is_set`` tells of the bridge whether
-    somebody gave it its MAC, and ``renewed`` whether it is known who renews leases.
+    address label for it (``ip addrlabel``), ``policies`` of IPsec are for it alone. ``group`` is its device group.
+    ``mac_is_set`` tells of the bridge whether somebody gave it its MAC, and ``renewed`` whether it is known who renews
+    leases.
     """
 
     sockets: Sequence[str] = ()
     networks: Sequence[str] = ()
     labels: Sequence[str] = ()
+    policies: Sequence[str] = ()
     group: int = 0
     mac_is_set: bool = False
     renewed: bool = True
@@ -48,6 +50,11 @@ def warnings(have: NicState, above: Link | None, beside: Surroundings) -> Iterat
         yield (
             f"{_first(beside.labels)}: address labels (ip addrlabel) for {nic}, which are not moved; set them for "
             f"{bridge}, too"
+        )
+    if beside.policies:
+        yield (
+            f"{_first(beside.policies)}: policies of IPsec (ip xfrm policy) for {nic} alone, past which packets go in "
+            f"clear text after the move; give whoever sets them {bridge} for it, and set them at once"
         )
     if beside.group:
         yield (

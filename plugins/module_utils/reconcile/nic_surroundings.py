@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from ..errors import PipefitterError
 from ..host.engines import docker
-from ..host.netlink import bound_sockets
+from ..host.netlink import bound_sockets, ipsec_policies
 from ..host.nic_links import NicLinks, Seen
 from ..plan import nic_warnings
 from ..plan.nic_warnings import Surroundings
@@ -23,6 +23,7 @@ def warnings(have: NicState, links: NicLinks, seen: Seen, renewed: bool) -> list
         sockets=bound_sockets.shown(nic.index),
         networks=_networks(nic.name),
         labels=links.address_labels(nic.name),
+        policies=ipsec_policies.shown(nic.index),
         group=int(_of_link(nic.name, "netdev_group") or 0),
         mac_is_set=_of_link(have.bridge, "addr_assign_type") == _MAC_IS_SET,
         renewed=renewed,

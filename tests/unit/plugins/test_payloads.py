@@ -21,9 +21,9 @@ FOLDER = next(folder.parent for folder in HERE.parents if folder.name == "ansibl
 # By module: files and bytes of ours that are packed, and lines that are imported until it is ready to run.
 LIMITS = {
     "container_bridge": (121, 724_000, 9_780),
-    "container_neighbours_info": (85, 502_000, 5_340),
+    "container_neighbours_info": (85, 503_000, 5_340),
     "container_network_info": (169, 1_067_000, 13_130),
-    "host_nic_bridge": (85, 489_000, 9_220),
+    "host_nic_bridge": (93, 532_000, 9_570),
     "host_program": (193, 1_149_000, 3_350),
     "icc_policy": (119, 710_000, 8_610),
     "ovs_vlan_port": (113, 688_000, 8_160),

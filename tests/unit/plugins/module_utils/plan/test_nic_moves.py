@@ -266,6 +266,7 @@ def test_what_comes_after_the_look_goes_along(have, moment):
     host.do(steps[:moment])
     host.add_entry(_LATE)
     host.do(steps[moment:])
+    assert plan.keeping_later(have, goal, host.state).entries == (*have.entries, _LATE)
     later = plan.came_later(have, goal, host.state)
     assert later == [_LATE]
     before, goal = plan.with_later(have, goal, later)
