@@ -17,7 +17,6 @@ from ..model.ownership import label, read_label
 from ..state.attachments import ContainerSide, HostSide
 from ..state.network import Link
 from . import attachment_segments as segments
-from . import ovs_ports
 
 _Wants = Sequence[tuple[Attachment, ContainerSide]]
 
@@ -45,7 +44,7 @@ def to_ask(wants: _Wants, host_side: HostSide, purge: Purge | None) -> dict[str,
         if bridge not in with_addresses and bridge not in with_mac:
             continue
         owner = owner_of(port)
-        going = purge is not None and purge.takes(bridge or "", ovs_ports.owner_of(port.name, host_side))
+        going = purge is not None and purge.takes(bridge or "", host_side.owner_of(port.name))
         if owner is None and port.ours and going:
             continue
         asked = Asked(

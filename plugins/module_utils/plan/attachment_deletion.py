@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 from ..errors import Refused
 from ..model.attachment import Attachment, Purge
-from ..model.ownership import EXTERNAL_ID, OWNER, OwnershipLabel, read_label
+from ..model.ownership import EXTERNAL_ID, OwnershipLabel, read_label
 from ..state.attachments import ContainerSide, HostSide
 from ..state.network import HOST, Link
 from .address_operations import RestoreAddress, set_ipv6
 from .attachment_match import made_by_us, refuse_mistaken, renamed
 from .link_operations import AddVeth, DeleteLink, SetLink, SetTxChecksumOffload, together
 from .operations import Operation
-from .ovs_ports import OvsChanges, owner_of
+from .ovs_ports import OvsChanges
 from .route_operations import SetRoute, TakeBackDefault, on_link_first
 
 if TYPE_CHECKING:
@@ -114,13 +114,13 @@ def purge_operations(purge: Purge, kept: set[str], host_side: HostSide, ovs: Ovs
             host_veth.ours
             and host_veth.kind == "veth"
             and host_veth.name not in kept
-            and purge.takes(host_side.bridge_of(host_veth) or "", owner_of(host_veth.name, host_side))
+            and purge.takes(host_side.bridge_of(host_veth) or "", host_side.owner_of(host_veth.name))
         ):
             ovs.drop(host_veth.name)
             deletions.append(replace(deletion(host_veth, None, host_side), restore=None))
     for port in host_side.ovs_ports.values():
-        ids = dict(port.external_ids)
-        if EXTERNAL_ID in ids and port.name not in kept and purge.takes(port.bridge, ids.get(OWNER, "")):
+        is_ours = EXTERNAL_ID in dict(port.external_ids) and port.name not in kept
+        if is_ours and purge.takes(port.bridge, host_side.owner_of(port.name)):
             (ovs.drop if port.name in host_side.network.links else ovs.clear)(port.name)
     return together(deletions)
 

@@ -161,12 +161,6 @@ def connect(one: AttachmentMatch, ovs: OvsChanges, quiet: bool = False) -> None:
         ovs.want(port, one.want.vlans, one.want.joins_in, quiet)
 
 
-def owner_of(name: str, host_side: HostSide) -> str:
-    """Return for what an attachment's port was asked, '' where nothing is noted."""
-    port = host_side.ovs_ports.get(name)
-    return dict(port.external_ids).get(OWNER, "") if port is not None else ""
-
-
 def ports_of(target: Target, interface: str, host_side: HostSide) -> list[OvsPort]:
     """Return the ports that say they are of that interface of that container."""
     found = []
