@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 pipefitter contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A machine's only NIC, by which Ansible comes, is a trunk of a VLAN-aware bridge over a reboot, and then a NIC again."""
+"""A machine's only NIC, by which Ansible comes, is a trunk of a VLAN-aware bridge over a reboot, then a NIC again."""
 
 from __future__ import annotations
 
