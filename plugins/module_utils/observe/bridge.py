@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
 from ..host.machine import Machine
-from ..host.netlink.vlan_filtering import supports_vlan_filtering
+from ..host.netlink.features import supports_vlan_filtering
 from ..model import bridge, names
 from ..model.icc_rules import IccRules
 from ..plan import forwarding, management

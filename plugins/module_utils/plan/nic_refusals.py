@@ -114,6 +114,22 @@ def _check_subnets(have: NicState, routes: Sequence[Route]) -> None:
                 )
 
 
+def _check_bridge(want: HostNic, have: NicState, facts: NicFacts) -> None:
+    if want.kind == OPENVSWITCH and not facts.switch:
+        raise MissingFeature(
+            "type: openvswitch is asked for and Open vSwitch does not run on this host; install and start it "
+            "(openvswitch-switch), or set type to linux"
+        )
+    if have.bridge_kind and have.bridge_kind != want.kind:
+        raise Refused(
+            f"type: {want.kind!r} is asked for, and {want.bridge} is a bridge of type {have.bridge_kind}; "
+            "set that type or choose another name"
+        )
+    if not have.bridge_kind and want.bridge in facts.links:
+        kind = facts.links[want.bridge].kind or "physical"
+        raise Refused(f"bridge: {want.bridge!r} is an interface of kind {kind}; choose another name")
+
+
 def _check_lower(want: HostNic, facts: NicFacts) -> None:
     """Refuse a VLAN interface in one bridge with what its frames go by: the VLAN would be one with all that has no tag.
 
@@ -140,19 +156,3 @@ def _check_lower(want: HostNic, facts: NicFacts) -> None:
                 f"bridge: {want.bridge} has {port.name} as a port, and {nic.name} beside it would make one network of "
                 "a VLAN and of what has no tag; give another bridge, or use port_vlans in place of the VLAN interface"
             )
-
-
-def _check_bridge(want: HostNic, have: NicState, facts: NicFacts) -> None:
-    if want.kind == OPENVSWITCH and not facts.switch:
-        raise MissingFeature(
-            "type: openvswitch is asked for and Open vSwitch does not run on this host; install and start it "
-            "(openvswitch-switch), or set type to linux"
-        )
-    if have.bridge_kind and have.bridge_kind != want.kind:
-        raise Refused(
-            f"type: {want.kind!r} is asked for, and {want.bridge} is a bridge of type {have.bridge_kind}; "
-            "set that type or choose another name"
-        )
-    if not have.bridge_kind and want.bridge in facts.links:
-        kind = facts.links[want.bridge].kind or "physical"
-        raise Refused(f"bridge: {want.bridge!r} is an interface of kind {kind}; choose another name")

@@ -141,7 +141,7 @@ def _facts(want: HostNic, links: NicLinks, seen: Seen, session: SshSession | Non
 
 
 def _check_vlans(want: HostNic, have: NicState, goal: NicState, links: NicLinks, seen: Seen) -> None:
-    from ..host.netlink.vlan_filtering import supports_vlan_filtering
+    from ..host.netlink.features import supports_vlan_filtering
     from ..plan import bridge_vlans
 
     shown = links.with_vlans(seen.links, True)
