@@ -57,21 +57,75 @@ options:
     type: str
   routes:
     description:
-      - Further routes through the interface. The list is complete for routes that this collection set; others are left
-        alone.
+      - Further routes through the interface. The list is complete for routes that this collection set, in all tables;
+        others are left alone. An entry is complete too; what it leaves out goes.
+      - A route belongs to the attachment that lists it and goes with it. Routes that lead nowhere (O(routes[].type))
+        have no interface, so of a container's attachments only one can have such. With O(state=absent) they go; where
+        an attachment of a container that the task does not name is purged, or somebody deletes the interface, they stay
+        until the next task with O(routes) for that container.
     type: list
     elements: dict
     suboptions:
       destination:
-        description: Subnet or address that the route leads to.
+        description:
+          - Subnet or address that the route leads to. V(0.0.0.0/0) and V(::/0) are for other tables than the main one,
+            which has O(gateway) and O(gateway6).
         type: str
         required: true
       gateway:
         description: Next hop; without one the destination is on-link.
         type: str
       metric:
-        description: Priority; the lowest wins. 0 to 4294967295.
+        description: Priority; the lowest wins. 0 to 4294967295. Two routes to a destination in one table differ in it.
         type: int
+      table:
+        description:
+          - Routing table, 1 to 4294967295, or V(main), V(default) or V(local). Without it, V(main). Other tables than
+            these three are used where a rule leads to them.
+        type: str
+      type:
+        description:
+          - What becomes of a packet. V(blackhole) drops it, V(unreachable) and V(prohibit) tell its sender, V(throw)
+            goes on to the next rule. These take O(routes[].table) and O(routes[].metric) alone. Without this option,
+            V(unicast).
+        type: str
+        choices: [unicast, blackhole, unreachable, prohibit, throw]
+      src:
+        description:
+          - Source address of what the container sends by the route, where a program chooses none. It has to be the
+            container's own, and in IPv6 that of the interface.
+        type: str
+      scope:
+        description:
+          - Scope of an IPv4 destination. Without it, V(link) for one on the link, and V(global) for one behind a
+            gateway, which is the only one for that.
+        type: str
+        choices: [global, link, host]
+      onlink:
+        description:
+          - Take the gateway, or those of O(routes[].nexthops), for one on the link, whatever the addresses say. No host
+            route to it is set then.
+        type: bool
+      mtu:
+        description: Largest packet by the route in bytes, 68 to 65520, at least 1280 in IPv6.
+        type: int
+      nexthops:
+        description:
+          - Several ways in place of O(routes[].gateway), among which the kernel shares the traffic. The first one is by
+            the attachment's own interface.
+        type: list
+        elements: dict
+        suboptions:
+          gateway:
+            description: Next hop.
+            type: str
+            required: true
+          interface:
+            description: Interface in the container by which it is reached. Without it, the attachment's own.
+            type: str
+          weight:
+            description: Share of the traffic, 1 to 256. Without it, 1.
+            type: int
   mac:
     description:
       - MAC address of the interface. Without O(mac) and O(mac_seed) the kernel chooses one when the interface is made.

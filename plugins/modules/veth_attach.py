@@ -86,6 +86,41 @@ options:
           metric:
             description: Priority; the lowest wins. 0 to 4294967295.
             type: int
+          table:
+            description: Routing table, by its number or as V(main), V(default) or V(local).
+            type: str
+          type:
+            description: What becomes of a packet; all but V(unicast) lead nowhere.
+            type: str
+            choices: [unicast, blackhole, unreachable, prohibit, throw]
+          src:
+            description: Source address of what the container sends by the route.
+            type: str
+          scope:
+            description: Scope of an IPv4 destination.
+            type: str
+            choices: [global, link, host]
+          onlink:
+            description: Take the gateway for one on the link, whatever the addresses say.
+            type: bool
+          mtu:
+            description: Largest packet by the route in bytes.
+            type: int
+          nexthops:
+            description: Several ways to share the traffic among.
+            type: list
+            elements: dict
+            suboptions:
+              gateway:
+                description: Next hop.
+                type: str
+                required: true
+              interface:
+                description: Interface in the container that it is reached by.
+                type: str
+              weight:
+                description: Share of the traffic, 1 to 256.
+                type: int
       mac:
         description: See O(mac).
         type: str
@@ -211,6 +246,20 @@ EXAMPLES = r"""
     routes:
       - {destination: 10.20.0.0/16, gateway: 192.168.5.254}
 
+- name: A router with a table for guests, two ways out, and one subnet that nobody is to reach
+  pipefitter.container_network.veth_attach:
+    bridge: br0
+    container: web3
+    addresses: [192.168.5.13/24]
+    routes:
+      - {destination: 0.0.0.0/0, gateway: 192.168.5.2, table: 100, mtu: 1400}
+      - {destination: 10.20.0.0/16, gateway: 192.168.5.1, src: 192.168.5.13}
+      - destination: 10.30.0.0/16
+        nexthops:
+          - {gateway: 192.168.5.1, weight: 2}
+          - {gateway: 192.168.5.2}
+      - {destination: 10.66.0.0/16, type: unreachable}
+
 - name: A port of VLAN 100 on an Open vSwitch bridge
   pipefitter.container_network.veth_attach:
     bridge: ovs0
@@ -274,6 +323,9 @@ attachments:
       host_interface: pf6f0b2a1c9d1
       addresses: [192.168.5.10/24]
       gateway: 192.168.5.1
+      routes:
+        - {destination: 10.20.0.0/16, gateway: 192.168.5.1, metric: 0}
+        - {destination: 10.66.0.0/16, metric: 0, type: unreachable}
       mac: 9a:4c:0d:a5:33:5b
       mtu: 1500
 pending:
@@ -300,6 +352,21 @@ ROUTES = {
         "destination": {"type": "str", "required": True},
         "gateway": {"type": "str"},
         "metric": {"type": "int"},
+        "table": {"type": "str"},
+        "type": {"type": "str", "choices": ["unicast", "blackhole", "unreachable", "prohibit", "throw"]},
+        "src": {"type": "str"},
+        "scope": {"type": "str", "choices": ["global", "link", "host"]},
+        "onlink": {"type": "bool"},
+        "mtu": {"type": "int"},
+        "nexthops": {
+            "type": "list",
+            "elements": "dict",
+            "options": {
+                "gateway": {"type": "str", "required": True},
+                "interface": {"type": "str"},
+                "weight": {"type": "int"},
+            },
+        },
     },
 }
 

@@ -30,7 +30,7 @@ def load(python_path: str) -> fork_server.Program:
     for found in pkgutil.walk_packages(module_utils.__path__, f"{module_utils.__name__}."):
         importlib.import_module(found.name)
     spec = importlib.util.find_spec("pyroute2")
-    for name in ("ifinfmsg", "ifaddrmsg", "rtmsg"):
+    for name in ("ifinfmsg", "ifaddrmsg"):
         rtnetlink.message(name)
     # Entered without its __init__ it has none, and each module asks whether it is there before it enters.
     sys.modules["pyroute2"].__spec__ = spec

@@ -157,7 +157,12 @@ def test_routes_are_followed(hosta):
     with Service(hosta):
         make_namespaces(hosta, "web1")
         hosta.module("container_bridge", name="br0", addresses=["192.168.5.1/24"], ip_forward=True)
-        attach(hosta, netns="web1", bridge="br0", addresses=["192.168.5.10/24"], gateway="192.168.5.1")
+        asked = [
+            {"destination": "10.20.0.0/16", "gateway": "192.168.5.1", "table": "100", "mtu": 1400},
+            {"destination": "10.66.0.0/16", "type": "unreachable"},
+        ]
+        options = {"addresses": ["192.168.5.10/24"], "gateway": "192.168.5.1", "routes": asked}
+        attach(hosta, netns="web1", bridge="br0", **options)
         until(lambda: set(states(hosta).values()) == {"in order"}, "it does not settle")
         assert " lan9 " not in hosta.run("iptables", "-S", "PIPEFITTER").stdout
         hosta.run("ip", "link", "add", "lan9", "type", "veth", "peer", "name", "lan9-far")
@@ -173,6 +178,21 @@ def test_routes_are_followed(hosta):
         for _time in range(5):  # the first ones may be put back by a look that something else led to
             hosta.run("ip", "netns", "exec", "web1", "ip", "route", "del", "default")
             until(lambda: any("default" in route for route in routes(hosta, "web1")), "the route is not put back")
+        whole = ours_in_web1(hosta)
+        assert "10.20.0.0/16 via 192.168.5.1 dev eth1 table 100 mtu 1400" in whole
+        assert "unreachable 10.66.0.0/16" in whole
+        for words in ("flush table 100", "del unreachable 10.66.0.0/16"):
+            hosta.run("ip", "netns", "exec", "web1", "ip", "route", *words.split())
+            until(lambda: ours_in_web1(hosta) == whole, f"what {words} took is not put back")
+        hosta.run("ip", "netns", "del", "web1")
+        make_namespaces(hosta, "web1")
+        until(lambda: ours_in_web1(hosta) == whole, "the routes do not come with the attachment")
+
+
+def ours_in_web1(host):
+    """Return the routes of this collection in all tables of web1."""
+    shown = host.run("ip", "-n", "web1", "route", "show", "table", "all", "proto", "112").stdout
+    return sorted(" ".join(line.split()) for line in shown.splitlines())
 
 
 def test_the_vlan_that_was_asked_for_last_is_the_recorded_one(hosta):

@@ -291,3 +291,145 @@ def test_a_container_that_is_left_without_a_default_route_is_a_warning(hosta):
     hosta.run("ip", "-n", "probe", "link", "del", "eth0")
     attach(hosta, **wanted)
     assert warned(hosta.module("veth_attach", netns="probe", state="absent")) == []
+
+
+ROUTER = {"netns": "probe", "bridge": "br0", "addresses": ["192.168.5.10/24", "192.168.5.11/24", "fd00:5::10/64"]}
+SECOND = {"netns": "probe", "bridge": "br0", "interface": "eth2", "addresses": ["192.168.6.10/24", "fd00:6::10/64"]}
+OF_ALL_KINDS = [
+    {"destination": "0.0.0.0/0", "gateway": "192.168.5.2", "table": "100", "mtu": 1400},
+    {"destination": "::/0", "gateway": "fd00:5::2", "table": "1000", "mtu": 1300, "src": "fd00:5::10"},
+    {"destination": "10.20.0.0/16", "gateway": "192.168.5.1", "src": "192.168.5.11"},
+    {"destination": "10.21.0.0/16", "scope": "host"},
+    {"destination": "10.22.0.0/16", "gateway": "203.0.113.1", "onlink": True, "metric": 9},
+    {"destination": "10.23.0.0/16", "gateway": "203.0.113.7", "table": "100"},
+    {"destination": "10.66.0.0/16", "type": "unreachable"},
+    {"destination": "10.67.0.0/16", "type": "throw", "table": "100"},
+    {"destination": "fd00:66::/48", "type": "blackhole"},
+    {
+        "destination": "10.30.0.0/16",
+        "nexthops": [{"gateway": "192.168.5.1", "weight": 3}, {"gateway": "192.168.6.1", "interface": "eth2"}],
+    },
+    {
+        "destination": "fd00:30::/48",
+        "nexthops": [{"gateway": "fd00:5::1"}, {"gateway": "fd00:6::1", "interface": "eth2", "weight": 2}],
+    },
+    {"destination": "10.31.0.0/16", "nexthops": [{"gateway": "192.168.5.3"}], "onlink": True},
+]
+SHOWN = {
+    "default via 192.168.5.2 dev eth1 table 100 mtu 1400",
+    "default via fd00:5::2 dev eth1 table 1000 src fd00:5::10 metric 1024 mtu 1300",
+    "10.20.0.0/16 via 192.168.5.1 dev eth1 src 192.168.5.11",
+    "10.21.0.0/16 dev eth1 scope host",
+    "10.22.0.0/16 via 203.0.113.1 dev eth1 metric 9 onlink",
+    "203.0.113.7 dev eth1 scope link",
+    "10.23.0.0/16 via 203.0.113.7 dev eth1 table 100",
+    "unreachable 10.66.0.0/16",
+    "throw 10.67.0.0/16 table 100",
+    "blackhole fd00:66::/48 dev lo metric 1024",
+    "10.30.0.0/16 nexthop via 192.168.5.1 dev eth1 weight 3 nexthop via 192.168.6.1 dev eth2 weight 1",
+    "fd00:30::/48 metric 1024 nexthop via fd00:5::1 dev eth1 weight 1 nexthop via fd00:6::1 dev eth2 weight 2",
+    "10.31.0.0/16 via 192.168.5.3 dev eth1 onlink",
+}
+
+
+def in_all_tables(host, protocol="112"):
+    """Return routes of a protocol as ip tells them, in all tables."""
+    shown = set()
+    for family in ("-4", "-6"):
+        words = ("ip", "-n", "probe", family, "route", "show", "table", "all", "proto", protocol)
+        for line in host.run(*words).stdout.replace("\n\t", " ").splitlines():
+            text = " ".join(line.split())
+            for noise in (" pref medium", " error 4294967184", " error -22", " linkdown"):
+                text = text.replace(noise, "")
+            shown.add(text)
+    return shown
+
+
+def test_routes_have_all_that_ip_route_has_for_them(hosta):
+    make_bridge(hosta)
+    make_namespaces(hosta, "probe")
+    both = {"attachments": [{**ROUTER, "routes": OF_ALL_KINDS}, {**SECOND, "routes": []}]}
+    attach_thoroughly(hosta, **both)
+    assert in_all_tables(hosta) == SHOWN
+    assert "No route to host" in hosta.run("ip", "-n", "probe", "route", "get", "10.66.0.1", check=False).stderr
+    assert "src 192.168.5.11" in hosta.run("ip", "-n", "probe", "route", "get", "10.20.0.1").stdout
+    # What is shown gives it back.
+    shown = hosta.module("container_network_info")["attachments"]
+    assert hosta.module("veth_attach", attachments=shown)["operations"] == []
+    # In place, an option each; what is left out goes, and what others set stays.
+    hosta.run("ip", "-n", "probe", "route", "add", "10.99.0.0/16", "via", "192.168.5.9", "table", "100")
+    other = {
+        "0.0.0.0/0": {"mtu": 1420},
+        "::/0": {"src": None},
+        "10.20.0.0/16": {"src": "192.168.5.10"},
+        "10.21.0.0/16": {"scope": "global"},
+        "10.22.0.0/16": {"gateway": "192.168.5.1", "onlink": None},
+        "10.23.0.0/16": {"gateway": "192.168.5.7"},
+        "10.66.0.0/16": {"type": "prohibit"},
+        "10.30.0.0/16": {"nexthops": [{"gateway": "192.168.5.1"}, {"gateway": "192.168.5.4", "weight": 2}]},
+        "fd00:30::/48": {"nexthops": None, "gateway": "fd00:5::1"},
+    }
+    changed = [{**entry, **other.get(entry["destination"], {})} for entry in OF_ALL_KINDS]
+    before = in_all_tables(hosta), in_all_tables(hosta, "boot")
+    for done in count():
+        try:
+            attach(hosta, fail_after=done, **ROUTER, routes=changed)
+        except ModuleFailed as failure:
+            assert "could not be undone" not in str(failure)
+            assert (in_all_tables(hosta), in_all_tables(hosta, "boot")) == before, done
+        else:
+            break
+    assert done >= 9
+    attach(hosta, **ROUTER, routes=OF_ALL_KINDS)
+    assert in_all_tables(hosta) == SHOWN
+    attach_thoroughly(hosta, **ROUTER, routes=changed)
+    now = in_all_tables(hosta)
+    assert SHOWN - now == {line for line in SHOWN if line.split()[0] not in ("throw", "blackhole", "10.31.0.0/16")}
+    assert "prohibit 10.66.0.0/16" in now and "10.21.0.0/16 dev eth1" in now
+    assert "fd00:30::/48 via fd00:5::1 dev eth1 metric 1024" in now and len(now) == len(SHOWN) - 1
+    # Another attachment of the container takes nothing of it, and has none that leads nowhere.
+    assert attach(hosta, **SECOND, routes=[])["operations"] == []
+    nowhere = {"destination": "10.77.0.0/16", "type": "blackhole"}
+    assert refused(hosta, **SECOND, routes=[nowhere]) == (
+        "routes: 10.77.0.0/16 of eth2 is to lead nowhere, and eth1 of netns /run/netns/probe has such routes, which "
+        "are all of one attachment in a container; put them in the routes of one of the two"
+    )
+    assert refused(hosta, **ROUTER, routes=[{**OF_ALL_KINDS[9], "nexthops": [
+        {"gateway": "192.168.5.1"}, {"gateway": "10.0.0.1", "interface": "eth9"}]}]) == (
+        "routes: 10.30.0.0/16 has a next hop by eth9, which netns /run/netns/probe has not; "
+        "name an interface that it has, or attach that too"
+    )  # fmt: skip
+    foreign = {"destination": "10.88.0.0/16", "gateway": "192.168.5.1", "src": "192.168.6.11"}
+    assert refused(hosta, **ROUTER, routes=[foreign]) == (
+        "routes: 10.88.0.0/16 is to have the source address 192.168.6.11 (src), which netns /run/netns/probe has not; "
+        "give one that it has"
+    )
+    foreign = {"destination": "fd00:88::/48", "gateway": "fd00:5::1", "src": "fd00:6::10"}
+    assert "the source address fd00:6::10 (src), which eth1 has not" in refused(hosta, **ROUTER, routes=[foreign])
+    hosta.run("ip", "-n", "probe", "addr", "add", "10.7.7.7/32", "dev", "lo")
+    taken = [{**OF_ALL_KINDS[2], "src": "10.7.7.7"}, {**OF_ALL_KINDS[2], "src": "192.168.6.10", "metric": 5}]
+    attach_thoroughly(hosta, **ROUTER, routes=taken)
+    # They go with the attachment, and come back where that is undone.
+    attach(hosta, **ROUTER, routes=OF_ALL_KINDS)
+    for done in count():
+        try:
+            hosta.module("veth_attach", fail_after=done, state="absent", netns="probe")
+        except ModuleFailed as failure:
+            assert "could not be undone" not in str(failure)
+            assert in_all_tables(hosta) == SHOWN, done
+        else:
+            break
+    assert done >= 3
+    assert in_all_tables(hosta) == set()
+    assert in_all_tables(hosta, "boot") == set()
+    attach(hosta, **both)
+    assert in_all_tables(hosta) == SHOWN
+    # Whatever outlived an interface that somebody deleted is taken up again.
+    hosta.run("ip", "-n", "probe", "link", "del", "eth1")
+    hosta.run("ip", "-n", "probe", "link", "del", "eth2")
+    assert in_all_tables(hosta) == {line for line in SHOWN if line.split()[0] in ("unreachable", "throw", "blackhole")}
+    attach_thoroughly(hosta, **SECOND)
+    attach_thoroughly(hosta, **both)
+    assert in_all_tables(hosta) == SHOWN
+    attach_thoroughly(hosta, **ROUTER, routes=[])
+    assert in_all_tables(hosta) == set()

@@ -156,11 +156,21 @@ def gateway(option: str, text: str, version: int) -> str:
 
     :raises InvalidOption: malformed, reserved, or not of family ``version``.
     """
+    address = unicast(option, text)
+    if family(address) != version:
+        other = {IPV4: "gateway6 takes the IPv6 gateway", IPV6: "gateway takes the IPv4 gateway"}[version]
+        found = f"is an IPv{family(address)} address where an IPv{version} one is needed"
+        raise InvalidOption(option, text.strip(), f"{found}; {other}")
+    return address
+
+
+def unicast(option: str, text: str) -> str:
+    """Return an address that an interface can have in canonical form.
+
+    :raises InvalidOption: malformed or reserved.
+    """
     text = text.strip()
     ip = _ip(option, text, text)
-    if ip.version != version:
-        other = {IPV4: "gateway6 takes the IPv6 gateway", IPV6: "gateway takes the IPv4 gateway"}[version]
-        raise InvalidOption(option, text, f"is an IPv{ip.version} address where an IPv{version} one is needed; {other}")
     _refuse_reserved(option, ip, text)
     return str(ip)
 
@@ -200,8 +210,8 @@ def host_address(option: str, text: str, found: object) -> str:
     return str(ip)
 
 
-def destination(option: str, text: str) -> str:
-    """Return a route's destination as a canonical subnet (``default`` is not one: that is ``gateway``).
+def destination(option: str, text: str, default: bool = False) -> str:
+    """Return a route's destination as a canonical subnet; all addresses are one only with ``default``.
 
     :raises InvalidOption: malformed, or bits set below the prefix length.
     """
@@ -213,7 +223,7 @@ def destination(option: str, text: str) -> str:
     subnet = f"{ip}/{prefix}"
     if network(subnet) != subnet:
         raise InvalidOption(option, text, f"has host bits set; write {network(subnet)}")
-    if prefix == 0:
+    if prefix == 0 and not default:
         raise InvalidOption(option, text, "is the default route; use gateway or gateway6")
     return subnet
 

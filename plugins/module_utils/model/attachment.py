@@ -287,7 +287,8 @@ def _routes(items: list[Mapping[str, Any]] | None, link: str, prefix: str) -> tu
     result: list[route.Route] = []
     for position, item in enumerate(items):
         option = f"{prefix}routes[{position}]"
-        destination = addresses.destination(f"{option}.destination", item["destination"])
+        more = {name: item[name] for name in route.OPTIONS if item.get(name) is not None}
+        destination = addresses.destination(f"{option}.destination", item["destination"], default="table" in more)
         version = addresses.family(destination)
         gateway = item.get("gateway")
         metric = item.get("metric")
@@ -301,6 +302,10 @@ def _routes(items: list[Mapping[str, Any]] | None, link: str, prefix: str) -> tu
             link,
             route.DEFAULT_METRIC[version] if metric is None else metric,
         )
+        if more:
+            from .route_options import extended
+
+            entry = extended(entry, more, option, item["destination"])
         if any(entry.key == other.key for other in result):
             raise InvalidOption(
                 f"{option}.destination",
@@ -338,7 +343,11 @@ def _check_gateways(attachment: Attachment, prefix: str) -> None:
             raise InvalidOption(f"{prefix}{option}", gateway, "is the interface's own address; give the router's")
     hops = [
         ("gateway", attachment.gateway),
-        *((f"routes[{position}].gateway", entry.gateway) for position, entry in enumerate(attachment.routes or ())),
+        *(
+            (f"routes[{position}].gateway", gateway)
+            for position, entry in enumerate(attachment.routes or ())
+            for gateway in entry.gateways(attachment.interface)
+        ),
     ]
     for option, gateway in hops:
         if gateway is not None and addresses.family(gateway) == addresses.IPV4:
@@ -355,6 +364,7 @@ def _check_connected(attachment: Attachment, prefix: str) -> None:
         if (
             address is not None
             and entry.metric == route.CONNECTED_METRIC[entry.family]
+            and entry.table == route.MAIN
             and (entry.family == addresses.IPV6 or length < 32)
         ):
             raise InvalidOption(

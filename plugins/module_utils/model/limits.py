@@ -25,21 +25,25 @@ VNI = (1, (1 << 24) - 1)
 
 def vni(option: str, value: int) -> int:
     """Return ``value`` if it is a VXLAN network identifier (1 to 16777215)."""
-    _between(option, value, VNI, "for a VXLAN network identifier")
+    between(option, value, VNI, "for a VXLAN network identifier")
     return value
 
 
 def mtu(option: str, value: int | None) -> int | None:
     """Return ``value`` if a veth or a bridge takes it (68 to 65535 bytes); ``None`` stays ``None``."""
-    return _between(option, value, MTU, "bytes")
+    return between(option, value, MTU, "bytes")
 
 
 def vlan(option: str, value: int | None) -> int | None:
     """Return ``value`` if it is a VLAN id a port may carry (1 to 4094); ``None`` stays ``None``."""
-    return _between(option, value, VLAN, "for a VLAN id")
+    return between(option, value, VLAN, "for a VLAN id")
 
 
-def _between(option: str, value: int | None, limits: tuple[int, int], unit: str) -> int | None:
+def between(option: str, value: int | None, limits: tuple[int, int], unit: str) -> int | None:
+    """Return ``value`` if it is within ``limits``; ``None`` stays ``None``.
+
+    :raises InvalidOption: it is not, with the limits and the ``unit``.
+    """
     # YAML's yes is an int to Python, and to Ansible's type int.
     if isinstance(value, bool):
         raise InvalidOption(option, value, f"is not a number; give {limits[0]} to {limits[1]} {unit}")

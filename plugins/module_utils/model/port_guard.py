@@ -16,6 +16,7 @@ ALLOW, DENY = "allow", "deny"
 # The options of ``security`` in the order of a mark's letters.
 _LETTERS = {"mac_spoofing": "m", "address_spoofing": "a", "router_advertisements": "r"}
 _OPEN = "d"
+_NOWHERE = "n"
 _SIGN = "+"
 
 
@@ -63,17 +64,20 @@ class MarkNotes:
 
     ``declared`` is whether its addresses were given, so that they are all that it has. Beside an alias this is one
     word, none where nothing is out of the ordinary: ``+d`` for addresses that are not declared, and a letter each for
-    what is denied (mar), or allowed (MAR), of MACs, addresses and router advertisements.
+    what is denied (mar), or allowed (MAR), of MACs, addresses and router advertisements. ``to_nowhere`` (n) is whether
+    its container's routes that lead nowhere are for it: they have no link that would say so.
     """
 
     security: Security = Security()
     declared: bool = True
+    to_nowhere: bool = False
 
     def word(self) -> str:
         letters = "" if self.declared else _OPEN
         for name, letter in _LETTERS.items():
             asked = getattr(self.security, name)
             letters += letter if asked == DENY else letter.upper() if asked == ALLOW else ""
+        letters += _NOWHERE if self.to_nowhere else ""
         return f"{_SIGN}{letters}" if letters else ""
 
 
@@ -82,7 +86,7 @@ def read_notes(word: str) -> MarkNotes:
     asked = {}
     for name, letter in _LETTERS.items():
         asked[name] = DENY if letter in word else ALLOW if letter.upper() in word else ""
-    return MarkNotes(Security(**asked), _OPEN not in word)
+    return MarkNotes(Security(**asked), _OPEN not in word, _NOWHERE in word)
 
 
 def is_notes(word: str) -> bool:

@@ -7,13 +7,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from . import icc_policy
+from . import icc_policy, vlans
 from .attachment import Attachment, Target
 from .bridge import AUTO, COMMON_OPTIONS, OWN_OPTIONS
 from .publication import PortSpec
 from .record import ATTACHMENT, BRIDGE, OVS_BRIDGE, POLICY, PUBLICATION, VLAN_PORT, Record, lasts, target_key
+from .route import as_options
 from .vlan_port import BridgeSettings, VlanPort
-from .vlans import as_options, ranges
+from .vlans import ranges
 
 
 def of_attachment(want: Attachment) -> Record:
@@ -27,18 +28,11 @@ def of_attachment(want: Attachment) -> Record:
     if want.addresses is not None:
         options["addresses"] = list(want.addresses)
     if want.routes is not None:
-        options["routes"] = [
-            {
-                "destination": entry.destination,
-                **({"gateway": entry.gateway} if entry.gateway is not None else {}),
-                "metric": entry.metric,
-            }
-            for entry in want.routes
-        ]
+        options["routes"] = [as_options(entry) for entry in want.routes]
     if want.security is not None:
         options["security"] = want.security.options
     if want.vlans is not None:
-        options.update(as_options(want.vlans))
+        options.update(vlans.as_options(want.vlans))
     if want.owner:
         options["owner"] = want.owner
     return Record(ATTACHMENT, (*target_key(want.target), want.interface), options)

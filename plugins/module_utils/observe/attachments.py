@@ -100,9 +100,12 @@ def observe_container(
     links_only = ContainerSide(netns, identity, NetworkState(links), netns_id)
     asked = {want.interface for want in wants}
     relevant = [link for link in links.values() if link.name in asked or _ours(links_only, link, host_side)]
-    held, leases, messages = netlink.addresses_and_leases(relevant) if relevant else ({}, {}, {})
+    looked_at = relevant
+    if any(entry.details.source for want in wants for entry in want.routes or ()):
+        looked_at = [*links.values(), Link(1, "lo")]  # a source address may be any of the container's
+    held, leases, messages = netlink.addresses_and_leases(looked_at) if looked_at else ({}, {}, {})
     faults = netlink.address_faults(messages)
-    routes = netlink.routes(names_by_index(links), connected=True, to_nowhere=True)
+    routes = netlink.routes(names_by_index(links), connected=True, everything=True)
     on_ovs = [
         link
         for link in relevant
@@ -122,7 +125,14 @@ def observe_container(
         tuple(route for route in routes if route.is_connected),
         _paths(machine, links_only, relevant, host_side),
         netlink.routes_aside(names_by_index(links)) if going and any(route.is_default for route in routes) else (),
+        _to_nowhere(links_only, relevant, host_side) if any(route.leads_nowhere for route in routes) else frozenset(),
     )
+
+
+def _to_nowhere(side: ContainerSide, links: Sequence[Link], host_side: HostSide) -> frozenset[str]:
+    pairs = [(link.name, host_side.host_veth(side, link)) for link in links]
+    labels = [(name, read_label(veth.alias)) for name, veth in pairs if veth is not None and veth.ours]
+    return frozenset(name for name, label in labels if label is not None and label.notes.to_nowhere)
 
 
 def _paths(machine: Machine, side: ContainerSide, links: Sequence[Link], host_side: HostSide) -> frozenset[str]:

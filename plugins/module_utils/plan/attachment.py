@@ -20,7 +20,7 @@ from . import attachment_names, attachment_refusals
 from .address_operations import AddAddress
 from .attachment_correction import correction
 from .attachment_match import AttachmentMatch, find_all, find_bridge
-from .attachment_routes import taken_by_others
+from .attachment_routes import across, taken_by_others
 from .link_operations import Announce, DeleteLink, SetLink, together
 from .operations import Operation
 from .ovs_ports import OvsChanges, connect, ports_of
@@ -52,6 +52,7 @@ def present(
     joining: list[Operation] = []
     last: list[Operation] = []
     opened: list[Operation] = []
+    crossing: list[Operation] = []
     ovs = OvsChanges(host_side)
     # First of all: no address is to be in two containers, not for a moment.
     former = _of_former_containers(found, host_side, ovs)
@@ -64,7 +65,8 @@ def present(
         else:
             from .attachment_creation import creation
 
-            made = creation(one, host_side, ovs, quiet)
+            made = creation(one, host_side, ovs, taken, quiet)
+        crossing += across(made)
         connect(one, ovs, quiet)
         if announce and _to_announce(one, made, ovs):
             last.append(Announce(one.side.netns, one.want.interface, _announced(one)))
@@ -73,6 +75,7 @@ def present(
         middle += made
         if quiet and one.bridge.kind == LINUX:
             opened.append(SetLink(HOST, one.host_interface, {"floods": True}, {"floods": False}))
+    middle += crossing
     last += opened + ovs.open()
     if purge is not None:
         from .attachment_deletion import purge_operations
@@ -112,7 +115,7 @@ def absent(wants: Sequence[tuple[Attachment, ContainerSide | None]], host_side: 
 
     :raises Refused: the interface is there and not ours.
     """
-    from .attachment_deletion import deletion, host_veths_of, take_back_defaults
+    from .attachment_deletion import deletion, host_veths_of, outliving, take_back_defaults
 
     ovs = OvsChanges(host_side)
     deletions: dict[str, DeleteLink] = {}
@@ -127,8 +130,9 @@ def absent(wants: Sequence[tuple[Attachment, ContainerSide | None]], host_side: 
             if port.name not in host_side.network.links and _within(port.bridge, want):
                 ovs.clear(port.name)
     gone = list(deletions.values())
-    operations = ovs.leave() + together(gone)
-    operations += take_back_defaults(gone, [side for _want, side in wants if side is not None])
+    sides = [side for _want, side in wants if side is not None]
+    operations = ovs.leave() + outliving(sides, deletions.keys(), host_side) + together(gone)
+    operations += take_back_defaults(gone, sides)
     if host_side.guards is not None:
         from . import port_guards
 

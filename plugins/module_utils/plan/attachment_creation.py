@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -27,7 +28,13 @@ if TYPE_CHECKING:
 _ALONE_AND_DOWN: LinkSettings = {"master": "", "isolated": False, "floods": True, "vlans": None, "up": False}
 
 
-def creation(one: AttachmentMatch, host_side: HostSide, ovs: OvsChanges, quiet: bool = False) -> list[Operation]:
+def creation(
+    one: AttachmentMatch,
+    host_side: HostSide,
+    ovs: OvsChanges,
+    taken: Collection[tuple[str, int]],
+    quiet: bool = False,
+) -> list[Operation]:
     """Return what makes an attachment; its port joins closed to floods where it is to be ``quiet``."""
     want, netns = one.want, one.side.netns
     operations: list[Operation] = []
@@ -59,7 +66,7 @@ def creation(one: AttachmentMatch, host_side: HostSide, ovs: OvsChanges, quiet: 
     if one.bridge.userspace:
         operations.append(SetTxChecksumOffload(netns, want.interface, False))
     operations.append(SetLink(netns, want.interface, {"up": True}, {"up": False}))
-    operations += plan_routes(one, ())[0]
+    operations += plan_routes(one, taken)[0]
     operations.append(_joined(one, quiet))
     return operations
 

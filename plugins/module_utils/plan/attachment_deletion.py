@@ -4,13 +4,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..errors import Refused
 from ..model.attachment import Attachment, Purge
 from ..model.ownership import EXTERNAL_ID, OwnershipLabel, read_label
+from ..model.route import PROTOCOL
 from ..state.attachments import ContainerSide, HostSide
 from ..state.network import HOST, Link
 from .address_operations import RestoreAddress, set_ipv6
@@ -18,7 +19,7 @@ from .attachment_match import made_by_us, refuse_mistaken, renamed
 from .link_operations import AddVeth, DeleteLink, SetLink, SetTxChecksumOffload, together
 from .operations import Operation
 from .ovs_ports import OvsChanges
-from .route_operations import SetRoute, TakeBackDefault, on_link_first
+from .route_operations import RemoveRoute, SetRoute, TakeBackDefault, on_link_first
 
 if TYPE_CHECKING:
     from ..model.route import Route
@@ -73,7 +74,7 @@ def deletion(host_veth: Link, side: ContainerSide | None, host_side: HostSide) -
         restore.append(SetLink(side.netns, peer.name, {"up": peer.up}, {}))
         restore += [
             SetRoute(side.netns, entry, None)
-            for entry in on_link_first(entry for entry in side.network.routes if entry.link == peer.name)
+            for entry in on_link_first(entry for entry in side.network.routes if peer.name in entry.links)
         ]
         master = host_side.by_index.get(host_veth.master)
         new: LinkSettings = {"up": host_veth.up}
@@ -87,6 +88,27 @@ def deletion(host_veth: Link, side: ContainerSide | None, host_side: HostSide) -
                 new["vlans"] = host_veth.vlans
         restore.append(SetLink(HOST, host_veth.name, new, {}))
     return DeleteLink(HOST, host_veth.name, what, tuple(restore))
+
+
+def outliving(sides: Sequence[ContainerSide], going: Collection[str], host_side: HostSide) -> list[Operation]:
+    """Return what removes routes of attachments whose host veths are ``going`` that would not go with their links.
+
+    Those that lead nowhere have none, and in IPv6 one of several next hops stays with the others.
+    """
+    operations: dict[tuple[str, Route], Operation] = {}
+    for side in sides:
+        for entry in side.network.routes:
+            holders = side.to_nowhere if entry.leads_nowhere else entry.through[:1]
+            veths = [
+                host_side.host_veth(side, side.network.links[name]) for name in holders if name in side.network.links
+            ]
+            if (
+                entry.protocol == PROTOCOL
+                and (entry.leads_nowhere or entry.through)
+                and all(veth is not None and veth.name in going for veth in veths)
+            ):
+                operations[side.netns, entry] = RemoveRoute(side.netns, entry)
+    return list(operations.values())
 
 
 def take_back_defaults(deletions: Sequence[DeleteLink], sides: Sequence[ContainerSide]) -> list[Operation]:

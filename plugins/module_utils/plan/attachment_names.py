@@ -44,7 +44,9 @@ def notes(one: AttachmentMatch) -> MarkNotes:
     former = _former_label(one)
     before = former.notes if former is not None else MarkNotes(declared=one.bridge.kind != LINUX)
     security = one.want.security if one.want.security is not None else before.security
-    return MarkNotes(security, before.declared or one.want.addresses is not None)
+    routes = one.want.routes
+    to_nowhere = before.to_nowhere if routes is None else any(entry.leads_nowhere for entry in routes)
+    return MarkNotes(security, before.declared or one.want.addresses is not None, to_nowhere)
 
 
 def dropped(found: Sequence[AttachmentMatch], host_side: HostSide) -> list[Operation]:

@@ -10,7 +10,7 @@ from ..errors import Refused
 from ..model import addresses, limits, route
 from ..model.ownership import EXTERNAL_ID, read_label
 from ..state.attachments import LINUX, OVS, AttachedBridgeState, HostSide
-from ..state.network import Link
+from ..state.network import Link, with_leases
 from .attachment_match import AttachmentMatch
 from .attachment_routes import leads_to, wanted_routes
 from .attachment_segments import brings_something
@@ -211,6 +211,16 @@ def _check_routes(found: Sequence[AttachmentMatch]) -> None:
         others.update((entry.key, entry) for entry in one.side.connected if entry.link not in own)
         for entry in wanted_routes(one):
             _refuse_behind_another(entry, one)
+            for link in entry.through:
+                if link not in one.side.network.links and not _is_made(link, netns, found):
+                    raise Refused(
+                        f"routes: {entry.destination} has a next hop by {link}, which {netns} has not; "
+                        "name an interface that it has, or attach that too"
+                    )
+            if entry.details.source:
+                _refuse_foreign_source(entry, one)
+            if entry.leads_nowhere:
+                _refuse_second_to_nowhere(entry, one, found)
             other = seen.setdefault((netns, entry.key), one)
             if other is not one:
                 what = "default route" if entry.is_default else f"route to {entry.destination}"
@@ -229,6 +239,39 @@ def _check_routes(found: Sequence[AttachmentMatch]) -> None:
                     f"routes: {entry.destination} is in {netns} already ({others[entry.key]}), and not ours; "
                     "give it another metric"
                 )
+
+
+def _refuse_foreign_source(wanted: route.Route, one: AttachmentMatch) -> None:
+    """Refuse a source address that the kernel refuses: in IPv4 it is to be the container's, in IPv6 the interface's."""
+    peer, source = one.peer.name if one.peer is not None else "", wanted.details.source
+    of_ipv6 = wanted.family == addresses.IPV6
+    shown = with_leases(one.side.network.addresses, one.side.network.leases)
+    others = [] if of_ipv6 else [address for name, there in shown.items() if name != peer for address in there]
+    own = one.want.addresses if one.want.addresses is not None else shown.get(peer, ())
+    if source not in map(addresses.bare, (*own, *others)) and not addresses.is_link_local(source):
+        whose = one.want.interface if of_ipv6 else one.side.netns
+        raise Refused(
+            f"routes: {wanted.destination} is to have the source address {source} (src), which {whose} has not; "
+            "give one that it has"
+        )
+
+
+def _is_made(link: str, netns: str, found: Sequence[AttachmentMatch]) -> bool:
+    return any((other.side.netns, other.want.interface) == (netns, link) for other in found)
+
+
+def _refuse_second_to_nowhere(wanted: route.Route, one: AttachmentMatch, found: Sequence[AttachmentMatch]) -> None:
+    """Refuse a route that leads nowhere where another attachment has such: nothing says which of them is whose."""
+    here = [other for other in found if other.side.netns == one.side.netns]
+    asking = [other.want.interface for other in here if any(entry.leads_nowhere for entry in other.want.routes or ())]
+    given_up = {other.peer.name for other in here if other.peer is not None and other.want.routes is not None}
+    others = sorted({*asking, *(one.side.to_nowhere - given_up)} - {one.want.interface})
+    if others:
+        raise Refused(
+            f"routes: {wanted.destination} of {one.want.interface} is to lead nowhere, and {others[0]} of "
+            f"{one.side.netns} has such routes, which are all of one attachment in a container; put them in the routes "
+            "of one of the two"
+        )
 
 
 def _refuse_behind_another(wanted: route.Route, one: AttachmentMatch) -> None:

@@ -13,12 +13,13 @@ from ..model.attachment import VLAN_OPTIONS, Attachment
 from ..model.limits import IPV6_MTU
 from ..model.ownership import VLAN_RECORD, OwnershipLabel, read_label
 from ..model.route import DEFAULT_METRIC, PROTOCOL, Route, default
+from ..model.route import as_options as route_options
 from ..model.vlans import TRUNK, Vlans, as_options
 from ..state.attachments import LINUX, ContainerSide, HostSide
 from ..state.network import Link
 from .attachment_match import AttachmentMatch, find_all, renamed
 from .attachment_names import notes
-from .attachment_routes import leads_to, plan_routes, taken_by_others, wanted_routes, within_reach
+from .attachment_routes import gateways, leads_to, plan_routes, taken_by_others, wanted_routes, within_reach
 from .link_operations import deletions_in
 from .operations import Operation
 from .route_operations import SetRoute, TakeBackDefault
@@ -63,7 +64,17 @@ def describe_one(
     label = read_label(host_veth.alias) if host_veth.ours else None
     if label is not None and label.notes.security.options:
         described["security"] = label.notes.security.options
-    described.update(_routes_described([entry for entry in side.network.routes if entry.link == peer.name]))
+    holds_to_nowhere = label is not None and label.notes.to_nowhere
+    described.update(
+        _routes_described(
+            [
+                entry
+                for entry in side.network.routes
+                if (holds_to_nowhere if entry.leads_nowhere else entry.holder == peer.name)
+            ],
+            peer.name,
+        )
+    )
     return described
 
 
@@ -111,7 +122,7 @@ def _predict(
         entry.pop(option, None)
     if notes(one).security.options:
         entry["security"] = notes(one).security.options
-    entry.update(_routes_described(_certain_routes(one, taken)))
+    entry.update(_routes_described(_certain_routes(one, taken), want.interface))
     for option in ("mac", "gateway", "gateway6"):
         if getattr(want, option) is not None:
             entry[option] = getattr(want, option)
@@ -133,14 +144,18 @@ def _certain_routes(one: AttachmentMatch, taken: Collection[tuple[str, int]]) ->
     wanted, (_operations, there) = wanted_routes(one), plan_routes(one, taken)
     before = one.side.network.addresses.get(one.peer.name, ()) if one.peer is not None else ()
     after = one.want.addresses if one.want.addresses is not None else before
-    subnets = (*after, *(entry.destination for entry in there if not entry.gateway))
+    subnets = (*after, *(entry.destination for entry in there if entry.is_on_link))
     kept = _families_kept(one, before, after)
     return [
         entry
         for entry in there
         if entry in wanted
-        or entry.family in kept
-        or (within_reach(entry, subnets) and (entry.family == addresses.IPV4 or _keeps_ipv6(one)))
+        or (
+            notes(one).to_nowhere
+            if entry.leads_nowhere
+            else entry.family in kept
+            or (within_reach(entry, subnets) and (entry.family == addresses.IPV4 or _keeps_ipv6(one)))
+        )
     ]
 
 
@@ -157,7 +172,7 @@ def _keeps_ipv6(one: AttachmentMatch) -> bool:
     return one.mtu >= IPV6_MTU and one.want.ipv6 is not False
 
 
-def _routes_described(entries: Sequence[Route]) -> dict[str, Any]:
+def _routes_described(entries: Sequence[Route], link: str) -> dict[str, Any]:
     """Return routes of one link as the options gateway, gateway6 and routes.
 
     Of those of ours, a host route to the gateway of another is left out: it comes with that one.
@@ -167,15 +182,11 @@ def _routes_described(entries: Sequence[Route]) -> dict[str, Any]:
     for entry in sorted(entries, key=lambda entry: (entry.metric != DEFAULT_METRIC[entry.family], entry.metric)):
         if entry.is_default and entry.gateway and not entry.selector:
             described.setdefault("gateway" if entry.family == addresses.IPV4 else "gateway6", entry.gateway)
-    gateways = {entry.gateway for entry in entries}
+    needed = gateways(entries, link)
     routes = {
-        entry.key: {
-            "destination": entry.destination,
-            **({"gateway": entry.gateway} if entry.gateway else {}),
-            "metric": entry.metric,
-        }
+        entry.key: route_options(entry)
         for entry in entries
-        if entry.protocol == PROTOCOL and not entry.is_default and not leads_to(entry, gateways)
+        if entry.protocol == PROTOCOL and not entry.is_default and not leads_to(entry, needed)
     }
     if routes:
         described["routes"] = [routes[key] for key in sorted(routes)]

@@ -24,9 +24,9 @@ def plan_routes(
     """
     want, netns = one.want, one.side.netns
     former = one.peer.name if one.peer is not None else want.interface
-    shown = [
-        replace(entry, link=want.interface) if entry.link == former else entry for entry in one.side.network.routes
-    ]
+    shown = list(one.side.network.routes)
+    if former != want.interface:
+        shown = [_by_new_name(entry, former, want.interface) for entry in shown]
     if one.peer is None or not one.peer.up:
         shown = [entry for entry in shown if entry.link != want.interface]  # a link that is down holds none
     wanted = wanted_routes(one)
@@ -37,18 +37,36 @@ def plan_routes(
     operations: list[Operation] = []
     for entry in wanted:
         old = by_key.get(entry.key)
-        if old is None or (old.gateway, old.link) != (entry.gateway, entry.link):
+        if old is None or not old.leads_as(entry):
             operations.append(SetRoute(netns, entry, old))
     operations = _remember_displaced(netns, operations, want.interface) + operations
     surplus = (
-        _surplus_routes(want, wanted, shown, taken)
+        _surplus_routes(one, wanted, shown, taken)
         if want.routes is not None
         else _left_by_gateways(want, operations, wanted, shown, taken)
     )
-    surplus += _stranded(want, wanted, surplus, shown, taken)
+    surplus += _stranded(one, wanted, surplus, shown, taken)
     operations += [RemoveRoute(netns, entry) for entry in surplus]
     keys = {*(entry.key for entry in (*wanted, *surplus)), *taken}
-    return operations, (*wanted, *(entry for entry in shown if entry.link == want.interface and entry.key not in keys))
+    return operations, (*wanted, *(entry for entry in shown if _holds(one, entry) and entry.key not in keys))
+
+
+def _by_new_name(entry: route.Route, former: str, link: str) -> route.Route:
+    """Return a route as it is once a link was renamed."""
+    if entry.link == former:
+        return replace(entry, link=link)
+    if former not in entry.through:
+        return entry
+    hops = tuple((gateway, link if name == former else name, weight) for gateway, name, weight in entry.details.hops)
+    through = tuple(link if name == former else name for name in entry.through)
+    return replace(entry, through=through, details=replace(entry.details, hops=hops))
+
+
+def _holds(one: AttachmentMatch, entry: route.Route) -> bool:
+    """Tell whether a route, by the new name of its link, is the attachment's if it is ours."""
+    if entry.leads_nowhere:
+        return entry.protocol == route.PROTOCOL and one.side.holds_to_nowhere(one.peer.name if one.peer else "")
+    return entry.holder == one.want.interface
 
 
 def _remember_displaced(netns: str, operations: Iterable[Operation], link: str) -> list[Operation]:
@@ -72,22 +90,30 @@ def _is_lost(entry: route.Route, one: AttachmentMatch) -> bool:
         return False
     held = one.side.network.addresses.get(one.peer.name, ())
     on_link = [
-        other.destination for other in one.side.network.routes if other.link == one.peer.name and not other.gateway
+        other.destination for other in one.side.network.routes if other.link == one.peer.name and other.is_on_link
     ]
     return not within_reach(entry, (*held, *on_link))
 
 
 def within_reach(entry: route.Route, subnets: Iterable[str]) -> bool:
-    """Tell whether a route's gateway is on the link, going by the link's addresses and on-link routes."""
-    if not entry.gateway or addresses.is_link_local(entry.gateway):
+    """Tell whether a route's gateways are on its link, going by the link's addresses and on-link routes."""
+    if entry.details.onlink:
         return True
-    return any(addresses.contains(subnet, entry.gateway) for subnet in subnets)
+    return all(reaches(subnets, gateway) for gateway in entry.gateways(entry.holder))
+
+
+def reaches(subnets: Iterable[str], gateway: str) -> bool:
+    """Tell whether a gateway is on a link that has addresses of these subnets, or routes to them."""
+    return addresses.is_link_local(gateway) or any(addresses.contains(subnet, gateway) for subnet in subnets)
 
 
 def _surplus_routes(
-    want: Attachment, wanted: Sequence[route.Route], shown: Sequence[route.Route], taken: Collection[tuple[str, int]]
+    one: AttachmentMatch,
+    wanted: Sequence[route.Route],
+    shown: Sequence[route.Route],
+    taken: Collection[tuple[str, int]],
 ) -> list[route.Route]:
-    """Return the routes of ours that nobody asked for, those through a gateway first.
+    """Return the routes of ours that nobody asked for, those that are on-link last.
 
     The host route to a gateway stays as long as a route that stays goes through it.
     """
@@ -95,22 +121,21 @@ def _surplus_routes(
     ours = [
         entry
         for entry in shown
-        if entry.link == want.interface
-        and entry.protocol == route.PROTOCOL
-        and not entry.is_default
-        and entry.key not in keys
+        if _holds(one, entry) and entry.protocol == route.PROTOCOL and not entry.is_default and entry.key not in keys
     ]
-    surplus = [entry for entry in ours if entry.gateway]
-    staying = {entry.gateway for entry in wanted} | {
-        entry.gateway
-        for entry in shown
-        if entry.link == want.interface and entry.key not in keys and entry not in surplus
-    }
-    return surplus + [entry for entry in ours if not entry.gateway and not leads_to(entry, staying)]
+    surplus = [entry for entry in ours if not entry.is_on_link]
+    staying = [entry for entry in shown if entry.key not in keys and entry not in surplus]
+    needed = gateways((*wanted, *staying), one.want.interface)
+    return surplus + [entry for entry in ours if entry.is_on_link and not leads_to(entry, needed)]
+
+
+def gateways(entries: Iterable[route.Route], link: str) -> set[str]:
+    """Return the gateways that routes need to be within reach by a link."""
+    return {gateway for entry in entries for gateway in entry.gateways(link)}
 
 
 def _stranded(
-    want: Attachment,
+    one: AttachmentMatch,
     wanted: Sequence[route.Route],
     surplus: Sequence[route.Route],
     shown: Sequence[route.Route],
@@ -120,11 +145,11 @@ def _stranded(
 
     The kernel keeps them, and they lead nowhere: an interface that moved to another subnet left its default route.
     """
-    if want.addresses is None:
+    if one.want.addresses is None:
         return []
     keys = {*(entry.key for entry in (*wanted, *surplus)), *taken}
-    staying = [entry for entry in shown if entry.link == want.interface and entry.key not in keys]
-    reached = (*want.addresses, *(entry.destination for entry in (*wanted, *staying) if not entry.gateway))
+    staying = [entry for entry in shown if entry.holder == one.want.interface and entry.key not in keys]
+    reached = (*one.want.addresses, *(entry.destination for entry in (*wanted, *staying) if entry.is_on_link))
     return [entry for entry in staying if entry.protocol == route.PROTOCOL and not within_reach(entry, reached)]
 
 
@@ -137,18 +162,18 @@ def _left_by_gateways(
 ) -> list[route.Route]:
     """Return host routes of ours to gateways that were replaced, but those that another route needs."""
     keys = {*(entry.key for entry in wanted), *taken}
-    own = [entry for entry in shown if entry.link == want.interface and entry.key not in keys]
+    own = [entry for entry in shown if want.interface in entry.links and entry.key not in keys]
     olds = [operation.old for operation in operations if isinstance(operation, SetRoute) and operation.old is not None]
-    replaced = {old.gateway for old in olds if old.is_default and old.link == want.interface} - {
-        entry.gateway for entry in (*wanted, *own)
-    }
+    defaults = [old for old in olds if old.is_default]
+    replaced = gateways(defaults, want.interface) - gateways((*wanted, *own), want.interface)
     return [entry for entry in own if entry.protocol == route.PROTOCOL and leads_to(entry, replaced)]
 
 
-def leads_to(entry: route.Route, gateways: Collection[str | None]) -> bool:
+def leads_to(entry: route.Route, gateways: Collection[str]) -> bool:
     """Tell a host route to one of these gateways, as one outside of the link's subnets needs it."""
     address, _slash, prefix = entry.destination.partition("/")
-    return not entry.gateway and prefix == ("32" if entry.family == addresses.IPV4 else "128") and address in gateways
+    whole = prefix == ("32" if entry.family == addresses.IPV4 else "128")
+    return whole and address in gateways and entry.is_on_link and entry.table == route.MAIN
 
 
 def taken_by_others(found: Sequence[AttachmentMatch]) -> list[set[tuple[str, int]]]:
@@ -168,11 +193,24 @@ def wanted_routes(one: AttachmentMatch) -> list[route.Route]:
     held = want.addresses
     if held is None:
         held = one.side.network.addresses.get(one.peer.name, ()) if one.peer is not None else ()
-    routes = sorted(want.routes or (), key=lambda entry: entry.gateway is not None)
+    routes = sorted(want.routes or (), key=lambda entry: not entry.is_on_link)
     wanted: list[route.Route] = []
     for entry in (*routes, *(route.default(gateway, want.interface) for gateway in want.gateways)):
-        reached = [other.destination for other in wanted if other.gateway is None]
-        if entry.gateway and not within_reach(entry, (*held, *reached)):
-            wanted.append(route.host(entry.gateway, want.interface))
+        for gateway in () if entry.details.onlink else entry.gateways(want.interface):
+            if not reaches((*held, *(other.destination for other in wanted if other.is_on_link)), gateway):
+                wanted.append(route.host(gateway, want.interface))
         wanted.append(entry)
     return wanted
+
+
+def across(operations: list[Operation]) -> list[Operation]:
+    """Take out of an attachment's operations, and return, what sets routes that lead through others' links, too.
+
+    Those are there and up when all attachments of the list are made.
+    """
+    found: list[Operation] = [
+        each for each in operations
+        if isinstance(each, SetRoute) and any(link != each.route.holder for link in each.route.through)
+    ]  # fmt: skip
+    operations[:] = [each for each in operations if each not in found] if found else operations
+    return found

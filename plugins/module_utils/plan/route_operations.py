@@ -108,6 +108,6 @@ def on_link_first(routes: Iterable[Route]) -> tuple[Route, ...]:
     """Return routes in the order in which they can be set: a gateway's own route before those through it."""
     every = tuple(routes)
     return (
-        *(route for route in every if route.gateway is None),
-        *(route for route in every if route.gateway is not None),
+        *(route for route in every if route.is_on_link),
+        *(route for route in every if not route.is_on_link),
     )

@@ -144,7 +144,7 @@ def _attachments_of(
     if not pairs:
         return []
     held = netlink.addresses([link for link, _host_veth in pairs])
-    routes = netlink.routes(names_by_index(links))
+    routes = netlink.routes(names_by_index(links), everything=True)
     side = ContainerSide(netns, label.identity, NetworkState(links, held, routes), links_only.netns_id)
     return [
         (host_veth.ours, describe_one(label.kind, label.value, side, link, host_veth, host_side))

@@ -81,7 +81,7 @@ def preload() -> None:
 
     del announce, attaching
     with contextlib.suppress(PipefitterError):  # no pyroute2: whoever changes something says so
-        for name in ("ifinfmsg", "ifaddrmsg", "rtmsg"):
+        for name in ("ifinfmsg", "ifaddrmsg"):
             message(name)
     gc.freeze()  # what is loaded stays shared with the process that is forked
 

@@ -25,7 +25,7 @@ from .output import complain
 
 _LOOK = 0.5  # seconds between two looks whether it was confirmed
 _FOR_SWITCH = 60.0  # seconds in which Open vSwitch starts after a boot
-_MESSAGES = ("ifinfmsg", "ifaddrmsg", "rtmsg")
+_MESSAGES = ("ifinfmsg", "ifaddrmsg")
 
 
 def main() -> int:

@@ -54,6 +54,7 @@ class ContainerSide:
     ``connected`` are the routes that come and go with addresses.
     ``paths`` are those by which its attachments are marked and which lead to it.
     ``aside`` are default routes whose place attachments took, read where some are to go.
+    ``to_nowhere`` are the interfaces by whose marks the routes that lead nowhere are for them.
     ``promote_secondaries`` has that sysctl's effective value for links of which an address is to go.
     """
 
@@ -67,6 +68,11 @@ class ContainerSide:
     connected: tuple[Route, ...] = ()
     paths: frozenset[str] = frozenset()
     aside: tuple[Route, ...] = ()
+    to_nowhere: frozenset[str] = frozenset()
+
+    def holds_to_nowhere(self, peer: str) -> bool:
+        """Tell whether the routes of ours that lead nowhere are for the attachment of that interface, or nobody's."""
+        return peer in self.to_nowhere or not self.to_nowhere
 
     def birth_name(self, interface: str) -> str:
         """Return the host-side name derived from container and interface."""

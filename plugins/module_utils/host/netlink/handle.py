@@ -76,13 +76,13 @@ class NetlinkHandle(NamedLinks):
         by_index: Mapping[int, str],
         families: Iterable[int] = (IPV4, IPV6),
         connected: bool = False,
-        to_nowhere: bool = False,
+        everything: bool = False,
     ) -> tuple[Route, ...]:
         """Return the unicast routes of the main table, in the order in which the kernel looks at them.
 
-        ``connected`` adds those the kernel made of addresses, ``to_nowhere`` blackholes and their like.
+        ``connected`` adds those the kernel made of addresses, ``everything`` other tables, blackholes and their like.
         """
-        return routes.shown(self._socket, by_index, families, connected, to_nowhere)
+        return routes.shown(self._socket, by_index, families, connected, everything)
 
     def netns_id(self, descriptor: int) -> int | None:
         """Return the id by which this namespace knows the one behind ``descriptor``, ``None`` where it has none yet."""
@@ -367,16 +367,16 @@ class NetlinkHandle(NamedLinks):
         """Add a route, or put it in the place of the one with the same destination and metric, in one step."""
         self._send_route(routes.replace, route)
 
-    def _send_route(self, send: Callable[[RouteSocket, int, Route], None], route: Route) -> None:
+    def _send_route(self, send: Callable[[RouteSocket, Sequence[int], Route], None], route: Route) -> None:
         if route.has_link:
-            self._with_index(route.link, lambda index: send(self._socket, index, route))
+            self._with_index(route.link, lambda index: send(self._socket, (index,), route))
         else:
-            send(self._socket, 0, route)
+            send(self._socket, [] if send is routes.remove else self._indexes_now(route.through), route)
 
     def remove_route(self, route: Route) -> None:
         """Remove a route; one that is gone already, or its link, is as good."""
         try:
-            self._with_index(route.link, lambda index: routes.remove(self._socket, index, route))
+            self._send_route(routes.remove, route)
         except KernelError as error:
             if error.code != errno.ENODEV:
                 raise
@@ -394,7 +394,7 @@ class NetlinkHandle(NamedLinks):
                 self.restore_address(link, message)
             elif address not in still_held:
                 self.add_address(link, address)
-        still_set = set(self.routes(names_by_index(every), connected=True, to_nowhere=True)) if lost else ()
+        still_set = set(self.routes(names_by_index(every), connected=True, everything=True)) if lost else ()
         for route in lost:
             if route not in still_set:
                 self._send_if_reached(routes.append, route)
@@ -403,7 +403,7 @@ class NetlinkHandle(NamedLinks):
         """Put a route back as ``set_route`` does; one whose gateway is out of reach by now is passed over."""
         self._send_if_reached(routes.replace, route)
 
-    def _send_if_reached(self, send: Callable[[RouteSocket, int, Route], None], route: Route) -> None:
+    def _send_if_reached(self, send: Callable[[RouteSocket, Sequence[int], Route], None], route: Route) -> None:
         try:
             self._send_route(send, route)
         except KernelError as error:

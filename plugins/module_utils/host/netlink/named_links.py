@@ -44,6 +44,13 @@ class NamedLinks:
             self._indexes[name] = found
         return self._indexes[name]
 
+    def _indexes_now(self, names: Sequence[str]) -> list[int]:
+        """Return the indexes of next hops' links, which may have been made again since others were looked up."""
+        for name in names:
+            self._indexes.pop(name, None)
+        # "#7" is one that had no name when the route was shown.
+        return [int(name[1:]) if name.startswith("#") else self._index(name) for name in names]
+
     def _with_index(self, name: str, send: Callable[[int], None]) -> None:
         known = name in self._indexes
         try:

@@ -12,16 +12,15 @@ import errno
 import struct
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 
-from ...model.route import Route
+from ...model.route import ASIDE, MAIN, Route
 from . import rtnetlink, wire
-from .routes import FAMILIES, RTMSG, again, route_of
+from .routes import FAMILIES, IN_ATTRIBUTE, RTA_TABLE, RTMSG, again, route_of
 from .rtnetlink import RouteSocket
 from .wire import NLA_F_NESTED, NLA_TYPE_MASK, KernelError, attribute, attributes, number
 
-_RTA_OIF, _RTA_TABLE = 4, 15
-_MAIN, _IN_ATTRIBUTE = 254, 252  # RT_TABLE_MAIN; RT_TABLE_COMPAT: its number takes more than the header has
-TABLE = 0x70660070
+_RTA_OIF = 4
 
 # Something else has its place by now, or its gateway or preferred source address is gone.
 _OF_NO_USE = (errno.EEXIST, errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EINVAL)
@@ -34,8 +33,8 @@ def shown(route_socket: RouteSocket, names_by_index: Mapping[int, str]) -> tuple
         request = RTMSG.pack(int(family), 0, 0, 0, 0, 0, 0, 0, 0)
         for payload in route_socket.dump(rtnetlink.RTM_GETROUTE, request):
             values = dict(attributes(payload, RTMSG.size))
-            if payload[0] == family and number(values.get(_RTA_TABLE, b"")) == TABLE:
-                found.append(route_of(payload, version, names_by_index))
+            if payload[0] == family and number(values.get(RTA_TABLE, b"")) == ASIDE:
+                found.append(replace(route_of(payload, version, names_by_index), table=MAIN))
     return tuple(found)
 
 
@@ -46,14 +45,14 @@ def put(route_socket: RouteSocket, route: Route) -> None:
             if other.family == route.family:
                 drop(route_socket, other)
         flags = wire.NLM_F_CREATE | wire.NLM_F_EXCL
-        payload = _in_table(route.message, TABLE)
+        payload = _in_table(route.message, ASIDE)
         route_socket.request_payload(f"keep route {route}", rtnetlink.RTM_NEWROUTE, flags, payload)
 
 
 def drop(route_socket: RouteSocket, route: Route) -> None:
     """Keep a route no longer; one that is gone already is as good."""
     with suppress(KernelError):
-        payload = _in_table(route.message, TABLE)
+        payload = _in_table(route.message, ASIDE)
         route_socket.request_payload(f"keep route {route} no longer", rtnetlink.RTM_DELROUTE, 0, payload)
 
 
@@ -61,7 +60,7 @@ def take_back(route_socket: RouteSocket, route: Route) -> None:
     """Set a route that was put aside again, unless it is of no use any more."""
     try:
         flags = wire.NLM_F_CREATE | wire.NLM_F_EXCL
-        payload = _in_table(route.message, _MAIN)
+        payload = _in_table(route.message, MAIN)
         route_socket.request_payload(f"set route {route} again", rtnetlink.RTM_NEWROUTE, flags, payload)
     except KernelError as error:
         if error.code not in _OF_NO_USE:
@@ -74,10 +73,10 @@ def _in_table(message: bytes, table: int) -> bytes:
     index = number(dict(attributes(message, RTMSG.size)).get(_RTA_OIF, b""))
     request = again(message, index)
     head = list(RTMSG.unpack_from(request))
-    head[4] = table if table <= _MAIN else _IN_ATTRIBUTE
+    head[4] = table if table <= MAIN else IN_ATTRIBUTE
     rest = [
         attribute(kind, value)
         for kind, value in attributes(request, RTMSG.size, NLA_F_NESTED | NLA_TYPE_MASK)
-        if kind != _RTA_TABLE
+        if kind != RTA_TABLE
     ]
-    return RTMSG.pack(*head) + b"".join(rest) + attribute(_RTA_TABLE, struct.pack("=I", table))
+    return RTMSG.pack(*head) + b"".join(rest) + attribute(RTA_TABLE, struct.pack("=I", table))

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """A NETLINK_ROUTE socket that takes changes as pyroute2's messages. Private to the collection.
 
-pyroute2 encodes what changes links, addresses and routes. What is asked and answered is a handful of attributes,
+pyroute2 encodes what changes links and addresses. What is asked and answered is a handful of attributes,
 written and read by those who ask: a run that finds all in order never loads pyroute2, which takes 8 ms and an object
 for each attribute. Sending, receiving and errors are done here too, because a socket of this kind stays in the network
 namespace it was opened in and costs 20 µs, where ``IPRoute`` costs 0.9 ms each and up to 0.9.6 can't be opened in a

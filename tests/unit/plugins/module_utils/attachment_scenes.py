@@ -111,6 +111,13 @@ def options(draw: st.DrawFn, number: int, netns: str, interface: str) -> dict[st
         {"destination": "fd00:20::/48", "gateway": "fd00:5::1"},
         {"destination": "fd00:30::/48"},
         {"destination": "fd00:40::/48", "gateway": "fe80::1", "metric": 7},
+        {"destination": "0.0.0.0/0", "gateway": "203.0.113.9", "table": "100", "mtu": 1400},
+        {"destination": "10.20.0.0/16", "gateway": "10.0.0.1", "mtu": 1300},
+        {"destination": "10.20.0.0/16", "table": "100", "type": "blackhole"},
+        {"destination": "10.30.0.0/16", "scope": "host"},
+        {"destination": "10.40.0.0/16", "nexthops": [{"gateway": "10.0.0.1"}, {"gateway": "203.0.113.9", "weight": 3}]},
+        {"destination": "10.40.0.0/16", "gateway": "203.0.113.9", "onlink": True},
+        {"destination": "fd00:40::/48", "metric": 7, "type": "unreachable"},
     ]
     return {
         **target(netns),

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import errno
 import ipaddress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from ansible_collections.pipefitter.container_network.plugins.module_utils.host.netlink.wire import KernelError
@@ -79,14 +79,37 @@ class SimLink:
 
 @dataclass(eq=False)
 class SimRoute:
-    destination: str
-    gateway: str | None
-    link: SimLink
-    metric: int
-    protocol: int
+    """``ways`` are the links of ``route``, whose names in it are not looked at: links are renamed."""
+
+    route: Route
+    ways: list[SimLink]
+
+    @property
+    def destination(self) -> str:
+        return self.route.destination
+
+    @property
+    def gateway(self) -> str | None:
+        return self.route.gateway
+
+    @property
+    def link(self) -> SimLink | None:
+        return self.ways[0] if self.route.has_link else None
+
+    @property
+    def metric(self) -> int:
+        return self.route.metric
+
+    @property
+    def protocol(self) -> int:
+        return self.route.protocol
 
     def shown(self) -> Route:
-        return Route(self.destination, self.gateway, self.link.name, self.metric, self.protocol)
+        if self.route.has_link:
+            return replace(self.route, link=self.ways[0].name)
+        names = tuple(link.name for link in self.ways)
+        hops = tuple((hop[0], name, hop[2]) for hop, name in zip(self.route.details.hops, names))
+        return replace(self.route, through=names, details=replace(self.route.details, hops=hops))
 
 
 class SimAddresses:
@@ -104,11 +127,11 @@ class SimAddresses:
 
     def _went_down(self, link: SimLink) -> None:
         link.addresses = [address for address in link.addresses if version(address) == 4]
-        self.table = [entry for entry in self.table if entry.link is not link]
+        self.table = [entry for entry in self.table if link not in entry.ways]
 
     def drop_ipv6(self, link: SimLink) -> None:
         link.addresses = [address for address in link.addresses if version(address) == 4]
-        self.table = [entry for entry in self.table if entry.link is not link or version(entry.destination) == 4]
+        self.table = [entry for entry in self.table if link not in entry.ways or version(entry.destination) == 4]
 
     # ---- addresses
 
@@ -166,7 +189,7 @@ class SimAddresses:
             ]
         if version(address) == 4 and not any(version(other) == 4 for other in link.addresses):
             # fib_disable_ip(); IPv6 has nothing like it.
-            self.table = [entry for entry in self.table if entry.link is not link or version(entry.destination) == 6]
+            self.table = [entry for entry in self.table if link not in entry.ways or version(entry.destination) == 6]
 
     def _connect_all(self, link: SimLink) -> None:
         for address in link.addresses:
@@ -179,7 +202,8 @@ class SimAddresses:
         if not any(
             entry.link is link and entry.destination == network and entry.protocol == KERNEL for entry in self.table
         ):
-            self.table.append(SimRoute(network, None, link, 0 if version(network) == 4 else 256, KERNEL))
+            connected = Route(network, None, link.name, 0 if version(network) == 4 else 256, KERNEL)
+            self.table.append(SimRoute(connected, [link]))
 
     # ---- routes
 
@@ -187,7 +211,7 @@ class SimAddresses:
         """NLM_F_CREATE | NLM_F_REPLACE."""
         entry = self._checked(route)
         for position, other in enumerate(self.table):
-            if (other.destination, other.metric) == route.key:
+            if other.route.key == route.key:
                 self.table[position] = entry
                 return
         self.table.append(entry)
@@ -199,14 +223,15 @@ class SimAddresses:
     def _checked(self, route: Route) -> SimRoute:
         self.kernel.request()
         what = f"set route {route}"
-        link = self.find(what, route.link)
-        if not link.up:
-            raise KernelError(what, errno.ENETDOWN, "Nexthop device is not up")
-        if version(route.destination) == 6 and link.mtu < 1280:
-            raise KernelError(what, errno.ENODEV, "")
-        if route.gateway:
-            self._check_gateway(what, route.gateway, link)
-        return SimRoute(route.destination, route.gateway, link, route.metric, route.protocol)
+        ways = [self.find(what, name) for name in route.links]
+        for link in ways:
+            if not link.up:
+                raise KernelError(what, errno.ENETDOWN, "Nexthop device is not up")
+            if version(route.destination) == 6 and link.mtu < 1280:
+                raise KernelError(what, errno.ENODEV, "")
+            for gateway in () if route.details.onlink else route.gateways(link.name):
+                self._check_gateway(what, gateway, link)
+        return SimRoute(route, ways)
 
     def _check_gateway(self, what: str, gateway: str, link: SimLink) -> None:
         if version(gateway) == 6:
@@ -220,12 +245,13 @@ class SimAddresses:
             )
 
     def reaches(self, gateway: str, link: SimLink) -> bool:
-        on_link = (entry.destination for entry in self.table if entry.link is link and entry.gateway is None)
+        on_link = (entry.destination for entry in self.table if entry.link is link and entry.route.is_on_link)
         return any(covers(destination, gateway) for destination in on_link)
 
     def remove_route(self, route: Route) -> None:
         self.kernel.request()
-        self.find(f"remove route {route}", route.link)
+        for name in route.links:
+            self.find(f"remove route {route}", name)
         for entry in self.table:
             if entry.shown() == route:
                 self.table.remove(entry)

@@ -239,7 +239,12 @@ class SimulatedHost:
                 "routes": {
                     entry.shown()
                     for entry in namespace.table
-                    if entry.gateway is None or namespace.reaches(entry.gateway, entry.link)
+                    if entry.route.details.onlink
+                    or all(
+                        namespace.reaches(gateway, link)
+                        for link in entry.ways
+                        for gateway in entry.shown().gateways(link.name)
+                    )
                 },
             }
         return picture

@@ -115,7 +115,7 @@ class SimNamespace(SimAddresses):
             if one is None or one.namespace is None:
                 continue
             here = one.namespace
-            here.table = [entry for entry in here.table if entry.link is not one]
+            here.table = [entry for entry in here.table if one not in entry.ways]
             master, one.master = one.master, None
             for port in [port for port in here.links.values() if port.master is one]:
                 port.master = None

@@ -17,7 +17,7 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.model
     merged,
 )
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.ownership import MARK
-from ansible_collections.pipefitter.container_network.plugins.module_utils.model.route import Route
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.route import MAIN, Route
 from ansible_collections.pipefitter.container_network.plugins.module_utils.state.network import Link
 from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.simulated_addresses import (
     KERNEL,
@@ -98,9 +98,14 @@ class SimulatedNetlink:
         names_by_index: Mapping[int, str],
         families: Iterable[int] = (4, 6),
         connected: bool = False,
-        to_nowhere: bool = False,
+        everything: bool = False,
     ) -> tuple[Route, ...]:
-        shown = [entry.shown() for entry in self._ns.table if connected or entry.protocol != KERNEL]
+        shown = [
+            entry.shown()
+            for entry in self._ns.table
+            if (connected or entry.protocol != KERNEL)
+            and (everything or (entry.route.table == MAIN and not entry.route.leads_nowhere))
+        ]
         # As the kernel dumps its trie: the widest first, so a default route stands before what its gateway needs.
         return tuple(sorted(shown, key=lambda route: (route.family, int(route.destination.rpartition("/")[2]))))
 

@@ -37,6 +37,20 @@ ASKED = [
     {"container": "web1", "bridge": "ovs0", "vlan_mode": "trunk"},
     {"container": "web1", "bridge": "ovs0", "vlan_mode": "native-tagged", "vlan": 5, "trunks": "100,200-203"},
     {"pid": 17, "bridge": "br0"},
+    {
+        "container": "web1",
+        "bridge": "br0",
+        "routes": [
+            {"destination": "0.0.0.0/0", "gateway": "10.0.0.1", "table": "100", "onlink": True, "mtu": 1400},
+            {"destination": "::/0", "table": "local", "type": "throw", "metric": 5},
+            {"destination": "10.1.0.0/16", "scope": "host", "src": "10.0.0.2"},
+            {"destination": "10.2.0.0/16", "gateway": "10.0.0.1", "scope": "global", "table": "main"},
+            {
+                "destination": "10.3.0.0/16",
+                "nexthops": [{"gateway": "10.0.0.1"}, {"gateway": "10.9.0.1", "interface": "eth2", "weight": 256}],
+            },
+        ],
+    },
 ]
 
 
@@ -45,7 +59,9 @@ def test_an_attachment_is_asked_for_again_as_it_was(options):
     want = attachment.parse(options)
     made = record_objects.of_attachment(want)
     # What comes back is what JSON made of it.
-    assert attachment.parse(json.loads(json.dumps(made.want))) == want
+    again = attachment.parse(json.loads(json.dumps(made.want)))
+    assert again == want
+    assert [entry.details for entry in again.routes or ()] == [entry.details for entry in want.routes or ()]
 
 
 def test_what_is_not_asked_for_again_is_wanted_still():

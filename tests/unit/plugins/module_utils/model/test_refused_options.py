@@ -267,6 +267,87 @@ def test_attachment(options, option, found, words):
     complaint(attachment.parse, {**ONE, **options}, option, found, words)
 
 
+NOWHERE = "is for a route that leads somewhere, and one of type blackhole does not; leave one of the two out"
+
+
+@pytest.mark.parametrize(
+    ("given", "option", "found", "words"),
+    [
+        ({"table": "blue"}, "table", "blue", "is no routing table; give 1 to 4294967295, or default, main, local"),
+        ({"table": "0"}, "table", "0", "is no routing table"),
+        ({"table": "4294967296"}, "table", "4294967296", "is no routing table"),
+        ({"table": "\u0664"}, "table", "\u0664", "is no routing table"),
+        ({"table": "9" * 5000}, "table", "9" * 5000, "is no routing table"),
+        ({"table": "1885732976"}, "table", "1885732976", "give another number"),
+        (
+            {"destination": "0.0.0.0/0", "table": "main"},
+            "destination",
+            "0.0.0.0/0",
+            "is the default route of the main table; use gateway or gateway6, or give it a table of its own",
+        ),
+        ({"destination": "::/0", "type": "blackhole"}, "destination", "::/0", "is the default route; use gateway"),
+        ({"type": "local"}, "type", "local", "is none of unicast, blackhole, unreachable, prohibit, throw"),
+        ({"type": "blackhole", "gateway": "10.0.0.1"}, "gateway", "10.0.0.1", NOWHERE),
+        ({"type": "blackhole", "mtu": 1400}, "mtu", 1400, NOWHERE),
+        ({"type": "blackhole", "src": "10.0.0.2"}, "src", "10.0.0.2", NOWHERE),
+        ({"src": "10.0.0"}, "src", "10.0.0", "is not an IPv4 or IPv6 address"),
+        ({"src": "10.0.0.2/24"}, "src", "10.0.0.2/24", "is not an IPv4 or IPv6 address"),
+        ({"src": "fd00::1"}, "src", "fd00::1", "is of another family than the destination, which is of IPv4"),
+        ({"src": "224.0.0.1"}, "src", "224.0.0.1", "is a multicast address"),
+        (
+            {"destination": "fd00:9::/64", "scope": "link"},
+            "scope",
+            "link",
+            "is for IPv4, as routes of IPv6 have no scope",
+        ),
+        ({"scope": "site"}, "scope", "site", "is none of global, link, host; give one of them"),
+        ({"scope": "link", "gateway": "10.0.0.1"}, "scope", "link", "leave it or the gateway out"),
+        ({"scope": "host", "nexthops": [{"gateway": "10.0.0.1"}]}, "scope", "host", "leave it or the gateway out"),
+        ({"onlink": True}, "onlink", True, "give a gateway, or leave it out"),
+        ({"mtu": 67}, "mtu", 67, "68 to 65520 bytes"),
+        ({"mtu": 65521}, "mtu", 65521, "68 to 65520 bytes"),
+        ({"destination": "fd00:9::/64", "mtu": 1279}, "mtu", 1279, "1280 to 65520 bytes"),
+        ({"mtu": True}, "mtu", True, "is not a number; give 68 to 65520 bytes"),
+        ({"nexthops": []}, "nexthops", None, "is empty; name at least one next hop, or leave it out"),
+        ({"nexthops": [{"gateway": "10.0.0.1"}], "gateway": "10.0.0.1"}, "nexthops", "1 next hops", "exclusive"),
+        ({"nexthops": [{"gateway": "fd00::1"}]}, "nexthops[0].gateway", "fd00::1", "where an IPv4 one is needed"),
+        ({"nexthops": [{"gateway": "10.0.0.1", "weight": 0}]}, "nexthops[0].weight", 0, "1 to 256"),
+        ({"nexthops": [{"gateway": "10.0.0.1", "weight": 257}]}, "nexthops[0].weight", 257, "1 to 256"),
+        ({"nexthops": [{"gateway": "10.0.0.1", "interface": "a b"}]}, "nexthops[0].interface", "a b", "contains ' '"),
+        ({"nexthops": [{"gateway": "10.0.0.1", "interface": "lan7"}]}, "nexthops[0].interface", "lan7", "begin with a"),
+        ({"nexthops": [{"gateway": "10.0.0.1"}] * 2}, "nexthops[1].gateway", "10.0.0.1", "is in the list twice"),
+        (
+            {"nexthops": [{"gateway": "10.0.0.255"}, {"gateway": "10.0.0.1"}]},
+            "gateway",
+            "10.0.0.255",
+            "is the broadcast",
+        ),
+    ],
+)
+def test_what_few_routes_have(given, option, found, words):
+    options = {**ONE, "addresses": ["10.0.0.2/24"], "routes": [{"destination": "10.9.0.0/16", **given}]}
+    complaint(attachment.parse, options, f"routes[0].{option}", found, words)
+
+
+def test_two_routes_differ_in_table_or_metric():
+    one = {"destination": "10.9.0.0/16"}
+    routes = [
+        one,
+        {**one, "table": "7"},
+        {**one, "table": "8", "type": "throw"},
+        {**one, "type": "prohibit", "metric": 5},
+    ]
+    assert len({entry.key for entry in attachment.parse({**ONE, "routes": routes}).routes}) == 4
+    for again in (one, {**one, "type": "blackhole"}, {**one, "table": "254"}):
+        complaint(
+            attachment.parse,
+            {**ONE, "routes": [*routes, again]},
+            "routes[4].destination",
+            "10.9.0.0/16",
+            "is in the list twice with the same metric",
+        )
+
+
 @pytest.mark.parametrize(
     ("options", "option", "found", "words"),
     [

@@ -125,11 +125,12 @@ def test_what_was_asked_for_is_there(scene, wants):
                 a for a in want.addresses if not a.startswith("fe80")
             }
         assert link.mtu == host_veth.mtu == (want.mtu or link.mtu) and (want.mac or link.mac) == link.mac
-        table = {(entry.destination, entry.gateway, entry.link.name) for entry in link.namespace.table}
+        table = {entry.route.key: entry.shown() for entry in link.namespace.table}
         for entry in want.routes or ():
-            assert (entry.destination, entry.gateway, want.interface) in table
+            assert table[entry.key].leads_as(entry)
         for gateway in want.gateways:
-            assert (DEFAULT[6 if ":" in gateway else 4], gateway, want.interface) in table
+            shown = table[DEFAULT[6 if ":" in gateway else 4], 1024 if ":" in gateway else 0]
+            assert (shown.gateway, shown.link) == (gateway, want.interface)
 
 
 @given(scenes(), wanted())

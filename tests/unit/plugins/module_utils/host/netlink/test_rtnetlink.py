@@ -222,7 +222,7 @@ def test_routes_for_some_packets_over_several_links_and_to_the_loopback():
         a_route(socket.AF_INET, 0, ("RTA_OIF", 1), protocol=2),
         a_route(socket.AF_INET, 0, kind=9),
     )
-    dump.payloads.append(a_route(socket.AF_INET, 0)[0] + several)
+    dump.payloads.append(a_route(socket.AF_INET, 0, protocol=4)[0] + several)
     shown = routes.shown(dump, {4: "eth1", 5: "eth2"}, (4,), False, True)
     assert [str(entry) for entry in shown] == [
         "default tos 0x10 via 10.0.0.1 dev eth1",
