@@ -85,7 +85,7 @@ def wanted(draw: st.DrawFn) -> bridge.Bridge:
 
 
 def observe(host: SimulatedHost, want: bridge.Bridge, to_remove: bool = False) -> plan.BridgeState:
-    with mock.patch.object(features, "supports_vlan_filtering", lambda: host.kernel.vlan_filtering):
+    with mock.patch.object(features, "supports_vlan_filtering", lambda _links: host.kernel.vlan_filtering):
         return observing.observe(host, want, to_remove)  # type: ignore[arg-type]
 
 

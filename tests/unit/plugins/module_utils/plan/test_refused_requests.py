@@ -54,7 +54,7 @@ def host():
 
 
 def plans(host, want):
-    with mock.patch.object(features, "supports_vlan_filtering", lambda: host.kernel.vlan_filtering):
+    with mock.patch.object(features, "supports_vlan_filtering", lambda _links: host.kernel.vlan_filtering):
         return plan.present(want, observing.observe(host, want))
 
 
@@ -218,7 +218,7 @@ def test_a_purge_of_a_bridge_that_is_not_there(scene):
     said = "^bridge: 'br7' is neither a Linux bridge nor an Open vSwitch bridge of this host; create it first"
     for wants in ((), attachment.parse_list([{"container": "web2", "bridge": "br0"}], {})):
         with pytest.raises(Refused, match=said):
-            scene.present(wants, "br7")()
+            scene.present(wants, attachment.Purge("br7"))()
 
 
 def test_vlans_that_a_linux_bridge_can_not_carry(scene):
