@@ -5,9 +5,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from ..errors import InvalidOption
 from ..light_dataclass import dataclass
@@ -89,12 +89,21 @@ class Attachment:
         return False if self.addresses is not None else None
 
     @property
+    def segment(self) -> tuple[str, int | None]:
+        """Return where addresses and MACs are unique, as far as that was asked for."""
+        return self.bridge, self.vlans.tag if self.vlans is not None else None
+
+    @property
     def gateways(self) -> tuple[str, ...]:
         """Return the gateways of its default routes, IPv4 first."""
         return tuple(gateway for gateway in (self.gateway, self.gateway6) if gateway)
 
     def __str__(self) -> str:
         return f"{self.interface} of {self.target}"
+
+
+Parsed = TypeVar("Parsed", bound=Attachment)
+"""An attachment to a bridge, or to something else."""
 
 
 def parse(options: Mapping[str, Any], prefix: str = "") -> Attachment:
@@ -104,15 +113,35 @@ def parse(options: Mapping[str, Any], prefix: str = "") -> Attachment:
 
     :raises InvalidOption: naming the first option that can't be right.
     """
+    bridge = options.get("bridge")
+    if not bridge:
+        raise InvalidOption(f"{prefix}bridge", None, "is required for an attachment; name the bridge to attach to")
+    host_interface = options.get("host_interface")
+    attachment = Attachment(
+        bridge=bridge if bridge == ANY_BRIDGE else names.interface_name(f"{prefix}bridge", bridge),
+        host_interface=names.interface_name(f"{prefix}host_interface", host_interface) if host_interface else None,
+        vlans=vlans.wanted(options, prefix, "vlan_mode", "vlan"),
+        required=bool(options.get("required")),
+        security=port_guard.parse(options.get("security"), f"{prefix}security", options.get("addresses")),
+        **container_side(options, prefix),
+    )
+    if attachment.required and attachment.target.kind != "container":
+        advice = f"is for what a container engine starts, and {attachment.target} is not; leave it out"
+        raise InvalidOption(f"{prefix}required", True, advice)
+    check_together(attachment, prefix)
+    return attachment
+
+
+def container_side(options: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    """Return the fields of an attachment that are the container's side, whatever that leads to.
+
+    :raises InvalidOption: naming the first option that can't be right.
+    """
     interface = names.interface_name(f"{prefix}interface", options.get("interface") or DEFAULT_INTERFACE)
     if interface == "lo":
         raise InvalidOption(
             f"{prefix}interface", interface, "is the loopback interface of every namespace; choose another name"
         )
-    bridge = options.get("bridge")
-    if not bridge:
-        raise InvalidOption(f"{prefix}bridge", None, "is required for an attachment; name the bridge to attach to")
-    host_interface = options.get("host_interface")
     wanted = options.get("addresses")
     # '' is what templates make of a variable that is not set: as if it was left out.
     mac, seed = options.get("mac") or None, options.get("mac_seed") or None
@@ -127,38 +156,46 @@ def parse(options: Mapping[str, Any], prefix: str = "") -> Attachment:
         raise InvalidOption(f"{prefix}mac_seed", seed, advice)
     if seed is not None:
         mac = addresses.seeded_mac(seed)
-    attachment = Attachment(
-        target=parse_target(options, prefix),
-        bridge=bridge if bridge == ANY_BRIDGE else names.interface_name(f"{prefix}bridge", bridge),
-        interface=interface,
-        host_interface=names.interface_name(f"{prefix}host_interface", host_interface) if host_interface else None,
-        addresses=addresses.interface_addresses(f"{prefix}addresses", wanted) if wanted is not None else None,
-        gateway=_gateway(options, f"{prefix}gateway", addresses.IPV4),
-        gateway6=_gateway(options, f"{prefix}gateway6", addresses.IPV6),
-        routes=_routes(options.get("routes"), interface, prefix),
-        mac=addresses.mac(f"{prefix}mac", mac) if mac is not None else None,
-        mtu=limits.mtu(f"{prefix}mtu", options.get("mtu")),
-        vlans=vlans.wanted(options, prefix, "vlan_mode", "vlan"),
-        ipv6=options.get("ipv6"),
-        required=bool(options.get("required")),
-        security=port_guard.parse(options.get("security"), f"{prefix}security", wanted),
-    )
-    if attachment.required and attachment.target.kind != "container":
-        advice = f"is for what a container engine starts, and {attachment.target} is not; leave it out"
-        raise InvalidOption(f"{prefix}required", True, advice)
+    return {
+        "target": parse_target(options, prefix),
+        "interface": interface,
+        "addresses": addresses.interface_addresses(f"{prefix}addresses", wanted) if wanted is not None else None,
+        "gateway": _gateway(options, f"{prefix}gateway", addresses.IPV4),
+        "gateway6": _gateway(options, f"{prefix}gateway6", addresses.IPV6),
+        "routes": _routes(options.get("routes"), interface, prefix),
+        "mac": addresses.mac(f"{prefix}mac", mac) if mac is not None else None,
+        "mtu": limits.mtu(f"{prefix}mtu", options.get("mtu")),
+        "ipv6": options.get("ipv6"),
+    }
+
+
+def check_together(attachment: Attachment, prefix: str) -> None:
+    """Refuse options of the container's side that can't be right together.
+
+    :raises InvalidOption: naming the first of them.
+    """
     _check_ipv6(attachment, prefix)
     _check_connected(attachment, prefix)
     _check_gateways(attachment, prefix)
     if attachment.mtu is not None and attachment.mtu < limits.IPV6_MTU and _has_family(attachment, addresses.IPV6):
         advice = f"is below {limits.IPV6_MTU} bytes, the minimum MTU of IPv6; raise it or leave out the IPv6 addresses"
         raise InvalidOption(f"{prefix}mtu", attachment.mtu, advice)
-    return attachment
 
 
 def parse_list(
     items: Iterable[Mapping[str, Any]], common: Mapping[str, Any], option: str = "attachments"
 ) -> tuple[Attachment, ...]:
-    """Return the attachments of a list; what an item leaves out is taken from ``common``.
+    """Return the attachments to bridges that a list asks for, as ``parse_each``."""
+    return parse_each(items, common, option, parse)
+
+
+def parse_each(
+    items: Iterable[Mapping[str, Any]],
+    common: Mapping[str, Any],
+    option: str,
+    parse_one: Callable[[Mapping[str, Any], str], Parsed],
+) -> tuple[Parsed, ...]:
+    """Return the attachments of a list, each by ``parse_one``; what an item leaves out is taken from ``common``.
 
     A gateway is taken from there only beside addresses of its family, and
     the options of VLANs only where the item has none of them.
@@ -169,7 +206,7 @@ def parse_list(
     parsed = []
     for position, item in enumerate(items):
         given = {key: value for key, value in item.items() if value is not None}
-        parsed.append(parse({**_inherited(common, given), **given}, f"{option}[{position}]."))
+        parsed.append(parse_one({**_inherited(common, given), **given}, f"{option}[{position}]."))
     _check_duplicates(parsed, option)
     return tuple(parsed)
 
@@ -370,10 +407,10 @@ def _held_routes(attachment: Attachment) -> list[tuple[tuple[str, int], str, str
     return routes + defaults
 
 
-def _check_duplicates(attachments: list[Attachment], option: str) -> None:
+def _check_duplicates(attachments: Sequence[Attachment], option: str) -> None:
     seen: dict[tuple[object, ...], int] = {}
     for position, attachment in enumerate(attachments):
-        segment = (attachment.bridge, attachment.vlans and attachment.vlans.tag)
+        segment = attachment.segment
         claims: list[tuple[str, str, tuple[object, ...]]] = [
             ("interface", attachment.interface, ("interface", attachment.target, attachment.interface)),
         ]

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING
 from ..model import names
 from ..state.attachments import LINUX, HostSide
 from ..state.network import HOST
-from .address_operations import AddAddress, set_ipv6
+from . import container_side
 from .attachment_deletion import stale_deletion
-from .attachment_match import AttachmentMatch
+from .attachment_match import VethMatch
 from .attachment_names import notes
-from .attachment_routes import plan_routes
 from .link_operations import AddVeth, SetLink, SetTxChecksumOffload, of_same_keys
 from .operations import Operation
 from .ovs_ports import OvsChanges
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
 _ALONE_AND_DOWN: LinkSettings = {"master": "", "isolated": False, "floods": True, "vlans": None, "up": False}
 
 
-def creation(one: AttachmentMatch, host_side: HostSide, ovs: OvsChanges, quiet: bool = False) -> list[Operation]:
+def creation(one: VethMatch, host_side: HostSide, ovs: OvsChanges, quiet: bool = False) -> list[Operation]:
     """Return what makes an attachment; its port joins closed to floods where it is to be ``quiet``."""
     want, netns = one.want, one.side.netns
     operations: list[Operation] = []
@@ -52,19 +51,13 @@ def creation(one: AttachmentMatch, host_side: HostSide, ovs: OvsChanges, quiet: 
             alternative,
         )
     )
-    ipv6, default = want.wants_ipv6, one.side.ipv6_default
-    if ipv6 is not None and default is not None and ipv6 != default:
-        operations.append(set_ipv6(netns, want.interface, ipv6))
-    operations += [AddAddress(netns, want.interface, address) for address in want.addresses or ()]
-    if one.bridge.userspace:
-        operations.append(SetTxChecksumOffload(netns, want.interface, False))
-    operations.append(SetLink(netns, want.interface, {"up": True}, {"up": False}))
-    operations += plan_routes(one, ())[0]
+    beside = [SetTxChecksumOffload(netns, want.interface, False)] if one.bridge.userspace else []
+    operations += container_side.made(one, beside)
     operations.append(_joined(one, quiet))
     return operations
 
 
-def _joined(one: AttachmentMatch, quiet: bool) -> SetLink:
+def _joined(one: VethMatch, quiet: bool) -> SetLink:
     new: LinkSettings = {}
     if one.bridge.kind == LINUX:
         new["master"] = one.want.bridge
