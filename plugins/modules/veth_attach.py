@@ -154,6 +154,7 @@ options:
       - Where more than 16 join a bridge at once, those that do are closed to each other's until all have joined. In
         Open vSwitch their ports are C(protected) for that time, unless other ports of the bridge are.
 seealso:
+  - module: pipefitter.container_network.nic_attach
   - module: pipefitter.container_network.container_bridge
   - module: pipefitter.container_network.ovs_vlan_port
   - module: pipefitter.container_network.container_network_info

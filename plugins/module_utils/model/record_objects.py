@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import icc_policy
 from .attachment import Attachment, Target
@@ -26,6 +26,9 @@ from .record import (
 from .vlan_port import BridgeSettings, VlanPort
 from .vlans import as_options, ranges
 
+if TYPE_CHECKING:
+    from .nic_attachment import NicAttachment
+
 
 def of_attachment(want: Attachment) -> Record:
     """Return the record of an attachment to a bridge as it was asked for."""
@@ -39,6 +42,12 @@ def of_attachment(want: Attachment) -> Record:
     if want.vlans is not None:
         options.update(as_options(want.vlans))
     return Record(ATTACHMENT, attachment_key(want), {**_container_side(want), **options})
+
+
+def of_nic_attachment(want: NicAttachment) -> Record:
+    """Return the record of an interface made from a NIC as it was asked for."""
+    options = {"nic": want.nic, "kind": want.kind, "mode": want.mode}
+    return Record(NIC_ATTACHMENT, attachment_key(want), {**_container_side(want), **options})
 
 
 def attachment_key(want: Attachment) -> tuple[str, ...]:

@@ -36,6 +36,7 @@ class Link:
     ``vlans`` are read for bridges that filter VLANs, and for their ports.
     ``ethernet`` is false for one without Ethernet frames, as WireGuard's and a tun device (ARPHRD_ETHER).
     ``vlan_id`` is that of an interface (of kind ``vlan``) which takes the frames of one VLAN from its ``peer``.
+    ``macvlan_mode`` is that of one (of kind ``macvlan``) which has a MAC of its own on its ``peer`` (MACVLAN_MODE_*).
     """
 
     index: int
@@ -59,6 +60,7 @@ class Link:
     makes_link_local: bool = False
     vlans: PortVlans = ()
     vlan_id: int | None = None
+    macvlan_mode: int = 0
 
     @property
     def leads_elsewhere(self) -> bool:
