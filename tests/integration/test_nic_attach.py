@@ -9,7 +9,19 @@ from itertools import count
 
 import pytest
 from lab_hosts import ModuleFailed
-from wiring import assert_same, everything, held, link, make_bridge, make_namespaces, routes, warned
+from service import Service, states
+from wiring import (
+    assert_same,
+    everything,
+    held,
+    link,
+    make_bridge,
+    make_containers,
+    make_namespaces,
+    routes,
+    until,
+    warned,
+)
 
 _ONE = {
     "netns": "probe",
@@ -129,6 +141,7 @@ def test_what_differs_is_corrected_in_place_or_made_anew(host):
 @pytest.mark.parametrize("absent", [{}, {"nic": "eth1"}])
 def test_absent_takes_away_what_is_meant_and_nothing_else(hosta, absent):
     make_namespaces(hosta, "probe")
+    make_bridge(hosta, "br0")
     _nic(hosta)
     before = everything(hosta)
     _attach(hosta, **_ONE)
@@ -136,6 +149,14 @@ def test_absent_takes_away_what_is_meant_and_nothing_else(hosta, absent):
     assert not elsewhere["changed"]
     _attach(hosta, netns="probe", state="absent", **absent)
     assert_same(before, everything(hosta))
+    hosta.module("nic_attach", **_ONE)
+    for state, sentence in (
+        ("present", "by a macvlan interface that nic_attach made"),
+        ("absent", "made by nic_attach"),
+    ):
+        with pytest.raises(ModuleFailed, match=sentence):
+            hosta.module("veth_attach", netns="probe", bridge="br0", state=state)
+    hosta.module("nic_attach", netns="probe", state="absent")
     hosta.run("ip", "-n", "probe", "link", "add", "eth1", "type", "bridge")
     with pytest.raises(ModuleFailed, match="is taken in netns /run/netns/probe by a bridge interface that this module"):
         hosta.module("nic_attach", netns="probe", state="absent")
@@ -194,6 +215,35 @@ def _without_indexes(value):
     if isinstance(value, dict):
         return {key: _without_indexes(item) for key, item in value.items() if key != "ifindex"}
     return [_without_indexes(item) for item in value] if isinstance(value, list) else value
+
+
+def test_the_service_makes_it_again_after_a_restart_with_its_mac(hosts):
+    host, other = hosts["hosta"], hosts["hostb"]
+    other.run("ip", "address", "add", "192.168.9.1/24", "dev", "eth1")
+    name = "eth1 of container web1, from NIC eth1"
+    try:
+        with Service(host):
+            wanted = {"container": "web1", "nic": "eth1", "kind": "macvlan", "addresses": ["192.168.9.10/24"]}
+            waiting = host.module("nic_attach", wait=False, **wanted)
+            assert waiting["pending"] == [{"container": "web1", "interface": "eth1"}] and waiting["recorded"]
+            make_containers(host, "web1")
+            until(lambda: states(host) == {name: "in order"}, lambda: states(host))
+            asked = host.module("nic_attach", **wanted)
+            assert not asked["changed"], asked["operations"]
+            host.run("docker", "restart", "-t", "0", "web1")
+            reach = ("docker", "exec", "web1", "ping", "-c", "1", "-W", "1", "192.168.9.1")
+            until(lambda: host.run(*reach, check=False).returncode == 0, lambda: states(host))
+            again = host.module("nic_attach", **wanted)
+            assert not again["changed"] and again["attachments"] == asked["attachments"], again["operations"]
+            shown = host.module("container_network_info")["recorded"]
+            assert [(entry["kind"], entry["name"], entry["state"]) for entry in shown] == [
+                ("nic_attachment", name, "in order")
+            ]
+            gone = host.module("nic_attach", container="web1", nic="eth1", state="absent")
+            assert gone["operations"][-1] == f"take {name} out of the record" and states(host) == {}
+            until(lambda: host.run(*reach, check=False).returncode == 1, "it is there still")
+    finally:
+        other.run("ip", "address", "flush", "dev", "eth1")
 
 
 def test_refuses_with_a_sentence_and_changes_nothing(hosta):

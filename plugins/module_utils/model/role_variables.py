@@ -29,7 +29,7 @@ def chosen(records: Sequence[Record], named: str | None, switches: Collection[st
     """
     recorded = sorted({record.bridge for record in records if record.bridge})
     if not recorded:
-        raise PipefitterError("nothing is recorded on this host")
+        raise PipefitterError(f"nothing {'of a bridge ' if records else ''}is recorded on this host")
     if named is not None and named not in recorded:
         raise PipefitterError(f"nothing is recorded of bridge {named}; recorded are {', '.join(recorded)}")
     switched = {*switches, *_switches(records)}

@@ -114,9 +114,9 @@ def host_veths_of(want: Attachment, side: ContainerSide | None, host_side: HostS
         return [other[1], *left_behind] if other else left_behind
     host_veth = host_side.host_veth(side, peer)
     if host_veth is None or not made_by_us(host_veth, want, side):
+        made = "made by nic_attach" if peer.ours else "not made by this collection"
         raise Refused(
-            f"interface: {want.interface!r} of {side.netns} was not made by this collection and stays; "
-            "remove it with what made it"
+            f"interface: {want.interface!r} of {side.netns} was {made} and stays; remove it with what made it"
         )
     refuse_mistaken(want, side, host_veth, host_side)
     return [host_veth, *left_behind]

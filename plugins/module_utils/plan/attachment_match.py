@@ -184,9 +184,9 @@ def find(want: Attachment, side: ContainerSide, host_side: HostSide) -> VethMatc
     host_veth = host_side.host_veth(side, peer)
     if host_veth is None or not made_by_us(host_veth, want, side):
         what = f"a {peer.kind} interface" if peer.kind else "an interface"
+        made = "nic_attach made; take it away with that, or" if peer.ours else "this collection did not make;"
         raise Refused(
-            f"interface: {want.interface!r} is taken in {side.netns} by {what} that this collection did not make; "
-            "choose another interface"
+            f"interface: {want.interface!r} is taken in {side.netns} by {what} that {made} choose another interface"
         )
     refuse_mistaken(want, side, host_veth, host_side)
     return VethMatch(want, side, peer, bridge, host_veth)

@@ -34,7 +34,7 @@ _SINGLE = ("container", "netns", "pid", "addresses", "mac", "mac_seed")
 def converge(options: Mapping[str, Any], check: bool, adds_only: bool = False) -> Result:
     """Make interfaces from NICs as the options of nic_attach say, or tell what that would take.
 
-    With ``adds_only`` surplus addresses stay.
+    With ``adds_only`` surplus addresses stay, and nothing is told of what the user was told as they asked for it.
 
     :raises PipefitterError: with a sentence for the user.
     """
@@ -96,14 +96,14 @@ def converge(options: Mapping[str, Any], check: bool, adds_only: bool = False) -
             before={"attachments": [entry for entry in before if entry]},
             after={"attachments": [entry for entry in after if entry]},
             values={"attachments": [entry for entry in shown if entry] if present else []},
-            warnings=taken_default_routes(outcome.operations) + _warnings(outcome, present),
+            warnings=taken_default_routes(outcome.operations) + _warnings(outcome, present, news=not adds_only),
         )
         return keeping.into(wiring.with_pending(result, every) if present else result)
 
 
-def _warnings(outcome: engine.Outcome[NicAttachmentState], present: bool) -> list[str]:
+def _warnings(outcome: engine.Outcome[NicAttachmentState], present: bool, news: bool) -> list[str]:
     if present:
-        return outranked_gateways(outcome.after[0]) + surprises(*outcome.before)
+        return outranked_gateways(outcome.after[0]) + (surprises(*outcome.before) if news else [])
     return lost_default_routes(outcome.before[0], outcome.operations)
 
 
