@@ -46,3 +46,17 @@ PERSISTENT = {
     "persistent": {"type": "str", "choices": ["auto", "true", "false"], "default": "auto"},
     "drift": {"type": "str", "choices": ["repair", "report"]},
 }
+
+BRIDGE_VLANS = {
+    "vlan_filtering": {"type": "bool"},
+    "port_vlans": {
+        "type": "list",
+        "elements": "dict",
+        "options": {
+            "port": {"type": "str", "required": True},
+            "mode": {"type": "str", "choices": ["access", "trunk", "native-tagged", "native-untagged"]},
+            "tag": {"type": "int"},
+            "trunks": {"type": "raw"},
+        },
+    },
+}

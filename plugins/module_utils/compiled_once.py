@@ -6,19 +6,22 @@ Ansible runs them from a zip archive, which it makes anew for each task. zipimpo
 name and again to run it (seen with Python 3.9 to 3.13): zipimporter.find_spec() calls spec_from_loader(), which calls
 get_filename(), which compiles; exec_module() does it once more (Lib/zipimport.py, Lib/importlib/_bootstrap.py of 3.11).
 Here the name is told without compiling, and what was compiled is kept in /var/cache/pipefitter for the next task, as
-Python keeps it in __pycache__ for what lies in folders. It is used where its source is the same (PEP 552), and only by
-root and from a folder that none but root can write to. All else is the importer's own.
+Python keeps it in __pycache__ for what lies in folders. It is used where its source has the same length and checksum,
+which the archive's directory tells without unpacking it, and only by root and from a folder that none but root can
+write to. All else is the importer's own.
 """
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import marshal
 import os
 import stat
 import sys
+import zipimport
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.machinery import ModuleSpec
 from types import CodeType, ModuleType
 from typing import TYPE_CHECKING, cast
@@ -31,8 +34,13 @@ _FOLDER = "/var/cache/pipefitter"
 _NAME = f"compiled.{sys.implementation.cache_tag}"
 _LARGEST = 16 << 20  # bytes; a tenth of that is usual
 
-# By module: the hash of its source, and its code as marshal writes it.
-_Compiled = dict[str, tuple[bytes, bytes]]
+# What zipimport.py keeps of each file in an archive: (path, compress, data_size, file_size, offset, time, date, crc)
+_PLACES, _LENGTH, _CHECKSUM = 8, 3, 7
+
+_Source = tuple[int, int]  # bytes, CRC-32
+
+# By module: of what source it was made, and its code as marshal writes it.
+_Compiled = dict[str, tuple[_Source, bytes]]
 
 
 class _Cache:
@@ -43,16 +51,15 @@ class _Cache:
         self._compiled: _Compiled | None = None
         self._grown = False
 
-    def code(self, name: str, source: bytes, path: str) -> CodeType:
+    def code(self, name: str, source: _Source, path: str, read: Callable[[], bytes]) -> CodeType:
         """Return a module's code, compiled now if that was not done before; ``path`` is for tracebacks."""
         if self._compiled is None:
             self._compiled = _read(self._folder)
-        digest = importlib.util.source_hash(source)
-        kept, written = self._compiled.get(name, (b"", b""))
-        if kept == digest:
-            return cast("CodeType", marshal.loads(written))
-        code = compile(source, path, "exec", dont_inherit=True)
-        self._compiled[name] = (digest, marshal.dumps(code))
+        kept = self._compiled.get(name)
+        if kept is not None and kept[0] == source:
+            return cast("CodeType", marshal.loads(kept[1]))
+        code = compile(read(), path, "exec", dont_inherit=True)
+        self._compiled[name] = (source, marshal.dumps(code))
         self._grown = True
         return code
 
@@ -113,11 +120,25 @@ class _Importer(zipimporter):
 
     cache: _Cache
 
+    # These two as later Pythons have them: that of 3.9 (EL 9) has only load_module(), which doesn't call get_code().
+
+    def create_module(self, spec: ModuleSpec) -> None:
+        pass
+
+    def exec_module(self, module: ModuleType) -> None:
+        exec(self.get_code(module.__name__), module.__dict__)  # pylint: disable=exec-used
+
     def get_code(self, fullname: str) -> CodeType:
         # The path in the archive: that of the archive itself is another for each task.
         path = f"{self.prefix}{fullname.rpartition('.')[2]}"
         path = f"{path}{os.sep}__init__.py" if self.is_package(fullname) else f"{path}.py"
-        return self.cache.code(fullname, self.get_data(f"{self.archive}{os.sep}{path}"), path)
+        read = functools.partial(self.get_data, f"{self.archive}{os.sep}{path}")
+        # Of the archive's directory, which the importer has read; it keeps the places of an entry to itself.
+        entry = getattr(zipimport, "_zip_directory_cache", {}).get(self.archive, {}).get(path, ())
+        if len(entry) == _PLACES:
+            return self.cache.code(fullname, (entry[_LENGTH], entry[_CHECKSUM]), path, read)
+        source = read()
+        return self.cache.code(fullname, (len(source), zlib.crc32(source)), path, lambda: source)
 
 
 class _CompiledOnce:

@@ -25,6 +25,13 @@ description:
     permits one address only, may cut off containers later and not the host. Nothing is known of machines that were not
     asked for in O(verify)."
   - The move takes some milliseconds, in one process; open connections go on.
+  - What comes to the NIC while it is moved goes along.
+  - Refused is what would change silently or not last. That is a route through another interface to the place and with
+    the metric of one of the NIC's, routes by C(ip nexthop), and what the kernel took from router advertisements.
+  - Warnings tell what names the NIC and will not name the bridge. These are firewall rules, sockets that are bound to
+    it (C(SO_BINDTODEVICE)), networks of Docker on it, policies of IPsec, address labels and its device group; MPTCP
+    endpoints are not looked for. They also tell of addresses with a lifetime where it is not known who would renew
+    them, and of a bridge that is there with another MAC, another MTU or spanning tree.
   - It is kept over a boot once it is confirmed, by whoever manages the NIC (O(persist)).
   - A host that was left half-way, by a crash or by hand (the address on both, the default route on the NIC that is a
     port already), is completed.
@@ -44,7 +51,8 @@ options:
   bridge:
     description:
       - Name of the bridge, 1 to 15 bytes without white space, V(/), V(:) or V(%). One that is there already is used as
-        it is, with its ports and addresses; else it is made, without spanning tree and without delay.
+        it is, with its ports and addresses; else it is made, without spanning tree and without delay. Bridges of Docker
+        (V(docker0), V(br-) and twelve digits) are refused.
     type: str
     required: true
   type:
@@ -58,16 +66,54 @@ options:
     description:
       - Datapath of an Open vSwitch bridge that is made. V(system) is the kernel module, V(netdev) C(ovs-vswitchd)
         itself, where the host does not listen on the NIC any more (C(rp_filter), C(arp_ignore) and C(disable_ipv6) of
-        the NIC are set).
+        the NIC are set). Without this option, V(system), which is refused where the kernel has not that module.
     type: str
     choices: [system, netdev]
+  vlan_filtering:
+    description:
+      - Whether a bridge of O(type=linux) is VLAN-aware, so that each of its ports carries its own VLANs only. Requires
+        a kernel with bridge VLAN filtering. With O(state=absent) it says nothing.
+      - What the host sends and takes without a tag goes on, or the move is refused. Of a bridge that is made, the
+        bridge itself is an untagged member of VLAN 1, a number that nobody outside sees, where O(port_vlans) says
+        nothing else; the NIC, and ports that join later without VLANs of their own, are members of the same.
+      - Containers get theirs by O(pipefitter.container_network.veth_attach#module:vlan).
+    type: bool
+  port_vlans:
+    description:
+      - VLANs of the NIC as a port, of other ports of the bridge, and of the bridge itself, by which the host takes
+        part; requires O(vlan_filtering) or a bridge that filters. Ports that are not in the list are left as they are.
+      - VLAN interfaces on the NIC (V(eth0.100)) have their frames as before, which pass the bridge by.
+    type: list
+    elements: dict
+    suboptions:
+      port:
+        description:
+          - Name of the NIC, of the bridge, or of another port that the bridge has.
+        type: str
+        required: true
+      mode:
+        description:
+          - As of O(pipefitter.container_network.container_bridge#module:port_vlans[].mode). A NIC that is to carry
+            VLANs beside what the host has untagged is V(native-untagged).
+        type: str
+        choices: [access, trunk, native-tagged, native-untagged]
+      tag:
+        description:
+          - Access or native VLAN of the port, 1 to 4094. Required by all modes but V(trunk), which has none.
+        type: int
+      trunks:
+        description:
+          - VLANs that a trunk carries, as a list or a text, with ranges (V(100,200-210)), 1 to 4094. Without it, all.
+        type: raw
   state:
     description:
       - V(present) moves the NIC into the bridge, V(absent) moves all back to the NIC and deletes the bridge where
         nothing else is in it and it was not there before. What the service of this collection has recorded of a bridge
         that is deleted is taken out of its record.
       - V(confirmed) and V(rolled_back) end a move that waits for its confirmation (O(confirm=manual)), with its
-        O(token).
+        O(token). They may come from any machine with Ansible that reaches the host, also from the host itself. With
+        V(confirmed), another SSH connection than that of the move says the most, as only a new one shows that the host
+        can be reached.
     type: str
     choices: [present, absent, confirmed, rolled_back]
     default: present
@@ -83,7 +129,11 @@ options:
     description:
       - V(auto) lets Ansible confirm the move from a new connection.
       - V(manual) leaves it waiting and returns RV(token), for whoever confirms it by a later task, by hand or from
-        another system.
+        another system, with O(state=confirmed). From a shell that is C(ansible HOST -b -m
+        pipefitter.container_network.host_nic_bridge -a "nic=eth0 bridge=br0 state=confirmed token=TOKEN").
+      - Until then a further move of the NIC is refused. To have it undone, nothing has to be done but to wait, at the
+        host's console neither. What waits is in C(/var/lib/pipefitter-nic/NIC/pending.json) there, with its token; how
+        it ended, and what could not be put back, in C(ended.json) beside it.
     type: str
     choices: [auto, manual]
     default: auto
@@ -128,6 +178,15 @@ EXAMPLES = r"""
       - gateway
       - controller
       - 10.77.0.12:22
+
+# On a kernel with bridge VLAN filtering. The host stays where it is, without a tag.
+- name: The NIC as a trunk, for containers in VLANs of the switch
+  pipefitter.container_network.host_nic_bridge:
+    nic: eth0
+    bridge: br0
+    vlan_filtering: true
+    port_vlans:
+      - {port: eth0, mode: native-untagged, tag: 1, trunks: "100,200-210"}
 
 - name: Back to the NIC
   pipefitter.container_network.host_nic_bridge:
@@ -214,7 +273,7 @@ left:
   sample: []
 """
 
-from ansible_collections.pipefitter.container_network.plugins.module_utils import ansible_module
+from ansible_collections.pipefitter.container_network.plugins.module_utils import ansible_module, argument_specs
 
 ARGUMENT_SPEC = {
     "nic": {"type": "str", "required": True},
@@ -231,6 +290,7 @@ ARGUMENT_SPEC = {
         "default": "auto",
     },
     "token": {"type": "str", "no_log": False},
+    **argument_specs.BRIDGE_VLANS,
 }
 
 

@@ -144,9 +144,22 @@ options:
     default: present
   purge:
     description:
-      - Also remove attachments of this collection from O(bridge) that are not listed. The bridge must exist.
+      - Also remove attachments of this collection from O(bridge) that are not listed; with O(owner), those alone that
+        bear its name. The bridge must exist.
     type: bool
     default: false
+  owner:
+    description:
+      - A word that is noted on the ports of the attachments, in the C(external_ids) of Open vSwitch, so that O(purge)
+        removes those alone. The roles of this collection give their names, so that several of them may share a bridge.
+      - On a Linux bridge it is refused.
+    type: str
+  bridge_type:
+    description:
+      - Of which kind O(bridge) is to be; one of the other kind is refused. Without this option, either will do.
+      - In check mode, a bridge that is not there yet is taken for one of this kind, and is no warning.
+    type: str
+    choices: [linux, openvswitch]
   announce:
     description:
       - Send gratuitous ARP and unsolicited neighbour advertisements for addresses of interfaces that are new or
@@ -293,6 +306,8 @@ ARGUMENT_SPEC = {
     "attachments": {"type": "list", "elements": "dict", "options": ATTACHMENT},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "purge": {"type": "bool", "default": False},
+    "owner": {"type": "str"},
+    "bridge_type": {"type": "str", "choices": ["linux", "openvswitch"]},
     **argument_specs.ATTACHING,
     **argument_specs.PERSISTENT,
 }

@@ -65,6 +65,9 @@ DHCP=ipv4
 UseDNS=no
 """
 
+# Beside another default route with the same metric none may be moved.
+_NETWORKD_SWITCH = f"{_NETWORKD_LEASE.replace('[1-9]', '8')}RouteMetric=1200\n"
+
 _INTERFACES = """\
 auto lo if0
 iface lo inet loopback
@@ -149,7 +152,7 @@ network:
       match:
         name: "np1*"
       dhcp4: true
-      dhcp4-overrides: {use-dns: false}
+      dhcp4-overrides: {use-dns: false, route-metric: 1100}
 """
 
 NICS = {
@@ -182,7 +185,7 @@ NICS = {
     "nm1": Nic("networkmanager", 6, True, {"/etc/NetworkManager/system-connections/Wired 1.nmconnection": _NM_LEASE}),
     "np0": Nic("netplan", 7, False, {"/etc/netplan/50-site.yaml": _NETPLAN}),
     "np1": Nic("netplan", 8, True, {}),
-    "nd8": Nic("networkd", 9, True, {}, switch=True),
+    "nd8": Nic("networkd", 9, True, {"/etc/systemd/network/55-nd8.network": _NETWORKD_SWITCH}, switch=True),
     "if8": Nic("ifupdown", 10, False, {"/etc/network/interfaces.d/if8": _INTERFACES_SWITCH}, switch=True),
 }
 

@@ -29,6 +29,12 @@ ip route add 192.0.2.128/25 via 192.0.2.1 onlink dev eth0
 ip route add default via 10.77.0.1 table 100
 ip route add fd00:99::/64 via fd00:10:77::12 metric 77
 ip -6 route add default via fd00:10:77::1 table 100
+ip route add 198.18.0.1 dev eth0
+ip route add 198.18.9.0/24 nexthop via 198.18.0.1 nexthop via 10.77.0.12
+ip route del 198.18.0.1 dev eth0
+ip addr add fd00:77::2/64 dev eth0 nodad
+ip route add fd00:98::/64 via fd00:77::1 dev eth0
+ip addr del fd00:77::2/64 dev eth0
 ip rule add iif eth0 lookup 100 priority 1000
 ip rule add from 10.77.0.111 oif eth0 lookup 100 priority 1001
 ip -6 rule add iif eth0 lookup 100 priority 1000
@@ -36,6 +42,7 @@ ip neigh add 10.77.0.77 lladdr 02:00:00:00:00:77 dev eth0
 ip neigh add proxy 10.77.0.78 dev eth0
 ip -6 neigh add proxy fd00:10:77::78 dev eth0
 sysctl -qw net.ipv4.conf.eth0.accept_redirects=0 net.ipv4.conf.eth0.log_martians=1 net.ipv6.conf.eth0.hop_limit=99
+sysctl -qw net.ipv6.conf.eth0.stable_secret=2001:db8::1 net.ipv6.conf.eth0.addr_gen_mode=0 net.ipv6.conf.eth0.mtu=1400
 """
 _UNDRESS = """
 ip addr del 10.77.0.111/24 dev eth0; ip addr del 192.0.2.9/32 dev eth0; ip addr del 10.77.0.112/24 dev eth0
@@ -44,6 +51,7 @@ ip route flush table 100; ip -6 route flush table 100; ip rule del priority 1000
 ip -6 rule del priority 1000; ip neigh del 10.77.0.77 dev eth0; ip neigh del proxy 10.77.0.78 dev eth0
 ip -6 neigh del proxy fd00:10:77::78 dev eth0; ip route del 198.51.100.0/24; ip route del 203.0.113.0/24
 ip route del default metric 900; ip route del 192.0.2.128/25; ip route del 192.0.2.1; ip -6 route del fd00:99::/64
+ip route del 198.18.9.0/24; ip -6 route del fd00:98::/64; ip addr del 10.77.0.113/24 dev eth0
 true
 """
 # So that one test that fails is one, and not all after it.

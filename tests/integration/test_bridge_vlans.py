@@ -7,6 +7,7 @@ from __future__ import annotations
 import importlib
 import pathlib
 
+import bridge_vlans_nic
 import pytest
 import yaml
 from bridge_vlans_lab import NAMES, TRUNK, access, containers, outer, reached, shown
@@ -34,6 +35,12 @@ def fixture_host(kernel):
         "ip -all netns delete; for one in $(ls /sys/class/net); do ip link delete $one 2>/dev/null; done; "
         "ls /sys/class/net",
     )
+
+
+@pytest.fixture(name="uplink")
+def fixture_uplink(host):
+    host.run("sh", "-e", "-c", bridge_vlans_nic.UPLINK)
+    return host
 
 
 def test_four_containers_in_two_vlans_of_one_bridge(host):
@@ -197,6 +204,21 @@ def test_check_mode_shows_the_vlans_that_the_run_leaves(host):
     assert [(shown(host, "up0"), shown(host, "up1")), done["bridge"]["port_vlans"]] == [(access(9), access(9)), []]
     bridge_thoroughly(host, "br1")
     assert bridge_thoroughly(host, "br1", vlan_filtering=True)["bridge"]["port_vlans"] == []
+
+
+def test_a_nic_becomes_a_trunk_and_the_host_goes_on_untagged(uplink):
+    bridge_vlans_nic.a_trunk_beside_the_host(uplink)
+
+
+def test_a_nic_joins_a_bridge_that_filters(uplink):
+    bridge_vlans_nic.into_a_bridge_that_filters(uplink)
+
+
+@pytest.mark.parametrize(
+    "nic", [("bond0", "type bond mode active-backup", "far0"), ("eth0.300", "link eth0 type vlan id 300", "far0.300")]
+)
+def test_a_bond_and_a_vlan_interface_are_nics(uplink, nic):
+    bridge_vlans_nic.of_another_kind(uplink, *nic)
 
 
 def test_a_failing_run_takes_vlans_back(host):

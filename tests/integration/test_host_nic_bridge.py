@@ -45,7 +45,9 @@ def test_there_and_back_over_the_nic_itself(nic_host, move):
     assert {rule.get("iif", rule.get("oif")) for rule in nic_host.ip("rule") if rule["priority"] in (1000, 1001)} == {
         "br0"
     }
-    assert nic_host.run("sysctl", "-n", "net.ipv4.conf.br0.log_martians").stdout == "1\n"
+    of_bridge = ("ipv4.conf.br0.log_martians", "ipv6.conf.br0.mtu", "ipv6.conf.br0.stable_secret")
+    shown = nic_host.run("sysctl", "-n", *(f"net.{name}" for name in of_bridge)).stdout.split()
+    assert shown == ["1", "1400", "2001:0db8:0000:0000:0000:0000:0000:0001"]
     for address in ("10.77.0.11", "10.77.0.111", "fd00:10:77::11", "fd00:10:77::212"):
         asked = [*nic_host.way_to_lan, "ping", "-n", "-c", "1", "-W", "5", address]
         answer = subprocess.run(asked, capture_output=True, encoding="utf-8", check=False, timeout=60)
@@ -102,6 +104,8 @@ def test_nobody_who_confirms_it_in_time(nic_host):
     waiting = moved(nic_host, confirm_timeout=600)
     assert re.fullmatch("[0-9a-f]{32}", waiting["token"])
     assert "a move of eth0 waits for its confirmation" in refused(nic_host)
+    former = refused(nic_host, state="confirmed", token="0" * 32)
+    assert re.match(r"token: it is of another move of eth0 than the one that waits, for \d+ s more; give ", former)
     ended = put_back_by_itself(nic_host)
     assert (ended["how"], ended["left"]) == ("rolled_back", [])
     late = refused(nic_host, state="confirmed", token=waiting["token"])
@@ -109,7 +113,8 @@ def test_nobody_who_confirms_it_in_time(nic_host):
         "the move of eth0 was undone: nobody confirmed it from a new connection within 600 s; "
         "eth0 was put back, and all is as it was before"
     )
-    assert "no move of eth0 with that token waits" in refused(nic_host, state="confirmed", token="0" * 32)
+    unknown = refused(nic_host, state="confirmed", token="0" * 32)
+    assert unknown.startswith("token: no move of eth0 waits, and of the one with that token it is not known any more")
 
 
 def test_what_stands_by_goes_on_where_it_is_killed(nic_host):
@@ -139,6 +144,18 @@ def test_a_host_that_takes_no_new_connection_after_the_move(nic_host):
     assert "eth0 was put back, and all is as it was before" in done.said
 
 
+_TEMPORARY = """
+sysctl -qw net.ipv6.conf.eth0.accept_ra=0 net.ipv6.conf.eth0.use_tempaddr=2
+ip addr add fd00:8::5/64 dev eth0 nodad mngtmpaddr valid_lft 4000 preferred_lft 3000
+"""
+_NOT_TEMPORARY = """
+ip addr del fd00:8::5/64 dev eth0
+sysctl -qw net.ipv6.conf.eth0.accept_ra=1 net.ipv6.conf.eth0.use_tempaddr=0
+for address in $(ip -o -6 addr show dev eth0 to fd00:8::/64 | awk '{print $4}'); do ip addr del $address dev eth0; done
+ip -6 route del fd00:8::/64 dev eth0
+"""
+
+
 def test_what_answered_before_has_to_answer_after(nic_host):
     """A switch that drops what comes from the bridge, or a gateway that is dead after the move."""
     drop = "add table bridge deaf; add chain bridge deaf ears { type filter hook prerouting priority 0; policy drop; }"
@@ -148,10 +165,62 @@ def test_what_answered_before_has_to_answer_after(nic_host):
     assert "after the move there is no answer any more from gateway 10.77.0.1, gateway" in said
     assert said.endswith("eth0 was put back, and all is as it was before")
     nic_host.run("nft", 'add table inet deaf; add chain inet deaf ears; add rule inet deaf ears iifname "eth0" accept')
+    nic_host.run("sh", "-c", _TEMPORARY)
     told = warned(moved(nic_host, verify=["10.77.0.99", "10.77.0.1"], check_mode=True))
     nic_host.run("nft", "delete table inet deaf")
+    nic_host.run("sh", "-c", _NOT_TEMPORARY)
+    temporary = told.pop(1)
+    assert temporary.startswith("fd00:8::") and ": temporary addresses (RFC 8981), which go along as" in temporary, told
     assert told[0].startswith('the host\'s firewall has a rule that names eth0 (`iifname "eth0" accept`), and what')
     assert told[1].startswith("verify: 10.77.0.99 did not answer before the move either")
+
+
+_BOUND = """
+import socket, sys
+bound = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+bound.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"eth0")
+bound.bind(("0.0.0.0", 5353))
+print("ready", flush=True)
+sys.stdin.read()
+"""
+_NAMING_IT = """
+set -e
+ip link add br0 address 02:00:00:00:00:99 mtu 1400 type bridge stp_state 1 forward_delay 1500
+ip link set eth0 group 7
+ip addrlabel add prefix fd00:9::/64 dev eth0 label 9
+ip xfrm policy add src 10.77.0.11/32 dst 198.51.100.0/24 dev eth0 dir out
+docker network create -d macvlan -o parent=eth0 onlan
+"""
+_NAMING_NOTHING = """
+docker network rm onlan; ip xfrm policy flush
+ip addrlabel del prefix fd00:9::/64 dev eth0; ip link set eth0 group 0; ip link del br0
+"""
+
+
+def test_what_names_the_nic_and_will_not_name_the_bridge_is_told(nic_host):
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "encoding": "utf-8"}
+    with nic_host.start("python3", "-c", _BOUND, **pipes) as bound:
+        assert bound.stdout.readline() == "ready\n"
+        nic_host.run("sh", "-c", _NAMING_IT)
+        mac = nic_host.ip("link", "show", "dev", "eth0")[0]["address"]
+        told = warned(moved(nic_host, check_mode=True))
+        nic_host.run("sh", "-c", _NAMING_NOTHING)
+    assert [sentence.partition("; ")[0] for sentence in told if not sentence.startswith("persist")] == [
+        "udp 0.0.0.0:5353: sockets that are bound to eth0, where their programs hear nothing after the move",
+        "onlan (macvlan): networks of Docker on eth0, in which no container starts once it is a port",
+        "fd00:9::/64: address labels (ip addrlabel) for eth0, which are not moved",
+        "10.77.0.11/32 to 198.51.100.0/24: policies of IPsec (ip xfrm policy) for eth0 alone, past which packets go in "
+        "clear text after the move",
+        "eth0 is in device group 7, and br0 is not: where rules name that group (devgroup), put br0 into it (ip link "
+        "set br0 group 7)",
+        "10.77.0.112/24, fd00:10:77::212/64: addresses with a lifetime, and it is not known who would renew them on "
+        "br0, so that they go when it is over",
+        "br0 runs spanning tree, by which eth0 lets nothing pass for its first 30 s as a port, and the move is undone "
+        "as nobody answers",
+        "br0 is there with MTU 1400, and eth0 has 1500: the host sends as br0 has it, or as the smaller of the two",
+        f"br0 is there with MAC 02:00:00:00:00:99, and eth0 has {mac}, by which others know this host: give br0 that "
+        "one where a DHCP server, switch or router goes by it",
+    ]
 
 
 def test_a_bridge_that_somebody_makes_meanwhile_stays(nic_host):
@@ -211,9 +280,11 @@ def test_a_host_that_was_left_half_way_is_completed(nic_host):
     assert shown.count("10.77.0.11") == 1 and "10.77.0.111" in shown
     assert {entry["dev"] for entry in nic_host.ip("route", "show", "default")} == {"br0"}
     moved(nic_host, state="confirmed", token=waiting["token"])
+    assert refused(nic_host, state="rolled_back", token=waiting["token"]).endswith("take it back with state absent")
     assert not moved(nic_host)["changed"]
     back = moved(nic_host, state="absent")
     moved(nic_host, state="confirmed", token=back["token"])
+    assert refused(nic_host, state="rolled_back", token=back["token"]).endswith("take it back with state present")
     nic_host.run("sh", "-c", "ip link del br0")
 
 
@@ -243,6 +314,27 @@ def test_a_bridge_that_had_to_stay_goes_once_nothing_is_in_it(nic_host, move):
     assert not nic_host.module("host_nic_bridge", **move, state="absent")["changed"]
 
 
+def test_an_address_that_comes_while_the_others_go_is_not_lost(nic_host):
+    """A secondary one, which the kernel drops with the first of its subnet; onto the NIC, and later onto the bridge."""
+    assert nic_host.run("sysctl", "-n", "net.ipv4.conf.eth0.promote_secondaries").stdout == "0\n"
+    order = [entry["local"] for entry in nic_host.ip("addr", "show", "dev", "eth0")[0]["addr_info"]]
+    comes = "ip addr add 10.77.0.113/24 dev eth0"
+    said = refused(nic_host, meanwhile=(3, comes), fail_after=30)
+    assert said.endswith("eth0 was put back, and all is as it was before"), said
+    nic_host.run("ip", "addr", "del", "10.77.0.113/24", "dev", "eth0")
+    there = moved(nic_host, meanwhile=(3, comes))
+    held = [entry["local"] for entry in nic_host.ip("addr", "show", "dev", "br0")[0]["addr_info"]]
+    assert set(held) == {*order, "10.77.0.113"}
+    assert "add address 10.77.0.113/24 on br0" in there["operations"]
+    moved(nic_host, state="confirmed", token=there["token"])
+    nic_host.run("ip", "addr", "del", "10.77.0.113/24", "dev", "br0")
+    back = moved(nic_host, state="absent", meanwhile=(3, "ip addr add 10.77.0.113/24 dev br0"))
+    held = [entry["local"] for entry in nic_host.ip("addr", "show", "dev", "eth0")[0]["addr_info"]]
+    assert set(held) == {*order, "10.77.0.113"}
+    moved(nic_host, state="confirmed", token=back["token"])
+    nic_host.run("ip", "addr", "del", "10.77.0.113/24", "dev", "eth0")
+
+
 def test_open_vswitch_that_dies(nic_host):
     """Without ovs-vswitchd nothing is moved, and what it leaves half done is put back."""
     before = whole(nic_host)
@@ -255,6 +347,9 @@ def test_open_vswitch_that_dies(nic_host):
 _REFUSALS = [
     ({"nic": "eth7"}, "nic: 'eth7' is no interface of this host; give one of"),
     ({"nic": "docker0"}, "nic: 'docker0' is a bridge itself"),
+    ({"nic": "lo"}, "nic: 'lo' is the loopback of this host, which leads nowhere; give the NIC that leads to the LAN"),
+    ({"bridge": "docker0"}, "bridge: 'docker0' is a bridge of Docker, which gives it other addresses as it starts"),
+    ({"bridge": "br-0123456789ab"}, "bridge: 'br-0123456789ab' is a bridge of Docker, which gives it other"),
     ({"bridge": "eth1"}, "bridge: 'eth1' is an interface of kind veth; choose another name"),
     ({"bridge": "eth0"}, "bridge: 'eth0' is the NIC itself; choose another name for the bridge"),
     (
@@ -270,9 +365,50 @@ _REFUSALS = [
 ]
 
 
+_EQUAL = "default via 10.78.0.9 dev eth1"
+_ON_LINK = "fd00:5::/64 dev eth0 proto kernel metric 256"
+# What makes it so, what ends that, and what is said meanwhile.
+_OF_A_MOMENT = [
+    (
+        f"ip addr add 10.78.0.1/24 dev eth1 && ip route append {_EQUAL}",
+        "ip addr del 10.78.0.1/24 dev eth1",
+        "nic: the route default leads through eth0 and, with the same metric, through eth1, and which of them the host "
+        "uses would change with the move; give one of them another metric",
+    ),
+    (
+        f"ip addr add 10.78.0.1/24 dev eth1 && ip route add {_EQUAL} table 100",
+        f"ip route del {_EQUAL} table 100; ip addr del 10.78.0.1/24 dev eth1",
+        "nic: the route default table 100 leads through eth0 and, with the same metric, through eth1, and which of",
+    ),
+    (
+        "ip addr add fd00:6::5/64 dev eth0 nodad mngtmpaddr valid_lft 600 preferred_lft 600",
+        "ip addr del fd00:6::5/64 dev eth0; ip -6 route del fd00:6::/64 dev eth0",
+        "nic: 'eth0' has an address (fd00:6::5/64) that the kernel took from router advertisements (accept_ra), which",
+    ),
+    (
+        f"ip -6 route add {_ON_LINK} expires 600",
+        f"ip -6 route del {_ON_LINK}",
+        "nic: 'eth0' has a subnet (fd00:5::/64) that the kernel took from router advertisements (accept_ra), which is",
+    ),
+    (
+        "ip link property add dev eth1 altname br0",
+        "ip link property del dev eth1 altname br0",
+        "bridge: 'br0' is another name of eth1; choose one that nobody has",
+    ),
+    (
+        "ip token set ::5 dev eth0",
+        "ip token set :: dev eth0",
+        "nic: 'eth0' has a token (ip token, ::5), of which the kernel makes addresses out of router advertisements",
+    ),
+]
+
+
 def test_what_would_lock_somebody_out_is_refused_and_nothing_changes(nic_host):
     for options, sentence in _REFUSALS:
         assert refused(nic_host, **options).startswith(sentence), options
+    if nic_host.run("test", "-d", "/sys/module/openvswitch", check=False).returncode:
+        without = refused(nic_host, type="openvswitch", check_mode=True)
+        assert without.startswith("datapath_type: it is left out, which is 'system', and the kernel has no module")
     nic_host.run("ip", "link", "add", "mv0", "link", "eth0", "type", "macvlan")
     said = refused(nic_host)
     nic_host.run("ip", "link", "del", "mv0")
@@ -285,9 +421,20 @@ def test_what_would_lock_somebody_out_is_refused_and_nothing_changes(nic_host):
     said = refused(nic_host)
     nic_host.run("ip", "-6", "route", "del", *advertised)
     assert said.startswith("nic: 'eth0' has a default route that the kernel took from router advertisements"), said
+    for make, take_away, sentence in _OF_A_MOMENT:
+        nic_host.run("sh", "-c", make)
+        said = refused(nic_host)
+        nic_host.run("sh", "-c", take_away)
+        assert said.startswith(sentence), said
+    nic_host.run("ip", "link", "property", "add", "dev", "eth1", "altname", "lan-port-2")
+    said = refused(nic_host, nic="lan-port-2")
+    nic_host.run("ip", "link", "property", "del", "dev", "eth1", "altname", "lan-port-2")
+    assert said == "nic: 'lan-port-2' is another name of eth1; give eth1"
     nic_host.run("sh", "-c", "ip link add brx type bridge; ip link set eth1 master brx")
     said = refused(nic_host, nic="eth1")
+    mistaken = refused(nic_host, nic="eth1", state="absent")
     nic_host.run("ip", "link", "del", "brx")
+    assert mistaken.startswith("bridge: eth1 is no port of br0, but of brx; give brx, if it is that one from which")
     assert said == "nic: 'eth1' is a port of bridge brx already; take it out there, or give brx as nic"
 
 

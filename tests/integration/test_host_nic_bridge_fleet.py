@@ -4,13 +4,14 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from types import SimpleNamespace
 
 from fleet import COMMON, CONTAINERS, Fleet, namespaces
 from nic_lab import assert_as_before, whole
 from service import Service, pipefitter, states
-from wiring import ping, until
+from wiring import make_namespaces, ping, until
 
 
 def test_containers_on_the_lan_of_two_hosts_and_back(nic_host):
@@ -41,6 +42,38 @@ def test_containers_on_the_lan_of_two_hosts_and_back(nic_host):
         host.run("ip", "netns", "del", "web")
 
 
+def test_what_is_wrong_is_found_before_the_nic_moves_and_a_person_may_confirm(nic_host):
+    """A container that is not there, a host that can't be reached; then a move that waits for somebody."""
+    fleet = Fleet(nic_host.lab, nic_host.fleet._folder, {}, {}, nic_host.fleet._playbooks)
+    fleet.common.update(host_nic_bridge_nic="eth0", host_nic_bridge_bridge="br0", host_nic_bridge_persist="none")
+    fleet.common.update(host_setup_service="absent")
+    attachment = {"netns": "web", "addresses": ["10.77.0.50/24"], "gateway": "10.77.0.1"}
+    fleet.by_host = {"hosta": {"host_nic_bridge_attachments": [attachment]}, "hostb": {"ansible_host": "10.77.0.250"}}
+    before = whole(nic_host)
+    failed = fleet.play("host_nic_bridge", "-e", "host_nic_bridge_serial=100%")
+    assert failed.status != 0 and failed.changed["hosta"] == 0
+    assert "hosta: netns /run/netns/web doesn't exist; create it first" in failed.said
+    assert re.search(r"hostb: (Task failed: )?Failed to connect to the host via ssh", failed.said), failed.said
+    assert_as_before(before, whole(nic_host))
+
+    nic_host.run("ip", "netns", "add", "web")
+    alone = ("--limit", "hosta")
+    waits = fleet.play("host_nic_bridge", *alone, "-e", "host_nic_bridge_confirm=manual")
+    assert waits.status != 0 and waits.changed["hosta"] == 1
+    advice = r"host_nic_bridge -a 'nic=eth0 bridge=br0 state=confirmed token=([0-9a-f]{32})'"
+    told = re.search(advice, " ".join(waits.said.split()))
+    assert told, waits.said
+    by_hand = {"nic": "eth0", "bridge": "br0", "state": "confirmed", "token": told[1]}
+    fleet.play_tasks("hosta", {"pipefitter.container_network.host_nic_bridge": by_hand}).ok()
+    assert fleet.play("host_nic_bridge", *alone).ok().changed["hosta"] >= 1
+    assert ping(nic_host, "web", "10.77.0.1")
+    back = ("-e", "host_nic_bridge_state=absent")
+    checked = fleet.play("host_nic_bridge", *alone, *back, "--check").ok()
+    assert re.search(r"br0 stays as long as \S+ is in it", checked.said)
+    fleet.play("host_nic_bridge", *alone, *back).ok()
+    nic_host.run("ip", "netns", "del", "web")
+
+
 def test_the_nic_by_which_hosts_are_reached_is_the_trunk_between_them(nic_host):
     """The host's NIC into ovs0 on two hosts, their addresses on ovs0, four containers in two VLANs."""
     fleet = Fleet(nic_host.lab, nic_host.fleet._folder, {}, dict(COMMON), nic_host.fleet._playbooks)
@@ -54,16 +87,34 @@ def test_the_nic_by_which_hosts_are_reached_is_the_trunk_between_them(nic_host):
     }
     namespaces(hosts, SimpleNamespace(by_host={name: {} for name in hosts}), **entries)
     fleet.by_host = {name: {"multi_host_vlan_containers": asked} for name, asked in entries.items()}
+    for host in hosts.values():
+        make_namespaces(host, "lan")
+    for number, name in enumerate(hosts):
+        lan = {"netns": "lan", "addresses": [f"10.77.0.5{number}/24"]}
+        fleet.by_host[name]["host_nic_bridge_attachments"] = [lan]
     book = [{"ansible.builtin.import_playbook": f"pipefitter.container_network.{name}"} for name in _CLASSIC]
     done = fleet.play_books(*book).ok()
     assert "12 pairs, 0 not as they should be" in done.said
     assert fleet.play_books(*book).ok().changed == {"hosta": 0, "hostb": 0}
-    fleet.common.update(multi_host_vlan_state="absent", host_nic_bridge_state="absent")
-    fleet.play_books(*reversed(book[:2])).ok()
+    # What is on the LAN is in none of the VLANs.
+    port = nic_host.module("container_network_info", bridge="ovs0")["attachments"]
+    assert {entry["netns"]: entry.get("trunks") for entry in port if entry["netns"].endswith("/lan")} == {_LAN: "0"}
+    assert ping(nic_host, "lan", "10.77.0.51")
+    # Each leaves what is the other's.
+    fleet.common.update(multi_host_vlan_purge=True, host_nic_bridge_purge=True)
+    assert fleet.play_books(*book[:2]).ok().changed == {"hosta": 0, "hostb": 0}
+    fleet.common.update(multi_host_vlan_state="absent", host_nic_bridge_purge=False)
+    first = fleet.play_books(book[1]).ok()
+    assert "was not made by this collection" not in first.said
+    assert "ovs0 stays, as host_nic_bridge made it" in " ".join(first.said.split())
+    assert ping(nic_host, "lan", "10.77.0.51")
+    fleet.common.update(host_nic_bridge_state="absent")
+    fleet.play_books(book[0]).ok()
     for host in hosts.values():
         host.run("sh", "-c", "ip netns list | cut -d ' ' -f 1 | xargs -n 1 ip netns delete")
 
 
+_LAN = "/run/netns/lan"
 _CLASSIC = ("host_nic_bridge", "multi_host_vlan", "check_connectivity")
 
 

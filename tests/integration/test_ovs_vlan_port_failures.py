@@ -60,7 +60,7 @@ def test_a_bridge_without_a_datapath_is_noticed_and_undone(hosta):
     assert "Open vSwitch bridge ovs0 got no network device" in said
     assert (
         "the kernel module openvswitch is required for its datapath_type system; load that module, "
-        "or set datapath_type to netdev in bridge_options" in said
+        "or set datapath_type to netdev;" in said
     )
     assert "nothing of this change was kept" in said
     assert_same(before, everything(hosta))

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING
 
 from ..state.network import HOST, Link, SourceRule
 from . import sysctl
-from .namespace import NetnsFd, entered
 from .netlink.handle import NetlinkHandle
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
     from types import TracebackType
 
     from ..model.firewall import AcceptedBridge
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from ..state.firewall import FirewallState
     from .firewall.firewalld import Firewalld
     from .firewall.iptables_forward import IptablesForward
+    from .namespace import NetnsFd
     from .nftables.guards import GuardTable
     from .nftables.icc import IccTables
     from .nftables.masquerade import Masquerades
@@ -196,7 +197,7 @@ class Machine:
             if netns == HOST:
                 self._handles[netns] = NetlinkHandle()
             else:
-                with entered(self._pinned[netns]):
+                with self._entered(netns):
                     self._handles[netns] = NetlinkHandle()
         return self._handles[netns]
 
@@ -207,14 +208,14 @@ class Machine:
         """Return those of the sysctls that are there."""
         if netns == HOST:
             return _read_sysctls(names)
-        with entered(self._pinned[netns]):
+        with self._entered(netns):
             return _read_sysctls(names)
 
     def write_sysctl(self, netns: str, name: str, value: str) -> None:
         if netns == HOST:
             sysctl.write(name, value)
             return
-        with entered(self._pinned[netns]):
+        with self._entered(netns):
             sysctl.write(name, value)
 
     def tx_checksum_offload(self, netns: str, links: Collection[Link]) -> dict[str, bool]:
@@ -282,15 +283,20 @@ class Machine:
             from .packets.announce import Announcer
 
             self._announcer = Announcer()
-        with entered(self._pinned[netns]):
+        with self._entered(netns):
             self._announcer.send(link, addresses)
+
+    def _entered(self, netns: str) -> AbstractContextManager[NetnsFd]:
+        from .namespace import entered  # bridges and VLAN ports are of no container
+
+        return entered(self._pinned[netns])
 
     def _offloads(self, netns: str) -> Offloads:
         from .offload import Offloads
 
         if netns == HOST:
             return Offloads()
-        with entered(self._pinned[netns]):
+        with self._entered(netns):
             return Offloads()
 
 

@@ -52,7 +52,7 @@ NS_GET_NSTYPE = 0xB703  # linux/nsfs.h; since Linux 4.11
 NAMED = "/run/netns"
 """Where `ip netns` keeps namespaces that have a name."""
 
-_ID = re.compile(r"[0-9a-f]{64}")
+_ID = r"[0-9a-f]{64}"
 
 
 class NetnsFd:
@@ -319,7 +319,7 @@ def _belongs(pid: int, container_id: str) -> bool:
     command line of its parent, conmon or containerd-shim, has the id.
     """
     cgroups = _read(f"/proc/{pid}/cgroup").splitlines()
-    if any(_ID.findall(path)[-1:] == [container_id] for path in cgroups):
+    if any(re.findall(_ID, path)[-1:] == [container_id] for path in cgroups):
         return True
     parent = re.search(r"^PPid:\s*(\d+)", _read(f"/proc/{pid}/status"), re.MULTILINE)
     return parent is not None and container_id in _read(f"/proc/{parent.group(1)}/cmdline")

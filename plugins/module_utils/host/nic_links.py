@@ -11,27 +11,26 @@ from dataclasses import replace
 from types import TracebackType
 from typing import NamedTuple
 
-from ..errors import MissingFeature, PipefitterError, Refused
+from ..errors import PipefitterError, Refused
 from ..model import names
+from ..model.bridge_vlans import PortVlans
 from ..model.nic_move import LINUX, OPENVSWITCH
-from ..model.ovs import NETDEV, SYSTEM, OvsBridge, OvsBridgeChange, OvsChange, OvsPort
+from ..model.ovs import MADE_FOR_NIC, NETDEV, SYSTEM, OvsBridge, OvsBridgeChange, OvsChange, OvsPort
 from ..model.route import KERNEL_PROTOCOL, Route
 from ..state.network import Link, names_by_index
-from ..state.nic import Entry, NicState
+from ..state.nic import Entry, NicState, Obstacles
 from . import sysctl
-from .netlink import standing
+from .netlink import nic_obstacles, standing
 from .netlink.handle import NetlinkHandle
 from .offload import Offloads
 from .ovs.ovsdb import Ovsdb
 from .packets.announce import Announcer
 
 _SYSCTLS = ("net/ipv4/conf", "net/ipv6/conf", "net/ipv4/neigh", "net/ipv6/neigh")
-# The MTU is a link's own, the secret is shown as soon as it is made, the rest the kernel alone writes.
-_NOT_KEPT = frozenset(("mtu", "mc_forwarding", "stable_secret"))
+_MTU = "net/ipv6/conf/{}/mtu"
+_NOT_KEPT = frozenset(("mc_forwarding",))  # the kernel alone writes it
 
 _TRANSIENT = ("transient", "true")
-# Not the mark of attachments: whoever purges those would take the NIC out of its bridge.
-_EXTERNAL_ID = ("host_nic_bridge", "made")
 _METRIC_OF_SUBNETS = 256  # IP6_RT_PRIO_ADDRCONF of linux/ipv6_route.h
 _PATIENCE = 5.0  # seconds for Open vSwitch
 
@@ -74,6 +73,9 @@ class NicLinks(NetlinkHandle):
         """
         links, in_switch = seen or self.look()
         if nic not in links:
+            real = next((link.name for link in links.values() if nic in link.alternative_names), "")
+            if real:
+                raise Refused(f"nic: {nic!r} is another name of {real}; give {real}")
             raise Refused(f"nic: {nic!r} is no interface of this host; give one of {', '.join(sorted(links))}")
         own = links[nic]
         above = links.get(bridge)
@@ -85,6 +87,8 @@ class NicLinks(NetlinkHandle):
         if switch is not None:
             ports = tuple(name for name in switch.ports if name != bridge)
         under = joined or by_index.get(own.master, "")
+        # As a bridge that does not filter yet may have them.
+        vlans = self.with_vlans(links, True) if above is not None and "vlan_filtering" in above.bridge else {}
         return NicState(
             nic=nic,
             bridge=bridge,
@@ -96,16 +100,27 @@ class NicLinks(NetlinkHandle):
             bridge_mac=above.mac if kind and above is not None else "",
             bridge_mtu=above.mtu if kind and above is not None else 0,
             bridge_up=bool(kind and above is not None and above.up),
-            ours=_EXTERNAL_ID in switch.external_ids if switch is not None else above is not None and above.ours,
+            ours=MADE_FOR_NIC in switch.external_ids if switch is not None else above is not None and above.ours,
             netdev=switch is not None and switch.datapath_type == NETDEV,
             ports=tuple(sorted(port for port in ports if port != nic)),
             entries=standing.shown(self._socket, by_index, (nic, bridge)),
-            sysctls={**_sysctls_of(nic), **(_sysctls_of(bridge) if kind else {})},
+            sysctls={**_sysctls_of(own), **(_sysctls_of(above) if kind and above is not None else {})},
+            filters=bool(above.bridge.get("vlan_filtering")) if above is not None else False,
+            pvid=above.bridge.get("vlan_default_pvid", 0) if above is not None else 0,
+            vlans={
+                name: link.vlans
+                for name, link in vlans.items()
+                if above is not None and (name == bridge or link.master == above.index)
+            },
         )
 
-    def by_nexthop_objects(self, links: Mapping[str, Link], nic: str) -> list[str]:
-        """Return the destinations of routes that lead through a NIC by objects of ``ip nexthop``."""
-        return standing.nexthops(self._socket, {links[nic].index: nic})
+    def obstacles(self, links: Mapping[str, Link], nic: str, bridge: str) -> Obstacles:
+        """Return what of the host's addresses and routes may keep a NIC from being moved."""
+        return nic_obstacles.found(self._socket, names_by_index(links), nic, bridge)
+
+    def address_labels(self, nic: str) -> list[str]:
+        """Return the prefixes that have a label for addresses of a NIC (``ip addrlabel``)."""
+        return standing.address_labels(self._socket, self._index(nic))
 
     # ---- steps (plan.nic_steps.NicHost)
 
@@ -115,7 +130,7 @@ class NicLinks(NetlinkHandle):
                 name,
                 NETDEV if netdev else SYSTEM,
                 (),
-                external_ids=(_EXTERNAL_ID,),
+                external_ids=(MADE_FOR_NIC,),
                 fail_mode="standalone",
                 other_config=(("hwaddr", mac), _TRANSIENT),
             )
@@ -151,6 +166,15 @@ class NicLinks(NetlinkHandle):
 
     def change_bridge(self, name: str, mac: str, mtu: int) -> None:  # type: ignore[override]
         self.set_link(name, mac=mac, mtu=mtu)
+
+    def set_bridge(self, name: str, attributes: Mapping[str, int]) -> None:
+        super().change_bridge(name, attributes)
+
+    def set_vlans(self, name: str, vlans: PortVlans, own: bool) -> None:
+        if own:
+            self.set_bridge_vlans(name, vlans)
+        else:
+            self.set_link(name, vlans=vlans)
 
     def set_up(self, name: str, up: bool) -> None:
         self.set_link(name, up=up)
@@ -202,8 +226,9 @@ class NicLinks(NetlinkHandle):
         self.remove_route(Route(subnet, None, link, _METRIC_OF_SUBNETS, KERNEL_PROTOCOL))
 
     def set_sysctls(self, values: Mapping[str, str]) -> None:
-        for name, value in values.items():
-            if sysctl.read(name) not in (value, None):
+        # A secret that is set sets addr_gen_mode, too (addrconf_sysctl_stable_secret()).
+        for name, value in sorted(values.items(), key=lambda pair: not pair[0].endswith("/stable_secret")):
+            if _shown(name) not in (value, None):
                 with suppress(PipefitterError):  # some are shown, and taken from nobody
                     sysctl.write(name, value)
 
@@ -212,16 +237,26 @@ class NicLinks(NetlinkHandle):
             self._announcer.send(link, addresses)
 
 
-def _sysctls_of(link: str) -> dict[str, str]:
+def _sysctls_of(link: Link) -> dict[str, str]:
     found = {}
     for folder in _SYSCTLS:
         try:
-            names: Collection[str] = os.listdir(f"/proc/sys/{folder}/{link}")
+            names: Collection[str] = os.listdir(f"/proc/sys/{folder}/{link.name}")
         except OSError:
             continue  # of a family that the kernel has not
         for name in sorted(set(names) - _NOT_KEPT):
-            with suppress(OSError, MissingFeature):
-                value = sysctl.read(f"{folder}/{link}/{name}")
-                if value is not None:
-                    found[f"{folder}/{link}/{name}"] = value
+            value = _shown(f"{folder}/{link.name}/{name}")
+            if value:
+                found[f"{folder}/{link.name}/{name}"] = value
+    mtu = _MTU.format(link.name)
+    if found.get(mtu) == str(link.mtu):
+        del found[mtu]  # it follows that of the link
     return found
+
+
+def _shown(name: str) -> str | None:
+    """Return a sysctl's value, '' where it is not shown, as a secret that nobody set; ``None`` where there is none."""
+    try:
+        return sysctl.read(name)
+    except OSError:
+        return ""

@@ -21,7 +21,7 @@ IPV4, IPV6 = 4, 6
 _WIDTH = {IPV4: 32, IPV6: 128}
 _AF = {IPV4: AF_INET, IPV6: AF_INET6}
 
-_MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
+_MAC = r"[0-9a-f]{2}(:[0-9a-f]{2}){5}"
 
 # What docker network create falls back to (moby, daemon/libnetwork/ipamutils), in its order.
 AUTO_SUBNETS = tuple([f"172.{second}.0.0/16" for second in range(17, 32)]) + tuple(
@@ -224,7 +224,7 @@ def mac(option: str, text: str) -> str:
     :raises InvalidOption: malformed, multicast (lowest bit of the first byte set) or all zeros.
     """
     canonical = text.strip().lower().replace("-", ":")
-    if not _MAC.fullmatch(canonical):
+    if not re.fullmatch(_MAC, canonical):
         from .yaml_numbers import mac_written  # nothing of it is needed where all is right
 
         written = mac_written(canonical)

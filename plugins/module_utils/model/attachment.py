@@ -6,12 +6,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from ..errors import InvalidOption
 from ..light_dataclass import dataclass
-from . import addresses, limits, names, port_guard, route, vlans
+from . import addresses, attachment_checks, limits, names, port_guard, route, vlans
 from .port_guard import Security
 from .vlans import Vlans
 
@@ -29,7 +28,7 @@ SELECTORS = ("container", "netns", "pid")
 RUNTIMES = ("docker", "podman")
 
 # The engines' own rule for names (moby: daemon/names); ids fit it too.
-CONTAINER_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
+CONTAINER_NAME = r"[a-zA-Z0-9][a-zA-Z0-9_.-]*"
 
 
 @dataclass(frozen=True, order=True)
@@ -53,8 +52,9 @@ class Target:
 class Attachment:
     """What is wanted of one attachment; ``None`` leaves what is there as it is.
 
-    ``joins_in`` are the VLANs, and the owner, that ovs_vlan_port set for its port: one that joins has them at once.
-    With ``adds_only`` addresses beside those that are wanted stay: another program may have come with them since.
+    ``owner`` is for what it is asked; '' leaves what is noted on its port. ``joins_in`` are the VLANs, and the owner,
+    that ovs_vlan_port set for its port: one that joins has them at once. With ``adds_only`` addresses beside those that
+    are wanted stay: another program may have come with them since.
     """
 
     target: Target
@@ -71,6 +71,7 @@ class Attachment:
     ipv6: bool | None = None
     required: bool = False
     security: Security | None = None
+    owner: str = ""
     joins_in: tuple[Vlans, str] | None = None
     adds_only: bool = False
 
@@ -106,6 +107,17 @@ Parsed = TypeVar("Parsed", bound=Attachment)
 """An attachment to a bridge, or to something else."""
 
 
+class Purge(NamedTuple):
+    """A bridge of which attachments go that are not listed; with an owner, those alone that bear its name."""
+
+    bridge: str
+    owner: str = ""
+
+    def takes(self, bridge: str, owner: str) -> bool:
+        """Tell whether it is about an attachment of a bridge, and of an owner."""
+        return bridge == self.bridge and self.owner in ("", owner)
+
+
 def parse(options: Mapping[str, Any], prefix: str = "") -> Attachment:
     """Return the attachment that a module's options ask for.
 
@@ -123,12 +135,13 @@ def parse(options: Mapping[str, Any], prefix: str = "") -> Attachment:
         vlans=vlans.wanted(options, prefix, "vlan_mode", "vlan"),
         required=bool(options.get("required")),
         security=port_guard.parse(options.get("security"), f"{prefix}security", options.get("addresses")),
+        owner=_owner(options.get("owner") or ""),
         **container_side(options, prefix),
     )
     if attachment.required and attachment.target.kind != "container":
         advice = f"is for what a container engine starts, and {attachment.target} is not; leave it out"
         raise InvalidOption(f"{prefix}required", True, advice)
-    check_together(attachment, prefix)
+    attachment_checks.check(attachment, prefix)
     return attachment
 
 
@@ -169,17 +182,10 @@ def container_side(options: Mapping[str, Any], prefix: str) -> dict[str, Any]:
     }
 
 
-def check_together(attachment: Attachment, prefix: str) -> None:
-    """Refuse options of the container's side that can't be right together.
-
-    :raises InvalidOption: naming the first of them.
-    """
-    _check_ipv6(attachment, prefix)
-    _check_connected(attachment, prefix)
-    _check_gateways(attachment, prefix)
-    if attachment.mtu is not None and attachment.mtu < limits.IPV6_MTU and _has_family(attachment, addresses.IPV6):
-        advice = f"is below {limits.IPV6_MTU} bytes, the minimum MTU of IPv6; raise it or leave out the IPv6 addresses"
-        raise InvalidOption(f"{prefix}mtu", attachment.mtu, advice)
+def _owner(owner: str) -> str:
+    if not owner.isprintable() or owner != owner.strip():
+        raise InvalidOption("owner", owner, "is no word; give letters, digits and '_', such as the name of a role")
+    return owner
 
 
 def parse_list(
@@ -253,7 +259,7 @@ def container(option: str, name: str, runtime: str = "auto") -> Target:
     if "/" in name:
         advice = "contains '/', which no container name does; give a namespace's path in netns"
         raise InvalidOption(option, name, advice)
-    if not CONTAINER_NAME.fullmatch(name):
+    if not re.fullmatch(CONTAINER_NAME, name):
         raise InvalidOption(
             option,
             name,
@@ -326,74 +332,6 @@ def _routes(items: list[Mapping[str, Any]] | None, link: str, prefix: str) -> tu
             )
         result.append(entry)
     return tuple(result)
-
-
-def _has_family(attachment: Attachment, version: int) -> bool:
-    return any(addresses.family(address) == version for address in attachment.addresses or ())
-
-
-def _check_ipv6(attachment: Attachment, prefix: str) -> None:
-    if attachment.ipv6 is not False or not replace(attachment, ipv6=None).wants_ipv6:
-        return
-    option = "addresses" if _has_family(attachment, addresses.IPV6) else "gateway6" if attachment.gateway6 else "routes"
-    advice = f"is mutually exclusive with what is of IPv6 in {option}; leave one of the two out"
-    raise InvalidOption(f"{prefix}ipv6", False, advice)
-
-
-def _check_gateways(attachment: Attachment, prefix: str) -> None:
-    for option, gateway in (("gateway", attachment.gateway), ("gateway6", attachment.gateway6)):
-        if gateway is None or attachment.addresses is None:
-            continue
-        version = addresses.family(gateway)
-        if not _has_family(attachment, version):
-            raise InvalidOption(
-                f"{prefix}{option}",
-                gateway,
-                f"requires an IPv{version} address in addresses; add one or leave the gateway out",
-            )
-        if any(addresses.bare(address) == gateway for address in attachment.addresses):
-            raise InvalidOption(f"{prefix}{option}", gateway, "is the interface's own address; give the router's")
-    hops = [
-        ("gateway", attachment.gateway),
-        *((f"routes[{position}].gateway", entry.gateway) for position, entry in enumerate(attachment.routes or ())),
-    ]
-    for option, gateway in hops:
-        if gateway is not None and addresses.family(gateway) == addresses.IPV4:
-            _refuse_no_host(f"{prefix}{option}", gateway, attachment.addresses or ())
-
-
-def _check_connected(attachment: Attachment, prefix: str) -> None:
-    """Refuse routes that would take the place of those that come with the addresses."""
-    held = {(addresses.network(address), addresses.family(address)): address for address in attachment.addresses or ()}
-    for position, entry in enumerate(attachment.routes or ()):
-        address = held.get((entry.destination, entry.family))
-        length = int(entry.destination.partition("/")[2])
-        # The kernel makes none for a single IPv4 address.
-        if (
-            address is not None
-            and entry.metric == route.CONNECTED_METRIC[entry.family]
-            and (entry.family == addresses.IPV6 or length < 32)
-        ):
-            raise InvalidOption(
-                f"{prefix}routes[{position}].destination",
-                entry.destination,
-                f"is the subnet of {address}, with which its route comes; leave it out, or give another metric",
-            )
-
-
-def _refuse_no_host(option: str, gateway: str, held: Iterable[str]) -> None:
-    """Refuse what the kernel takes for no host's address, having those of the interface."""
-    for address in held:
-        # RFC 3021: with one host bit, both addresses are hosts.
-        if addresses.family(address) == addresses.IPV4 and int(address.partition("/")[2]) < 31:
-            subnet = addresses.network(address)
-            for what, found in (("network", addresses.bare(subnet)), ("broadcast", addresses.broadcast(address))):
-                if gateway == found:
-                    raise InvalidOption(
-                        option,
-                        gateway,
-                        f"is the {what} address of the interface's subnet {subnet}; give the router's own",
-                    )
 
 
 def _held_routes(attachment: Attachment) -> list[tuple[tuple[str, int], str, str]]:

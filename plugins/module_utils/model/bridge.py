@@ -10,8 +10,8 @@ from typing import Any
 
 from ..errors import InvalidOption
 from ..light_dataclass import dataclass
-from . import addresses, bridge_vlans, limits, names
-from .vlans import Vlans, needed
+from . import addresses, limits, names
+from .wanted_vlans import PortsVlans, WantedVlans, parse_ports
 
 AUTO = "auto"
 
@@ -63,7 +63,7 @@ class Bridge:
     multicast_snooping: bool | None = None
     vlan_filtering: bool | None = None
     vlan_default_pvid: int | None = None
-    port_vlans: tuple[tuple[str, Vlans], ...] | None = None
+    port_vlans: PortsVlans | None = None
     members: tuple[str, ...] | None = None
     ip_forward: bool | None = None
     masquerade: bool | None = None
@@ -71,6 +71,14 @@ class Bridge:
     allow_overlap: bool = False
     adds_only: bool = False
     prefix: str = field(default="", compare=False)
+
+    @property
+    def vlans(self) -> WantedVlans:
+        """Return what is wanted of its VLANs alone."""
+        members = self.members or ()
+        return WantedVlans(
+            self.name, self.vlan_filtering, self.port_vlans, self.vlan_default_pvid, members, self.prefix
+        )
 
 
 def parse(options: Mapping[str, Any], prefix: str = "") -> Bridge:
@@ -122,7 +130,7 @@ def parse(options: Mapping[str, Any], prefix: str = "") -> Bridge:
         multicast_snooping=options.get("multicast_snooping"),
         vlan_filtering=options.get("vlan_filtering"),
         vlan_default_pvid=_default_pvid(f"{prefix}vlan_default_pvid", options.get("vlan_default_pvid")),
-        port_vlans=_port_vlans(options, prefix),
+        port_vlans=parse_ports(options, prefix),
         members=_members(name, members, prefix) if members is not None else None,
         ip_forward=options.get("ip_forward"),
         masquerade=options.get("masquerade"),
@@ -201,30 +209,6 @@ def _hundredths(option: str, seconds: float | None, least: float, most: float) -
 
 def _default_pvid(option: str, given: int | None) -> int | None:
     return given if given == 0 else limits.vlan(option, given)
-
-
-def _port_vlans(options: Mapping[str, Any], outer: str) -> tuple[tuple[str, Vlans], ...] | None:
-    items = options.get("port_vlans")
-    if items is None:
-        return None
-    if options.get("vlan_filtering") is False and items:
-        raise InvalidOption(
-            f"{outer}port_vlans",
-            [item["port"] for item in items],
-            "is mutually exclusive with vlan_filtering false, with which VLANs mean nothing; leave one out",
-        )
-    found: dict[str, Vlans] = {}
-    for position, item in enumerate(items):
-        prefix = f"{outer}port_vlans[{position}]."
-        port = names.interface_name(f"{prefix}port", item["port"])
-        if port in found:
-            raise InvalidOption(f"{prefix}port", port, "is in the list twice; name each port once")
-        vlans = needed(item, prefix)
-        problem = bridge_vlans.unable(vlans)
-        if problem:
-            raise InvalidOption(f"{prefix}mode", vlans.mode, f"is not possible: {problem}")
-        found[port] = vlans
-    return tuple(found.items())
 
 
 def _members(bridge: str, members: list[str], prefix: str) -> tuple[str, ...]:

@@ -15,12 +15,12 @@ import re
 from ..errors import InvalidOption
 
 # IFNAMSIZ is 16 with the final NUL.
-_LITERAL = re.compile(r"(?=.{1,15}\Z)[A-Za-z0-9_][A-Za-z0-9_.@+-]*(?<!\+)\Z")
+_LITERAL = r"(?=.{1,15}\Z)[A-Za-z0-9_][A-Za-z0-9_.@+-]*(?<!\+)\Z"
 
 
 def firewall_safe_name(name: str, option: str = "bridge") -> str:
     """Return ``name``, or raise ``InvalidOption`` where a rule can't mean it alone."""
-    if not _LITERAL.match(name):
+    if not re.match(_LITERAL, name):
         raise InvalidOption(
             option,
             name,

@@ -12,6 +12,7 @@ from ..errors import InvalidOption
 from ..light_dataclass import dataclass
 from . import addresses, names
 from .nic_move import OPENVSWITCH
+from .wanted_vlans import WantedVlans, parse_ports
 
 GATEWAY, CONTROLLER, PING, TCP = "gateway", "controller", "ping", "tcp"
 """What can be asked of others to see whether the host is connected."""
@@ -42,7 +43,8 @@ class Probe(NamedTuple):
 class HostNic:
     """``verify`` are the probes that count after the move, if they passed before it; ``confirm_timeout`` is in seconds.
 
-    ``persist`` is who keeps it over a reboot: 'auto' for whoever manages the NIC, 'none' for nobody.
+    ``persist`` is who keeps it over a reboot: 'auto' for whoever manages the NIC, 'none' for nobody. ``vlans`` are
+    those of a Linux bridge.
     """
 
     nic: str
@@ -55,6 +57,7 @@ class HostNic:
     persist: str
     token: str
     datapath_type: str
+    vlans: WantedVlans
 
 
 def parse(options: Mapping[str, Any]) -> HostNic:
@@ -64,10 +67,16 @@ def parse(options: Mapping[str, Any]) -> HostNic:
     """
     nic = names.interface_name("nic", options["nic"])
     bridge = names.interface_name("bridge", options["bridge"])
+    if nic == "lo":
+        advice = "is the loopback of this host, which leads nowhere; give the NIC that leads to the LAN"
+        raise InvalidOption("nic", nic, advice)
     if nic == bridge:
         raise InvalidOption("bridge", bridge, "is the NIC itself; choose another name for the bridge")
     if options.get("datapath_type") and options["type"] != OPENVSWITCH:
         raise InvalidOption("datapath_type", options["datapath_type"], "is for type openvswitch alone; leave it out")
+    asked = [name for name in ("vlan_filtering", "port_vlans") if options.get(name)]
+    if asked and options["type"] == OPENVSWITCH:
+        raise InvalidOption(asked[0], options[asked[0]], "is for type linux alone; use ovs_vlan_port after the move")
     timeout = options["confirm_timeout"]
     if not CONFIRM_TIMEOUT[0] <= timeout <= CONFIRM_TIMEOUT[1]:
         advice = f"is out of range; give {CONFIRM_TIMEOUT[0]} to {CONFIRM_TIMEOUT[1]} seconds"
@@ -78,8 +87,8 @@ def parse(options: Mapping[str, Any]) -> HostNic:
     if options["state"] in (CONFIRMED, ROLLED_BACK) and not token:
         advice = f"is required with state {options['state']}; give what the task that moved the NIC returned as token"
         raise InvalidOption("token", None, advice)
-    asked = options.get("verify")
-    verify = (GATEWAY, CONTROLLER) if asked is None else asked
+    given = options.get("verify")
+    verify = (GATEWAY, CONTROLLER) if given is None else given
     return HostNic(
         nic=nic,
         bridge=bridge,
@@ -91,6 +100,13 @@ def parse(options: Mapping[str, Any]) -> HostNic:
         persist=options["persist"],
         token=token,
         datapath_type=options.get("datapath_type") or "",
+        vlans=WantedVlans(
+            bridge,
+            options.get("vlan_filtering"),
+            parse_ports(options),
+            members=(nic,),
+            how_to_join="make it one first (container_bridge)",
+        ),
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..errors import InvalidOption
 from ..light_dataclass import dataclass
-from . import addresses, attachment, names
+from . import addresses, attachment, attachment_checks, names
 from .attachment import Attachment
 
 MACVLAN = "macvlan"
@@ -62,7 +62,7 @@ def parse(options: Mapping[str, Any], prefix: str = "") -> NicAttachment:
         name = "mac" if options.get("mac") else "mac_seed"
         advice = f"is mutually exclusive with mode {PASSTHRU}, whose interface has the NIC's own MAC; leave it out"
         raise InvalidOption(f"{prefix}{name}", options[name], advice)
-    attachment.check_together(want, prefix)
+    attachment_checks.check(want, prefix)
     return want
 
 

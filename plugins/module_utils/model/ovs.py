@@ -17,6 +17,11 @@ from .vlans import ACCESS, TRUNK, Vlans
 SYSTEM, NETDEV = "system", "netdev"
 """Values of Bridge.datapath_type: the kernel module, and ovs-vswitchd itself."""
 
+MADE_FOR_NIC = ("host_nic_bridge", "made")
+"""The external_id of a bridge that host_nic_bridge made.
+
+Not the mark of attachments: whoever purges those would take the NIC out of its bridge.
+"""
 
 VXLAN = "vxlan"
 """Value of Interface.type of a tunnel."""

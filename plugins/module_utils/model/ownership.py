@@ -4,10 +4,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ..light_dataclass import dataclass
 from . import names, port_guard
-from .attachment import Target
 from .port_guard import MarkNotes
+
+if TYPE_CHECKING:
+    from .attachment import Target
 
 MARK = "pipefitter"
 """How every ifalias of ours begins."""
@@ -18,6 +22,9 @@ EXTERNAL_ID = "pipefitter"
 
 VLAN_RECORD = "pipefitter-vlan"
 """Key of the external_ids by which a port of Open vSwitch says what ovs_vlan_port changed; its value is JSON."""
+
+OWNER = "pipefitter-owner"
+"""Key of the external_ids by which an attachment's port says for what it was asked (``owner`` of ``Attachment``)."""
 
 JOINING = "pipefitter-joining"
 """Key of the external_ids of a port that gets nothing of others that join in the same run until all have."""

@@ -28,7 +28,7 @@ ANY = ""
 # NFTNL_UDATA_COMMENT_MAXLEN is 128 with the NUL; what nft takes between quotes is not everything.
 _COMMENT_BYTES = 120
 _INTERFACE_BYTES = 28
-_ODD = re.compile(r"[^A-Za-z0-9_./:@-]")
+_ODD = r"[^A-Za-z0-9_./:@-]"
 
 _FIELDS = ("host_ip", "host_port", "container_port", "protocol")
 
@@ -110,7 +110,7 @@ def endpoint(bridge: str, interface: str, kind: str, value: str) -> Endpoint:
 
 
 def _word(text: str, most: int) -> str:
-    plain = _ODD.sub("_", text)
+    plain = re.sub(_ODD, "_", text)
     if plain == text and len(text) <= most:
         return text
     digest = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:12]

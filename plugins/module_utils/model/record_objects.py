@@ -41,6 +41,8 @@ def of_attachment(want: Attachment) -> Record:
         options["security"] = want.security.options
     if want.vlans is not None:
         options.update(as_options(want.vlans))
+    if want.owner:
+        options["owner"] = want.owner
     return Record(ATTACHMENT, attachment_key(want), {**_container_side(want), **options})
 
 

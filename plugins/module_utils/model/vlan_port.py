@@ -15,7 +15,7 @@ from .ovs import Tunnel
 from .vlans import Vlans, needed
 
 # Keys of external_ids by which this collection tells its own.
-RESERVED_IDS = ("pipefitter", "pipefitter-vlan")
+RESERVED_IDS = ("pipefitter", "pipefitter-vlan", "pipefitter-owner")
 
 _OWN = ("port", *SELECTORS)
 _VLANS = ("mode", "tag", "trunks")

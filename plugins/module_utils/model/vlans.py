@@ -19,7 +19,7 @@ DOT1Q_TUNNEL = "dot1q-tunnel"
 MODES = (ACCESS, TRUNK, NATIVE_TAGGED, NATIVE_UNTAGGED, DOT1Q_TUNNEL)
 """Values of Port.vlan_mode (ovs-vswitchd.conf.db(5))."""
 
-_PART = re.compile(r"([0-9]{1,9})(?:-([0-9]{1,9}))?")
+_PART = r"([0-9]{1,9})(?:-([0-9]{1,9}))?"
 _UNTAGGED = 0
 
 
@@ -34,7 +34,7 @@ def vlan_set(option: str, given: Any) -> tuple[int, ...]:
     parts = [part for item in (given if isinstance(given, (list, tuple)) else [given]) for part in str(item).split(",")]
     found: set[int] = set()
     for part in parts:
-        matched = _PART.fullmatch(part.strip())
+        matched = re.fullmatch(_PART, part.strip())
         if matched is None:
             raise InvalidOption(
                 option, given, "is not a set of VLANs; write a list such as [100, 200] or a text such as 100,200-210"

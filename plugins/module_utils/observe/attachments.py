@@ -4,14 +4,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..errors import MissingFeature
 from ..host.machine import Machine
 from ..model import attachment
-from ..model.attachment import Attachment
+from ..model.attachment import Attachment, Purge
 from ..model.limits import IPV6_MTU, USUAL_MTU
 from ..model.ownership import read_label
 from ..state.attachments import LINUX, OVS, AttachedBridgeState, AttachmentState, ContainerSide, HostSide, PeerState
@@ -149,22 +149,28 @@ def with_guards(machine: Machine, wants: Sequence[Attachment], host_side: HostSi
 
 
 def observe_all(
-    machine: Machine, pinned: Sequence[Pinned], check: bool, purge: str | None, leftovers: bool
+    machine: Machine,
+    pinned: Sequence[Pinned],
+    check: bool,
+    purge: Purge | None,
+    leftovers: bool,
+    kinds: Mapping[str, str],
 ) -> AttachmentState:
     """Return each wanted attachment with its container's side, and the host's side of all.
 
-    With ``check``, a bridge that is not there counts as made by an earlier task. ``leftovers`` is as for ``observe``.
+    With ``check``, a bridge that is not there counts as made by an earlier task, of what ``kinds`` says by its name.
+    ``leftovers`` is as for ``observe``.
     """
     wants = [one.want for one in pinned]
     bridges = {want.bridge for want in wants if want.bridge != attachment.ANY_BRIDGE} | (
-        {purge} if purge is not None else set()
+        {purge.bridge} if purge is not None else set()
     )
     host_side = with_guards(machine, wants, _with_addresses(machine, wants, observe(machine, bridges, leftovers)))
     if check:
         # A play is checked as a whole: an earlier task would have made the bridge.
         tagged = {want.bridge for want in wants if want.vlans is not None}
         missing = {
-            name: AttachedBridgeState(OVS if name in tagged else LINUX, USUAL_MTU, assumed=True)
+            name: AttachedBridgeState(kinds.get(name, OVS if name in tagged else LINUX), USUAL_MTU, assumed=True)
             for name in bridges
             if name not in host_side.bridges and not host_side.no_bridge(name)
         }
@@ -206,7 +212,7 @@ def _nested(
     return frozenset(found)
 
 
-def with_peers(machine: Machine, have: AttachmentState, purge: str | None) -> AttachmentState:
+def with_peers(machine: Machine, have: AttachmentState, purge: Purge | None) -> AttachmentState:
     """Return what was seen, with what other ports of the bridges have where attachments bring an address or a MAC.
 
     And with the addresses of all links of this host. A run that finds all in order asks for nothing more.

@@ -7,13 +7,11 @@ from __future__ import annotations
 from collections import ChainMap
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 from ..host.machine import Machine
-from ..host.netlink.features import supports_vlan_filtering
 from ..model import bridge, names
 from ..model.icc_rules import IccRules
-from ..plan import forwarding, management
+from ..plan import forwarding
 from ..state.bridge import BridgeState
 from ..state.network import HOST, NetworkState, names_by_index, with_leases
 from .forwarding import read_before_switching
@@ -75,9 +73,11 @@ def observe_all(machine: Machine, wants: Sequence[bridge.Bridge], to_remove: boo
         held=held,
     )
     sysctls = _sysctls(machine, wants, host)
-    # Whether the kernel can filter shows in any bridge; only where there is none, one is made for it.
-    shown = next((_shows_filtering(link) for link in links.values() if link.kind == "bridge"), None)
-    able = (shown if shown is not None else supports_vlan_filtering()) if vlans else True
+    able = True
+    if vlans:
+        from ..host.netlink.features import supports_vlan_filtering
+
+        able = supports_vlan_filtering(links.values())
     haves = []
     for want in wants:
         birth_name = names.derived_name("pfb", want.name)
@@ -95,6 +95,8 @@ def observe_all(machine: Machine, wants: Sequence[bridge.Bridge], to_remove: boo
 def _unfit(
     machine: Machine, members: Collection[str], host: NetworkState, held: Mapping[str, tuple[str, ...]]
 ) -> dict[str, str]:
+    from ..plan import management
+
     unfit = management.interfaces(host, {name: held[name] for name in members if name in held})
     if machine.ovsdb.available():
         # A userspace datapath sets no master.
@@ -106,10 +108,6 @@ def _unfit(
             }
         )
     return unfit
-
-
-def _shows_filtering(link: Any) -> bool:
-    return "vlan_filtering" in link.bridge
 
 
 def _speaks_of_vlans(want: bridge.Bridge) -> bool:

@@ -9,7 +9,6 @@ from collections.abc import Collection, Sequence
 from ..host.machine import Machine
 from ..model.attachment import Attachment
 from ..model.ownership import read_label
-from ..plan import link_addresses
 from ..state.attachments import ContainerSide
 from ..state.network import HOST, Link, NetworkState, names_by_index
 
@@ -74,6 +73,8 @@ def _ipv6_default(machine: Machine, netns: str) -> bool | None:
 def _promote_secondaries(
     machine: Machine, netns: str, wants: Sequence[Attachment], held: dict[str, tuple[str, ...]]
 ) -> dict[str, str]:
+    from ..plan import link_addresses  # published ports have no use for it
+
     going = [
         name
         for name, shown in held.items()

@@ -45,15 +45,17 @@ def observe(
         raise Refused(host_side.no_bridge(bridge))
     endpoints: dict[str, Endpoint] = {}
     wanted = [_wanted(machine, want, one, host_side, endpoints, present) for want, one in zip(wants, pinned)]
-    rules, whole = machine.publications.read()
-    if not rules.of_bridge(bridge):  # what is left of a bridge that is gone goes, whoever bears its name
-        refuse_alternative("bridge", bridge, host_side.network)
+    reading = machine.publications.begin()  # while it runs, all else is read
     ours = link is not None and link.ours
     localnet = f"net/ipv4/conf/{bridge}/route_localnet"
     sysctls = machine.read_sysctls(HOST, [localnet, _RESERVED, _TAGGED_FILTER, *_BRIDGED_FILTERS])
     bridged_filter = any(sysctls.get(name) == "1" for name in _BRIDGED_FILTERS)
     shown = machine.netlink(HOST).addresses([link])[bridge] if link is not None else ()
     source_rules = machine.source_rules() if present else ()
+    firewall = machine.read_firewall()
+    rules, whole = reading()
+    if not rules.of_bridge(bridge):  # what is left of a bridge that is gone goes, whoever bears its name
+        refuse_alternative("bridge", bridge, host_side.network)
     have = PublicationState(
         bridge,
         bridge_ours=ours,
@@ -64,7 +66,7 @@ def observe(
         bridged_filter=bridged_filter,
         cut_off=_cut_off(machine, host_side, link, sysctls) if bridged_filter and link is not None else "",
         ports=tuple(_ports(host_side, link, endpoints)) if link is not None and link.kind == "bridge" else (),
-        firewall=machine.read_firewall(),
+        firewall=firewall,
         linked=not ours and bridge in machine.isolated_bridges() and bool(machine.icc.read().flows_of(bridge)),
         reserved=reserved_ports(sysctls.get(_RESERVED, "")),
         source_rules=source_rules,
@@ -89,7 +91,9 @@ def _cut_off(machine: Machine, host_side: HostSide, bridge: Link, sysctls: Mappi
     br_netfilter sends what it translated on within the bridge (``host.netlink.priority_tags``).
     """
     isolated = [port for port in host_side.network.ports(bridge.name) if port.isolated]
-    if isolated and sysctls.get(_TAGGED_FILTER) == "1":
+    if not isolated:
+        return ""
+    if sysctls.get(_TAGGED_FILTER) == "1":
         return "what is tagged, too (net.bridge.bridge-nf-filter-vlan-tagged is 1)"
     tags = machine.netlink(HOST).priority_tags(isolated)
     lacking = [name for name, mac in tags.items() if mac != bridge.mac]

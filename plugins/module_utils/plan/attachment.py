@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
-from ..model.attachment import ANY_BRIDGE, Attachment
+from ..model.attachment import ANY_BRIDGE, Attachment, Purge
 from ..model.ownership import JOINING, read_label
 from ..state.attachments import LINUX, ContainerSide, HostSide
 from ..state.network import HOST
@@ -35,16 +35,16 @@ def present(
     wants: Sequence[tuple[Attachment, ContainerSide]],
     host_side: HostSide,
     announce: bool = True,
-    purge: str | None = None,
+    purge: Purge | None = None,
 ) -> list[Operation]:
     """Return what makes all attachments as wanted.
 
-    ``purge`` names a bridge: attachments of ours on it that are not wanted go.
+    Attachments of ours that are not wanted and that ``purge`` takes go.
 
     :raises Refused: an interface name that is taken, a bridge that is not there.
     """
     if purge is not None:
-        find_bridge(purge, host_side)
+        attachment_refusals.check_owner(purge.owner, purge.bridge, find_bridge(purge.bridge, host_side))
     found = find_all(wants, host_side)
     attachment_refusals.check(found, host_side)
     middle: list[Operation] = []

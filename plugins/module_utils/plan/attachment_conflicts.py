@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from ..errors import Refused
 from ..model import addresses
-from ..model.attachment import Attachment
+from ..model.attachment import Attachment, Purge
 from ..model.ownership import label, read_label
 from ..state.attachments import ContainerSide, HostSide
 from ..state.network import Link
@@ -28,11 +28,11 @@ class Asked(NamedTuple):
     mac: bool
 
 
-def to_ask(wants: _Wants, host_side: HostSide, purge: str | None) -> dict[str, Asked]:
+def to_ask(wants: _Wants, host_side: HostSide, purge: Purge | None) -> dict[str, Asked]:
     """Return by name which ports could be in the way of what attachments bring, and by what.
 
-    Ports of the list have in the end what the list says: what it leaves to them is compared. ``purge`` names a bridge
-    on which those of ours that are not in the list go.
+    Ports of the list have in the end what the list says: what it leaves to them is compared. Those of ours that are
+    not in the list and that ``purge`` takes go.
     """
     bringing = [want for want, side in wants if segments.brings_something(want, side, host_side)]
     with_addresses = {want.bridge for want in bringing if want.addresses}
@@ -44,7 +44,8 @@ def to_ask(wants: _Wants, host_side: HostSide, purge: str | None) -> dict[str, A
         if bridge not in with_addresses and bridge not in with_mac:
             continue
         owner = owner_of(port)
-        if owner is None and port.ours and bridge == purge:
+        going = purge is not None and purge.takes(bridge or "", host_side.owner_of(port.name))
+        if owner is None and port.ours and going:
             continue
         asked = Asked(
             bridge in with_addresses and (owner is None or owner.addresses is None),

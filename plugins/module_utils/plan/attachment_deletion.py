@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..errors import Refused
-from ..model.attachment import Attachment
+from ..model.attachment import Attachment, Purge
 from ..model.ownership import EXTERNAL_ID, OwnershipLabel, read_label
 from ..state.attachments import ContainerSide, HostSide
 from ..state.network import HOST, Link
@@ -84,19 +84,20 @@ def take_back_defaults(deletions: Sequence[DeleteLink], sides: Sequence[Containe
     return container_side.take_back_defaults(restoring, links, sides)
 
 
-def purge_operations(bridge: str, kept: set[str], host_side: HostSide, ovs: OvsChanges) -> list[Operation]:
+def purge_operations(purge: Purge, kept: set[str], host_side: HostSide, ovs: OvsChanges) -> list[Operation]:
     deletions: list[DeleteLink] = []
     for host_veth in sorted(host_side.network.links.values(), key=lambda link: link.name):
         if (
             host_veth.ours
             and host_veth.kind == "veth"
             and host_veth.name not in kept
-            and host_side.bridge_of(host_veth) == bridge
+            and purge.takes(host_side.bridge_of(host_veth) or "", host_side.owner_of(host_veth.name))
         ):
             ovs.drop(host_veth.name)
             deletions.append(replace(deletion(host_veth, None, host_side), restore=None))
     for port in host_side.ovs_ports.values():
-        if port.bridge == bridge and port.name not in kept and EXTERNAL_ID in dict(port.external_ids):
+        is_ours = EXTERNAL_ID in dict(port.external_ids) and port.name not in kept
+        if is_ours and purge.takes(port.bridge, host_side.owner_of(port.name)):
             (ovs.drop if port.name in host_side.network.links else ovs.clear)(port.name)
     return together(deletions)
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from ..errors import Refused
 from ..model import addresses
-from ..model.attachment import SELECTORS, VLAN_OPTIONS, Attachment, Target
+from ..model.attachment import SELECTORS, VLAN_OPTIONS, Attachment, Purge, Target
 from ..model.record import Alike, Record, target_of
 from ..model.record_objects import of_attachment
 
@@ -23,11 +23,16 @@ _Place = tuple[str, Any]
 _TaggedLater = Collection[tuple[str, str, str, str]]
 
 
+def is_purged(record: Record, purge: Purge | None) -> bool:
+    """Tell whether a record is of what a purge takes away, where it is not listed."""
+    return purge is not None and purge.takes(record.bridge, str(record.want.get("owner", "")))
+
+
 def check(
     wants: Sequence[Attachment],
     bringing: Collection[Attachment],
     recorded: Iterable[Record],
-    purge: str | None,
+    purge: Purge | None,
     tagged_later: _TaggedLater = (),
 ) -> None:
     """Refuse what those of ``wants`` that are ``bringing`` it would take from a container that doesn't run now.
@@ -45,7 +50,7 @@ def check(
     kept: dict[tuple[_Place, str], list[Record]] = {}
     for record in records:
         place, want = _place(record.options, tagged_later), listed.get(record.key)
-        if place is not None and (want is not None or record.bridge != purge):
+        if place is not None and (want is not None or not is_purged(record, purge)):
             for text in _of_record(record, want):
                 kept.setdefault((place, text), []).append(record)
     for want in bringing:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from ..errors import Refused
 from ..model import addresses, limits
 from ..model.ownership import EXTERNAL_ID, read_label
-from ..state.attachments import LINUX, OVS, HostSide
+from ..state.attachments import LINUX, OVS, AttachedBridgeState, HostSide
 from ..state.network import Link
 from .attachment_match import VethMatch
 from .attachment_segments import brings_something
@@ -21,6 +21,8 @@ def check(found: Sequence[VethMatch], host_side: HostSide) -> None:
 
     :raises Refused: naming the first such attachment.
     """
+    for one in found:
+        check_owner(one.want.owner, one.want.bridge, one.bridge)
     _check_nested(found, host_side)
     _check_links(found)
     _check_host_interfaces(found, host_side)
@@ -30,6 +32,17 @@ def check(found: Sequence[VethMatch], host_side: HostSide) -> None:
     check_routes(found)
     _check_addresses(found, host_side)
     _check_conflicts(found, host_side)
+
+
+def check_owner(owner: str, name: str, bridge: AttachedBridgeState) -> None:
+    """Refuse an owner where nothing could note it.
+
+    :raises Refused: the bridge is a Linux bridge.
+    """
+    if owner and bridge.kind == LINUX and not bridge.assumed:
+        raise Refused(
+            f"owner: {owner!r} is noted on ports of Open vSwitch alone, and {name} is a Linux bridge; leave it out"
+        )
 
 
 def _check_links(found: Sequence[VethMatch]) -> None:

@@ -4,32 +4,17 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Collection
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ..errors import Refused
-from ..model import addresses, bridge_vlans
+from ..model import addresses
 from ..model.bridge import Bridge
+from ..model.bridge_vlans import of_port
 from ..model.firewall import AcceptedBridge
-from ..model.publication import PublicationRules
 from ..state.bridge import BridgeState
 from ..state.network import HOST, Link
-from . import firewall, forwarding, link_addresses, uplinks
-from .address_operations import RestoreAddress
-from .bridge_facts import (
-    TIMES,
-    addresses_of,
-    default_vlans,
-    joining,
-    links_of,
-    masqueraded,
-    moves_along,
-    routes_of,
-    staying,
-    wanted_attributes,
-)
+from . import bridge_vlans, firewall, forwarding, link_addresses
+from .bridge_facts import TIMES, addresses_of, joining, masqueraded, moves_along, routes_of, staying, wanted_attributes
 from .bridge_operations import AddBridge, ChangeBridge, ChangeDefaultPvid, ChangeMasquerades, SetBridgeVlans
 from .bridge_refusals import (
     bridge_link,
@@ -40,14 +25,11 @@ from .bridge_refusals import (
     check_name,
     check_overlaps,
     check_prefixes,
-    check_vlans,
-    check_way_out,
 )
 from .icc_operations import ChangeIccRules
-from .link_operations import DeleteLink, SetLink, of_same_keys
+from .link_operations import SetLink, of_same_keys
 from .operations import Operation, SetSysctl
-from .publication_operations import ChangePublications
-from .route_operations import RestoreOnUndo, SetRoute, on_link_first
+from .route_operations import RestoreOnUndo
 from .uplinks import is_way_out
 
 if TYPE_CHECKING:
@@ -62,9 +44,9 @@ def present(want: Bridge, have: BridgeState) -> list[Operation]:
     """
     check_name(want.name, have, prefix=want.prefix)
     existing = bridge_link(want.name, have, want.prefix)
-    check_vlans(want, have, existing)
+    bridge_vlans.check(want.vlans, have.network, have.vlan_filtering, existing)
     wanted_addresses = addresses_of(want, have)
-    _check_uplinks(want, have, existing, wanted_addresses)
+    bridge_vlans.check_uplinks(want.vlans, have.network, have.held, existing, wanted_addresses or ())
     check_members(want, have, existing)
     check_forwarding(want, have)
     check_overlaps(want, have, wanted_addresses)
@@ -136,44 +118,6 @@ def _uplinks(want: Bridge, have: BridgeState, family: str) -> tuple[str, ...]:
         if link in links and link not in nowhere and not addresses.is_link_local(route.destination)
     }
     return tuple(sorted({link for link, is_default in ways if links[link].kind != "bridge" or is_default}))
-
-
-def absent(name: str, have: BridgeState, force: bool, prefix: str = "") -> list[Operation]:
-    """Return what takes our bridge away, and all that came with it.
-
-    :raises Refused: the bridge is not ours and ``force`` is not set.
-    """
-    check_name(name, have, absent=True, prefix=prefix)
-    existing = bridge_link(name, have, prefix)
-    if existing is not None and not existing.ours and not force:
-        raise Refused(f"bridge {name} was not made by this collection and stays; set force to delete it all the same")
-    if not force:
-        check_way_out(name, have)
-    operations: list[Operation] = []
-    masquerades = tuple(sorted(nat for nat in have.masquerades if nat.bridge == name))
-    if masquerades:
-        operations.append(ChangeMasquerades(HOST, (), masquerades))
-    if have.publications:
-        # What else was set for them goes with the bridge: its sysctl, its ports' hairpin mode.
-        operations.append(ChangePublications(HOST, PublicationRules(), have.publications))
-    operations += firewall.no_longer(name, have.firewall)
-    without = have.icc.without(name)
-    left = replace(without, flows=without.flows - links_of(name, have))
-    if have.icc != left:
-        operations.append(ChangeIccRules(HOST, left, have.icc))
-    if have.guards is not None:
-        from . import port_guards
-
-        ports = {port.name for port in have.network.ports(name)}
-        operations += port_guards.let_go(ports, have.bound)
-        operations += port_guards.without(ports, have.network.links.keys(), have.guards)
-    if have.birth_link:
-        operations.append(
-            DeleteLink(HOST, have.birth_link, f"bridge {have.birth_link} that an interrupted run left", ())
-        )
-    if existing is not None:
-        operations.append(DeleteLink(HOST, name, f"bridge {name}", _restore(existing, have)))
-    return operations
 
 
 # ---- operations, in the order they are carried out
@@ -270,7 +214,7 @@ def _member_operations(want: Bridge, have: BridgeState, existing: Link | None) -
             new["master"] = want.name
             vlans = dict(want.port_vlans or ()).get(name)
             if vlans is not None:
-                new["vlans"] = bridge_vlans.of_port(vlans)
+                new["vlans"] = of_port(vlans)
         if isolated and (joins or not link.isolated):
             new["isolated"] = True
         # A port that is to be isolated or in certain VLANs joins down.
@@ -282,52 +226,6 @@ def _member_operations(want: Bridge, have: BridgeState, existing: Link | None) -
     return operations
 
 
-def _check_uplinks(
-    want: Bridge, have: BridgeState, existing: Link | None, wanted_addresses: tuple[str, ...] | None
-) -> None:
-    """Refuse to cut off the host from what it is reached by.
-
-    That is a bridge, or an interface on it, with the default route or with addresses.
-    What the options name as addresses of a bridge of ours are its containers' gateways.
-    """
-    if existing is None:
-        return
-    own = wanted_addresses or () if existing.ours else ()
-    upper = uplinks.upper_interfaces(existing, have.network)
-    routed = any(is_way_out(link.name, have.network) for link, _tag in upper)
-    ways = [
-        (link, tag)
-        for link, tag in upper
-        if is_way_out(link.name, have.network) or _is_reached(link.name, have, own if link is existing else ())
-    ]
-    if not ways:
-        return
-    before, after = default_vlans(want, existing)
-    filters = bool(existing.bridge.get("vlan_filtering"))
-    will_filter = filters if want.vlan_filtering is None else want.vlan_filtering
-    goals = {name: bridge_vlans.of_port(vlans) for name, vlans in want.port_vlans or ()}
-
-    def later(link: Link) -> bridge_vlans.PortVlans:
-        return goals.get(link.name, after if link.vlans == before else link.vlans)
-
-    for port, (link, tag) in itertools.product(uplinks.uplink_ports(have.network.ports(want.name), routed), ways):
-        as_it_is = f"in VLAN {tag}" if tag else "untagged"
-        now = bridge_vlans.on_the_wire(port.vlans, existing.vlans, tag) if filters else as_it_is
-        then = bridge_vlans.on_the_wire(later(port), later(existing), tag) if will_filter else as_it_is
-        if now not in ("", then):
-            gateway = existing.ours and link is existing and not is_way_out(link.name, have.network)
-            raise Refused(
-                f"{want.prefix}port_vlans: this host is reached by {link.name}, which {port.name} connects {now}, "
-                f"and it would {f'do so {then}' if then else 'no longer'}; "
-                f"give VLANs with which it goes on, to {port.name} and to {want.name} itself, or use another bridge"
-                f"{'; where only its containers need what it holds, name that in addresses' if gateway else ''}"
-            )
-
-
-def _is_reached(name: str, have: BridgeState, own: Collection[str]) -> bool:
-    return not all(address in own or addresses.is_link_local(address) for address in have.held.get(name, ()))
-
-
 def _vlan_operations(want: Bridge, have: BridgeState, existing: Link | None) -> list[Operation]:
     """Set the VLANs of ports that are there, and only then let the bridge filter: so nothing is cut off in between.
 
@@ -335,9 +233,9 @@ def _vlan_operations(want: Bridge, have: BridgeState, existing: Link | None) -> 
     are apart until both are there.
     """
     operations: list[Operation] = []
-    _before, after = default_vlans(want, existing)
+    _before, after = bridge_vlans.default_vlans(want.vlans, existing)
     for name, vlans in want.port_vlans or ():
-        goal = bridge_vlans.of_port(vlans)
+        goal = of_port(vlans)
         link = have.link(name)
         shown = after if link is None or moves_along(link, want, existing) else link.vlans
         if name == want.name and goal != shown:
@@ -381,33 +279,3 @@ def _masquerade_operations(want: Bridge, have: BridgeState, wanted: tuple[str, .
     if goal == shown:
         return []
     return [ChangeMasquerades(HOST, tuple(sorted(goal - shown)), tuple(sorted(shown - goal)))]
-
-
-def _restore(link: Link, have: BridgeState) -> tuple[Operation, ...]:
-    mac = link.mac if link.mac.strip("0:") else None  # a bridge that lost its last port may have none
-    operations: list[Operation] = [AddBridge(HOST, link.name, dict(link.bridge), mac)]
-    if not link.ours:
-        operations.append(SetLink(HOST, link.name, {"alias": link.alias}, {}))
-    operations += [SetLink(HOST, port.name, _as_port(port, link), {}) for port in have.network.ports(link.name)]
-    if "vlan_filtering" in link.bridge and link.vlans != link.default_vlans:
-        operations.append(SetBridgeVlans(HOST, link.name, link.vlans, link.default_vlans))
-    operations.append(SetLink(HOST, link.name, {"mtu": link.mtu, "up": link.up}, {}))
-    operations += [
-        SetSysctl(HOST, name, value, value) for name, value in sorted(have.sysctls.items()) if f"/{link.name}/" in name
-    ]
-    operations += [
-        RestoreAddress(HOST, link.name, address, message) for address, message in have.messages(link.name).items()
-    ]
-    operations += [SetRoute(HOST, route, None) for route in on_link_first(routes_of(link.name, have))]
-    return tuple(operations)
-
-
-def _as_port(port: Link, bridge: Link) -> LinkSettings:
-    new: LinkSettings = {"master": bridge.name}
-    if port.isolated:
-        new["isolated"] = True
-    if "vlan_filtering" in bridge.bridge and port.vlans != bridge.default_vlans:
-        new["vlans"] = port.vlans
-    if len(new) > 1:
-        new["up"] = port.up  # it joins down
-    return new

@@ -14,6 +14,7 @@ from ..model.masquerade import Masquerade
 from ..model.route import KERNEL_PROTOCOL, Route
 from ..state.bridge import BridgeState
 from ..state.network import Link
+from .bridge_vlans import default_vlans
 
 LEAST_FORWARD_DELAY = round(FORWARD_DELAY[0] * 100)
 """Hundredths of a second; the kernel takes no less while STP is on."""
@@ -120,15 +121,9 @@ def moves_along(link: Link, want: Bridge, existing: Link | None) -> bool:
 
     It takes along what is in it, and is not asked to have another PVID.
     """
-    before, after = default_vlans(want, existing)
+    before, after = default_vlans(want.vlans, existing)
     wanted = dict(want.port_vlans or ()).get(link.name)
     return link.vlans == before and (wanted is None or bool(after) and set(after) <= set(bridge_vlans.of_port(wanted)))
-
-
-def default_vlans(want: Bridge, existing: Link | None) -> tuple[bridge_vlans.PortVlans, bridge_vlans.PortVlans]:
-    """Return what a port has that joins, as long as the bridge is as it is and once it is as wanted."""
-    before = existing.default_vlans if existing is not None else bridge_vlans.default(bridge_vlans.DEFAULT_PVID)
-    return before, before if want.vlan_default_pvid is None else bridge_vlans.default(want.vlan_default_pvid)
 
 
 def masqueraded(want: Bridge, have: BridgeState, wanted: tuple[str, ...] | None) -> set[Masquerade]:

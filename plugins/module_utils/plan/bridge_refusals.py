@@ -4,10 +4,9 @@
 
 from __future__ import annotations
 
-from ..errors import MissingFeature, Refused
+from ..errors import Refused
 from ..model import addresses, limits
 from ..model.bridge import Bridge
-from ..model.bridge_vlans import NO_VLAN_FILTERING
 from ..state.bridge import BridgeState
 from ..state.network import Link
 from .alternative_names import refuse_alternative
@@ -66,36 +65,6 @@ def check_members(want: Bridge, have: BridgeState, existing: Link | None) -> Non
                 f"of {want.name} this host answers the ARP requests of all"
                 f" its ports; take the links out of its policy first (icc_policy), or leave {name} out"
             )
-
-
-def check_vlans(want: Bridge, have: BridgeState, existing: Link | None) -> None:
-    asked = [name for name in ("vlan_filtering", "vlan_default_pvid", "port_vlans") if getattr(want, name)]
-    if asked and not have.vlan_filtering:
-        raise MissingFeature(
-            f"bridge {want.name}: {asked[0]} was asked for, and {NO_VLAN_FILTERING}; "
-            "leave it out or run a kernel that has it"
-        )
-    filters = (
-        want.vlan_filtering
-        if want.vlan_filtering is not None
-        else existing is not None and bool(existing.bridge.get("vlan_filtering"))
-    )
-    if want.port_vlans and not filters:
-        raise Refused(
-            f"{want.prefix}port_vlans: {want.name} does not filter VLANs, so that they would mean nothing; "
-            "set vlan_filtering too"
-        )
-    for index, (name, _vlans) in enumerate(want.port_vlans or ()):
-        option = f"{want.prefix}port_vlans[{index}].port: {name!r}"
-        link = have.link(name)
-        if link is not None and link.ours and name != want.name:
-            raise Refused(
-                f"{option} is an attachment of this collection; give its VLANs to veth_attach (vlan, vlan_mode, trunks)"
-            )
-        is_port = existing is not None and link is not None and link.master == existing.index
-        refuse_alternative(f"{want.prefix}port_vlans[{index}].port", name, have.network)
-        if not (is_port or name == want.name or name in (want.members or ())):
-            raise Refused(f"{option} is no port of {want.name}; put it into members too, or take it off the list")
 
 
 def check_forwarding(want: Bridge, have: BridgeState) -> None:

@@ -12,7 +12,8 @@ from ..model.bridge import Bridge
 from ..model.vlans import Vlans, ranges
 from ..state.bridge import BridgeState
 from . import firewall, forwarding
-from .bridge_facts import addresses_of, default_vlans, joining, masqueraded, staying, wanted_attributes
+from .bridge_facts import addresses_of, joining, masqueraded, staying, wanted_attributes
+from .bridge_vlans import default_vlans
 
 
 def warnings(want: Bridge, have: BridgeState) -> list[str]:
@@ -130,7 +131,7 @@ def _predict_vlans(want: Bridge, have: BridgeState, described: dict[str, Any]) -
             described.pop(option, None)
         return
     existing = have.link(want.name)
-    before, after = default_vlans(want, existing)
+    before, after = default_vlans(want.vlans, existing)
     described["vlan_default_pvid"] = next((entry.first for entry in after), 0)
     # A port that joins is in the default one, whatever it was in elsewhere.
     vlans = dict.fromkeys((want.name, *joining(want, have)), after)

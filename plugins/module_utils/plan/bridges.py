@@ -9,23 +9,21 @@ made one change for all.
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from ..light_dataclass import dataclass
 from ..model import addresses
 from ..model.bridge import Bridge
-from ..model.icc_rules import IccRules
-from ..model.port_guard import GuardRules
 from ..state.bridge import BridgeState
 from . import bridge, forwarding
 from .bridge_facts import addresses_of
-from .bridge_operations import ChangeMasquerades
-from .firewall import ChangeIptablesForward
-from .guard_operations import ChangeGuards
-from .icc_operations import ChangeIccRules
 from .operations import Operation, SetSysctl
-from .publication_operations import ChangePublications
+
+if TYPE_CHECKING:
+    from ..model.icc_rules import IccRules
+    from ..model.port_guard import GuardRules
 
 Seen = tuple[Bridge, BridgeState]
 
@@ -65,12 +63,14 @@ def absent(wanted: Sequence[Seen], force: bool) -> Planned:
 
     :raises Refused: as for a single bridge.
     """
+    from . import bridge_deletion
+
     operations: list[Operation] = []
     earlier = _Earlier()
     seen: list[Seen] = []
     for want, have in wanted:
         have = earlier.left(want.name, have)
-        planned = bridge.absent(want.name, have, force, want.prefix)
+        planned = bridge_deletion.absent(want.name, have, force, want.prefix)
         earlier.note(planned)
         operations += planned
         seen.append((want, have))
@@ -100,7 +100,12 @@ class _Earlier:
         self._icc: IccRules | None = None
         self._guards: GuardRules | None = None
 
-    def note(self, operations: Iterable[Operation]) -> None:
+    def note(self, operations: Sequence[Operation]) -> None:
+        if not operations:
+            return
+        from .guard_operations import ChangeGuards
+        from .icc_operations import ChangeIccRules
+
         for operation in operations:
             if isinstance(operation, SetSysctl):
                 self._sysctls[operation.name] = operation.new
@@ -127,66 +132,9 @@ class _Earlier:
         return ChainMap(own, self._sysctls, dict(shown))
 
 
-def _at_once(operations: Sequence[Operation], last: bool) -> list[Operation]:
-    """Return operations with one change of each kind of rules, in the place of the last of them or the first."""
-    places: dict[type[Operation], list[int]] = {}
-    for place, operation in enumerate(operations):
-        if type(operation) in _TOGETHER:
-            places.setdefault(type(operation), []).append(place)
-    merged: dict[int, Operation] = {}
-    dropped: set[int] = set()
-    for kind, found in places.items():
-        merged[found[-1 if last else 0]] = _TOGETHER[kind]([operations[place] for place in found])
-        dropped.update(found)
-    return [
-        merged.get(place, operation)
-        for place, operation in enumerate(operations)
-        if place in merged or place not in dropped
-    ]
+def _at_once(operations: list[Operation], last: bool) -> list[Operation]:
+    if len(operations) < 2:
+        return operations
+    from .bridge_rules import at_once
 
-
-def _masquerades(changes: Sequence[Operation]) -> Operation:
-    found = [one for one in changes if isinstance(one, ChangeMasquerades)]
-    return ChangeMasquerades(
-        found[0].netns,
-        tuple(nat for one in found for nat in one.add),
-        tuple(nat for one in found for nat in one.remove),
-    )
-
-
-def _iptables(changes: Sequence[Operation]) -> Operation:
-    found = [one for one in changes if isinstance(one, ChangeIptablesForward)]
-    return ChangeIptablesForward(
-        found[0].netns,
-        tuple(one for change in found for one in change.add),
-        tuple(one for change in found for one in change.remove),
-        tuple(one for change in found for one in change.remains),
-    )
-
-
-def _icc(changes: Sequence[Operation]) -> Operation:
-    """Return the last one's rules in place of the first one's: each was planned on what the one before it leaves."""
-    found = [one for one in changes if isinstance(one, ChangeIccRules)]
-    return replace(found[0], new=found[-1].new)
-
-
-def _guards(changes: Sequence[Operation]) -> Operation:
-    found = [one for one in changes if isinstance(one, ChangeGuards)]
-    return replace(found[0], new=found[-1].new)
-
-
-def _publications(changes: Sequence[Operation]) -> Operation:
-    found = [one for one in changes if isinstance(one, ChangePublications)]
-    whole = found[0]
-    for one in found[1:]:
-        whole = replace(whole, add=whole.add | one.add, remove=whole.remove | one.remove)
-    return whole
-
-
-_TOGETHER: Mapping[type[Operation], Callable[[Sequence[Operation]], Operation]] = {
-    ChangeMasquerades: _masquerades,
-    ChangeIptablesForward: _iptables,
-    ChangeIccRules: _icc,
-    ChangeGuards: _guards,
-    ChangePublications: _publications,
-}
+    return at_once(operations, last)

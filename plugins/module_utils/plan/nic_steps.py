@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
+from ..model.bridge_vlans import PortVlans, described
 from ..model.nic_move import OPENVSWITCH
 from ..state.nic import Entry
 
@@ -26,6 +27,12 @@ class NicHost(Protocol):
 
     def change_bridge(self, name: str, mac: str, mtu: int) -> None:
         """Give a bridge that is there another MAC and MTU."""
+
+    def set_bridge(self, name: str, attributes: Mapping[str, int]) -> None:
+        """Set attributes of a Linux bridge, named as in ``model.bridge.Bridge``."""
+
+    def set_vlans(self, name: str, vlans: PortVlans, own: bool) -> None:
+        """Make these all VLANs of a Linux bridge's port, or with ``own`` of the bridge itself."""
 
     def set_up(self, name: str, up: bool) -> None:
         """Bring a link up, or take it down."""
@@ -72,13 +79,17 @@ class MakeBridge(NamedTuple):
     mtu: int
     netdev: bool
     sysctls: Mapping[str, str]
+    pvid: int = 0
 
     def line(self) -> str:
         which = "Open vSwitch bridge" if self.kind == OPENVSWITCH else "bridge"
-        return f"create {which} {self.name}, mtu {self.mtu}, mac {self.mac}"
+        pvid = f", vlan_default_pvid {self.pvid}" if self.pvid else ""
+        return f"create {which} {self.name}, mtu {self.mtu}, mac {self.mac}{pvid}"
 
     def do(self, host: NicHost) -> None:
         host.make_bridge(self.name, self.kind, self.mac, self.mtu, self.netdev)
+        if self.pvid:
+            host.set_bridge(self.name, {"vlan_default_pvid": self.pvid})
         host.set_sysctls(self.sysctls)
         host.set_up(self.name, True)
 
@@ -93,6 +104,30 @@ class ChangeBridge(NamedTuple):
 
     def do(self, host: NicHost) -> None:
         host.change_bridge(self.name, self.mac, self.mtu)
+
+
+class Filter(NamedTuple):
+    name: str
+    on: bool
+
+    def line(self) -> str:
+        return f"change bridge {self.name}: vlan_filtering {int(not self.on)} to {int(self.on)}"
+
+    def do(self, host: NicHost) -> None:
+        host.set_bridge(self.name, {"vlan_filtering": int(self.on)})
+
+
+class SetVlans(NamedTuple):
+    bridge: str
+    name: str
+    vlans: PortVlans
+
+    def line(self) -> str:
+        which = f"bridge {self.name} itself" if self.name == self.bridge else self.name
+        return f"set {which} VLANs {described(self.vlans)}"
+
+    def do(self, host: NicHost) -> None:
+        host.set_vlans(self.name, self.vlans, self.name == self.bridge)
 
 
 class DeleteBridge(NamedTuple):
@@ -183,12 +218,17 @@ class DropSubnet(NamedTuple):
         host.drop_subnet(self.link, self.subnet)
 
 
+def told(name: str, value: str) -> str:
+    """Return a sysctl's value as it is told: of a secret, by which addresses are made (RFC 7217), nothing."""
+    return "(not shown)" if name.endswith("/stable_secret") else value
+
+
 class SetSysctls(NamedTuple):
     values: Mapping[str, str]
 
     def line(self) -> str:
-        told = [f"{name.replace('/', '.')} {value}" for name, value in sorted(self.values.items())]
-        return f"set sysctl {', '.join(told)}" if len(told) < 4 else f"set {len(told)} sysctls"
+        each = [f"{name.replace('/', '.')} {told(name, value)}" for name, value in sorted(self.values.items())]
+        return f"set sysctl {', '.join(each)}" if len(each) < 4 else f"set {len(each)} sysctls"
 
     def do(self, host: NicHost) -> None:
         host.set_sysctls(self.values)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ..model.ownership import EXTERNAL_ID, JOINING, VLAN_RECORD, read_label
+from ..model.ownership import EXTERNAL_ID, JOINING, OWNER, VLAN_RECORD, read_label
 from ..state.attachments import OVS, HostSide
 from ..state.network import HOST
 
@@ -155,7 +155,8 @@ def connect(one: VethMatch, ovs: OvsChanges, quiet: bool = False) -> None:
     if one.bridge.kind == OVS:
         from ..model.ovs import OvsPort
 
-        ids = ((EXTERNAL_ID, one.label.external_id()),)
+        owner = ((OWNER, one.want.owner),) if one.want.owner else ()
+        ids = ((EXTERNAL_ID, one.label.external_id()), *owner)
         port = OvsPort(one.host_interface, one.want.bridge, external_ids=ids)
         ovs.want(port, one.want.vlans, one.want.joins_in, quiet)
 

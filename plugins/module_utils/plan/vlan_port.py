@@ -10,7 +10,17 @@ from dataclasses import replace
 from ..errors import MissingFeature, Refused
 from ..model.addresses import bounds
 from ..model.attachment import Target
-from ..model.ovs import NETDEV, NO_BRIDGES, SYSTEM, OvsBridge, OvsBridgeChange, OvsPort, missing_device, with_vlans
+from ..model.ovs import (
+    MADE_FOR_NIC,
+    NETDEV,
+    NO_BRIDGES,
+    SYSTEM,
+    OvsBridge,
+    OvsBridgeChange,
+    OvsPort,
+    missing_device,
+    with_vlans,
+)
 from ..model.ownership import EXTERNAL_ID, MARK, VLAN_RECORD, read_label
 from ..model.route import Route
 from ..model.vlan_port import BridgeSettings, VlanPort, VlanPorts
@@ -101,7 +111,9 @@ def warnings(want: VlanPorts, have: VlanPortState, absent_state: bool) -> list[s
     bridge = have.bridges.get(want.bridge)
     if bridge is not None and want.create_bridge:
         left = left_on(bridge, ports.left)
-        if not _ours(bridge):
+        if MADE_FOR_NIC in bridge.external_ids:
+            told.append(f"Open vSwitch bridge {bridge.name} stays, as host_nic_bridge made it: it takes it away again")
+        elif not _ours(bridge):
             told.append(f"Open vSwitch bridge {bridge.name} was not made by this collection and stays")
         elif left:
             unless = "; it goes if an earlier task takes these away" if have.assume else ""

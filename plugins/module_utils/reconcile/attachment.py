@@ -9,19 +9,19 @@ from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from ..errors import InvalidOption
+from ..errors import InvalidOption, Refused
 from ..host import lock
 from ..host.machine import Machine
 from ..model import attachment, names
 from ..model.addresses import bare
-from ..model.attachment import Attachment
+from ..model.attachment import Attachment, Purge
 from ..model.limits import USUAL_MTU
 from ..observe.attachments import observe_all, with_peers
 from ..observe.containers import Pin, pin_all, refuse_left, refuse_same_interface
 from ..plan import attachment as plan
 from ..plan.attachment_result import NEIGHBOUR_LIMIT, describe, neighbours_needed, predict, removed, unsettled
 from ..plan.container_side_result import lost_default_routes, outranked_gateways, taken_default_routes
-from ..state.attachments import LINUX, AttachmentState, HostSide
+from ..state.attachments import LINUX, OVS, AttachmentState, HostSide
 from ..state.network import HOST
 from . import engine, wiring
 from .recording import Recording, recording, refuse_passing, refuse_unrecorded
@@ -42,6 +42,7 @@ _COMMON = (
     "ipv6",
     "required",
     "security",
+    "owner",
     *attachment.VLAN_OPTIONS,
 )
 
@@ -77,12 +78,13 @@ def converge(
             for want in wants
         )
     present = options["state"] == "present"
-    purge = _purged_bridge(options) if options.get("purge") else None
+    purge = _purge(options) if options.get("purge") else None
     wait, timeout = options.get("wait", True), options.get("wait_timeout", 10)
     keeping = recording(options, check)
     refuse_passing((want.target for want in wants), options.get("persistent"))
     if present and any(want.required for want in wants):
         refuse_unrecorded("required", keeping, options.get("persistent"))
+    kinds = _kinds(options)
     with lock.held(check), Machine() as machine:
         asked = wants
         mtus: Mapping[tuple[str, str, str], int] = {}
@@ -109,7 +111,8 @@ def converge(
             return ports if ports is not None else RecordedPorts()
 
         def observe() -> AttachmentState:
-            have = observe_all(machine, pinned, check, purge, leftovers=not present or purge is not None)
+            have = observe_all(machine, pinned, check, purge, not present or purge is not None, kinds)
+            _refuse_other_kind(kinds, have.host_side)
             if mtus:
                 have = have._replace(host_side=replace(have.host_side, asked_mtus=mtus))
             return _with_what_is_near(machine, have, purge, recorded_ports) if present else have
@@ -168,7 +171,7 @@ def converge(
             + (_guard_warnings(outcome.after) if present else [])
             + (_neighbour_warnings(machine, outcome.after[1]) if present and len(wants) > _MANY else [])
             + (_left_pointing(machine, outcome) if present and outcome.operations and not check else []),
-            assumed=_assumed(outcome.before[1]) if present and check else [],
+            assumed=_assumed(outcome.before[1], kinds) if present and check else [],
         )
         return keeping.into(wiring.with_pending(result, every) if present else result)
 
@@ -188,7 +191,7 @@ def _recorded_addresses(keeping: Recording) -> set[str]:
 
 
 def _with_what_is_near(
-    machine: Machine, have: AttachmentState, purge: str | None, ports: Callable[[], RecordedPorts]
+    machine: Machine, have: AttachmentState, purge: Purge | None, ports: Callable[[], RecordedPorts]
 ) -> AttachmentState:
     """Return what was seen, with all that tells whether an address or MAC that an attachment brings is another's."""
     have = with_peers(machine, have, purge)
@@ -220,7 +223,7 @@ def parse(options: Mapping[str, Any]) -> tuple[Attachment, ...]:
     return (attachment.parse(given),) if items is None else attachment.parse_list(items, given)
 
 
-def _purged_bridge(options: Mapping[str, Any]) -> str:
+def _purge(options: Mapping[str, Any]) -> Purge:
     if options["state"] == "absent":
         raise InvalidOption(
             "purge",
@@ -228,7 +231,24 @@ def _purged_bridge(options: Mapping[str, Any]) -> str:
             "is mutually exclusive with state absent; "
             "to remove every attachment, give state present and attachments: []",
         )
-    return names.interface_name("bridge", options.get("bridge") or "")
+    return Purge(names.interface_name("bridge", options.get("bridge") or ""), options.get("owner") or "")
+
+
+def _kinds(options: Mapping[str, Any]) -> dict[str, str]:
+    """Return by its name of what kind the module's bridge is to be, where that is said."""
+    kind = options.get("bridge_type")
+    return {str(options.get("bridge") or ""): LINUX if kind == LINUX else OVS} if kind else {}
+
+
+def _refuse_other_kind(kinds: Mapping[str, str], host_side: HostSide) -> None:
+    for name, kind in kinds.items():
+        bridge = host_side.bridges.get(name)
+        if bridge is not None and bridge.kind != kind:
+            found = "a Linux" if bridge.kind == LINUX else "an Open vSwitch"
+            raise Refused(
+                f"bridge_type: {'linux' if kind == LINUX else 'openvswitch'!r} is asked for, and {name} is {found} "
+                "bridge; set that type or choose another bridge"
+            )
 
 
 def _guard_warnings(have: AttachmentState) -> list[str]:
@@ -246,11 +266,11 @@ def _neighbour_warnings(machine: Machine, host_side: HostSide) -> list[str]:
     return neighbours_needed(host_side, int(limit)) if limit.isdigit() else []
 
 
-def _assumed(host_side: HostSide) -> list[str]:
+def _assumed(host_side: HostSide, kinds: Mapping[str, str]) -> list[str]:
     missing = sorted(
         (name, "a Linux" if bridge.kind == LINUX else "an Open vSwitch")
         for name, bridge in host_side.bridges.items()
-        if bridge.assumed
+        if bridge.assumed and name not in kinds
     )
     return [
         f"bridge {name} is not there; checked as if an earlier task made it, as {kind} bridge with MTU {USUAL_MTU}"

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..model import attachment
-from ..model.attachment import Attachment
+from ..model.attachment import Attachment, Purge
 from ..model.ownership import label
 from ..model.record import ATTACHMENT, Record, target_of
 from ..model.record_objects import of_attachment
@@ -40,7 +40,7 @@ def asked_mtus(keeping: Recording) -> dict[tuple[str, str, str], int]:
 
 
 def refuse_recorded(
-    keeping: Recording, asked: Sequence[Attachment], have: AttachmentState, purge: str | None, ports: RecordedPorts
+    keeping: Recording, asked: Sequence[Attachment], have: AttachmentState, purge: Purge | None, ports: RecordedPorts
 ) -> None:
     """Refuse addresses and MACs that are recorded for others: of what is to be recorded, else of what is made."""
     known = keeping.read(ATTACHMENT)
@@ -65,7 +65,7 @@ def record_all(
     asked: Sequence[Attachment],
     have: AttachmentState,
     present: bool,
-    purge: str | None,
+    purge: Purge | None,
     check: bool,
 ) -> None:
     """Record attachments as they were asked for, or take them out of the record; in check mode, say that alone."""
@@ -77,7 +77,7 @@ def record_all(
         return
 
     def gone(known: Record) -> bool:
-        return purge is not None and known.bridge == purge
+        return attachment_recorded.is_purged(known, purge)
 
     wiring_record.keep(keeping, ATTACHMENT, made, have[0], describe(*have), of_attachment, check, gone)
     if any(want.vlans is not None for want in asked):

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ..errors import PipefitterError, Refused
@@ -23,11 +24,12 @@ from ..host.ssh_session import SshSession
 from ..model import host_nic as model
 from ..model.host_nic import ABSENT, CONFIRMED, CONTROLLER, GATEWAY, MANUAL, PRESENT, ROLLED_BACK, HostNic, Probe
 from ..model.nic_move import OPENVSWITCH
+from ..model.ovs import NETDEV
 from ..plan import nic as plan
 from ..plan import nic_refusals
 from ..plan.nic_refusals import NicFacts
-from ..plan.nic_steps import Step
-from ..state.network import names_by_index
+from ..plan.nic_steps import DeleteBridge, Step
+from ..state.network import NetworkState, names_by_index
 from ..state.nic import NicState
 from ..store import pending
 from ..store.pending import Pending
@@ -74,9 +76,17 @@ def _move(want: HostNic, check: bool) -> Result:
         have = _claimed(want, links.read(want.nic, want.bridge, seen))
         session = ssh_session.current()
         facts = _facts(want, links, seen, session)
+        nic_refusals.check_named(want, have, facts)
         if want.state == PRESENT or have.bridge_kind:
             nic_refusals.check(want, have, facts)
+        if want.state == PRESENT and not have.bridge_kind:
+            _check_datapath(want)
+        # Only what may be changed is put back where it is undone: ports of others come and go.
+        changing = {want.nic, want.bridge, *want.vlans.goals}
+        have = have._replace(vlans={name: held for name, held in have.vlans.items() if name in changing})
         goal = _goal(want, have)
+        if want.state == PRESENT and (want.vlans.asked or goal.filters or have.filters):
+            _check_vlans(want, have, goal, links, seen)
         steps = plan.steps(have, goal)
         manager = nic_files.manager(want)
         move = nic_move(have, goal)
@@ -90,6 +100,8 @@ def _move(want: HostNic, check: bool) -> Result:
         if lines:
             naming = rules_naming(want.nic) if want.state == PRESENT and steps else []
             told = nic_result.warnings(want, have, probes, passing, naming, manager is not None)
+            if want.state == PRESENT and steps:
+                told += _surroundings(have, links, seen, manager is not None)
         result = nic_result.result(want, have, goal, lines, wanted, told)
         if lines and not goal.bridge_kind and have.bridge_kind:
             result = nic_record.without(want.bridge, True, result)
@@ -113,12 +125,12 @@ def _move(want: HostNic, check: bool) -> Result:
         try:
             if manager is not None:
                 manager.hold(move)
-            _do(steps, links)
-            _verify(kept, links)
+            kept, more, now = _carry_out(kept, steps, links)
+            _verify(kept, links, now)
         except Exception as error:
             links.close()
-            raise _undone(error, kept) from error
-        return nic_result.waiting(result, kept.token, want.confirm_timeout)
+            raise _undone(error, pending.read(want.nic) or kept) from error
+        return nic_result.waiting(result, kept.token, want.confirm_timeout, more)
 
 
 def _facts(want: HostNic, links: NicLinks, seen: Seen, session: SshSession | None) -> NicFacts:
@@ -130,9 +142,20 @@ def _facts(want: HostNic, links: NicLinks, seen: Seen, session: SshSession | Non
         switch_of=ports[want.nic].bridge if want.nic in ports else "",
         wireless=any(os.path.exists(f"{sys_folder}/{name}") for name in ("wireless", "phy80211")),
         session=session.server if session is not None else "",
-        nexthops=tuple(links.by_nexthop_objects(seen.links, want.nic)),
-        routes=links.routes(names_by_index(seen.links), connected=True),
+        obstacles=links.obstacles(seen.links, want.nic, want.bridge),
     )
+
+
+def _check_vlans(want: HostNic, have: NicState, goal: NicState, links: NicLinks, seen: Seen) -> None:
+    from ..host.netlink.features import supports_vlan_filtering
+    from ..plan import bridge_vlans
+
+    shown = links.with_vlans(seen.links, True)
+    network = NetworkState(shown, routes=links.routes(names_by_index(shown), connected=True))
+    existing = shown[want.bridge] if have.bridge_kind else None
+    bridge_vlans.check(want.vlans, network, supports_vlan_filtering(shown.values()), existing)
+    bridge_vlans.check_uplinks(want.vlans, network, links.addresses(shown.values(), leased=True), existing, ())
+    nic_refusals.check_vlans(have, goal)
 
 
 def _claimed(want: HostNic, have: NicState) -> NicState:
@@ -143,10 +166,24 @@ def _claimed(want: HostNic, have: NicState) -> NicState:
     return have._replace(ours=before is not None and not before.bridge_kind)
 
 
+def _surroundings(have: NicState, links: NicLinks, seen: Seen, renewed: bool) -> list[str]:
+    from . import nic_surroundings
+
+    return nic_surroundings.warnings(have, links, seen, renewed)
+
+
+def _check_datapath(want: HostNic) -> None:
+    if want.kind == OPENVSWITCH and want.datapath_type != NETDEV:
+        from ..host.ovs import datapath
+
+        if not datapath.in_kernel():
+            raise nic_refusals.no_datapath(want)
+
+
 def _goal(want: HostNic, have: NicState) -> NicState:
     if want.state == PRESENT:
         netdev = have.netdev if have.bridge_kind else want.datapath_type == "netdev"
-        return plan.moved(have, want.kind, netdev)
+        return plan.moved(have, want.kind, netdev, want.vlans)
     before = _before_of(have)
     # A NIC that somebody took out of its bridge, or that no boot put into it, is to have the rest back all the same.
     if not have.bridge_kind or not (have.master or before is not None):
@@ -186,6 +223,32 @@ def _arm(kept: Pending) -> None:
         raise
 
 
+def _carry_out(kept: Pending, steps: Sequence[Step], links: NicLinks) -> tuple[Pending, list[str], NicState | None]:
+    """Move, and with the rest what somebody else put on the link since it was looked at.
+
+    Return the move as it is kept then, what was done beyond ``steps``, a line each, and what the host holds where
+    nothing was done after the look at that.
+
+    :raises PipefitterError: something can't be done; what is kept on disk tells what is to be undone.
+    """
+    nic, bridge = kept.before.nic, kept.before.bridge
+    # With a bridge that is deleted goes all that is on it.
+    looked = next((number for number, step in enumerate(steps) if isinstance(step, DeleteBridge)), len(steps))
+    _do(steps[:looked], links)
+    now = links.read(nic, bridge)
+    later = plan.came_later(kept.before, kept.goal, now)
+    if not later:
+        _do(steps[looked:], links)
+        return kept, [], now if looked == len(steps) else None
+    before, goal = plan.with_later(kept.before, kept.goal, later)
+    kept = replace(kept, before=before, goal=goal)
+    pending.write(kept)
+    told = {step.line() for step in steps}
+    steps = plan.steps(now, goal)
+    _do(steps, links)
+    return kept, [line for line in (step.line() for step in steps) if line not in told], None
+
+
 def _do(steps: Sequence[Step], links: NicLinks) -> None:
     for step in steps:
         try:
@@ -194,13 +257,13 @@ def _do(steps: Sequence[Step], links: NicLinks) -> None:
             raise PipefitterError(f"{error} while trying to {step.line()}") from error
 
 
-def _verify(kept: Pending, links: NicLinks) -> None:
-    """See that all is where it was to be, and that those who answered before the move answer still.
+def _verify(kept: Pending, links: NicLinks, now: NicState | None = None) -> None:
+    """See that all is where it was to be (``now``, or what a look shows), and that those who answered answer still.
 
     :raises PipefitterError: saying what is not so.
     """
     goal = kept.goal
-    now = links.read(goal.nic, goal.bridge)
+    now = now or links.read(goal.nic, goal.bridge)
     missing = nic_result.missing(goal, now)
     if missing:
         raise PipefitterError(f"what was moved did not stay where it was to be: {'; '.join(missing)}")
@@ -221,8 +284,10 @@ def _undone(error: Exception, kept: Pending) -> PipefitterError:
 
 def _end(want: HostNic, check: bool) -> Result:
     waiting = pending.read(want.nic)
-    if waiting is None or waiting.token != want.token:
+    if waiting is None:
         return _ended(want)
+    if waiting.token != want.token:
+        raise nic_result.other_token(want, waiting.seconds_left, pending.folder(want.nic))
     if waiting.before.bridge != want.bridge:
         raise Refused(f"bridge: the move that waits is one into {waiting.before.bridge}; name that bridge")
     lines = nic_result.end_lines(want, waiting.before.nic)
@@ -250,13 +315,16 @@ def _end(want: HostNic, check: bool) -> Result:
 def _ended(want: HostNic) -> Result:
     known = pending.ended(want.nic, want.token)
     if known is None:
-        raise Refused(f"token: no move of {want.nic} with that token waits; look at the host's addresses (ip address)")
+        raise Refused(
+            f"token: no move of {want.nic} waits, and of the one with that token it is not known any more how it "
+            "ended; look at the host's addresses (ip address)"
+        )
     if known.how == want.state:
         return nic_result.of_end(want, [], known.left)
     if known.how == CONFIRMED:
         raise Refused(
             f"token: the move of {want.nic} was confirmed already and is not rolled back any more; "
-            "take it back with the opposite state (present or absent)"
+            f"take it back with state {known.why or 'absent'}"
         )
     raise PipefitterError(
         f"the move of {want.nic} was undone: {known.why}; {nic_result.aftermath(want.nic, known.left)}"
@@ -291,7 +359,7 @@ def _commit(waiting: Pending) -> list[str]:
         earlier = _before_of(before)
         made = earlier is not None and not earlier.bridge_kind
         pending.keep_before(before.nic, before._replace(bridge_kind="") if made else before)
-    pending.end(waiting, CONFIRMED, "")
+    pending.end(waiting, CONFIRMED, PRESENT if back else ABSENT)
     rollback_guard.disarm(before.nic, pending.folder(before.nic))
     return [*nic_result.file_lines(changed), *recorded.operations]
 

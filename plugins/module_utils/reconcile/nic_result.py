@@ -8,6 +8,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
+from ..errors import Refused
+from ..model.bridge_vlans import described as vlans_described
 from ..model.host_nic import ABSENT, CONFIRMED, PRESENT, ROLLED_BACK, HostNic, Probe
 from ..model.nic_move import ManagedFile
 from ..plan.nic import link_differences
@@ -39,9 +41,12 @@ def result(
     return Result(lines, described(have), described(after), values, told)
 
 
-def waiting(found: Result, token: str, seconds: int) -> Result:
-    """Return the result of a move that waits for its confirmation."""
-    return replace(found, values={**found.values, "pending": True, "token": token, "confirm_within": seconds})
+def waiting(found: Result, token: str, seconds: int, more: list[str]) -> Result:
+    """Return the result of a move that waits for its confirmation; ``more`` was done beyond what was planned."""
+    done = [*found.operations, *more]
+    return replace(
+        found, operations=done, values={**found.values, "pending": True, "token": token, "confirm_within": seconds}
+    )
 
 
 def described(state: NicState) -> dict[str, Any]:
@@ -54,6 +59,9 @@ def described(state: NicState) -> dict[str, Any]:
         shown[link] = {title: held for kind, title in _TITLES.items() if (held := _texts(state, kind, link))}
         if link == state.nic and state.master:
             shown[link]["master"] = state.master
+        if link == state.bridge and state.filters:
+            shown[link]["vlan_filtering"] = True
+            shown[link]["port_vlans"] = {name: vlans_described(held) for name, held in sorted(state.vlans.items())}
     return shown
 
 
@@ -113,6 +121,13 @@ def warnings(
             f"the host's firewall has a rule that names {want.nic} (`{naming[0]}`){more}, and what comes in there "
             f"comes in by {want.bridge} after the move: give {want.bridge} the same rules"
         )
+    temporary = [entry.text for entry in have.entries if entry.temporary]
+    if temporary:
+        told.append(
+            f"{', '.join(temporary)}: temporary addresses (RFC 8981), which go along as ordinary ones for the rest of "
+            "their lifetime, as the kernel takes that mark from nobody; where they have to stay temporary, let whoever "
+            "manages the bridge make new ones"
+        )
     silent = [str(probe) for probe in probes if probe not in passing]
     if silent:
         told.append(
@@ -137,7 +152,8 @@ def warnings(
         )
     if want.state == ABSENT and have.ports and have.master:
         told.append(
-            f"{want.bridge} stays, with {', '.join(have.ports)}: what is attached there reaches the LAN no longer"
+            f"{want.bridge} stays as long as {', '.join(have.ports)} is in it, and what is attached there reaches the "
+            "LAN no longer"
         )
     return told
 
@@ -147,6 +163,15 @@ def aftermath(nic: str, left: Sequence[str]) -> str:
     if not left:
         return f"{nic} was put back, and all is as it was before"
     return f"{nic} was put back, but not all is as it was: {'; '.join(left)}"
+
+
+def other_token(want: HostNic, seconds_left: float, folder: str) -> Refused:
+    """Return why a token is none of the move that waits."""
+    return Refused(
+        f"token: it is of another move of {want.nic} than the one that waits, for {max(0, round(seconds_left))} s "
+        f"more; give the token of the task that made this one, or the one in {folder}/pending.json on the host, "
+        "or wait until it is undone"
+    )
 
 
 def end_lines(want: HostNic, nic: str) -> list[str]:

@@ -37,17 +37,27 @@ def roll_back(move: Pending, why: str) -> list[str]:
     if manager is not None and move.files:
         # It has taken the move up: it is told of the opposite one, for which it knows how to leave all in place.
         left += _tried(lambda: manager.hold(told))
-    put_back(move.before)
+    before = _before(move)
+    put_back(before)
     if manager is not None and move.files:
         left += _tried(lambda: nic_files.write(manager.absent(told) if move.goal.master else manager.present(told)))
         left += put_files_back(move.files)
         left += _tried(lambda: manager.reload(told))
     elif manager is not None:
         left += _tried(lambda: manager.let_go(told))
-    left += put_back(move.before)
+    left += put_back(before)
     pending.end(move, ROLLED_BACK, why, left)
     rollback_guard.disarm(move.before.nic, pending.folder(move.before.nic))
     return left
+
+
+def _before(move: Pending) -> NicState:
+    """Return to what a host is put back, before anything is: what somebody else put on the link is not lost."""
+    try:
+        with NicLinks() as links:
+            return plan.keeping_later(move.before, move.goal, links.read(move.before.nic, move.before.bridge))
+    except PipefitterError:
+        return move.before  # the NIC is gone, which shows as it is put back
 
 
 def _tried(do: Callable[[], None]) -> list[str]:

@@ -12,7 +12,6 @@ from ..errors import InvalidOption, Refused
 from ..host import lock
 from ..host.machine import Machine
 from ..host.port_use.listeners import Listeners
-from ..host.port_use.local_address import is_broadcast, is_local
 from ..model import addresses, names, publication
 from ..model.attachment import SELECTORS
 from ..model.firewall_safe_name import firewall_safe_name
@@ -226,7 +225,12 @@ def _with_exposed(want: Publication, exposed: Sequence[str], defaults: PortDefau
 
 
 def _refuse_strange_addresses(wants: Sequence[Publication], defaults: PortDefaults, may_be_absent: bool) -> None:
-    for address in sorted({port.host_ip for want in wants for port in want.ports or ()} - {"", "0.0.0.0", "::"}):
+    named = {port.host_ip for want in wants for port in want.ports or ()} - {"", "0.0.0.0", "::"}
+    if not named:
+        return
+    from ..host.port_use.local_address import is_broadcast, is_local
+
+    for address in sorted(named):
         absent = not is_local(address)
         problem = (
             "this host does not have"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ..light_dataclass import dataclass
 from ..model import names
+from ..model.ownership import OWNER
 from .network import Link, NetworkState
 
 if TYPE_CHECKING:
@@ -153,6 +154,11 @@ class HostSide:
             return self.ovs_ports[link.name].bridge
         master = self.by_index.get(link.master)
         return master.name if master is not None and master.kind == "bridge" else None
+
+    def owner_of(self, port: str) -> str:
+        """Return for what the attachment of a port was asked, '' where nothing is noted."""
+        shown = self.ovs_ports.get(port)
+        return dict(shown.external_ids).get(OWNER, "") if shown is not None else ""
 
 
 class AttachmentState(NamedTuple):

@@ -6,14 +6,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import field
+from typing import TYPE_CHECKING
 
 from ..light_dataclass import dataclass
 from ..model.icc_rules import IccRules
-from ..model.masquerade import Masquerade
-from ..model.port_guard import GuardRules
-from ..model.publication import PublicationRules
 from .firewall import FirewallState
 from .network import Link, NetworkState
+
+if TYPE_CHECKING:
+    from ..model.masquerade import Masquerade
+    from ..model.port_guard import GuardRules
+    from ..model.publication import PublicationRules
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ class BridgeState:
     unfit: Mapping[str, str] = field(default_factory=dict)
     vlan_filtering: bool = True
     birth_link: str | None = None
-    publications: PublicationRules = PublicationRules()
+    publications: PublicationRules | None = None
     icc: IccRules = IccRules()
     held: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     joining: frozenset[str] = frozenset()

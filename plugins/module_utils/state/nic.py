@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from ..model.addresses import IPV6
+from ..model.bridge_vlans import PortVlans, VlanRange
 from ..model.nic_move import LINUX, OPENVSWITCH
 
 # In an address' message (linux/if_addr.h)
 _FLAGS, _SCOPE = 2, 3
 _SECONDARY, _PERMANENT = 0x01, 0x80
-_PROTOCOL, _RTPROT_RA = 5, 9  # in a route's (linux/rtnetlink.h)
 
 ADDRESS, ROUTE, RULE, NEIGHBOUR = "address", "route", "rule", "neighbour"
 _PREPOSITIONS = {ADDRESS: "on", RULE: "of"}
@@ -54,13 +55,40 @@ class Entry(NamedTuple):
         return self.kind == ADDRESS and not self.body[_FLAGS] & _PERMANENT
 
     @property
-    def advertised(self) -> bool:
-        """Tell whether it is a route that a router advertised."""
-        return self.kind == ROUTE and self.body[_PROTOCOL] == _RTPROT_RA
+    def temporary(self) -> bool:
+        """Tell whether it is an IPv6 address that the kernel made for some time (RFC 8981), a mark that it sets alone.
+
+        Its bit is the one that marks a secondary address of IPv4 (IFA_F_TEMPORARY).
+        """
+        return self.kind == ADDRESS and self.family == IPV6 and bool(self.body[_FLAGS] & _SECONDARY)
 
     def __str__(self) -> str:
         where = " and ".join(link for link in self.links if link)
         return f"{self.kind} {self.text} {_PREPOSITIONS.get(self.kind, 'dev')} {where}"
+
+
+class EqualRoutes(NamedTuple):
+    """Routes to one ``place`` with one metric: one through the NIC or its bridge (``own``), one through ``other``.
+
+    ``connected`` are those that the kernel made of addresses.
+    """
+
+    place: str
+    own: str
+    other: str
+    connected: bool
+
+
+class Obstacles(NamedTuple):
+    """What of a host's addresses and routes may keep a NIC from being moved.
+
+    ``nexthops`` are destinations of routes through it by objects of ``ip nexthop``. ``advertised`` is what the kernel
+    took from router advertisements, in words.
+    """
+
+    nexthops: tuple[str, ...] = ()
+    equal: tuple[EqualRoutes, ...] = ()
+    advertised: tuple[str, ...] = ()
 
 
 class NicState(NamedTuple):
@@ -69,6 +97,9 @@ class NicState(NamedTuple):
     ``bridge_kind`` is '' where there is no such bridge, ``master`` '' where the NIC is no port of it. ``entries`` are
     in the kernel's order. ``sysctls`` are those of both links, by their names with slashes; of a bridge that is to be
     taken away, none. ``ports`` are the bridge's other ones.
+
+    ``filters`` tells whether a Linux bridge filters VLANs, ``pvid`` is its default one (0: none), and ``vlans`` are
+    those of itself and of ports by their names: whoever is not among them may have any.
     """
 
     nic: str
@@ -86,6 +117,9 @@ class NicState(NamedTuple):
     ports: tuple[str, ...] = ()
     entries: tuple[Entry, ...] = ()
     sysctls: Mapping[str, str] = {}
+    filters: bool = False
+    pvid: int = 0
+    vlans: Mapping[str, PortVlans] = {}
 
     def of(self, kind: str, link: str) -> list[Entry]:
         """Return the entries of one kind that are on a link."""
@@ -97,7 +131,10 @@ def as_json(state: NicState) -> dict[str, Any]:
     entries = [
         {**entry._asdict(), "body": entry.body.hex(), "identity": entry.identity.hex()} for entry in state.entries
     ]
-    return {**state._asdict(), "entries": entries, "sysctls": dict(state.sysctls)}
+    vlans = {
+        name: [[one.first, one.last, one.pvid, one.untagged] for one in held] for name, held in state.vlans.items()
+    }
+    return {**state._asdict(), "entries": entries, "sysctls": dict(state.sysctls), "vlans": vlans}
 
 
 def of_json(document: Mapping[str, Any]) -> NicState:
@@ -119,4 +156,5 @@ def of_json(document: Mapping[str, Any]) -> NicState:
     )
     if document["bridge_kind"] not in ("", LINUX, OPENVSWITCH):
         raise ValueError("bridge_kind")
-    return NicState(**{**document, "entries": entries, "ports": tuple(document["ports"])})
+    vlans = {name: tuple(VlanRange(*one) for one in held) for name, held in document["vlans"].items()}
+    return NicState(**{**document, "entries": entries, "ports": tuple(document["ports"]), "vlans": vlans})

@@ -57,7 +57,10 @@ class Pending:
 
 @dataclass(frozen=True)
 class Ended:
-    """How a move ended: ``how`` is confirmed or rolled_back, ``left`` in what the host is not as it was."""
+    """How a move ended: ``how`` is confirmed or rolled_back, ``left`` in what the host is not as it was.
+
+    ``why`` is the reason for which it was rolled back; of one that was confirmed, by which state it is taken back.
+    """
 
     token: str
     how: str

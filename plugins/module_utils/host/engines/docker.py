@@ -8,6 +8,7 @@ which every dockerd takes as its own newest.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -90,6 +91,16 @@ class Docker:
         except (KeyError, TypeError, IndexError, AttributeError):
             raise self._socket.unexpected(target, document) from None
         return found
+
+    def networks_on(self, link: str) -> list[str]:
+        """Return the networks that are macvlans or ipvlans on a link, as ``name (driver)``."""
+        target = f"/networks?filters={quote(json.dumps({'driver': ['macvlan', 'ipvlan']}))}"
+        document = self._socket.document(target, self._socket.get([target])[0], list)
+        try:
+            parents = [(each, (each.get("Options") or {}).get("parent")) for each in document]
+            return sorted(f"{each['Name']} ({each['Driver']})" for each, parent in parents if parent == link)
+        except (KeyError, TypeError, AttributeError):
+            raise self._socket.unexpected(target, document) from None
 
     def runtimes(self) -> list[str]:
         """Return the names of the runtimes that containers may be run with."""

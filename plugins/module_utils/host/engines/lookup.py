@@ -7,6 +7,7 @@ Each engine is one file; a new one is added to ``_engines`` and to ``model.attac
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
@@ -58,7 +59,7 @@ def find(names: Sequence[str], runtime: str = "auto", timeout: float = TIMEOUT) 
     """
     asked = list(dict.fromkeys(names))
     for name in asked:
-        if not CONTAINER_NAME.fullmatch(name):
+        if not re.fullmatch(CONTAINER_NAME, name):
             raise Refused(
                 f"container {name!r} is not a valid name or id; give letters, digits, '_', '.' and '-', "
                 "a letter or digit first"

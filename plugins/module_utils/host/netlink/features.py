@@ -4,8 +4,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ...errors import PipefitterError
 from ...model.addresses import random_mac
+from ...state.network import Link
 from ..namespace import scratch
 from .handle import NetlinkHandle
 from .rtnetlink import RouteSocket
@@ -28,12 +31,15 @@ def supports_priority_tags() -> bool:
     return True
 
 
-def supports_vlan_filtering() -> bool:
+def supports_vlan_filtering(links: Iterable[Link]) -> bool:
     """Tell whether bridges of this kernel can filter VLANs.
 
-    A kernel without it silently accepts the attribute, so a bridge is created
-    and read, in a temporary namespace.
+    It shows in any bridge among ``links``. A kernel without it silently accepts the attribute, so where there is none,
+    a bridge is created and read, in a temporary namespace.
     """
+    shown = next(("vlan_filtering" in link.bridge for link in links if link.kind == "bridge"), None)
+    if shown is not None:
+        return shown
     with scratch():
         namespace = NetlinkHandle()
     try:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import errno
 import os
+import socket
 import struct
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
@@ -28,7 +29,7 @@ _IFLA_PROP_LIST, _IFLA_ALT_IFNAME = 52, 53
 _INFO_KIND, _INFO_DATA, _INFO_SLAVE_KIND, _INFO_SLAVE_DATA = 1, 2, 4, 5
 _IFLA_VLAN_ID, _IFLA_BR_VLAN_PROTOCOL, _IFLA_MACVLAN_MODE = 1, 8, 1
 _IFLA_BRPORT_MODE, _IFLA_BRPORT_MCAST_FLOOD, _IFLA_BRPORT_BCAST_FLOOD, _IFLA_BRPORT_ISOLATED = 4, 27, 30, 33
-_AF_INET6, _IFLA_INET6_CONF, _IFLA_INET6_ADDR_GEN_MODE, _IN6_ADDR_GEN_MODE_NONE = 10, 2, 8, 1
+_AF_INET6, _IFLA_INET6_CONF, _IFLA_INET6_TOKEN, _IFLA_INET6_ADDR_GEN_MODE, _IN6_ADDR_GEN_MODE_NONE = 10, 2, 7, 8, 1
 _DEVCONF_DISABLE_IPV6 = 26  # linux/ipv6.h: in an array of 32-bit numbers
 
 # RTEXT_FILTER_SKIP_STATS: they take most of the kernel's time.
@@ -87,11 +88,13 @@ def delete(route_socket: RouteSocket, name: str) -> None:
     _delete(route_socket, f"delete {name}", ("IFLA_IFNAME", name))
 
 
-def set_hairpin(socket: RouteSocket, port: str, on: bool) -> None:
+def set_hairpin(route_socket: RouteSocket, port: str, on: bool) -> None:
     """Let frames leave by the bridge's port they came in by, or not; of what is no port any more, it is off."""
     mode = _of_port([("IFLA_BRPORT_MODE", int(on))])
     try:
-        change(socket, f"switch the hairpin mode of {port} {'on' if on else 'off'}", 0, [("IFLA_IFNAME", port), mode])
+        change(
+            route_socket, f"switch the hairpin mode of {port} {'on' if on else 'off'}", 0, [("IFLA_IFNAME", port), mode]
+        )
     except KernelError as error:
         if on or error.code not in (errno.ENODEV, errno.EOPNOTSUPP, errno.EINVAL):
             raise
@@ -210,7 +213,12 @@ def _link(header: tuple[int, ...], values: Mapping[int, bytes]) -> Link:
         makes_link_local=number(of_ipv6.get(_IFLA_INET6_ADDR_GEN_MODE, b"\1")) != _IN6_ADDR_GEN_MODE_NONE,
         vlan_id=_vlan_id(data) if kind == "vlan" else None,
         macvlan_mode=number(dict(attributes(data)).get(_IFLA_MACVLAN_MODE, b"")) if kind == "macvlan" else 0,
+        ipv6_token=_token(of_ipv6.get(_IFLA_INET6_TOKEN, b"")),
     )
+
+
+def _token(value: bytes) -> str:
+    return socket.inet_ntop(socket.AF_INET6, value) if any(value) else ""
 
 
 def _vlan_id(data: bytes) -> int | None:

@@ -12,6 +12,7 @@ import errno
 import socket
 import struct
 from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import suppress
 
 from ...model.addresses import IPV4, IPV6, network
 from ...state.nic import ADDRESS, NEIGHBOUR, ROUTE, RULE, Entry
@@ -33,8 +34,10 @@ _BY_ITSELF = 0x01 | 0x02 | 0x04 | 0x08 | 0x20 | 0x40 | 0x80 | 0x800
 _RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_PRIORITY, _RTA_MULTIPATH = 1, 4, 5, 6, 9
 _RTA_TABLE, _RTA_EXPIRES, _RTA_NH_ID = 15, 23, 30
 _RTM_F_CLONED = 0x200
-_RTPROT_KERNEL = 2
-_UNICAST = 1
+_RTPROT_KERNEL, _RTPROT_STATIC = 2, 4
+_UNICAST, _SCOPE_LINK = 1, 253
+_RTNEXTHOP_SIZE = 8
+_LAST = struct.pack("=I", 0xFFFFFFFE)  # a metric after which nobody's comes
 
 _FRA_IIFNAME, _FRA_PRIORITY, _FRA_TABLE, _FRA_OIFNAME = 3, 6, 15, 17
 _FIB_RULE_PERMANENT, _FIB_RULE_IIF_DETACHED, _FIB_RULE_OIF_DETACHED = 1, 8, 16
@@ -42,6 +45,9 @@ _FIB_RULE_PERMANENT, _FIB_RULE_IIF_DETACHED, _FIB_RULE_OIF_DETACHED = 1, 8, 16
 _NDMSG = struct.Struct("=BxxxiHBB")  # family, index, state, flags, type
 _NDA_DST, _NDA_LLADDR, _NDA_PROTOCOL = 1, 2, 12
 _NTF_PROXY, _NUD_PERMANENT = 0x08, 0x80
+
+_IFADDRLBL = struct.Struct("=BxBxII")  # ifaddrlblmsg: family, prefix length, index, sequence
+_IFAL_ADDRESS = 1
 
 IndexOf = Callable[[str], int]
 
@@ -58,14 +64,21 @@ def shown(route_socket: RouteSocket, by_index: Mapping[int, str], of_links: Coll
     return tuple(found)
 
 
-def nexthops(route_socket: RouteSocket, of_links: Mapping[int, str]) -> list[str]:
-    """Return the destinations of routes by a nexthop object (``ip nexthop``) that leads through one of some links."""
+def address_labels(route_socket: RouteSocket, index: int) -> list[str]:
+    """Return the prefixes that have a label for addresses of one link (``ip addrlabel``); there is no dump of less."""
     found = []
-    for payload in route_socket.dump(rtnetlink.RTM_GETROUTE, RTMSG.pack(0, 0, 0, 0, 0, 0, 0, 0, 0)):
-        values = dict(attributes(payload, RTMSG.size))
-        if _RTA_NH_ID in values and number(values.get(_RTA_OIF, b"")) in of_links:
-            found.append(_destination(payload, values))
+    for payload in route_socket.dump(rtnetlink.RTM_GETADDRLABEL, _IFADDRLBL.pack(socket.AF_INET6, 0, 0, 0)):
+        family, prefix, of_index, _sequence = _IFADDRLBL.unpack_from(payload)
+        values = dict(attributes(payload, _IFADDRLBL.size))
+        if of_index == index and _IFAL_ADDRESS in values:
+            found.append(f"{socket.inet_ntop(family, values[_IFAL_ADDRESS])}/{prefix}")
     return found
+
+
+def destination(payload: bytes, values: Mapping[int, bytes]) -> str:
+    """Return where a route leads (``10.0.0.0/8``, ``default``), by its message and the attributes of that."""
+    family, prefix = payload[0], payload[1]
+    return f"{socket.inet_ntop(family, values[_RTA_DST])}/{prefix}" if _RTA_DST in values else "default"
 
 
 def add(route_socket: RouteSocket, entry: Entry, index_of: IndexOf) -> None:
@@ -81,6 +94,9 @@ def add(route_socket: RouteSocket, entry: Entry, index_of: IndexOf) -> None:
         # Beside those that are there, so that at no moment there is none; of a rule there may be two.
         flags = {ROUTE: wire.NLM_F_CREATE | wire.NLM_F_APPEND, RULE: wire.NLM_F_CREATE | wire.NLM_F_EXCL}
         more = flags.get(entry.kind, wire.NLM_F_CREATE | wire.NLM_F_REPLACE)
+        if entry.kind == ROUTE:
+            _set_route(route_socket, f"add {entry}", more, _payload(entry, index_of))
+            return
         route_socket.request_payload(f"add {entry}", kind[entry.kind], more, _payload(entry, index_of))
     except KernelError as error:
         if error.code != errno.EEXIST:
@@ -92,8 +108,47 @@ def replace_route(route_socket: RouteSocket, entry: Entry, index_of: IndexOf) ->
 
     :raises KernelError: the kernel refuses.
     """
-    flags = wire.NLM_F_CREATE | wire.NLM_F_REPLACE
-    route_socket.request_payload(f"set {entry}", rtnetlink.RTM_NEWROUTE, flags, _payload(entry, index_of))
+    _set_route(route_socket, f"set {entry}", wire.NLM_F_CREATE | wire.NLM_F_REPLACE, _payload(entry, index_of))
+
+
+def _set_route(route_socket: RouteSocket, what: str, flags: int, payload: bytes) -> None:
+    """Make a route, also one whose gateway no subnet reaches any more.
+
+    The kernel looks at that as a route is made (fib_check_nh_v4_gw(), ip6_route_check_nh()) and never again, so that
+    it stays when the address goes by which its gateway was in reach. The gateway is on the link for that moment.
+    """
+    try:
+        route_socket.request_payload(what, rtnetlink.RTM_NEWROUTE, flags, payload)
+        return
+    except KernelError as error:
+        if error.code not in (errno.ENETUNREACH, errno.EHOSTUNREACH):
+            raise
+    beside = []
+    try:
+        for on_link in _to_gateways(payload):
+            with suppress(KernelError):  # there already, and what is missing then shows below
+                route_socket.request_payload(what, rtnetlink.RTM_NEWROUTE, wire.NLM_F_CREATE, on_link)
+                beside.append(on_link)
+        route_socket.request_payload(what, rtnetlink.RTM_NEWROUTE, flags, payload)
+    finally:
+        for on_link in beside:
+            route_socket.request_payload(what, rtnetlink.RTM_DELROUTE, 0, on_link)
+
+
+def _to_gateways(payload: bytes) -> Iterator[bytes]:
+    """Yield what makes of each of a route's gateways one that is on its link, in the same table."""
+    family, _prefix, _source, _tos, table, *_rest = RTMSG.unpack_from(payload)
+    values = dict(attributes(payload, RTMSG.size))
+    gateways = [(number(values.get(_RTA_OIF, b"")), values.get(_RTA_GATEWAY))]
+    for place, length, index in hops(values.get(_RTA_MULTIPATH, b"")):
+        hop = values[_RTA_MULTIPATH][place : place + length]
+        gateways.append((index, dict(attributes(hop, _RTNEXTHOP_SIZE)).get(_RTA_GATEWAY)))
+    for index, gateway in gateways:
+        if gateway is not None:
+            scope = _SCOPE_LINK if family == socket.AF_INET else 0
+            told = {_RTA_DST: gateway, _RTA_OIF: struct.pack("=I", index), _RTA_PRIORITY: _LAST}
+            head = RTMSG.pack(family, 8 * len(gateway), 0, 0, table, _RTPROT_STATIC, scope, _UNICAST, 0)
+            yield head + _joined({**told, **({_RTA_TABLE: values[_RTA_TABLE]} if _RTA_TABLE in values else {})})
 
 
 def remove(route_socket: RouteSocket, entry: Entry, index_of: IndexOf) -> None:
@@ -193,7 +248,7 @@ def _route(
 ) -> Entry | None:
     family, prefix, _source, _tos, _table, protocol, _scope, kind, flags = RTMSG.unpack_from(payload)
     values = dict(attributes(payload, RTMSG.size))
-    subnet = (by_index.get(number(values.get(_RTA_OIF, b"")), ""), _destination(payload, values))
+    subnet = (by_index.get(number(values.get(_RTA_OIF, b"")), ""), destination(payload, values))
     made_of_address = protocol == _RTPROT_KERNEL and (kind != _UNICAST or (prefix and subnet not in by_hand))
     if family != asked or flags & _RTM_F_CLONED or made_of_address or _RTA_NH_ID in values:
         return None
@@ -213,18 +268,13 @@ def _route(
 
 def _route_text(payload: bytes, values: Mapping[int, bytes]) -> str:
     family, _prefix, _source, _tos, table, *_rest = RTMSG.unpack_from(payload)
-    told = _destination(payload, values)
+    told = destination(payload, values)
     if _RTA_GATEWAY in values:
         told += f" via {socket.inet_ntop(family, values[_RTA_GATEWAY])}"
     table = number(values[_RTA_TABLE]) if _RTA_TABLE in values else table
     told += f" table {table}" if table != 254 else ""
     metric = number(values.get(_RTA_PRIORITY, b""))
     return told + (f" metric {metric}" if metric else "")
-
-
-def _destination(payload: bytes, values: Mapping[int, bytes]) -> str:
-    family, prefix = payload[0], payload[1]
-    return f"{socket.inet_ntop(family, values[_RTA_DST])}/{prefix}" if _RTA_DST in values else "default"
 
 
 def _places(payload: bytes) -> list[int]:

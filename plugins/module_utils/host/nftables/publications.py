@@ -58,7 +58,7 @@ expressions read back differ a little from one nft to the next.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 from ...model.addresses import IPV4, IPV6
@@ -111,14 +111,12 @@ class Publications:
         :raises Refused: a table of our name has another layout.
         :raises MissingFeature: there is no nf_tables or no ``nft``.
         """
-        tables = [_Table(listing) for listing in each_family(nftables.tables(_PURPOSE, needed, listings))]
-        rules = PublicationRules()
-        for table in tables:
-            rules |= _rules(table.listing)
-        # Protection is that of both families, and of each by two sets.
-        protections = [_names(table.listing, name) for table in tables for name in (_PROTECTED, _WITHIN)]
-        alike = all(one == protections[0] for one in protections)
-        return rules, alike and all(table.is_intact() for table in tables)
+        return _read(nftables.tables(_PURPOSE, needed, listings))
+
+    def begin(self) -> Callable[[], tuple[PublicationRules, bool]]:
+        """Start ``nft``, which takes 10 ms; what is returned waits for it and tells what ``read`` does."""
+        tables = nftables.begin_tables(_PURPOSE)
+        return lambda: _read(tables())
 
     @nftables.read_again_once
     def apply(self, add: PublicationRules, remove: PublicationRules) -> None:
@@ -139,6 +137,17 @@ class Publications:
             lines += _change(table, dict(_elements(table.family, add)), dict(_elements(table.family, remove)))
         if lines:
             nftables.run_script(lines, _PURPOSE)
+
+
+def _read(listings: Mapping[str, Listing]) -> tuple[PublicationRules, bool]:
+    tables = [_Table(listing) for listing in each_family(listings)]
+    rules = PublicationRules()
+    for table in tables:
+        rules |= _rules(table.listing)
+    # Protection is that of both families, and of each by two sets.
+    protections = [_names(table.listing, name) for table in tables for name in (_PROTECTED, _WITHIN)]
+    alike = all(one == protections[0] for one in protections)
+    return rules, alike and all(table.is_intact() for table in tables)
 
 
 class _Table(OurTable):

@@ -138,16 +138,30 @@ def tables(
     if shown is not None:
         return shown
     try:
-        if needed and not program.installed("nft"):
-            raise _no_nft(purpose)
-        asked = holding if not needed else ""
-        begun = {family: _begin_listing(family) for family in families if _is_there(family, asked)}
-        found = {family: _read(family, purpose, end) for family, end in begun.items()}
-        return {family: listing for family, listing in found.items() if listing.exists}
+        return begin_tables(purpose, needed, holding, families)()
     except MissingFeature:
         if needed:
             raise
         return {}
+
+
+def begin_tables(
+    purpose: str, needed: bool = True, holding: str = "", families: Iterable[str] = FAMILIES
+) -> Callable[[], Mapping[str, Listing]]:
+    """Start what reads our tables; what is returned waits for it and tells what ``tables`` does.
+
+    :raises MissingFeature: there is no nf_tables or no ``nft``.
+    """
+    if needed and not program.installed("nft"):
+        raise _no_nft(purpose)
+    asked = holding if not needed else ""
+    begun = {family: _begin_listing(family) for family in families if _is_there(family, asked)}
+
+    def end() -> Mapping[str, Listing]:
+        found = {family: _read(family, purpose, one) for family, one in begun.items()}
+        return {family: listing for family, listing in found.items() if listing.exists}
+
+    return end
 
 
 def _is_there(family: str, holding: str) -> bool:

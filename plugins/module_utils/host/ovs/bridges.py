@@ -230,8 +230,7 @@ def without_device(bridge: str, datapath_type: str, reason: str) -> str:
         )
     return (
         f"Open vSwitch bridge {bridge} got no network device ({reason}): the kernel module openvswitch is required"
-        f" for its datapath_type {datapath_type or SYSTEM}; load that module, or set datapath_type to {NETDEV} in"
-        " bridge_options"
+        f" for its datapath_type {datapath_type or SYSTEM}; load that module, or set datapath_type to {NETDEV}"
     )
 
 

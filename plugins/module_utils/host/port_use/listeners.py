@@ -14,11 +14,14 @@ import os
 import re
 import socket
 from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from ...errors import PipefitterError
 from ...model.addresses import IPV4, IPV6
 from ...model.publication import HostPort
-from .dnat_conflicts import DnatConflicts
+
+if TYPE_CHECKING:
+    from .dnat_conflicts import DnatConflicts
 
 _FAMILIES = {IPV4: socket.AF_INET, IPV6: socket.AF_INET6}
 # IP_FREEBIND and IPV6_FREEBIND (linux/in.h, linux/in6.h), which Python's socket has no names for.
@@ -34,7 +37,7 @@ _PROTOCOLS = {
 }
 _TCP_LISTEN = "0A"
 _NO_SUCH_PROTOCOL = (errno.EPROTONOSUPPORT, errno.EAFNOSUPPORT, errno.ESOCKTNOSUPPORT)
-_INODE = re.compile(r"socket:\[(\d+)\]")
+_INODE = r"socket:\[(\d+)\]"
 
 
 class Listeners:
@@ -53,6 +56,8 @@ class Listeners:
 
     def _rule(self, host: HostPort) -> str:
         if self._rules is None:
+            from .dnat_conflicts import DnatConflicts
+
             self._rules = DnatConflicts()
         return self._rules.who(host)
 
@@ -119,7 +124,7 @@ def _inodes_of(pid: str) -> Iterator[str]:
     """Yield the inodes of the sockets that a process has open."""
     for entry in os.listdir(f"/proc/{pid}/fd"):
         try:
-            found = _INODE.fullmatch(os.readlink(f"/proc/{pid}/fd/{entry}"))
+            found = re.fullmatch(_INODE, os.readlink(f"/proc/{pid}/fd/{entry}"))
         except OSError:
             continue  # closed meanwhile, as a busy server does all the time
         if found:

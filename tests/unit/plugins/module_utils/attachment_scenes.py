@@ -14,6 +14,7 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.model
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.attachment import (
     ANY_BRIDGE,
     Attachment,
+    Purge,
 )
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.icc_rules import IccRules
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.ovs import OvsPort
@@ -178,9 +179,10 @@ class Scene:
             ns.set_route(Route("0.0.0.0/0", "172.17.0.1", "eth0", 0, 3))
             ns.set_route(Route("10.20.0.0/16", "172.17.0.9", "eth0", 77, 3))
 
-    def sides(self, wants: Sequence[Attachment], leftovers: bool = False, purge: str | None = None) -> Seen:
+    def sides(self, wants: Sequence[Attachment], leftovers: bool = False, purge: Purge | None = None) -> Seen:
         """Observe as reconcile.attachment does."""
-        bridges = {name for name in (*(want.bridge for want in wants), purge) if name not in (None, ANY_BRIDGE)}
+        purged = {purge.bridge} if purge is not None else set()
+        bridges = {want.bridge for want in wants if want.bridge != ANY_BRIDGE} | purged
         host_side = attachments.observe(self.host, bridges, leftovers)  # type: ignore[arg-type]
         by_netns: dict[str, list[Attachment]] = {}
         for want in wants:
@@ -197,7 +199,7 @@ class Scene:
         seen = attachments.with_peers(self.host, seen, purge)  # type: ignore[arg-type]
         return list(seen.sides), replace(seen.host_side, tagged_later=self.tagged_later)
 
-    def present(self, wants: Sequence[Attachment], purge: str | None = None) -> Callable[[], list[Any]]:
+    def present(self, wants: Sequence[Attachment], purge: Purge | None = None) -> Callable[[], list[Any]]:
         def plan_now() -> list[Any]:
             sides, host_side = self.sides(wants, leftovers=purge is not None, purge=purge)
             with mock.patch.object(plan, "FEW", self.few):

@@ -13,6 +13,7 @@ import pathlib
 import subprocess
 import sys
 import zipfile
+from types import SimpleNamespace
 
 import pytest
 from ansible_collections.pipefitter.container_network.plugins.module_utils import compiled_once
@@ -103,11 +104,12 @@ def test_the_next_task_compiles_none_wherever_its_archive_is(archive, folder, tm
     assert file.stat().st_mtime_ns == written, "what is there already is not written again"
 
 
-def test_another_version_is_compiled_anew(archive, folder):
+@pytest.mark.parametrize("other", ["of another version", "PLAIN"], ids=["longer", "of the same length"])
+def test_another_version_is_compiled_anew(archive, folder, other):
     run(archive, folder)
-    write_archive(archive, said="of another version")
+    write_archive(archive, said=other)
     said, compiled = run(archive, folder)
-    assert compiled == ONCE and said["plain"][0] == "of another version"
+    assert compiled == ONCE and said["plain"][0] == other
     assert run(archive, folder)[1] == NEVER
 
 
@@ -174,3 +176,13 @@ def test_what_the_archive_has_not_is_left_to_others(archive, tmp_path):
     folder = f"{archive}/{PACKAGE.replace('.', '/')}"
     assert finder.find_spec(f"{PACKAGE}.plain", [folder]).origin == f"{folder}/plain.py"
     assert finder.find_spec(f"{PACKAGE}.nowhere", [folder]) is None
+
+
+def test_without_the_archives_directory_the_same_is_found_by_the_source(archive, tmp_path, monkeypatch):
+    importer = compiled_once._Importer(f"{archive}/{PACKAGE.replace('.', '/')}")
+    importer.cache = compiled_once._Cache(str(tmp_path))
+    importer.get_code(f"{PACKAGE}.plain")
+    kept = dict(importer.cache._compiled)
+    monkeypatch.setattr(compiled_once, "zipimport", SimpleNamespace())
+    assert importer.get_code(f"{PACKAGE}.plain").co_consts[0] == "plain"
+    assert list(kept) == [f"{PACKAGE}.plain"] and importer.cache._compiled == kept

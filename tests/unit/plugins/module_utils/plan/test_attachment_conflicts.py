@@ -172,10 +172,27 @@ def test_addresses_change_hands_within_a_list(scene):
     make(scene, web(1, addresses=[]), web(2, addresses=[ADDRESS, OTHER]))
 
 
+def test_a_purge_with_an_owner_takes_what_bears_its_name_alone(scene):
+    """The addresses of what stays are no more to be had than before."""
+    lan = attachment.Purge("ovs0", "lan")
+    make(scene, web(1, addresses=[ADDRESS], owner="vlans"), bridge="ovs0")
+    make(scene, web(1, interface="eth2", addresses=[OTHER], owner="lan"), bridge="ovs0")
+    with pytest.raises(Refused, match="eth1 of container web1 has it on ovs0 already"):
+        make(scene, web(2, addresses=[ADDRESS]), bridge="ovs0", purge=lan)
+    make(scene, web(2, addresses=[OTHER]), bridge="ovs0", purge=lan)
+    assert sorted(link.alias.split()[1] + link.alias.split()[3] for link in scene.ours()) == ["eth1web1", "eth1web2"]
+    make(scene, web(2, owner="vlans"), bridge="ovs0")
+    make(scene, bridge="ovs0", purge=attachment.Purge("ovs0", "vlans"))
+    assert scene.ours() == []
+    sentence = "owner: 'lan' is noted on ports of Open vSwitch alone, and br0 is a Linux bridge; leave it out"
+    refused(scene, sentence, web(1, owner="lan"))
+    refused(scene, sentence, purge=attachment.Purge("br0", "lan"))
+
+
 @pytest.mark.parametrize("bridge", ["br0", "ovs0"])
 def test_addresses_of_what_is_purged_go_to_others(scene, bridge):
     make(scene, web(1, addresses=[ADDRESS], mac=MAC), bridge=bridge)
-    make(scene, web(2, addresses=[ADDRESS], mac=MAC), bridge=bridge, purge=bridge)
+    make(scene, web(2, addresses=[ADDRESS], mac=MAC), bridge=bridge, purge=attachment.Purge(bridge))
 
 
 @pytest.mark.parametrize("bridge", ["br0", "ovs0"])

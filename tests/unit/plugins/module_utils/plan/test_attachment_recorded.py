@@ -92,9 +92,9 @@ def test_addresses_change_hands_within_a_list_and_by_a_purge():
         [{"container": "web1", "addresses": [], "mac": "02:00:00:00:00:0b"}, {**WEB1, "container": "web2"}],
         recorded(WEB1),
     )
-    check([{**WEB1, "container": "web2"}], recorded(WEB1), purge="br0")
+    check([{**WEB1, "container": "web2"}], recorded(WEB1), purge=attachment.Purge("br0"))
     with pytest.raises(Refused, match="addresses: 10.0.0.10/24"):
-        check([{**WEB1, "container": "web2"}, {"container": "web1"}], recorded(WEB1), purge="br0")
+        check([{**WEB1, "container": "web2"}, {"container": "web1"}], recorded(WEB1), purge=attachment.Purge("br0"))
 
 
 @pytest.mark.parametrize("name", ["web1", "web2"])

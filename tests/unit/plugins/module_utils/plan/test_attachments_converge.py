@@ -14,6 +14,7 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.model
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.attachment import (
     ANY_BRIDGE,
     Attachment,
+    Purge,
 )
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.icc_rules import IccRules
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.ownership import EXTERNAL_ID, MARK
@@ -56,8 +57,8 @@ _KERNEL_VLANS = {
 }
 
 
-def made(scene: Scene, wants: Sequence[Attachment], purge: str | None = None) -> Errand:
-    return Errand(scene.host, scene.present(wants, purge))
+def made(scene: Scene, wants: Sequence[Attachment], bridge: str | None = None) -> Errand:
+    return Errand(scene.host, scene.present(wants, Purge(bridge) if bridge is not None else None))
 
 
 def removed(scene: Scene, wants: Sequence[Attachment]) -> Errand:

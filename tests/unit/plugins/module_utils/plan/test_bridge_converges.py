@@ -9,11 +9,12 @@ from unittest import mock
 
 import pytest
 from ansible_collections.pipefitter.container_network.plugins.module_utils.errors import InvalidOption
+from ansible_collections.pipefitter.container_network.plugins.module_utils.host.netlink import features
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model import bridge, names
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.ownership import MARK
 from ansible_collections.pipefitter.container_network.plugins.module_utils.observe import bridge as observing
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import bridge as plan
-from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import bridge_result
+from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import bridge_deletion, bridge_result
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan.bridge_operations import (
     ChangeDefaultPvid,
 )
@@ -84,7 +85,7 @@ def wanted(draw: st.DrawFn) -> bridge.Bridge:
 
 
 def observe(host: SimulatedHost, want: bridge.Bridge, to_remove: bool = False) -> plan.BridgeState:
-    with mock.patch.object(observing, "supports_vlan_filtering", lambda: host.kernel.vlan_filtering):
+    with mock.patch.object(features, "supports_vlan_filtering", lambda: host.kernel.vlan_filtering):
         return observing.observe(host, want, to_remove)  # type: ignore[arg-type]
 
 
@@ -93,7 +94,7 @@ def made(host: SimulatedHost, want: bridge.Bridge) -> Errand:
 
 
 def removed(host: SimulatedHost, force: bool) -> Errand:
-    return Errand(host, lambda: plan.absent(NAME, observe(host, bridge.Bridge(NAME), to_remove=True), force))
+    return Errand(host, lambda: bridge_deletion.absent(NAME, observe(host, bridge.Bridge(NAME), to_remove=True), force))
 
 
 def of_others(host: SimulatedHost, want: bridge.Bridge | None) -> Any:

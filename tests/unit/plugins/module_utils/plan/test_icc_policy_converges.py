@@ -21,7 +21,7 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.model
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.route import Route
 from ansible_collections.pipefitter.container_network.plugins.module_utils.observe import bridge as observe_bridge
 from ansible_collections.pipefitter.container_network.plugins.module_utils.observe import icc as observing
-from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import bridge as bridge_plan
+from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import bridge_deletion
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import icc_policy as plan
 from ansible_collections.pipefitter.container_network.plugins.module_utils.reconcile import engine
 from ansible_collections.pipefitter.container_network.plugins.module_utils.state.firewall import FirewallState
@@ -265,7 +265,7 @@ def test_a_bridge_that_is_taken_away_takes_its_policy_along(host):
     leading = {flow for flow in others.flows if any(contains(subnet, flow.destination) for subnet in subnets)}
     others = replace(others, flows=others.flows - leading)
     machine: Any = host
-    errand = Errand(host, lambda: bridge_plan.absent(NAME, observe_bridge.observe(machine, Bridge(NAME)), True))
+    errand = Errand(host, lambda: bridge_deletion.absent(NAME, observe_bridge.observe(machine, Bridge(NAME)), True))
     operations = errand.planned()
     assert operations is not None
     engine.apply(operations, host)

@@ -5,8 +5,22 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.pipefitter.container_network.plugins.module_utils.errors import Refused
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.bridge_vlans import (
+    VlanRange,
+    default,
+    of_port,
+)
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.nic_move import LINUX, OPENVSWITCH
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.vlans import (
+    ACCESS,
+    NATIVE_UNTAGGED,
+    TRUNK,
+    Vlans,
+)
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.wanted_vlans import WantedVlans
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import nic as plan
+from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import nic_refusals
 from ansible_collections.pipefitter.container_network.plugins.module_utils.state.nic import (
     ADDRESS,
     NEIGHBOUR,
@@ -21,7 +35,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 _GENERATES = "net/ipv6/conf/{}/addr_gen_mode"
-_SYSCTLS = [_GENERATES, "net/ipv6/conf/{}/disable_ipv6", "net/ipv4/conf/{}/rp_filter", "net/ipv4/conf/{}/arp_ignore"]
+_PROMOTES = "net/ipv4/conf/{}/promote_secondaries"
+_SYSCTLS = [
+    _GENERATES,
+    _PROMOTES,
+    "net/ipv6/conf/{}/disable_ipv6",
+    "net/ipv4/conf/{}/rp_filter",
+    "net/ipv4/conf/{}/arp_ignore",
+]
 
 
 class Killed(Exception):
@@ -58,16 +79,32 @@ class SimulatedNic:
         assert not self.state.bridge_kind and name == self.state.bridge
         own = {one.format(name): "0" for one in _SYSCTLS}
         self._now(bridge_kind=kind, bridge_mac=mac, bridge_mtu=mtu, ours=True, netdev=netdev)
+        if kind == LINUX:
+            self._now(pvid=1, vlans={name: default(1)})
         self._now(sysctls={**self.state.sysctls, **own})
 
     def delete_bridge(self, name, kind):
         assert kind == self.state.bridge_kind and not self.state.master and name == self.state.bridge
         assert not [entry for entry in self.state.entries if name in entry.links]
         kept = {one: value for one, value in self.state.sysctls.items() if name not in one.split("/")}
+        self._now(filters=False, pvid=0, vlans={})
         self._now(bridge_kind="", bridge_mac="", bridge_mtu=0, bridge_up=False, ours=False, sysctls=kept)
 
     def change_bridge(self, name, mac, mtu):
         self._now(bridge_mac=mac, bridge_mtu=mtu)
+
+    def set_bridge(self, name, attributes):
+        assert name == self.state.bridge and self.state.bridge_kind == LINUX
+        if "vlan_default_pvid" in attributes:
+            assert attributes.keys() == {"vlan_default_pvid"} and list(self.state.vlans) == [name]
+            pvid = attributes["vlan_default_pvid"]
+            self._now(pvid=pvid, vlans={name: default(pvid)})
+        else:
+            self._now(filters=bool(attributes["vlan_filtering"]))
+
+    def set_vlans(self, name, vlans, own):
+        assert own == (name == self.state.bridge) and name in self.state.vlans
+        self._now(vlans={**self.state.vlans, name: vlans})
 
     def set_up(self, name, up):
         self._now(**({"up": up} if name == self.state.nic else {"bridge_up": up}))
@@ -75,9 +112,11 @@ class SimulatedNic:
     def join(self, nic, bridge, kind):
         assert self.state.bridge_kind == kind
         self._now(master=bridge)
+        if kind == LINUX:
+            self._now(vlans={**self.state.vlans, nic: default(self.state.pvid)})
 
     def leave(self, nic, bridge, kind):
-        self._now(master="")
+        self._now(master="", vlans={name: held for name, held in self.state.vlans.items() if name != nic})
 
     def add_entry(self, entry):
         assert self.state.bridge_kind or self.state.bridge not in entry.links
@@ -94,7 +133,10 @@ class SimulatedNic:
 
     def remove_entry(self, entry):
         assert entry.same in {one.same for one in self.state.entries}
-        self._now(entries=tuple(one for one in self.state.entries if one.same != entry.same))
+        kept = [one for one in self.state.entries if one.same != entry.same]
+        if entry.kind == ADDRESS and self.state.sysctls.get(_PROMOTES.format(entry.links[0]), "1") == "0":
+            kept = [one for one in kept if one is not _LATE or not _is_first_of_its_subnet(entry)]
+        self._now(entries=tuple(kept))
 
     def drop_subnet(self, link, subnet):
         pass
@@ -110,6 +152,14 @@ def _address(number, family=4, link="eth0", scope=0, lasting=True):
     text = f"10.0.{number}.2/24" if family == 4 else f"fd00:{number}::2/64"
     body = bytes((2 if family == 4 else 10, 24, 0x80 if lasting else 0, scope)) + text.encode()
     return Entry(ADDRESS, family, (link,), link if family == 4 else "", body, body[3:], text)
+
+
+# Of the subnet of _address(1), after that.
+_LATE = Entry(ADDRESS, 4, ("eth0",), "eth0", bytes((2, 24, 0x81, 0)) + b"late", b"late", "10.0.1.77/24")
+
+
+def _is_first_of_its_subnet(entry):
+    return entry.links == _LATE.links and entry.text.startswith("10.0.1.")
 
 
 def _route(number, family=4, links=("eth0",)):
@@ -131,6 +181,18 @@ _ENTRIES = st.one_of(
 )
 
 
+_MODES = st.sampled_from(
+    [Vlans(ACCESS, 1), Vlans(ACCESS, 7), Vlans(TRUNK, None, (7,)), Vlans(NATIVE_UNTAGGED, 1, (7,))]
+)
+_VLANS = st.one_of(st.just(()), st.just(default(1)), st.just(default(2)), _MODES.map(of_port))
+
+
+@st.composite
+def _wanted(draw):
+    ports = draw(st.dictionaries(st.sampled_from(["eth0", "br0", "port1"]), _MODES))
+    return WantedVlans("br0", draw(st.sampled_from([None, True, False])), tuple(ports.items()))
+
+
 @st.composite
 def _hosts(draw):
     """A host as somebody may have it: the NIC alone, a bridge beside it, or a NIC that is a port already."""
@@ -146,11 +208,13 @@ def _hosts(draw):
     # As a kernel that had them one after the other shows them.
     shown = sorted(placed, key=lambda one: one.rank if one.kind == ADDRESS and one.family == 4 else (False, -256))
     links = ["eth0", "br0"] if kind else ["eth0"]
+    master = draw(st.sampled_from(["", "br0"])) if kind else ""
+    ports = ["br0", "port1", *(["eth0"] if master else [])] if kind == LINUX else []
     return NicState(
         nic="eth0",
         bridge="br0",
         bridge_kind=kind,
-        master=draw(st.sampled_from(["", "br0"])) if kind else "",
+        master=master,
         mac="02:00:00:00:00:01",
         mtu=1500,
         up=True,
@@ -161,6 +225,9 @@ def _hosts(draw):
         ports=("port1",) if kind and draw(st.booleans()) else (),
         entries=tuple(shown),
         sysctls={name.format(link): draw(st.sampled_from("01")) for link in links for name in _SYSCTLS},
+        filters=kind == LINUX and draw(st.booleans()),
+        pvid=draw(st.integers(0, 2)) if kind == LINUX else 0,
+        vlans={port: draw(_VLANS) for port in ports},
     )
 
 
@@ -169,9 +236,9 @@ def _settled(host, goal):
     assert plan.steps(host.state, goal) == []
 
 
-@given(have=_hosts(), netdev=st.booleans(), moment=st.integers(0, 40))
-def test_a_move_settles_and_is_undone_from_wherever_it_was_killed(have, netdev, moment):
-    goal = plan.moved(have, have.bridge_kind or LINUX, netdev)
+@given(have=_hosts(), netdev=st.booleans(), moment=st.integers(0, 40), wanted=_wanted())
+def test_a_move_settles_and_is_undone_from_wherever_it_was_killed(have, netdev, moment, wanted):
+    goal = plan.moved(have, have.bridge_kind or LINUX, netdev, wanted)
     host = SimulatedNic(have, moment)
     host.addresses = {entry.text for entry in have.entries if entry.kind == ADDRESS}
     try:
@@ -189,6 +256,26 @@ def test_a_move_settles_and_is_undone_from_wherever_it_was_killed(have, netdev, 
     undone.addresses = host.addresses
     undone.do(plan.steps(undone.state, have))
     _settled(undone, have)
+
+
+@given(have=_hosts(), moment=st.integers(0, 40))
+def test_what_comes_after_the_look_goes_along(have, moment):
+    goal = plan.moved(have, have.bridge_kind or LINUX, False)
+    host = SimulatedNic(have)
+    steps = plan.steps(have, goal)
+    host.do(steps[:moment])
+    host.add_entry(_LATE)
+    host.do(steps[moment:])
+    assert plan.keeping_later(have, goal, host.state).entries == (*have.entries, _LATE)
+    later = plan.came_later(have, goal, host.state)
+    assert later == [_LATE]
+    before, goal = plan.with_later(have, goal, later)
+    host.do(plan.steps(host.state, goal))
+    _settled(host, goal)
+    assert _LATE.text in {entry.text for entry in host.state.of(ADDRESS, "br0")}
+    host.do(plan.steps(host.state, before))
+    _settled(host, before)
+    assert _LATE.same in {entry.same for entry in host.state.entries}
 
 
 @given(have=_hosts(), moment=st.integers(0, 40))
@@ -228,6 +315,48 @@ def test_a_bridge_keeps_what_was_its_own_and_what_came_later():
     assert (host.state.bridge_kind, host.state.master) == (LINUX, "")
 
 
+_WITH_ADDRESS = NicState("eth0", "br0", "", "", "02::1", 1500, True, entries=(_address(1),))
+
+
+def test_the_host_goes_on_untagged_and_filtering_comes_last():
+    trunk = Vlans(NATIVE_UNTAGGED, 7, (100, 101))
+    wanted = WantedVlans("br0", True, (("eth0", trunk), ("br0", Vlans(ACCESS, 7))))
+    host = SimulatedNic(_WITH_ADDRESS)
+    goal = plan.moved(_WITH_ADDRESS, LINUX, False, wanted)
+    lines = [step.line() for step in plan.steps(_WITH_ADDRESS, goal)]
+    assert lines[:4] == [
+        "create bridge br0, mtu 1500, mac 02::1, vlan_default_pvid 7",
+        "set eth0 master br0",
+        "set eth0 VLANs 7 untagged (PVID), 100-101 tagged",
+        "change bridge br0: vlan_filtering 0 to 1",
+    ]
+    nic_refusals.check_vlans(_WITH_ADDRESS, goal)
+    host.do(plan.steps(_WITH_ADDRESS, goal))
+    assert host.state.vlans == {"br0": default(7), "eth0": (VlanRange(7, 7, True, True), VlanRange(100, 101))}
+    without = host.state._replace(filters=False, vlans={**host.state.vlans, "eth0": default(1)})
+    assert plan.differences(goal, without) == [
+        "vlan_filtering of br0 is false, and was to be true",
+        "VLANs of eth0 are 1 untagged (PVID), and were to be 7 untagged (PVID), 100-101 tagged",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("ports", "words"),
+    [
+        ([("eth0", Vlans(TRUNK, None, (100,)))], "that would no longer connect it"),
+        ([("eth0", Vlans(ACCESS, 100))], "that would no longer connect it"),
+        ([("br0", Vlans(TRUNK, None, (100,)))], "that would no longer connect it"),
+        ([("br0", Vlans(ACCESS, 100)), ("eth0", Vlans(TRUNK, None, (100,)))], "that would connect it in VLAN 100"),
+    ],
+)
+def test_vlans_that_cut_the_host_off_are_refused(ports, words):
+    goal = plan.moved(_WITH_ADDRESS, LINUX, False, WantedVlans("br0", True, tuple(ports)))
+    with pytest.raises(Refused, match=words):
+        nic_refusals.check_vlans(_WITH_ADDRESS, goal)
+    unreached = _WITH_ADDRESS._replace(entries=())
+    nic_refusals.check_vlans(unreached, plan.moved(unreached, LINUX, False, WantedVlans("br0", True, tuple(ports))))
+
+
 def test_a_bridge_of_others_is_never_deleted():
     have = NicState("eth0", "br0", "", "", "02::1", 1500, True, entries=(_address(1),))
     others = have._replace(bridge_kind=LINUX, bridge_mac="02::9", bridge_mtu=1500)
@@ -244,3 +373,13 @@ def test_a_state_comes_back_from_the_disk_as_it_was(have):
 def test_a_document_that_is_none_is_refused(damage):
     with pytest.raises((KeyError, TypeError, ValueError)):
         of_json({**as_json(NicState("eth0", "br0", "", "", "02::1", 1500, True)), **damage})
+
+
+def test_a_secret_by_which_addresses_are_made_is_told_nowhere():
+    secret = "net/ipv6/conf/eth0/stable_secret"
+    states = [
+        NicState("eth0", "br0", "", "", "02:00:00:00:00:01", 1500, True, sysctls={secret: value})
+        for value in ("2001:db8::1", "2001:db8::2")
+    ]
+    lines = [*plan.differences(*states), *(step.line() for step in plan.steps(*states))]
+    assert len(lines) == 2 and not any("2001:" in line for line in lines), lines

@@ -11,6 +11,7 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.error
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model import attachment, bridge
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import attachment as attachment_plan
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import bridge as bridge_plan
+from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import bridge_deletion
 from ansible_collections.pipefitter.container_network.plugins.module_utils.reconcile import engine
 from ansible_collections.pipefitter.container_network.plugins.module_utils.state.attachments import (
     LINUX,
@@ -57,8 +58,8 @@ def test_bridge(options, sentence):
 def test_a_bridge_that_would_be_gone_only_by_its_own_name():
     have = BridgeState(NetworkState({link.name: link for link in LINKS}))
     with pytest.raises(Refused, match="^name: 'lan' is an alternative name of br9 on this host; give br9"):
-        bridge_plan.absent("lan", have, force=False)
-    assert bridge_plan.absent("enp1s0", have, force=False) == []
+        bridge_deletion.absent("lan", have, force=False)
+    assert bridge_deletion.absent("enp1s0", have, force=False) == []
 
 
 @pytest.fixture

@@ -11,13 +11,18 @@ from unittest import mock
 
 import pytest
 from ansible_collections.pipefitter.container_network.plugins.module_utils.errors import MissingFeature, Refused
+from ansible_collections.pipefitter.container_network.plugins.module_utils.host.netlink import features
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model import attachment, bridge, bridge_vlans
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.ovs import OvsPort
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.ownership import MARK
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.route import Route
 from ansible_collections.pipefitter.container_network.plugins.module_utils.observe import bridge as observing
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import bridge as plan
-from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import bridge_result, forwarding
+from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import (
+    bridge_deletion,
+    bridge_result,
+    forwarding,
+)
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan.attachment_match import find_bridge
 from ansible_collections.pipefitter.container_network.plugins.module_utils.reconcile import engine
 from ansible_collections.pipefitter.container_network.plugins.module_utils.state.attachments import HostSide
@@ -49,7 +54,7 @@ def host():
 
 
 def plans(host, want):
-    with mock.patch.object(observing, "supports_vlan_filtering", lambda: host.kernel.vlan_filtering):
+    with mock.patch.object(features, "supports_vlan_filtering", lambda: host.kernel.vlan_filtering):
         return plan.present(want, observing.observe(host, want))
 
 
@@ -136,8 +141,10 @@ def test_absent_of_another_tools_bridge(host):
     with pytest.raises(
         Refused, match="^bridge br9 was not made by this collection and stays; set force to delete it all the same$"
     ):
-        plan.absent("br9", have, force=False)
-    assert [line for one in plan.absent("br9", have, force=True) for line in one.lines()] == ["delete bridge br9"]
+        bridge_deletion.absent("br9", have, force=False)
+    assert [line for one in bridge_deletion.absent("br9", have, force=True) for line in one.lines()] == [
+        "delete bridge br9"
+    ]
 
 
 def test_switching_the_hosts_forwarding_on_is_a_warning(host):

@@ -12,7 +12,10 @@ import socket
 import pytest
 from ansible_collections.pipefitter.container_network.plugins.module_utils.errors import PipefitterError
 from ansible_collections.pipefitter.container_network.plugins.module_utils.host.engines import lookup
-from ansible_collections.pipefitter.container_network.plugins.module_utils.host.port_use import listeners
+from ansible_collections.pipefitter.container_network.plugins.module_utils.host.port_use import (
+    dnat_conflicts,
+    listeners,
+)
 from ansible_collections.pipefitter.container_network.plugins.module_utils.host.port_use.listeners import (
     Listeners,
     is_bound,
@@ -72,7 +75,7 @@ def fixture_others(monkeypatch):
 
     others = Others()
     others.asked = []
-    monkeypatch.setattr(listeners, "DnatConflicts", lambda: others.asked.append("rules") or others)
+    monkeypatch.setattr(dnat_conflicts, "DnatConflicts", lambda: others.asked.append("rules") or others)
     monkeypatch.setattr(lookup, "published_ports", lambda: others.asked.append("engines") or others.engines)
     return others
 
