@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from ..errors import Refused
@@ -88,14 +88,20 @@ def find_all(wants: Sequence[tuple[NicAttachment, ContainerSide]], host_side: Ni
     :raises Refused: there is no such NIC, or the interface's name is taken in the container.
     """
     found = []
+    going: dict[str, set[str]] = {}
     for want, side in wants:
         link = find_nic(want.nic, host_side.network.links, host_side.bus_addresses)
         peer = interface_of(want, side)
         if peer is None or (is_on(peer, link, side, host_side) and _is_alike(peer, want)):
             found.append(NicMatch(want, side, peer, link))
         else:
-            found.append(NicMatch(_kept(want, peer, side), _without(peer, side), None, link, (peer, side)))
-    return found
+            going.setdefault(side.netns, set()).add(peer.name)
+            found.append(NicMatch(_kept(want, peer, side), side, None, link, (peer, side)))
+    # They go first: to the others, too, their routes are there no more.
+    return [
+        replace(one, side=_without(going[one.side.netns], one.side)) if one.side.netns in going else one
+        for one in found
+    ]
 
 
 def _kept(want: NicAttachment, peer: Link, side: ContainerSide) -> NicAttachment:
@@ -105,11 +111,11 @@ def _kept(want: NicAttachment, peer: Link, side: ContainerSide) -> NicAttachment
     return replace(want, mac=mac, addresses=held)
 
 
-def _without(peer: Link, side: ContainerSide) -> ContainerSide:
+def _without(names: Collection[str], side: ContainerSide) -> ContainerSide:
     network = side.network
-    links = {name: link for name, link in network.links.items() if name != peer.name}
-    routes = tuple(entry for entry in network.routes if entry.link != peer.name)
-    connected = tuple(entry for entry in side.connected if entry.link != peer.name)
+    links = {name: link for name, link in network.links.items() if name not in names}
+    routes = tuple(entry for entry in network.routes if entry.link not in names)
+    connected = tuple(entry for entry in side.connected if entry.link not in names)
     return replace(side, network=replace(network, links=links, routes=routes), connected=connected)
 
 
