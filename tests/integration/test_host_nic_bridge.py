@@ -376,7 +376,7 @@ _OF_A_MOMENT = [
         "uses would change with the move; give one of them another metric",
     ),
     (
-        f"ip addr add 10.78.0.1/24 dev eth1 && ip route add {_EQUAL} table 100",
+        f"ip addr add 10.78.0.1/24 dev eth1 && ip route append {_EQUAL} table 100",
         f"ip route del {_EQUAL} table 100; ip addr del 10.78.0.1/24 dev eth1",
         "nic: the route default table 100 leads through eth0 and, with the same metric, through eth1, and which of",
     ),

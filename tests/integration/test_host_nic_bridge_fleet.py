@@ -25,6 +25,9 @@ def test_containers_on_the_lan_of_two_hosts_and_back(nic_host):
     fleet.common.update(host_setup_service="absent", host_nic_bridge_fleet_rollback=True)
     fleet.by_host["hostb"]["host_nic_bridge_nic"] = "eth9"
     before = whole(nic_host)
+    fleet.common["host_nic_bridge_serial"] = "100%"
+    assert "hosta: host_nic_bridge_serial is 100%, and Ansible does not look" in fleet.play("host_nic_bridge").said
+    del fleet.common["host_nic_bridge_serial"]
     failed = fleet.play("host_nic_bridge")
     assert failed.status != 0
     assert "hosta: it was taken back, as another host failed" in failed.said
@@ -79,7 +82,7 @@ def test_the_nic_by_which_hosts_are_reached_is_the_trunk_between_them(nic_host):
     fleet = Fleet(nic_host.lab, nic_host.fleet._folder, {}, dict(COMMON), nic_host.fleet._playbooks)
     fleet.common.update(multi_host_vlan_uplink="eth0", host_setup_service="absent", host_nic_bridge_persist="none")
     fleet.common.update(host_nic_bridge_nic="eth0", host_nic_bridge_bridge="ovs0", host_nic_bridge_type="openvswitch")
-    fleet.common.update(host_nic_bridge_datapath_type="netdev", host_nic_bridge_serial="100%")
+    fleet.common.update(host_nic_bridge_datapath_type="netdev")
     hosts = {host.name: host for host in (nic_host, nic_host.other)}
     entries = {
         name: [{"netns": one["container"], "vlan": one["vlan"], "address": one["address"]} for one in containers]

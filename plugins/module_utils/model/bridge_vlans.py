@@ -30,6 +30,11 @@ class VlanRange:
     pvid: bool = False
     untagged: bool = False
 
+    @property
+    def ids(self) -> str:
+        """Return ``100``, or ``200-210``."""
+        return f"{self.first}-{self.last}" if self.last != self.first else str(self.first)
+
 
 PortVlans = tuple[VlanRange, ...]
 """All VLANs of a port: sorted, and merged as far as they can be, so that equal ones compare equal."""

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from .bridge_vlans import PortVlans, default
+
 NETWORKD, NETWORKMANAGER, NETPLAN, IFUPDOWN = "networkd", "networkmanager", "netplan", "ifupdown"
 """Who may own a NIC."""
 
@@ -24,11 +26,24 @@ class ManagedFile(NamedTuple):
     mode: int = 0o644
 
 
+class MoveVlans(NamedTuple):
+    """VLANs of a bridge that filters: its default one, 0 for none, those of the NIC as its port, and its own."""
+
+    pvid: int
+    nic: PortVlans
+    bridge: PortVlans
+
+    def of(self, own: bool) -> PortVlans:
+        """Return all that the NIC, or with ``own`` the bridge itself, has; nothing where that is the default alone."""
+        held = self.bridge if own else self.nic
+        return () if held == default(self.pvid) else held
+
+
 class NicMove(NamedTuple):
     """A NIC whose addresses and routes are to be a bridge's (or, taken back, its own again) from the next boot on.
 
     ``mac`` and ``mtu`` are the NIC's, which the bridge keeps. ``openvswitch`` is a bridge that Open vSwitch's database
-    keeps: nobody else makes it, and its ports are no business of the manager.
+    keeps: nobody else makes it, and its ports are no business of the manager. ``vlans`` are there where it filters.
     """
 
     nic: str
@@ -36,3 +51,4 @@ class NicMove(NamedTuple):
     mac: str
     mtu: int
     openvswitch: bool = False
+    vlans: MoveVlans | None = None

@@ -37,6 +37,34 @@ class NicFacts(NamedTuple):
     obstacles: Obstacles = Obstacles()
 
 
+def _check_lower(want: HostNic, facts: NicFacts) -> None:
+    """Refuse a VLAN interface in one bridge with what its frames go by: the VLAN would be one with all that has no tag.
+
+    The kernel takes it, but for one on the bridge itself.
+    """
+    bridge = facts.links.get(want.bridge)
+    if bridge is None:
+        return
+    by_index = {link.index: link for link in facts.links.values()}
+
+    def lower(link: Link) -> list[Link]:
+        found: list[Link] = []
+        while link.kind == "vlan" and link.peer_netns is None and link.peer in by_index and link not in found:
+            link = by_index[link.peer]
+            found.append(link)
+        return found
+
+    nic = facts.links[want.nic]
+    if bridge in lower(nic):
+        raise Refused(f"nic: {want.nic!r} is on {want.bridge} itself, and can't be its port; give the NIC below it")
+    for port in (link for link in facts.links.values() if link.master == bridge.index and link is not nic):
+        if port in lower(nic) or nic in lower(port):
+            raise Refused(
+                f"bridge: {want.bridge} has {port.name} as a port, and {nic.name} beside it would make one network of "
+                "a VLAN and of what has no tag; give another bridge, or use port_vlans in place of the VLAN interface"
+            )
+
+
 def check(want: HostNic, have: NicState, facts: NicFacts) -> None:
     """Refuse what would lock somebody out, or what the kernel would refuse half-way.
 
@@ -74,6 +102,8 @@ def check(want: HostNic, have: NicState, facts: NicFacts) -> None:
     _check_equal(facts.obstacles.equal)
     _check_advertised(have, facts)
     _check_bridge(want, have, facts)
+    if not have.master:
+        _check_lower(want, facts)
 
 
 def _check_equal(equal: Sequence[EqualRoutes]) -> None:

@@ -11,6 +11,7 @@ from ..errors import PipefitterError, Refused
 from ..host import files
 from ..host.network_managers import lookup
 from ..host.network_managers.protocol import NetworkManager
+from ..model.bridge_vlans import default, described
 from ..model.host_nic import HostNic
 from ..model.nic_move import ManagedFile, NicMove
 from ..plan.nic import sysctls_of_port
@@ -33,9 +34,22 @@ def check(keeper: NetworkManager | None, move: NicMove) -> None:
 
     :raises Refused: with the reason and what to do.
     """
-    why = keeper.refusal(move) if keeper is not None else ""
+    why = keeper.refusal(move) or _vlans_lost(move) if keeper is not None else ""
     if why:
         raise Refused(f"persist: {why}")
+
+
+def _vlans_lost(move: NicMove) -> str:
+    """Return which VLAN is one too many after each boot: who manages networks adds some, and takes none away."""
+    given = default(move.vlans.pvid) if move.vlans is not None else ()
+    for own, link in ((False, move.nic), (True, move.bridge)):
+        held = move.vlans.bridge if own and move.vlans else move.vlans.nic if move.vlans else ()
+        if not set(given) <= set(held):
+            return (
+                f"each boot puts {link} into VLAN {given[0].first}, the vlan_default_pvid of {move.bridge}, and it is "
+                f"to have {described(held)}; make that the default (container_bridge), or set persist to none"
+            )
+    return ""
 
 
 def wanted(keeper: NetworkManager | None, move: NicMove, goal: NicState, back: bool) -> list[ManagedFile]:

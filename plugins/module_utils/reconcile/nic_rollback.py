@@ -12,8 +12,9 @@ from ..errors import PipefitterError
 from ..host import rollback_guard
 from ..host.network_managers import lookup
 from ..host.nic_links import NicLinks
+from ..model.bridge_vlans import default
 from ..model.host_nic import ROLLED_BACK
-from ..model.nic_move import OPENVSWITCH, ManagedFile, NicMove
+from ..model.nic_move import OPENVSWITCH, ManagedFile, MoveVlans, NicMove
 from ..plan import nic as plan
 from ..state.nic import NicState
 from ..store import pending
@@ -72,7 +73,13 @@ def _tried(do: Callable[[], None]) -> list[str]:
 def nic_move(before: NicState, goal: NicState) -> NicMove:
     """Return the move as managers of the network want to know it."""
     kind = goal.bridge_kind or before.bridge_kind
-    return NicMove(before.nic, before.bridge, before.mac, before.mtu, kind == OPENVSWITCH)
+    there = goal if goal.master else before
+    vlans = None
+    if there.filters:
+        joined = default(there.pvid)
+        own, of_nic = (there.vlans.get(name, joined) for name in (there.bridge, there.nic))
+        vlans = MoveVlans(there.pvid, of_nic, own)
+    return NicMove(before.nic, before.bridge, before.mac, before.mtu, kind == OPENVSWITCH, vlans)
 
 
 def put_back(before: NicState) -> list[str]:

@@ -233,7 +233,7 @@ def _write(nic: str, name: str, document: Mapping[str, Any]) -> None:
     path = f"{folder(nic)}/{name}"
     try:
         os.makedirs(folder(nic), mode=0o700, exist_ok=True)
-        files.write(path, json.dumps(document, indent=1).encode() + b"\n")
+        files.write(path, json.dumps(document).encode() + b"\n")
     except OSError as error:
         raise _failed(path, error) from None
 

@@ -217,8 +217,17 @@ def _port(move: NicMove, own: Sequence[Stanza]) -> str:
     return written
 
 
-def _enslaved(move: NicMove) -> str:
-    return f"ip link set dev {move.nic} master {move.bridge}"
+def _enslaved(move: NicMove, up: bool = False) -> str:
+    return "; ".join([f"ip link set dev {move.nic} master {move.bridge}{' up' * up}", *_vlans(move, own=False)])
+
+
+def _vlans(move: NicMove, own: bool) -> list[str]:
+    """Return what puts the NIC, or with ``own`` the bridge itself, into its VLANs."""
+    return [
+        f"bridge vlan add dev {move.bridge if own else move.nic} vid {one.ids}"
+        f"{' pvid' * one.pvid}{' untagged' * one.untagged}{' self' * own}"
+        for one in (move.vlans.of(own) if move.vlans is not None else ())
+    ]
 
 
 def _making(move: NicMove) -> str:
@@ -227,9 +236,14 @@ def _making(move: NicMove) -> str:
     if move.openvswitch:
         return f"    pre-up for i in $(seq 50); do {there} && break; sleep 0.2; done\n"
     kind = "type bridge stp_state 0 forward_delay 0"
+    filtering = [f"    pre-up {command}\n" for command in _vlans(move, own=True)]
+    if move.vlans is not None:
+        kind += f" vlan_default_pvid {move.vlans.pvid}"
+        # Last, so that nothing is cut off where the bridge is there.
+        filtering.append(f"    pre-up ip link set dev {move.bridge} type bridge vlan_filtering 1\n")
     return (
         f"    pre-up {there} || ip link add name {move.bridge} address {move.mac} mtu {move.mtu} {kind}\n"
-        f"    pre-up if [ -d /sys/class/net/{move.nic} ]; then {_enslaved(move)} up; fi\n"
+        f"    pre-up if [ -d /sys/class/net/{move.nic} ]; then {_enslaved(move, up=True)}; fi\n" + "".join(filtering)
     )
 
 

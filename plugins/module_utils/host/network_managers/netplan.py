@@ -23,6 +23,7 @@ from .replaced_lines import without
 
 _FOLDERS = ("/etc/netplan", "/run/netplan", "/lib/netplan")
 _IDENTITY = "pipefitter.conf"
+_VLANS = "pipefitter-vlans.conf"
 
 
 class Netplan(Networkd):
@@ -63,9 +64,17 @@ class Netplan(Networkd):
         # netplan knows of no IAID, by which the lease stays the same.
         if text := networkd_files.identity(self._iaid(move, identity)):
             written.append(ManagedFile(identity, text_files.encoded(text)))
+        written += [ManagedFile(path, text_files.encoded(text)) for path, text in self._vlans(move).items() if text]
         if any(_differs(file) for file in written):
             written.append(ManagedFile(f"{RUN}/{drop_ins}/{KEEP_NAME}", text_files.encoded(networkd_files.KEEP)))
         return written
+
+    def _vlans(self, move: NicMove) -> dict[str, str]:
+        """Return the drop-ins that say what netplan has no words for; empty ones are not to be."""
+        files_of = (f"{move.bridge}.netdev", f"{move.bridge}.network", f"{self._name(move)}.network")
+        paths = [f"{ETC}/10-netplan-{name}.d/{_VLANS}" for name in files_of]
+        texts = (networkd_files.of_netdev(move), networkd_files.vlans(move, True), networkd_files.vlans(move, False))
+        return dict(zip(paths, texts))
 
     def _yaml(self, move: NicMove) -> list[ManagedFile]:
         name = self._name(move)
@@ -91,7 +100,7 @@ class Netplan(Networkd):
                 if os.path.exists(_kept(path, move)):
                     written.append(ManagedFile(_kept(path, move), None, 0o600))
         drop_ins = f"10-netplan-{move.bridge}.network.d"
-        gone = [_own(move), f"{ETC}/{drop_ins}/{_IDENTITY}", f"{RUN}/{drop_ins}/{KEEP_NAME}"]
+        gone = [_own(move), f"{ETC}/{drop_ins}/{_IDENTITY}", f"{RUN}/{drop_ins}/{KEEP_NAME}", *self._vlans(move)]
         written += [ManagedFile(path, None, 0o600) for path in gone if os.path.exists(path)]
         if written:
             keep = f"{RUN}/10-netplan-{self._name(move)}.network.d/{KEEP_NAME}"

@@ -109,8 +109,36 @@ def netdev(move: NicMove) -> str:
     return (
         f"{_HEADER}\n"
         f"[NetDev]\nName={move.bridge}\nKind=bridge\nMACAddress={move.mac}\nMTUBytes={move.mtu}\n\n"
-        "[Bridge]\nSTP=no\nForwardDelaySec=0\n"
+        f"[Bridge]\nSTP=no\nForwardDelaySec=0\n{_filtering(move)}"
     )
+
+
+def _filtering(move: NicMove) -> str:
+    if move.vlans is None:
+        return ""
+    return f"VLANFiltering=yes\nDefaultPVID={move.vlans.pvid or 'none'}\n"
+
+
+def _vlans(move: NicMove, own: bool) -> list[tuple[str, list[str]]]:
+    """Return the sections that say in which VLANs the NIC is, or with ``own`` the bridge itself."""
+    found = []
+    for entry in move.vlans.of(own) if move.vlans is not None else ():
+        lines = [f"PVID={entry.first}\n"] if entry.pvid else []
+        lines += [f"VLAN={entry.ids}\n", *([f"EgressUntagged={entry.ids}\n"] if entry.untagged else [])]
+        found.append(("BridgeVLAN", lines))
+    return found
+
+
+def of_netdev(move: NicMove) -> str:
+    """Return a drop-in by which a bridge that is made filters VLANs, '' where it does not."""
+    lines = _filtering(move)
+    return f"{_HEADER}\n[Bridge]\n{lines}" if lines else ""
+
+
+def vlans(move: NicMove, own: bool) -> str:
+    """Return a drop-in with the VLANs of the NIC, or with ``own`` of the bridge itself; '' where it needs none."""
+    written = _vlans(move, own)
+    return f"{_HEADER}\n{_text(written)}" if written else ""
 
 
 def port(move: NicMove, given: Sequence[Section]) -> str:
@@ -127,7 +155,7 @@ def port(move: NicMove, given: Sequence[Section]) -> str:
         for part in given
         if part.name not in _OF_THE_BRIDGE and part.name != "Match"
     ]
-    return f"{_HEADER}\n" + _text(written)
+    return f"{_HEADER}\n" + _text([*written, *_vlans(move, own=False)])
 
 
 def _kept_by_port(given: Sequence[Section], section: str) -> list[str]:
@@ -151,7 +179,7 @@ def bridge(move: NicMove, given: Sequence[Section], path: str, iaid: Iaid) -> st
         # A file with an empty section sets nothing; but an [Address] or a [Route] stands for one even so.
         if lines:
             written.append((part.name, lines))
-    written += _identity(iaid)
+    written += [*_identity(iaid), *_vlans(move, own=True)]
     return (
         f"{_HEADER}\n{_SOURCE}{path}\n"
         f"# and its drop-ins, for the bridge. Change it there, and run host_nic_bridge again.\n{_text(written)}"

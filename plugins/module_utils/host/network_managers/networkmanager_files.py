@@ -117,13 +117,27 @@ def bridge(move: NicMove, own: Profile, kept: Kept) -> str:
     profile: Profile = {
         "connection": {**connection, **rest},
         "ethernet": {"cloned-mac-address": move.mac, "mtu": str(move.mtu)},
-        "bridge": {"stp": "false", "forward-delay": "0"},
+        "bridge": {"stp": "false", "forward-delay": "0", **_filtering(move)},
         **{section: dict(own[section]) for section in _OF_THE_BRIDGE if section in own},
     }
     _keep(profile.setdefault("ipv4", {"method": "auto"}), kept.metric4, {"dhcp-client-id": kept.client_id})
     more = {"dhcp-iaid": kept.iaid6, "token": kept.token, "addr-gen-mode": "eui64" if kept.token else ""}
     _keep(profile.setdefault("ipv6", {"method": "auto"}), kept.metric6, more)
     return _text(profile, f"With what the profile {own['connection'].get('uuid')} says of {move.nic}.")
+
+
+def _filtering(move: NicMove) -> dict[str, str]:
+    if move.vlans is None:
+        return {}
+    return {"vlan-filtering": "true", "vlan-default-pvid": str(move.vlans.pvid), **_vlans(move, own=True)}
+
+
+def _vlans(move: NicMove, own: bool) -> dict[str, str]:
+    held = [
+        f"{one.ids}{' pvid' * one.pvid}{' untagged' * one.untagged}"
+        for one in (move.vlans.of(own) if move.vlans is not None else ())
+    ]
+    return {"vlans": ", ".join(held)} if held else {}
 
 
 def _keep(section: dict[str, str], metric: str, identity: Mapping[str, str]) -> None:
@@ -143,7 +157,7 @@ def port(move: NicMove, own: Profile) -> str:
     left = {"connection", "user", "match", *_OF_THE_BRIDGE}
     profile: Profile = {"connection": connection}
     profile |= {name: dict(section) for name, section in own.items() if name not in left}
-    profile["bridge-port"] = {}
+    profile["bridge-port"] = _vlans(move, own=False)
     ethernet = next((name for name in _ETHERNET if name in profile), "ethernet")
     if move.mtu != 1500:
         profile.setdefault(ethernet, {})["mtu"] = str(move.mtu)

@@ -11,6 +11,7 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.model
     default,
     of_port,
 )
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.host_nic import parse
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.nic_move import LINUX, OPENVSWITCH
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.vlans import (
     ACCESS,
@@ -21,6 +22,8 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.model
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.wanted_vlans import WantedVlans
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import nic as plan
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import nic_refusals
+from ansible_collections.pipefitter.container_network.plugins.module_utils.plan.nic_refusals import NicFacts
+from ansible_collections.pipefitter.container_network.plugins.module_utils.state.network import Link
 from ansible_collections.pipefitter.container_network.plugins.module_utils.state.nic import (
     ADDRESS,
     NEIGHBOUR,
@@ -313,6 +316,30 @@ def test_a_bridge_keeps_what_was_its_own_and_what_came_later():
     assert [entry.text for entry in host.state.of(ADDRESS, "eth0")] == [_address(2).text]
     assert [entry.links for entry in host.state.of(ROUTE, "eth0")] == [("eth0",)]
     assert (host.state.bridge_kind, host.state.master) == (LINUX, "")
+
+
+@pytest.mark.parametrize(
+    ("nic", "port", "words"),
+    [
+        ("eth0.5", "eth0", "br0 has eth0 as a port, and eth0.5 beside it would make one network"),
+        ("eth0", "eth0.5", "br0 has eth0.5 as a port, and eth0 beside it would make one network"),
+        ("br0.5", "", "'br0.5' is on br0 itself, and can't be its port"),
+    ],
+)
+def test_a_vlan_is_not_joined_with_what_has_no_tag(nic, port, words):
+    kinds = [("br0", "bridge", 0), ("eth0", "", 0), ("eth0.5", "vlan", 2), ("br0.5", "vlan", 1), ("eth1", "", 0)]
+    links = {
+        name: Link(number, name, kind, peer=below, master=int(name == port))
+        for number, (name, kind, below) in enumerate(kinds, 1)
+    }
+    options = {"nic": nic, "bridge": "br0", "type": LINUX, "state": "present", "confirm_timeout": 45}
+    want = parse({**options, "confirm": "auto", "persist": "none"})
+    have = NicState(nic, "br0", LINUX, "", "02::1", 1500, True)
+    with pytest.raises(Refused, match=words):
+        nic_refusals.check(want, have, NicFacts(links, switch=False))
+    apart = {name: link for name, link in links.items() if name != port}
+    if port:
+        nic_refusals.check(want, have, NicFacts(apart, switch=False))
 
 
 _WITH_ADDRESS = NicState("eth0", "br0", "", "", "02::1", 1500, True, entries=(_address(1),))

@@ -11,9 +11,11 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.host.
 from ansible_collections.pipefitter.container_network.plugins.module_utils.host.network_managers.replaced_lines import (
     without,
 )
-from ansible_collections.pipefitter.container_network.plugins.module_utils.model.nic_move import NicMove
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.bridge_vlans import VlanRange, default
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.nic_move import MoveVlans, NicMove
 
 MOVE = NicMove("eth0", "br0", "52:54:00:00:00:01", 1500)
+TRUNK = MOVE._replace(vlans=MoveVlans(7, (*default(7), VlanRange(100, 100), VlanRange(200, 210)), default(7)))
 MAIN = """\
 # The uplink
 auto lo eth0 \\
@@ -144,3 +146,16 @@ def test_a_dhcp_client_is_another_ones():
 def test_other_files_are_named():
     text = "source /etc/network/interfaces.d/*\nsource-directory more\n#source none\n"
     assert files.sources(text) == [("source", "/etc/network/interfaces.d/*"), ("source-directory", "more")]
+
+
+def test_a_bridge_that_filters_is_one_after_a_boot():
+    main, _six = files.bridged([MAIN, SIX], TRUNK)
+    added = [f"bridge vlan add dev eth0 vid {which}" for which in ("7 pvid untagged", "100", "200-210")]
+    trunk = "; ".join(["", *added, "fi\n"])
+    assert f"up if [ -d /sys/class/net/br0 ]; then ip link set dev eth0 master br0{trunk}" in main
+    making = main.partition("iface br0 inet static")[2]
+    assert "type bridge stp_state 0 forward_delay 0 vlan_default_pvid 7\n" in making
+    enslaved, filtering = making.find(f"master br0 up{trunk}"), making.find("type bridge vlan_filtering 1\n")
+    assert 0 < enslaved < filtering < making.find("address 192")
+    own = TRUNK._replace(vlans=TRUNK.vlans._replace(bridge=(*default(7), VlanRange(9, 9))))
+    assert "    pre-up bridge vlan add dev br0 vid 9 self\n" in files.bridged([MAIN], own)[0]

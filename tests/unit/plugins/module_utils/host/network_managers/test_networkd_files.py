@@ -8,9 +8,11 @@ import pytest
 from ansible_collections.pipefitter.container_network.plugins.module_utils.host.network_managers import (
     networkd_files as files,
 )
-from ansible_collections.pipefitter.container_network.plugins.module_utils.model.nic_move import NicMove
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.bridge_vlans import VlanRange, default
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.nic_move import MoveVlans, NicMove
 
 MOVE = NicMove("eth0", "br0", "52:54:00:00:00:01", 1500)
+TRUNK = MOVE._replace(vlans=MoveVlans(7, (*default(7), VlanRange(100, 100), VlanRange(200, 210)), default(7)))
 OWN = """\
 # Our uplink
 [Match]
@@ -141,3 +143,18 @@ def test_for_this_boot_a_file_for_many_is_one_for_the_nic_that_keeps_what_is_the
         part for part in said(OWN) + said(DROP_IN) if part[0] != "Match"
     ]
     assert files.source(own) == "/etc/systemd/network/20-uplink.network"
+
+
+def test_a_bridge_that_filters_is_one_after_a_boot():
+    assert files.netdev(TRUNK).endswith("VLANFiltering=yes\nDefaultPVID=7\n")
+    given = files.sections([OWN])
+    trunk = "[BridgeVLAN]\nPVID=7\nVLAN=7\nEgressUntagged=7\n\n[BridgeVLAN]\nVLAN=100\n\n[BridgeVLAN]\nVLAN=200-210\n"
+    assert files.port(TRUNK, given).endswith(trunk)
+    assert "BridgeVLAN" not in files.bridge(TRUNK, given, "/etc/a.network", files.Iaid())
+    # netplan has no words for it.
+    assert files.of_netdev(TRUNK).endswith("[Bridge]\nVLANFiltering=yes\nDefaultPVID=7\n")
+    assert files.vlans(TRUNK, own=False).endswith(trunk) and files.vlans(TRUNK, own=True) == ""
+    assert (files.of_netdev(MOVE), files.vlans(MOVE, own=False)) == ("", "")
+    nobody = TRUNK._replace(vlans=MoveVlans(0, (VlanRange(100, 100),), (VlanRange(9, 9, True, True),)))
+    assert files.netdev(nobody).endswith("DefaultPVID=none\n")
+    assert files.bridge(nobody, given, "/etc/a.network", files.Iaid()).endswith("PVID=9\nVLAN=9\nEgressUntagged=9\n")

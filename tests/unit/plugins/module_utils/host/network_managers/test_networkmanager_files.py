@@ -8,9 +8,11 @@ import pytest
 from ansible_collections.pipefitter.container_network.plugins.module_utils.host.network_managers import (
     networkmanager_files as files,
 )
-from ansible_collections.pipefitter.container_network.plugins.module_utils.model.nic_move import NicMove
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.bridge_vlans import VlanRange, default
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.nic_move import MoveVlans, NicMove
 
 MOVE = NicMove("eth0", "br0", "52:54:00:00:00:01", 1500)
+TRUNK = MOVE._replace(vlans=MoveVlans(7, (*default(7), VlanRange(100, 100), VlanRange(200, 210)), default(7)))
 UUID = "11111111-1111-4111-8111-111111111111"
 OWN = f"""\
 # by the installer
@@ -151,3 +153,12 @@ def test_what_can_not_be_kept_is_left_alone(more, others, said):
     own = files.parsed(f"[connection]\nid=up\nuuid={UUID}\n{more}")
     told = files.refusal(own, [files.parsed(others)], MOVE)
     assert said in told and bool(told) == bool(said)
+
+
+def test_a_bridge_that_filters_is_one_after_a_boot():
+    own = files.parsed(OWN)
+    bridge = files.parsed(files.bridge(TRUNK, own, KEPT))["bridge"]
+    assert bridge == {"stp": "false", "forward-delay": "0", "vlan-filtering": "true", "vlan-default-pvid": "7"}
+    assert files.parsed(files.port(TRUNK, own))["bridge-port"] == {"vlans": "7 pvid untagged, 100, 200-210"}
+    itself = TRUNK._replace(vlans=TRUNK.vlans._replace(bridge=(*default(7), VlanRange(9, 9))))
+    assert files.parsed(files.bridge(itself, own, KEPT))["bridge"]["vlans"] == "7 pvid untagged, 9"
