@@ -23,7 +23,7 @@ description:
   - The host itself does not reach the containers by that NIC, nor they the host by its addresses on it. Where that is
     needed, use a bridge (M(pipefitter.container_network.veth_attach)).
   - Attachments do not outlive a restart of their container. Where they are recorded (see O(persistent)), the service
-    makes them again; elsewhere run the task again.
+    makes them again, once the container runs; elsewhere run the task again.
 requirements:
   - pyroute2 >= 0.6.4 (on the host)
   - netaddr (on the host)

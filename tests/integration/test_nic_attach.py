@@ -8,7 +8,9 @@ import hashlib
 from itertools import count
 
 import pytest
+from ansible_collections.pipefitter.container_network.plugins.module_utils.host.netlink.handle import NetlinkHandle
 from lab_hosts import ModuleFailed
+from own_namespaces import in_own_namespaces, needs_root
 from service import Service, states
 from wiring import (
     assert_same,
@@ -244,6 +246,18 @@ def test_the_service_makes_it_again_after_a_restart_with_its_mac(hosts):
             until(lambda: host.run(*reach, check=False).returncode == 1, "it is there still")
     finally:
         other.run("ip", "address", "flush", "dev", "eth1")
+
+
+@needs_root
+@in_own_namespaces
+def test_what_the_kernel_can_not_make_is_found_without_making_anything():
+    handle = NetlinkHandle()
+    try:
+        before = handle.links()
+        assert handle.can_make("macvlan") and not handle.can_make("nosuch")
+        assert handle.links() == before
+    finally:
+        handle.close()
 
 
 def test_refuses_with_a_sentence_and_changes_nothing(hosta):
