@@ -87,7 +87,7 @@ _MOVING = (
 
 def whole(host):
     """Return all of a host's network that a move touches, with the order in which the kernel has it."""
-    shown = [_lasting(json.loads(line)) for line in host.run("sh", "-c", _WHOLE).stdout.splitlines() if line.strip()]
+    shown = [lasting(json.loads(line)) for line in host.run("sh", "-c", _WHOLE).stdout.splitlines() if line.strip()]
     return [*shown, host.run("sh", "-c", _SYSCTLS).stdout, host.run("sh", "-c", _SWITCH).stdout]
 
 
@@ -103,11 +103,12 @@ def assert_as_before(before, after, *told):
     assert not different, "\n".join([*map(str, told), *different])
 
 
-def _lasting(value):
+def lasting(value):
+    """Return what ip says without what changes by itself."""
     if isinstance(value, dict):
-        return {key: _lasting(item) for key, item in value.items() if not any(word in key for word in _MOVING)}
+        return {key: lasting(item) for key, item in value.items() if not any(word in key for word in _MOVING)}
     if isinstance(value, list):
-        kept = [_lasting(item) for item in value if not _of_switch(item)]
+        kept = [lasting(item) for item in value if not _of_switch(item)]
         # The tables of IPv6 have no order of their own among equal destinations.
         return sorted(kept, key=str) if any(isinstance(item, dict) and "dst" in item for item in kept) else kept
     return value
