@@ -12,6 +12,50 @@ CONTAINER_TARGET = {
     "pid": {"type": "int"},
 }
 
+ROUTES = {
+    "type": "list",
+    "elements": "dict",
+    "options": {
+        "destination": {"type": "str", "required": True},
+        "gateway": {"type": "str"},
+        "metric": {"type": "int"},
+        "table": {"type": "str"},
+        "type": {"type": "str", "choices": ["unicast", "blackhole", "unreachable", "prohibit", "throw"]},
+        "src": {"type": "str"},
+        "scope": {"type": "str", "choices": ["global", "link", "host"]},
+        "onlink": {"type": "bool"},
+        "mtu": {"type": "int"},
+        "nexthops": {
+            "type": "list",
+            "elements": "dict",
+            "options": {
+                "gateway": {"type": "str", "required": True},
+                "interface": {"type": "str"},
+                "weight": {"type": "int"},
+            },
+        },
+    },
+}
+
+# Documented in doc_fragments/attachment.py, as are those of ATTACHING.
+CONTAINER_SIDE = {
+    "interface": {"type": "str"},
+    "addresses": {"type": "list", "elements": "str"},
+    "gateway": {"type": "str"},
+    "gateway6": {"type": "str"},
+    "routes": ROUTES,
+    "mac": {"type": "str"},
+    "mac_seed": {"type": "str", "no_log": False},
+    "mtu": {"type": "int"},
+    "ipv6": {"type": "bool"},
+}
+
+ATTACHING = {
+    "announce": {"type": "bool", "default": True},
+    "wait": {"type": "bool", "default": True},
+    "wait_timeout": {"type": "int", "default": 10},
+}
+
 # Documented in doc_fragments/persistent.py.
 PERSISTENT = {
     "persistent": {"type": "str", "choices": ["auto", "true", "false"], "default": "auto"},

@@ -299,6 +299,7 @@ recorded:
         - What it is, and by that the module that takes RV(recorded[].options) -
           M(pipefitter.container_network.container_bridge) for V(bridge),
           M(pipefitter.container_network.veth_attach) for V(attachment),
+          M(pipefitter.container_network.nic_attach) for V(nic_attachment),
           M(pipefitter.container_network.ovs_vlan_port) for V(ovs_bridge) and V(vlan_port),
           M(pipefitter.container_network.icc_policy) for V(icc_policy) and
           M(pipefitter.container_network.port_publish) for V(publication).

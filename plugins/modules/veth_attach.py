@@ -27,6 +27,7 @@ extends_documentation_fragment:
   - pipefitter.container_network.attributes
   - pipefitter.container_network.container_target
   - pipefitter.container_network.attachment
+  - pipefitter.container_network.bridge_attachment
   - pipefitter.container_network.persistent
 options:
   attachments:
@@ -200,22 +201,8 @@ options:
         changed, so that neighbours and switches learn them at once.
       - Where more than 16 join a bridge at once, those that do are closed to each other's until all have joined. In
         Open vSwitch their ports are C(protected) for that time, unless other ports of the bridge are.
-    type: bool
-    default: true
-  wait:
-    description:
-      - Return only when both ends of each attachment have a carrier. A container that is just restarting is waited for,
-        too.
-      - With V(false), an attachment that is recorded (see O(persistent)) may be asked for before its container runs. It
-        is made when that starts, and is in RV(pending) until then. One that is not recorded is refused then.
-    type: bool
-    default: true
-  wait_timeout:
-    description:
-      - Seconds to wait before the task fails and what it did is undone.
-    type: int
-    default: 10
 seealso:
+  - module: pipefitter.container_network.nic_attach
   - module: pipefitter.container_network.container_bridge
   - module: pipefitter.container_network.ovs_vlan_port
   - module: pipefitter.container_network.container_network_info
@@ -345,31 +332,6 @@ recorded:
 
 from ansible_collections.pipefitter.container_network.plugins.module_utils import ansible_module, argument_specs
 
-ROUTES = {
-    "type": "list",
-    "elements": "dict",
-    "options": {
-        "destination": {"type": "str", "required": True},
-        "gateway": {"type": "str"},
-        "metric": {"type": "int"},
-        "table": {"type": "str"},
-        "type": {"type": "str", "choices": ["unicast", "blackhole", "unreachable", "prohibit", "throw"]},
-        "src": {"type": "str"},
-        "scope": {"type": "str", "choices": ["global", "link", "host"]},
-        "onlink": {"type": "bool"},
-        "mtu": {"type": "int"},
-        "nexthops": {
-            "type": "list",
-            "elements": "dict",
-            "options": {
-                "gateway": {"type": "str", "required": True},
-                "interface": {"type": "str"},
-                "weight": {"type": "int"},
-            },
-        },
-    },
-}
-
 SECURITY = {
     "type": "dict",
     "options": {
@@ -382,16 +344,8 @@ SECURITY = {
 ATTACHMENT = {
     **argument_specs.CONTAINER_TARGET,
     "bridge": {"type": "str"},
-    "interface": {"type": "str"},
+    **argument_specs.CONTAINER_SIDE,
     "host_interface": {"type": "str"},
-    "addresses": {"type": "list", "elements": "str"},
-    "gateway": {"type": "str"},
-    "gateway6": {"type": "str"},
-    "routes": ROUTES,
-    "mac": {"type": "str"},
-    "mac_seed": {"type": "str", "no_log": False},
-    "mtu": {"type": "int"},
-    "ipv6": {"type": "bool"},
     "required": {"type": "bool"},
     "vlan": {"type": "int"},
     "vlan_mode": {"type": "str", "choices": ["access", "trunk", "native-tagged", "native-untagged", "dot1q-tunnel"]},
@@ -406,9 +360,7 @@ ARGUMENT_SPEC = {
     "purge": {"type": "bool", "default": False},
     "owner": {"type": "str"},
     "bridge_type": {"type": "str", "choices": ["linux", "openvswitch"]},
-    "announce": {"type": "bool", "default": True},
-    "wait": {"type": "bool", "default": True},
-    "wait_timeout": {"type": "int", "default": 10},
+    **argument_specs.ATTACHING,
     **argument_specs.PERSISTENT,
 }
 

@@ -60,7 +60,9 @@ def _play(tasks, lab_name, host, folder):
     return done.stdout
 
 
-@pytest.mark.parametrize("module", ["veth_attach", "container_bridge", "port_publish", "icc_policy", "ovs_vlan_port"])
+@pytest.mark.parametrize(
+    "module", ["veth_attach", "container_bridge", "port_publish", "icc_policy", "ovs_vlan_port", "nic_attach"]
+)
 def test_examples_run_and_settle(module, hosta, lab_name, tmp_path):
     # Bridges with VLANs are for test_bridge_vlans.py: this kernel has none.
     tasks = [
@@ -71,6 +73,8 @@ def test_examples_run_and_settle(module, hosta, lab_name, tmp_path):
         make_ovs_bridge(hosta)
         make_containers(hosta, "web1", "web2", "web3", "web4", "web5")
         make_namespaces(hosta, "probe")
+    if module == "nic_attach":
+        make_containers(hosta, "web1", "web2", "web3")
     if module == "ovs_vlan_port":
         make_ovs_bridge(hosta)
         make_containers(hosta, "test1")

@@ -161,6 +161,30 @@ class Machine:
 
         return Ovsdb()
 
+    def host_id(self, netns: str) -> int | None:
+        """Return the id by which a container's namespace knows the host's, ``None`` where nothing leads there."""
+        with open("/proc/thread-self/ns/net", "rb") as own:
+            return self.netlink(netns).netns_id(own.fileno())
+
+    def came_by(self) -> str:
+        """Return the address of this host to which the SSH session leads that asked for this run, '' for none."""
+        from .ssh_session import current
+
+        session = current()
+        return session.server if session is not None else ""
+
+    def bus_addresses(self, links: Collection[str]) -> dict[str, str]:
+        """Return the PCI address of each of the host's links that has one, by name."""
+        from .nic_devices import bus_addresses
+
+        return bus_addresses(links)
+
+    def wireless(self, links: Collection[str]) -> frozenset[str]:
+        """Return which of the host's links are wireless."""
+        from .nic_devices import wireless
+
+        return wireless(links)
+
     def pin(self, netns: str, pinned: NetnsFd) -> None:
         """Make a container's namespace known as ``netns``; it is closed with the machine."""
         self._pinned[netns] = pinned

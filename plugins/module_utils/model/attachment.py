@@ -5,13 +5,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 from ..errors import InvalidOption
 from ..light_dataclass import dataclass
-from . import addresses, limits, names, port_guard, route, vlans
+from . import addresses, attachment_checks, limits, names, port_guard, route, vlans
 from .port_guard import Security
 from .vlans import Vlans
 
@@ -91,12 +90,21 @@ class Attachment:
         return False if self.addresses is not None else None
 
     @property
+    def segment(self) -> tuple[str, int | None]:
+        """Return where addresses and MACs are unique, as far as that was asked for."""
+        return self.bridge, self.vlans.tag if self.vlans is not None else None
+
+    @property
     def gateways(self) -> tuple[str, ...]:
         """Return the gateways of its default routes, IPv4 first."""
         return tuple(gateway for gateway in (self.gateway, self.gateway6) if gateway)
 
     def __str__(self) -> str:
         return f"{self.interface} of {self.target}"
+
+
+Parsed = TypeVar("Parsed", bound=Attachment)
+"""An attachment to a bridge, or to something else."""
 
 
 class Purge(NamedTuple):
@@ -117,15 +125,36 @@ def parse(options: Mapping[str, Any], prefix: str = "") -> Attachment:
 
     :raises InvalidOption: naming the first option that can't be right.
     """
+    bridge = options.get("bridge")
+    if not bridge:
+        raise InvalidOption(f"{prefix}bridge", None, "is required for an attachment; name the bridge to attach to")
+    host_interface = options.get("host_interface")
+    attachment = Attachment(
+        bridge=bridge if bridge == ANY_BRIDGE else names.interface_name(f"{prefix}bridge", bridge),
+        host_interface=names.interface_name(f"{prefix}host_interface", host_interface) if host_interface else None,
+        vlans=vlans.wanted(options, prefix, "vlan_mode", "vlan"),
+        required=bool(options.get("required")),
+        security=port_guard.parse(options.get("security"), f"{prefix}security", options.get("addresses")),
+        owner=_owner(options.get("owner") or ""),
+        **container_side(options, prefix),
+    )
+    if attachment.required and attachment.target.kind != "container":
+        advice = f"is for what a container engine starts, and {attachment.target} is not; leave it out"
+        raise InvalidOption(f"{prefix}required", True, advice)
+    attachment_checks.check(attachment, prefix)
+    return attachment
+
+
+def container_side(options: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    """Return the fields of an attachment that are the container's side, whatever that leads to.
+
+    :raises InvalidOption: naming the first option that can't be right.
+    """
     interface = names.interface_name(f"{prefix}interface", options.get("interface") or DEFAULT_INTERFACE)
     if interface == "lo":
         raise InvalidOption(
             f"{prefix}interface", interface, "is the loopback interface of every namespace; choose another name"
         )
-    bridge = options.get("bridge")
-    if not bridge:
-        raise InvalidOption(f"{prefix}bridge", None, "is required for an attachment; name the bridge to attach to")
-    host_interface = options.get("host_interface")
     wanted = options.get("addresses")
     # '' is what templates make of a variable that is not set: as if it was left out.
     mac, seed = options.get("mac") or None, options.get("mac_seed") or None
@@ -140,33 +169,17 @@ def parse(options: Mapping[str, Any], prefix: str = "") -> Attachment:
         raise InvalidOption(f"{prefix}mac_seed", seed, advice)
     if seed is not None:
         mac = addresses.seeded_mac(seed)
-    attachment = Attachment(
-        target=parse_target(options, prefix),
-        bridge=bridge if bridge == ANY_BRIDGE else names.interface_name(f"{prefix}bridge", bridge),
-        interface=interface,
-        host_interface=names.interface_name(f"{prefix}host_interface", host_interface) if host_interface else None,
-        addresses=addresses.interface_addresses(f"{prefix}addresses", wanted) if wanted is not None else None,
-        gateway=_gateway(options, f"{prefix}gateway", addresses.IPV4),
-        gateway6=_gateway(options, f"{prefix}gateway6", addresses.IPV6),
-        routes=_routes(options.get("routes"), interface, prefix),
-        mac=addresses.mac(f"{prefix}mac", mac) if mac is not None else None,
-        mtu=limits.mtu(f"{prefix}mtu", options.get("mtu")),
-        vlans=vlans.wanted(options, prefix, "vlan_mode", "vlan"),
-        ipv6=options.get("ipv6"),
-        required=bool(options.get("required")),
-        security=port_guard.parse(options.get("security"), f"{prefix}security", wanted),
-        owner=_owner(options.get("owner") or ""),
-    )
-    if attachment.required and attachment.target.kind != "container":
-        advice = f"is for what a container engine starts, and {attachment.target} is not; leave it out"
-        raise InvalidOption(f"{prefix}required", True, advice)
-    _check_ipv6(attachment, prefix)
-    _check_connected(attachment, prefix)
-    _check_gateways(attachment, prefix)
-    if attachment.mtu is not None and attachment.mtu < limits.IPV6_MTU and _has_family(attachment, addresses.IPV6):
-        advice = f"is below {limits.IPV6_MTU} bytes, the minimum MTU of IPv6; raise it or leave out the IPv6 addresses"
-        raise InvalidOption(f"{prefix}mtu", attachment.mtu, advice)
-    return attachment
+    return {
+        "target": parse_target(options, prefix),
+        "interface": interface,
+        "addresses": addresses.interface_addresses(f"{prefix}addresses", wanted) if wanted is not None else None,
+        "gateway": _gateway(options, f"{prefix}gateway", addresses.IPV4),
+        "gateway6": _gateway(options, f"{prefix}gateway6", addresses.IPV6),
+        "routes": _routes(options.get("routes"), interface, prefix),
+        "mac": addresses.mac(f"{prefix}mac", mac) if mac is not None else None,
+        "mtu": limits.mtu(f"{prefix}mtu", options.get("mtu")),
+        "ipv6": options.get("ipv6"),
+    }
 
 
 def _owner(owner: str) -> str:
@@ -178,7 +191,17 @@ def _owner(owner: str) -> str:
 def parse_list(
     items: Iterable[Mapping[str, Any]], common: Mapping[str, Any], option: str = "attachments"
 ) -> tuple[Attachment, ...]:
-    """Return the attachments of a list; what an item leaves out is taken from ``common``.
+    """Return the attachments to bridges that a list asks for, as ``parse_each``."""
+    return parse_each(items, common, option, parse)
+
+
+def parse_each(
+    items: Iterable[Mapping[str, Any]],
+    common: Mapping[str, Any],
+    option: str,
+    parse_one: Callable[[Mapping[str, Any], str], Parsed],
+) -> tuple[Parsed, ...]:
+    """Return the attachments of a list, each by ``parse_one``; what an item leaves out is taken from ``common``.
 
     A gateway is taken from there only beside addresses of its family, and
     the options of VLANs only where the item has none of them.
@@ -189,7 +212,7 @@ def parse_list(
     parsed = []
     for position, item in enumerate(items):
         given = {key: value for key, value in item.items() if value is not None}
-        parsed.append(parse({**_inherited(common, given), **given}, f"{option}[{position}]."))
+        parsed.append(parse_one({**_inherited(common, given), **given}, f"{option}[{position}]."))
     _check_duplicates(parsed, option)
     return tuple(parsed)
 
@@ -316,79 +339,6 @@ def _routes(items: list[Mapping[str, Any]] | None, link: str, prefix: str) -> tu
     return tuple(result)
 
 
-def _has_family(attachment: Attachment, version: int) -> bool:
-    return any(addresses.family(address) == version for address in attachment.addresses or ())
-
-
-def _check_ipv6(attachment: Attachment, prefix: str) -> None:
-    if attachment.ipv6 is not False or not replace(attachment, ipv6=None).wants_ipv6:
-        return
-    option = "addresses" if _has_family(attachment, addresses.IPV6) else "gateway6" if attachment.gateway6 else "routes"
-    advice = f"is mutually exclusive with what is of IPv6 in {option}; leave one of the two out"
-    raise InvalidOption(f"{prefix}ipv6", False, advice)
-
-
-def _check_gateways(attachment: Attachment, prefix: str) -> None:
-    for option, gateway in (("gateway", attachment.gateway), ("gateway6", attachment.gateway6)):
-        if gateway is None or attachment.addresses is None:
-            continue
-        version = addresses.family(gateway)
-        if not _has_family(attachment, version):
-            raise InvalidOption(
-                f"{prefix}{option}",
-                gateway,
-                f"requires an IPv{version} address in addresses; add one or leave the gateway out",
-            )
-        if any(addresses.bare(address) == gateway for address in attachment.addresses):
-            raise InvalidOption(f"{prefix}{option}", gateway, "is the interface's own address; give the router's")
-    hops = [
-        ("gateway", attachment.gateway),
-        *(
-            (f"routes[{position}].gateway", gateway)
-            for position, entry in enumerate(attachment.routes or ())
-            for gateway in entry.gateways(attachment.interface)
-        ),
-    ]
-    for option, gateway in hops:
-        if gateway is not None and addresses.family(gateway) == addresses.IPV4:
-            _refuse_no_host(f"{prefix}{option}", gateway, attachment.addresses or ())
-
-
-def _check_connected(attachment: Attachment, prefix: str) -> None:
-    """Refuse routes that would take the place of those that come with the addresses."""
-    held = {(addresses.network(address), addresses.family(address)): address for address in attachment.addresses or ()}
-    for position, entry in enumerate(attachment.routes or ()):
-        address = held.get((entry.destination, entry.family))
-        length = int(entry.destination.partition("/")[2])
-        # The kernel makes none for a single IPv4 address.
-        if (
-            address is not None
-            and entry.metric == route.CONNECTED_METRIC[entry.family]
-            and entry.table == route.MAIN
-            and (entry.family == addresses.IPV6 or length < 32)
-        ):
-            raise InvalidOption(
-                f"{prefix}routes[{position}].destination",
-                entry.destination,
-                f"is the subnet of {address}, with which its route comes; leave it out, or give another metric",
-            )
-
-
-def _refuse_no_host(option: str, gateway: str, held: Iterable[str]) -> None:
-    """Refuse what the kernel takes for no host's address, having those of the interface."""
-    for address in held:
-        # RFC 3021: with one host bit, both addresses are hosts.
-        if addresses.family(address) == addresses.IPV4 and int(address.partition("/")[2]) < 31:
-            subnet = addresses.network(address)
-            for what, found in (("network", addresses.bare(subnet)), ("broadcast", addresses.broadcast(address))):
-                if gateway == found:
-                    raise InvalidOption(
-                        option,
-                        gateway,
-                        f"is the {what} address of the interface's subnet {subnet}; give the router's own",
-                    )
-
-
 def _held_routes(attachment: Attachment) -> list[tuple[tuple[str, int], str, str]]:
     """Return the routes that an attachment asks for and a network namespace has once: key, option and value."""
     routes = [(entry.key, "routes", entry.destination) for entry in attachment.routes or ()]
@@ -400,10 +350,10 @@ def _held_routes(attachment: Attachment) -> list[tuple[tuple[str, int], str, str
     return routes + defaults
 
 
-def _check_duplicates(attachments: list[Attachment], option: str) -> None:
+def _check_duplicates(attachments: Sequence[Attachment], option: str) -> None:
     seen: dict[tuple[object, ...], int] = {}
     for position, attachment in enumerate(attachments):
-        segment = (attachment.bridge, attachment.vlans and attachment.vlans.tag)
+        segment = attachment.segment
         claims: list[tuple[str, str, tuple[object, ...]]] = [
             ("interface", attachment.interface, ("interface", attachment.target, attachment.interface)),
         ]

@@ -12,16 +12,17 @@ from typing import Any, NamedTuple
 
 from .attachment import VLAN_OPTIONS, Target
 
-BRIDGE, OVS_BRIDGE, ATTACHMENT, VLAN_PORT, POLICY, PUBLICATION = (
+BRIDGE, OVS_BRIDGE, ATTACHMENT, NIC_ATTACHMENT, VLAN_PORT, POLICY, PUBLICATION = (
     "bridge",
     "ovs_bridge",
     "attachment",
+    "nic_attachment",
     "vlan_port",
     "icc_policy",
     "publication",
 )
 
-KINDS = (BRIDGE, OVS_BRIDGE, ATTACHMENT, VLAN_PORT, POLICY, PUBLICATION)
+KINDS = (BRIDGE, OVS_BRIDGE, ATTACHMENT, NIC_ATTACHMENT, VLAN_PORT, POLICY, PUBLICATION)
 """In the order in which they are made: each needs those before it only."""
 
 
@@ -59,12 +60,14 @@ class Record(NamedTuple):
 
     @property
     def bridge(self) -> str:
-        """The bridge that it is for."""
-        return str(self.want.get("bridge", self.key[0]))
+        """The bridge that it is for, '' where it has nothing to do with one."""
+        return "" if self.kind == NIC_ATTACHMENT else str(self.want.get("bridge", self.key[0]))
 
     def __str__(self) -> str:
         if self.kind == ATTACHMENT:
             return _interface_of(*self.key)
+        if self.kind == NIC_ATTACHMENT:
+            return f"{_interface_of(*self.key)}, from NIC {self.want.get('nic')}"
         if self.kind == PUBLICATION:
             return f"ports of {_interface_of(*self.key[1:])}, published on {self.key[0]}"
         if self.kind == VLAN_PORT:
@@ -89,7 +92,7 @@ def target_of(record: Record) -> Target | None:
     return Target(kind, record.key[place + 1], str(record.options.get("runtime", "auto")))
 
 
-_PLACE = {ATTACHMENT: 0, PUBLICATION: 1, VLAN_PORT: 1}
+_PLACE = {ATTACHMENT: 0, NIC_ATTACHMENT: 0, PUBLICATION: 1, VLAN_PORT: 1}
 """Where in a key the two words of ``target_key`` begin."""
 
 
@@ -128,7 +131,7 @@ def lasts(target: Target) -> bool:
     return target.kind != "pid" and not target.value.startswith("/proc/")
 
 
-# What was asked for of a port of one bridge says nothing of a port of another.
+# What was asked for of a port of one bridge, or of what is made from a NIC, says nothing of a port of another.
 _OF_THE_BRIDGE = ("mtu", *VLAN_OPTIONS)
 
 # Options that are one setting: who gives one of them gives all.
@@ -149,7 +152,7 @@ def merged(old: Record | None, new: Record, shown: Mapping[str, Any]) -> Record:
     if new.kind in _COMPLETE:
         return new.with_drift(new.drift or old.drift)
     said = {*new.want, *_NOT_KEPT}
-    if old.bridge != new.bridge:
+    if (old.bridge, old.want.get("nic")) != (new.bridge, new.want.get("nic")):
         said.update(_OF_THE_BRIDGE)
     for group in _TOGETHER:
         if said.intersection(group):

@@ -5,37 +5,69 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import icc_policy, vlans
 from .attachment import Attachment, Target
 from .bridge import AUTO, COMMON_OPTIONS, OWN_OPTIONS
 from .publication import PortSpec
-from .record import ATTACHMENT, BRIDGE, OVS_BRIDGE, POLICY, PUBLICATION, VLAN_PORT, Record, lasts, target_key
+from .record import (
+    ATTACHMENT,
+    BRIDGE,
+    NIC_ATTACHMENT,
+    OVS_BRIDGE,
+    POLICY,
+    PUBLICATION,
+    VLAN_PORT,
+    Record,
+    lasts,
+    target_key,
+)
 from .route import as_options
 from .vlan_port import BridgeSettings, VlanPort
 from .vlans import ranges
 
+if TYPE_CHECKING:
+    from .nic_attachment import NicAttachment
+
 
 def of_attachment(want: Attachment) -> Record:
-    """Return the record of an attachment as it was asked for."""
-    options: dict[str, Any] = {**target_options(want.target), "bridge": want.bridge, "interface": want.interface}
-    for name in ("host_interface", "gateway", "gateway6", "mac", "mtu", "ipv6"):
-        if getattr(want, name) is not None:
-            options[name] = getattr(want, name)
+    """Return the record of an attachment to a bridge as it was asked for."""
+    options: dict[str, Any] = {"bridge": want.bridge}
+    if want.host_interface is not None:
+        options["host_interface"] = want.host_interface
     if want.required:
         options["required"] = True
-    if want.addresses is not None:
-        options["addresses"] = list(want.addresses)
-    if want.routes is not None:
-        options["routes"] = [as_options(entry) for entry in want.routes]
     if want.security is not None:
         options["security"] = want.security.options
     if want.vlans is not None:
         options.update(vlans.as_options(want.vlans))
     if want.owner:
         options["owner"] = want.owner
-    return Record(ATTACHMENT, (*target_key(want.target), want.interface), options)
+    return Record(ATTACHMENT, attachment_key(want), {**_container_side(want), **options})
+
+
+def of_nic_attachment(want: NicAttachment) -> Record:
+    """Return the record of an interface made from a NIC as it was asked for."""
+    options = {"nic": want.nic, "kind": want.kind, "mode": want.mode}
+    return Record(NIC_ATTACHMENT, attachment_key(want), {**_container_side(want), **options})
+
+
+def attachment_key(want: Attachment) -> tuple[str, ...]:
+    """Return the key of an attachment's record, whatever it leads to."""
+    return *target_key(want.target), want.interface
+
+
+def _container_side(want: Attachment) -> dict[str, Any]:
+    options: dict[str, Any] = {**target_options(want.target), "interface": want.interface}
+    for name in ("gateway", "gateway6", "mac", "mtu", "ipv6"):
+        if getattr(want, name) is not None:
+            options[name] = getattr(want, name)
+    if want.addresses is not None:
+        options["addresses"] = list(want.addresses)
+    if want.routes is not None:
+        options["routes"] = [as_options(entry) for entry in want.routes]
+    return options
 
 
 def target_options(target: Target) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..errors import PipefitterError
 from .attachment import VLAN_OPTIONS
-from .record import ATTACHMENT, BRIDGE, OVS_BRIDGE, POLICY, PUBLICATION, REPORT, VLAN_PORT, Record
+from .record import ATTACHMENT, BRIDGE, NIC_ATTACHMENT, OVS_BRIDGE, POLICY, PUBLICATION, REPORT, VLAN_PORT, Record
 from .record_objects import BRIDGE_OPTIONS
 
 _TARGET = ("container", "netns", "runtime", "interface")
@@ -27,9 +27,9 @@ def chosen(records: Sequence[Record], named: str | None, switches: Collection[st
 
     :raises PipefitterError: none is recorded, or several, or it is no Linux bridge.
     """
-    recorded = sorted({record.bridge for record in records})
+    recorded = sorted({record.bridge for record in records if record.bridge})
     if not recorded:
-        raise PipefitterError("nothing is recorded on this host")
+        raise PipefitterError(f"nothing {'of a bridge ' if records else ''}is recorded on this host")
     if named is not None and named not in recorded:
         raise PipefitterError(f"nothing is recorded of bridge {named}; recorded are {', '.join(recorded)}")
     switched = {*switches, *_switches(records)}
@@ -53,7 +53,9 @@ def of(records: Sequence[Record], bridge: str, switches: Collection[str] = ()) -
     left_out: list[str] = []
     switched = {*switches, *_switches(records)}
     for record in sorted(records, key=lambda record: record.key):
-        if record.bridge in switched:
+        if record.kind == NIC_ATTACHMENT:
+            left_out.append(f"{record}: it is on no bridge, and the role makes bridges; nic_attach makes it")
+        elif record.bridge in switched:
             left_out.append(f"{record}: the role makes Linux bridges only")
         elif record.bridge == bridge:
             why = _add(variables, record)

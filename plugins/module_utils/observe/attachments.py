@@ -15,7 +15,8 @@ from ..model.attachment import Attachment, Purge
 from ..model.limits import IPV6_MTU, USUAL_MTU
 from ..model.ownership import read_label
 from ..state.attachments import LINUX, OVS, AttachedBridgeState, AttachmentState, ContainerSide, HostSide, PeerState
-from ..state.network import HOST, Link, NetworkState, names_by_index
+from ..state.network import HOST, Link, NetworkState
+from . import container_side
 from .containers import Pinned
 
 if TYPE_CHECKING:
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 
 _USERSPACE = "netdev"
 _ALTERNATIVE_NAMES = (5, 5)  # the kernel that brought them
-
-_IPV6_DEFAULT = "net/ipv6/conf/default/disable_ipv6"
 
 # The device that each datapath has, whatever its bridges are called (ofproto/ofproto-dpif.c).
 _DATAPATHS = frozenset(("ovs-system", "ovs-netdev"))
@@ -94,81 +93,26 @@ def observe_container(
     machine: Machine, netns: str, identity: str, wants: Sequence[Attachment], host_side: HostSide, going: bool = False
 ) -> ContainerSide:
     """Return what a container shows of the links that attachments ask for, those that are ``going`` to be no more."""
-    netlink = machine.netlink(netns)
-    links = netlink.links()
-    netns_id = machine.netlink(HOST).netns_id(machine.descriptor(netns))
-    links_only = ContainerSide(netns, identity, NetworkState(links), netns_id)
+    seen = container_side.glance(machine, netns, identity)
     asked = {want.interface for want in wants}
-    relevant = [link for link in links.values() if link.name in asked or _ours(links_only, link, host_side)]
-    looked_at = relevant
-    if any(entry.details.source for want in wants for entry in want.routes or ()):
-        looked_at = [*links.values(), Link(1, "lo")]  # a source address may be any of the container's
-    held, leases, messages = netlink.addresses_and_leases(looked_at) if looked_at else ({}, {}, {})
-    faults = netlink.address_faults(messages)
-    routes = netlink.routes(names_by_index(links), connected=True, everything=True)
+    relevant = [link for link in seen.network.links.values() if link.name in asked or _ours(seen, link, host_side)]
+    pairs = [(link.name, veth) for link in relevant if (veth := host_side.host_veth(seen, link)) is not None]
     on_ovs = [
         link
         for link in relevant
-        if (host_veth := host_side.host_veth(links_only, link)) is not None and host_veth.name in host_side.ovs_ports
+        if (host_veth := host_side.host_veth(seen, link)) is not None and host_veth.name in host_side.ovs_ports
     ]
     # What goes to a datapath in userspace is to have it off; what is deleted comes back as it was where that is undone.
     if any(want.bridge in host_side.bridges and host_side.bridges[want.bridge].userspace for want in wants):
         on_ovs = relevant
-    return ContainerSide(
-        netns,
-        identity,
-        NetworkState(links, held, tuple(route for route in routes if not route.is_connected), leases, messages, faults),
-        netns_id,
-        _ipv6_default(machine, netns) if not asked <= links.keys() else None,
-        machine.tx_checksum_offload(netns, on_ovs) if on_ovs else {},
-        _promote_secondaries(machine, netns, wants, held),
-        tuple(route for route in routes if route.is_connected),
-        _paths(machine, links_only, relevant, host_side),
-        netlink.routes_aside(names_by_index(links)) if going and any(route.is_default for route in routes) else (),
-        _to_nowhere(links_only, relevant, host_side) if any(route.leads_nowhere for route in routes) else frozenset(),
-    )
-
-
-def _to_nowhere(side: ContainerSide, links: Sequence[Link], host_side: HostSide) -> frozenset[str]:
-    pairs = [(link.name, host_side.host_veth(side, link)) for link in links]
-    labels = [(name, read_label(veth.alias)) for name, veth in pairs if veth is not None and veth.ours]
-    return frozenset(name for name, label in labels if label is not None and label.notes.to_nowhere)
-
-
-def _paths(machine: Machine, side: ContainerSide, links: Sequence[Link], host_side: HostSide) -> frozenset[str]:
-    pinned = machine.pinned(side.netns)
-    found = [veth for link in links if (veth := host_side.host_veth(side, link)) is not None and veth.ours]
-    labels = [label for veth in found if (label := read_label(veth.alias)) is not None]
-    marked = {label.value for label in labels if label.kind == "netns"}
-    return frozenset(path for path in marked if pinned is not None and pinned.is_at(path))
+    marks = {name: veth.alias for name, veth in pairs if veth.ours}
+    new = not asked <= seen.network.links.keys()
+    return container_side.observe(machine, seen, wants, relevant, marks, on_ovs, new=new, going=going)
 
 
 def _ours(side: ContainerSide, link: Link, host_side: HostSide) -> bool:
     host_veth = host_side.host_veth(side, link)
     return host_veth is not None and host_veth.ours
-
-
-def _ipv6_default(machine: Machine, netns: str) -> bool | None:
-    shown = machine.read_sysctls(netns, [_IPV6_DEFAULT]).get(_IPV6_DEFAULT)
-    return shown == "0" if shown is not None else None
-
-
-def _promote_secondaries(
-    machine: Machine, netns: str, wants: Sequence[Attachment], held: dict[str, tuple[str, ...]]
-) -> dict[str, str]:
-    from ..plan import link_addresses  # published ports have no use for it
-
-    going = [
-        name
-        for name, shown in held.items()
-        if any(link_addresses.needs_promotion(want.addresses or (), shown) for want in wants)
-    ]
-    if not going:
-        return {}
-    pattern = "net/ipv4/conf/{}/promote_secondaries"
-    shown = machine.read_sysctls(netns, [pattern.format(name) for name in ("all", *going)])
-    # The kernel promotes where either says so (IN_DEV_PROMOTE_SECONDARIES).
-    return {name: max(shown.get(pattern.format(whose), "0") for whose in ("all", name)) for name in going}
 
 
 def _with_addresses(machine: Machine, wants: Sequence[Attachment], host_side: HostSide) -> HostSide:

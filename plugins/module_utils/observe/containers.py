@@ -123,6 +123,23 @@ def refuse_left(machine: Machine, pinned: Sequence[Pinned]) -> None:
             )
 
 
+def refuse_same_interface(pinned: Sequence[Pinned]) -> None:
+    """Refuse two attachments of one interface: only the host tells that two names are one namespace.
+
+    :raises Refused: naming both.
+    """
+    seen: dict[tuple[int, str], Pinned] = {}
+    for one in pinned:
+        if one.inode is None:
+            continue
+        other = seen.setdefault((one.inode, one.want.interface), one)
+        if other is not one:
+            raise Refused(
+                f"attachments: {one.want.target} and {other.want.target} are the same network namespace "
+                f"and both ask for {one.want.interface}; name it once"
+            )
+
+
 def containers_of(targets: Iterable[Target]) -> dict[Target, Container | None]:
     """Return what the engines say of those targets that are containers, ``None`` for one that none knows."""
     by_runtime: dict[str, list[Target]] = {}

@@ -11,16 +11,15 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
-from ..model import addresses
 from ..model.attachment import ANY_BRIDGE, Attachment, Purge
 from ..model.ownership import JOINING, read_label
 from ..state.attachments import LINUX, ContainerSide, HostSide
 from ..state.network import HOST
 from . import attachment_names, attachment_refusals
-from .address_operations import AddAddress
 from .attachment_correction import correction
-from .attachment_match import AttachmentMatch, find_all, find_bridge
+from .attachment_match import VethMatch, find_all, find_bridge
 from .attachment_routes import across, taken_by_others
+from .container_side import announced, is_news
 from .link_operations import Announce, DeleteLink, SetLink, together
 from .operations import Operation
 from .ovs_ports import OvsChanges, connect, ports_of
@@ -69,7 +68,7 @@ def present(
         crossing += across(made)
         connect(one, ovs, quiet)
         if announce and _to_announce(one, made, ovs):
-            last.append(Announce(one.side.netns, one.want.interface, _announced(one)))
+            last.append(Announce(one.side.netns, one.want.interface, announced(one)))
         if checked and made and isinstance(made[-1], SetLink) and "master" in made[-1].new:
             joining.append(made.pop())  # once it is known what its port is to let in
         middle += made
@@ -141,14 +140,14 @@ def absent(wants: Sequence[tuple[Attachment, ContainerSide | None]], host_side: 
     return operations
 
 
-def _is_checked(found: Sequence[AttachmentMatch], host_side: HostSide) -> bool:
+def _is_checked(found: Sequence[VethMatch], host_side: HostSide) -> bool:
     """Tell whether ports are checked for what they let in, or any of these is to be."""
     if host_side.guards is not None:
         return True
     return any(one.bridge.isolated or attachment_names.notes(one).security.asks for one in found)
 
 
-def _of_former_containers(found: Sequence[AttachmentMatch], host_side: HostSide, ovs: OvsChanges) -> list[Operation]:
+def _of_former_containers(found: Sequence[VethMatch], host_side: HostSide, ovs: OvsChanges) -> list[Operation]:
     """Return what takes wanted attachments off the containers that had their names before.
 
     A container that was renamed keeps its interface until one of that name comes, which is to have it.
@@ -170,7 +169,7 @@ def _of_former_containers(found: Sequence[AttachmentMatch], host_side: HostSide,
     return together(deletions)
 
 
-def _crowded(found: Sequence[AttachmentMatch], host_side: HostSide) -> Collection[str]:
+def _crowded(found: Sequence[VethMatch], host_side: HostSide) -> Collection[str]:
     """Return the bridges that many join at once.
 
     The bridge copies what each of them announces to all ports, a thousand
@@ -184,7 +183,7 @@ def _crowded(found: Sequence[AttachmentMatch], host_side: HostSide) -> Collectio
     return {bridge for bridge, count in joining.items() if count > FEW} - protected
 
 
-def _joins(one: AttachmentMatch, host_side: HostSide) -> bool:
+def _joins(one: VethMatch, host_side: HostSide) -> bool:
     return one.host_veth is None or host_side.bridge_of(one.host_veth) != one.want.bridge
 
 
@@ -192,21 +191,16 @@ def _closed(port: OvsPort) -> bool:
     return any(key == JOINING for key, _value in port.external_ids)
 
 
-def _to_announce(one: AttachmentMatch, operations: list[Operation], ovs: OvsChanges) -> bool:
-    if not _announced(one):
+def _to_announce(one: VethMatch, operations: list[Operation], ovs: OvsChanges) -> bool:
+    if not announced(one):
         return False
     if one.host_veth is None or one.host_veth.name in ovs.left or one.host_interface in ovs.joined:
         return True
-    for operation in operations:
-        if isinstance(operation, AddAddress):
-            return True
-        if isinstance(operation, SetLink) and {"mac", "master", "up", "vlans"} & operation.new.keys():
-            return True
-    return False
+    return is_news(operations)
 
 
 def _announce_bound(
-    found: Sequence[AttachmentMatch], bound: Sequence[Operation], announcing: Sequence[Operation]
+    found: Sequence[VethMatch], bound: Sequence[Operation], announcing: Sequence[Operation]
 ) -> list[Operation]:
     """Return announcements of what is newly bound to a MAC: the host may know another one of it."""
     if not bound:
@@ -216,17 +210,10 @@ def _announce_bound(
     ports = {port for operation in bound if isinstance(operation, BindMacs) for port, _mac in operation.add}
     told = {(one.netns, one.link) for one in announcing if isinstance(one, Announce)}
     return [
-        Announce(one.side.netns, one.want.interface, _announced(one))
+        Announce(one.side.netns, one.want.interface, announced(one))
         for one in found
-        if one.host_interface in ports and _announced(one) and (one.side.netns, one.want.interface) not in told
+        if one.host_interface in ports and announced(one) and (one.side.netns, one.want.interface) not in told
     ]
-
-
-def _announced(one: AttachmentMatch) -> tuple[str, ...]:
-    held = one.want.addresses
-    if held is None:
-        held = one.side.network.addresses.get(one.peer.name, ()) if one.peer is not None else ()
-    return tuple(addresses.bare(address) for address in held if not addresses.is_link_local(address))
 
 
 def _within(bridge: str | None, want: Attachment) -> bool:

@@ -5,28 +5,23 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ..model import addresses, limits
 from ..state.attachments import LINUX, HostSide
 from ..state.network import HOST, Link
-from . import link_addresses
-from .address_operations import set_ipv6
-from .attachment_match import AttachmentMatch
+from . import container_side
+from .attachment_match import VethMatch
 from .attachment_names import alias as alias_of
-from .attachment_routes import plan_routes
 from .link_operations import ClaimVeth, DropLinkLocal, RenameLink, SetLink, SetTxChecksumOffload, of_same_keys
-from .operations import Operation, SetSysctl
+from .operations import Operation
 from .ovs_ports import OvsChanges
-from .route_operations import RestoreOnUndo, on_link_first
 
 if TYPE_CHECKING:
     from .host_protocol import LinkSettings
 
 
 def correction(
-    one: AttachmentMatch,
+    one: VethMatch,
     peer: Link,
     host_veth: Link,
     host_side: HostSide,
@@ -34,72 +29,22 @@ def correction(
     taken: Collection[tuple[str, int]],
     quiet: bool = False,
 ) -> list[Operation]:
-    want, side, netns = one.want, one.side, one.side.netns
-    shown = side.network.addresses.get(peer.name, ())
-    leases = side.network.leases.get(peer.name, {})
-    messages = side.network.messages_of(peer.name)
-    # Put back on the way is what is not another attachment's by then.
-    own_routes = tuple(
-        replace(entry, link=want.interface)
-        for entry in side.network.routes
-        if entry.link == peer.name and entry.key not in taken
-    )
     operations = _host_veth_identity(one, host_veth, host_side, ovs)
-    if peer.name != want.interface:
-        ipv6 = {address: b"" for address in shown if addresses.family(address) == addresses.IPV6}
-        operations.append(RenameLink(netns, peer.name, want.interface, ipv6, on_link_first(own_routes)))
-    if want.mac is not None and peer.mac != want.mac:
-        operations.append(SetLink(netns, want.interface, {"mac": want.mac}, {"mac": peer.mac}))
-    # An MTU too small for IPv6 comes after the IPv6 addresses went, so that it is larger again before they come back.
-    takes_ipv6_off = one.mtu < limits.IPV6_MTU
-    if not takes_ipv6_off:
-        operations += _mtu_operations(one, peer, host_veth)
-    # One for which nobody asks IPv6 any more keeps it: what else has come to use it isn't known.
-    if want.wants_ipv6 and peer.ipv6 is False:
-        operations.append(set_ipv6(netns, want.interface, True))
-    elif want.ipv6 is False and peer.ipv6:
-        operations.append(set_ipv6(netns, want.interface, False))
-    if want.addresses is not None:
-        faults = side.network.faults.get(peer.name, {})
-        operations += link_addresses.additions(
-            netns, want.interface, want.addresses, shown, own_routes, leases=leases, messages=messages, faults=faults
-        )
-    if one.bridge.userspace and side.tx_checksum_offload.get(peer.name, False):
-        operations.append(SetTxChecksumOffload(netns, want.interface, False))
-    if not peer.up:
-        operations.append(SetLink(netns, want.interface, {"up": True}, {"up": False}))
-    routing, staying = plan_routes(one, taken)
-    operations += routing
-    if want.addresses is not None and not want.adds_only:
-        # Last, so that the old addresses carry the old routes until the new ones are in, and again when this is undone.
-        if side.promote_secondaries.get(peer.name) == "0" and link_addresses.needs_promotion(want.addresses, shown):
-            operations.append(SetSysctl(netns, f"net/ipv4/conf/{want.interface}/promote_secondaries", "1", "0"))
-        operations += link_addresses.removals(netns, want.interface, want.addresses, shown, staying, messages=messages)
-    if takes_ipv6_off:
-        operations += _mtu_operations(one, peer, host_veth)
+    offloads = one.bridge.userspace and one.side.tx_checksum_offload.get(peer.name, False)
+    beside = [SetTxChecksumOffload(one.side.netns, one.want.interface, False)] if offloads else []
+    operations += container_side.corrected(one, peer, taken, _mtu_operations(one, peer, host_veth), beside)
     operations += _host_veth_port(one, host_veth, host_side, ovs, quiet)
-    if not operations:
-        return []
-    return [
-        RestoreOnUndo(
-            netns,
-            peer.name,
-            {address: messages.get(address, b"") for address in shown},
-            tuple(entry for entry in side.network.routes if peer.name in entry.links),
-            tuple(leases.values()),
-        ),
-        *operations,
-    ]
+    return container_side.undone_whole(one, peer, operations)
 
 
-def _mtu_operations(one: AttachmentMatch, peer: Link, host_veth: Link) -> list[Operation]:
+def _mtu_operations(one: VethMatch, peer: Link, host_veth: Link) -> list[Operation]:
     sides = ((one.side.netns, one.want.interface, peer), (HOST, one.host_interface, host_veth))
     return [
         SetLink(netns, name, {"mtu": one.mtu}, {"mtu": link.mtu}) for netns, name, link in sides if link.mtu != one.mtu
     ]
 
 
-def _host_veth_identity(one: AttachmentMatch, host_veth: Link, host_side: HostSide, ovs: OvsChanges) -> list[Operation]:
+def _host_veth_identity(one: VethMatch, host_veth: Link, host_side: HostSide, ovs: OvsChanges) -> list[Operation]:
     alias = alias_of(one)
     operations: list[Operation] = [] if host_veth.ours else [ClaimVeth(HOST, host_veth.name, alias)]
     if host_veth.name != one.host_interface:
@@ -120,7 +65,7 @@ def _host_veth_identity(one: AttachmentMatch, host_veth: Link, host_side: HostSi
 
 
 def _host_veth_port(
-    one: AttachmentMatch, host_veth: Link, host_side: HostSide, ovs: OvsChanges, quiet: bool
+    one: VethMatch, host_veth: Link, host_side: HostSide, ovs: OvsChanges, quiet: bool
 ) -> list[Operation]:
     master = host_side.by_index.get(host_veth.master)
     new: LinkSettings = {}

@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING
 from ..model import names
 from ..state.attachments import LINUX, HostSide
 from ..state.network import HOST
-from .address_operations import AddAddress, set_ipv6
+from . import container_side
 from .attachment_deletion import stale_deletion
-from .attachment_match import AttachmentMatch
+from .attachment_match import VethMatch
 from .attachment_names import notes
-from .attachment_routes import plan_routes
 from .link_operations import AddVeth, SetLink, SetTxChecksumOffload, of_same_keys
 from .operations import Operation
 from .ovs_ports import OvsChanges
@@ -29,7 +28,7 @@ _ALONE_AND_DOWN: LinkSettings = {"master": "", "isolated": False, "floods": True
 
 
 def creation(
-    one: AttachmentMatch,
+    one: VethMatch,
     host_side: HostSide,
     ovs: OvsChanges,
     taken: Collection[tuple[str, int]],
@@ -59,19 +58,13 @@ def creation(
             alternative,
         )
     )
-    ipv6, default = want.wants_ipv6, one.side.ipv6_default
-    if ipv6 is not None and default is not None and ipv6 != default:
-        operations.append(set_ipv6(netns, want.interface, ipv6))
-    operations += [AddAddress(netns, want.interface, address) for address in want.addresses or ()]
-    if one.bridge.userspace:
-        operations.append(SetTxChecksumOffload(netns, want.interface, False))
-    operations.append(SetLink(netns, want.interface, {"up": True}, {"up": False}))
-    operations += plan_routes(one, taken)[0]
+    beside = [SetTxChecksumOffload(netns, want.interface, False)] if one.bridge.userspace else []
+    operations += container_side.made(one, taken, beside)
     operations.append(_joined(one, quiet))
     return operations
 
 
-def _joined(one: AttachmentMatch, quiet: bool) -> SetLink:
+def _joined(one: VethMatch, quiet: bool) -> SetLink:
     new: LinkSettings = {}
     if one.bridge.kind == LINUX:
         new["master"] = one.want.bridge

@@ -14,12 +14,12 @@ from ..model.ownership import EXTERNAL_ID, OwnershipLabel, read_label
 from ..model.route import PROTOCOL
 from ..state.attachments import ContainerSide, HostSide
 from ..state.network import HOST, Link
-from .address_operations import RestoreAddress, set_ipv6
+from . import container_side
 from .attachment_match import made_by_us, refuse_mistaken, renamed
-from .link_operations import AddVeth, DeleteLink, SetLink, SetTxChecksumOffload, together
+from .link_operations import AddVeth, DeleteLink, SetLink, together
 from .operations import Operation
 from .ovs_ports import OvsChanges
-from .route_operations import RemoveRoute, SetRoute, TakeBackDefault, on_link_first
+from .route_operations import RemoveRoute
 
 if TYPE_CHECKING:
     from ..model.route import Route
@@ -63,19 +63,9 @@ def deletion(host_veth: Link, side: ContainerSide | None, host_side: HostSide) -
                 alternative,
             )
         )
-        held = side.network.messages_of(peer.name)
         if host_veth.mtu != peer.mtu:
             restore.append(SetLink(HOST, host_veth.name, {"mtu": host_veth.mtu}, {}))
-        if peer.ipv6 is not None:
-            restore.append(set_ipv6(side.netns, peer.name, peer.ipv6))
-        restore += [RestoreAddress(side.netns, peer.name, address, message) for address, message in held.items()]
-        if side.tx_checksum_offload.get(peer.name) is False:
-            restore.append(SetTxChecksumOffload(side.netns, peer.name, False))
-        restore.append(SetLink(side.netns, peer.name, {"up": peer.up}, {}))
-        restore += [
-            SetRoute(side.netns, entry, None)
-            for entry in on_link_first(entry for entry in side.network.routes if peer.name in entry.links)
-        ]
+        restore += container_side.restored(side, peer)
         master = host_side.by_index.get(host_veth.master)
         new: LinkSettings = {"up": host_veth.up}
         if master is not None and master.kind == "bridge":
@@ -113,20 +103,9 @@ def outliving(sides: Sequence[ContainerSide], going: Collection[str], host_side:
 
 def take_back_defaults(deletions: Sequence[DeleteLink], sides: Sequence[ContainerSide]) -> list[Operation]:
     """Return what sets default routes again whose place those took that go with their links."""
-    set_again = [
-        operation for one in deletions for operation in one.restore or () if isinstance(operation, (SetRoute, AddVeth))
-    ]
-    defaults = {
-        (each.netns, each.route.family) for each in set_again if isinstance(each, SetRoute) and each.route.is_default
-    }
-    links = {(each.peer_netns, each.peer) for each in set_again if isinstance(each, AddVeth)}
-    operations: dict[tuple[str, Route], Operation] = {}
-    for side in sides:
-        stays = {entry.key for entry in side.network.routes if (side.netns, entry.link) not in links}
-        for entry in side.aside:
-            if (side.netns, entry.family) in defaults and entry.key not in stays:
-                operations[side.netns, entry] = TakeBackDefault(side.netns, entry)
-    return list(operations.values())
+    restoring = [operation for one in deletions for operation in one.restore or ()]
+    links = {(each.peer_netns, each.peer) for each in restoring if isinstance(each, AddVeth)}
+    return container_side.take_back_defaults(restoring, links, sides)
 
 
 def purge_operations(purge: Purge, kept: set[str], host_side: HostSide, ovs: OvsChanges) -> list[Operation]:
@@ -160,9 +139,9 @@ def host_veths_of(want: Attachment, side: ContainerSide | None, host_side: HostS
         return [other[1], *left_behind] if other else left_behind
     host_veth = host_side.host_veth(side, peer)
     if host_veth is None or not made_by_us(host_veth, want, side):
+        made = "made by nic_attach" if peer.ours else "not made by this collection"
         raise Refused(
-            f"interface: {want.interface!r} of {side.netns} was not made by this collection and stays; "
-            "remove it with what made it"
+            f"interface: {want.interface!r} of {side.netns} was {made} and stays; remove it with what made it"
         )
     refuse_mistaken(want, side, host_veth, host_side)
     return [host_veth, *left_behind]

@@ -12,7 +12,7 @@ from ..model import addresses
 from ..model.port_guard import GuardRules, PortGuard
 from ..state.attachments import LINUX, HostSide
 from ..state.network import HOST
-from .attachment_match import AttachmentMatch
+from .attachment_match import VethMatch
 from .attachment_names import notes
 from .guard_operations import ChangeGuards
 from .link_operations import deletions_in
@@ -28,7 +28,7 @@ class GuardPlan(NamedTuple):
     after: list[Operation] = []
 
 
-def of_attachments(found: Sequence[AttachmentMatch], deleting: Iterable[Operation], host_side: HostSide) -> GuardPlan:
+def of_attachments(found: Sequence[VethMatch], deleting: Iterable[Operation], host_side: HostSide) -> GuardPlan:
     """Return what has the ports of attachments let in only what they are to.
 
     ``deleting`` are operations that delete links of others.
@@ -68,7 +68,7 @@ def of_attachments(found: Sequence[AttachmentMatch], deleting: Iterable[Operatio
     return GuardPlan(bind((), remove), change, bind(add, ()))
 
 
-def warnings(found: Iterable[AttachmentMatch], host_side: HostSide) -> list[str]:
+def warnings(found: Iterable[VethMatch], host_side: HostSide) -> list[str]:
     """Return what the user is to know of ports that are, or can't be, bound to their MACs."""
     told = []
     known = host_side.guards.by_port() if host_side.guards is not None else {}
@@ -83,7 +83,7 @@ def warnings(found: Iterable[AttachmentMatch], host_side: HostSide) -> list[str]
     return told + (not_checked(unable) if not host_side.can_guard else [])
 
 
-def _wanted(one: AttachmentMatch, known: Mapping[str, PortGuard], host_side: HostSide) -> PortGuard | None:
+def _wanted(one: VethMatch, known: Mapping[str, PortGuard], host_side: HostSide) -> PortGuard | None:
     if one.bridge.kind != LINUX:
         return None
     # One that doesn't run by this bridge yet is bound anew: the port of another interface may have had its name.
@@ -99,11 +99,11 @@ def _wanted(one: AttachmentMatch, known: Mapping[str, PortGuard], host_side: Hos
     return guard_of(one.host_interface, notes(one), one.bridge.isolated, mac, held)
 
 
-def _is_there(one: AttachmentMatch, host_side: HostSide) -> bool:
+def _is_there(one: VethMatch, host_side: HostSide) -> bool:
     return one.host_veth is not None and host_side.bridge_of(one.host_veth) == one.want.bridge
 
 
-def _refuse_unable(found: Iterable[AttachmentMatch], host_side: HostSide) -> None:
+def _refuse_unable(found: Iterable[VethMatch], host_side: HostSide) -> None:
     for one in found:
         if not notes(one).security.asks:
             continue

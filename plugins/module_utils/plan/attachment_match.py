@@ -21,17 +21,56 @@ from ..state.network import Link
 
 @dataclass(frozen=True)
 class AttachmentMatch:
-    """A wanted attachment and what there is of it: ``peer`` in the container, ``host_veth`` on the host."""
+    """A wanted attachment and what there is of it in the container, ``peer``, whatever that leads to."""
 
     want: Attachment
     side: ContainerSide
-    bridge: AttachedBridgeState
     peer: Link | None
-    host_veth: Link | None
+
+    @property
+    def mtu(self) -> int:
+        """Return the MTU that it is to have."""
+        raise NotImplementedError
+
+    @property
+    def lower(self) -> str:
+        """Return what of the host it is on, as messages say it."""
+        raise NotImplementedError
+
+    @property
+    def marked(self) -> Link | None:
+        """Return the link that is to bear our mark."""
+        raise NotImplementedError
+
+    @property
+    def holds_to_nowhere(self) -> bool:
+        """Tell whether the container's routes of ours that lead nowhere are for it, or nobody's."""
+        return False
 
     @property
     def birth_name(self) -> str:
+        """Return the name under which it is made, before it has ours and our mark."""
         return self.side.birth_name(self.want.interface)
+
+    @property
+    def label(self) -> OwnershipLabel:
+        return label_of(self.want.target, self.want.interface, self.side.identity)
+
+
+@dataclass(frozen=True)
+class VethMatch(AttachmentMatch):
+    """An attachment to a bridge; ``host_veth`` is what there is of it on the host."""
+
+    bridge: AttachedBridgeState
+    host_veth: Link | None
+
+    @property
+    def marked(self) -> Link | None:
+        return self.host_veth
+
+    @property
+    def holds_to_nowhere(self) -> bool:
+        return self.side.holds_to_nowhere(self.peer.name if self.peer is not None else "")
 
     @property
     def host_interface(self) -> str:
@@ -42,16 +81,16 @@ class AttachmentMatch:
         return self.want.mtu or self.bridge.mtu
 
     @property
+    def lower(self) -> str:
+        return f"bridge {self.want.bridge}"
+
+    @property
     def port_vlans(self) -> PortVlans:
         """Return the VLANs that the port of a Linux bridge which filters VLANs is to have."""
         return bridge_vlans.of_port(self.want.vlans) if self.want.vlans is not None else self.bridge.default_vlans
 
-    @property
-    def label(self) -> OwnershipLabel:
-        return label_of(self.want.target, self.want.interface, self.side.identity)
 
-
-def find_all(wants: Sequence[tuple[Attachment, ContainerSide]], host_side: HostSide) -> list[AttachmentMatch]:
+def find_all(wants: Sequence[tuple[Attachment, ContainerSide]], host_side: HostSide) -> list[VethMatch]:
     """Return what there is of each attachment of a list; one without an MTU takes the bridge's own.
 
     :raises Refused: as ``find``.
@@ -72,7 +111,7 @@ def find_all(wants: Sequence[tuple[Attachment, ContainerSide]], host_side: HostS
     ]
 
 
-def _of_other_tasks(found: Sequence[AttachmentMatch], host_side: HostSide) -> Iterator[tuple[Link, int]]:
+def _of_other_tasks(found: Sequence[VethMatch], host_side: HostSide) -> Iterator[tuple[Link, int]]:
     """Yield the host veths of attachments that are not in the list, and for which another task asked for an MTU."""
     if not host_side.asked_mtus:
         return
@@ -139,7 +178,7 @@ def _refuse_alternative(name: str, host_side: HostSide) -> None:
         )
 
 
-def find(want: Attachment, side: ContainerSide, host_side: HostSide) -> AttachmentMatch:
+def find(want: Attachment, side: ContainerSide, host_side: HostSide) -> VethMatch:
     """Return what there is of an attachment, whatever its links are called now.
 
     :raises Refused: the bridge is not there, or the name is taken in the container.
@@ -149,16 +188,17 @@ def find(want: Attachment, side: ContainerSide, host_side: HostSide) -> Attachme
         _check_filtering(want, want.vlans, bridge)
     peer = side.network.links.get(want.interface)
     if peer is None:
-        return AttachmentMatch(want, side, bridge, *(renamed(want, side, host_side) or (None, None)))
+        peer, host_veth = renamed(want, side, host_side) or (None, None)
+        return VethMatch(want, side, peer, bridge, host_veth)
     host_veth = host_side.host_veth(side, peer)
     if host_veth is None or not made_by_us(host_veth, want, side):
         what = f"a {peer.kind} interface" if peer.kind else "an interface"
+        made = "nic_attach made; take it away with that, or" if peer.ours else "this collection did not make;"
         raise Refused(
-            f"interface: {want.interface!r} is taken in {side.netns} by {what} that this collection did not make; "
-            "choose another interface"
+            f"interface: {want.interface!r} is taken in {side.netns} by {what} that {made} choose another interface"
         )
     refuse_mistaken(want, side, host_veth, host_side)
-    return AttachmentMatch(want, side, bridge, peer, host_veth)
+    return VethMatch(want, side, peer, bridge, host_veth)
 
 
 def _check_filtering(want: Attachment, vlans: Vlans, bridge: AttachedBridgeState) -> None:

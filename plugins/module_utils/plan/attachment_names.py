@@ -12,7 +12,7 @@ from ..model.ownership import OwnershipLabel, read_label
 from ..model.port_guard import MarkNotes
 from ..state.attachments import LINUX, HostSide
 from ..state.network import HOST
-from .attachment_match import AttachmentMatch
+from .attachment_match import AttachmentMatch, VethMatch
 from .link_operations import SetAlternativeName, deletions_in
 from .operations import Operation
 
@@ -31,12 +31,12 @@ def lasting_label(one: AttachmentMatch) -> OwnershipLabel:
     return one.label if former.kind == one.want.target.kind and renamed else former
 
 
-def alias(one: AttachmentMatch) -> str:
+def alias(one: VethMatch) -> str:
     """Return the mark that an attachment is to have."""
     return replace(lasting_label(one), notes=notes(one)).alias()
 
 
-def notes(one: AttachmentMatch) -> MarkNotes:
+def notes(one: VethMatch) -> MarkNotes:
     """Return what the mark is to keep of how it was asked for; what this time says nothing of stays.
 
     On a bridge of Open vSwitch it is no matter whether addresses were given.
@@ -49,7 +49,7 @@ def notes(one: AttachmentMatch) -> MarkNotes:
     return MarkNotes(security, before.declared or one.want.addresses is not None, to_nowhere)
 
 
-def dropped(found: Sequence[AttachmentMatch], host_side: HostSide) -> list[Operation]:
+def dropped(found: Sequence[VethMatch], host_side: HostSide) -> list[Operation]:
     """Return what takes names off that speak of what the container was called; others may be to have them."""
     return [
         SetAlternativeName(HOST, one.host_veth.name, old, False)
@@ -58,7 +58,7 @@ def dropped(found: Sequence[AttachmentMatch], host_side: HostSide) -> list[Opera
     ]
 
 
-def given(found: Sequence[AttachmentMatch], host_side: HostSide, operations: Iterable[Operation]) -> list[Operation]:
+def given(found: Sequence[VethMatch], host_side: HostSide, operations: Iterable[Operation]) -> list[Operation]:
     """Return what gives each its name, once ``operations`` and what ``dropped`` says are done.
 
     What is made comes with its name, unless another link has that now. One that
@@ -86,10 +86,10 @@ def given(found: Sequence[AttachmentMatch], host_side: HostSide, operations: Ite
 
 
 def _former_label(one: AttachmentMatch) -> OwnershipLabel | None:
-    return read_label(one.host_veth.alias) if one.host_veth is not None and one.host_veth.ours else None
+    return read_label(one.marked.alias) if one.marked is not None and one.marked.ours else None
 
 
-def _old(one: AttachmentMatch) -> str:
+def _old(one: VethMatch) -> str:
     """Return the further name by which an attachment was known formerly, '' where it has none or is to keep it."""
     former = _former_label(one)
     if former is None or one.host_veth is None:

@@ -65,7 +65,7 @@ def _by_new_name(entry: route.Route, former: str, link: str) -> route.Route:
 def _holds(one: AttachmentMatch, entry: route.Route) -> bool:
     """Tell whether a route, by the new name of its link, is the attachment's if it is ours."""
     if entry.leads_nowhere:
-        return entry.protocol == route.PROTOCOL and one.side.holds_to_nowhere(one.peer.name if one.peer else "")
+        return entry.protocol == route.PROTOCOL and one.holds_to_nowhere
     return entry.holder == one.want.interface
 
 

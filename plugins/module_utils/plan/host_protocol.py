@@ -67,6 +67,15 @@ class Netlink(Protocol):
     ) -> None:
         """Create a veth whose peer is born in the namespace behind ``descriptor``; both links are down."""
 
+    def add_macvlan(self, nic: str, name: str, descriptor: int, mode: int, mac: str | None, mtu: int) -> None:
+        """Make a macvlan on a NIC, which is down, in the namespace behind ``descriptor``."""
+
+    def set_macvlan_mode(self, name: str, mode: int) -> None:
+        """Change the mode (MACVLAN_MODE_*) of a macvlan; the kernel refuses to or from passthru."""
+
+    def name_link(self, birth_name: str, name: str, alias: str) -> None:
+        """Give a link that was just made its name and our mark in one request; where that fails, it goes again."""
+
     def set_link(
         self,
         name: str,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ..model.attachment import Target
     from ..model.ovs import OvsBridgeChange, OvsPort
     from ..model.vlans import Vlans
-    from .attachment_match import AttachmentMatch
+    from .attachment_match import VethMatch
     from .operations import Operation
 
 
@@ -150,7 +150,7 @@ def _noted(port: OvsPort, vlans: Vlans, owner: str) -> OvsPort:
     return replace(port, external_ids=tuple(sorted((*port.external_ids, (VLAN_RECORD, record.text())))))
 
 
-def connect(one: AttachmentMatch, ovs: OvsChanges, quiet: bool = False) -> None:
+def connect(one: VethMatch, ovs: OvsChanges, quiet: bool = False) -> None:
     """Ask for the port of an attachment, if it goes to an Open vSwitch bridge."""
     if one.bridge.kind == OVS:
         from ..model.ovs import OvsPort

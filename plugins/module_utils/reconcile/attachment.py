@@ -17,22 +17,13 @@ from ..model.addresses import bare
 from ..model.attachment import Attachment, Purge
 from ..model.limits import USUAL_MTU
 from ..observe.attachments import observe_all, with_peers
-from ..observe.containers import Pin, Pinned, pin_all, refuse_left
+from ..observe.containers import Pin, pin_all, refuse_left, refuse_same_interface
 from ..plan import attachment as plan
-from ..plan.attachment_result import (
-    NEIGHBOUR_LIMIT,
-    describe,
-    lost_default_routes,
-    neighbours_needed,
-    outranked_gateways,
-    predict,
-    removed,
-    taken_default_routes,
-    unsettled,
-)
+from ..plan.attachment_result import NEIGHBOUR_LIMIT, describe, neighbours_needed, predict, removed, unsettled
+from ..plan.container_side_result import lost_default_routes, outranked_gateways, taken_default_routes
 from ..state.attachments import LINUX, OVS, AttachmentState, HostSide
 from ..state.network import HOST
-from . import engine
+from . import engine, wiring
 from .recording import Recording, recording, refuse_passing, refuse_unrecorded
 from .result import Result
 
@@ -108,10 +99,10 @@ def converge(
             patience=timeout if wait else 0,
             may_come=present and not wait and keeping.may_come,
             pin=pin,
-            advice=_advice(wait, keeping) if present else "",
+            advice=wiring.advice(wait, keeping) if present else "",
         )
         pinned = [one for one in every if one.netns is not None] if present else every
-        _refuse_same_interface(pinned)
+        refuse_same_interface(pinned)
 
         @cache
         def recorded_ports() -> RecordedPorts:
@@ -182,7 +173,7 @@ def converge(
             + (_left_pointing(machine, outcome) if present and outcome.operations and not check else []),
             assumed=_assumed(outcome.before[1], kinds) if present and check else [],
         )
-        return keeping.into(_with_pending(result, every) if present else result)
+        return keeping.into(wiring.with_pending(result, every) if present else result)
 
 
 def _addresses(described: Sequence[Mapping[str, Any] | None]) -> set[str]:
@@ -197,13 +188,6 @@ def _recorded_addresses(keeping: Recording) -> set[str]:
 
     known = keeping.read(ATTACHMENT).values()
     return {bare(str(address)) for record in known for address in record.want.get("addresses") or ()}
-
-
-def _advice(wait: bool, keeping: Recording) -> str:
-    """Return how a container that doesn't run yet could be asked for all the same, to go on a sentence."""
-    if wait:
-        return ", or set wait to false: it is recorded, and wired when it starts" if keeping.may_come else ""
-    return "; wait: false waits for one that is recorded, and this is not (persistent: false, or no service)"
 
 
 def _with_what_is_near(
@@ -227,35 +211,16 @@ def _left_pointing(machine: Machine, outcome: engine.Outcome[AttachmentState]) -
     return left_pointing.warnings(found, published, machine.icc.read(needed=False).flows)
 
 
-def _with_pending(result: Result, pinned: Sequence[Pinned]) -> Result:
-    """Return a result that says which attachments are made when their containers start."""
-    pending = [{**one.want.target.named, "interface": one.want.interface} for one in pinned if one.netns is None]
-    return replace(result, values={**result.values, "pending": pending})
-
-
 def parse(options: Mapping[str, Any]) -> tuple[Attachment, ...]:
     """Return the wanted attachments, of the list or of the single options.
 
     :raises InvalidOption: naming the first option that can't be right.
     """
     items = options.get("attachments")
-    timeout = options.get("wait_timeout")
-    if timeout is not None and timeout < 0:
-        raise InvalidOption("wait_timeout", timeout, "is below 0; give a number of seconds, or set wait to false")
-    absent = options["state"] == "absent"
-    given = {name: options[name] for name in (*_COMMON, *_SINGLE) if options.get(name) is not None}
-    if absent and "bridge" not in given:
+    given = wiring.given(options, _SINGLE, _COMMON)
+    if options["state"] == "absent" and "bridge" not in given:
         given["bridge"] = attachment.ANY_BRIDGE
-    if items is None:
-        return (attachment.parse(given),)
-    for name in _SINGLE:
-        if name in given:
-            raise InvalidOption(
-                name,
-                given[name],
-                "is mutually exclusive with attachments; put it into the entry of the list that it is for",
-            )
-    return attachment.parse_list(items, given)
+    return (attachment.parse(given),) if items is None else attachment.parse_list(items, given)
 
 
 def _purge(options: Mapping[str, Any]) -> Purge:
@@ -283,20 +248,6 @@ def _refuse_other_kind(kinds: Mapping[str, str], host_side: HostSide) -> None:
             raise Refused(
                 f"bridge_type: {'linux' if kind == LINUX else 'openvswitch'!r} is asked for, and {name} is {found} "
                 "bridge; set that type or choose another bridge"
-            )
-
-
-def _refuse_same_interface(pinned: Sequence[Pinned]) -> None:
-    # Only the host tells that two names are one namespace.
-    seen: dict[tuple[int, str], Pinned] = {}
-    for one in pinned:
-        if one.inode is None:
-            continue
-        other = seen.setdefault((one.inode, one.want.interface), one)
-        if other is not one:
-            raise Refused(
-                f"attachments: {one.want.target} and {other.want.target} are the same network namespace "
-                f"and both ask for {one.want.interface}; name it once"
             )
 
 

@@ -7,36 +7,25 @@ Imported where there is a record, or is to be one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import Any
+from collections.abc import Sequence
 
-from ..model import addresses, attachment
+from ..model import attachment
 from ..model.attachment import Attachment, Purge
 from ..model.ownership import label
-from ..model.record import ATTACHMENT, Alike, Record, lasts, target_of
+from ..model.record import ATTACHMENT, Record, target_of
 from ..model.record_objects import of_attachment
 from ..plan import attachment_recorded
 from ..plan.attachment_result import describe
 from ..plan.attachment_segments import brings_something
 from ..state.attachments import AttachmentState
+from . import wiring_record
 from .recorded_vlans import RecordedPorts, last_asked
 from .recording import Recording
 
 
 def as_recorded(wants: Sequence[Attachment], keeping: Recording) -> tuple[Attachment, ...]:
     """Return attachments with the MAC addresses that were chosen for them before, where they ask for none."""
-    known = keeping.read(ATTACHMENT)
-    alike = Alike(known.values())
-
-    def mac_of(want: Attachment) -> str | None:
-        record = of_attachment(want)
-        found = [known[record.key]] if record.key in known else []
-        if not found and want.target.runtime != "auto":  # otherwise it may be another engine's
-            found = alike.of(record)
-        return found[0].options.get("mac") if found else None
-
-    return tuple(replace(want, mac=want.mac or mac_of(want)) for want in wants)
+    return wiring_record.as_recorded(wants, keeping, ATTACHMENT, of_attachment)
 
 
 def asked_mtus(keeping: Recording) -> dict[tuple[str, str, str], int]:
@@ -80,38 +69,16 @@ def record_all(
     check: bool,
 ) -> None:
     """Record attachments as they were asked for, or take them out of the record; in check mode, say that alone."""
-    made = [of_attachment(want) for want in asked if lasts(want.target)]
+    made = wiring_record.lasting(asked, of_attachment)
     if not present:
-        going = Alike(made)
-
-        def is_going(known: Record) -> bool:
-            return any(one.bridge in (attachment.ANY_BRIDGE, known.bridge) for one in going.of(known))
-
-        keeping.keep(ATTACHMENT, (), {}, is_going)
+        wiring_record.forget(
+            keeping, ATTACHMENT, made, lambda one, known: one.bridge in (attachment.ANY_BRIDGE, known.bridge)
+        )
         return
-    shown: dict[tuple[str, ...], Mapping[str, Any]] = {
-        of_attachment(want).key: entry for (want, _side), entry in zip(have[0], describe(*have)) if entry
-    }
-    known = Alike(keeping.read(ATTACHMENT).values())
-    engines = {of_attachment(want).key: side.identity.partition(":")[0] for want, side in have[0] if side is not None}
 
-    def mac_of(record: Record) -> str:
-        """Return the MAC that an attachment has, or is to have each time its container starts."""
-        if record.key in shown:
-            return str(shown[record.key]["mac"])
-        has_one = any("mac" in other.options for other in known.of(record))
-        return "" if check or has_one else addresses.random_mac()
+    def gone(known: Record) -> bool:
+        return attachment_recorded.is_purged(known, purge)
 
-    def with_engine(record: Record) -> Record:
-        # Another engine's container of that name, later, is another container.
-        engine = engines.get(record.key, "") if "container" in record.want and "runtime" not in record.want else ""
-        return record._replace(chosen={"runtime": engine}) if engine else record
-
-    def with_mac(record: Record) -> Record:
-        mac = mac_of(record) if "mac" not in record.want else ""
-        return record._replace(chosen={**record.chosen, "mac": mac}) if mac else record
-
-    wanted = [with_mac(with_engine(record)) for record in made]
-    keeping.keep(ATTACHMENT, wanted, shown, lambda known: attachment_recorded.is_purged(known, purge))
+    wiring_record.keep(keeping, ATTACHMENT, made, have[0], describe(*have), of_attachment, check, gone)
     if any(want.vlans is not None for want in asked):
         last_asked(keeping, ATTACHMENT, made)

@@ -238,7 +238,7 @@ def _missing(bridges: Collection[str]) -> frozenset[str]:
     if not bridges:
         return frozenset()
     with Machine() as machine:
-        return frozenset(bridge for bridge in bridges if not machine.netlink(HOST).has_link(bridge))
+        return frozenset(bridge for bridge in bridges if bridge and not machine.netlink(HOST).has_link(bridge))
 
 
 def _converge(

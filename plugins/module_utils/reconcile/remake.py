@@ -16,7 +16,17 @@ from typing import Any
 from ..host.nftables.isolation import isolated_bridges
 from ..host.ovs.ovsdb import SOCKET as OVSDB
 from ..model.attachment import SELECTORS
-from ..model.record import ATTACHMENT, BRIDGE, OVS_BRIDGE, POLICY, PUBLICATION, VLAN_PORT, Record, target_of
+from ..model.record import (
+    ATTACHMENT,
+    BRIDGE,
+    NIC_ATTACHMENT,
+    OVS_BRIDGE,
+    POLICY,
+    PUBLICATION,
+    VLAN_PORT,
+    Record,
+    target_of,
+)
 from ..observe.containers import gone
 from . import what_runs
 from .result import Result
@@ -48,6 +58,14 @@ def _attachments(records: Sequence[Record], check: bool) -> Result:
     going = [_only(record.options, *SELECTORS, "runtime", "interface") for record in left]
     removed = attachment.converge({"attachments": going, "state": "absent"}, check, gone)
     return replace(_both(removed, result), values=result.values)
+
+
+def _nic_attachments(records: Sequence[Record], check: bool) -> Result:
+    from . import nic_attachment
+
+    entries = [record.options for record in records]
+    options = {"attachments": entries, "state": "present", "wait": False}
+    return nic_attachment.converge(options, check, adds_only=True)
 
 
 def _ovs_bridge(records: Sequence[Record], check: bool) -> Result:
@@ -154,6 +172,7 @@ KINDS: tuple[tuple[str, Make, Callable[[Sequence[Record]], Sequence[Sequence[Rec
     (BRIDGE, _bridge, _each),
     (OVS_BRIDGE, _ovs_bridge, _each),
     (ATTACHMENT, _attachments, _all),
+    (NIC_ATTACHMENT, _nic_attachments, _all),
     (VLAN_PORT, _vlan_ports, _by_bridge),
     (POLICY, _policy, _each),
     (PUBLICATION, _publications, _by_bridge),

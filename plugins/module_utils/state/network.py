@@ -36,6 +36,7 @@ class Link:
     ``vlans`` are read for bridges that filter VLANs, and for their ports.
     ``ethernet`` is false for one without Ethernet frames, as WireGuard's and a tun device (ARPHRD_ETHER).
     ``vlan_id`` is that of an interface (of kind ``vlan``) which takes the frames of one VLAN from its ``peer``.
+    ``macvlan_mode`` is that of one (of kind ``macvlan``) which has a MAC of its own on its ``peer`` (MACVLAN_MODE_*).
     ``ipv6_token`` is the end of the addresses that it makes itself (``ip token``), '' where none was set.
     """
 
@@ -60,6 +61,7 @@ class Link:
     makes_link_local: bool = False
     vlans: PortVlans = ()
     vlan_id: int | None = None
+    macvlan_mode: int = 0
     ipv6_token: str = ""
 
     @property

@@ -27,7 +27,7 @@ _IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_MTU, _IFLA_LINK, _IFLA_MASTER, _IFLA_LINKINFO
 _IFLA_IFALIAS, _IFLA_AF_SPEC, _IFLA_GROUP, _IFLA_EXT_MASK, _IFLA_CARRIER, _IFLA_LINK_NETNSID = 20, 26, 27, 29, 33, 37
 _IFLA_PROP_LIST, _IFLA_ALT_IFNAME = 52, 53
 _INFO_KIND, _INFO_DATA, _INFO_SLAVE_KIND, _INFO_SLAVE_DATA = 1, 2, 4, 5
-_IFLA_VLAN_ID, _IFLA_BR_VLAN_PROTOCOL = 1, 8
+_IFLA_VLAN_ID, _IFLA_BR_VLAN_PROTOCOL, _IFLA_MACVLAN_MODE = 1, 8, 1
 _IFLA_BRPORT_MODE, _IFLA_BRPORT_MCAST_FLOOD, _IFLA_BRPORT_BCAST_FLOOD, _IFLA_BRPORT_ISOLATED = 4, 27, 30, 33
 _AF_INET6, _IFLA_INET6_CONF, _IFLA_INET6_TOKEN, _IFLA_INET6_ADDR_GEN_MODE, _IN6_ADDR_GEN_MODE_NONE = 10, 2, 7, 8, 1
 _DEVCONF_DISABLE_IPV6 = 26  # linux/ipv6.h: in an array of 32-bit numbers
@@ -153,7 +153,7 @@ def up_or_down(up: bool) -> dict[str, int]:
 
 def bridge(attributes: Mapping[str, int]) -> tuple[str, Any]:
     """Return what makes a link a bridge, or changes one: attributes named as in ``model.bridge.Bridge``."""
-    return _info("bridge", [(_BRIDGE_ATTRIBUTES[field][0], int(value)) for field, value in attributes.items()])
+    return of_kind("bridge", [(_BRIDGE_ATTRIBUTES[field][0], int(value)) for field, value in attributes.items()])
 
 
 def veth(peer: str, descriptor: int, mac: str | None, mtu: int) -> tuple[str, Any]:
@@ -161,7 +161,7 @@ def veth(peer: str, descriptor: int, mac: str | None, mtu: int) -> tuple[str, An
     end: list[tuple[str, Any]] = [("IFLA_IFNAME", peer), ("IFLA_MTU", mtu), ("IFLA_NET_NS_FD", descriptor)]
     if mac:
         end.append(("IFLA_ADDRESS", mac))
-    return _info("veth", [("VETH_INFO_PEER", {"attrs": end})])
+    return of_kind("veth", [("VETH_INFO_PEER", {"attrs": end})])
 
 
 def isolation(isolated: bool) -> tuple[str, Any]:
@@ -179,7 +179,8 @@ def _of_port(data: list[tuple[str, Any]]) -> tuple[str, Any]:
     return ("IFLA_LINKINFO", {"attrs": slave})
 
 
-def _info(kind: str, data: list[tuple[str, Any]]) -> tuple[str, Any]:
+def of_kind(kind: str, data: list[tuple[str, Any]]) -> tuple[str, Any]:
+    """Return what makes a link of a kind, or says something of one: attributes of that kind."""
     return ("IFLA_LINKINFO", {"attrs": [("IFLA_INFO_KIND", kind), ("IFLA_INFO_DATA", {"attrs": data})]})
 
 
@@ -211,6 +212,7 @@ def _link(header: tuple[int, ...], values: Mapping[int, bytes]) -> Link:
         ipv6=_speaks_ipv6(of_ipv6),
         makes_link_local=number(of_ipv6.get(_IFLA_INET6_ADDR_GEN_MODE, b"\1")) != _IN6_ADDR_GEN_MODE_NONE,
         vlan_id=_vlan_id(data) if kind == "vlan" else None,
+        macvlan_mode=number(dict(attributes(data)).get(_IFLA_MACVLAN_MODE, b"")) if kind == "macvlan" else 0,
         ipv6_token=_token(of_ipv6.get(_IFLA_INET6_TOKEN, b"")),
     )
 

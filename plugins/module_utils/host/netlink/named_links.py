@@ -62,6 +62,33 @@ class NamedLinks:
             del self._indexes[name]
             send(self._index(name))
 
+    def can_make(self, kind: str) -> bool:
+        """Tell whether the kernel can make links of a kind (``macvlan``)."""
+        from . import macvlans  # few hosts have any
+
+        return macvlans.has(self._socket, kind)
+
+    def add_macvlan(self, nic: str, name: str, descriptor: int, mode: int, mac: str | None, mtu: int) -> None:
+        """Make a macvlan on a NIC, which is down, in the namespace behind ``descriptor``."""
+        from . import macvlans
+
+        self._with_index(nic, lambda index: macvlans.add(self._socket, name, index, nic, descriptor, mode, mac, mtu))
+
+    def set_macvlan_mode(self, name: str, mode: int) -> None:
+        """Change the mode of a macvlan; the kernel refuses to or from passthru."""
+        from . import macvlans
+
+        macvlans.set_mode(self._socket, name, mode)
+
+    def name_link(self, birth_name: str, name: str, alias: str) -> None:
+        """Give a link that was just made its name and our mark in one request; where that fails, it goes again."""
+        self._indexes.pop(birth_name, None)  # of one that had the name before
+        try:
+            self._rename(f"name {name}", birth_name, name, [("IFLA_IFALIAS", alias)])
+        except KernelError:
+            links.delete(self._socket, birth_name)
+            raise
+
     def bound_macs(self) -> dict[str, frozenset[str]]:
         """Return by port of a bridge, of those in ``links()``, the MACs that no other port may have."""
         from . import bound_macs  # few hosts isolate

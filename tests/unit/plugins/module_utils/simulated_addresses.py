@@ -57,6 +57,8 @@ class SimLink:
     alias: str = ""
     alternative_names: list[str] = field(default_factory=list)
     peer: SimLink | None = None
+    lower: SimLink | None = None  # the NIC of a macvlan
+    macvlan_mode: int = 0
     namespace: SimNamespace | None = None
     bridge: dict[str, int] = field(default_factory=dict)
     addresses: list[str] = field(default_factory=list)

@@ -45,6 +45,9 @@ class SimulatedHost:
         self.guard_rules = GuardRules()
         self.can_guard = True
         self.seed = "seed"
+        self.on_bus: dict[str, str] = {}
+        self.without_wire: set[str] = set()
+        self.session = ""
         self.firewall = FirewallState()
         self.ovs_bridges: dict[str, str] = {}
         self.ovs_ports: dict[str, OvsPort] = {}
@@ -173,6 +176,18 @@ class SimulatedHost:
 
     kernel_version = (6, 18)
 
+    def bus_addresses(self, links: Collection[str]) -> dict[str, str]:
+        return {name: address for name, address in self.on_bus.items() if name in links}
+
+    def wireless(self, links: Collection[str]) -> frozenset[str]:
+        return frozenset(self.without_wire.intersection(links))
+
+    def host_id(self, netns: str) -> int | None:
+        return self.namespaces[netns].ids.get(self.kernel.host)
+
+    def came_by(self) -> str:
+        return self.session
+
     @property
     def can_tag(self) -> bool:
         return self.kernel.can_tag
@@ -264,6 +279,7 @@ def _link_picture(link: SimLink) -> dict[str, object]:
     )
     return {
         "kind": link.kind,
+        "macvlan": (link.lower.name if link.lower else "", link.macvlan_mode),
         "mac": mock.ANY if random else link.mac,
         "mtu": link.mtu,
         "up": link.up,

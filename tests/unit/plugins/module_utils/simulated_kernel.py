@@ -31,6 +31,7 @@ BRIDGE_DEFAULTS = {
     "vlan_default_pvid": 1,
 }
 BRIDGE_MTU = 1500
+_PASSTHRU = 8  # MACVLAN_MODE_PASSTHRU
 LEAST_FORWARD_DELAY, MOST_FORWARD_DELAY = 200, 3000
 
 
@@ -44,6 +45,7 @@ class SimNamespace(SimAddresses):
     def __init__(self, kernel: SimKernel, netns: str) -> None:
         super().__init__(kernel)
         self.netns = netns
+        kernel.namespaces.append(self)
         self.ids: dict[SimNamespace, int] = {}
         self.aside: list[Route] = []
         self.sysctls = {"net/ipv4/ip_forward": "0", "net/ipv6/conf/all/forwarding": "0"}
@@ -79,6 +81,32 @@ class SimNamespace(SimAddresses):
             self.id_of(there)
             there.id_of(self)
         return link
+
+    def new_macvlan(self, nic: str, name: str, there: SimNamespace, mode: int, mtu: int, mac: str | None) -> SimLink:
+        """macvlan_common_newlink()"""
+        self.kernel.request()
+        lower = self.find(f"create macvlan {name}", nic)
+        there.refuse_beside(lower, mode)
+        if lower.master is not None or mtu > lower.mtu:
+            raise KernelError(f"create macvlan {name}", errno.EINVAL, "")
+        link = there._register(name, "macvlan", lower.mac if mode == _PASSTHRU else mac, mtu)
+        link.lower, link.macvlan_mode = lower, mode
+        there.id_of(self)
+        return link
+
+    def refuse_beside(self, lower: SimLink, mode: int) -> None:
+        every = [link for namespace in self.kernel.namespaces for link in namespace.links.values()]
+        beside = [link for link in every if link.lower is lower]
+        if beside and (mode == _PASSTHRU or any(link.macvlan_mode == _PASSTHRU for link in beside)):
+            raise KernelError(f"create a macvlan on {lower.name}", errno.EINVAL, "")
+
+    def set_macvlan_mode(self, name: str, mode: int) -> None:
+        """macvlan_changelink()"""
+        self.kernel.request()
+        link = self.find(f"set the mode of {name}", name)
+        if (link.macvlan_mode == _PASSTHRU) != (mode == _PASSTHRU):
+            raise KernelError(f"set the mode of {name}", errno.EINVAL, "")
+        link.macvlan_mode = mode
 
     def _register(self, name: str, kind: str, mac: str | None, mtu: int, alias: str = "") -> SimLink:
         if self.taken(name):
@@ -183,6 +211,8 @@ class SimNamespace(SimAddresses):
                 self.follow_ports(link.master)
         if alias is not None:
             link.alias = alias
+        if up and link.lower is not None and not link.lower.up:
+            raise KernelError(f"change {name}", errno.ENETDOWN, "")  # macvlan_open()
         if up is not None and up != link.up:
             link.up = up
             if up:
@@ -265,6 +295,8 @@ class SimNamespace(SimAddresses):
         link.vlans = {vlan: flags for vlan, flags in link.vlans.items() if vlan in kept}
 
     def _set_mtu(self, link: SimLink, mtu: int) -> None:
+        if link.lower is not None and mtu > link.lower.mtu:
+            raise KernelError(f"change {link.name}", errno.EINVAL, "")  # macvlan_change_mtu()
         if not 68 <= mtu <= 65535:
             raise KernelError(f"change {link.name}", errno.EINVAL, "mtu out of range")
         link.mtu = mtu
@@ -356,6 +388,8 @@ class SimKernel:
         self.refuses: int | None = None
         self.ovs_ports: dict[str, object] = {}
         self.busy_bridges: set[str] = set()
+        self.kinds = {"macvlan"}
+        self.namespaces: list[SimNamespace] = []
         self._index = 1
         self._macs = 0
         self.host = SimNamespace(self, "")

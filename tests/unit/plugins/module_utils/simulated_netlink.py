@@ -50,7 +50,8 @@ class SimulatedNetlink:
         return {name: self._link(link) for name, link in self._ns.links.items()}
 
     def _link(self, link: SimLink) -> Link:
-        peer, there = link.peer, link.peer.namespace if link.peer else None
+        peer = link.peer or link.lower
+        there = peer.namespace if peer else None
         return Link(
             index=link.index,
             name=link.name,
@@ -70,6 +71,7 @@ class SimulatedNetlink:
             ethernet=link.ethernet,
             makes_link_local=link.makes_link_local,
             ipv6=link.sysctls["ipv6/disable_ipv6"] == "0",
+            macvlan_mode=link.macvlan_mode,
         )
 
     def with_vlans(self, links: Mapping[str, Link], always: bool = False) -> dict[str, Link]:
@@ -170,6 +172,22 @@ class SimulatedNetlink:
             except KernelError:
                 self.delete_link(name)
                 raise
+
+    def can_make(self, kind: str) -> bool:
+        return kind in self._ns.kernel.kinds
+
+    def add_macvlan(self, nic: str, name: str, descriptor: int, mode: int, mac: str | None, mtu: int) -> None:
+        self._ns.new_macvlan(nic, name, self._host.behind(descriptor), mode, mtu, mac)
+
+    def set_macvlan_mode(self, name: str, mode: int) -> None:
+        self._ns.set_macvlan_mode(name, mode)
+
+    def name_link(self, birth_name: str, name: str, alias: str) -> None:
+        try:
+            self._ns.rename(birth_name, name, alias)
+        except KernelError:
+            self.delete_link(birth_name)
+            raise
 
     def set_alternative_name(self, name: str, alternative: str, on: bool) -> None:
         self._ns.kernel.request()

@@ -13,6 +13,7 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.model
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.record import (
     ATTACHMENT,
     BRIDGE,
+    NIC_ATTACHMENT,
     OVS_BRIDGE,
     POLICY,
     PUBLICATION,
@@ -52,6 +53,18 @@ LINKED = Record(POLICY, ("br0",), {"bridge": "br0", "icc": False, "links": [{"fr
 SWITCH = Record(OVS_BRIDGE, ("ovs0",), {"bridge": "ovs0", "create_bridge": True, "bridge_options": {}})
 TAGGED = Record(VLAN_PORT, ("ovs1", "port", "p1"), {"bridge": "ovs1", "port": "p1", "mode": "access", "tag": 7})
 ON_SWITCH = WEB._replace(key=("container", "db1", "eth1"), want={**WEB.want, "container": "db1", "bridge": "ovs1"})
+
+
+def test_what_is_on_a_nic_is_on_no_bridge_and_told_of():
+    on_nic = Record(NIC_ATTACHMENT, ("container", "web2", "eth1"), {"container": "web2", "nic": "eth5"})
+    assert role_variables.chosen([BR0, on_nic], None, ()) == "br0"
+    made, left_out = role_variables.of([BR0, on_nic], "br0")
+    assert "bridge_attachments" not in made
+    assert left_out == [
+        "eth1 of container web2, from NIC eth5: it is on no bridge, and the role makes bridges; nic_attach makes it"
+    ]
+    with pytest.raises(PipefitterError, match="^nothing of a bridge is recorded on this host$"):
+        role_variables.chosen([on_nic], None, ())
 
 
 def test_everything_of_a_bridge_becomes_a_variable():

@@ -1,0 +1,84 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: BSD-2-Clause
+"""Interfaces made from NICs as options that give them back, before and after a plan. Pure.
+
+Private to the collection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ..model.nic_attachment import BRIDGE, VEPA, NicAttachment
+from ..state.attachments import ContainerSide
+from ..state.network import Link
+from ..state.nic_attachments import NicHostSide
+from .attachment_routes import taken_by_others
+from .container_side_result import described, predicted
+from .nic_attachment_match import find_all, interface_of, is_on, mode_of
+
+Sides = Sequence[tuple[NicAttachment, "ContainerSide | None"]]
+
+
+def describe(sides: Sides, host_side: NicHostSide) -> list[dict[str, Any] | None]:
+    """Return what there is of each attachment, ``None`` where there is nothing."""
+    found: list[dict[str, Any] | None] = []
+    for want, side in sides:
+        link = interface_of(want, side) if side is not None else None
+        if side is None or link is None:
+            found.append(None)
+            continue
+        nic = host_side.network.by_index(link.peer)
+        on_nic = nic is not None and is_on(link, nic, side, host_side)
+        entry = described(want.target.kind, want.target.value, side, link)
+        found.append({**entry, "nic": nic.name if nic is not None and on_nic else None, **_kind_of(link)})
+    return found
+
+
+def _kind_of(link: Link) -> dict[str, str]:
+    return {"kind": link.kind, "mode": mode_of(link)}
+
+
+def predict(sides: Sides, host_side: NicHostSide) -> list[dict[str, Any] | None]:
+    """Return what ``describe`` will show once the plan was carried out, as far as it can be known."""
+    found = find_all([(want, side) for want, side in sides if side is not None], host_side)
+    matches = iter(zip(found, taken_by_others(found)))
+    entries: list[dict[str, Any] | None] = []
+    for (_want, side), shown in zip(sides, describe(sides, host_side)):
+        if side is None:
+            entries.append(shown)
+            continue
+        one, taken = next(matches)
+        entry = predicted(one, taken, shown if one.replaced is None else None)
+        entries.append({**entry, "nic": one.link.name, "kind": one.want.kind, "mode": one.want.mode})
+    return entries
+
+
+def unsettled(sides: Sides, _host_side: NicHostSide) -> str:
+    """Return what carries no traffic yet, '' once all do."""
+    for want, side in sides:
+        link = side.network.links.get(want.interface) if side is not None else None
+        if side is not None and link is not None and not link.carrier:
+            return f"{link.name} in {side.netns} has no carrier, as its NIC has none or is down"
+    return ""
+
+
+def surprises(sides: Sides, before: NicHostSide) -> list[str]:
+    """Return a warning for each NIC of what works otherwise than on a bridge, for what is new."""
+    new = [(want, side) for want, side in sides if side is not None and interface_of(want, side) is None]
+    told = []
+    for one in {match.link.name: match for match in find_all(new, before)}.values():
+        nic = one.link.name
+        told.append(
+            f"this host itself does not reach containers by the macvlans on {nic}, nor they this host by its addresses "
+            f"there; other machines do, unless what is behind {nic} takes frames of one MAC only (clouds, "
+            "virtual machines with port security)"
+        )
+        if one.want.mode == VEPA:
+            told.append(
+                f"mode: {VEPA} sends what is for another container on {nic} to the switch, which must send it back "
+                f"by the port that it came from (hairpin, 802.1Qbg); without that they do not reach each other, "
+                f"and mode {BRIDGE} is right"
+            )
+    return told

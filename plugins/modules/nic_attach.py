@@ -1,0 +1,309 @@
+#!/usr/bin/python
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: nic_attach
+short_description: Give containers an interface on a NIC of the host, without a bridge
+version_added: 0.1.0
+author:
+  - pipefitter contributors (@pipefitter)
+description:
+  - Gives a container, or each of a list of containers, an interface that is made from a NIC of the host, with
+    addresses, gateway and routes. It stands in the NIC's LAN as a machine of its own, with a MAC address of its own.
+  - What differs is corrected in place; the interface is not removed for it. Where the kernel can't change it so
+    (another O(nic), to or from mode V(passthru)), it is made anew with what it had. A second run changes nothing.
+  - Works from outside the container through netlink; nothing needs to be installed in the container.
+  - A list (O(attachments)) is handled in one process that reads the host once, and is much faster than a loop.
+  - If an operation fails, those before it are undone. A run that was interrupted is completed by the next one.
+  - The NIC itself keeps its addresses. One that is down is brought up, and stays so.
+  - The host itself does not reach the containers by that NIC, nor they the host by its addresses on it. Where that is
+    needed, use a bridge (M(pipefitter.container_network.veth_attach)).
+  - Attachments do not outlive a restart of their container. Where they are recorded (see O(persistent)), the service
+    makes them again, once the container runs; elsewhere run the task again.
+requirements:
+  - pyroute2 >= 0.6.4 (on the host)
+  - netaddr (on the host)
+extends_documentation_fragment:
+  - pipefitter.container_network.attributes
+  - pipefitter.container_network.container_target
+  - pipefitter.container_network.attachment
+  - pipefitter.container_network.persistent
+options:
+  nic:
+    description:
+      - NIC of the host, by its name, its MAC address or its PCI address (V(eth1), V(02:00:00:00:00:01),
+        V(0000:03:00.0)). Required unless O(state=absent). A VLAN interface, a bond or a bridge may be given, too.
+      - With O(state=absent), interfaces on another NIC are left alone; without this option they are removed from
+        whichever they are on.
+      - Refused are one that is a port of a bridge or bond, one that is wireless, as access points take frames of one
+        MAC only, and one on which others of another kind (ipvlan) are.
+      - Where what is behind the NIC takes frames of one MAC only, as in most clouds and behind switches with port
+        security, what the containers send goes nowhere.
+    type: str
+  kind:
+    description:
+      - What is made from the NIC. Required unless O(state=absent).
+      - V(macvlan) is an interface with a MAC address of its own. The NIC may have many of them.
+    type: str
+    choices: [macvlan]
+  mode:
+    description:
+      - How interfaces on one NIC reach each other. With V(bridge), also the default, they do so within the host.
+      - With V(private) they do not reach each other.
+      - With V(vepa) what one sends to another leaves by the NIC, and the switch has to send it back by the port that
+        it came from (hairpin, 802.1Qbg).
+      - V(passthru) gives all frames of the NIC, and its MAC address, to one container. It is refused where others are
+        on the NIC, and for the NIC that carries the host's default route or the SSH session of the task.
+    type: str
+    choices: [bridge, private, vepa, passthru]
+  addresses:
+    description:
+      - Addresses of the interface with prefix lengths, IPv4 and IPv6. The list is complete; other addresses are
+        removed, except link-local IPv6 ones. V([]) is an interface without addresses. Without this option, addresses
+        are left as they are.
+      - One that is there with a peer, deprecated or without its route (noprefixroute) is made anew. One that the kernel
+        found another machine to have (dadfailed) is a failure.
+      - IPv6 addresses are used at once, without duplicate address detection. Nobody looks whether another machine of
+        the LAN has an address.
+    type: list
+    elements: str
+  mac:
+    description:
+      - MAC address of the interface. Without O(mac) and O(mac_seed) the kernel chooses one when the interface is made;
+        where the attachment is recorded (O(persistent)), the interface has it again after a restart.
+      - With mode V(passthru) the interface has the NIC's own, and none can be given.
+      - Quote it. YAML reads one of decimal digits alone, such as V(52:54:00:12:34:56), as a number.
+    type: str
+  mtu:
+    description:
+      - Largest frame payload in bytes, 68 to that of the NIC, at least 1280 with IPv6 addresses. Without it, that of
+        the NIC.
+    type: int
+  attachments:
+    description:
+      - Attachments to create or remove, each with the options of a single one.
+      - What an entry leaves out of O(nic), O(kind), O(mode), O(runtime), O(interface), O(gateway), O(gateway6),
+        O(routes), O(mtu) and O(ipv6) is taken from the module's own option of that name.
+      - O(gateway) and O(gateway6) apply to entries that have addresses of their family or leave O(addresses) out.
+    type: list
+    elements: dict
+    suboptions:
+      container:
+        description: See O(container).
+        type: str
+      runtime:
+        description: See O(runtime).
+        type: str
+        choices: [auto, docker, podman]
+      netns:
+        description: See O(netns).
+        type: str
+      pid:
+        description: See O(pid).
+        type: int
+      nic:
+        description: See O(nic).
+        type: str
+      kind:
+        description: See O(kind).
+        type: str
+        choices: [macvlan]
+      mode:
+        description: See O(mode).
+        type: str
+        choices: [bridge, private, vepa, passthru]
+      interface:
+        description: See O(interface).
+        type: str
+      addresses:
+        description: See O(addresses).
+        type: list
+        elements: str
+      gateway:
+        description: See O(gateway).
+        type: str
+      gateway6:
+        description: See O(gateway6).
+        type: str
+      routes:
+        description: See O(routes).
+        type: list
+        elements: dict
+        suboptions:
+          destination:
+            description: Subnet or address that the route leads to.
+            type: str
+            required: true
+          gateway:
+            description: Next hop; without one the destination is on-link.
+            type: str
+          metric:
+            description: Priority; the lowest wins. 0 to 4294967295.
+            type: int
+          table:
+            description: Routing table, by its number or as V(main), V(default) or V(local).
+            type: str
+          type:
+            description: What becomes of a packet; all but V(unicast) lead nowhere.
+            type: str
+            choices: [unicast, blackhole, unreachable, prohibit, throw]
+          src:
+            description: Source address of what the container sends by the route.
+            type: str
+          scope:
+            description: Scope of an IPv4 destination.
+            type: str
+            choices: [global, link, host]
+          onlink:
+            description: Take the gateway for one on the link, whatever the addresses say.
+            type: bool
+          mtu:
+            description: Largest packet by the route in bytes.
+            type: int
+          nexthops:
+            description: Several ways to share the traffic among.
+            type: list
+            elements: dict
+            suboptions:
+              gateway:
+                description: Next hop.
+                type: str
+                required: true
+              interface:
+                description: Interface in the container that it is reached by.
+                type: str
+              weight:
+                description: Share of the traffic, 1 to 256.
+                type: int
+      mac:
+        description: See O(mac).
+        type: str
+      mac_seed:
+        description: See O(mac_seed).
+        type: str
+      mtu:
+        description: See O(mtu).
+        type: int
+      ipv6:
+        description: See O(ipv6).
+        type: bool
+  state:
+    description:
+      - Whether the attachments exist.
+      - With V(absent), an attachment or a container that does not exist is no error. Only interfaces that this
+        module made are removed.
+      - The default route of O(gateway) goes with the interface. One whose place it had taken comes back with all that
+        it had, unless its interface is gone or another default route has its place by now.
+    type: str
+    choices: [present, absent]
+    default: present
+seealso:
+  - module: pipefitter.container_network.veth_attach
+  - module: pipefitter.container_network.host_nic_bridge
+"""
+
+EXAMPLES = r"""
+- name: Put two containers into the LAN behind eth1
+  pipefitter.container_network.nic_attach:
+    nic: eth1
+    kind: macvlan
+    gateway: 192.168.9.1
+    attachments:
+      - {container: web1, addresses: [192.168.9.10/24]}
+      - {container: web2, addresses: [192.168.9.11/24, "fd00:9::11/64"], mac_seed: web2}
+
+- name: A container that must not reach the others on that NIC
+  pipefitter.container_network.nic_attach:
+    nic: eth1
+    kind: macvlan
+    mode: private
+    container: web3
+    interface: lan0
+    addresses: [192.168.9.12/24]
+
+- name: Take one out again
+  pipefitter.container_network.nic_attach:
+    container: web3
+    interface: lan0
+    state: absent
+"""
+
+RETURN = r"""
+operations:
+  description: What was done, a line each; in check mode, what would be done.
+  returned: success
+  type: list
+  elements: str
+  sample:
+    - create macvlan eth1 in container web1 on eth1, mode bridge, mtu 1500
+    - add address 192.168.9.10/24 to eth1 in container web1
+    - set eth1 up in container web1
+    - set route default via 192.168.9.1 dev eth1 in container web1
+    - announce 192.168.9.10 from eth1 in container web1
+attachments:
+  description:
+    - The attachments in the shape of O(attachments). The NIC is given by its name.
+    - Empty with O(state=absent). In check mode, values that only the kernel can choose are missing.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - container: web1
+      nic: eth1
+      kind: macvlan
+      mode: bridge
+      interface: eth1
+      addresses: [192.168.9.10/24]
+      gateway: 192.168.9.1
+      mac: 9a:4c:0d:a5:33:5b
+      mtu: 1500
+pending:
+  description: The attachments that are recorded and made when their containers start.
+  returned: success, with O(state=present)
+  type: list
+  elements: dict
+  sample:
+    - container: web2
+      interface: eth1
+recorded:
+  description: Whether all that was asked for is in the host's record, from which it is made again after restarts.
+  returned: success
+  type: bool
+  sample: true
+"""
+
+from ansible_collections.pipefitter.container_network.plugins.module_utils import ansible_module, argument_specs
+
+ATTACHMENT = {
+    **argument_specs.CONTAINER_TARGET,
+    "nic": {"type": "str"},
+    "kind": {"type": "str", "choices": ["macvlan"]},
+    "mode": {"type": "str", "choices": ["bridge", "private", "vepa", "passthru"]},
+    **argument_specs.CONTAINER_SIDE,
+}
+
+ARGUMENT_SPEC = {
+    **ATTACHMENT,
+    "attachments": {"type": "list", "elements": "dict", "options": ATTACHMENT},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    **argument_specs.ATTACHING,
+    **argument_specs.PERSISTENT,
+}
+
+
+def load():
+    from ansible_collections.pipefitter.container_network.plugins.module_utils.reconcile import nic_attachment
+
+    return nic_attachment.converge
+
+
+def main():
+    ansible_module.run(load, ARGUMENT_SPEC)
+
+
+if __name__ == "__main__":
+    main()

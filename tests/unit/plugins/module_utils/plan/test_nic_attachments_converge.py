@@ -1,0 +1,283 @@
+# SPDX-FileCopyrightText: 2026 pipefitter contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""nic_attach, over random lists of interfaces wanted from the NICs of random hosts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from ansible_collections.pipefitter.container_network.plugins.module_utils.errors import (
+    InvalidOption,
+    MissingFeature,
+    PipefitterError,
+    Refused,
+)
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model import attachment
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model import nic_attachment as model
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.nic_attachment import ANY_NIC, MODES
+from ansible_collections.pipefitter.container_network.plugins.module_utils.observe.containers import Pinned
+from ansible_collections.pipefitter.container_network.plugins.module_utils.observe.nic_attachments import observe_all
+from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import nic_attachment as plan
+from ansible_collections.pipefitter.container_network.plugins.module_utils.plan.nic_attachment_match import find_nic
+from ansible_collections.pipefitter.container_network.plugins.module_utils.plan.nic_attachment_result import (
+    describe,
+    predict,
+)
+from ansible_collections.pipefitter.container_network.plugins.module_utils.reconcile import engine
+from ansible_collections.pipefitter.container_network.plugins.module_utils.state.network import Link
+from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.convergence import (
+    Errand,
+    recovers,
+    same,
+    settles,
+    takes_back,
+    takes_back_what_was_refused,
+)
+from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.simulated_host import (
+    SimulatedHost,
+)
+from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.simulated_kernel import (
+    Killed,
+    SimKernel,
+)
+from hypothesis import given
+from hypothesis import strategies as st
+
+IDENTITIES = {"web1": "docker:" + "a1" * 32, "web2": "docker:" + "b2" * 32, "/run/netns/probe": "/run/netns/probe"}
+NICS = {"eth1": "02:00:00:00:0e:01", "eth2": "02:00:00:00:0e:02"}
+ALONE = "eth3"
+
+
+@st.composite
+def options(draw: st.DrawFn, number: int, netns: str, interface: str) -> dict[str, Any]:
+    """Options of one attachment; ``number`` keeps its addresses and MAC apart from the others'."""
+
+    def maybe(strategy: st.SearchStrategy[Any]) -> Any:
+        return draw(st.none() | strategy)
+
+    # Of a NIC that a container of no matter here has to itself, the kernel alone knows.
+    mode = draw(st.sampled_from(["bridge", "bridge", "private", "vepa", *["passthru"] * (number == 0)]))
+    host = 10 * number + 10
+    pool = [f"10.0.0.{host}/24", f"10.0.0.{host + 1}/24", f"10.1.0.{host}/24", f"fd00:5::{host}/64"]
+    addresses = maybe(st.lists(st.sampled_from(pool), unique=True, max_size=3))
+    families = {":" in text for text in addresses} if addresses is not None else {True, False}
+    routes = [
+        {"destination": "10.20.0.0/16", "gateway": "10.0.0.1"},
+        {"destination": "10.30.0.0/16"},
+        {"destination": "fd00:30::/48"},
+    ]
+    return {
+        **({"netns": netns} if netns.startswith("/") else {"container": netns}),
+        "interface": interface,
+        "nic": draw(st.sampled_from([*NICS, *NICS.values()])) if mode != "passthru" else ALONE,
+        "kind": "macvlan",
+        "mode": mode,
+        "addresses": addresses,
+        "gateway": maybe(st.sampled_from(["10.0.0.1", "203.0.113.1"])) if False in families else None,
+        "gateway6": maybe(st.just("fd00:5::1")) if True in families else None,
+        "routes": maybe(st.lists(st.sampled_from(routes), unique_by=str, max_size=3)),
+        "mac": maybe(st.just(f"02:00:00:00:01:{number:02x}")) if mode != "passthru" else None,
+        "mtu": maybe(st.sampled_from([1500, 1400, 1000])),
+        "ipv6": draw(st.sampled_from([None, None, True, False])),
+    }
+
+
+@st.composite
+def wanted(draw: st.DrawFn) -> tuple[model.NicAttachment, ...]:
+    spots = [(netns, interface) for netns in IDENTITIES for interface in ("eth1", "lan0")]
+    chosen = draw(st.lists(st.sampled_from(spots), unique=True, min_size=1, max_size=3))
+    items = [draw(options(spots.index(spot), *spot)) for spot in chosen]
+    while True:
+        try:
+            return attachment.parse_each(items, {}, "attachments", model.parse)
+        except InvalidOption:
+            # Two that ask for the same route, or IPv6 with too small an MTU: the smaller list is still one to try.
+            if len(items) == 1:
+                items[0].update(gateway6=None, addresses=["10.0.0.99/24"], routes=None, mtu=None, ipv6=None)
+            else:
+                items.pop()
+
+
+class Scene:
+    """A host with two NICs, and containers without a network."""
+
+    def __init__(self, kernel: SimKernel) -> None:
+        self.kernel = kernel
+        self.host = SimulatedHost(kernel)
+        for name, mac in {**NICS, ALONE: None}.items():
+            kernel.host.new_link(name, "", mac, 9000 if name == "eth2" else 1500)
+            kernel.host.set(name, up=name == "eth2")
+        for netns in IDENTITIES:
+            self.host.start(netns)
+
+    def state(self, wants, going=False):
+        pinned = [
+            Pinned(want, netns if netns in self.host.namespaces else None, IDENTITIES[netns], None)
+            for want in wants
+            for netns in [want.target.value]
+        ]
+        return observe_all(self.host, list(zip(wants, pinned)), going)
+
+    def present(self, wants):
+        def plan_now():
+            sides, host_side = self.state(wants)
+            return plan.present([(want, side) for want, side in sides if side is not None], host_side)
+
+        return Errand(self.host, plan_now)
+
+    def absent(self, wants):
+        return Errand(self.host, lambda: plan.absent(*self.state(wants, going=True)))
+
+    def ours(self):
+        every = [link for netns in IDENTITIES for link in self.host.namespaces[netns].links.values()]
+        return sorted((link for link in every if link.lower is not None), key=lambda link: link.index)
+
+
+def drift(draw: st.DrawFn, link) -> None:
+    """One thing that somebody did to an attachment."""
+    ns, kind = link.namespace, draw(st.integers(0, 7))
+    changes = [
+        lambda: ns.set(link.name, up=False),
+        lambda: ns.set(link.name, mac="02:99:00:00:00:99"),
+        lambda: ns.set(link.name, mtu=1300),
+        lambda: ns.rename(link.name, draw(st.sampled_from(["moved", "eth1", "lan0"]))),
+        lambda: ns.add_address(link.name, "10.0.0.200/24"),
+        lambda: ns.set_macvlan_mode(link.name, draw(st.sampled_from([1, 2, 4]))),
+        lambda: ns.remove_address(link.name, link.addresses[0]),
+        lambda: ns.delete(link.name),
+    ]
+    try:
+        changes[kind]()
+    except (PipefitterError, IndexError):
+        pass  # what the kernel refuses has not happened
+
+
+@st.composite
+def scenes(draw: st.DrawFn) -> Scene:
+    kernel = SimKernel(rename_needs_down=draw(st.booleans()), promote_secondaries=draw(st.booleans()))
+    scene = Scene(kernel)
+    for _run in range(draw(st.integers(0, 2))):
+        kernel.patience = draw(st.none() | st.integers(0, 30))
+        try:
+            engine.apply(scene.present(draw(wanted())).plan(), scene.host)
+        except (PipefitterError, Killed):
+            pass  # however far it came
+        kernel.patience = None
+        for _change in range(draw(st.integers(0, 2))):
+            if scene.ours():
+                drift(draw, draw(st.sampled_from(scene.ours())))
+        restarted = draw(st.sampled_from([None, None, *IDENTITIES]))
+        if restarted:
+            scene.host.stop(restarted)
+            scene.host.start(restarted)
+    return scene
+
+
+@given(scenes(), wanted())
+def test_a_second_run_finds_nothing_to_do_and_what_was_asked_for_is_there(scene, wants):
+    if not settles(scene.present(wants)):
+        return
+    for want in wants:
+        link = scene.host.namespaces[want.target.value].links[want.interface]
+        lower = next((nic for nic, mac in NICS.items() if want.nic in (nic, mac)), ALONE)
+        assert (link.lower.name, link.macvlan_mode, link.up) == (lower, MODES[want.mode], True)
+        assert link.alias.startswith(f"pipefitter {want.interface} {want.target.kind} ")
+        assert link.mtu == (want.mtu or link.lower.mtu) and link.mac == (want.mac or link.mac)
+        if want.addresses is not None:
+            assert set(link.addresses) == {*want.addresses, *(a for a in link.addresses if a.startswith("fe80"))}
+
+
+@given(scenes(), wanted())
+def test_check_mode_predicts_what_a_run_makes(scene, wants):
+    errand = scene.present(wants)
+    if errand.planned() is None:
+        return
+    predicted = predict(*scene.state(wants))
+    settles(errand)
+    for expected, shown in zip(predicted, describe(*scene.state(wants)), strict=True):
+        assert {**shown, **expected} == shown
+
+
+@given(scenes(), wanted(), st.integers(0, 30))
+def test_a_run_that_was_killed_is_completed_by_the_next(scene, wants, patience):
+    recovers(scene.present(wants), patience)
+
+
+@given(scenes(), wanted(), st.integers(0, 30))
+def test_what_a_failed_run_did_is_undone(scene, wants, number):
+    assert takes_back(scene.present(wants), number) == []
+
+
+@given(scenes(), wanted(), st.integers(0, 30))
+def test_what_was_done_before_a_refusal_is_undone(scene, wants, number):
+    assert takes_back_what_was_refused(scene.present(wants), number) == []
+
+
+@given(scenes(), wanted())
+def test_absent_leaves_the_containers_as_they_were(scene, wants):
+    going = [replace(want, nic=ANY_NIC) for want in wants]
+    if not settles(scene.absent(going)):
+        return
+    before = scene.host.picture()
+    if settles(scene.present(wants)):
+        settles(scene.absent(going))
+        after = scene.host.picture()
+        for nic in (*NICS, ALONE):  # one that was down is up now
+            after["host"]["links"][nic] = before["host"]["links"][nic]
+        same(before, after)
+
+
+def _wants(**changes):
+    given_options = {"netns": "probe", "nic": "eth1", "kind": "macvlan", **changes}
+    return (model.parse({name: value for name, value in given_options.items() if value is not None}),)
+
+
+def test_a_kernel_without_macvlan_is_told_of():
+    scene = Scene(SimKernel())
+    scene.kernel.kinds.clear()
+    with pytest.raises(MissingFeature, match=r"^kind: this host's kernel has no macvlan \(CONFIG_MACVLAN\)"):
+        scene.present(_wants()).plan()
+
+
+def test_a_wireless_nic_and_the_one_that_ssh_comes_by_are_refused():
+    scene = Scene(SimKernel())
+    scene.host.without_wire.add("eth1")
+    with pytest.raises(Refused, match="eth1 is wireless, and an access point takes frames of one MAC only"):
+        scene.present(_wants()).plan()
+    scene.kernel.host.add_address("eth2", "192.0.2.7/24")
+    scene.host.session = "192.0.2.7"
+    with pytest.raises(Refused, match="carries the SSH session by which this was asked for; give another NIC"):
+        scene.present(_wants(nic="eth2", mode="passthru")).plan()
+    scene.kernel.host.new_link("ipv", "ipvlan").lower = scene.kernel.host.links["eth2"]
+    with pytest.raises(Refused, match="eth2 has ipv, of kind ipvlan"):
+        scene.present(_wants(nic="eth2")).plan()
+
+
+def test_a_nic_is_found_by_its_place_on_the_bus_and_of_several_with_one_mac_none_is_guessed():
+    mac = "02:00:00:00:0e:01"
+    links = {name: Link(number, name, mac=mac) for number, name in enumerate(("eth1", "eth2"), 1)}
+    on_bus = {"eth2": "0000:03:00.0"}
+    assert find_nic("0000:03:00.0", links, on_bus).name == "eth2"
+    with pytest.raises(Refused, match="eth1 and eth2; give the name of the one that is meant"):
+        find_nic(mac, links, on_bus)
+    above = {**links, "eth2": replace(links["eth2"], kind="bridge")}
+    assert find_nic(mac, above, on_bus).name == "eth1"
+    with pytest.raises(Refused, match=r"PCI address 0000:04:00.0; those with one are 0000:03:00.0 \(eth2\)"):
+        find_nic("0000:04:00.0", links, on_bus)
+
+
+@pytest.mark.parametrize(
+    "changes,sentence",
+    [
+        ({"nic": "03:00.0:1"}, "is no name, MAC address or PCI address"),
+        ({"nic": "03:00:00:00:00:01"}, "is a multicast MAC"),
+        ({"mode": "passthru", "mac_seed": "web"}, "mac_seed: 'web' is mutually exclusive with mode passthru"),
+        ({"nic": ""}, "nic: is required|nic.*is required"),
+    ],
+)
+def test_options_that_can_not_be_right(changes, sentence):
+    with pytest.raises(InvalidOption, match=sentence):
+        _wants(**changes)
+    assert _wants(nic="3b:00.1")[0].nic == "0000:3b:00.1"
