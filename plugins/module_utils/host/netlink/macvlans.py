@@ -6,9 +6,12 @@ from __future__ import annotations
 
 import errno
 
-from . import links
+from . import links, rtnetlink
 from .rtnetlink import RouteSocket
-from .wire import NLM_F_CREATE, NLM_F_EXCL, KernelError
+from .wire import NLM_F_CREATE, NLM_F_EXCL, KernelError, attribute, from_text
+
+_IFINFOMSG = 16  # bytes
+_IFLA_LINKINFO, _INFO_KIND = 18, 1
 
 
 def add(
@@ -50,8 +53,10 @@ def has(route_socket: RouteSocket, kind: str) -> bool:
 
     Asking has it load the kind's driver, where there is one.
     """
+    info = attribute(_IFLA_LINKINFO, attribute(_INFO_KIND, from_text(kind)))
     try:
-        links.change(route_socket, f"ask for {kind}", 0, [links.of_kind(kind, [])], flags=NLM_F_CREATE | NLM_F_EXCL)
+        flags = NLM_F_CREATE | NLM_F_EXCL
+        route_socket.request_payload(f"ask for {kind}", rtnetlink.RTM_NEWLINK, flags, bytes(_IFINFOMSG) + info)
     except KernelError as error:
         return error.code != errno.EOPNOTSUPP
     return True
