@@ -63,7 +63,10 @@ def test_what_is_wrong_is_found_before_the_nic_moves_and_a_person_may_confirm(ni
     alone = ("--limit", "hosta")
     waits = fleet.play("host_nic_bridge", *alone, "-e", "host_nic_bridge_confirm=manual")
     assert waits.status != 0 and waits.changed["hosta"] == 1
-    advice = r"host_nic_bridge -a 'nic=eth0 bridge=br0 state=confirmed token=([0-9a-f]{32})'"
+    advice = (
+        r"ansible hosta -i INVENTORY -b -m pipefitter\.container_network\.host_nic_bridge "
+        r"-a 'nic=eth0 bridge=br0 state=confirmed token=([0-9a-f]{32})'"
+    )
     told = re.search(advice, " ".join(waits.said.split()))
     assert told, waits.said
     by_hand = {"nic": "eth0", "bridge": "br0", "state": "confirmed", "token": told[1]}

@@ -11,7 +11,7 @@ from typing import Any
 from ..errors import Refused
 from ..model.bridge_vlans import described as vlans_described
 from ..model.host_nic import ABSENT, CONFIRMED, PRESENT, ROLLED_BACK, HostNic, Probe
-from ..model.nic_move import ManagedFile
+from ..model.nic_move import OPENVSWITCH, ManagedFile
 from ..plan.nic import link_differences
 from ..state.nic import ADDRESS, NEIGHBOUR, ROUTE, RULE, Entry, NicState
 from .result import Result
@@ -151,9 +151,11 @@ def warnings(
             "or run this again after each boot"
         )
     if want.state == ABSENT and have.ports and have.master:
+        verb, them = ("is", "it") if len(have.ports) == 1 else ("are", "them")
+        by = "multi_host_vlan_state=absent, or " if have.bridge_kind == OPENVSWITCH else ""
         told.append(
-            f"{want.bridge} stays as long as {', '.join(have.ports)} is in it, and what is attached there reaches the "
-            "LAN no longer"
+            f"{want.bridge} stays as long as {', '.join(have.ports)} {verb} in it, and what is attached there reaches "
+            f"the LAN no longer; detach {them} ({by}veth_attach with state absent), then run this once more"
         )
     return told
 
