@@ -102,6 +102,9 @@ def _move(want: HostNic, check: bool) -> Result:
             told = nic_result.warnings(want, have, probes, passing, naming, manager is not None)
             if want.state == PRESENT and steps:
                 told += _surroundings(have, links, seen, manager is not None)
+            if want.state == ABSENT and have.master and have.ports:
+                alone = _goal(want, have._replace(ports=()))
+                told.append(nic_result.stays(have, goes=not alone.bridge_kind))
         result = nic_result.result(want, have, goal, lines, wanted, told)
         if lines:
             result = _recorded(have, goal, True, result)
