@@ -93,11 +93,6 @@ _PLACE = {ATTACHMENT: 0, PUBLICATION: 1, VLAN_PORT: 1}
 """Where in a key the two words of ``target_key`` begin."""
 
 
-def port_key(bridge: str, port: str) -> tuple[str, ...]:
-    """Return the key of the VLANs of a bridge's port that is named itself."""
-    return bridge, "port", port
-
-
 def target_key(target: Target) -> tuple[str, str]:
     """Return the words of a key that name a container or namespace; two engines may have containers of one name."""
     return target.kind if target.runtime == "auto" else f"{target.runtime} {target.kind}", target.value

@@ -11,7 +11,7 @@ from . import icc_policy, vlans
 from .attachment import Attachment, Target
 from .bridge import AUTO, COMMON_OPTIONS, OWN_OPTIONS
 from .publication import PortSpec
-from .record import ATTACHMENT, BRIDGE, OVS_BRIDGE, POLICY, PUBLICATION, VLAN_PORT, Record, lasts, port_key, target_key
+from .record import ATTACHMENT, BRIDGE, OVS_BRIDGE, POLICY, PUBLICATION, VLAN_PORT, Record, lasts, target_key
 from .route import as_options
 from .vlan_port import BridgeSettings, VlanPort
 from .vlans import ranges
@@ -94,7 +94,7 @@ def of_vlan_port(bridge: str, port: VlanPort, owner: str) -> Record:
     """Return the record of a port's VLANs."""
     want: dict[str, Any] = {"bridge": bridge}
     if port.target is None:
-        key = port_key(bridge, port.port)
+        key: tuple[str, ...] = (bridge, "port", port.port)
         want["port"] = port.port
     else:
         key = (bridge, *target_key(port.target), port.interface)

@@ -20,9 +20,9 @@ def without_port(bridge: str, nic: str, check: bool, result: Result = NOTHING) -
     keeping = recording({"persistent": AUTO}, check)
     if not keeping.touched:
         return result
-    from ..model.record import VLAN_PORT, port_key
+    from ..model.record import VLAN_PORT
 
-    keeping.keep(VLAN_PORT, (), {}, lambda known: known.key == port_key(bridge, nic))
+    keeping.keep(VLAN_PORT, (), {}, lambda known: known.bridge == bridge and known.want.get("port") == nic)
     return replace(keeping.into(result), values=result.values)
 
 
