@@ -37,8 +37,8 @@ description:
   - The policy lives in the tables C(ip pipefitter) and C(ip6 pipefitter) and in the flags of the bridge's ports, so it
     is gone after a reboot, as the bridge is. Where it is recorded (see O(persistent)), the service makes it again,
     before container engines start. Elsewhere, the next run does, also if the tables were deleted.
-  - Links hold the addresses that the containers have when the task runs. Run it again after a container got another
-    address.
+  - Links hold the addresses that the containers have when the task runs. Where it is recorded, they follow when the
+    service sees that a container has started again; elsewhere, run it again after a container got another address.
   - Where the host's firewall sees bridged frames (br_netfilter), the kernel bridges what it translates, and isolation
     would keep it from ports that containers on the same bridge published, and a container from its own. So each
     isolated port gets a tc filter (clsact and cls_bpf) for packets to the bridge's own MAC, with which they pass

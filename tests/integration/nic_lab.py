@@ -123,6 +123,11 @@ def over_ssh(host, **options):
     return host.fleet.play_tasks("hosta", {"pipefitter.container_network.host_nic_bridge": options})
 
 
+def ended(host):
+    """Return what is kept of how the last move of eth0 ended."""
+    return json.loads(host.run("cat", "/var/lib/pipefitter-nic/eth0/ended.json").stdout)
+
+
 def moved(host, **options):
     return host.module("host_nic_bridge", **{**MOVE, **options})
 

@@ -13,7 +13,7 @@ import pytest
 import yaml
 from ansible_collections.pipefitter.container_network.tests.effort import DEEP
 from lab_hosts import ModuleFailed
-from nic_lab import MOVE, OF_SWITCH, Session, assert_as_before, moved, over_ssh, refused, whole
+from nic_lab import MOVE, OF_SWITCH, Session, assert_as_before, ended, moved, over_ssh, refused, whole
 from wiring import until, warned
 
 _TYPES = [pytest.param(MOVE, id="linux"), pytest.param(OF_SWITCH, id="openvswitch")]
@@ -24,7 +24,7 @@ def put_back_by_itself(host):
     path = "/var/lib/pipefitter-nic/eth0/pending.json"
     host.run("sed", "-i", 's/"deadline": [0-9.]*/"deadline": 1/', path)
     until(lambda: host.run("test", "-e", path, check=False).returncode, lambda: host.run("cat", path).stdout)
-    return json.loads(host.run("cat", "/var/lib/pipefitter-nic/eth0/ended.json").stdout)
+    return ended(host)
 
 
 @pytest.mark.parametrize("move", _TYPES)
@@ -280,10 +280,12 @@ def test_a_host_that_was_left_half_way_is_completed(nic_host):
     assert shown.count("10.77.0.11") == 1 and "10.77.0.111" in shown
     assert {entry["dev"] for entry in nic_host.ip("route", "show", "default")} == {"br0"}
     moved(nic_host, state="confirmed", token=waiting["token"])
+    assert ended(nic_host)["why"] == "moved into br0"
     assert refused(nic_host, state="rolled_back", token=waiting["token"]).endswith("take it back with state absent")
     assert not moved(nic_host)["changed"]
     back = moved(nic_host, state="absent")
     moved(nic_host, state="confirmed", token=back["token"])
+    assert ended(nic_host)["why"] == "moved back out of br0"
     assert refused(nic_host, state="rolled_back", token=back["token"]).endswith("take it back with state present")
     nic_host.run("sh", "-c", "ip link del br0")
 
@@ -305,7 +307,7 @@ def test_a_bridge_that_had_to_stay_goes_once_nothing_is_in_it(nic_host, move):
     nic_host.run(
         *(["ovs-vsctl", "add-port", "br0", "px"] if move is OF_SWITCH else "ip link set px master br0".split())
     )
-    assert moves("absent", "br0 stays, with px") == kind
+    assert moves("absent", "br0 stays as long as px is in it", "with state absent), then run this once more") == kind
     assert moves("present") == kind
     assert moves("absent") == kind
     assert moves("absent") == kind
@@ -345,7 +347,8 @@ def test_open_vswitch_that_dies(nic_host):
 
 
 _REFUSALS = [
-    ({"nic": "eth7"}, "nic: 'eth7' is no interface of this host; give one of"),
+    ({"nic": "eth7"}, "nic: 'eth7' is no interface of this host; give one of eth0, eth1"),
+    ({"persist": "networkmanager"}, "persist: NetworkManager does not configure eth0 on this host; set persist to"),
     ({"nic": "docker0"}, "nic: 'docker0' is a bridge itself"),
     ({"nic": "lo"}, "nic: 'lo' is the loopback of this host, which leads nowhere; give the NIC that leads to the LAN"),
     ({"bridge": "docker0"}, "bridge: 'docker0' is a bridge of Docker, which gives it other addresses as it starts"),

@@ -6,12 +6,13 @@ from __future__ import annotations
 
 import re
 import subprocess
+from functools import partial
 from types import SimpleNamespace
 
 from fleet import COMMON, CONTAINERS, Fleet, namespaces
-from nic_lab import assert_as_before, whole
+from nic_lab import OF_SWITCH, assert_as_before, whole
 from service import Service, pipefitter, states
-from wiring import make_namespaces, ping, until
+from wiring import make_namespaces, ping, until, warned
 
 
 def test_containers_on_the_lan_of_two_hosts_and_back(nic_host):
@@ -63,7 +64,10 @@ def test_what_is_wrong_is_found_before_the_nic_moves_and_a_person_may_confirm(ni
     alone = ("--limit", "hosta")
     waits = fleet.play("host_nic_bridge", *alone, "-e", "host_nic_bridge_confirm=manual")
     assert waits.status != 0 and waits.changed["hosta"] == 1
-    advice = r"host_nic_bridge -a 'nic=eth0 bridge=br0 state=confirmed token=([0-9a-f]{32})'"
+    advice = (
+        r"ansible hosta -i INVENTORY -b -m pipefitter\.container_network\.host_nic_bridge "
+        r"-a 'nic=eth0 bridge=br0 state=confirmed token=([0-9a-f]{32})'"
+    )
     told = re.search(advice, " ".join(waits.said.split()))
     assert told, waits.said
     by_hand = {"nic": "eth0", "bridge": "br0", "state": "confirmed", "token": told[1]}
@@ -109,7 +113,7 @@ def test_the_nic_by_which_hosts_are_reached_is_the_trunk_between_them(nic_host):
     fleet.common.update(multi_host_vlan_state="absent", host_nic_bridge_purge=False)
     first = fleet.play_books(book[1]).ok()
     assert "was not made by this collection" not in first.said
-    assert "ovs0 stays, as host_nic_bridge made it" in " ".join(first.said.split())
+    assert "ovs0 stays, as host_nic_bridge made it: host_nic_bridge with state" in " ".join(first.said.split())
     assert ping(nic_host, "lan", "10.77.0.51")
     fleet.common.update(host_nic_bridge_state="absent")
     fleet.play_books(book[0]).ok()
@@ -153,6 +157,20 @@ def test_the_service_lets_a_move_end_and_tells_of_a_nic_that_left(nic_host):
                 nic_host.fleet.play_tasks("hosta", back).ok()
             assert states(nic_host) == {}
             assert_as_before(before, whole(nic_host))
+        # Where a port of others keeps the bridge, nobody is to put the NIC into it again.
+        moves = partial(nic_host.module, "host_nic_bridge", **OF_SWITCH)
+        moves(state="confirmed", token=moves()["token"])
+        nic_host.module("ovs_vlan_port", bridge="br0", ports=[{"port": "eth0", "mode": "trunk"}])
+        assert "VLANs of eth0 on br0" in states(nic_host)
+        for port in ("px", "py"):
+            nic_host.run("ovs-vsctl", "add-port", "br0", port, "--", "set", "interface", port, "type=internal")
+        back = moves(state="absent")
+        assert any("px, py are in it" in line and "multi_host_vlan_state=absent" in line for line in warned(back))
+        ended = moves(state="confirmed", token=back["token"])
+        assert "take VLANs of eth0 on br0 out of the record" in ended["operations"]
+        assert states(nic_host) == {}
+        nic_host.run("ovs-vsctl", "del-port", "px", "--", "del-port", "py")
+        moves(state="confirmed", token=moves(state="absent")["token"])
     nic_host.module("host_program", state="absent")
     nic_host.run("ip", "netns", "del", "web")
 

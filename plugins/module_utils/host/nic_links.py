@@ -35,11 +35,17 @@ _METRIC_OF_SUBNETS = 256  # IP6_RT_PRIO_ADDRCONF of linux/ipv6_route.h
 _PATIENCE = 5.0  # seconds for Open vSwitch
 
 
+Switch = tuple[Mapping[str, OvsBridge], Mapping[str, OvsPort]]
+
+_OF_SWITCHES = ("bridge", "openvswitch", "tun", "vxlan", "ifb")
+"""Kinds of links that bridges are, have as ports of their own, or take frames by; tun is also a port in userspace."""
+
+
 class Seen(NamedTuple):
     """A host's links by name; of Open vSwitch all bridges and ports, ``None`` where it does not run."""
 
     links: Mapping[str, Link]
-    switch: tuple[Mapping[str, OvsBridge], Mapping[str, OvsPort]] | None
+    switch: Switch | None
 
 
 class NicLinks(NetlinkHandle):
@@ -76,7 +82,9 @@ class NicLinks(NetlinkHandle):
             real = next((link.name for link in links.values() if nic in link.alternative_names), "")
             if real:
                 raise Refused(f"nic: {nic!r} is another name of {real}; give {real}")
-            raise Refused(f"nic: {nic!r} is no interface of this host; give one of {', '.join(sorted(links))}")
+            named = _may_be_nics(links, in_switch)
+            advice = f"one of {', '.join(named)}" if named else "the NIC that leads to the LAN"
+            raise Refused(f"nic: {nic!r} is no interface of this host; give {advice}")
         own = links[nic]
         above = links.get(bridge)
         bridges, in_bridges = in_switch or ({}, {})
@@ -235,6 +243,21 @@ class NicLinks(NetlinkHandle):
     def announce(self, link: str, addresses: Sequence[str]) -> None:
         with suppress(OSError):  # neighbours learn it a little later
             self._announcer.send(link, addresses)
+
+
+def _may_be_nics(links: Mapping[str, Link], in_switch: Switch | None) -> list[str]:
+    """Return the names of links that may lead to a LAN: no bridge, and no container's port of one."""
+    bridges, in_bridges = in_switch or ({}, {})
+    return sorted(
+        name
+        for name, link in links.items()
+        if link.ethernet
+        and name != "lo"
+        and link.kind not in _OF_SWITCHES
+        and name not in bridges
+        and not link.ours
+        and not (link.kind == "veth" and (link.master or name in in_bridges))
+    )
 
 
 def _sysctls_of(link: Link) -> dict[str, str]:

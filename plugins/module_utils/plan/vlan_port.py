@@ -112,7 +112,10 @@ def warnings(want: VlanPorts, have: VlanPortState, absent_state: bool) -> list[s
     if bridge is not None and want.create_bridge:
         left = left_on(bridge, ports.left)
         if MADE_FOR_NIC in bridge.external_ids:
-            told.append(f"Open vSwitch bridge {bridge.name} stays, as host_nic_bridge made it: it takes it away again")
+            told.append(
+                f"Open vSwitch bridge {bridge.name} stays, as host_nic_bridge made it: host_nic_bridge with state "
+                "absent and type openvswitch takes it away once nothing is in it"
+            )
         elif not _ours(bridge):
             told.append(f"Open vSwitch bridge {bridge.name} was not made by this collection and stays")
         elif left:

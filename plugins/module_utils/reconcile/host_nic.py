@@ -90,7 +90,7 @@ def _move(want: HostNic, check: bool) -> Result:
         steps = plan.steps(have, goal)
         manager = nic_files.manager(want)
         move = nic_move(have, goal)
-        nic_files.check(manager, move)
+        nic_files.check(want, manager, move)
         wanted = nic_files.wanted(manager, move, goal, want.state == ABSENT)
         changed = nic_files.differing(wanted)
         lines = [step.line() for step in steps] + nic_result.file_lines(changed)
@@ -102,9 +102,12 @@ def _move(want: HostNic, check: bool) -> Result:
             told = nic_result.warnings(want, have, probes, passing, naming, manager is not None)
             if want.state == PRESENT and steps:
                 told += _surroundings(have, links, seen, manager is not None)
+            if want.state == ABSENT and have.master and have.ports:
+                alone = _goal(want, have._replace(ports=()))
+                told.append(nic_result.stays(have, goes=not alone.bridge_kind))
         result = nic_result.result(want, have, goal, lines, wanted, told)
-        if lines and not goal.bridge_kind and have.bridge_kind:
-            result = nic_record.without(want.bridge, True, result)
+        if lines:
+            result = _recorded(have, goal, True, result)
         if check or not lines:
             if want.state == ABSENT and not check:
                 _forget_before(goal)
@@ -324,7 +327,7 @@ def _ended(want: HostNic) -> Result:
     if known.how == CONFIRMED:
         raise Refused(
             f"token: the move of {want.nic} was confirmed already and is not rolled back any more; "
-            f"take it back with state {known.why or 'absent'}"
+            f"take it back with state {known.take_back_with or ABSENT}"
         )
     raise PipefitterError(
         f"the move of {want.nic} was undone: {known.why}; {nic_result.aftermath(want.nic, known.left)}"
@@ -351,17 +354,26 @@ def _commit(waiting: Pending) -> list[str]:
             manager.let_go(move)
         if goal.bridge_kind == OPENVSWITCH:
             links.keep_bridge(goal.bridge)
-        went = bool(before.bridge_kind) and not goal.bridge_kind
-        recorded = nic_record.without(before.bridge, False) if went else nic_record.NOTHING
+        recorded = _recorded(before, goal, False)
     if back:
         _forget_before(goal)
     elif not before.master:
         earlier = _before_of(before)
         made = earlier is not None and not earlier.bridge_kind
         pending.keep_before(before.nic, before._replace(bridge_kind="") if made else before)
-    pending.end(waiting, CONFIRMED, PRESENT if back else ABSENT)
+    did = "moved back out of" if back else "moved into"
+    pending.end(waiting, CONFIRMED, f"{did} {before.bridge}", take_back_with=PRESENT if back else ABSENT)
     rollback_guard.disarm(before.nic, pending.folder(before.nic))
     return [*nic_result.file_lines(changed), *recorded.operations]
+
+
+def _recorded(before: NicState, goal: NicState, check: bool, result: Result = nic_record.NOTHING) -> Result:
+    """Take out of the host's record what a move ends, and tell it in ``result``."""
+    if before.bridge_kind and not goal.bridge_kind:
+        return nic_record.without(before.bridge, check, result)
+    if before.master and not goal.master:
+        return nic_record.without_port(before.bridge, before.nic, check, result)
+    return result
 
 
 def _before_of(state: NicState) -> NicState | None:

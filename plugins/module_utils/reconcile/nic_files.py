@@ -13,9 +13,12 @@ from ..host.network_managers import lookup
 from ..host.network_managers.protocol import NetworkManager
 from ..model.bridge_vlans import default, described
 from ..model.host_nic import HostNic
-from ..model.nic_move import ManagedFile, NicMove
+from ..model.nic_move import NETWORKD, NETWORKMANAGER, ManagedFile, NicMove
 from ..plan.nic import sysctls_of_port
 from ..state.nic import NicState
+
+_NAMES = {NETWORKD: "systemd-networkd", NETWORKMANAGER: "NetworkManager"}
+"""Who goes by another name than their value of ``persist``."""
 
 _SYSCTLS = "/etc/sysctl.d/60-pipefitter-nic-{}.conf"
 
@@ -29,11 +32,17 @@ def manager(want: HostNic) -> NetworkManager | None:
     return lookup.by_name(want.persist)
 
 
-def check(keeper: NetworkManager | None, move: NicMove) -> None:
+def check(want: HostNic, keeper: NetworkManager | None, move: NicMove) -> None:
     """Refuse a move that its manager can't keep.
 
     :raises Refused: with the reason and what to do.
     """
+    if keeper is not None and want.persist != "auto" and not keeper.owns(want.nic):
+        name = _NAMES.get(keeper.name, keeper.name)
+        raise Refused(
+            f"persist: {name} does not configure {want.nic} on this host; set persist to auto or none, or let {name} "
+            f"configure {want.nic}"
+        )
     why = keeper.refusal(move) or _vlans_lost(move) if keeper is not None else ""
     if why:
         raise Refused(f"persist: {why}")

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 pipefitter contributors
 # SPDX-License-Identifier: BSD-2-Clause
-"""What a bridge that goes with a move leaves in the host's record. Private to the collection."""
+"""What the host's record has no longer when a NIC leaves a bridge, or a bridge goes. Private to the collection."""
 
 from __future__ import annotations
 
@@ -10,6 +10,20 @@ from .recording import AUTO, recording
 from .result import Result
 
 NOTHING = Result([], {}, {}, {})
+
+
+def without_port(bridge: str, nic: str, check: bool, result: Result = NOTHING) -> Result:
+    """Take the VLANs of a NIC that left a bridge out of the record, which the service would want to put in again.
+
+    :raises PipefitterError: that could not be written; what was recorded is recorded still.
+    """
+    keeping = recording({"persistent": AUTO}, check)
+    if not keeping.touched:
+        return result
+    from ..model.record import VLAN_PORT
+
+    keeping.keep(VLAN_PORT, (), {}, lambda known: known.bridge == bridge and known.want.get("port") == nic)
+    return replace(keeping.into(result), values=result.values)
 
 
 def without(bridge: str, check: bool, result: Result = NOTHING) -> Result:

@@ -10,8 +10,8 @@ from typing import Any
 
 from ..errors import Refused
 from ..model.bridge_vlans import described as vlans_described
-from ..model.host_nic import ABSENT, CONFIRMED, PRESENT, ROLLED_BACK, HostNic, Probe
-from ..model.nic_move import ManagedFile
+from ..model.host_nic import CONFIRMED, PRESENT, ROLLED_BACK, HostNic, Probe
+from ..model.nic_move import OPENVSWITCH, ManagedFile
 from ..plan.nic import link_differences
 from ..state.nic import ADDRESS, NEIGHBOUR, ROUTE, RULE, Entry, NicState
 from .result import Result
@@ -150,12 +150,20 @@ def warnings(
             f"ifupdown), so that nothing on this host keeps that over a boot: have one of them configure {want.nic}, "
             "or run this again after each boot"
         )
-    if want.state == ABSENT and have.ports and have.master:
-        told.append(
-            f"{want.bridge} stays as long as {', '.join(have.ports)} is in it, and what is attached there reaches the "
-            "LAN no longer"
-        )
     return told
+
+
+def stays(have: NicState, goes: bool) -> str:
+    """Say that a bridge stays that has other ports than the NIC; ``goes`` tells whether it would go without them."""
+    verb, them = ("is", "it") if len(have.ports) == 1 else ("are", "them")
+    ports = f"{', '.join(have.ports)} {verb} in it"
+    if not goes:
+        return f"{have.bridge} stays, and {ports}, which {verb} no longer connected to the LAN"
+    by = "multi_host_vlan_state=absent, or " if have.bridge_kind == OPENVSWITCH else ""
+    return (
+        f"{have.bridge} stays as long as {ports}, and what is attached there reaches the LAN no longer; detach {them} "
+        f"({by}veth_attach with state absent), then run this once more"
+    )
 
 
 def aftermath(nic: str, left: Sequence[str]) -> str:

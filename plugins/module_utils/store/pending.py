@@ -59,13 +59,15 @@ class Pending:
 class Ended:
     """How a move ended: ``how`` is confirmed or rolled_back, ``left`` in what the host is not as it was.
 
-    ``why`` is the reason for which it was rolled back; of one that was confirmed, by which state it is taken back.
+    ``why`` is the reason for which it was rolled back; of one that was confirmed, what it did. Such a one is taken back
+    by the state ``take_back_with``.
     """
 
     token: str
     how: str
     why: str
     left: tuple[str, ...] = field(default_factory=tuple)
+    take_back_with: str = ""
 
 
 def boot_time() -> float:
@@ -148,13 +150,14 @@ def forget(nic: str) -> None:
         files.remove(f"{folder(nic)}/{_PENDING}")
 
 
-def end(pending: Pending, how: str, why: str, left: Sequence[str] = ()) -> None:
-    """Keep how a move ended; nothing is undone any more.
+def end(pending: Pending, how: str, why: str, left: Sequence[str] = (), take_back_with: str = "") -> None:
+    """Keep how a move ended (``Ended``); nothing is undone any more.
 
     :raises PipefitterError: it can't be written.
     """
     nic = pending.before.nic
-    _write(nic, _ENDED, {"version": _VERSION, "token": pending.token, "how": how, "why": why, "left": list(left)})
+    document = {"version": _VERSION, "token": pending.token, "how": how, "why": why, "left": list(left)}
+    _write(nic, _ENDED, {**document, "take_back_with": take_back_with} if take_back_with else document)
     try:
         files.remove(f"{folder(nic)}/{_PENDING}")
     except OSError as error:
@@ -166,7 +169,9 @@ def ended(nic: str, token: str) -> Ended | None:
     held = _read(nic, _ENDED)
     if held is None or held.get("token") != token:
         return None
-    return Ended(token, str(held.get("how")), str(held.get("why")), tuple(str(one) for one in held.get("left", ())))
+    how, why, left = str(held.get("how")), str(held.get("why")), tuple(str(one) for one in held.get("left", ()))
+    # Earlier files have the state as ``why``.
+    return Ended(token, how, why, left, str(held.get("take_back_with", why)))
 
 
 def keep_before(nic: str, before: NicState | None, is_back: bool = False) -> None:

@@ -48,9 +48,11 @@ class NetworkManagerDaemon:
         number = self._former(move)
         found = _profiles()
         own = next((profile for profile in found if _uuid(profile) == number), None)
+        if not number:
+            return f"NetworkManager has no active connection on {move.nic}; activate one (nmcli device up {move.nic})"
         if own is None:
             return (
-                f"the profile {number or 'of no UUID'} of {move.nic} is in no keyfile of {', '.join(_FOLDERS)}; "
+                f"the profile {number} of {move.nic} is in no keyfile of {', '.join(_FOLDERS)}; "
                 f"write it into one: nmcli connection migrate {number}"
             )
         return files.refusal(own, [profile for profile in found if profile is not own], move)
