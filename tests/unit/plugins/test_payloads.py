@@ -23,7 +23,7 @@ LIMITS = {
     "container_bridge": (131, 770_000, 8_250),
     "container_neighbours_info": (91, 541_000, 5_720),
     "container_network_info": (198, 1_191_000, 13_820),
-    "host_nic_bridge": (114, 661_000, 10_190),
+    "host_nic_bridge": (114, 665_000, 10_260),
     "host_program": (222, 1_272_000, 3_590),
     "icc_policy": (127, 749_000, 8_760),
     "nic_attach": (129, 759_000, 9_040),
