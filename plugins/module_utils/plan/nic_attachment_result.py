@@ -18,10 +18,10 @@ from .attachment_routes import taken_by_others
 from .container_side_result import described, predicted
 from .nic_attachment_match import find_all, interface_of, is_on, mode_of
 
-Sides = Sequence[tuple[NicAttachment, "ContainerSide | None"]]
 
-
-def describe(sides: Sides, host_side: NicHostSide) -> list[dict[str, Any] | None]:
+def describe(
+    sides: Sequence[tuple[NicAttachment, ContainerSide | None]], host_side: NicHostSide
+) -> list[dict[str, Any] | None]:
     """Return what there is of each attachment, ``None`` where there is nothing."""
     found: list[dict[str, Any] | None] = []
     for want, side in sides:
@@ -40,7 +40,9 @@ def _kind_of(link: Link) -> dict[str, str]:
     return {"kind": link.kind, "mode": mode_of(link)}
 
 
-def predict(sides: Sides, host_side: NicHostSide) -> list[dict[str, Any] | None]:
+def predict(
+    sides: Sequence[tuple[NicAttachment, ContainerSide | None]], host_side: NicHostSide
+) -> list[dict[str, Any] | None]:
     """Return what ``describe`` will show once the plan was carried out, as far as it can be known."""
     found = find_all([(want, side) for want, side in sides if side is not None], host_side)
     matches = iter(zip(found, taken_by_others(found)))
@@ -55,7 +57,7 @@ def predict(sides: Sides, host_side: NicHostSide) -> list[dict[str, Any] | None]
     return entries
 
 
-def unsettled(sides: Sides, _host_side: NicHostSide) -> str:
+def unsettled(sides: Sequence[tuple[NicAttachment, ContainerSide | None]], _host_side: NicHostSide) -> str:
     """Return what carries no traffic yet, '' once all do."""
     for want, side in sides:
         link = side.network.links.get(want.interface) if side is not None else None
@@ -64,7 +66,7 @@ def unsettled(sides: Sides, _host_side: NicHostSide) -> str:
     return ""
 
 
-def surprises(sides: Sides, before: NicHostSide) -> list[str]:
+def surprises(sides: Sequence[tuple[NicAttachment, ContainerSide | None]], before: NicHostSide) -> list[str]:
     """Return a warning for each NIC of what works otherwise than on a bridge, for what is new."""
     new = [(want, side) for want, side in sides if side is not None and interface_of(want, side) is None]
     told = []
