@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple, TypeVar
 
 from ..errors import InvalidOption
@@ -53,8 +54,8 @@ class Attachment:
     """What is wanted of one attachment; ``None`` leaves what is there as it is.
 
     ``owner`` is for what it is asked; '' leaves what is noted on its port. ``joins_in`` are the VLANs, and the owner,
-    that ovs_vlan_port set for its port: one that joins has them at once. With ``adds_only`` addresses beside those that
-    are wanted stay: another program may have come with them since.
+    that ovs_vlan_port set for its port: one that joins has them at once. Where ``removable`` is given, addresses
+    beside those that are wanted stay unless they are among these: another program may have come with them since.
     """
 
     target: Target
@@ -73,7 +74,7 @@ class Attachment:
     security: Security | None = None
     owner: str = ""
     joins_in: tuple[Vlans, str] | None = None
-    adds_only: bool = False
+    removable: frozenset[str] | None = None
 
     @property
     def wants_ipv6(self) -> bool | None:
@@ -105,6 +106,12 @@ class Attachment:
 
 Parsed = TypeVar("Parsed", bound=Attachment)
 """An attachment to a bridge, or to something else."""
+
+
+def adding_only(wants: Sequence[Parsed]) -> tuple[Parsed, ...]:
+    """Return attachments of which surplus addresses go only where another one of the list is to have them."""
+    listed = frozenset(addresses.bare(address) for want in wants for address in want.addresses or ())
+    return tuple(replace(want, removable=listed) for want in wants)
 
 
 class Purge(NamedTuple):

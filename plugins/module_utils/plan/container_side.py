@@ -86,7 +86,9 @@ def corrected(
         operations.append(SetLink(netns, want.interface, {"up": True}, {"up": False}))
     routing, staying = plan_routes(one, taken)
     operations += routing
-    if want.addresses is not None and not want.adds_only:
+    if want.addresses is not None:
+        if want.removable is not None:
+            shown = tuple(each for each in shown if each in want.addresses or addresses.bare(each) in want.removable)
         # Last, so that the old addresses carry the old routes until the new ones are in, and again when this is undone.
         if side.promote_secondaries.get(peer.name) == "0" and link_addresses.needs_promotion(want.addresses, shown):
             operations.append(SetSysctl(netns, f"net/ipv4/conf/{want.interface}/promote_secondaries", "1", "0"))

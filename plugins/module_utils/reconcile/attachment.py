@@ -64,13 +64,13 @@ def converge(
 
     ``pin`` pins the containers' namespaces in place of the engines' answers. With ``ports``, what joins a bridge is in
     the VLANs that are recorded for its port (``joins_in`` of ``Attachment``). With ``adds_only`` surplus addresses
-    stay.
+    stay that no other attachment of the list is to have.
 
     :raises PipefitterError: with a sentence for the user.
     """
     wants = parse(options)
     if adds_only:
-        wants = tuple(replace(want, adds_only=True) for want in wants)
+        wants = attachment.adding_only(wants)
     joins_in = ports.vlans() if ports is not None else {}
     if joins_in:
         wants = tuple(

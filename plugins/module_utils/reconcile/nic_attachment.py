@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from ..host import lock
@@ -40,7 +39,7 @@ def converge(options: Mapping[str, Any], check: bool, adds_only: bool = False) -
     """
     asked = wants = parse(options)
     if adds_only:
-        wants = tuple(replace(want, adds_only=True) for want in wants)
+        wants = attachment.adding_only(wants)
     present = options["state"] == "present"
     wait, timeout = options.get("wait", True), options.get("wait_timeout", 10)
     keeping = recording(options, check)
