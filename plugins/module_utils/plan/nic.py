@@ -425,8 +425,7 @@ def link_differences(wanted: NicState, now: NicState) -> list[tuple[str, str]]:
     for name, vlans in wanted.vlans.items():
         if now.vlans.get(name, vlans) != vlans:
             what = f"VLANs of {name}"
-            told = described(now.vlans[name])
-            found.append((what, f"{what} are {told}, and were to be {described(vlans)}"))
+            found.append((what, f"{what} are {described(now.vlans[name])}, and were to be {described(vlans)}"))
     return found
 
 

@@ -8,13 +8,12 @@ from collections.abc import Sequence
 
 from ..errors import MissingFeature, Refused
 from ..model.nic_attachment import MACVLAN, PASSTHRU
-from ..state.network import Link
+from ..state.network import ON_ANOTHER, Link
 from ..state.nic_attachments import NicHostSide
 from .container_side_refusals import check_interface_name, check_mtus, check_routes
 from .nic_attachment_match import NicMatch, mode_of
 from .uplinks import upper_interfaces
 
-_ON_ANOTHER = ("macvlan", "macvtap", "ipvlan", "ipvtap")
 _MACVLANS = ("macvlan", "macvtap")
 
 
@@ -63,7 +62,7 @@ def _check_nic(one: NicMatch, host_side: NicHostSide) -> None:
             + (f"attach to {master.name} with veth_attach" if bridge else f"give {master.name}")
             + ", or take it out of there first"
         )
-    if nic.kind in _ON_ANOTHER:
+    if nic.kind in ON_ANOTHER:
         below = host_side.network.by_index(nic.peer) if nic.peer_netns is None else None
         advice = f"give {below.name}" if below is not None else "give a NIC"
         raise Refused(f"nic: {nic.name} is a {nic.kind} itself, on which none is made; {advice}")
@@ -90,7 +89,7 @@ def _check_alone(one: NicMatch, found: Sequence[NicMatch], host_side: NicHostSid
     beside = [
         link
         for link in host_side.network.links.values()
-        if link.kind in _ON_ANOTHER and link.peer == one.link.index and link.peer_netns is None
+        if link.kind in ON_ANOTHER and link.peer == one.link.index and link.peer_netns is None
     ]
     for link in beside:
         if link.kind not in _MACVLANS:

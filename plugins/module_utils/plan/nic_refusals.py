@@ -13,10 +13,8 @@ from ..model.addresses import is_link_local
 from ..model.bridge_vlans import on_the_wire
 from ..model.host_nic import ABSENT, PRESENT, HostNic
 from ..model.nic_move import LINUX, OPENVSWITCH
-from ..state.network import Link
+from ..state.network import ON_ANOTHER, Link
 from ..state.nic import ADDRESS, EqualRoutes, NicState, Obstacles
-
-_ON_TOP = ("macvlan", "macvtap", "ipvlan", "ipvtap")
 
 _OF_DOCKER = re.compile(r"docker0|docker_gwbridge|br-[0-9a-f]{12}")
 """Names of bridges that Docker makes: of its default network, of Swarm's, and of the others by their ids."""
@@ -83,7 +81,7 @@ def check(want: HostNic, have: NicState, facts: NicFacts) -> None:
         raise Refused(f"nic: {nic!r} is no Ethernet interface, and a bridge takes no other; give another one")
     if facts.wireless:
         raise Refused(f"nic: {nic!r} is wireless, and access points take frames of one MAC only; give a wired one")
-    above = [one.name for one in facts.links.values() if one.peer == link.index and one.kind in _ON_TOP]
+    above = [one.name for one in facts.links.values() if one.peer == link.index and one.kind in ON_ANOTHER]
     if above and want.kind == LINUX and not have.master:
         raise Refused(
             f"nic: {nic!r} has {above[0]} ({facts.links[above[0]].kind}) on it, beside which the kernel makes it no "

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ..state.network import Link, NetworkState
+from ..state.network import ON_ANOTHER, Link, NetworkState
 
 DEVICES = ("tun", "openvswitch")
 """Devices of Open vSwitch's own: of a userspace datapath, and of the kernel's.
@@ -21,7 +21,7 @@ A virtual machine's is a ``tun``, too.
 _CARDS = ("", "bond", "team", "vlan")
 # What sends and takes its frames by another interface of this namespace (IFLA_LINK).
 # A veth has no more than its peer there.
-_UPPER = ("vlan", "macvlan", "macvtap", "ipvlan", "ipvtap", "macsec")
+_UPPER = ("vlan", *ON_ANOTHER, "macsec")
 
 
 def uplink_ports(ports: Iterable[Link], routed: bool) -> list[Link]:

@@ -73,7 +73,8 @@ def _move(want: HostNic, check: bool) -> Result:
         )
     with NicLinks() as links:
         seen = links.look()
-        have = _claimed(want, links.read(want.nic, want.bridge, seen))
+        before = _before_of(want.nic, want.bridge) if want.state == ABSENT else None
+        have = _claimed(links.read(want.nic, want.bridge, seen), before)
         session = ssh_session.current()
         facts = _facts(want, links, seen, session)
         nic_refusals.check_named(want, have, facts)
@@ -84,7 +85,7 @@ def _move(want: HostNic, check: bool) -> Result:
         # Only what may be changed is put back where it is undone: ports of others come and go.
         changing = {want.nic, want.bridge, *want.vlans.goals}
         have = have._replace(vlans={name: held for name, held in have.vlans.items() if name in changing})
-        goal = _goal(want, have)
+        goal = _goal(want, have, before)
         if want.state == PRESENT and (want.vlans.asked or goal.filters or have.filters):
             _check_vlans(want, have, goal, links, seen)
         steps = plan.steps(have, goal)
@@ -103,14 +104,14 @@ def _move(want: HostNic, check: bool) -> Result:
             if want.state == PRESENT and steps:
                 told += _surroundings(have, links, seen, manager is not None)
             if want.state == ABSENT and have.master and have.ports:
-                alone = _goal(want, have._replace(ports=()))
+                alone = _goal(want, have._replace(ports=()), before)
                 told.append(nic_result.stays(have, goes=not alone.bridge_kind))
         result = nic_result.result(want, have, goal, lines, wanted, told)
         if lines:
             result = _recorded(have, goal, True, result)
         if check or not lines:
-            if want.state == ABSENT and not check:
-                _forget_before(goal)
+            if before is not None and not check:
+                _forget(before, goal)
             return result
         kept = Pending(
             token=want.token or secrets.token_hex(16),
@@ -161,12 +162,10 @@ def _check_vlans(want: HostNic, have: NicState, goal: NicState, links: NicLinks,
     nic_refusals.check_vlans(have, goal)
 
 
-def _claimed(want: HostNic, have: NicState) -> NicState:
+def _claimed(have: NicState, before: NicState | None) -> NicState:
     """Return a state in which the bridge is ours that was made for the NIC, though its manager made it at each boot."""
-    if want.state != ABSENT or not have.bridge_kind or have.ours:
-        return have
-    before = _before_of(have)
-    return have._replace(ours=before is not None and not before.bridge_kind)
+    made = before is not None and not before.bridge_kind
+    return have._replace(ours=True) if made and have.bridge_kind else have
 
 
 def _surroundings(have: NicState, links: NicLinks, seen: Seen, renewed: bool) -> list[str]:
@@ -183,11 +182,10 @@ def _check_datapath(want: HostNic) -> None:
             raise nic_refusals.no_datapath(want)
 
 
-def _goal(want: HostNic, have: NicState) -> NicState:
+def _goal(want: HostNic, have: NicState, before: NicState | None) -> NicState:
     if want.state == PRESENT:
         netdev = have.netdev if have.bridge_kind else want.datapath_type == "netdev"
         return plan.moved(have, want.kind, netdev, want.vlans)
-    before = _before_of(have)
     # A NIC that somebody took out of its bridge, or that no boot put into it, is to have the rest back all the same.
     if not have.bridge_kind or not (have.master or before is not None):
         return have
@@ -355,10 +353,10 @@ def _commit(waiting: Pending) -> list[str]:
         if goal.bridge_kind == OPENVSWITCH:
             links.keep_bridge(goal.bridge)
         recorded = _recorded(before, goal, False)
-    if back:
-        _forget_before(goal)
-    elif not before.master:
-        earlier = _before_of(before)
+    earlier = _before_of(before.nic, before.bridge) if back or not before.master else None
+    if back and earlier is not None:
+        _forget(earlier, goal)
+    elif not back and not before.master:
         made = earlier is not None and not earlier.bridge_kind
         pending.keep_before(before.nic, before._replace(bridge_kind="") if made else before)
     did = "moved back out of" if back else "moved into"
@@ -376,15 +374,13 @@ def _recorded(before: NicState, goal: NicState, check: bool, result: Result = ni
     return result
 
 
-def _before_of(state: NicState) -> NicState | None:
+def _before_of(nic: str, bridge: str) -> NicState | None:
     """Return what a NIC was before it first became a port of this bridge, ``None`` where nobody knows."""
-    before = pending.before_of(state.nic)
-    return before if before is not None and before.bridge == state.bridge else None
+    before = pending.before_of(nic)
+    return before if before is not None and before.bridge == bridge else None
 
 
-def _forget_before(goal: NicState) -> None:
+def _forget(before: NicState, goal: NicState) -> None:
     """Forget what a NIC was before, as it is that again; unless the bridge that was made for it had to stay."""
-    before = _before_of(goal)
-    if before is not None:
-        stays = bool(goal.bridge_kind) and not before.bridge_kind
-        pending.keep_before(goal.nic, before if stays else None, is_back=True)
+    stays = bool(goal.bridge_kind) and not before.bridge_kind
+    pending.keep_before(goal.nic, before if stays else None, is_back=True)

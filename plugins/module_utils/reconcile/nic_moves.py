@@ -5,30 +5,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 
 from ..errors import PipefitterError
+from ..store import pending
 
-_FOLDER = "/var/lib/pipefitter-nic"
 _OF_LINKS = "/sys/class/net"
 
 
 class NicMoves:
     """The moves that host_nic_bridge left on this host; ``waiting`` has by bridge the NIC of one that may be undone."""
 
-    waiting: Mapping[str, str] = {}
-    _kept: Mapping[str, str] = {}
-
     def __init__(self) -> None:
-        if os.path.isdir(_FOLDER):
-            from ..store import pending
-
-            self.waiting, self._kept = pending.waiting_bridges(), pending.kept_bridges()
+        self.waiting, self._kept = pending.waiting_bridges(), pending.kept_bridges()
 
     @property
     def files(self) -> list[str]:
         """The files that go when moves that wait have ended."""
-        return [f"{_FOLDER}/{nic}/pending.json" for nic in self.waiting.values()]
+        return [pending.path(nic) for nic in self.waiting.values()]
 
     def lost(self) -> dict[str, str]:
         """Return the NICs that are no ports any more though nobody took them back, each with its bridge."""
@@ -46,7 +39,9 @@ def _is_port(nic: str, bridge: str) -> bool:
 
     ovsdb = Ovsdb()
     try:
-        held = ovsdb.read()[1].get(nic) if ovsdb.available() else None
+        if not ovsdb.available():
+            return True  # its ports are in its database, which outlives it
+        held = ovsdb.read()[1].get(nic)
     except PipefitterError:
-        return True  # its ports are in its database, which outlives it
-    return not ovsdb.available() or (held is not None and held.bridge == bridge)
+        return True
+    return held is not None and held.bridge == bridge

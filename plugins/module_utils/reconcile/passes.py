@@ -84,7 +84,7 @@ class Report:
     """What was left as somebody made it by hand, as it was asked for; a line for each thing that it would take."""
     instances: dict[str, str] = field(default_factory=dict)
     """By the names of objects whose drift is only reported, what is another one after a restart (``Drift``)."""
-    awaited: list[str] = field(default_factory=list)
+    moves: list[str] = field(default_factory=list)
     """Files of moves of the host's NICs for whose end objects wait: they go with it."""
     before: dict[str, Any] = field(default_factory=dict)
     after: dict[str, Any] = field(default_factory=dict)
@@ -160,7 +160,7 @@ def run(
             if kind == ATTACHMENT and engines and not check:
                 _end_flows(report, without_flows)
         _tell_of_lost_nics(moves, report)
-        report.awaited = moves.files
+        report.moves = moves.files
         if drift is not None:
             report.instances = drift.instances
         report.warnings += store.warnings

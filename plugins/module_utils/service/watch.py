@@ -252,7 +252,7 @@ class Watcher:
         self._report_drift(report, causes)
         targets = [target_of(one.record) for one in report.of(PENDING)]
         self._awaited = [target.value for target in targets if target is not None and target.kind == "netns"]
-        self._moves = report.awaited
+        self._moves = report.moves
         self._see_failures(report, begun)
         service_manager.tell(f"STATUS={_status(report)}")
 

@@ -15,6 +15,9 @@ from ..model.limits import USUAL_MTU
 from ..model.ownership import MARK
 from ..model.route import Route
 
+ON_ANOTHER = ("macvlan", "macvtap", "ipvlan", "ipvtap")
+"""Kinds of links that are made on a NIC and share it."""
+
 HOST = ""
 """The ``netns`` that is the host's own network namespace; every other is a container's, by its printable name."""
 

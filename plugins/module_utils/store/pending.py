@@ -86,6 +86,11 @@ def folder(nic: str) -> str:
     return f"{FOLDER}/{nic}"
 
 
+def path(nic: str) -> str:
+    """Return the file that is there as long as a move of a NIC waits for its confirmation."""
+    return f"{folder(nic)}/{_PENDING}"
+
+
 def read(nic: str) -> Pending | None:
     """Return the move that waits for its confirmation, ``None`` where there is none.
 
@@ -147,7 +152,7 @@ def replace_files(pending: Pending, held: Sequence[ManagedFile]) -> Pending:
 def forget(nic: str) -> None:
     """Take away a move that was not begun; where that fails it is undone, which changes nothing."""
     with suppress(OSError):
-        files.remove(f"{folder(nic)}/{_PENDING}")
+        files.remove(path(nic))
 
 
 def end(pending: Pending, how: str, why: str, left: Sequence[str] = (), take_back_with: str = "") -> None:
@@ -159,9 +164,9 @@ def end(pending: Pending, how: str, why: str, left: Sequence[str] = (), take_bac
     document = {"version": _VERSION, "token": pending.token, "how": how, "why": why, "left": list(left)}
     _write(nic, _ENDED, {**document, "take_back_with": take_back_with} if take_back_with else document)
     try:
-        files.remove(f"{folder(nic)}/{_PENDING}")
+        files.remove(path(nic))
     except OSError as error:
-        raise _failed(f"{folder(nic)}/{_PENDING}", error) from None
+        raise _failed(path(nic), error) from None
 
 
 def ended(nic: str, token: str) -> Ended | None:
@@ -169,9 +174,8 @@ def ended(nic: str, token: str) -> Ended | None:
     held = _read(nic, _ENDED)
     if held is None or held.get("token") != token:
         return None
-    how, why, left = str(held.get("how")), str(held.get("why")), tuple(str(one) for one in held.get("left", ()))
-    # Earlier files have the state as ``why``.
-    return Ended(token, how, why, left, str(held.get("take_back_with", why)))
+    left = tuple(str(one) for one in held.get("left", ()))
+    return Ended(token, str(held.get("how")), str(held.get("why")), left, str(held.get("take_back_with", "")))
 
 
 def keep_before(nic: str, before: NicState | None, is_back: bool = False) -> None:
