@@ -90,7 +90,9 @@ def test_the_bridge_learns_from_what_goes_to_the_host_itself(net):
     def learned():
         return mac in net.host.run("bridge", "fdb", "show", "br", "br0", "dynamic").stdout
 
-    # With neighbours that nobody has to ask for, connections are all that there is to learn from.
+    # With neighbours that nobody has to ask for, and no IPv6 that looks for routers by itself, connections are all
+    # that there is to learn from.
+    net.host.run("ip", "netns", "exec", "web2", "sysctl", "-qw", "net.ipv6.conf.eth1.disable_ipv6=1")
     host_mac = net.host.ip("link", "show", "dev", "br0")[0]["address"]
     net.host.run("ip", "-n", "web2", "neigh", "replace", BRIDGE[4], "lladdr", host_mac, "dev", "eth1")
     net.host.run("ip", "neigh", "replace", "192.168.5.12", "lladdr", mac, "dev", "br0")
