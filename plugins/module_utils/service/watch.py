@@ -235,6 +235,12 @@ class Watcher:
             complain(str(error))
             self._fail()
             return
+        except Exception:  # a fault of this program: what it meets once is no reason to follow nothing any more
+            import traceback  # else nobody needs it
+
+            complain(traceback.format_exc().rstrip())
+            self._fail()
+            return
         finally:
             self._took = time.monotonic() - begun
         if engines:

@@ -27,7 +27,7 @@ class Link:
     """An interface. ``master``, ``peer`` are interface indexes, 0 where there is none.
 
     ``peer_netns`` is the id (RTM_GETNSID) by which this namespace knows
-    the one the peer is in, ``None`` where the peer is in this one.
+    the one the peer is in, ``None`` where the peer is in this one, -1 where that one ends just now.
     ``bridge`` holds a bridge's IFLA_BR_* attributes by the name they have in
     ``Bridge``; a feature the kernel lacks has no entry. ``isolated`` is a
     bridge's port that reaches no other isolated port (IFLA_BRPORT_ISOLATED), ``hairpin`` one by which frames may leave

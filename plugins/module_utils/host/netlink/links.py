@@ -19,6 +19,7 @@ from .wire import KernelError, attribute, attributes, from_text, number, text
 IFF_UP = 0x1
 _IFF_LOOPBACK = 0x8
 _IFINFO = struct.Struct("=BxHiII")  # ifinfomsg: family, type, index, flags, change
+_S32 = struct.Struct("=i")
 
 _TYPE, _INDEX, _FLAGS = 1, 2, 3  # their places in it
 _ARPHRD_ETHER = 1
@@ -203,7 +204,7 @@ def _link(header: tuple[int, ...], values: Mapping[int, bytes]) -> Link:
         alias=text(values.get(_IFLA_IFALIAS, b"")),
         alternative_names=_alternative_names(values.get(_IFLA_PROP_LIST, b"")),
         peer=number(values.get(_IFLA_LINK, b"")),
-        peer_netns=number(values[_IFLA_LINK_NETNSID]) if _IFLA_LINK_NETNSID in values else None,
+        peer_netns=_S32.unpack(values[_IFLA_LINK_NETNSID])[0] if _IFLA_LINK_NETNSID in values else None,
         bridge=_bridge_attributes(data) if kind == "bridge" else {},
         isolated=bool(number(port.get(_IFLA_BRPORT_ISOLATED, b""))),
         hairpin=bool(number(port.get(_IFLA_BRPORT_MODE, b""))),

@@ -29,7 +29,7 @@ class Service:
         self.now = 1000.0
         self.bad = {}  # by name, whether it fails half-way
         self.tried = []
-        self.broken = False
+        self.broken = None
         self.takes = 0.0
         self.docker_comes = False
         self.forwarding = []
@@ -47,7 +47,7 @@ class Service:
         self.forwarding.append(forwarding)
         self.now += self.takes
         if self.broken:
-            raise PipefitterError("the record can't be read")
+            raise self.broken
         left = {key[1] for _kind, key in resting}
         self.tried.append(sorted({"web1", *self.bad} - left))
         report = Report(check=False)
@@ -94,8 +94,9 @@ def test_what_fails_is_tried_again_after_twice_as_long_each_time(service, half):
     assert [service.wait(), service.wait()] == [1, 2]
 
 
-def test_a_record_that_can_not_be_read_is_tried_again_after_twice_as_long(service):
-    service.broken = True
+@pytest.mark.parametrize("fault", [PipefitterError("the record can't be read"), ValueError("a fault of its own")])
+def test_a_pass_that_can_not_be_made_is_tried_again_after_twice_as_long(service, fault):
+    service.broken = fault
     service.wait()
     assert [service.wait() for _time in range(4)] == [1, 2, 4, 8]
 

@@ -153,6 +153,11 @@ def test_a_veth_with_all_that_a_link_can_have():
     }
 
 
+def test_a_link_whose_peer_is_in_a_namespace_that_ends():
+    ended = shown_links(link(7, "pf1", ("IFLA_LINK", 8), ("IFLA_LINK_NETNSID", -1), info("veth")))["pf1"]
+    assert (ended.peer, ended.peer_netns) == (8, -1)
+
+
 def test_a_link_of_which_little_is_said():
     assert shown_links(link(9, "tun0"))["tun0"] == Link(index=9, name="tun0", mtu=0)
     assert not shown_links(link(9, "p", info("veth", slave=[("IFLA_BRPORT_ISOLATED", 0)])))["p"].isolated
