@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import pathlib
 import re
 import subprocess
@@ -13,7 +14,8 @@ import sys
 import ansible_collections.pipefitter.container_network as collection
 import pytest
 import yaml
-from fleet import ansible_environment
+from ansible_collections.pipefitter.container_network.tests import pipework_page
+from fleet import ansible_environment, in_container
 from lab_hosts import LAB
 from wiring import BUSYBOX, make_bridge, make_containers, make_namespaces, make_ovs_bridge
 
@@ -117,6 +119,32 @@ def test_the_play_of_the_readme_on_ports_and_links_runs_and_settles(hosta, lab_n
     said = _play([*_twice([publish, control]), publish, show], lab_name, hosta, tmp_path)
 
     assert "changed=2 " in said and '"host_port": 49153' in said
+
+
+def test_the_tasks_in_place_of_pipework_run_and_settle(hosta, lab_name, tmp_path):
+    containers = {
+        entry["container"]
+        for task in pipework_page.TASKS
+        for options in task.values()
+        if isinstance(options, dict)
+        for entry in options.get("attachments", [options])
+        if "container" in entry
+    }
+    make_containers(hosta, *containers)
+    hosta.run("ip", "link", "add", "eth2", "type", "veth", "peer", "name", "lan2")
+    hosta.run("ip", "link", "set", "lan2", "up")
+    for bridge in ("ovsbr0", "ovsbr1"):
+        make_ovs_bridge(hosta, bridge)  # this kernel has no datapath of Open vSwitch
+
+    said = _play(pipework_page.TASKS, lab_name, hosta, tmp_path)
+
+    assert f"ok={len(pipework_page.TASKS)} " in said and "WARNING" not in said
+    assert "changed=0 " in _play(pipework_page.TASKS, lab_name, hosta, tmp_path)
+    routes = json.loads(in_container(hosta, "routed", "ip", "-j", "route").stdout)
+    led = {entry["dst"]: entry["gateway"] for entry in routes if "gateway" in entry}
+    assert led == {"default": "192.168.2.78", "10.0.5.0/24": "192.168.2.1"}
+    (link,) = json.loads(in_container(hosta, "web5", "ip", "-j", "link", "show", "dev", "eth1").stdout)
+    assert link["address"] == "02:72:6c:cd:9b:8d"
 
 
 def test_what_info_shows_given_back_by_its_examples_changes_nothing(hosta, lab_name, tmp_path):

@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 import yaml
 from ansible.errors import AnsibleFilterError
-from ansible_collections.pipefitter.container_network.plugins.filter import vlan_fleet, vlan_matrix
+from ansible_collections.pipefitter.container_network.plugins.filter import from_pipework, vlan_fleet, vlan_matrix
 
 
 def hosts_and_variables(plugin):
@@ -43,6 +43,20 @@ def test_vlan_matrix():
     found = vlan_matrix.FilterModule().filters()["vlan_matrix"](hosts_and_variables(vlan_matrix), ["hosta", "hostb"])
     assert (found["pairs"], found["wrong"], found["told"]) == (2, [], "")
     assert found["lines"][1].endswith("=  +") and found["lines"][2].endswith("+  =")
+
+
+def test_from_pipework(capsys):
+    (line, script) = yaml.safe_load(from_pipework.EXAMPLES)
+    assert "pipework br1 web1 192.168.1.1/24@192.168.1.254" in line["ansible.builtin.debug"]["msg"]
+    sample = yaml.safe_load(from_pipework.RETURN)["_value"]["contains"]
+    found = from_pipework.translate("pipework br1 web1 192.168.1.1/24@192.168.1.254")
+    assert found == {"tasks": sample["tasks"]["sample"], "left": []}
+    assert not capsys.readouterr().err
+    found = from_pipework.translate("#!/bin/sh\n\npipework br1 $CONTAINER 192.168.1.3/24\n")
+    assert found == {"tasks": [], "left": sample["left"]["sample"]}
+    assert "from_pipework: line 3 (pipework br1" in " ".join(capsys.readouterr().err.split())
+    with pytest.raises(AnsibleFilterError, match="takes a command line or the text of a script"):
+        from_pipework.translate(["pipework br1 web1 192.168.1.1/24"])
 
 
 def test_facts_go_before_the_inventory_and_defaults_after_it():
