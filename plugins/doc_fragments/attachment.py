@@ -30,6 +30,14 @@ options:
       - So is an address that is recorded on this host for another container (O(persistent)), until that attachment is
         taken away with O(state=absent), or out of the record with C(pipefitter forget). An address that was recorded
         for both already is told of by the service, for the container that comes second.
+      - V(dhcp) in the list stands for an IPv4 address that a DHCP server gives. The service asks for it, renews it, and
+        gives it back when the attachment goes. So the attachment has to be recorded (O(persistent)), and the host needs
+        the DHCP client C(udhcpc), which is part of busybox.
+      - To the server, the container is known by its MAC address, which it keeps where it is recorded, and gives its
+        name as host name. Routes of the lease are set where no other is in their place; its default route is not where
+        there is O(gateway). Nobody's C(resolv.conf) is touched. C(pipefitter status) shows the lease.
+      - The task waits for the lease (O(wait_timeout)). Where none has come by then that is a warning, and the service
+        goes on asking.
     type: list
     elements: str
   gateway:

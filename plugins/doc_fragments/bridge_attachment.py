@@ -52,7 +52,7 @@ options:
           - Whether packets pass that come from addresses other than O(addresses), and ARP packets and neighbour
             advertisements that claim other ones. Link-local IPv6 addresses, duplicate address detection and requests to
             DHCP servers always pass.
-          - Where O(addresses) was never given, nobody knows which are its own, and they are not checked.
+          - Where O(addresses) was never given, or is V(dhcp), nobody knows which are its own, and they are not checked.
           - V(allow) is for a container that routes or tunnels for others, has addresses that move (VRRP), or has
             VLAN interfaces of its own.
         type: str

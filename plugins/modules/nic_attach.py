@@ -69,6 +69,14 @@ options:
         found another machine to have (dadfailed) is a failure.
       - IPv6 addresses are used at once, without duplicate address detection. Nobody looks whether another machine of
         the LAN has an address.
+      - V(dhcp) in the list stands for an IPv4 address that a DHCP server gives. The service asks for it, renews it, and
+        gives it back when the attachment goes. So the attachment has to be recorded (O(persistent)), and the host needs
+        the DHCP client C(udhcpc), which is part of busybox.
+      - To the server, the container is known by its MAC address, which it keeps where it is recorded, and gives its
+        name as host name. Routes of the lease are set where no other is in their place; its default route is not where
+        there is O(gateway). Nobody's C(resolv.conf) is touched. C(pipefitter status) shows the lease.
+      - The task waits for the lease (O(wait_timeout)). Where none has come by then that is a warning, and the service
+        goes on asking.
     type: list
     elements: str
   mac:

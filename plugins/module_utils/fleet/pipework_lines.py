@@ -187,10 +187,7 @@ def _on_nic(nic: str, entry: Entry, vlan: int | None, direct: bool) -> _Attachme
 
 def _addresses(text: str) -> Entry:
     if _DHCP_CLIENTS.fullmatch(text):
-        raise _Untold(
-            "asks for an address by DHCP, for which this collection runs no client; give an address, or addresses: [] "
-            "and run the client in the container"
-        )
+        return {"addresses": ["dhcp"]}  # which client, and how long it stays, is the service's business
     if text == "0/0":
         return {"addresses": []}
     address, _at, gateway = text.partition("@")
@@ -317,7 +314,8 @@ def _nearest(entries: Sequence[Entry], gateway: str | None) -> Entry:
     if gateway is not None:
         hop = ipaddress.ip_address(gateway)
         for entry in entries:
-            if any(hop in ipaddress.ip_interface(address).network for address in entry["addresses"]):
+            held = [ipaddress.ip_interface(address).network for address in entry["addresses"] if address != "dhcp"]
+            if any(hop in network for network in held):
                 return entry
     return entries[0]
 

@@ -278,6 +278,11 @@ class Machine:
     def change_ovs_ports(self, change: OvsChange) -> None:
         self.ovsdb.apply(change)
 
+    def release_lease(self, holder: tuple[str, str, str]) -> None:
+        from . import leases  # few have one
+
+        leases.release(leases.path_of(*holder))
+
     def announce(self, netns: str, link: str, addresses: Sequence[str]) -> None:
         if self._announcer is None:
             from .packets.announce import Announcer

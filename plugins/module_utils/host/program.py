@@ -25,10 +25,11 @@ class Finished(NamedTuple):
 
 def installed(name: str) -> bool:
     """Tell whether this host has a program, without running it."""
-    return any(os.access(f"{folder}/{name}", os.X_OK) for folder in _path().split(":") if folder)
+    return any(os.access(f"{folder}/{name}", os.X_OK) for folder in path().split(":") if folder)
 
 
-def _path() -> str:
+def path() -> str:
+    """Return where programs are looked for."""
     # sudo and cron may leave out the folders of the administrator's programs.
     return f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 
@@ -45,7 +46,7 @@ def begin(argv: Sequence[str], text: str | None = None) -> Callable[[], Finished
     """Start a program; what is returned waits for its end and tells what ``run`` does. It has to be called."""
     import subprocess  # 10 ms that a host without rules of ours need not spend
 
-    environment = {**os.environ, "LC_ALL": "C", "PATH": _path()}
+    environment = {**os.environ, "LC_ALL": "C", "PATH": path()}
     pipe = subprocess.PIPE
     given = None if text is None else pipe
     try:

@@ -13,6 +13,7 @@ import functools
 import hashlib
 import os
 import re
+from collections.abc import Iterable
 from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
 
 from ..errors import InvalidOption
@@ -137,13 +138,24 @@ def interface_address(option: str, text: str) -> str:
     return f"{ip}/{prefix}"
 
 
-def interface_addresses(option: str, texts: list[str]) -> tuple[str, ...]:
-    """Return the canonical addresses of a list, in its order.
+DHCP = "dhcp"
+"""Stands in a list of addresses for the one that a DHCP server gives."""
+
+
+def fixed(texts: Iterable[str]) -> list[str]:
+    """Return the addresses of a list that stand in it."""
+    return [text for text in texts if text != DHCP]
+
+
+def interface_addresses(option: str, texts: list[str], but: str = "") -> tuple[str, ...]:
+    """Return the canonical addresses of a list, in its order; entries that are ``but`` are left out.
 
     :raises InvalidOption: as ``interface_address``, or an address twice.
     """
     result: list[str] = []
     for index, text in enumerate(texts):
+        if but and text == but:
+            continue
         address = interface_address(f"{option}[{index}]", text)
         if any(bare(address) == bare(other) for other in result):
             raise InvalidOption(f"{option}[{index}]", text, "is in the list twice; name each address once")

@@ -56,6 +56,7 @@ class Attachment:
     ``owner`` is for what it is asked; '' leaves what is noted on its port. ``joins_in`` are the VLANs, and the owner,
     that ovs_vlan_port set for its port: one that joins has them at once. Where ``removable`` is given, addresses
     beside those that are wanted stay unless they are among these: another program may have come with them since.
+    With ``dhcp`` it has one more address, which the service asks a server for; that has a lifetime, and is its own.
     """
 
     target: Target
@@ -75,6 +76,7 @@ class Attachment:
     owner: str = ""
     joins_in: tuple[Vlans, str] | None = None
     removable: frozenset[str] | None = None
+    dhcp: bool = False
 
     @property
     def wants_ipv6(self) -> bool | None:
@@ -141,7 +143,7 @@ def parse(options: Mapping[str, Any], prefix: str = "") -> Attachment:
         host_interface=names.interface_name(f"{prefix}host_interface", host_interface) if host_interface else None,
         vlans=vlans.wanted(options, prefix, "vlan_mode", "vlan"),
         required=bool(options.get("required")),
-        security=port_guard.parse(options.get("security"), f"{prefix}security", options.get("addresses")),
+        security=port_guard.parse(options.get("security"), f"{prefix}security", _declared(options)),
         owner=_owner(options.get("owner") or ""),
         **container_side(options, prefix),
     )
@@ -163,6 +165,7 @@ def container_side(options: Mapping[str, Any], prefix: str) -> dict[str, Any]:
             f"{prefix}interface", interface, "is the loopback interface of every namespace; choose another name"
         )
     wanted = options.get("addresses")
+    fixed = addresses.interface_addresses(f"{prefix}addresses", wanted, addresses.DHCP) if wanted is not None else None
     # '' is what templates make of a variable that is not set: as if it was left out.
     mac, seed = options.get("mac") or None, options.get("mac_seed") or None
     if mac is not None and seed is not None:
@@ -179,7 +182,8 @@ def container_side(options: Mapping[str, Any], prefix: str) -> dict[str, Any]:
     return {
         "target": parse_target(options, prefix),
         "interface": interface,
-        "addresses": addresses.interface_addresses(f"{prefix}addresses", wanted) if wanted is not None else None,
+        "addresses": fixed,
+        "dhcp": addresses.DHCP in (wanted or ()),
         "gateway": _gateway(options, f"{prefix}gateway", addresses.IPV4),
         "gateway6": _gateway(options, f"{prefix}gateway6", addresses.IPV6),
         "routes": _routes(options.get("routes"), interface, prefix),
@@ -187,6 +191,12 @@ def container_side(options: Mapping[str, Any], prefix: str) -> dict[str, Any]:
         "mtu": limits.mtu(f"{prefix}mtu", options.get("mtu")),
         "ipv6": options.get("ipv6"),
     }
+
+
+def _declared(options: Mapping[str, Any]) -> list[str] | None:
+    """Return the addresses that an interface is to have, ``None`` where not all of them are known."""
+    wanted: list[str] | None = options.get("addresses")
+    return None if wanted is None or addresses.DHCP in wanted else wanted
 
 
 def _owner(owner: str) -> str:

@@ -45,6 +45,8 @@ def _check_gateways(attachment: Attachment, prefix: str) -> None:
         if gateway is None or attachment.addresses is None:
             continue
         version = addresses.family(gateway)
+        if attachment.dhcp and version == addresses.IPV4:
+            continue
         if not _has_family(attachment, version):
             raise InvalidOption(
                 f"{prefix}{option}",

@@ -21,8 +21,8 @@ def refuse_address(option: str, text: str) -> None:
         raise InvalidOption(
             option,
             text,
-            "is how pipework runs a DHCP client, which this collection does not; give an address such as "
-            "192.168.8.2/24, or [] and run the client in the container",
+            "is how pipework names a DHCP client; give an address such as 192.168.8.2/24, or, for a container's "
+            "interface, dhcp, for which the service runs one",
         )
     if text == "0/0":
         raise InvalidOption(option, text, "is how pipework writes that there is no address; give [] for the whole list")

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from . import icc_policy, vlans
+from .addresses import DHCP
 from .attachment import Attachment, Target
 from .bridge import AUTO, COMMON_OPTIONS, OWN_OPTIONS
 from .publication import PortSpec
@@ -64,7 +65,7 @@ def _container_side(want: Attachment) -> dict[str, Any]:
         if getattr(want, name) is not None:
             options[name] = getattr(want, name)
     if want.addresses is not None:
-        options["addresses"] = list(want.addresses)
+        options["addresses"] = [*([DHCP] if want.dhcp else ()), *want.addresses]
     if want.routes is not None:
         options["routes"] = [as_options(entry) for entry in want.routes]
     return options

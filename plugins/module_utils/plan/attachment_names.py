@@ -46,7 +46,9 @@ def notes(one: VethMatch) -> MarkNotes:
     security = one.want.security if one.want.security is not None else before.security
     routes = one.want.routes
     to_nowhere = before.to_nowhere if routes is None else any(entry.leads_nowhere for entry in routes)
-    return MarkNotes(security, before.declared or one.want.addresses is not None, to_nowhere)
+    # Which address a server gives nobody knows beforehand.
+    declared = not one.want.dhcp and (before.declared or one.want.addresses is not None)
+    return MarkNotes(security, declared, to_nowhere)
 
 
 def dropped(found: Sequence[VethMatch], host_side: HostSide) -> list[Operation]:

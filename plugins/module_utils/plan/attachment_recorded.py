@@ -76,7 +76,7 @@ def _asked(want: Attachment) -> list[tuple[str, str, str]]:
 def _of_record(record: Record, want: Attachment | None = None) -> list[str]:
     """Return the addresses and the MAC of a record, as far as ``want``, which is to be recorded, leaves them."""
     options = record.options
-    held = [addresses.bare(address) for address in options.get("addresses") or ()]
+    held = [addresses.bare(address) for address in addresses.fixed(options.get("addresses") or ())]
     if want is not None and want.addresses is not None:
         held = []
     return [*held, options["mac"]] if options.get("mac") and (want is None or want.mac is None) else held

@@ -145,7 +145,7 @@ def _stranded(
 
     The kernel keeps them, and they lead nowhere: an interface that moved to another subnet left its default route.
     """
-    if one.want.addresses is None:
+    if one.want.addresses is None or one.want.dhcp:
         return []
     keys = {*(entry.key for entry in (*wanted, *surplus)), *taken}
     staying = [entry for entry in shown if entry.holder == one.want.interface and entry.key not in keys]

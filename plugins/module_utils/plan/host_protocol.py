@@ -206,5 +206,8 @@ class Host(Protocol):
     def set_tx_checksum_offload(self, netns: str, link: str, on: bool) -> None:
         """Switch the transmit checksum offload of a link."""
 
+    def release_lease(self, holder: tuple[str, str, str]) -> None:
+        """Have the DHCP client of an attachment give its lease back; where there is none, nothing is to be done."""
+
     def announce(self, netns: str, link: str, addresses: Sequence[str]) -> None:
         """Send gratuitous ARP and unsolicited neighbour advertisements."""

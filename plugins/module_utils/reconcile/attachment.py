@@ -13,7 +13,7 @@ from ..errors import InvalidOption, Refused
 from ..host import lock
 from ..host.machine import Machine
 from ..model import attachment, names
-from ..model.addresses import bare
+from ..model.addresses import bare, fixed
 from ..model.attachment import Attachment, Purge
 from ..model.limits import USUAL_MTU
 from ..observe.attachments import observe_all, with_peers
@@ -84,6 +84,7 @@ def converge(
     refuse_passing((want.target for want in wants), options.get("persistent"))
     if present and any(want.required for want in wants):
         refuse_unrecorded("required", keeping, options.get("persistent"))
+    leasing = wiring.leasing(wants, keeping, options.get("persistent"))
     kinds = _kinds(options)
     with lock.held(check), Machine() as machine:
         asked = wants
@@ -124,13 +125,14 @@ def converge(
 
                 refuse_recorded(keeping, asked, have, purge, recorded_ports())
             if present:
-                return plan.present(
+                made = plan.present(
                     [(want, side) for want, side in sides if side is not None],
                     host_side,
                     bool(options.get("announce", True)),
                     purge,
                 )
-            return plan.absent(sides, host_side)
+                return leasing.released_first(made, host_side.network)
+            return leasing.released_first(plan.absent(sides, host_side), host_side.network)
 
         def finish(have: AttachmentState) -> None:
             if keeping.touched:
@@ -151,16 +153,17 @@ def converge(
         )
         before = describe(*outcome.before)
         gone = removed(outcome.operations, outcome.before[1], [entry["host_interface"] for entry in before if entry])
-        after = predict(*outcome.before) if present and outcome.operations else [None] * len(wants)
-        shown = before if not outcome.operations else (after if check else describe(*outcome.after))
+        after = before if not outcome.operations else predict(*outcome.before) if present else wiring.nothing(before)
+        shown = after if check or not outcome.operations else describe(*outcome.after)
         if outcome.operations and not check:
             held, holds = _addresses(before), _addresses(shown)
             going = recorded - _recorded_addresses(keeping) if recorded else set()
             machine.end_translated((held | going) - holds)
+        before, after, shown = leasing.told(outcome.before.sides, before, after, shown)
         result = Result(
             operations=outcome.lines,
             before={"attachments": [entry for entry in before if entry] + gone},
-            after={"attachments": [entry for entry in (after if outcome.operations else before) if entry]},
+            after={"attachments": [entry for entry in after if entry]},
             values={"attachments": [entry for entry in shown if entry] if present else []},
             warnings=taken_default_routes(outcome.operations)
             + (
@@ -173,7 +176,8 @@ def converge(
             + (_left_pointing(machine, outcome) if present and outcome.operations and not check else []),
             assumed=_assumed(outcome.before[1], kinds) if present and check else [],
         )
-        return keeping.into(wiring.with_pending(result, every) if present else result)
+        result = keeping.into(wiring.with_pending(result, every) if present else result)
+    return leasing.awaited(result, timeout if wait else 0) if present and not check else result
 
 
 def _addresses(described: Sequence[Mapping[str, Any] | None]) -> set[str]:
@@ -187,7 +191,7 @@ def _recorded_addresses(keeping: Recording) -> set[str]:
     from ..model.record import ATTACHMENT
 
     known = keeping.read(ATTACHMENT).values()
-    return {bare(str(address)) for record in known for address in record.want.get("addresses") or ()}
+    return {bare(str(address)) for record in known for address in fixed(record.want.get("addresses") or ())}
 
 
 def _with_what_is_near(

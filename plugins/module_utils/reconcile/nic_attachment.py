@@ -44,6 +44,7 @@ def converge(options: Mapping[str, Any], check: bool, adds_only: bool = False) -
     wait, timeout = options.get("wait", True), options.get("wait_timeout", 10)
     keeping = recording(options, check)
     refuse_passing((want.target for want in wants), options.get("persistent"))
+    leasing = wiring.leasing(wants, keeping, options.get("persistent"))
     with lock.held(check), Machine() as machine:
         if present and keeping.touched:
             from .nic_attachment_record import as_recorded
@@ -66,7 +67,8 @@ def converge(options: Mapping[str, Any], check: bool, adds_only: bool = False) -
         def plan_of(have: NicAttachmentState) -> list[Operation]:
             sides, host_side = have
             if not present:
-                return plan.absent(sides, host_side)
+                gone = plan.absent(sides, host_side)
+                return leasing.released_first(gone, *(side.network for _want, side in sides if side is not None))
             there = [(want, side) for want, side in sides if side is not None]
             return plan.present(there, host_side, bool(options.get("announce", True)))
 
@@ -88,8 +90,9 @@ def converge(options: Mapping[str, Any], check: bool, adds_only: bool = False) -
         )
         before = describe(*outcome.before)
         changes = bool(outcome.operations)
-        after = before if not changes else predict(*outcome.before) if present else [None] * len(before)
+        after = before if not changes else predict(*outcome.before) if present else wiring.nothing(before)
         shown = after if check or not changes else describe(*outcome.after)
+        before, after, shown = leasing.told(outcome.before.sides, before, after, shown)
         result = Result(
             operations=outcome.lines,
             before={"attachments": [entry for entry in before if entry]},
@@ -97,7 +100,8 @@ def converge(options: Mapping[str, Any], check: bool, adds_only: bool = False) -
             values={"attachments": [entry for entry in shown if entry] if present else []},
             warnings=taken_default_routes(outcome.operations) + _warnings(outcome, present, news=not adds_only),
         )
-        return keeping.into(wiring.with_pending(result, every) if present else result)
+        result = keeping.into(wiring.with_pending(result, every) if present else result)
+    return leasing.awaited(result, timeout if wait else 0) if present and not check else result
 
 
 def _warnings(outcome: engine.Outcome[NicAttachmentState], present: bool, news: bool) -> list[str]:

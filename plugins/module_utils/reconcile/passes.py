@@ -15,7 +15,7 @@ from ..host.engines.lookup import waited_for_once
 from ..host.machine import Machine
 from ..host.nftables.isolation import isolated_bridges
 from ..light_dataclass import dataclass
-from ..model.addresses import bare
+from ..model.addresses import bare, fixed
 from ..model.attachment import Target
 from ..model.record import ATTACHMENT, BRIDGE, OVS_BRIDGE, POLICY, Record
 from ..state.network import HOST
@@ -207,7 +207,7 @@ def _end_flows(report: Report, without: Collection[RecordId]) -> None:
 
 
 def _addresses(attachments: Iterable[Record]) -> set[str]:
-    return {bare(str(address)) for record in attachments for address in record.want.get("addresses") or ()}
+    return {bare(str(address)) for record in attachments for address in fixed(record.want.get("addresses") or ())}
 
 
 def _on_bridges(records: Sequence[Record], recorded: Collection[str], report: Report) -> list[Record]:

@@ -4,14 +4,74 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..errors import InvalidOption
 from ..observe.containers import Pinned
 from .recording import Recording
 from .result import Result
+
+if TYPE_CHECKING:
+    from ..model.attachment import Attachment
+    from ..plan.operations import Operation
+    from ..state.network import NetworkState
+
+Entries = list["dict[str, Any] | None"]
+"""Attachments as options that give them back, ``None`` for what is not there."""
+
+
+def nothing(entries: Entries) -> Entries:
+    """Return as many attachments, none of which is there."""
+    return [None for _entry in entries]
+
+
+LEASES = "/run/pipefitter/dhcp"
+"""Where the service's DHCP clients keep what they were given."""
+
+
+class Leasing(Protocol):
+    """The part of one run that is about addresses which DHCP servers give."""
+
+    def released_first(self, operations: list[Operation], *networks: NetworkState) -> list[Operation]:
+        """Return operations that give leases back before interfaces of ``networks`` are deleted that have them."""
+
+    def told(
+        self, sides: Sequence[tuple[Any, object]], before: Entries, after: Entries, shown: Entries
+    ) -> tuple[Entries, Entries, Entries]:
+        """Return what is shown of attachments, with ``dhcp`` among the addresses where it is asked for."""
+
+    def awaited(self, result: Result, timeout: float) -> Result:
+        """Wait for what is asked for, and return a run's result that tells of what did not come."""
+
+
+class _NoLeasing:
+    """For a run that asks for no such address, on a host where there is none."""
+
+    def released_first(self, operations: list[Operation], *_networks: NetworkState) -> list[Operation]:
+        return operations
+
+    def told(
+        self, _sides: Sequence[tuple[Any, object]], before: Entries, after: Entries, shown: Entries
+    ) -> tuple[Entries, Entries, Entries]:
+        return before, after, shown
+
+    def awaited(self, result: Result, _timeout: float) -> Result:
+        return result
+
+
+def leasing(wants: Sequence[Attachment], keeping: Recording, persistent: object) -> Leasing:
+    """Return the part of a run that is about leases.
+
+    :raises PipefitterError: one is asked for that can't be had here.
+    """
+    if not any(want.dhcp for want in wants) and not os.path.isdir(LEASES):
+        return _NoLeasing()
+    from .leasing import Leasing as Asked
+
+    return Asked(wants, keeping, persistent)
 
 
 def given(options: Mapping[str, Any], single: Sequence[str], common: Sequence[str]) -> dict[str, Any]:

@@ -164,7 +164,8 @@ def _status(given: argparse.Namespace) -> int:
 
 
 def _row(one: ObjectState, known: Sequence[Any]) -> dict[str, Any]:
-    from ..reconcile.passes import DRIFTED, FAILED, REPAIRED
+    from ..reconcile.passes import DRIFTED, FAILED, IN_ORDER, REPAIRED
+    from .leased import asks, lease_of
 
     state, why = one.told, one.sentence
     held, sentence, then, _instance = known
@@ -172,9 +173,12 @@ def _row(one: ObjectState, known: Sequence[Any]) -> dict[str, Any]:
         state, why = FAILED, str(sentence)  # the service tried what a look alone takes for possible
     if state == held == DRIFTED:
         why = str(sentence) or why  # that it is left so, a look alone doesn't know
-    row = {"kind": one.record.kind, "name": str(one.record), "state": state, "why": why}
+    row: dict[str, Any] = {"kind": one.record.kind, "name": str(one.record), "state": state, "why": why}
     if held in (one.state, state):
         row["since"] = then
+    if state in (IN_ORDER, DRIFTED) and asks(one.record):
+        lease = lease_of(one.record)
+        row.update(lease=lease.shown() if lease.holds else None, why=why or lease.told())
     return row
 
 

@@ -42,6 +42,8 @@ elif command == ["runtime"]:
 
         print(f"pipefitter: {error}", file=sys.stderr)
         os.execvp("runc", ["runc", *sys.argv[2:]])
+elif command and command[0] in ("deconfig", "bound", "renew", "nak", "leasefail"):
+    from pipefitter.service.dhcp_event import main
 else:
     from pipefitter.service.command_line import main
 

@@ -15,14 +15,14 @@ import time
 from collections.abc import Sequence
 
 from ..errors import PipefitterError
-from ..host import service_manager
+from ..host import service_manager, service_wake
 from ..host.engines import docker, lookup
 from ..host.notices import Notice
 from ..model.record import target_of
 from ..reconcile import passes
 from ..reconcile.drift import Drift
 from ..reconcile.passes import DRIFTED, FAILED, PENDING, RecordId, Report, id_of
-from . import state_file
+from . import dhcp_clients, state_file
 from .causes import cause_of
 from .hook_server import HookServer, preload
 from .output import complain
@@ -37,11 +37,14 @@ _SHARE = 20  # for those, passes take at most one part in so many of the time
 _LONGEST_BACKOFF = 300.0  # seconds
 _RECONNECT = 1.0
 _FOR_DOCKER = 120.0  # seconds in which it should have started
+_OTHER_CLIENT = 5.0  # seconds after the end of a DHCP client until there is another in its place
 _UNTOLD = 1.0  # a network namespace that is given a name tells nobody, nor does the end of a NIC's move
 
 _START = Notice("start of the service")
 _REGULAR = Notice("regular look")
 _AGAIN = Notice("tried again")
+_A_TASK = Notice("asked for by a task")
+_A_CLIENT = Notice("a DHCP client ended")
 
 
 class Watcher:
@@ -67,6 +70,8 @@ class Watcher:
         self._awaited: list[str] = []
         self._moves: list[str] = []
         self._hooks: HookServer | None = None
+        self._dhcp = dhcp_clients.DhcpClients()
+        self._watched: dict[int, int] = {}  # a descriptor for each of its processes
         self._told: set[str] = set()
         self._reported: set[str] = set()
         self._ended = False
@@ -86,6 +91,7 @@ class Watcher:
             if not one.comes_and_goes:
                 self._follow(one)
         preload()
+        self._listen()
         self._serve_hooks()
         # Engines wait for the service as the host boots: bridges and isolation are there before their containers.
         self._because(_START)
@@ -99,6 +105,7 @@ class Watcher:
             if not self._ended and time.monotonic() >= self._due:
                 self._pass(engines=True)
         service_manager.tell("STOPPING=1")
+        self._dhcp.close()
         if self._hooks is not None:
             self._hooks.close()
 
@@ -148,6 +155,8 @@ class Watcher:
                 self._woken.recv(4096)
             elif isinstance(key.fileobj, HookServer):
                 self._end_hooks()
+            elif key.data in (_A_TASK, _A_CLIENT):
+                self._hear_of(key)
             else:
                 self._read(key.data)
 
@@ -173,6 +182,34 @@ class Watcher:
             self._try_all()
         else:
             self._want(max(_OF_ROUTES, _SHARE * self._took) if one.counts == IN_TURN else _COALESCED)
+
+    def _listen(self) -> None:
+        try:
+            self._selector.register(service_wake.listen(), selectors.EVENT_READ, _A_TASK)
+        except OSError as error:
+            complain(f"tasks can't tell the service of what they want of it: {error}")
+
+    def _hear_of(self, key: selectors.SelectorKey) -> None:
+        self._because(key.data)
+        if isinstance(key.fileobj, socket.socket):
+            key.fileobj.recv(16)
+            self._want(0.0)
+        else:
+            self._selector.unregister(key.fileobj)
+            os.close(key.fd)
+            self._watched = {pid: fd for pid, fd in self._watched.items() if fd != key.fd}
+            self._want(_OTHER_CLIENT)
+
+    def _see_to_dhcp(self, report: Report) -> None:
+        """Bring the clients to what a pass found, and see to it that the end of each is noticed."""
+        self._dhcp.look(report)
+        pids = self._dhcp.pids
+        for pid in self._watched.keys() - pids:
+            self._selector.unregister(self._watched[pid])
+            os.close(self._watched.pop(pid))
+        for pid in pids - self._watched.keys():
+            self._watched[pid] = os.pidfd_open(pid)
+            self._selector.register(self._watched[pid], selectors.EVENT_READ, _A_CLIENT)
 
     def _serve_hooks(self) -> None:
         try:
@@ -249,6 +286,8 @@ class Watcher:
         self._read_all(0.0)
         causes += [one for one in self._causes if one.about]
         state_file.keep(report, causes)
+        if engines:
+            self._see_to_dhcp(report)
         for line in (*report.operations, *report.warnings):
             complain(line)
         failed = {f"{one.record}: {one.sentence}" for one in report.troubled}

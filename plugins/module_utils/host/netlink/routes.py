@@ -71,6 +71,14 @@ def replace(route_socket: RouteSocket, indexes: Sequence[int], route: Route) -> 
     _set(route_socket, indexes, route, wire.NLM_F_CREATE | wire.NLM_F_REPLACE)
 
 
+def add(route_socket: RouteSocket, indexes: Sequence[int], route: Route) -> None:
+    """Add a route.
+
+    :raises KernelError: EEXIST where one with the same destination and metric is there.
+    """
+    _set(route_socket, indexes, route, wire.NLM_F_CREATE | wire.NLM_F_EXCL)
+
+
 def append(route_socket: RouteSocket, indexes: Sequence[int], route: Route) -> None:
     """Add a route, after those with the same destination and metric; one that is there already is as good."""
     try:

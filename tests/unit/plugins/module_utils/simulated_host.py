@@ -163,6 +163,9 @@ class SimulatedHost:
         self.kernel.request()
         self.namespaces[netns].find("switch an offload", link).tx_checksum = on
 
+    def release_lease(self, holder: tuple[str, str, str]) -> None:
+        self.kernel.request()
+
     def announce(self, netns: str, link: str, addresses: Sequence[str]) -> None:
         self.kernel.request()
         if not self.namespaces[netns].find("announce", link).up:

@@ -13,6 +13,7 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.model
     publication,
 )
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.publication import PortDefaults
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.record_objects import of_attachment
 from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.refusals import ONE, complaint
 
 
@@ -86,13 +87,12 @@ def test_other_numbers_are_no_mac(mac):
     ("address", "words"),
     [
         (
-            "dhcp",
-            "is how pipework runs a DHCP client, which this collection does not; give an address such as "
-            "192.168.8.2/24, or [] and run the client in the container",
+            "udhcpc-f",
+            "is how pipework names a DHCP client; give an address such as 192.168.8.2/24, or, for a container's "
+            "interface, dhcp, for which the service runs one",
         ),
-        ("udhcpc-f", "is how pipework runs a DHCP client"),
-        ("DHCP", "is how pipework runs a DHCP client"),
-        ("dhclient:-1", "is how pipework runs a DHCP client"),
+        ("DHCP", "is how pipework names a DHCP client"),
+        ("dhclient:-1", "is how pipework names a DHCP client"),
         ("0/0", "is how pipework writes that there is no address; give [] for the whole list"),
         (
             "192.168.8.2/24@192.168.8.1",
@@ -105,6 +105,26 @@ def test_other_numbers_are_no_mac(mac):
 def test_addresses_as_pipework_takes_them(address, words):
     complaint(attachment.parse, {**ONE, "addresses": [address]}, "addresses[0]", address, words)
     complaint(bridge.parse, {"name": "br0", "addresses": [address]}, "addresses[0]", address, words)
+
+
+def test_an_address_from_a_server_is_for_containers():
+    want = attachment.parse({**ONE, "addresses": ["10.0.0.1/24", "dhcp"], "gateway": "192.168.0.1"})
+    assert (want.dhcp, want.addresses, want.wants_ipv6) == (True, ("10.0.0.1/24",), False)
+    assert of_attachment(want).want["addresses"] == ["dhcp", "10.0.0.1/24"]
+    assert attachment.parse({**ONE, "addresses": ["dhcp"], "gateway": "192.168.0.1"}).addresses == ()
+    assert not attachment.parse({**ONE, "addresses": []}).dhcp and not attachment.parse(ONE).dhcp
+    complaint(
+        bridge.parse,
+        {"name": "br0", "addresses": ["dhcp"]},
+        "addresses[0]",
+        "dhcp",
+        "is how pipework names a DHCP client",
+    )
+    words = "requires an IPv6 address in addresses"
+    complaint(attachment.parse, {**ONE, "addresses": ["dhcp"], "gateway6": "fd00::1"}, "gateway6", "fd00::1", words)
+    guarded = {**ONE, "addresses": ["dhcp"], "security": {"address_spoofing": "deny"}}
+    complaint(attachment.parse, guarded, "security.address_spoofing", "deny", "requires addresses")
+    complaint(attachment.parse, {**ONE, "addresses": ["dhcp", "nonsense"]}, "addresses[1]", "nonsense", "is no")
 
 
 def test_a_mac_as_pipework_takes_it():
