@@ -62,7 +62,7 @@ ovs-vsctl --if-exists del-br br0; ip link set eth0 nomaster; ip link del br0
 sysctl -qw net.ipv6.conf.eth0.disable_ipv6=0 net.ipv4.conf.eth0.rp_filter=0 net.ipv4.conf.eth0.arp_ignore=0
 sysctl -qw net.ipv6.conf.eth0.addr_gen_mode=0
 {_UNDRESS}
-ip addr replace 10.77.0.11/24 dev eth0; ip addr replace fd00:10:77::11/64 dev eth0 nodad
+ip addr replace 10.77.0.11/24 brd + dev eth0; ip addr replace fd00:10:77::11/64 dev eth0 nodad
 ip route replace default via 10.77.0.1; ip -6 route replace default via fd00:10:77::1
 true
 """

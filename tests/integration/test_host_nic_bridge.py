@@ -86,7 +86,9 @@ _MOMENTS = range(70) if DEEP else (0, 1, 2, 5, 17, 33, 50)
 def test_a_module_that_is_killed_is_undone_by_itself(nic_host, move):
     before = whole(nic_host)
     for moment in _MOMENTS:
-        if not nic_host.module("host_nic_bridge", die_after=moment, confirm_timeout=600, **move).get("killed"):
+        done = nic_host.module("host_nic_bridge", die_after=moment, confirm_timeout=600, **move)
+        if not done.get("killed"):
+            moved(nic_host, state="rolled_back", token=done["token"])
             break
         ended = put_back_by_itself(nic_host)
         assert (ended["how"], ended["left"]) == ("rolled_back", []), moment

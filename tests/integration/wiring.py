@@ -173,7 +173,7 @@ def make_containers(host, *names: str, network: str = "none") -> None:
     """Start Docker containers that sleep."""
     from subprocess import run
 
-    run([LAB, "containers", "--name", host.lab, "--network", network, host.name, *names], check=True, timeout=60)
+    run([LAB, "containers", "--name", host.lab, "--network", network, host.name, *names], check=True, timeout=600)
 
 
 def container_pid(host, name: str) -> str:

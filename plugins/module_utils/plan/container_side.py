@@ -89,6 +89,9 @@ def corrected(
     if want.addresses is not None:
         if want.removable is not None:
             shown = tuple(each for each in shown if each in want.addresses or addresses.bare(each) in want.removable)
+        if want.ipv6 is False:
+            # Those of IPv6 went with it, and come back with it: ``undone_whole`` has them.
+            shown = tuple(each for each in shown if addresses.family(each) == addresses.IPV4)
         # Last, so that the old addresses carry the old routes until the new ones are in, and again when this is undone.
         if side.promote_secondaries.get(peer.name) == "0" and link_addresses.needs_promotion(want.addresses, shown):
             operations.append(SetSysctl(netns, f"net/ipv4/conf/{want.interface}/promote_secondaries", "1", "0"))

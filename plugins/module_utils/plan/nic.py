@@ -225,7 +225,10 @@ def steps(now: NicState, goal: NicState) -> list[Step]:
     rest = [entry for entry in lost if entry.same not in done]
     found += [RemoveEntry(entry) for entry in rest if entry.kind != ADDRESS]
     # With one without a lifetime goes the route to its subnet, if no other has it then (check_cleanup_prefix_route()).
-    rest = [entry for entry in reversed(rest) if entry.kind == ADDRESS]
+    # What came last goes first, so that those that are left are where they are to be if this goes no further.
+    addresses = [entry for entry in rest if entry.kind == ADDRESS]
+    rest = [entry for entry in reversed(addresses) if entry.family == IPV4]
+    rest += [entry for entry in addresses if entry.family != IPV4]
     found += [RemoveEntry(entry) for entry in sorted(rest, key=lambda entry: not entry.expires)]
     found += _subnets_left(rest, goal)
     as_before = {name: goal.sysctls[name] for name in promoting if goal.sysctls.get(name) == "0"}

@@ -234,6 +234,13 @@ def _wants(**changes):
     return (model.parse({name: value for name, value in given_options.items() if value is not None}),)
 
 
+@pytest.mark.parametrize("number", range(8))
+def test_addresses_that_go_with_ipv6_come_back_with_it(number):
+    scene = Scene(SimKernel())
+    assert settles(scene.present(_wants(addresses=["10.0.0.5/24", "fd00:5::10/64"])))
+    assert takes_back(scene.present(_wants(addresses=[], ipv6=False)), number) == []
+
+
 def test_a_kernel_without_macvlan_is_told_of():
     scene = Scene(SimKernel())
     scene.kernel.kinds.clear()

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 from ansible_collections.pipefitter.container_network.plugins.module_utils.errors import Refused
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.bridge_vlans import (
@@ -259,6 +261,19 @@ def test_a_move_settles_and_is_undone_from_wherever_it_was_killed(have, netdev, 
     undone.addresses = host.addresses
     undone.do(plan.steps(undone.state, have))
     _settled(undone, have)
+
+
+@pytest.mark.parametrize("moment", range(20))
+def test_addresses_of_ipv6_are_in_their_order_wherever_a_move_was_killed(moment):
+    """Of equals, the kernel takes the first as source."""
+    held = tuple(_address(number, 6) for number in range(3))
+    have = NicState("eth0", "br0", "", "", "02::1", 1500, True, "", 0, False, False, False, (), held, {})
+    host = SimulatedNic(have, moment)
+    with contextlib.suppress(Killed):
+        host.do(plan.steps(have, plan.moved(have, LINUX, False)))
+    undone = SimulatedNic(host.state)
+    undone.do(plan.steps(undone.state, have))
+    assert undone.state.of(ADDRESS, "eth0") == have.of(ADDRESS, "eth0")
 
 
 @given(have=_hosts(), moment=st.integers(0, 40))

@@ -29,7 +29,7 @@ class Service:
         self.now = 1000.0
         self.bad = {}  # by name, whether it fails half-way
         self.tried = []
-        self.broken = None
+        self.faults = []
         self.takes = 0.0
         self.docker_comes = False
         self.forwarding = []
@@ -46,8 +46,8 @@ class Service:
     def run(self, resting, forwarding, **_options):
         self.forwarding.append(forwarding)
         self.now += self.takes
-        if self.broken:
-            raise self.broken
+        for fault in self.faults:
+            raise fault
         left = {key[1] for _kind, key in resting}
         self.tried.append(sorted({"web1", *self.bad} - left))
         report = Report(check=False)
@@ -96,7 +96,7 @@ def test_what_fails_is_tried_again_after_twice_as_long_each_time(service, half):
 
 @pytest.mark.parametrize("fault", [PipefitterError("the record can't be read"), ValueError("a fault of its own")])
 def test_a_pass_that_can_not_be_made_is_tried_again_after_twice_as_long(service, fault):
-    service.broken = fault
+    service.faults = [fault]
     service.wait()
     assert [service.wait() for _time in range(4)] == [1, 2, 4, 8]
 
