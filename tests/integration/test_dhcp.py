@@ -97,6 +97,13 @@ def test_a_container_has_a_lease_that_lasts_and_ends_with_it(host):
         until(lambda: leased(host, "web1") == [address], "the lease is back")
         assert clients(host) == "1"
 
+        # Out of the record: nobody would renew it any more.
+        assert pipefitter(host, "forget", "eth1 of container web1").returncode == 0
+        until(lambda: not leased(host, "web1") and clients(host) == "0", "the lease ends")
+        assert server.held() == {}
+        attach(host, container="web1", bridge="br0", addresses=["dhcp"])
+        assert server.held() == {"web1": address}
+
         # Another task takes it away, and tells the server.
         assert attach(host, container="web1", bridge="br0", state="absent")["changed"] is True
         assert server.held() == {}

@@ -210,7 +210,7 @@ def _hook(_given: argparse.Namespace) -> int:
 
 
 def _forget(given: argparse.Namespace) -> int:
-    from ..host import lock
+    from ..host import lock, service_wake
     from ..store.records import Store
     from .status_table import printable
 
@@ -221,6 +221,7 @@ def _forget(given: argparse.Namespace) -> int:
         if unknown:
             raise PipefitterError(f"{unknown[0]!r} is not in the record; {_advice(given.names, known)}")
         Store(mend=True).change((), [known[name] for name in given.names])
+    service_wake.wake()  # no kernel tells it: clients of DHCP servers end with what they were for
     return 0
 
 
