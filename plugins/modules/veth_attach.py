@@ -122,6 +122,40 @@ options:
               weight:
                 description: Share of the traffic, 1 to 256.
                 type: int
+      rules:
+        description: See O(rules).
+        type: list
+        elements: dict
+        suboptions:
+          from:
+            description: Subnet or address that packets come from.
+            type: str
+          to:
+            description: Subnet or address that packets go to.
+            type: str
+          iif:
+            description: Interface that packets come in by.
+            type: str
+          fwmark:
+            description: Firewall mark that packets have, with a mask as V(0x10/0xf0).
+            type: str
+          family:
+            description: For which packets the rule is, where neither C(from) nor C(to) tells it.
+            type: str
+            choices: [ipv4, ipv6, both]
+          table:
+            description: Routing table that is looked up, by its number or as V(main), V(default) or V(local).
+            type: str
+          type:
+            description: What becomes of a packet; all but V(unicast) lead nowhere.
+            type: str
+            choices: [unicast, blackhole, unreachable, prohibit]
+          priority:
+            description: Which rule comes first; the lowest does.
+            type: int
+      sysctls:
+        description: See O(sysctls).
+        type: dict
       mac:
         description: See O(mac).
         type: str

@@ -46,7 +46,8 @@ def notes(one: VethMatch) -> MarkNotes:
     security = one.want.security if one.want.security is not None else before.security
     routes = one.want.routes
     to_nowhere = before.to_nowhere if routes is None else any(entry.leads_nowhere for entry in routes)
-    return MarkNotes(security, before.declared or one.want.addresses is not None, to_nowhere)
+    rules = one.side.rule_marks.get(one.seen_as)
+    return MarkNotes(security, before.declared or one.want.addresses is not None, to_nowhere, rules)
 
 
 def dropped(found: Sequence[VethMatch], host_side: HostSide) -> list[Operation]:

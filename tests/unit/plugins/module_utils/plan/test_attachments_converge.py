@@ -18,7 +18,7 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.model
 )
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.icc_rules import IccRules
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.ownership import EXTERNAL_ID, MARK
-from ansible_collections.pipefitter.container_network.plugins.module_utils.model.route import DEFAULT
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.route import DEFAULT, PROTOCOL
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.vlans import Vlans
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan.attachment_result import (
     describe,
@@ -84,6 +84,8 @@ def of_others(scene: Scene) -> Any:
         for name in ("br0", "br1", "docker0"):
             # A bridge whose MTU and MAC were left to the kernel follows its ports.
             here["links"].get(name, {}).update(mtu=None, mac=None)
+        here["rules"] = [rule for rule in here["rules"] if rule[0] < PROTOCOL]
+        here["sysctls"], here["defaults"] = None, None  # of the whole container, and asked for
         here["routes"] = {
             entry for entry in here["routes"] if entry.link in foreign and entry.destination not in DEFAULT.values()
         }
@@ -128,6 +130,12 @@ def test_what_was_asked_for_is_there(scene, wants):
         table = {entry.route.key: entry.shown() for entry in link.namespace.table}
         for entry in want.routes or ():
             assert table[entry.key].leads_as(entry)
+        number = _number(host_veth.alias)
+        if want.rules is not None:
+            shown = [rule for rule in link.namespace.rules.shown if rule.protocol - PROTOCOL == number]
+            assert sorted(map(str, shown)) == sorted(map(str, want.rules))
+        for name, value in want.sysctls or ():
+            assert link.namespace.read_sysctl(name.replace("IFNAME", want.interface)) == value
         for gateway in want.gateways:
             shown = table[DEFAULT[6 if ":" in gateway else 4], 1024 if ":" in gateway else 0]
             assert (shown.gateway, shown.link) == (gateway, want.interface)
@@ -197,6 +205,12 @@ def test_absent_leaves_nothing_of_ours_and_all_of_others(scene, wants, stopped):
                 assert want.interface not in scene.host.namespaces[want.target.value].links
             says = f"{MARK} {want.interface} {want.target.kind} {want.target.value}"
             assert not any(f"{link.alias} ".startswith(f"{says} ") for link in scene.kernel.host.links.values())
+
+
+def _number(alias: str) -> int | None:
+    notes = alias.rpartition(" +")[2] if " +" in alias else ""
+    digits = "".join(letter for letter in notes if letter.isdigit())
+    return int(digits) if digits else None
 
 
 def _bridges(scene: Scene) -> dict[str, str]:
