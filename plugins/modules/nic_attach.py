@@ -87,7 +87,7 @@ options:
     description:
       - Attachments to create or remove, each with the options of a single one.
       - What an entry leaves out of O(nic), O(kind), O(mode), O(runtime), O(interface), O(gateway), O(gateway6),
-        O(routes), O(mtu) and O(ipv6) is taken from the module's own option of that name.
+        O(routes), O(rules), O(sysctls), O(mtu) and O(ipv6) is taken from the module's own option of that name.
       - O(gateway) and O(gateway6) apply to entries that have addresses of their family or leave O(addresses) out.
     type: list
     elements: dict
@@ -258,6 +258,21 @@ EXAMPLES = r"""
     container: web3
     interface: lan0
     addresses: [192.168.9.12/24]
+
+- name: A second one in the same LAN, which answers by itself what it was asked
+  pipefitter.container_network.nic_attach:
+    nic: eth1
+    kind: macvlan
+    container: web3
+    addresses: [192.168.9.13/24]
+    routes:
+      - {destination: 192.168.9.0/24, table: 109}
+      - {destination: 0.0.0.0/0, gateway: 192.168.9.1, table: 109}
+    rules:
+      - {from: 192.168.9.13, table: 109}
+    sysctls:
+      net.ipv4.conf.IFNAME.arp_ignore: 1
+      net.ipv4.conf.IFNAME.arp_announce: 2
 
 - name: Take one out again
   pipefitter.container_network.nic_attach:
