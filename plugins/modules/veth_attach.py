@@ -34,8 +34,8 @@ options:
     description:
       - Attachments to create or remove, each with the options of a single one.
       - What an entry leaves out of O(bridge), O(runtime), O(interface), O(gateway), O(gateway6), O(routes), O(rules),
-        O(sysctls), O(mtu), O(ipv6), O(required) and O(security) is taken from the module's own option of that name; so are O(vlan),
-        O(vlan_mode) and O(trunks) for an entry that has none of the three.
+        O(sysctls), O(mtu), O(ipv6), O(required) and O(security) is taken from the module's own option of that name; so
+        are O(vlan), O(vlan_mode) and O(trunks) for an entry that has none of the three.
       - O(gateway) and O(gateway6) apply to entries that have addresses of their family or leave O(addresses) out.
     type: list
     elements: dict

@@ -72,7 +72,7 @@ def predicted(
 
         entry.update(_as_rules(wanted_rules(one)))
     if want.sysctls:
-        from .container_sysctls import canonical, dotted
+        from ..model.sysctls import canonical, dotted
 
         entry["sysctls"] = {dotted(name): canonical(value) for name, value in want.sysctls}
     entry.update(_routes_described(_certain_routes(one, taken, to_nowhere), want.interface))

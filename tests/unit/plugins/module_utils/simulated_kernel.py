@@ -345,6 +345,8 @@ class SimNamespace(SimAddresses):
     def read_sysctl(self, name: str) -> str | None:
         if name in self.sysctls:
             return self.sysctls[name]
+        if name.count("/") != 4:
+            return None
         values, key = self._of_link(name)
         return values.get(key) if values is not None else None
 
