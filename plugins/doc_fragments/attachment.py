@@ -174,8 +174,9 @@ options:
         is refused before anything changes, as is a word for a number. A number that is out of range is a failure, and
         what was done is undone.
       - Those that are not named are left alone, as are those that are not named any more. Those of the interface go
-        with it. Those of the whole container stay as they are, also with O(state=absent), until it restarts; what they
-        were before is not known then.
+        with it; where a task that takes it away fails, it comes back with those that this task names. Those of the
+        whole container stay as they are, also with O(state=absent), until it restarts; what they were before is not
+        known then.
       - Two attachments of one container that ask for different values of one that is for all of it are refused in one
         task, and take turns in several.
       - The kernel gives C(net.ipv4.ip_forward) and C(net.ipv6.conf.all.forwarding) to all interfaces, and

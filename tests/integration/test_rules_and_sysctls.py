@@ -49,7 +49,7 @@ def sysctl(host, name, netns="probe"):
 
 def test_a_container_with_two_uplinks_answers_by_the_one_it_was_asked_on(host):
     for bridge in ("br0", "br1"):
-        make_bridge(host, bridge)
+        host.module("container_bridge", name=bridge)
     make_namespaces(host, "probe", "far")
     far = [{**entry, "netns": "far", "sysctls": _STRICT} for entry in _FAR["attachments"]]
     attach_thoroughly(host, attachments=far)
@@ -92,7 +92,7 @@ def test_a_container_with_two_uplinks_answers_by_the_one_it_was_asked_on(host):
 
 def test_a_container_routes_between_two_bridges(hosta):
     for bridge in ("br0", "br1"):
-        make_bridge(hosta, bridge)
+        hosta.module("container_bridge", name=bridge)
     make_namespaces(hosta, "left", "right", "probe")
     router = [
         {"netns": "probe", "bridge": "br0", "addresses": ["192.168.5.1/24", "fd00:5::1/64"]},
@@ -104,6 +104,7 @@ def test_a_container_routes_between_two_bridges(hosta):
     ]
     for number, one in zip((5, 6), sides):
         one.update(gateway=f"192.168.{number}.1", gateway6=f"fd00:{number}::1")
+    of_host = hosta.run("cat", "/proc/sys/net/ipv4/ip_forward").stdout
     off = {"net.ipv4.ip_forward": False, "net.ipv6.conf.all.forwarding": False}
     attach(hosta, attachments=[{**router[0], "sysctls": off}, router[1], *sides])
     assert not ping(hosta, "left", "192.168.6.2") and not ping(hosta, "left", "fd00:6::2")
@@ -123,9 +124,7 @@ def test_a_container_routes_between_two_bridges(hosta):
         "net.ipv4.conf.IFNAME.send_redirects": "0",
     }
     # The host's own stay as they are; the container's stay with it when the attachment goes.
-    assert (
-        sysctl(hosta, "net/ipv4/ip_forward", "left") == hosta.run("cat", "/proc/sys/net/ipv4/ip_forward").stdout.strip()
-    )
+    assert hosta.run("cat", "/proc/sys/net/ipv4/ip_forward").stdout == of_host
     attach(hosta, netns="probe", state="absent")
     assert sysctl(hosta, "net/ipv4/ip_forward") == "1"
 
@@ -198,7 +197,7 @@ def test_rules_are_those_that_were_asked_for_and_no_others(host):
             assert in_both(host) == before, done
         else:
             break
-    assert done == 3
+    assert done == 4
     told = attach(host, **one, rules=_RULES)["operations"]
     assert told[0] == (
         "set rule 1000: from 192.168.5.10/32 lookup 100 in place of rule 1000: from 192.168.5.10/32 lookup 101 "
@@ -255,8 +254,10 @@ def test_nic_attach_sets_them_as_veth_attach_does(host):
 def test_sysctls_come_back_where_a_run_fails(host):
     make_bridge(host)
     make_namespaces(host, "probe")
-    make_others_interface(host, "probe", "link set eth0 up")
+    words = ("addr add 10.9.0.2/24 dev eth0", "link set eth0 up", "route add default via 10.9.0.1")
+    make_others_interface(host, "probe", *words)
     one = {"netns": "probe", "bridge": "br0", "addresses": ["192.168.5.10/24", "fd00:5::10/64"]}
+    one["gateway"] = "192.168.5.1"  # so that there is something to do once it is away
     start = {
         "net.ipv4.ip_forward": 0,
         "net.ipv6.conf.all.forwarding": 0,
@@ -286,17 +287,23 @@ def test_sysctls_come_back_where_a_run_fails(host):
             assert _all_sysctls(host) == before, done
         else:
             break
-    assert done == 6
+    assert done == 7  # with what only undoing does
     after = _all_sysctls(host)
     assert after["net/ipv4/conf/eth1/forwarding"] == "0" and after["net/ipv4/conf/eth0/forwarding"] == "1"
     assert after["net/ipv4/neigh/eth1/gc_stale_time"] == "17"
     attach_thoroughly(host, **one, sysctls=turned)
     attach_thoroughly(host, **one, sysctls=start)
     assert {**after, **_all_sysctls(host)} == {**before, "net/ipv4/neigh/eth1/gc_stale_time": "17"}
+    now = _all_sysctls(host)
     # What the kernel takes no such value for is a failure, and nothing stays of it.
     with pytest.raises(ModuleFailed) as failure:
-        attach(host, **one, sysctls={**start, "net.ipv4.conf.all.forwarding": 1, "net.ipv4.ip_default_ttl": 777})
+        attach(host, **one, sysctls={**start, "net.ipv4.ip_forward": 1, "net.ipv4.ip_default_ttl": 777})
     assert "sysctl net.ipv4.ip_default_ttl rejects the value '777' (Invalid argument)" in str(failure.value)
+    assert _all_sysctls(host) == now
+    # Where taking it away is undone, it has those that were named.
+    with pytest.raises(ModuleFailed) as failure:
+        attach(host, fail_after=1, netns="probe", state="absent", sysctls=turned)
+    assert _all_sysctls(host) == now and "the change made before it was undone" in str(failure.value)
     # A new interface has them before it is up, whatever new ones have.
     attach(host, netns="probe", state="absent")
     new = {

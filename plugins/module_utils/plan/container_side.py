@@ -152,6 +152,11 @@ def restored(side: ContainerSide, peer: Link) -> list[Operation]:
     operations += [RestoreAddress(side.netns, peer.name, address, message) for address, message in held.items()]
     if side.tx_checksum_offload.get(peer.name) is False:
         operations.append(SetTxChecksumOffload(side.netns, peer.name, False))
+    operations += [
+        SetSysctl(side.netns, name, shown, shown)
+        for name, shown in sorted(side.sysctls.items())
+        if shown is not None and f"/{peer.name}/" in name
+    ]
     operations.append(SetLink(side.netns, peer.name, {"up": peer.up}, {}))
     operations += [
         SetRoute(side.netns, entry, None)
