@@ -173,8 +173,9 @@ options:
       - Values are numbers, several with a space between, or words. What a container hasn't, or can't be read and set,
         is refused before anything changes, as is a word for a number. A number that is out of range is a failure, and
         what was done is undone.
-      - Those that are not named are left alone, as are those that are not named any more. Those of the interface go
-        with it; where a task that takes it away fails, it comes back with those that this task names. Those of the
+      - Those that are not named are left alone. Those that are not named any more stay as they are until the container
+        restarts; V({}) names none, where leaving this option out means those that are recorded. Those of the interface
+        go with it; where a task that takes it away fails, it comes back with those that this task names. Those of the
         whole container stay as they are, also with O(state=absent), until it restarts; what they were before is not
         known then.
       - Two attachments of one container that ask for different values of one that is for all of it are refused in one

@@ -360,7 +360,7 @@ def _more(options: Mapping[str, Any], interface: str, prefix: str) -> dict[str, 
         from . import rule_options
 
         found["rules"] = rule_options.parse(options["rules"], prefix)
-    if options.get("sysctls"):
+    if options.get("sysctls") is not None:
         from . import sysctls
 
         found["sysctls"] = sysctls.parse(options["sysctls"], f"{prefix}sysctls", interface)

@@ -71,7 +71,7 @@ def _container_side(want: Attachment) -> dict[str, Any]:
         from . import rule
 
         options["rules"] = [rule.as_options(entry) for entry in want.rules]
-    if want.sysctls:
+    if want.sysctls is not None:
         from . import sysctls
 
         options["sysctls"] = sysctls.as_options(want.sysctls)

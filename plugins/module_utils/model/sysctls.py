@@ -54,7 +54,8 @@ def _name(option: str, key: str, interface: str) -> str:
     else:
         # As sysctl(8): an interface eth0.100 is written eth0/100 then.
         parts = [part.replace("/", ".") for part in text.split(".")]
-    if len(parts) < 3 or not all(_PART.fullmatch(part) and part.strip(".") for part in parts):
+    least = 3 if parts[0] == "net" else 2
+    if len(parts) < least or not all(_PART.fullmatch(part) and part.strip(".") for part in parts):
         raise InvalidOption(option, key, f"is no sysctl; write it as net.ipv4.conf.{OWN}.rp_filter")
     if parts[0] != "net":
         advice = "is none of a network namespace: those begin with net.; set it for the whole host, or leave it out"
