@@ -5,13 +5,20 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING
 
+from ..errors import MissingFeature
 from ..host.machine import Machine
 from ..model.attachment import Attachment
 from ..model.ownership import read_label
 from ..state.attachments import ContainerSide
 from ..state.network import HOST, Link, NetworkState, names_by_index
 
+if TYPE_CHECKING:
+    from ..host.netlink.handle import NetlinkHandle
+    from ..model.rule import Rule
+
+_RULES_HAVE_MARKS = (4, 17)  # the kernel that brought FRA_PROTOCOL
 _IPV6_DEFAULT = "net/ipv6/conf/default/disable_ipv6"
 
 
@@ -53,7 +60,9 @@ def observe(
         _paths(machine, netns, marks.values()),
         netlink.routes_aside(names_by_index(links)) if going and any(route.is_default for route in routes) else (),
         _to_nowhere(marks) if any(route.leads_nowhere for route in routes) else frozenset(),
-        netlink.own_rules() if numbers or any(want.rules is not None for want in wants) else (),
+        _rules(machine, netlink, any(want.rules for want in wants))
+        if numbers or any(want.rules is not None for want in wants)
+        else (),
         numbers,
         _sysctls(machine, netns, wants, links, [link.name for link in relevant]),
     )
@@ -84,6 +93,16 @@ def rule_marks(marks: Mapping[str, str]) -> dict[str, int]:
     return {
         name: label.notes.rules for name, label in labels.items() if label is not None and label.notes.rules is not None
     }
+
+
+def _rules(machine: Machine, netlink: NetlinkHandle, asked: bool) -> tuple[Rule, ...]:
+    if asked and machine.kernel_version < _RULES_HAVE_MARKS:
+        told = ".".join(map(str, machine.kernel_version))
+        raise MissingFeature(
+            f"rules: this host has Linux {told}, and the kernel tells whose a rule is from 4.17 on; "
+            "use a newer kernel, or leave them out"
+        )
+    return netlink.own_rules()
 
 
 def _sysctls(

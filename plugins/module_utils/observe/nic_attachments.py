@@ -98,6 +98,8 @@ def _side(
 
 def _marks_of_veths(seen: ContainerSide, host_side: NicHostSide) -> dict[str, str]:
     """Return the marks of the container's interfaces on bridges, which their host veths bear."""
+    if seen.netns_id is None:
+        return {}  # nothing of the host leads there
     by_index = {link.index: name for name, link in seen.network.links.items()}
     return {
         by_index[link.peer]: link.alias

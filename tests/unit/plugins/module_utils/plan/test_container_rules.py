@@ -8,7 +8,11 @@ from itertools import count
 from typing import Any
 
 import pytest
-from ansible_collections.pipefitter.container_network.plugins.module_utils.errors import PipefitterError, Refused
+from ansible_collections.pipefitter.container_network.plugins.module_utils.errors import (
+    MissingFeature,
+    PipefitterError,
+    Refused,
+)
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model import attachment
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.attachment import ANY_BRIDGE, Purge
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.rule import MARKS, Rule
@@ -148,6 +152,16 @@ def test_more_attachments_than_there_are_numbers_are_refused():
     with pytest.raises(Refused, match="rules: eth17 of container web2 is asked to have rules, and 16 attachments of"):
         _errand(scene, *items).plan()
     assert settles(_errand(scene, *items[:-1]))
+
+
+def test_a_kernel_that_does_not_tell_whose_a_rule_is_is_told_of():
+    scene = Scene(SimKernel())
+    scene.host.kernel_version = (4, 16)
+    with pytest.raises(
+        MissingFeature, match="rules: this host has Linux 4.16, and the kernel tells whose a rule is from"
+    ):
+        _errand(scene, {"container": "web2", "rules": [_TABLE]}).plan()
+    assert settles(_errand(scene, {"container": "web2", "rules": []}))
 
 
 @pytest.mark.parametrize("asking", ["eth1", "eth2"])

@@ -251,6 +251,18 @@ def _wants(**changes):
     return (model.parse({name: value for name, value in given_options.items() if value is not None}),)
 
 
+def test_veths_of_the_host_alone_are_no_marks_of_a_container():
+    scene = Scene(SimKernel())
+    ns, host = scene.host.namespaces["/run/netns/probe"], scene.kernel.host
+    ns.new_link("lan0", "dummy")
+    host.new_veth("left", "right", host, 1500)
+    host.links["left"].alias = "pipefitter lan0 netns /run/netns/probe +5"
+    host.links["right"].index = ns.links["lan0"].index
+    host.links["left"].peer = host.links["right"]
+    ((_want, side),), _host_side = scene.state(_wants(rules=[{"from": "10.0.0.1", "table": 7}]))
+    assert side.netns_id is None and side.rule_marks == {}
+
+
 def test_a_kernel_without_macvlan_is_told_of():
     scene = Scene(SimKernel())
     scene.kernel.kinds.clear()
