@@ -118,7 +118,8 @@ options:
   rules:
     description:
       - Policy routing rules of the container's network namespace (C(ip rule)), by which it looks up other routing
-        tables than the main one, such as those of O(routes[].table). Linux 4.17 or later.
+        tables than the main one, such as those of O(routes[].table). They bear a protocol number (C(proto)), 112 to
+        127, by which they are told from others; Linux does so from 4.17 on.
       - A rule belongs to the attachment that lists it, and its priority is its own within that. The list is complete
         for the rules of this attachment; V([]) is none. Those of the container's other attachments and of other
         programs are left alone. Without this option, rules are left as they are.
@@ -167,8 +168,8 @@ options:
         type: int
   sysctls:
     description:
-      - Sysctls of the container's network namespace, by their names below C(net.), such as C(net.ipv4.ip_forward).
-        C(IFNAME) stands for the interface, as in C(net.ipv4.conf.IFNAME.rp_filter); its own name will do, too.
+      - Sysctls of the container's network namespace, by their names, such as C(net.ipv4.ip_forward). C(IFNAME)
+        stands for the interface, as in C(net.ipv4.conf.IFNAME.rp_filter); its own name will do, too.
       - As with C(sysctl), an interface with a dot in its name is written with a slash, C(net.ipv4.conf.eth0/100.tag).
       - Values are numbers, several with a space between, or words. What a container hasn't, or can't be read and set,
         is refused before anything changes, as is a word for a number. A number that is out of range is a failure, and
