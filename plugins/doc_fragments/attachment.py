@@ -123,6 +123,79 @@ options:
           weight:
             description: Share of the traffic, 1 to 256. Without it, 1.
             type: int
+  rules:
+    description:
+      - Policy routing rules of the container's network namespace (C(ip rule)), by which it looks up other routing
+        tables than the main one, such as those of O(routes[].table). They bear a protocol number (C(proto)), 112 to
+        127, by which they are told from others; Linux does so from 4.17 on.
+      - A rule belongs to the attachment that lists it, and its priority is its own within that. The list is complete
+        for the rules of this attachment; V([]) is none. Those of the container's other attachments and of other
+        programs are left alone. Without this option, rules are left as they are.
+      - With O(state=absent) they go, as they do where a task that names the container purges the attachment. Where one
+        of a container that the task does not name is purged, or somebody deletes the interface, they stay until the
+        next task with O(rules) for that container. At most 16 attachments of a container can have rules.
+    type: list
+    elements: dict
+    suboptions:
+      from:
+        description: Subnet or address that packets come from. V(0.0.0.0/0) and V(::/0) are all of a family.
+        type: str
+      to:
+        description: Subnet or address that packets go to.
+        type: str
+      iif:
+        description:
+          - Interface that packets come in by. V(lo) stands for those that the container itself sends.
+        type: str
+      fwmark:
+        description:
+          - Firewall mark that packets have, as a number, or with a mask as V(0x10/0xf0).
+        type: str
+      family:
+        description:
+          - For which packets the rule is. Required where neither O(rules[].from) nor O(rules[].to) tells it; V(both)
+            makes two rules.
+        type: str
+        choices: [ipv4, ipv6, both]
+      table:
+        description:
+          - Routing table that is looked up, 1 to 4294967295, or V(main), V(default) or V(local). Where that has no
+            route, the next rule counts.
+        type: str
+      type:
+        description:
+          - What becomes of a packet. V(unicast) goes by O(rules[].table), V(blackhole) drops it, V(unreachable) and
+            V(prohibit) tell its sender. Without this option, V(unicast).
+        type: str
+        choices: [unicast, blackhole, unreachable, prohibit]
+      priority:
+        description:
+          - Which rule comes first, 1 to 4294967295; the lowest does. The kernel's own are 0, 32766 (V(main)) and 32767.
+          - Without it, 1000 for the first of the list, and 1 more for each place after it. So rules count in the order
+            of the list, and where one is put in between, those after it are made anew.
+        type: int
+  sysctls:
+    description:
+      - Sysctls of the container's network namespace, by their names, such as C(net.ipv4.ip_forward). C(IFNAME)
+        stands for the interface, as in C(net.ipv4.conf.IFNAME.rp_filter); its own name will do, too.
+      - As with C(sysctl), an interface with a dot in its name is written with a slash, C(net.ipv4.conf.eth0/100.tag).
+      - Values are numbers, several with a space between, or words. What a container hasn't, or can't be read and set,
+        is refused before anything changes, as is a word for a number. A number that is out of range is a failure, and
+        what was done is undone.
+      - Those that are not named are left alone. Those that are not named any more stay as they are until the container
+        restarts; V({}) names none, where leaving this option out means those that are recorded. Those of the interface
+        go with it; where a task that takes it away fails, it comes back with those that this task names. Those of the
+        whole container stay as they are, also with O(state=absent), until it restarts; what they were before is not
+        known then.
+      - Two attachments of one container that ask for different values of one that is for all of it are refused in one
+        task, and take turns in several.
+      - The kernel gives C(net.ipv4.ip_forward) and C(net.ipv6.conf.all.forwarding) to all interfaces, and
+        C(net.ipv4.ip_forward) the opposite to C(net.ipv4.conf.all.accept_redirects), as they change. So they are set
+        first, and all of these come back where a failed run is undone, but for routes by router advertisements, which
+        a container that begins to route in IPv6 loses.
+      - C(disable_ipv6) is refused, as O(ipv6) is for that; so is to switch C(promote_secondaries) off, by which
+        addresses are changed.
+    type: dict
   mac:
     description:
       - MAC address of the interface. Without O(mac) and O(mac_seed) the kernel chooses one when the interface is made.

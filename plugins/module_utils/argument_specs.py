@@ -37,6 +37,21 @@ ROUTES = {
     },
 }
 
+RULES = {
+    "type": "list",
+    "elements": "dict",
+    "options": {
+        "from": {"type": "str"},
+        "to": {"type": "str"},
+        "iif": {"type": "str"},
+        "fwmark": {"type": "str"},
+        "family": {"type": "str", "choices": ["ipv4", "ipv6", "both"]},
+        "table": {"type": "str"},
+        "type": {"type": "str", "choices": ["unicast", "blackhole", "unreachable", "prohibit"]},
+        "priority": {"type": "int"},
+    },
+}
+
 # Documented in doc_fragments/attachment.py, as are those of ATTACHING.
 CONTAINER_SIDE = {
     "interface": {"type": "str"},
@@ -44,6 +59,8 @@ CONTAINER_SIDE = {
     "gateway": {"type": "str"},
     "gateway6": {"type": "str"},
     "routes": ROUTES,
+    "rules": RULES,
+    "sysctls": {"type": "dict"},
     "mac": {"type": "str"},
     "mac_seed": {"type": "str", "no_log": False},
     "mtu": {"type": "int"},

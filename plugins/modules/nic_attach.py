@@ -95,7 +95,7 @@ options:
     description:
       - Attachments to create or remove, each with the options of a single one.
       - What an entry leaves out of O(nic), O(kind), O(mode), O(runtime), O(interface), O(gateway), O(gateway6),
-        O(routes), O(mtu) and O(ipv6) is taken from the module's own option of that name.
+        O(routes), O(rules), O(sysctls), O(mtu) and O(ipv6) is taken from the module's own option of that name.
       - O(gateway) and O(gateway6) apply to entries that have addresses of their family or leave O(addresses) out.
     type: list
     elements: dict
@@ -187,6 +187,40 @@ options:
               weight:
                 description: Share of the traffic, 1 to 256.
                 type: int
+      rules:
+        description: See O(rules).
+        type: list
+        elements: dict
+        suboptions:
+          from:
+            description: Subnet or address that packets come from.
+            type: str
+          to:
+            description: Subnet or address that packets go to.
+            type: str
+          iif:
+            description: Interface that packets come in by.
+            type: str
+          fwmark:
+            description: Firewall mark that packets have, with a mask as V(0x10/0xf0).
+            type: str
+          family:
+            description: For which packets the rule is, where neither C(from) nor C(to) tells it.
+            type: str
+            choices: [ipv4, ipv6, both]
+          table:
+            description: Routing table that is looked up, by its number or as V(main), V(default) or V(local).
+            type: str
+          type:
+            description: What becomes of a packet; all but V(unicast) lead nowhere.
+            type: str
+            choices: [unicast, blackhole, unreachable, prohibit]
+          priority:
+            description: Which rule comes first; the lowest does.
+            type: int
+      sysctls:
+        description: See O(sysctls).
+        type: dict
       mac:
         description: See O(mac).
         type: str
@@ -232,6 +266,21 @@ EXAMPLES = r"""
     container: web3
     interface: lan0
     addresses: [192.168.9.12/24]
+
+- name: A second one in the same LAN, which answers by itself what it was asked
+  pipefitter.container_network.nic_attach:
+    nic: eth1
+    kind: macvlan
+    container: web3
+    addresses: [192.168.9.13/24]
+    routes:
+      - {destination: 192.168.9.0/24, table: 109}
+      - {destination: 0.0.0.0/0, gateway: 192.168.9.1, table: 109}
+    rules:
+      - {from: 192.168.9.13, table: 109}
+    sysctls:
+      net.ipv4.conf.IFNAME.arp_ignore: 1
+      net.ipv4.conf.IFNAME.arp_announce: 2
 
 - name: Take one out again
   pipefitter.container_network.nic_attach:

@@ -33,9 +33,9 @@ options:
   attachments:
     description:
       - Attachments to create or remove, each with the options of a single one.
-      - What an entry leaves out of O(bridge), O(runtime), O(interface), O(gateway), O(gateway6), O(routes), O(mtu),
-        O(ipv6), O(required) and O(security) is taken from the module's own option of that name; so are O(vlan),
-        O(vlan_mode) and O(trunks) for an entry that has none of the three.
+      - What an entry leaves out of O(bridge), O(runtime), O(interface), O(gateway), O(gateway6), O(routes), O(rules),
+        O(sysctls), O(mtu), O(ipv6), O(required) and O(security) is taken from the module's own option of that name; so
+        are O(vlan), O(vlan_mode) and O(trunks) for an entry that has none of the three.
       - O(gateway) and O(gateway6) apply to entries that have addresses of their family or leave O(addresses) out.
     type: list
     elements: dict
@@ -122,6 +122,40 @@ options:
               weight:
                 description: Share of the traffic, 1 to 256.
                 type: int
+      rules:
+        description: See O(rules).
+        type: list
+        elements: dict
+        suboptions:
+          from:
+            description: Subnet or address that packets come from.
+            type: str
+          to:
+            description: Subnet or address that packets go to.
+            type: str
+          iif:
+            description: Interface that packets come in by.
+            type: str
+          fwmark:
+            description: Firewall mark that packets have, with a mask as V(0x10/0xf0).
+            type: str
+          family:
+            description: For which packets the rule is, where neither C(from) nor C(to) tells it.
+            type: str
+            choices: [ipv4, ipv6, both]
+          table:
+            description: Routing table that is looked up, by its number or as V(main), V(default) or V(local).
+            type: str
+          type:
+            description: What becomes of a packet; all but V(unicast) lead nowhere.
+            type: str
+            choices: [unicast, blackhole, unreachable, prohibit]
+          priority:
+            description: Which rule comes first; the lowest does.
+            type: int
+      sysctls:
+        description: See O(sysctls).
+        type: dict
       mac:
         description: See O(mac).
         type: str
@@ -247,6 +281,30 @@ EXAMPLES = r"""
           - {gateway: 192.168.5.2}
       - {destination: 10.66.0.0/16, type: unreachable}
 
+- name: A second uplink, by which what is asked there is answered
+  pipefitter.container_network.veth_attach:
+    bridge: br0
+    container: web3
+    interface: eth2
+    addresses: [192.168.6.13/24]
+    routes:
+      - {destination: 0.0.0.0/0, gateway: 192.168.6.1, table: 102}
+    rules:
+      - {from: 192.168.6.13, table: 102}
+    sysctls:
+      net.ipv4.conf.IFNAME.rp_filter: 2
+
+- name: A container that routes, and does so for marked packets by a table of their own
+  pipefitter.container_network.veth_attach:
+    bridge: br0
+    container: web4
+    rules:
+      - {fwmark: 0x10/0xf0, family: both, table: 100}
+      - {to: 10.66.0.0/16, type: unreachable}
+    sysctls:
+      net.ipv4.ip_forward: 1
+      net.ipv6.conf.all.forwarding: 1
+
 - name: A port of VLAN 100 on an Open vSwitch bridge
   pipefitter.container_network.veth_attach:
     bridge: ovs0
@@ -298,7 +356,7 @@ operations:
 attachments:
   description:
     - The attachments in the shape of O(attachments), as M(pipefitter.container_network.container_network_info) returns
-      them.
+      them. C(sysctls) are those that were asked for, which the latter leaves out.
     - Empty with O(state=absent). In check mode, values that only the kernel can choose are missing.
   returned: success
   type: list
@@ -313,6 +371,10 @@ attachments:
       routes:
         - {destination: 10.20.0.0/16, gateway: 192.168.5.1, metric: 0}
         - {destination: 10.66.0.0/16, metric: 0, type: unreachable}
+      rules:
+        - {priority: 1000, from: 192.168.5.10/32, table: "102"}
+      sysctls:
+        net.ipv4.conf.IFNAME.rp_filter: "2"
       mac: 9a:4c:0d:a5:33:5b
       mtu: 1500
 pending:

@@ -25,6 +25,8 @@ def _wire(host):
     bridge = {"addresses": ["192.168.5.1/24", "fd00:5::1/64"], "mtu": 1400, "stp": False, "forward_delay": 4.5}
     host.module("container_bridge", name="br0", ip_forward=True, masquerade=True, **bridge)
     web = {"container": "web1", "addresses": ["192.168.5.10/24", "fd00:5::10/64"], "gateway": "192.168.5.1"}
+    web["rules"] = [{"from": "192.168.5.10", "table": 100}, {"fwmark": "0x10/0xf0", "family": "both", "table": "main"}]
+    web["sysctls"] = {"net.ipv4.conf.eth1.rp_filter": 2, "net.ipv4.ip_forward": 1}
     db = {"container": "db1", "addresses": ["192.168.5.11/24"], "mtu": 1300, "mac_seed": "db1"}
     probe = {
         "netns": "probe",
@@ -76,6 +78,8 @@ def test_the_role_with_the_exported_file_wires_a_clean_host_the_same(hosta, flee
     variables = yaml.safe_load(exported.stdout)
     made = {name: entry for entry in variables["bridge_attachments"] if (name := entry.get("container"))}
     assert "mac" in made["db1"] and not {"mac", "runtime"} & made["web1"].keys(), "what nobody asked for"
+    assert made["web1"]["sysctls"] == {"net.ipv4.ip_forward": "1", "net.ipv4.conf.IFNAME.rp_filter": "2"}
+    assert [entry["priority"] for entry in made["web1"]["rules"]] == [1000, 1001, 1001]
     assert "bridge_mac" not in variables
     _wipe(hosta)
     assert not any(hosta.module("container_network_info")[name] for name in _SHOWN)

@@ -17,7 +17,19 @@ from .variables import PREFIX, as_list, required
 from .vlans import Vlan
 
 # Of an entry of the containers, what goes to veth_attach as it is.
-_PASSED_ON = ("runtime", "host_interface", "mac", "mac_seed", "mtu", "ipv6", "gateway", "gateway6", "routes")
+_PASSED_ON = (
+    "runtime",
+    "host_interface",
+    "mac",
+    "mac_seed",
+    "mtu",
+    "ipv6",
+    "gateway",
+    "gateway6",
+    "routes",
+    "rules",
+    "sysctls",
+)
 _KEYS = (*SELECTORS, "interface", "vlan", "address", *_PASSED_ON)
 
 Key = tuple[str, str, str]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -210,6 +211,15 @@ class Machine:
             return _read_sysctls(names)
         with self._entered(netns):
             return _read_sysctls(names)
+
+    def settable_sysctls(self, netns: str, names: Collection[str]) -> dict[str, str | None]:
+        """Return those of a container's sysctls that are there, ``None`` for one that can't be both read and set."""
+        found = {}
+        with self._entered(netns):
+            for name in names:
+                with suppress(FileNotFoundError, NotADirectoryError):
+                    found[name] = sysctl.settable(name)
+        return found
 
     def write_sysctl(self, netns: str, name: str, value: str) -> None:
         if netns == HOST:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import stat
 
 from ..errors import MissingFeature, PipefitterError
 
@@ -21,6 +22,20 @@ def read(name: str) -> str | None:
         return os.read(descriptor, 256).decode().strip()
     finally:
         os.close(descriptor)
+
+
+def settable(name: str) -> str | None:
+    """Return a sysctl's value, ``None`` where it can't be both read and written.
+
+    :raises FileNotFoundError: there is no such one.
+    """
+    path = f"{_ROOT}/{name}"
+    if not stat.S_ISREG(os.stat(path).st_mode) or not os.access(path, os.W_OK):
+        return None
+    try:
+        return read(name)
+    except (OSError, UnicodeDecodeError):
+        return None
 
 
 def write(name: str, value: str) -> None:

@@ -7,13 +7,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from ..errors import InvalidOption
 from ..light_dataclass import dataclass
 from . import addresses, attachment_checks, limits, names, port_guard, route, vlans
 from .port_guard import Security
 from .vlans import Vlans
+
+if TYPE_CHECKING:
+    from .rule import Rule
 
 DEFAULT_INTERFACE = "eth1"
 
@@ -57,6 +60,7 @@ class Attachment:
     that ovs_vlan_port set for its port: one that joins has them at once. Where ``removable`` is given, addresses
     beside those that are wanted stay unless they are among these: another program may have come with them since.
     With ``dhcp`` it has one more address, which the service asks a server for; that has a lifetime, and is its own.
+    ``sysctls`` are as ``model.sysctls.parse`` returns them.
     """
 
     target: Target
@@ -77,6 +81,8 @@ class Attachment:
     joins_in: tuple[Vlans, str] | None = None
     removable: frozenset[str] | None = None
     dhcp: bool = False
+    rules: tuple[Rule, ...] | None = None
+    sysctls: tuple[tuple[str, str], ...] | None = None
 
     @property
     def wants_ipv6(self) -> bool | None:
@@ -187,6 +193,7 @@ def container_side(options: Mapping[str, Any], prefix: str) -> dict[str, Any]:
         "gateway": _gateway(options, f"{prefix}gateway", addresses.IPV4),
         "gateway6": _gateway(options, f"{prefix}gateway6", addresses.IPV6),
         "routes": _routes(options.get("routes"), interface, prefix),
+        **_more(options, interface, prefix),
         "mac": addresses.mac(f"{prefix}mac", mac) if mac is not None else None,
         "mtu": limits.mtu(f"{prefix}mtu", options.get("mtu")),
         "ipv6": options.get("ipv6"),
@@ -354,6 +361,20 @@ def _routes(items: list[Mapping[str, Any]] | None, link: str, prefix: str) -> tu
             )
         result.append(entry)
     return tuple(result)
+
+
+def _more(options: Mapping[str, Any], interface: str, prefix: str) -> dict[str, Any]:
+    """Return the fields that few attachments have."""
+    found: dict[str, Any] = {}
+    if options.get("rules") is not None:
+        from . import rule_options
+
+        found["rules"] = rule_options.parse(options["rules"], prefix)
+    if options.get("sysctls") is not None:
+        from . import sysctls
+
+        found["sysctls"] = sysctls.parse(options["sysctls"], f"{prefix}sysctls", interface)
+    return found
 
 
 def _held_routes(attachment: Attachment) -> list[tuple[tuple[str, int], str, str]]:

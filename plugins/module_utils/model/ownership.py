@@ -81,7 +81,7 @@ def _shortened(value: str) -> str:
     """Return a name or path as it fits into an alias beside all else, still another one for another value.
 
     IFALIASZ is 256 with the NUL; the mark, an interface, a kind and the
-    identity of a container (the engine and 64 digits) take up to 118 bytes, the notes 7.
+    identity of a container (the engine and 64 digits) take up to 118 bytes, the notes 9.
     """
     if len(value.encode()) <= _LONGEST_VALUE:
         return value

@@ -65,12 +65,14 @@ class MarkNotes:
     ``declared`` is whether its addresses were given, so that they are all that it has. Beside an alias this is one
     word, none where nothing is out of the ordinary: ``+d`` for addresses that are not declared, and a letter each for
     what is denied (mar), or allowed (MAR), of MACs, addresses and router advertisements. ``to_nowhere`` (n) is whether
-    its container's routes that lead nowhere are for it: they have no link that would say so.
+    its container's routes that lead nowhere are for it: they have no link that would say so. Neither have rules:
+    ``rules`` (0 to 15) is the number that those for it bear.
     """
 
     security: Security = Security()
     declared: bool = True
     to_nowhere: bool = False
+    rules: int | None = None
 
     def word(self) -> str:
         letters = "" if self.declared else _OPEN
@@ -78,6 +80,7 @@ class MarkNotes:
             asked = getattr(self.security, name)
             letters += letter if asked == DENY else letter.upper() if asked == ALLOW else ""
         letters += _NOWHERE if self.to_nowhere else ""
+        letters += str(self.rules) if self.rules is not None else ""
         return f"{_SIGN}{letters}" if letters else ""
 
 
@@ -86,7 +89,8 @@ def read_notes(word: str) -> MarkNotes:
     asked = {}
     for name, letter in _LETTERS.items():
         asked[name] = DENY if letter in word else ALLOW if letter.upper() in word else ""
-    return MarkNotes(Security(**asked), _OPEN not in word, _NOWHERE in word)
+    number = "".join(letter for letter in word if letter in "0123456789")
+    return MarkNotes(Security(**asked), _OPEN not in word, _NOWHERE in word, int(number) if number else None)
 
 
 def is_notes(word: str) -> bool:

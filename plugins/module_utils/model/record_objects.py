@@ -68,6 +68,14 @@ def _container_side(want: Attachment) -> dict[str, Any]:
         options["addresses"] = [*([DHCP] if want.dhcp else ()), *want.addresses]
     if want.routes is not None:
         options["routes"] = [as_options(entry) for entry in want.routes]
+    if want.rules is not None:
+        from . import rule
+
+        options["rules"] = [rule.as_options(entry) for entry in want.rules]
+    if want.sysctls is not None:
+        from . import sysctls
+
+        options["sysctls"] = sysctls.as_options(want.sysctls)
     return options
 
 

@@ -14,7 +14,20 @@ from .record_objects import BRIDGE_OPTIONS
 
 _TARGET = ("container", "netns", "runtime", "interface")
 ATTACHMENT_OPTIONS = frozenset(
-    (*_TARGET, "host_interface", "addresses", "gateway", "gateway6", "routes", "mac", "mtu", "ipv6", *VLAN_OPTIONS)
+    (
+        *_TARGET,
+        "host_interface",
+        "addresses",
+        "gateway",
+        "gateway6",
+        "routes",
+        "rules",
+        "sysctls",
+        "mac",
+        "mtu",
+        "ipv6",
+        *VLAN_OPTIONS,
+    )
 )
 PUBLICATION_OPTIONS = frozenset((*_TARGET, "ports"))
 POLICY_OPTIONS = frozenset(("icc", "links", "egress", "host_access"))

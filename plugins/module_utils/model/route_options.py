@@ -9,11 +9,9 @@ from dataclasses import replace
 from typing import Any
 
 from ..errors import InvalidOption
-from . import addresses, limits, names, route
+from . import addresses, limits, names, route, route_tables
 from .route import Details, Route
 
-_TABLES = {"default": 253, "main": route.MAIN, "local": 255}
-_NAMES = {number: name for name, number in _TABLES.items()}
 _KINDS = {"unicast": route.UNICAST, **{name: number for number, name in route.KINDS.items()}}
 _GLOBAL, _LINK, _HOST = 0, 253, 254  # RT_SCOPE_* of linux/rtnetlink.h
 _SCOPES = {"global": _GLOBAL, "link": _LINK, "host": _HOST}
@@ -30,7 +28,9 @@ def extended(entry: Route, given: Mapping[str, Any], option: str, asked: str) ->
     """
     kind = _one_of(f"{option}.type", given.get("type", "unicast"), _KINDS)
     entry = replace(
-        entry, kind=kind, table=_table(f"{option}.table", given["table"]) if "table" in given else route.MAIN
+        entry,
+        kind=kind,
+        table=route_tables.number_of(f"{option}.table", given["table"]) if "table" in given else route.MAIN,
     )
     if entry.is_default:
         advice = "is the default route of the main table; use gateway or gateway6, or give it a table of its own"
@@ -83,19 +83,6 @@ def _one_of(option: str, found: Any, choices: Mapping[str, int]) -> int:
     return choices[found]
 
 
-def _table(option: str, found: Any) -> int:
-    text = str(found).strip()
-    if text in _TABLES:
-        return _TABLES[text]
-    number = int(text) if text.isascii() and text.isdigit() and len(text) <= 10 else 0
-    if not 0 < number < 2**32:
-        raise InvalidOption(option, found, f"is no routing table; give 1 to 4294967295, or {', '.join(_TABLES)}")
-    if number == route.ASIDE:
-        advice = "is where this collection keeps default routes whose place another took; give another number"
-        raise InvalidOption(option, found, advice)
-    return number
-
-
 def _scope(option: str, found: Any, entry: Route, by_hops: bool) -> int | None:
     if entry.family == addresses.IPV6:
         raise InvalidOption(option, found, "is for IPv4, as routes of IPv6 have no scope; leave it out")
@@ -139,7 +126,7 @@ def more_options(entry: Route) -> dict[str, Any]:
     details = entry.details
     described: dict[str, Any] = {}
     if entry.table != route.MAIN:
-        described["table"] = _NAMES.get(entry.table, str(entry.table))
+        described["table"] = route_tables.name_of(entry.table)
     if entry.leads_nowhere:
         described["type"] = route.KINDS[entry.kind]
     if details.source:

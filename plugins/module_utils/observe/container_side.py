@@ -5,13 +5,20 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING
 
+from ..errors import MissingFeature
 from ..host.machine import Machine
 from ..model.attachment import Attachment
 from ..model.ownership import read_label
 from ..state.attachments import ContainerSide
 from ..state.network import HOST, Link, NetworkState, names_by_index
 
+if TYPE_CHECKING:
+    from ..host.netlink.handle import NetlinkHandle
+    from ..model.rule import Rule
+
+_RULES_HAVE_MARKS = (4, 17)  # the kernel that brought FRA_PROTOCOL
 _IPV6_DEFAULT = "net/ipv6/conf/default/disable_ipv6"
 
 
@@ -40,6 +47,7 @@ def observe(
     held, leases, messages = netlink.addresses_and_leases(looked_at) if looked_at else ({}, {}, {})
     faults = netlink.address_faults(messages)
     routes = netlink.routes(names_by_index(links), connected=True, everything=True)
+    numbers = rule_marks({**{name: link.alias for name, link in links.items() if link.ours}, **marks})
     return ContainerSide(
         netns,
         seen.identity,
@@ -52,6 +60,11 @@ def observe(
         _paths(machine, netns, marks.values()),
         netlink.routes_aside(names_by_index(links)) if going and any(route.is_default for route in routes) else (),
         _to_nowhere(marks) if any(route.leads_nowhere for route in routes) else frozenset(),
+        _rules(machine, netlink, any(want.rules for want in wants))
+        if numbers or any(want.rules is not None for want in wants)
+        else (),
+        numbers,
+        _sysctls(machine, netns, wants, links, [link.name for link in relevant]),
     )
 
 
@@ -72,6 +85,34 @@ def _paths(machine: Machine, netns: str, marks: Collection[str]) -> frozenset[st
 def _to_nowhere(marks: Mapping[str, str]) -> frozenset[str]:
     labels = [(name, read_label(mark)) for name, mark in marks.items()]
     return frozenset(name for name, label in labels if label is not None and label.notes.to_nowhere)
+
+
+def rule_marks(marks: Mapping[str, str]) -> dict[str, int]:
+    """Return the numbers that the rules of attachments bear, by their interfaces, as their ``marks`` say."""
+    labels = {name: read_label(mark) for name, mark in marks.items() if " +" in mark}
+    return {
+        name: label.notes.rules for name, label in labels.items() if label is not None and label.notes.rules is not None
+    }
+
+
+def _rules(machine: Machine, netlink: NetlinkHandle, asked: bool) -> tuple[Rule, ...]:
+    if asked and machine.kernel_version < _RULES_HAVE_MARKS:
+        told = ".".join(map(str, machine.kernel_version))
+        raise MissingFeature(
+            f"rules: this host has Linux {told}, and the kernel tells whose a rule is from 4.17 on; "
+            "use a newer kernel, or leave them out"
+        )
+    return netlink.own_rules()
+
+
+def _sysctls(
+    machine: Machine, netns: str, wants: Sequence[Attachment], links: Collection[str], own: Collection[str]
+) -> dict[str, str | None]:
+    if not any(want.sysctls for want in wants):
+        return {}
+    from ..plan.container_sysctls import names_to_read
+
+    return machine.settable_sysctls(netns, names_to_read(wants, links, own))
 
 
 def _ipv6_default(machine: Machine, netns: str) -> bool | None:

@@ -90,9 +90,22 @@ def _side(
         if link is not None and link not in relevant:
             relevant.append(link)
     marks = {link.name: link.alias for link in relevant if link.ours}
+    marks.update(_marks_of_veths(seen, host_side))
     return container_side.observe(
         machine, seen, wants, relevant, marks, new=_is_made(wants, seen, host_side), going=going
     )
+
+
+def _marks_of_veths(seen: ContainerSide, host_side: NicHostSide) -> dict[str, str]:
+    """Return the marks of the container's interfaces on bridges, which their host veths bear."""
+    if seen.netns_id is None:
+        return {}  # nothing of the host leads there
+    by_index = {link.index: name for name, link in seen.network.links.items()}
+    return {
+        by_index[link.peer]: link.alias
+        for link in host_side.network.links.values()
+        if link.ours and link.kind == "veth" and link.peer_netns == seen.netns_id and link.peer in by_index
+    }
 
 
 def _is_made(wants: Sequence[NicAttachment], seen: ContainerSide, host_side: NicHostSide) -> bool:

@@ -20,7 +20,7 @@ from .attachment_correction import correction
 from .attachment_match import VethMatch, find_all, find_bridge
 from .attachment_routes import across, taken_by_others
 from .container_side import announced, is_news
-from .link_operations import Announce, DeleteLink, SetLink, together
+from .link_operations import Announce, DeleteLink, SetLink, deletions_in, together
 from .operations import Operation
 from .ovs_ports import OvsChanges, connect, ports_of
 
@@ -77,13 +77,15 @@ def present(
     middle += crossing
     last += opened + ovs.open()
     if purge is not None:
-        from .attachment_deletion import purge_operations
+        from .attachment_deletion import purge_operations, rules_outliving
 
         kept = {one.host_veth.name for one in found if one.host_veth} | {
             name for one in found for name in (one.host_interface, one.birth_name)
         }
         # Last of all: what is purged can't be made again.
-        last += purge_operations(purge, kept, host_side, ovs)
+        purged = purge_operations(purge, kept, host_side, ovs)
+        last += rules_outliving([one.side for one in found], {one.name for one in deletions_in(purged)}, host_side)
+        last += purged
     guards: tuple[list[Operation], list[Operation], list[Operation]] = ([], [], [])
     if checked:
         from . import attachment_guards

@@ -98,7 +98,20 @@ def outliving(sides: Sequence[ContainerSide], going: Collection[str], host_side:
                 and all(veth is not None and veth.name in going for veth in veths)
             ):
                 operations[side.netns, entry] = RemoveRoute(side.netns, entry)
-    return list(operations.values())
+    return [*operations.values(), *rules_outliving(sides, going, host_side, nobodys=True)]
+
+
+def rules_outliving(
+    sides: Sequence[ContainerSide], going: Collection[str], host_side: HostSide, nobodys: bool = False
+) -> list[Operation]:
+    """Return what removes the rules of attachments whose host veths are ``going``, and those of nobody."""
+    interfaces = {
+        (side.netns, link.name)
+        for side in sides
+        for link in side.network.links.values()
+        if (host_veth := host_side.host_veth(side, link)) is not None and host_veth.name in going
+    }
+    return container_side.rules_left_behind(sides, interfaces, nobodys)
 
 
 def take_back_defaults(deletions: Sequence[DeleteLink], sides: Sequence[ContainerSide]) -> list[Operation]:

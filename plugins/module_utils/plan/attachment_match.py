@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 from ..errors import MissingFeature, Refused
 from ..light_dataclass import dataclass
@@ -46,6 +47,11 @@ class AttachmentMatch:
     def holds_to_nowhere(self) -> bool:
         """Tell whether the container's routes of ours that lead nowhere are for it, or nobody's."""
         return False
+
+    @property
+    def seen_as(self) -> str:
+        """Return the name that the interface has as yet, or is to have where there is none."""
+        return self.peer.name if self.peer is not None else self.want.interface
 
     @property
     def birth_name(self) -> str:
@@ -105,10 +111,27 @@ def find_all(wants: Sequence[tuple[Attachment, ContainerSide]], host_side: HostS
         if bridge is not None and bridge in host_side.bridges and host_side.bridges[bridge].kind == LINUX:
             with_mtu.setdefault(bridge, []).append((link, mtu))
     own = {name: _own_mtu(name, here, host_side) for name, here in with_mtu.items()}
-    return [
+    found = [
         replace(one, bridge=replace(one.bridge, mtu=own[one.want.bridge])) if one.want.bridge in own else one
         for one in found
     ]
+    return with_more(found)
+
+
+Match = TypeVar("Match", bound=AttachmentMatch)
+
+
+def with_more(found: list[Match]) -> list[Match]:
+    """Return attachments with what is settled among those of a container, where any has what few have."""
+    if any(one.want.rules is not None for one in found):
+        from . import container_rules
+
+        found = container_rules.numbered(found)
+    if any(one.want.sysctls for one in found):
+        from . import container_sysctls
+
+        found = container_sysctls.shared(found)
+    return found
 
 
 def _of_other_tasks(found: Sequence[VethMatch], host_side: HostSide) -> Iterator[tuple[Link, int]]:

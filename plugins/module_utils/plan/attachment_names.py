@@ -48,7 +48,8 @@ def notes(one: VethMatch) -> MarkNotes:
     to_nowhere = before.to_nowhere if routes is None else any(entry.leads_nowhere for entry in routes)
     # Which address a server gives nobody knows beforehand.
     declared = not one.want.dhcp and (before.declared or one.want.addresses is not None)
-    return MarkNotes(security, declared, to_nowhere)
+    rules = one.side.rule_marks.get(one.seen_as)
+    return MarkNotes(security, declared, to_nowhere, rules)
 
 
 def dropped(found: Sequence[VethMatch], host_side: HostSide) -> list[Operation]:

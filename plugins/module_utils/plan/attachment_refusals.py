@@ -13,7 +13,7 @@ from ..state.attachments import LINUX, OVS, AttachedBridgeState, HostSide
 from ..state.network import Link
 from .attachment_match import VethMatch
 from .attachment_segments import brings_something
-from .container_side_refusals import check_interface_name, check_mtus, check_routes
+from .container_side_refusals import check_interface_name, check_more, check_mtus, check_routes
 
 
 def check(found: Sequence[VethMatch], host_side: HostSide) -> None:
@@ -30,6 +30,7 @@ def check(found: Sequence[VethMatch], host_side: HostSide) -> None:
     check_mtus(found)
     _check_bridge_mtus(found, host_side)
     check_routes(found)
+    check_more(found)
     _check_addresses(found, host_side)
     _check_conflicts(found, host_side)
 

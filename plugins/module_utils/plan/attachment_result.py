@@ -16,7 +16,7 @@ from ..state.network import Link
 from .attachment_match import VethMatch, find_all, renamed
 from .attachment_names import notes
 from .attachment_routes import taken_by_others
-from .container_side_result import Sides, described, predicted
+from .container_side_result import Sides, described, predicted, sysctls_described
 from .link_operations import deletions_in
 from .operations import Operation
 
@@ -34,6 +34,7 @@ def describe(sides: Sides, host_side: HostSide) -> list[dict[str, Any] | None]:
             host_veth = host_side.host_veth(side, peer)
             if host_veth is not None:
                 entry = describe_one(want.target.kind, want.target.value, side, peer, host_veth, host_side)
+                entry.update(sysctls_described(want, side, peer.name))
         found.append(entry)
     return found
 

@@ -34,9 +34,9 @@ def made(one: AttachmentMatch, taken: Collection[tuple[str, int]], beside: Seque
     if ipv6 is not None and default is not None and ipv6 != default:
         operations.append(set_ipv6(netns, want.interface, ipv6))
     operations += [AddAddress(netns, want.interface, address) for address in want.addresses or ()]
-    operations += beside
+    operations += [*beside, *_sysctls(one)]
     operations.append(SetLink(netns, want.interface, {"up": True}, {"up": False}))
-    return operations + plan_routes(one, taken)[0]
+    return operations + plan_routes(one, taken)[0] + _rules(one)
 
 
 def corrected(
@@ -81,11 +81,11 @@ def corrected(
         operations += link_addresses.additions(
             netns, want.interface, want.addresses, shown, own_routes, leases=leases, messages=messages, faults=faults
         )
-    operations += beside
+    operations += [*beside, *_sysctls(one)]
     if not peer.up:
         operations.append(SetLink(netns, want.interface, {"up": True}, {"up": False}))
     routing, staying = plan_routes(one, taken)
-    operations += routing
+    operations += routing + _rules(one)
     if want.addresses is not None:
         if want.removable is not None:
             shown = tuple(each for each in shown if each in want.addresses or addresses.bare(each) in want.removable)
@@ -99,6 +99,33 @@ def corrected(
     if takes_ipv6_off:
         operations += mtus
     return operations
+
+
+def _sysctls(one: AttachmentMatch) -> list[Operation]:
+    if not one.want.sysctls:
+        return []
+    from . import container_sysctls
+
+    return container_sysctls.planned(one)
+
+
+def _rules(one: AttachmentMatch) -> list[Operation]:
+    if one.want.rules is None:
+        return []
+    from . import container_rules
+
+    return container_rules.planned(one)
+
+
+def rules_left_behind(
+    sides: Sequence[ContainerSide], going: Collection[tuple[str, str]], nobodys: bool = True
+) -> list[Operation]:
+    """Return what removes the rules of attachments that are ``going`` (netns and interface), and those of nobody."""
+    if not any(side.rules for side in sides):
+        return []
+    from . import container_rules
+
+    return container_rules.left_behind(sides, going, nobodys)
 
 
 def undone_whole(one: AttachmentMatch, peer: Link, operations: list[Operation]) -> list[Operation]:
@@ -128,6 +155,11 @@ def restored(side: ContainerSide, peer: Link) -> list[Operation]:
     operations += [RestoreAddress(side.netns, peer.name, address, message) for address, message in held.items()]
     if side.tx_checksum_offload.get(peer.name) is False:
         operations.append(SetTxChecksumOffload(side.netns, peer.name, False))
+    operations += [
+        SetSysctl(side.netns, name, shown, shown)
+        for name, shown in sorted(side.sysctls.items())
+        if shown is not None and f"/{peer.name}/" in name
+    ]
     operations.append(SetLink(side.netns, peer.name, {"up": peer.up}, {}))
     operations += [
         SetRoute(side.netns, entry, None)

@@ -42,6 +42,18 @@ def check_mtus(found: Sequence[AttachmentMatch]) -> None:
             )
 
 
+def check_more(found: Sequence[AttachmentMatch]) -> None:
+    """Refuse rules and sysctls that can't be set; few attachments have any."""
+    if any(one.want.rules for one in found):
+        from . import container_rules
+
+        container_rules.check(found)
+    if any(one.want.sysctls for one in found):
+        from . import container_sysctls
+
+        container_sysctls.check(found)
+
+
 def check_routes(found: Sequence[AttachmentMatch]) -> None:
     """Refuse a route that two attachments of a container ask for, or that another interface of it holds.
 

@@ -8,7 +8,7 @@ Private to the collection.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..model import addresses
 from ..model.addresses import is_link_local
@@ -22,6 +22,9 @@ from .attachment_routes import gateways, leads_to, plan_routes, wanted_routes, w
 from .link_operations import deletions_in
 from .operations import Operation
 from .route_operations import SetRoute, TakeBackDefault
+
+if TYPE_CHECKING:
+    from ..model.rule import Rule
 
 Sides = Sequence[tuple[Attachment, "ContainerSide | None"]]
 
@@ -42,6 +45,7 @@ def described(kind: str, value: str, side: ContainerSide, peer: Link, to_nowhere
         "mac": peer.mac,
         "mtu": peer.mtu,
         **_routes_described(routes, peer.name),
+        **_rules_described(side, peer.name),
     }
 
 
@@ -61,8 +65,16 @@ def predicted(
         entry["addresses"] = sorted(address for address in want.addresses or () if not is_link_local(address))
     elif want.ipv6 is False:
         entry["addresses"] = [text for text in entry["addresses"] if addresses.family(text) == addresses.IPV4]
-    for option in ("gateway", "gateway6", "routes"):
+    for option in ("gateway", "gateway6", "routes", "rules"):
         entry.pop(option, None)
+    if want.rules is not None or one.side.rules:
+        from .container_rules import wanted_rules
+
+        entry.update(_as_rules(wanted_rules(one)))
+    if want.sysctls:
+        from ..model.sysctls import canonical, dotted
+
+        entry["sysctls"] = {dotted(name): canonical(value) for name, value in want.sysctls}
     entry.update(_routes_described(_certain_routes(one, taken, to_nowhere), want.interface))
     for option in ("mac", "gateway", "gateway6"):
         if getattr(want, option) is not None:
@@ -126,6 +138,31 @@ def _routes_described(entries: Sequence[Route], link: str) -> dict[str, Any]:
     if routes:
         described["routes"] = [routes[key] for key in sorted(routes)]
     return described
+
+
+def _rules_described(side: ContainerSide, interface: str) -> dict[str, Any]:
+    if not side.rules:
+        return {}
+    from .container_rules import rules_of
+
+    return _as_rules(rules_of(side, interface))
+
+
+def _as_rules(rules: Sequence[Rule]) -> dict[str, Any]:
+    """Return rules as the option ``rules``, none where there are none."""
+    from ..model import rule
+
+    ordered = sorted(rules, key=lambda entry: (entry.priority, entry.family))
+    return {"rules": [rule.as_options(entry) for entry in ordered]} if rules else {}
+
+
+def sysctls_described(want: Attachment, side: ContainerSide, interface: str) -> dict[str, Any]:
+    """Return the sysctls that an attachment asks for as they are, where it asks for any."""
+    if not want.sysctls:
+        return {}
+    from . import container_sysctls
+
+    return container_sysctls.described(want, side, interface)
 
 
 def taken_default_routes(operations: Iterable[Operation]) -> list[str]:

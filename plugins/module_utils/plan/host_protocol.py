@@ -20,6 +20,7 @@ from ..model.ovs import OvsChange
 from ..model.port_guard import GuardRules
 from ..model.publication import PublicationRules, PublishedFlow
 from ..model.route import Route
+from ..model.rule import Rule
 
 
 class LinkSettings(TypedDict, total=False):
@@ -150,6 +151,12 @@ class Netlink(Protocol):
 
     def take_back(self, route: Route) -> None:
         """Set a default route again that was put aside; one that is of no use any more is passed over."""
+
+    def add_rule(self, rule: Rule) -> None:
+        """Add a policy routing rule, after those of its priority."""
+
+    def remove_rule(self, rule: Rule) -> None:
+        """Remove a policy routing rule: the first that has all that this one asks for, which may be none."""
 
     def add_proxy_neighbour(self, link: str, address: str) -> None:
         """Let the host answer neighbour solicitations for an IPv6 address on a link."""

@@ -8,6 +8,7 @@ Private to the collection.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 from ..model.nic_attachment import NicAttachment
 from ..model.ownership import read_label
@@ -75,6 +76,7 @@ def absent(wants: Sequence[tuple[NicAttachment, ContainerSide | None]], host_sid
     }
     return [
         *shared.values(),
+        *container_side.rules_left_behind(sides, deletions.keys()),
         *deletions.values(),
         *container_side.take_back_defaults(restoring, deletions.keys(), sides),
     ]
@@ -82,7 +84,7 @@ def absent(wants: Sequence[tuple[NicAttachment, ContainerSide | None]], host_sid
 
 def _made(one: NicMatch, taken: Collection[tuple[str, int]]) -> list[Operation]:
     want = one.want
-    alias = lasting_label(one).alias()
+    alias = _alias(one)
     added = AddMacvlan(
         one.side.netns, want.interface, one.birth_name, one.link.name, want.mode, want.mac, one.mtu, alias
     )
@@ -91,7 +93,7 @@ def _made(one: NicMatch, taken: Collection[tuple[str, int]]) -> list[Operation]:
 
 def _corrected(one: NicMatch, peer: Link, taken: Collection[tuple[str, int]]) -> list[Operation]:
     netns, name = one.side.netns, one.want.interface
-    alias = lasting_label(one).alias()
+    alias = _alias(one)
     operations: list[Operation] = []
     if peer.alias != alias:
         operations.append(SetLink(netns, peer.name, {"alias": alias}, {"alias": peer.alias}))
@@ -100,6 +102,11 @@ def _corrected(one: NicMatch, peer: Link, taken: Collection[tuple[str, int]]) ->
     modes = [SetMacvlanMode(netns, name, one.want.mode, mode)] if mode != one.want.mode else []
     operations += container_side.corrected(one, peer, taken, mtus, modes)
     return container_side.undone_whole(one, peer, operations)
+
+
+def _alias(one: NicMatch) -> str:
+    label = lasting_label(one)
+    return replace(label, notes=replace(label.notes, rules=one.side.rule_marks.get(one.seen_as))).alias()
 
 
 def _deletion(link: Link, side: ContainerSide, host_side: NicHostSide) -> DeleteLink:

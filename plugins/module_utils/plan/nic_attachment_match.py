@@ -14,7 +14,7 @@ from ..model.ownership import read_label
 from ..state.attachments import ContainerSide
 from ..state.network import Link
 from ..state.nic_attachments import NicHostSide
-from .attachment_match import AttachmentMatch
+from .attachment_match import AttachmentMatch, with_more
 
 # What stands on others and has the MAC of one of them: it is not meant by that.
 _UPPER_KINDS = ("bridge", "vlan", "macvlan", "macvtap", "ipvlan", "bond", "team", "openvswitch", "macsec")
@@ -35,6 +35,10 @@ class NicMatch(AttachmentMatch):
     @property
     def mtu(self) -> int:
         return self.want.mtu or self.link.mtu
+
+    @property
+    def seen_as(self) -> str:
+        return self.replaced[0].name if self.replaced is not None else super().seen_as
 
     @property
     def lower(self) -> str:
@@ -98,10 +102,12 @@ def find_all(wants: Sequence[tuple[NicAttachment, ContainerSide]], host_side: Ni
             going.setdefault(side.netns, set()).add(peer.name)
             found.append(NicMatch(_kept(want, peer, side), side, None, link, (peer, side)))
     # They go first: to the others, too, their routes are there no more.
-    return [
-        replace(one, side=_without(going[one.side.netns], one.side)) if one.side.netns in going else one
-        for one in found
-    ]
+    return with_more(
+        [
+            replace(one, side=_without(going[one.side.netns], one.side)) if one.side.netns in going else one
+            for one in found
+        ]
+    )
 
 
 def _kept(want: NicAttachment, peer: Link, side: ContainerSide) -> NicAttachment:

@@ -10,7 +10,7 @@ from ..errors import MissingFeature, Refused
 from ..model.nic_attachment import MACVLAN, PASSTHRU
 from ..state.network import ON_ANOTHER, Link
 from ..state.nic_attachments import NicHostSide
-from .container_side_refusals import check_interface_name, check_mtus, check_routes
+from .container_side_refusals import check_interface_name, check_more, check_mtus, check_routes
 from .nic_attachment_match import NicMatch, mode_of
 from .uplinks import upper_interfaces
 
@@ -40,6 +40,7 @@ def check(found: Sequence[NicMatch], host_side: NicHostSide) -> None:
             )
     check_mtus(found)
     check_routes(found)
+    check_more(found)
 
 
 def _check_links(found: Sequence[NicMatch]) -> None:

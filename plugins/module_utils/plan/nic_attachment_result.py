@@ -15,7 +15,7 @@ from ..state.attachments import ContainerSide
 from ..state.network import Link
 from ..state.nic_attachments import NicHostSide
 from .attachment_routes import taken_by_others
-from .container_side_result import described, predicted
+from .container_side_result import described, predicted, sysctls_described
 from .nic_attachment_match import find_all, interface_of, is_on, mode_of
 
 
@@ -32,6 +32,7 @@ def describe(
         nic = host_side.network.by_index(link.peer)
         on_nic = nic is not None and is_on(link, nic, side, host_side)
         entry = described(want.target.kind, want.target.value, side, link)
+        entry.update(sysctls_described(want, side, link.name))
         found.append({**entry, "nic": nic.name if nic is not None and on_nic else None, **_kind_of(link)})
     return found
 

@@ -38,6 +38,8 @@ _COMMON = (
     "gateway",
     "gateway6",
     "routes",
+    "rules",
+    "sysctls",
     "mtu",
     "ipv6",
     "required",

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from ..host.machine import Machine
@@ -15,6 +16,7 @@ from ..model import names
 from ..model.addresses import is_link_local
 from ..model.ovs import VXLAN, OvsBridge
 from ..model.ownership import EXTERNAL_ID, OwnershipLabel, read_label
+from ..observe.container_side import rule_marks
 from ..observe.network import namespaces, observe_bridges
 from ..plan import bridge_result, management, vlan_record
 from ..plan import icc_policy as plan_icc_policy
@@ -145,7 +147,13 @@ def _attachments_of(
         return []
     held = netlink.addresses([link for link, _host_veth in pairs])
     routes = netlink.routes(names_by_index(links), everything=True)
-    side = ContainerSide(netns, label.identity, NetworkState(links, held, routes), links_only.netns_id)
+    numbers = rule_marks({link.name: host_veth.alias for link, host_veth in pairs if host_veth.ours})
+    side = replace(
+        links_only,
+        network=NetworkState(links, held, routes),
+        rules=netlink.own_rules() if numbers else (),
+        rule_marks=numbers,
+    )
     return [
         (host_veth.ours, describe_one(label.kind, label.value, side, link, host_veth, host_side))
         for link, host_veth in pairs

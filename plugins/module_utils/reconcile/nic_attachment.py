@@ -24,7 +24,20 @@ from .recording import recording, refuse_passing
 from .result import Result
 
 # Options of one attachment that may also be given outside of the list, for all entries that leave them out.
-_COMMON = ("nic", "kind", "mode", "runtime", "interface", "gateway", "gateway6", "routes", "mtu", "ipv6")
+_COMMON = (
+    "nic",
+    "kind",
+    "mode",
+    "runtime",
+    "interface",
+    "gateway",
+    "gateway6",
+    "routes",
+    "rules",
+    "sysctls",
+    "mtu",
+    "ipv6",
+)
 
 # Options that make sense for one attachment only.
 _SINGLE = ("container", "netns", "pid", "addresses", "mac", "mac_seed")

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ..model.ovs import OvsPort
     from ..model.port_guard import GuardRules
     from ..model.route import Route
+    from ..model.rule import Rule
 
 LINUX, OVS = "linux", "ovs"
 
@@ -56,6 +57,9 @@ class ContainerSide:
     ``aside`` are default routes whose place attachments took, read where some are to go.
     ``to_nowhere`` are the interfaces by whose marks the routes that lead nowhere are for them.
     ``promote_secondaries`` has that sysctl's effective value for links of which an address is to go.
+    ``rules`` are the policy routing rules that are ours, ``rule_marks`` the numbers by which the marks of interfaces
+    say which of them are theirs. ``sysctls`` are those that are asked for, ``None`` for one that can't be set;
+    ``shared_sysctls`` those of them that are for the whole container, set along with the interface ``sysctls_by``.
     """
 
     netns: str
@@ -69,6 +73,11 @@ class ContainerSide:
     paths: frozenset[str] = frozenset()
     aside: tuple[Route, ...] = ()
     to_nowhere: frozenset[str] = frozenset()
+    rules: tuple[Rule, ...] = ()
+    rule_marks: Mapping[str, int] = field(default_factory=dict)
+    sysctls: Mapping[str, str | None] = field(default_factory=dict)
+    shared_sysctls: tuple[tuple[str, str], ...] = ()
+    sysctls_by: str = ""
 
     def holds_to_nowhere(self, peer: str) -> bool:
         """Tell whether the routes of ours that lead nowhere are for the attachment of that interface, or nobody's."""

@@ -6,11 +6,14 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import links
 from .rtnetlink import RouteSocket
 from .wire import KernelError
+
+if TYPE_CHECKING:
+    from ...model.rule import Rule
 
 
 class NamedLinks:
@@ -88,6 +91,24 @@ class NamedLinks:
         except KernelError:
             links.delete(self._socket, birth_name)
             raise
+
+    def own_rules(self) -> tuple[Rule, ...]:
+        """Return the policy routing rules that bear our mark, in the order in which the kernel looks at them."""
+        from . import own_rules  # few containers have any
+
+        return own_rules.shown(self._socket)
+
+    def add_rule(self, rule: Rule) -> None:
+        """Add a policy routing rule, after those of its priority."""
+        from . import own_rules
+
+        own_rules.add(self._socket, rule)
+
+    def remove_rule(self, rule: Rule) -> None:
+        """Remove a policy routing rule: the first that has all that this one asks for, which may be none."""
+        from . import own_rules
+
+        own_rules.remove(self._socket, rule)
 
     def bound_macs(self) -> dict[str, frozenset[str]]:
         """Return by port of a bridge, of those in ``links()``, the MACs that no other port may have."""

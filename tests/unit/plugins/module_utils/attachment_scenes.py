@@ -21,6 +21,7 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.model
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.ownership import MARK
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.port_guard import GuardRules, PortGuard
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.route import PROTOCOL, Route
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.rule import Rule
 from ansible_collections.pipefitter.container_network.plugins.module_utils.observe import attachments
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import attachment as plan
 from ansible_collections.pipefitter.container_network.plugins.module_utils.reconcile import engine
@@ -75,6 +76,18 @@ SECURITY: list[dict[str, str] | None] = [
 ]
 
 
+SYSCTLS: list[dict[str, Any] | None] = [
+    None,
+    None,
+    None,
+    {"net.ipv4.ip_forward": True},
+    {"net.ipv4.ip_forward": 0, "net.ipv4.conf.IFNAME.forwarding": 1},
+    {"net.ipv4.conf.IFNAME.rp_filter": "2", "net/ipv6/conf/all/forwarding": 1, "net.ipv6.conf.IFNAME.accept_ra": 2},
+    {"net.ipv4.conf.default.rp_filter": 1, "net.ipv4.conf.IFNAME.rp_filter": 1},
+    {"net.ipv4.conf.all.accept_redirects": 1, "net.ipv4.ip_forward": 1},
+]
+
+
 @st.composite
 def options(draw: st.DrawFn, number: int, netns: str, interface: str) -> dict[str, Any]:
     """Options of one attachment; ``number`` keeps its addresses, MAC and host interface apart from the others'."""
@@ -119,6 +132,15 @@ def options(draw: st.DrawFn, number: int, netns: str, interface: str) -> dict[st
         {"destination": "10.40.0.0/16", "gateway": "203.0.113.9", "onlink": True},
         {"destination": "fd00:40::/48", "metric": 7, "type": "unreachable"},
     ]
+    rules: list[dict[str, Any]] = [
+        {"from": f"10.0.0.{host}", "table": "100"},
+        {"from": "10.0.0.0/24", "table": "main"},
+        {"from": "fd00:5::/64", "table": "100", "priority": 5},
+        {"iif": "eth1", "family": "both", "table": "100", "priority": 7},
+        {"iif": "eth1", "from": "10.0.0.0/8", "table": "100", "priority": 7},
+        {"fwmark": "1/0xff", "family": "ipv6", "type": "blackhole", "priority": 9},
+        {"to": "10.9.0.0/16", "type": "prohibit"},
+    ]
     return {
         **target(netns),
         "interface": interface,
@@ -128,6 +150,8 @@ def options(draw: st.DrawFn, number: int, netns: str, interface: str) -> dict[st
         "gateway": maybe(st.sampled_from(["10.0.0.1", "10.1.0.1", "203.0.113.1"])) if False in families else None,
         "gateway6": maybe(st.sampled_from(["fd00:5::1", "fd00:99::1", "fe80::1"])) if True in families else None,
         "routes": maybe(st.lists(st.sampled_from(routes), unique_by=str, max_size=3)),
+        "rules": maybe(st.lists(st.sampled_from(rules), unique_by=str, max_size=3)),
+        "sysctls": draw(st.sampled_from(SYSCTLS)),
         "mac": maybe(st.just(f"02:00:00:00:01:{number:02x}")),
         "mtu": maybe(st.sampled_from([1500, 1400, 9000, 1000])),
         "ipv6": draw(st.sampled_from([None, None, True, False])),
@@ -147,7 +171,7 @@ def wanted(draw: st.DrawFn, most: int = 3) -> tuple[Attachment, ...]:
         except InvalidOption:
             # Two that ask for the same route, or IPv6 with too small an MTU: the smaller list is still one to try.
             if len(items) == 1:
-                items[0].update(gateway6=None, addresses=["10.0.0.99/24"], routes=None, mtu=None, ipv6=None)
+                items[0].update(gateway6=None, addresses=["10.0.0.99/24"], routes=None, mtu=None, ipv6=None, rules=None)
             else:
                 items.pop()
 
@@ -179,6 +203,7 @@ class Scene:
 
     def start(self, netns: str) -> None:
         ns = self.host.start(netns)
+        ns.rules.add(Rule(4, 1000, "10.0.0.10/32", table=100, protocol=4))  # somebody else's
         if netns == "web1":
             self.kernel.host.new_veth(f"vethd{self.kernel.next_index()}", "eth0", ns, 1500)
             ns.set("eth0", up=True)
@@ -245,6 +270,9 @@ def drift(draw: st.DrawFn, scene: Scene, link: SimLink) -> None:
         "no address",
         "route",
         "own route",
+        "rule",
+        "no rule",
+        "sysctl",
     ]
     kind = draw(
         st.sampled_from(
@@ -308,6 +336,17 @@ def drift(draw: st.DrawFn, scene: Scene, link: SimLink) -> None:
         found = [entry for entry in ns.table if entry.link is peer and entry.protocol == PROTOCOL]
         if found:
             ns.table.remove(draw(st.sampled_from(found)))
+    elif kind == "rule":
+        extra = [
+            Rule(4, priority, "10.0.0.0/8", table=101, protocol=112 + draw(st.integers(0, 2))) for priority in (7, 1000)
+        ]
+        ns.rules.add(draw(st.sampled_from(extra)))
+    elif kind == "no rule":
+        found = [rule for rule in ns.rules.shown if rule.ours]
+        if found:
+            ns.rules.shown.remove(draw(st.sampled_from(found)))
+    elif kind == "sysctl":
+        ns.write_sysctl(draw(st.sampled_from([f"net/ipv4/conf/{peer.name}/rp_filter", "net/ipv4/ip_forward"])), "1")
     elif kind == "no guards":
         scene.host.guard_rules = GuardRules()
     elif kind == "let in" and scene.host.can_guard:

@@ -199,6 +199,9 @@ class SimulatedHost:
         shown = {name: self.namespaces[netns].read_sysctl(name) for name in names}
         return {name: value for name, value in shown.items() if value is not None}
 
+    def settable_sysctls(self, netns: str, names: Collection[str]) -> dict[str, str | None]:
+        return dict(self.read_sysctls(netns, names))
+
     def tx_checksum_offload(self, netns: str, links: Collection[Link]) -> dict[str, bool]:
         return {link.name: self.namespaces[netns].links[link.name].tx_checksum for link in links}
 
@@ -251,6 +254,7 @@ class SimulatedHost:
                     shown["sysctls"] = mock.ANY  # a link that is made again has the defaults
             picture[netns or "host"] = {
                 "links": shown_links,
+                "rules": sorted((rule.protocol, str(rule)) for rule in namespace.rules.shown),
                 "sysctls": dict(namespace.sysctls),
                 "defaults": dict(namespace.defaults),
                 # A route whose gateway has become unreachable can't be made again by anybody.

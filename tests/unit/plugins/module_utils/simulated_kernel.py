@@ -19,6 +19,7 @@ from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_
     SimAddresses,
     SimLink,
 )
+from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.simulated_rules import SimRules
 
 NO_MAC = "00:00:00:00:00:00"
 
@@ -31,6 +32,7 @@ BRIDGE_DEFAULTS = {
     "vlan_default_pvid": 1,
 }
 BRIDGE_MTU = 1500
+_REDIRECTS = "net/ipv4/conf/all/accept_redirects"
 _PASSTHRU = 8  # MACVLAN_MODE_PASSTHRU
 LEAST_FORWARD_DELAY, MOST_FORWARD_DELAY = 200, 3000
 
@@ -48,9 +50,11 @@ class SimNamespace(SimAddresses):
         kernel.namespaces.append(self)
         self.ids: dict[SimNamespace, int] = {}
         self.aside: list[Route] = []
-        self.sysctls = {"net/ipv4/ip_forward": "0", "net/ipv6/conf/all/forwarding": "0"}
+        self.rules = SimRules()
+        self.sysctls = {"net/ipv4/ip_forward": "0", "net/ipv6/conf/all/forwarding": "0", _REDIRECTS: "1"}
         self.defaults = {
             "ipv4/forwarding": "0",
+            "ipv4/rp_filter": "0",
             "ipv4/promote_secondaries": str(int(kernel.promote_secondaries)),
             "ipv6/forwarding": "0",
             "ipv6/disable_ipv6": "0",
@@ -341,13 +345,20 @@ class SimNamespace(SimAddresses):
     def read_sysctl(self, name: str) -> str | None:
         if name in self.sysctls:
             return self.sysctls[name]
+        if name.count("/") != 4:
+            return None
         values, key = self._of_link(name)
         return values.get(key) if values is not None else None
 
     def write_sysctl(self, name: str, value: str) -> None:
         self.kernel.request()
         if name in self.sysctls:
+            changed = self.sysctls[name] != value
             self.sysctls[name] = value
+            if name == _REDIRECTS or not changed:
+                return
+            if name.endswith("ip_forward"):
+                self.sysctls[_REDIRECTS] = "1" if value == "0" else "0"
             # inet_forward_change() and addrconf_forward_change(): every interface's, and that of those to come.
             key = "ipv4/forwarding" if name.endswith("ip_forward") else "ipv6/forwarding"
             for values in (self.defaults, *(link.sysctls for link in self.links.values())):

@@ -18,6 +18,7 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.model
 )
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.ownership import MARK
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.route import MAIN, Route
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.rule import Rule
 from ansible_collections.pipefitter.container_network.plugins.module_utils.state.network import Link
 from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.simulated_addresses import (
     KERNEL,
@@ -336,6 +337,23 @@ class SimulatedNetlink:
         for route in keep_routes:
             if route not in there:
                 self._send_if_reached(self._ns.append_route, route)
+
+    def own_rules(self) -> tuple[Rule, ...]:
+        found = sorted((rule for rule in self._ns.rules.shown if rule.ours), key=lambda rule: rule.family)
+        # As from the kernel, each has its message, by which it is known from one of ours.
+        return tuple(replace(rule, message=str(rule).encode()) for rule in found)
+
+    def add_rule(self, rule: Rule) -> None:
+        self._ns.kernel.request()
+        self._ns.rules.add(rule)
+
+    def remove_rule(self, rule: Rule) -> None:
+        self._ns.kernel.request()
+        try:
+            self._ns.rules.remove(rule)
+        except KernelError as error:
+            if error.code != errno.ENOENT:
+                raise
 
     def routes_aside(self, by_index: Mapping[int, str]) -> tuple[Route, ...]:
         return tuple(route for route in self._ns.aside if set(route.links) <= set(self._ns.links))

@@ -36,7 +36,8 @@ targets = (
 
 
 asked = st.sampled_from(["", ALLOW, DENY])
-notes = st.builds(MarkNotes, st.builds(Security, asked, asked, asked), st.booleans())
+numbers = st.none() | st.integers(0, 15)
+notes = st.builds(MarkNotes, st.builds(Security, asked, asked, asked), st.booleans(), st.booleans(), numbers)
 
 
 @given(targets, interfaces, notes)

@@ -37,6 +37,22 @@ ASKED = [
     {"container": "web1", "bridge": "ovs0", "vlan_mode": "trunk"},
     {"container": "web1", "bridge": "ovs0", "vlan_mode": "native-tagged", "vlan": 5, "trunks": "100,200-203"},
     {"pid": 17, "bridge": "br0"},
+    {"pid": 17, "bridge": "br0", "rules": [], "sysctls": {}},
+    {
+        "container": "web1",
+        "bridge": "br0",
+        "interface": "lan0",
+        "rules": [
+            {"from": "10.0.0.1", "table": 100},
+            {"family": "both", "fwmark": 7, "iif": "lan0", "table": "main"},
+            {"to": "::/0", "type": "prohibit", "priority": 1, "fwmark": "0/0xff"},
+        ],
+        "sysctls": {
+            "net.ipv4.conf.lan0.rp_filter": True,
+            "net/ipv4/conf/eth0.7/tag": 3,
+            "net.ipv4.tcp_rmem": " 1  2 3",
+        },
+    },
     {
         "container": "web1",
         "bridge": "br0",

@@ -19,7 +19,7 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.model
 )
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.icc_rules import IccRules
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.ownership import EXTERNAL_ID, MARK
-from ansible_collections.pipefitter.container_network.plugins.module_utils.model.route import DEFAULT
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.route import DEFAULT, PROTOCOL
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.vlans import Vlans
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan.attachment_result import (
     describe,
@@ -85,9 +85,9 @@ def of_others(scene: Scene) -> Any:
         for name in ("br0", "br1", "docker0"):
             # A bridge whose MTU and MAC were left to the kernel follows its ports.
             here["links"].get(name, {}).update(mtu=None, mac=None)
-        here["routes"] = {
-            entry for entry in here["routes"] if entry.link in foreign and entry.destination not in DEFAULT.values()
-        }
+        here["routes"] = {each for each in here["routes"] if each.link in foreign and not each.is_default}
+        # Sysctls of the whole container are asked for.
+        here.update(sysctls=None, defaults=None, rules=[rule for rule in here["rules"] if rule[0] < PROTOCOL])
     return picture
 
 

@@ -68,6 +68,11 @@ def options(draw: st.DrawFn, number: int, netns: str, interface: str) -> dict[st
         {"destination": "10.30.0.0/16"},
         {"destination": "fd00:30::/48"},
     ]
+    rules = [
+        {"from": f"10.0.0.{host}", "table": "100"},
+        {"iif": interface, "family": "both", "table": "100", "priority": 1001},
+        {"to": "10.0.0.0/8", "iif": interface, "type": "prohibit"},
+    ]
     return {
         **({"netns": netns} if netns.startswith("/") else {"container": netns}),
         "interface": interface,
@@ -78,6 +83,9 @@ def options(draw: st.DrawFn, number: int, netns: str, interface: str) -> dict[st
         "gateway": maybe(st.sampled_from(["10.0.0.1", "203.0.113.1"])) if False in families else None,
         "gateway6": maybe(st.just("fd00:5::1")) if True in families else None,
         "routes": maybe(st.lists(st.sampled_from(routes), unique_by=str, max_size=3)),
+        "rules": maybe(st.lists(st.sampled_from(rules), unique_by=str, max_size=2)),
+        # Each names it: what is made anew comes back with what is named where that is undone.
+        "sysctls": {"net.ipv4.conf.IFNAME.rp_filter": draw(st.sampled_from([0, 2]))},
         "mac": maybe(st.just(f"02:00:00:00:01:{number:02x}")) if mode != "passthru" else None,
         "mtu": maybe(st.sampled_from([1500, 1400, 1000])),
         "ipv6": draw(st.sampled_from([None, None, True, False])),
@@ -95,7 +103,7 @@ def wanted(draw: st.DrawFn) -> tuple[model.NicAttachment, ...]:
         except InvalidOption:
             # Two that ask for the same route, or IPv6 with too small an MTU: the smaller list is still one to try.
             if len(items) == 1:
-                items[0].update(gateway6=None, addresses=["10.0.0.99/24"], routes=None, mtu=None, ipv6=None)
+                items[0].update(gateway6=None, addresses=["10.0.0.99/24"], routes=None, mtu=None, ipv6=None, rules=None)
             else:
                 items.pop()
 
@@ -185,6 +193,13 @@ def test_a_second_run_finds_nothing_to_do_and_what_was_asked_for_is_there(scene,
         assert (link.lower.name, link.macvlan_mode, link.up) == (lower, MODES[want.mode], True)
         assert link.alias.startswith(f"pipefitter {want.interface} {want.target.kind} ")
         assert link.mtu == (want.mtu or link.lower.mtu) and link.mac == (want.mac or link.mac)
+        assert [(f"net/ipv4/conf/IFNAME/{key[5:]}", link.sysctls[key]) for key in ("ipv4/rp_filter",)] == [
+            *want.sysctls
+        ]
+        if want.rules is not None:
+            (number,) = link.alias.partition(" +")[2:] if want.rules else ("-1",)
+            shown = [str(rule) for rule in link.namespace.rules.shown if rule.mark == int(number)]
+            assert sorted(shown) == sorted(map(str, want.rules)) and ("+" in link.alias) == bool(want.rules)
         if want.addresses is not None:
             assert set(link.addresses) == {*want.addresses, *(a for a in link.addresses if a.startswith("fe80"))}
 
@@ -221,6 +236,8 @@ def test_absent_leaves_the_containers_as_they_were(scene, wants):
     if not settles(scene.absent(going)):
         return
     before = scene.host.picture()
+    if any(route.is_default for netns in IDENTITIES for route in before[netns]["routes"]):
+        wants = [replace(want, gateway=None, gateway6=None) for want in wants]  # it takes another attachment's for good
     if settles(scene.present(wants)):
         settles(scene.absent(going))
         after = scene.host.picture()
@@ -239,6 +256,18 @@ def test_addresses_that_go_with_ipv6_come_back_with_it(number):
     scene = Scene(SimKernel())
     assert settles(scene.present(_wants(addresses=["10.0.0.5/24", "fd00:5::10/64"])))
     assert takes_back(scene.present(_wants(addresses=[], ipv6=False)), number) == []
+
+
+def test_veths_of_the_host_alone_are_no_marks_of_a_container():
+    scene = Scene(SimKernel())
+    ns, host = scene.host.namespaces["/run/netns/probe"], scene.kernel.host
+    ns.new_link("lan0", "dummy")
+    host.new_veth("left", "right", host, 1500)
+    host.links["left"].alias = "pipefitter lan0 netns /run/netns/probe +5"
+    host.links["right"].index = ns.links["lan0"].index
+    host.links["left"].peer = host.links["right"]
+    ((_want, side),), _host_side = scene.state(_wants(rules=[{"from": "10.0.0.1", "table": 7}]))
+    assert side.netns_id is None and side.rule_marks == {}
 
 
 def test_a_kernel_without_macvlan_is_told_of():
