@@ -137,7 +137,8 @@ def absent(wants: Sequence[tuple[Attachment, ContainerSide | None]], host_side: 
     if host_side.guards is not None:
         from . import port_guards
 
-        operations[:0] = port_guards.let_go(deletions.keys(), host_side.bound)
+        # Of those that come back where that is undone; one into a namespace that its container has left does not.
+        operations[:0] = port_guards.let_go([one.name for one in gone if one.restore], host_side.bound)
         operations += port_guards.without(deletions.keys(), host_side.network.links.keys(), host_side.guards)
     return operations
 

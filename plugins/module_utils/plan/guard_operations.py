@@ -60,6 +60,9 @@ class BindMacs(Operation):
         # Which MAC is not known before it is there.
         return [*freed, *(f"bind {port} to its MAC in its bridge's forwarding table" for port, _mac in self.add)]
 
+    def what(self) -> str:
+        return f"let go of the MACs of {', '.join(sorted({port for port, _mac in self.remove}))}"
+
     def do(self, host: Host) -> None:
         with all_or_nothing(lambda: self.undo(host)):
             _change(host, self.add, self.remove)

@@ -7,14 +7,21 @@ That plans converge: test_attachments_converge.py, test_icc_policy_converges.py.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from ansible_collections.pipefitter.container_network.plugins.module_utils.errors import MissingFeature, Refused
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model import attachment
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.attachment import ANY_BRIDGE
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.icc_rules import IccRules
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import attachment_guards
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan.attachment_match import find_all
 from ansible_collections.pipefitter.container_network.plugins.module_utils.reconcile import engine
 from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.attachment_scenes import Scene
+from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.convergence import (
+    Errand,
+    takes_back,
+)
 from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.simulated_kernel import SimKernel
 
 DENIED = {"security": {"mac_spoofing": "deny"}}
@@ -73,6 +80,16 @@ def test_a_container_whose_port_comes_again_is_bound_to_its_new_mac(scene):
     scene.start("/run/netns/probe")
     again, peer = make(scene, addresses=["10.0.0.9/24"])
     assert again[0] == peer.mac != guard[0]
+
+
+def test_a_port_that_does_not_come_back_is_not_bound_again_where_its_removal_is_undone(scene):
+    scene.host.icc_rules = IccRules(frozenset({"br0"}))
+    wants = attachment.parse_list([{"container": "web2", "bridge": "br0", "addresses": ["10.0.0.9/24"]}], {})
+    engine.apply(scene.present(wants)(), scene.host)
+    scene.host.stop("web2", lives_on=True)  # whatever keeps the namespace, the container is not there any more
+    going = Errand(scene.host, scene.absent([replace(want, bridge=ANY_BRIDGE) for want in wants]))
+    for index in range(4):
+        assert takes_back(going, index) == []
 
 
 def test_what_can_not_be_checked_is_refused_or_warned_of(scene):
