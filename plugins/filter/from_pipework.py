@@ -12,8 +12,8 @@ author:
   - pipefitter contributors (@pipefitter)
 description:
   - Reads a command line of pipework, or a script with many, and returns tasks that wire the same. Attachments to one
-    bridge or NIC become one task, after one that makes the bridge, as pipework does. Routes become options of the
-    attachment that they lead through.
+    bridge or NIC become one task, after one that makes the bridge, as pipework does. Routes and rules become options of
+    the attachment that they lead through, or whose address they are for.
   - Lines of other commands are passed over. One of pipework that has no counterpart, or that names something by an
     expression of the shell, is in RV(_value.left) with what to do, and is warned of.
   - Nothing is asked of a host. Whether an interface is a bridge or a NIC is told from its name, as pipework does for

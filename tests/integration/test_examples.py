@@ -145,6 +145,8 @@ def test_the_tasks_in_place_of_pipework_run_and_settle(hosta, lab_name, tmp_path
     routes = json.loads(in_container(hosta, "routed", "ip", "-j", "route").stdout)
     led = {entry["dst"]: entry["gateway"] for entry in routes if "gateway" in entry}
     assert led == {"default": "192.168.2.78", "10.0.5.0/24": "192.168.2.1"}
+    rules = in_container(hosta, "ruled", "ip", "rule").stdout
+    assert "from 172.19.0.2 lookup 1" in rules and "from all to 172.19.0.2 lookup 1" in rules
     (link,) = json.loads(in_container(hosta, "web5", "ip", "-j", "link", "show", "dev", "eth1").stdout)
     assert link["address"] == "02:72:6c:cd:9b:8d"
 

@@ -223,29 +223,27 @@ def _mac_and_vlan(text: str) -> tuple[Entry, int | None]:
 
 
 def _add_inside(words: list[str], found: Sequence[_Attachment]) -> None:
-    """Add a route of a container to the attachment that it leads through."""
+    """Add a route or rule of a container to the attachment that it is for."""
     what, rest = words[0], words[1:]
     if what == "tc":
         raise _Untold("sets traffic control with tc, which this collection does not do; run it in the container")
-    if what == "rule":
-        raise _Untold("sets a routing rule, which this collection does not do; run ip rule in the container")
     if len(rest) < 2:
-        raise _Untold("has no command for ip route; leave it out")
+        raise _Untold(f"has no command for ip {what}; leave it out")
     container, command, arguments = rest[0], rest[1], rest[2:]
     if command in ("del", "delete", "flush"):
-        raise _Untold("takes a route away; leave it out of routes, whose list is complete")
-    if command not in ("add", "replace", "change", "append", "prepend"):
-        raise _Untold(f"runs ip route {command}, which wires nothing; leave it out")
-    route = _route(arguments)
+        raise _Untold(f"takes a {what} away; leave it out of {what}s, whose list is complete")
+    if command not in (("add",) if what == "rule" else ("add", "replace", "change", "append", "prepend")):
+        raise _Untold(f"runs ip {what} {command}, which wires nothing; leave it out")
+    if what == "rule":
+        rule = _rule(arguments)
+        _holder_of(rule, _of_container(found, container, None, what)).setdefault("rules", []).append(rule)
+    else:
+        _add_route(_route(arguments), container, found)
+
+
+def _add_route(route: Entry, container: str, found: Sequence[_Attachment]) -> None:
     interface = route.pop("interface", None)
-    entries = [
-        one.entry
-        for one in found
-        if one.entry["container"] == container and interface in (None, one.entry.get("interface", "eth1"))
-    ]
-    if not entries:
-        which = f"{interface} of {container}" if interface else container
-        raise _Untold(f"is for {which}, which no other line attaches; add it to routes of the task that does")
+    entries = _of_container(found, container, interface, "route")
     entry = _nearest(entries, route.get("gateway"))
     if route["destination"] in ("0.0.0.0/0", "::/0") and set(route) <= {"destination", "gateway"}:
         if "gateway" not in route:
@@ -253,6 +251,52 @@ def _add_inside(words: list[str], found: Sequence[_Attachment]) -> None:
         entry["gateway6" if ":" in route["gateway"] else "gateway"] = route["gateway"]
     else:
         entry.setdefault("routes", []).append(route)
+
+
+def _of_container(found: Sequence[_Attachment], container: str, interface: str | None, what: str) -> list[Entry]:
+    """Return the attachments of a container, or the one of its interface."""
+    entries = [
+        one.entry
+        for one in found
+        if one.entry["container"] == container and interface in (None, one.entry.get("interface", "eth1"))
+    ]
+    if not entries:
+        which = f"{interface} of {container}" if interface else container
+        raise _Untold(f"is for {which}, which no other line attaches; add it to {what}s of the task that does")
+    return entries
+
+
+def _rule(arguments: list[str]) -> Entry:
+    rule: Entry = {}
+    if arguments[:1] and arguments[0] in ("blackhole", "unreachable", "prohibit"):
+        rule["type"] = arguments[0]
+        arguments = arguments[1:]
+    values = _pairs(list(arguments))
+    for word in ("from", "to"):
+        text = values.pop(word, "all")
+        if text not in ("all", "any", "default"):
+            rule[word] = str(_parsed(lambda given: ipaddress.ip_network(given, strict=False), text))
+    for word in ("iif", "fwmark"):
+        if word in values:
+            rule[word] = values.pop(word)
+    for word in ("table", "lookup"):
+        if word in values:
+            value = values.pop(word)
+            rule["table"] = int(value) if value.isdigit() else value
+    for word in ("priority", "preference", "pref", "order", "prio"):
+        if word in values:
+            rule["priority"] = _number(word, values.pop(word))
+    if values:
+        raise _Untold(f"has {' '.join(values)}, which rules of an attachment do not take; leave it out")
+    if "from" not in rule and "to" not in rule:
+        rule["family"] = "ipv4"  # what ip rule is about where nothing tells it
+    return rule
+
+
+def _holder_of(rule: Entry, entries: Sequence[Entry]) -> Entry:
+    """Return the attachment that has the address which a rule is for, the first where none has."""
+    source = str(rule.get("from", "")).partition("/")[0]
+    return next((one for one in entries for text in one["addresses"] if text.partition("/")[0] == source), entries[0])
 
 
 def _route(arguments: list[str]) -> Entry:

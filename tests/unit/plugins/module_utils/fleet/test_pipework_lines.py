@@ -123,6 +123,30 @@ def test_a_route(line, expected):
     assert options(text, VETH)["routes"] == [expected]
 
 
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("add from 10.0.0.1 table 7", {"from": "10.0.0.1/32", "table": 7}),
+        ("add to 10.2.0.5/24 lookup main pref 5", {"to": "10.2.0.0/24", "table": "main", "priority": 5}),
+        (
+            "add from all iif eth0 fwmark 0x1/0xf table 9",
+            {"iif": "eth0", "fwmark": "0x1/0xf", "table": 9, "family": "ipv4"},
+        ),
+        ("add prohibit from fd00::/64", {"type": "prohibit", "from": "fd00::/64"}),
+    ],
+)
+def test_a_rule(line, expected):
+    text = f"pipework br1 web 10.0.0.1/24\npipework rule web {line}"
+    assert options(text, VETH)["rules"] == [expected]
+
+
+def test_a_rule_goes_to_the_attachment_that_has_its_address():
+    text = "pipework br1 web 10.0.0.1/24\npipework br2 -i eth2 web 10.2.0.1/24\npipework rule web add from {} table 7"
+    for source, expected in (("10.2.0.1", [False, True]), ("10.0.0.1", [True, False]), ("10.9.0.1", [True, False])):
+        found = translated(text.format(source)).tasks[2:]
+        assert ["rules" in task["pipefitter.container_network.veth_attach"] for task in found] == expected
+
+
 def test_a_route_goes_to_the_attachment_that_has_its_gateway():
     text = "pipework br1 web 10.0.0.1/24\npipework br2 -i eth2 web 10.2.0.1/24\npipework route web add {}"
     for route, expected in (
@@ -158,6 +182,11 @@ def test_a_route_goes_to_the_attachment_that_has_its_gateway():
         ("pipework route web add 10.0.0.0/8 realm 5", "has realm, which routes of an attachment do not take"),
         ("pipework route web add default via 10.2.3.5.78", "has 10.2.3.5.78, which is no address"),
         ("pipework route web", "has no command for ip route"),
+        ("pipework rule web show", "runs ip rule show, which wires nothing"),
+        ("pipework rule web del from 10.0.0.1", "leave it out of rules, whose list is complete"),
+        ("pipework rule web add from 10.0.0.1 table 7", "which no other line attaches; add it to rules"),
+        ("pipework rule web add from 10.0.0.1 goto 7", "has goto, which rules of an attachment do not take"),
+        ("pipework tc web qdisc add dev eth0 root fq", "sets traffic control with tc"),
     ],
 )
 def test_what_nothing_is_made_of(line, expected):
