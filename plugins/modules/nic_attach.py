@@ -281,7 +281,7 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils impor
 ATTACHMENT = {
     **argument_specs.CONTAINER_TARGET,
     "nic": {"type": "str"},
-    "kind": {"type": "str", "choices": ["macvlan"]},
+    "kind": {"type": "str", "choices": ["macvlan", "physical"]},
     "mode": {"type": "str", "choices": ["bridge", "private", "vepa", "passthru"]},
     **argument_specs.CONTAINER_SIDE,
 }

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from ..model.port_guard import GuardRules
     from ..model.publication import PublicationRules, PublishedFlow
     from ..state.firewall import FirewallState
+    from ..state.kept_nic import KeptNic
+    from ..state.nic import NicState
     from .firewall.firewalld import Firewalld
     from .firewall.iptables_forward import IptablesForward
     from .namespace import NetnsFd
@@ -47,6 +49,7 @@ class Machine:
     def __init__(self) -> None:
         self._announcer: Announcer | None = None
         self._pinned: dict[str, NetnsFd] = {}
+        self._own_netns: int | None = None
         self._handles: dict[str, NetlinkHandle] = {}
 
     def __enter__(self) -> Machine:
@@ -59,6 +62,8 @@ class Machine:
             self._announcer.close()
         for handle in self._handles.values():
             handle.close()
+        if self._own_netns is not None:
+            os.close(self._own_netns)
         for pinned in self._pinned.values():
             pinned.close()
 
@@ -185,6 +190,33 @@ class Machine:
 
         return wireless(links)
 
+    def kept_nics(self) -> dict[str, KeptNic]:
+        """Return what NICs were like that moved into containers, by their names on the host."""
+        from . import kept_nics  # few hosts have such
+
+        return kept_nics.read() if kept_nics.any_kept() else {}
+
+    def keep_nic(self, kept: KeptNic) -> None:
+        from . import kept_nics
+
+        kept_nics.write(kept)
+
+    def forget_nic(self, name: str) -> None:
+        from . import kept_nics
+
+        kept_nics.forget(name)
+
+    def nic_state(self, nic: Link) -> NicState:
+        """Return what a NIC of the host holds."""
+        from .nic_standing import read
+
+        return read(nic)
+
+    def put_back_nic(self, before: NicState) -> None:
+        from .nic_standing import put_back
+
+        put_back(before)
+
     def pin(self, netns: str, pinned: NetnsFd) -> None:
         """Make a container's namespace known as ``netns``; it is closed with the machine."""
         self._pinned[netns] = pinned
@@ -202,7 +234,11 @@ class Machine:
         return self._handles[netns]
 
     def descriptor(self, netns: str) -> int:
-        return self._pinned[netns].fd
+        if netns != HOST:
+            return self._pinned[netns].fd
+        if self._own_netns is None:
+            self._own_netns = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+        return self._own_netns
 
     def read_sysctls(self, netns: str, names: Collection[str]) -> dict[str, str]:
         """Return those of the sysctls that are there."""

@@ -5,17 +5,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from ..errors import Refused
 from ..host.machine import Machine
 from ..model.addresses import bare
-from ..model.nic_attachment import ANY_NIC, PASSTHRU, NicAttachment
+from ..model.nic_attachment import ANY_NIC, PASSTHRU, PHYSICAL, NicAttachment
 from ..plan.nic_attachment_match import find_all, find_nic, interface_of
 from ..state.attachments import ContainerSide
 from ..state.network import HOST, Link, NetworkState, names_by_index
 from ..state.nic_attachments import NicAttachmentState, NicHostSide
 from . import container_side
 from .containers import Pinned
+
+if TYPE_CHECKING:
+    from ..state.kept_nic import KeptNic
 
 
 def observe_all(machine: Machine, wants: Sequence[tuple[NicAttachment, Pinned]], going: bool) -> NicAttachmentState:
@@ -42,21 +46,42 @@ def _host_side(
     named = {want.nic for want in wants if want.nic != ANY_NIC}
     bus_addresses = machine.bus_addresses(links) if any("." in nic and ":" in nic for nic in named) else {}
     host_ids = {netns: machine.host_id(netns) for netns in seen}
-    network = NetworkState(links)
+    network, kept = NetworkState(links), machine.kept_nics()
     if going:
-        return NicHostSide(network, bus_addresses, host_ids=host_ids)
-    if any(want.mode == PASSTHRU for want in wants):
+        return NicHostSide(network, bus_addresses, host_ids=host_ids, kept=kept)
+    if any(PASSTHRU == want.mode or PHYSICAL == want.kind for want in wants):
         held = netlink.addresses(links.values(), leased=True)
         network = NetworkState(links, held, netlink.routes(names_by_index(links)))
     there = {link.kind for side in seen.values() for link in side.network.links.values()}
+    made = {want.kind for want in wants} - there - {PHYSICAL}
     return NicHostSide(
         network,
         bus_addresses,
         machine.wireless({nic.name for text in named if (nic := _found(text, links, bus_addresses)) is not None}),
         host_ids,
         _reached_by(machine, network),
-        [kind for kind in sorted({want.kind for want in wants} - there) if not netlink.can_make(kind)],
+        [kind for kind in sorted(made) if not netlink.can_make(kind)],
+        kept,
+        _snapshots(machine, wants, links, bus_addresses, kept),
     )
+
+
+def _snapshots(
+    machine: Machine,
+    wants: Sequence[NicAttachment],
+    links: Mapping[str, Link],
+    bus_addresses: Mapping[str, str],
+    kept: Mapping[str, KeptNic],
+) -> dict[str, KeptNic]:
+    """Return what NICs are like that are to move into containers."""
+    asked = {want.nic for want in wants if want.kind == PHYSICAL}
+    marks = {one.alias for one in kept.values()}
+    nics = [nic for text in sorted(asked) if (nic := _found(text, links, bus_addresses)) is not None]
+    if not nics:
+        return {}
+    from .nic_physical import snapshot
+
+    return {nic.name: snapshot(machine, nic) for nic in nics if nic.alias not in marks}
 
 
 def _found(text: str, links: Mapping[str, Link], bus_addresses: Mapping[str, str]) -> Link | None:
