@@ -263,6 +263,19 @@ def _absent():
     return {"interface": "lan0", "state": "absent"}
 
 
+def test_the_service_gives_back_what_nobody_recorded(hosts):
+    host = hosts["hosta"]
+    make_namespaces(host, "probe")
+    _nics(host)
+    before = _picture(host)
+    with Service(host):
+        assert not host.module("nic_attach", persistent="false", **_ONE)["recorded"]
+        _given_back(host, "probe", "lan0")
+        until(lambda: _kept(host) == [], "it is not back")
+        assert states(host) == {}
+    assert_same(before, _picture(host))
+
+
 def test_the_service_moves_it_in_again_after_a_restart_and_gives_it_back_meanwhile(hosts):
     host = hosts["hosta"]
     name = "lan0 of container web1, from NIC spare0"

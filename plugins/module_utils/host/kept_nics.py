@@ -11,11 +11,13 @@ from __future__ import annotations
 import json
 import os
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from ..errors import PipefitterError
-from ..state.kept_nic import KeptNic
-from ..state.nic import as_json, of_json
 from . import files, sysctl
+
+if TYPE_CHECKING:
+    from ..state.kept_nic import KeptNic
 
 FOLDER = "/run/pipefitter-nics"
 
@@ -25,6 +27,9 @@ _VERSION = 1
 
 def read() -> dict[str, KeptNic]:
     """Return those of this boot by the NICs' names on the host; what can't be understood is left out."""
+    from ..state.kept_nic import KeptNic
+    from ..state.nic import of_json
+
     found: dict[str, KeptNic] = {}
     try:
         names = [name[: -len(_SUFFIX)] for name in sorted(os.listdir(FOLDER)) if name.endswith(_SUFFIX)]
@@ -52,6 +57,8 @@ def write(kept: KeptNic) -> None:
 
     :raises PipefitterError: it can't be written; what was kept is kept still.
     """
+    from ..state.nic import as_json
+
     document = {
         "version": _VERSION,
         "boot": _boot(),
