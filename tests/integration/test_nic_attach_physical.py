@@ -104,7 +104,11 @@ def _attach(host, **options):
 
 def _is(host, state, mac, mtu):
     inner = link(host, "lan0", "probe")
-    assert (inner["address"], inner["mtu"], inner["ifalias"]) == (mac, mtu, "pipefitter lan0 netns /run/netns/probe")
+    assert (inner["address"], inner["mtu"], inner["ifalias"]) == (
+        mac,
+        mtu,
+        f"pipefitter lan0 netns /run/netns/probe @{state['nic']}",
+    )
     assert "UP" in inner["flags"] and inner["linkinfo"]["info_kind"] == "veth"
     assert held(host, "lan0", "probe") == set(state["addresses"])
     assert routes(host, "probe") == {

@@ -75,9 +75,9 @@ def absent(wants: Sequence[tuple[NicAttachment, ContainerSide | None]], host_sid
         if entry.protocol == PROTOCOL and entry.through and (side.netns, entry.through[0]) in deletions
     }
     return [
+        *_come_back((), host_side),
         *shared.values(),
         *deletions.values(),
-        *_come_back((), host_side),
         *container_side.take_back_defaults(restoring, deletions.keys(), sides),
     ]
 

@@ -13,7 +13,7 @@ from ..model.nic_attachment import ANY_NIC, NicAttachment
 from ..model.ownership import read_label
 from ..state.attachments import ContainerSide
 from ..state.kept_nic import KeptNic
-from ..state.network import Link, NetworkState
+from ..state.network import Link
 from ..state.nic import NicState
 from ..state.nic_attachments import NicHostSide
 from .nic_attachment_match import NicMatch, find_nic, interface_of, is_moved
@@ -123,9 +123,3 @@ def _as_it_is(link: Link) -> KeptNic:
 def is_meant(interface: Link, want: NicAttachment, host_side: NicHostSide) -> bool:
     """Tell whether a container's NIC is meant by the one that was named, if any was."""
     return want.nic == ANY_NIC or kept_of(interface, host_side).is_called(want.nic)
-
-
-def is_named(name: str, link: Link, host: NetworkState) -> bool:
-    """Tell whether a name is taken on the host by another than ``link``."""
-    bearer = host.links.get(name) or host.by_alternative_name.get(name)
-    return bearer is not None and bearer is not link

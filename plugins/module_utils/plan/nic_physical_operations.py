@@ -17,7 +17,7 @@ from ..light_dataclass import dataclass
 from ..state.kept_nic import KeptNic
 from ..state.network import HOST
 from .link_operations import DeleteLink
-from .operations import Operation
+from .operations import Operation, all_or_nothing
 
 if TYPE_CHECKING:
     from .host_protocol import Host, LinkSettings
@@ -79,7 +79,8 @@ class ReturnNic(DeleteLink):
 
     def do(self, host: Host) -> None:
         host.netlink(self.netns).move_link(self.name, host.descriptor(HOST), self.kept.name)
-        _put_back(host, self.kept, self.mac, self.mtu)
+        with all_or_nothing(lambda: self.undo(host)):
+            _put_back(host, self.kept, self.mac, self.mtu)
 
 
 @dataclass(frozen=True)

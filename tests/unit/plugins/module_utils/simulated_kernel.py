@@ -130,6 +130,31 @@ class SimNamespace(SimAddresses):
         self.links[name] = link
         return link
 
+    def move(self, name: str, there: SimNamespace, new: str) -> None:
+        """do_setlink() with IFLA_NET_NS_FD: moved, and then renamed."""
+        self.kernel.request()
+        link = self.find(f"move {name}", name)
+        if there.taken(name) and there.taken(new):
+            raise KernelError(f"move {name}", errno.EEXIST, "")
+        if there.taken(name):
+            del self.links[link.name]
+            link.name = new
+            self.links[new] = link
+        self._went_down(link)
+        self._set_master(link, None)
+        del self.links[link.name]
+        link.up, link.addresses, link.neighbours, link.sysctls = False, [], {}, dict(there.defaults)
+        link.namespace, there.links[link.name] = there, link
+        there.rename_moved(link, new)
+
+    def rename_moved(self, link: SimLink, new: str) -> None:
+        if link.name == new:
+            return
+        if self.taken(new):
+            raise KernelError(f"rename {link.name}", errno.EEXIST, "")
+        del self.links[link.name]
+        self.links[new], link.name = link, new
+
     def taken(self, name: str) -> bool:
         """netdev_name_in_use(): alternative names count."""
         return name in self.links or any(name in link.alternative_names for link in self.links.values())
