@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from ..model.port_guard import GuardRules
     from ..model.publication import PublicationRules, PublishedFlow
     from ..state.firewall import FirewallState
-    from ..state.kept_nic import KeptNic
-    from ..state.nic import NicState
     from .firewall.firewalld import Firewalld
     from .firewall.iptables_forward import IptablesForward
     from .namespace import NetnsFd
@@ -189,33 +187,6 @@ class Machine:
         from .nic_devices import wireless
 
         return wireless(links)
-
-    def kept_nics(self) -> dict[str, KeptNic]:
-        """Return what NICs were like that moved into containers, by their names on the host."""
-        from . import kept_nics  # few hosts have such
-
-        return kept_nics.read() if kept_nics.any_kept() else {}
-
-    def keep_nic(self, kept: KeptNic) -> None:
-        from . import kept_nics
-
-        kept_nics.write(kept)
-
-    def forget_nic(self, name: str) -> None:
-        from . import kept_nics
-
-        kept_nics.forget(name)
-
-    def nic_state(self, nic: Link) -> NicState:
-        """Return what a NIC of the host holds."""
-        from .nic_standing import read
-
-        return read(nic)
-
-    def put_back_nic(self, before: NicState) -> None:
-        from .nic_standing import put_back
-
-        put_back(before)
 
     def pin(self, netns: str, pinned: NetnsFd) -> None:
         """Make a container's namespace known as ``netns``; it is closed with the machine."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ..errors import Refused
-from ..host.machine import Machine
+from ..host.nic_machine import NicMachine
 from ..model.addresses import bare
 from ..model.nic_attachment import ANY_NIC, PASSTHRU, PHYSICAL, NicAttachment
 from ..plan.nic_attachment_match import find_all, find_nic, interface_of
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ..state.kept_nic import KeptNic
 
 
-def observe_all(machine: Machine, wants: Sequence[tuple[NicAttachment, Pinned]], going: bool) -> NicAttachmentState:
+def observe_all(machine: NicMachine, wants: Sequence[tuple[NicAttachment, Pinned]], going: bool) -> NicAttachmentState:
     """Return each attachment with its container's side, and the host's side of all.
 
     Those that are ``going`` are to be no more: nothing is asked that only what is made needs.
@@ -39,7 +39,7 @@ def observe_all(machine: Machine, wants: Sequence[tuple[NicAttachment, Pinned]],
 
 
 def _host_side(
-    machine: Machine, wants: Sequence[NicAttachment], seen: Mapping[str, ContainerSide], going: bool
+    machine: NicMachine, wants: Sequence[NicAttachment], seen: Mapping[str, ContainerSide], going: bool
 ) -> NicHostSide:
     netlink = machine.netlink(HOST)
     links = netlink.links()
@@ -67,7 +67,7 @@ def _host_side(
 
 
 def _snapshots(
-    machine: Machine,
+    machine: NicMachine,
     wants: Sequence[NicAttachment],
     links: Mapping[str, Link],
     bus_addresses: Mapping[str, str],
@@ -91,7 +91,7 @@ def _found(text: str, links: Mapping[str, Link], bus_addresses: Mapping[str, str
         return None  # the plan says so
 
 
-def _reached_by(machine: Machine, host: NetworkState) -> dict[str, str]:
+def _reached_by(machine: NicMachine, host: NetworkState) -> dict[str, str]:
     """Return the interfaces by which this host reaches others, and by which this task came, with the reason."""
     found = dict.fromkeys(
         (link for entry in host.routes if entry.is_default for link in entry.links), "carries this host's default route"
@@ -104,7 +104,7 @@ def _reached_by(machine: Machine, host: NetworkState) -> dict[str, str]:
 
 
 def _side(
-    machine: Machine, seen: ContainerSide, wants: Sequence[NicAttachment], host_side: NicHostSide, going: bool
+    machine: NicMachine, seen: ContainerSide, wants: Sequence[NicAttachment], host_side: NicHostSide, going: bool
 ) -> ContainerSide:
     relevant = []
     for want in wants:

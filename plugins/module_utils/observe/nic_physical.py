@@ -4,12 +4,12 @@
 
 from __future__ import annotations
 
-from ..host.machine import Machine
+from ..host.nic_machine import NicMachine
 from ..state.kept_nic import KeptNic
 from ..state.network import Link
 
 
-def snapshot(machine: Machine, nic: Link) -> KeptNic:
+def snapshot(machine: NicMachine, nic: Link) -> KeptNic:
     """Return what a NIC is like, for when it is given back; the mark that it is to bear is left to the plan."""
     return KeptNic(
         "",

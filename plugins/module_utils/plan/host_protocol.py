@@ -20,8 +20,6 @@ from ..model.ovs import OvsChange
 from ..model.port_guard import GuardRules
 from ..model.publication import PublicationRules, PublishedFlow
 from ..model.route import Route
-from ..state.kept_nic import KeptNic
-from ..state.nic import NicState
 
 
 class LinkSettings(TypedDict, total=False):
@@ -180,15 +178,6 @@ class Host(Protocol):
 
     def descriptor(self, netns: str) -> int:
         """Return the open file descriptor of a container's namespace, or of the host's own."""
-
-    def keep_nic(self, kept: KeptNic) -> None:
-        """Keep on the disk what a NIC is like that is about to move into a container."""
-
-    def forget_nic(self, name: str) -> None:
-        """Keep nothing of a NIC any more."""
-
-    def put_back_nic(self, before: NicState) -> None:
-        """Give a NIC the addresses, routes, rules, neighbours and sysctls that it had; what is there stays."""
 
     def write_sysctl(self, netns: str, name: str, value: str) -> None:
         """Write one sysctl, named with slashes (``net/ipv4/ip_forward``)."""

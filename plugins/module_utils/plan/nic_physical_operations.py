@@ -17,6 +17,7 @@ from ..light_dataclass import dataclass
 from ..state.kept_nic import KeptNic
 from ..state.network import HOST
 from .link_operations import DeleteLink
+from .nic_host_protocol import of_nics
 from .operations import Operation, all_or_nothing
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class MoveNic(Operation):
         return [f"move NIC {self.kept.name} into {self.netns} as {self.name}"]
 
     def do(self, host: Host) -> None:
-        host.keep_nic(self.kept)
+        of_nics(host).keep_nic(self.kept)
         try:
             host.netlink(HOST).set_link(self.now, alias=self.kept.alias)
             host.netlink(HOST).move_link(self.now, host.descriptor(self.netns), self.name)
@@ -115,10 +116,10 @@ def _put_back(host: Host, kept: KeptNic, mac: str | None, mtu: int | None) -> No
     if new:
         host.netlink(HOST).set_link(kept.name, **new)
     host.netlink(HOST).set_link(kept.name, up=kept.before.up)
-    host.put_back_nic(kept.before)
+    of_nics(host).put_back_nic(kept.before)
     # Last, as all that comes before is done again by the next run where this one is killed.
     host.netlink(HOST).set_link(kept.name, alias=kept.former_alias)
-    host.forget_nic(kept.name)
+    of_nics(host).forget_nic(kept.name)
 
 
 def _told(kept: KeptNic) -> str:

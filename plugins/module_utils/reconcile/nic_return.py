@@ -8,7 +8,7 @@ By the service, and ``pipefitter reconcile``; a run of nic_attach does it along 
 from __future__ import annotations
 
 from ..host import lock
-from ..host.machine import Machine
+from ..host.nic_machine import NicMachine
 from ..observe.nic_attachments import observe_all
 from ..plan.nic_physical import strays
 from ..state.nic_attachments import NicAttachmentState
@@ -21,7 +21,7 @@ def converge(check: bool) -> Result:
 
     :raises PipefitterError: with a sentence for the user.
     """
-    with lock.held(check), Machine() as machine:
+    with lock.held(check), NicMachine() as machine:
         outcome: engine.Outcome[NicAttachmentState] = engine.converge(
             machine, lambda: observe_all(machine, (), going=True), lambda have: strays((), have.host_side), check
         )
