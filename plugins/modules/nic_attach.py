@@ -14,14 +14,16 @@ author:
 description:
   - Gives a container, or each of a list of containers, an interface that is made from a NIC of the host, with
     addresses, gateway and routes. It stands in the NIC's LAN as a machine of its own, with a MAC address of its own.
+  - With O(kind=physical) the interface is the NIC itself, which this host has not as long as the container has it.
   - What differs is corrected in place; the interface is not removed for it. Where the kernel can't change it so
-    (another O(nic), to or from mode V(passthru)), it is made anew with what it had. A second run changes nothing.
+    (another O(nic) or O(kind), to or from mode V(passthru)), it is made anew with what it had. A second run changes
+    nothing.
   - Works from outside the container through netlink; nothing needs to be installed in the container.
   - A list (O(attachments)) is handled in one process that reads the host once, and is much faster than a loop.
   - If an operation fails, those before it are undone. A run that was interrupted is completed by the next one.
-  - The NIC itself keeps its addresses. One that is down is brought up, and stays so.
-  - The host itself does not reach the containers by that NIC, nor they the host by its addresses on it. Where that is
-    needed, use a bridge (M(pipefitter.container_network.veth_attach)).
+  - With V(macvlan), the NIC itself keeps its addresses; one that is down is brought up, and stays so. The host itself
+    does not reach the containers by that NIC, nor they the host by its addresses on it. Where that is needed, use a
+    bridge (M(pipefitter.container_network.veth_attach)).
   - Attachments do not outlive a restart of their container. Where they are recorded (see O(persistent)), the service
     makes them again, once the container runs; elsewhere run the task again.
 requirements:
@@ -48,10 +50,25 @@ options:
     description:
       - What is made from the NIC. Required unless O(state=absent).
       - V(macvlan) is an interface with a MAC address of its own. The NIC may have many of them.
+      - V(physical) is the NIC itself, which moves into the container's network namespace as O(interface), as pipework
+        does it with C(--direct-phys). With O(state=absent) it is given back with the name, MAC address, MTU, alias,
+        addresses, routes, rules, permanent neighbours and sysctls that it had, and up if it was up. Queueing
+        disciplines and filters (tc) are not kept.
+      - When the container ends, the kernel gives a real NIC back to the host, down, without addresses, and with another
+        name where its own is taken. The next run of this module, whatever it is for, and the service put it back as it
+        was, or where the attachment is recorded and its container runs again, move it in again. A NIC made of software
+        (veth, VLAN interface) the kernel deletes then; take it out before, with O(state=absent).
+      - What a NIC was like is kept in C(/run/pipefitter-nics), until the host boots. After that, each NIC is the
+        host's, as the host configures it, until the service moves it in again.
+      - O(rules) are not for V(physical).
+      - Refused with V(physical) are the NIC that carries the host's default route or the SSH session of the task, one
+        that is a port of a bridge or bond, one with a VLAN interface or a macvlan of this host on it, one in another
+        container, a wireless one, the loopback, and what the kernel keeps in its network namespace, as bridges.
     type: str
-    choices: [macvlan]
+    choices: [macvlan, physical]
   mode:
     description:
+      - Of kind V(macvlan) only.
       - How interfaces on one NIC reach each other. With V(bridge), also the default, they do so within the host.
       - With V(private) they do not reach each other.
       - With V(vepa) what one sends to another leaves by the NIC, and the switch has to send it back by the port that
@@ -83,13 +100,14 @@ options:
     description:
       - MAC address of the interface. Without O(mac) and O(mac_seed) the kernel chooses one when the interface is made;
         where the attachment is recorded (O(persistent)), the interface has it again after a restart.
-      - With mode V(passthru) the interface has the NIC's own, and none can be given.
+      - With mode V(passthru) the interface has the NIC's own, and none can be given. With kind V(physical) it has the
+        NIC's own unless one is given, and the NIC has its own again on the host.
       - Quote it. YAML reads one of decimal digits alone, such as V(52:54:00:12:34:56), as a number.
     type: str
   mtu:
     description:
-      - Largest frame payload in bytes, 68 to that of the NIC, at least 1280 with IPv6 addresses. Without it, that of
-        the NIC.
+      - Largest frame payload in bytes, 68 to that of the NIC (with kind V(physical), to what its driver takes), at
+        least 1280 with IPv6 addresses. Without it, that of the NIC.
     type: int
   attachments:
     description:
@@ -119,7 +137,7 @@ options:
       kind:
         description: See O(kind).
         type: str
-        choices: [macvlan]
+        choices: [macvlan, physical]
       mode:
         description: See O(mode).
         type: str
@@ -237,7 +255,7 @@ options:
     description:
       - Whether the attachments exist.
       - With V(absent), an attachment or a container that does not exist is no error. Only interfaces that this
-        module made are removed.
+        module made are removed, and NICs that it moved given back.
       - The default route of O(gateway) goes with the interface. One whose place it had taken comes back with all that
         it had, unless its interface is gone or another default route has its place by now.
     type: str
@@ -281,6 +299,22 @@ EXAMPLES = r"""
     sysctls:
       net.ipv4.conf.IFNAME.arp_ignore: 1
       net.ipv4.conf.IFNAME.arp_announce: 2
+
+- name: A container that has a NIC to itself
+  pipefitter.container_network.nic_attach:
+    nic: eth2
+    kind: physical
+    container: web4
+    interface: wan0
+    addresses: [192.168.8.10/24]
+    gateway: 192.168.8.1
+
+- name: Give that NIC back to the host, with the addresses that it had there
+  pipefitter.container_network.nic_attach:
+    nic: eth2
+    container: web4
+    interface: wan0
+    state: absent
 
 - name: Take one out again
   pipefitter.container_network.nic_attach:
@@ -338,7 +372,7 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils impor
 ATTACHMENT = {
     **argument_specs.CONTAINER_TARGET,
     "nic": {"type": "str"},
-    "kind": {"type": "str", "choices": ["macvlan"]},
+    "kind": {"type": "str", "choices": ["macvlan", "physical"]},
     "mode": {"type": "str", "choices": ["bridge", "private", "vepa", "passthru"]},
     **argument_specs.CONTAINER_SIDE,
 }

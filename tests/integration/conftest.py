@@ -138,7 +138,7 @@ fi
 
 # One shell: each way into the host costs more than the commands.
 _CLEANING = f"""{_FORGET_HOOKS}
-rm -rf /var/lib/pipefitter /usr/local/lib/pipefitter /usr/local/sbin/pipefitter /run/pipefitter
+rm -rf /var/lib/pipefitter /usr/local/lib/pipefitter /usr/local/sbin/pipefitter /run/pipefitter /run/pipefitter-nics
 ip -all netns delete
 ovs-vsctl list-br | xargs -r -n 1 ovs-vsctl del-br
 for family in ip ip6 bridge; do nft delete table $family pipefitter 2>/dev/null || true; done

@@ -49,6 +49,14 @@ def main():
         runpy.run_module(f"{_COLLECTION}.modules.{sys.argv[1]}", run_name="__main__", alter_sys=True)
 
 
+def _below(kind):
+    """Return the classes of operations that are done in a way of their own."""
+    for one in kind.__subclasses__():
+        yield from _below(one)
+        if "do" in vars(one):
+            yield one
+
+
 def _inject_fault(die_after, fail_after, meanwhile):
     import pkgutil
 
@@ -79,7 +87,7 @@ def _inject_fault(die_after, fail_after, meanwhile):
         return do
 
     steps = [kind for kind in vars(nic_steps).values() if hasattr(kind, "_fields") and hasattr(kind, "do")]
-    for kind in [*operations.Operation.__subclasses__(), *steps]:
+    for kind in [*_below(operations.Operation), *steps]:
         kind.do = faulty(kind.do)
 
     def refuse_left(left, real=engine._refuse_left):

@@ -76,7 +76,8 @@ def test_examples_run_and_settle(module, hosta, lab_name, tmp_path):
         make_containers(hosta, "web1", "web2", "web3", "web4", "web5")
         make_namespaces(hosta, "probe")
     if module == "nic_attach":
-        make_containers(hosta, "web1", "web2", "web3")
+        make_containers(hosta, "web1", "web2", "web3", "web4")
+        hosta.run("sh", "-c", "ip link add eth2 type veth peer name far-eth2; ip link set far-eth2 up")
     if module == "ovs_vlan_port":
         make_ovs_bridge(hosta)
         make_containers(hosta, "test1")

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 pipefitter contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A machine's only NIC, by which Ansible comes, is a trunk of a VLAN-aware bridge over a reboot, then a NIC again."""
+"""A machine's NIC by which Ansible comes, is a trunk of a VLAN-aware bridge over a reboot, then a NIC again."""
 
 from __future__ import annotations
 
@@ -70,4 +70,4 @@ def test_the_nic_is_a_trunk_over_a_reboot_and_then_as_it_was(site):
     assert _network(site) == before
     site.machine.reboot()
     assert _network(site) == before
-    assert site.machine.run("ls /sys/class/net").stdout.split() == ["eth0", "lo"]
+    assert site.machine.run("ls /sys/class/net").stdout.split() == ["eth0", "eth1", "lo"]

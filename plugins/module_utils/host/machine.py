@@ -48,6 +48,7 @@ class Machine:
     def __init__(self) -> None:
         self._announcer: Announcer | None = None
         self._pinned: dict[str, NetnsFd] = {}
+        self._own_netns: int | None = None
         self._handles: dict[str, NetlinkHandle] = {}
 
     def __enter__(self) -> Machine:
@@ -60,6 +61,8 @@ class Machine:
             self._announcer.close()
         for handle in self._handles.values():
             handle.close()
+        if self._own_netns is not None:
+            os.close(self._own_netns)
         for pinned in self._pinned.values():
             pinned.close()
 
@@ -203,7 +206,11 @@ class Machine:
         return self._handles[netns]
 
     def descriptor(self, netns: str) -> int:
-        return self._pinned[netns].fd
+        if netns != HOST:
+            return self._pinned[netns].fd
+        if self._own_netns is None:
+            self._own_netns = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+        return self._own_netns
 
     def read_sysctls(self, netns: str, names: Collection[str]) -> dict[str, str]:
         """Return those of the sysctls that are there."""

@@ -4,8 +4,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from types import TracebackType
@@ -19,16 +18,12 @@ from ..model.ovs import MADE_FOR_NIC, NETDEV, SYSTEM, OvsBridge, OvsBridgeChange
 from ..model.route import KERNEL_PROTOCOL, Route
 from ..state.network import Link, names_by_index
 from ..state.nic import Entry, NicState, Obstacles
-from . import sysctl
+from . import nic_sysctls
 from .netlink import nic_obstacles, standing
 from .netlink.handle import NetlinkHandle
 from .offload import Offloads
 from .ovs.ovsdb import Ovsdb
 from .packets.announce import Announcer
-
-_SYSCTLS = ("net/ipv4/conf", "net/ipv6/conf", "net/ipv4/neigh", "net/ipv6/neigh")
-_MTU = "net/ipv6/conf/{}/mtu"
-_NOT_KEPT = frozenset(("mc_forwarding",))  # the kernel alone writes it
 
 _TRANSIENT = ("transient", "true")
 _METRIC_OF_SUBNETS = 256  # IP6_RT_PRIO_ADDRCONF of linux/ipv6_route.h
@@ -112,7 +107,7 @@ class NicLinks(NetlinkHandle):
             netdev=switch is not None and switch.datapath_type == NETDEV,
             ports=tuple(sorted(port for port in ports if port != nic)),
             entries=standing.shown(self._socket, by_index, (nic, bridge)),
-            sysctls={**_sysctls_of(own), **(_sysctls_of(above) if kind and above is not None else {})},
+            sysctls={**nic_sysctls.of(own), **(nic_sysctls.of(above) if kind and above is not None else {})},
             filters=bool(above.bridge.get("vlan_filtering")) if above is not None else False,
             pvid=above.bridge.get("vlan_default_pvid", 0) if above is not None else 0,
             vlans={
@@ -234,11 +229,7 @@ class NicLinks(NetlinkHandle):
         self.remove_route(Route(subnet, None, link, _METRIC_OF_SUBNETS, KERNEL_PROTOCOL))
 
     def set_sysctls(self, values: Mapping[str, str]) -> None:
-        # A secret that is set sets addr_gen_mode, too (addrconf_sysctl_stable_secret()).
-        for name, value in sorted(values.items(), key=lambda pair: not pair[0].endswith("/stable_secret")):
-            if _shown(name) not in (value, None):
-                with suppress(PipefitterError):  # some are shown, and taken from nobody
-                    sysctl.write(name, value)
+        nic_sysctls.write(values)
 
     def announce(self, link: str, addresses: Sequence[str]) -> None:
         with suppress(OSError):  # neighbours learn it a little later
@@ -258,28 +249,3 @@ def _may_be_nics(links: Mapping[str, Link], in_switch: Switch | None) -> list[st
         and not link.ours
         and not (link.kind == "veth" and (link.master or name in in_bridges))
     )
-
-
-def _sysctls_of(link: Link) -> dict[str, str]:
-    found = {}
-    for folder in _SYSCTLS:
-        try:
-            names: Collection[str] = os.listdir(f"/proc/sys/{folder}/{link.name}")
-        except OSError:
-            continue  # of a family that the kernel has not
-        for name in sorted(set(names) - _NOT_KEPT):
-            value = _shown(f"{folder}/{link.name}/{name}")
-            if value:
-                found[f"{folder}/{link.name}/{name}"] = value
-    mtu = _MTU.format(link.name)
-    if found.get(mtu) == str(link.mtu):
-        del found[mtu]  # it follows that of the link
-    return found
-
-
-def _shown(name: str) -> str | None:
-    """Return a sysctl's value, '' where it is not shown, as a secret that nobody set; ``None`` where there is none."""
-    try:
-        return sysctl.read(name)
-    except OSError:
-        return ""

@@ -13,8 +13,8 @@ from ..light_dataclass import dataclass
 from . import addresses, attachment, attachment_checks, names
 from .attachment import Attachment
 
-MACVLAN = "macvlan"
-KINDS = (MACVLAN,)
+MACVLAN, PHYSICAL = "macvlan", "physical"
+KINDS = (MACVLAN, PHYSICAL)
 
 BRIDGE, PRIVATE, VEPA, PASSTHRU = "bridge", "private", "vepa", "passthru"
 
@@ -32,7 +32,8 @@ _PCI = re.compile(r"(?:([0-9a-f]{4,8}):)?([0-9a-f]{2}:[0-9a-f]{2}\.[0-7])", re.I
 class NicAttachment(Attachment):
     """What is wanted of one attachment; its ``bridge`` is ''.
 
-    ``nic`` is the host's NIC by its name, MAC address or PCI address, each in canonical form, or ANY_NIC.
+    ``nic`` is the host's NIC by its name, MAC address or PCI address, each in canonical form, or ANY_NIC. ``mode`` is
+    '' for the NIC itself (PHYSICAL).
     """
 
     nic: str = ANY_NIC
@@ -55,13 +56,20 @@ def parse(options: Mapping[str, Any], prefix: str = "") -> NicAttachment:
     nic = _nic(f"{prefix}nic", options.get("nic"))
     if kind is None:
         raise InvalidOption(f"{prefix}kind", None, f"is required for an attachment; give {' or '.join(KINDS)}")
+    if kind == PHYSICAL and mode is not None:
+        raise InvalidOption(f"{prefix}mode", mode, f"is of kind {MACVLAN}, and none of kind {PHYSICAL}; leave it out")
+    usual = "" if kind == PHYSICAL else BRIDGE
     want = NicAttachment(
-        bridge="", nic=nic, kind=kind, mode=mode or BRIDGE, **attachment.container_side(options, prefix)
+        bridge="", nic=nic, kind=kind, mode=mode or usual, **attachment.container_side(options, prefix)
     )
     for position, entry in enumerate(want.routes or ()):
         if entry.leads_nowhere:
             advice = "leads nowhere, and so by no NIC; give it to an attachment of veth_attach, or leave it out"
             raise InvalidOption(f"{prefix}routes[{position}].destination", entry.destination, advice)
+    if kind == PHYSICAL and want.rules:
+        # Which rules are whose stands in the mark, and that of a NIC is what it is given back by.
+        advice = f"is not for kind {PHYSICAL}; give them to an attachment of another kind, or leave them out"
+        raise InvalidOption(f"{prefix}rules", f"{len(want.rules)} rules", advice)
     if want.mode == PASSTHRU and want.mac is not None:
         name = "mac" if options.get("mac") else "mac_seed"
         advice = f"is mutually exclusive with mode {PASSTHRU}, whose interface has the NIC's own MAC; leave it out"

@@ -30,6 +30,8 @@ JOINING = "pipefitter-joining"
 """Key of the external_ids of a port that gets nothing of others that join in the same run until all have."""
 
 _LONGEST_VALUE = 128
+_LONGEST = 255  # IFALIASZ without the NUL
+_OF_NIC = "@"
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,12 @@ def label(target: Target, interface: str, identity: str) -> OwnershipLabel:
     )
 
 
+def of_nic(mark: OwnershipLabel, nic: str) -> str:
+    """Return the alias of a NIC of the host that is an attachment itself: two of them may have been one in turn."""
+    alias = f"{mark.alias()} {_OF_NIC}{nic}"
+    return alias if len(alias.encode()) <= _LONGEST else f"{mark.alias()} {names.derived_name(_OF_NIC, nic)[:6]}"
+
+
 def _shortened(value: str) -> str:
     """Return a name or path as it fits into an alias beside all else, still another one for another value.
 
@@ -94,6 +102,8 @@ def read_label(text: str) -> OwnershipLabel | None:
     words = text.split(" ")
     if words and words[0] == MARK:
         words = words[1:]
+    if words and words[-1].startswith(_OF_NIC):
+        words.pop()
     notes = port_guard.read_notes(words.pop()) if port_guard.is_notes(words[-1] if words else "") else MarkNotes()
     if len(words) not in (3, 4):
         return None

@@ -50,7 +50,7 @@ def of_attachment(want: Attachment) -> Record:
 
 def of_nic_attachment(want: NicAttachment) -> Record:
     """Return the record of an interface made from a NIC as it was asked for."""
-    options = {"nic": want.nic, "kind": want.kind, "mode": want.mode}
+    options = {"nic": want.nic, "kind": want.kind, **({"mode": want.mode} if want.mode else {})}
     return Record(NIC_ATTACHMENT, attachment_key(want), {**_container_side(want), **options})
 
 

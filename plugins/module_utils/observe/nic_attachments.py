@@ -5,11 +5,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from ..errors import Refused
-from ..host.machine import Machine
+from ..host.nic_machine import NicMachine
 from ..model.addresses import bare
-from ..model.nic_attachment import ANY_NIC, PASSTHRU, NicAttachment
+from ..model.nic_attachment import ANY_NIC, PASSTHRU, PHYSICAL, NicAttachment
 from ..plan.nic_attachment_match import find_all, find_nic, interface_of
 from ..state.attachments import ContainerSide
 from ..state.network import HOST, Link, NetworkState, names_by_index
@@ -17,8 +18,11 @@ from ..state.nic_attachments import NicAttachmentState, NicHostSide
 from . import container_side
 from .containers import Pinned
 
+if TYPE_CHECKING:
+    from ..state.kept_nic import KeptNic
 
-def observe_all(machine: Machine, wants: Sequence[tuple[NicAttachment, Pinned]], going: bool) -> NicAttachmentState:
+
+def observe_all(machine: NicMachine, wants: Sequence[tuple[NicAttachment, Pinned]], going: bool) -> NicAttachmentState:
     """Return each attachment with its container's side, and the host's side of all.
 
     Those that are ``going`` are to be no more: nothing is asked that only what is made needs.
@@ -35,28 +39,49 @@ def observe_all(machine: Machine, wants: Sequence[tuple[NicAttachment, Pinned]],
 
 
 def _host_side(
-    machine: Machine, wants: Sequence[NicAttachment], seen: Mapping[str, ContainerSide], going: bool
+    machine: NicMachine, wants: Sequence[NicAttachment], seen: Mapping[str, ContainerSide], going: bool
 ) -> NicHostSide:
     netlink = machine.netlink(HOST)
     links = netlink.links()
     named = {want.nic for want in wants if want.nic != ANY_NIC}
     bus_addresses = machine.bus_addresses(links) if any("." in nic and ":" in nic for nic in named) else {}
     host_ids = {netns: machine.host_id(netns) for netns in seen}
-    network = NetworkState(links)
+    network, kept = NetworkState(links), machine.kept_nics()
     if going:
-        return NicHostSide(network, bus_addresses, host_ids=host_ids)
-    if any(want.mode == PASSTHRU for want in wants):
+        return NicHostSide(network, bus_addresses, host_ids=host_ids, kept=kept)
+    if any(PASSTHRU == want.mode or PHYSICAL == want.kind for want in wants):
         held = netlink.addresses(links.values(), leased=True)
         network = NetworkState(links, held, netlink.routes(names_by_index(links)))
     there = {link.kind for side in seen.values() for link in side.network.links.values()}
+    made = {want.kind for want in wants} - there - {PHYSICAL}
     return NicHostSide(
         network,
         bus_addresses,
         machine.wireless({nic.name for text in named if (nic := _found(text, links, bus_addresses)) is not None}),
         host_ids,
         _reached_by(machine, network),
-        [kind for kind in sorted({want.kind for want in wants} - there) if not netlink.can_make(kind)],
+        [kind for kind in sorted(made) if not netlink.can_make(kind)],
+        kept,
+        _snapshots(machine, wants, links, bus_addresses, kept),
     )
+
+
+def _snapshots(
+    machine: NicMachine,
+    wants: Sequence[NicAttachment],
+    links: Mapping[str, Link],
+    bus_addresses: Mapping[str, str],
+    kept: Mapping[str, KeptNic],
+) -> dict[str, KeptNic]:
+    """Return what NICs are like that are to move into containers."""
+    asked = {want.nic for want in wants if want.kind == PHYSICAL}
+    marks = {one.alias for one in kept.values()}
+    nics = [nic for text in sorted(asked) if (nic := _found(text, links, bus_addresses)) is not None]
+    if not nics:
+        return {}
+    from .nic_physical import snapshot
+
+    return {nic.name: snapshot(machine, nic) for nic in nics if nic.alias not in marks}
 
 
 def _found(text: str, links: Mapping[str, Link], bus_addresses: Mapping[str, str]) -> Link | None:
@@ -66,7 +91,7 @@ def _found(text: str, links: Mapping[str, Link], bus_addresses: Mapping[str, str
         return None  # the plan says so
 
 
-def _reached_by(machine: Machine, host: NetworkState) -> dict[str, str]:
+def _reached_by(machine: NicMachine, host: NetworkState) -> dict[str, str]:
     """Return the interfaces by which this host reaches others, and by which this task came, with the reason."""
     found = dict.fromkeys(
         (link for entry in host.routes if entry.is_default for link in entry.links), "carries this host's default route"
@@ -79,7 +104,7 @@ def _reached_by(machine: Machine, host: NetworkState) -> dict[str, str]:
 
 
 def _side(
-    machine: Machine, seen: ContainerSide, wants: Sequence[NicAttachment], host_side: NicHostSide, going: bool
+    machine: NicMachine, seen: ContainerSide, wants: Sequence[NicAttachment], host_side: NicHostSide, going: bool
 ) -> ContainerSide:
     relevant = []
     for want in wants:

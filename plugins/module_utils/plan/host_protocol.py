@@ -74,6 +74,12 @@ class Netlink(Protocol):
     def set_macvlan_mode(self, name: str, mode: int) -> None:
         """Change the mode (MACVLAN_MODE_*) of a macvlan; the kernel refuses to or from passthru."""
 
+    def move_link(self, name: str, descriptor: int, new: str) -> None:
+        """Move a link, which goes down and loses its addresses, into the namespace behind ``descriptor`` as ``new``."""
+
+    def marked(self, alias: str) -> str:
+        """Return the name of the link that bears a mark, '' where none does."""
+
     def name_link(self, birth_name: str, name: str, alias: str) -> None:
         """Give a link that was just made its name and our mark in one request; where that fails, it goes again."""
 
@@ -178,7 +184,7 @@ class Host(Protocol):
         """Return what changes a namespace's links, addresses and routes."""
 
     def descriptor(self, netns: str) -> int:
-        """Return the open file descriptor of a container's namespace."""
+        """Return the open file descriptor of a container's namespace, or of the host's own."""
 
     def write_sysctl(self, netns: str, name: str, value: str) -> None:
         """Write one sysctl, named with slashes (``net/ipv4/ip_forward``)."""

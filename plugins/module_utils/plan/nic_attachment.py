@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from ..model.nic_attachment import NicAttachment
+from ..model.nic_attachment import PHYSICAL, NicAttachment
 from ..model.ownership import read_label
 from ..model.route import PROTOCOL
 from ..state.attachments import ContainerSide
@@ -20,7 +20,7 @@ from . import container_side, nic_attachment_refusals
 from .attachment_names import lasting_label
 from .attachment_routes import across, taken_by_others
 from .link_operations import Announce, DeleteLink, SetLink
-from .nic_attachment_match import NicMatch, find_all, interface_of, is_meant, mode_of
+from .nic_attachment_match import NicMatch, find_all, interface_of, is_meant, is_moved, mode_of
 from .nic_operations import AddMacvlan, SetMacvlanMode
 from .operations import Operation
 from .route_operations import RemoveRoute
@@ -36,8 +36,9 @@ def present(wants: Wants, host_side: NicHostSide, announce: bool = True) -> list
     """
     found = find_all(wants, host_side)
     nic_attachment_refusals.check(found, host_side)
-    operations: list[Operation] = []
-    for name in sorted({one.link.name for one in found if not one.link.up}):
+    operations = _come_back(found, host_side)
+    lower = [one.link for one in found if one.want.kind != PHYSICAL]
+    for name in sorted({link.name for link in lower if not link.up}):
         operations.append(SetLink(HOST, name, {"up": True}, {"up": False}))  # nothing on it comes up before
     # One that has a NIC to itself goes before another one comes.
     for one in found:
@@ -75,6 +76,7 @@ def absent(wants: Sequence[tuple[NicAttachment, ContainerSide | None]], host_sid
         if entry.protocol == PROTOCOL and entry.through and (side.netns, entry.through[0]) in deletions
     }
     return [
+        *_come_back((), host_side),
         *shared.values(),
         *container_side.rules_left_behind(sides, deletions.keys()),
         *deletions.values(),
@@ -82,8 +84,21 @@ def absent(wants: Sequence[tuple[NicAttachment, ContainerSide | None]], host_sid
     ]
 
 
+def _come_back(found: Sequence[NicMatch], host_side: NicHostSide) -> list[Operation]:
+    """Return what puts NICs back as they were that came back from containers, unless one of ``found`` is to have it."""
+    if not host_side.kept:
+        return []
+    from .nic_physical import strays
+
+    return strays(found, host_side)
+
+
 def _made(one: NicMatch, taken: Collection[tuple[str, int]]) -> list[Operation]:
     want = one.want
+    if want.kind == PHYSICAL:
+        from .nic_physical import made
+
+        return made(one, taken)
     alias = _alias(one)
     added = AddMacvlan(
         one.side.netns, want.interface, one.birth_name, one.link.name, want.mode, want.mac, one.mtu, alias
@@ -95,10 +110,11 @@ def _corrected(one: NicMatch, peer: Link, taken: Collection[tuple[str, int]]) ->
     netns, name = one.side.netns, one.want.interface
     alias = _alias(one)
     operations: list[Operation] = []
-    if peer.alias != alias:
+    # What is kept of a NIC that moved goes by its mark, which stays as it is.
+    if peer.alias != alias and one.want.kind != PHYSICAL:
         operations.append(SetLink(netns, peer.name, {"alias": alias}, {"alias": peer.alias}))
     mtus = [SetLink(netns, name, {"mtu": one.mtu}, {"mtu": peer.mtu})] if peer.mtu != one.mtu else []
-    mode = mode_of(peer)
+    mode = mode_of(peer) if one.want.mode else ""
     modes = [SetMacvlanMode(netns, name, one.want.mode, mode)] if mode != one.want.mode else []
     operations += container_side.corrected(one, peer, taken, mtus, modes)
     return container_side.undone_whole(one, peer, operations)
@@ -110,6 +126,10 @@ def _alias(one: NicMatch) -> str:
 
 
 def _deletion(link: Link, side: ContainerSide, host_side: NicHostSide) -> DeleteLink:
+    if is_moved(link):
+        from .nic_physical import returned
+
+        return returned(link, side, host_side)
     label = read_label(link.alias)
     of = f" of {label.kind} {label.value}" if label is not None else ""
     nic = host_side.network.by_index(link.peer)

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from ..errors import Refused
 from ..light_dataclass import dataclass
-from ..model.nic_attachment import ANY_NIC, MACVLAN, MODES, PASSTHRU, NicAttachment
+from ..model.nic_attachment import ANY_NIC, KINDS, MACVLAN, MODES, PASSTHRU, PHYSICAL, NicAttachment
 from ..model.ownership import read_label
 from ..state.attachments import ContainerSide
 from ..state.network import Link
@@ -91,10 +91,16 @@ def find_all(wants: Sequence[tuple[NicAttachment, ContainerSide]], host_side: Ni
 
     :raises Refused: there is no such NIC, or the interface's name is taken in the container.
     """
-    found = []
+    found: list[NicMatch] = []
     going: dict[str, set[str]] = {}
     for want, side in wants:
-        link = find_nic(want.nic, host_side.network.links, host_side.bus_addresses)
+        if want.kind == PHYSICAL:
+            one = _physical(want, side, host_side)
+            if one.replaced is not None:
+                going.setdefault(side.netns, set()).add(one.replaced[0].name)
+            found.append(one)
+            continue
+        link = _lower(want.nic, host_side)
         peer = interface_of(want, side)
         if peer is None or (is_on(peer, link, side, host_side) and _is_alike(peer, want)):
             found.append(NicMatch(want, side, peer, link))
@@ -110,9 +116,28 @@ def find_all(wants: Sequence[tuple[NicAttachment, ContainerSide]], host_side: Ni
     )
 
 
+def _lower(text: str, host_side: NicHostSide) -> Link:
+    """Return the NIC that something is to be made from, as it is once all NICs are back that came from containers."""
+    try:
+        return find_nic(text, host_side.network.links, host_side.bus_addresses)
+    except Refused:
+        if not host_side.kept:
+            raise
+    from .nic_physical_match import on_host, put_back
+
+    return put_back(*on_host(text, host_side))
+
+
+def _physical(want: NicAttachment, side: ContainerSide, host_side: NicHostSide) -> NicMatch:
+    from .nic_physical_match import find  # few give a NIC away
+
+    return find(want, side, host_side)
+
+
 def _kept(want: NicAttachment, peer: Link, side: ContainerSide) -> NicAttachment:
     """Return what is wanted of an interface that is made anew, with what it has that nobody asked to be otherwise."""
-    mac = peer.mac if want.mac is None and PASSTHRU not in (want.mode, mode_of(peer)) else want.mac
+    keeps_mac = want.mac is None and PASSTHRU not in (want.mode, mode_of(peer)) and not is_moved(peer)
+    mac = peer.mac if keeps_mac else want.mac
     held = side.network.addresses.get(peer.name, ()) if want.addresses is None else want.addresses
     return replace(want, mac=mac, addresses=held)
 
@@ -161,12 +186,17 @@ def interface_of(want: NicAttachment, side: ContainerSide) -> Link | None:
 
 def is_ours(link: Link, side: ContainerSide, interface: str) -> bool:
     """Tell an interface that this module made, also one that a killed run did not come to name."""
-    return link.kind == MACVLAN and (link.ours or link.name == side.birth_name(interface))
+    return is_moved(link) or (link.kind == MACVLAN and (link.ours or link.name == side.birth_name(interface)))
+
+
+def is_moved(link: Link) -> bool:
+    """Tell a container's interface of ours that is a NIC itself, and was not made from one."""
+    return link.kind not in KINDS and link.ours and read_label(link.alias) is not None
 
 
 def _labelled(want: NicAttachment, side: ContainerSide) -> Link | None:
     for link in side.network.links.values():
-        label = read_label(link.alias) if link.ours and link.kind == MACVLAN else None
+        label = read_label(link.alias) if link.ours and (link.kind == MACVLAN or is_moved(link)) else None
         if label is not None and label.interface == want.interface:
             return link
     return None
@@ -176,6 +206,10 @@ def is_meant(interface: Link, want: NicAttachment, side: ContainerSide, host_sid
     """Tell whether an interface that is there is meant by the NIC that was named, if any was."""
     if want.nic == ANY_NIC:
         return True
+    if is_moved(interface):
+        from .nic_physical_match import is_meant as is_meant_itself
+
+        return is_meant_itself(interface, want, host_side)
     try:
         nic = find_nic(want.nic, host_side.network.links, host_side.bus_addresses)
     except Refused:

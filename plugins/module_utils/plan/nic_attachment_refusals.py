@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..errors import MissingFeature, Refused
-from ..model.nic_attachment import MACVLAN, PASSTHRU
+from ..model.nic_attachment import MACVLAN, PASSTHRU, PHYSICAL
 from ..state.network import ON_ANOTHER, Link
 from ..state.nic_attachments import NicHostSide
 from .container_side_refusals import check_interface_name, check_more, check_mtus, check_routes
@@ -31,6 +31,11 @@ def check(found: Sequence[NicMatch], host_side: NicHostSide) -> None:
                 "is to be; use a kernel that has it, or a bridge (veth_attach)"
             )
         check_interface_name(one)
+        if one.want.kind == PHYSICAL:
+            from . import nic_physical_refusals
+
+            nic_physical_refusals.check(one, found, host_side)
+            continue
         _check_nic(one, host_side)
         _check_alone(one, found, host_side)
         if one.want.mtu is not None and one.want.mtu > one.link.mtu:

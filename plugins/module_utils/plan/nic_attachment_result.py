@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..model.nic_attachment import BRIDGE, VEPA, NicAttachment
+from ..model.nic_attachment import BRIDGE, PHYSICAL, VEPA, NicAttachment
 from ..state.attachments import ContainerSide
 from ..state.network import Link
 from ..state.nic_attachments import NicHostSide
 from .attachment_routes import taken_by_others
 from .container_side_result import described, predicted, sysctls_described
-from .nic_attachment_match import find_all, interface_of, is_on, mode_of
+from .nic_attachment_match import NicMatch, find_all, interface_of, is_moved, is_on, mode_of
 
 
 def describe(
@@ -28,6 +28,12 @@ def describe(
         link = interface_of(want, side) if side is not None else None
         if side is None or link is None:
             found.append(None)
+            continue
+        if is_moved(link):
+            from .nic_physical_match import kept_of
+
+            entry = described(want.target.kind, want.target.value, side, link)
+            found.append({**entry, "nic": kept_of(link, host_side).name, "kind": PHYSICAL})
             continue
         nic = host_side.network.by_index(link.peer)
         on_nic = nic is not None and is_on(link, nic, side, host_side)
@@ -54,8 +60,17 @@ def predict(
             continue
         one, taken = next(matches)
         entry = predicted(one, taken, shown if one.replaced is None else None)
-        entries.append({**entry, "nic": one.link.name, "kind": one.want.kind, "mode": one.want.mode})
+        entries.append({**entry, **_predicted_kind(one)})
     return entries
+
+
+def _predicted_kind(one: NicMatch) -> dict[str, str]:
+    if one.want.kind != PHYSICAL:
+        return {"nic": one.link.name, "kind": one.want.kind, "mode": one.want.mode}
+    from .nic_physical_match import PhysicalMatch
+
+    assert isinstance(one, PhysicalMatch)
+    return {"nic": one.nic, "kind": PHYSICAL}
 
 
 def unsettled(sides: Sequence[tuple[NicAttachment, ContainerSide | None]], _host_side: NicHostSide) -> str:
@@ -73,6 +88,11 @@ def surprises(sides: Sequence[tuple[NicAttachment, ContainerSide | None]], befor
     told = []
     for one in {match.link.name: match for match in find_all(new, before)}.values():
         nic = one.link.name
+        if one.want.kind == PHYSICAL:
+            from .nic_physical_result import surprises as surprises_of_nic
+
+            told += surprises_of_nic(one)
+            continue
         told.append(
             f"this host itself does not reach containers by the macvlans on {nic}, nor they this host by its addresses "
             f"there; other machines do, unless what is behind {nic} takes frames of one MAC only (clouds, "

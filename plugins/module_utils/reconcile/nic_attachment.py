@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..host import lock
-from ..host.machine import Machine
+from ..host.nic_machine import NicMachine
 from ..model import attachment
 from ..model import nic_attachment as model
 from ..model.nic_attachment import ANY_NIC, NicAttachment
@@ -58,7 +58,7 @@ def converge(options: Mapping[str, Any], check: bool, adds_only: bool = False) -
     keeping = recording(options, check)
     refuse_passing((want.target for want in wants), options.get("persistent"))
     leasing = wiring.leasing(wants, keeping, options.get("persistent"))
-    with lock.held(check), Machine() as machine:
+    with lock.held(check), NicMachine() as machine:
         if present and keeping.touched:
             from .nic_attachment_record import as_recorded
 

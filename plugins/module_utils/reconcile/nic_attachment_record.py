@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..model.nic_attachment import ANY_NIC, PASSTHRU, NicAttachment
+from ..model.nic_attachment import ANY_NIC, PASSTHRU, PHYSICAL, NicAttachment
 from ..model.record import NIC_ATTACHMENT, Record
 from ..model.record_objects import of_nic_attachment
 from ..plan.nic_attachment_result import describe
@@ -17,11 +17,14 @@ from ..state.nic_attachments import NicAttachmentState
 from . import wiring_record
 from .recording import Recording
 
+_OWN_MAC = frozenset((PASSTHRU, PHYSICAL))
+"""Modes and kinds whose interface has the NIC's own MAC."""
+
 
 def as_recorded(wants: Sequence[NicAttachment], keeping: Recording) -> tuple[NicAttachment, ...]:
     """Return attachments with the MACs that were chosen for them before, where they can have one and ask for none."""
     known = wiring_record.as_recorded(wants, keeping, NIC_ATTACHMENT, of_nic_attachment)
-    return tuple(want if want.mode == PASSTHRU else chosen for want, chosen in zip(wants, known))
+    return tuple(want if _OWN_MAC & {want.kind, want.mode} else chosen for want, chosen in zip(wants, known))
 
 
 def record_all(
@@ -40,4 +43,4 @@ def record_all(
 
 
 def _has_mac(record: Record) -> bool:
-    return bool(record.want["mode"] != PASSTHRU)
+    return _OWN_MAC.isdisjoint((record.want["kind"], record.want.get("mode", "")))

@@ -9,7 +9,7 @@ from dataclasses import field
 from typing import Any, NamedTuple
 
 from ..errors import PipefitterError
-from ..host import lock
+from ..host import kept_nics, lock
 from ..host.engines.api import EngineFailed, EngineSilent
 from ..host.engines.lookup import waited_for_once
 from ..host.machine import Machine
@@ -159,6 +159,7 @@ def run(
                 _converge(group, make, report, coming, only_look=True)
             if kind == ATTACHMENT and engines and not check:
                 _end_flows(report, without_flows)
+        _give_nics_back(report)
         _tell_of_lost_nics(moves, report)
         report.moves = moves.files
         if drift is not None:
@@ -175,6 +176,20 @@ def _without_moving(records: Sequence[Record], moves: NicMoves, report: Report) 
         if record.bridge in moves.waiting
     ]
     return [record for record in records if record.bridge not in moves.waiting]
+
+
+def _give_nics_back(report: Report) -> None:
+    """Put NICs back as they were that came back from containers which ended, whether anything is recorded of them."""
+    if not kept_nics.any_kept():
+        return
+    from . import nic_return
+
+    try:
+        lines = nic_return.converge(report.check).operations
+    except PipefitterError as error:
+        report.warnings.append(str(error))
+        return
+    report.operations += [line for line in lines if line not in report.operations]  # with check, told of a record, too
 
 
 def _tell_of_lost_nics(moves: NicMoves, report: Report) -> None:

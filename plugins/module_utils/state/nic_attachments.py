@@ -6,12 +6,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import field
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..light_dataclass import dataclass
 from ..model.nic_attachment import NicAttachment
 from .attachments import ContainerSide
 from .network import NetworkState
+
+if TYPE_CHECKING:
+    from .kept_nic import KeptNic
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,8 @@ class NicHostSide:
     are NICs without a wire. ``host_ids`` are the ids by which containers' namespaces know the host's, by ``netns``.
     ``reached_by`` says of interfaces by what they are this host's way to others, read where one may be taken away.
     ``lacking`` are kinds that the kernel can't make, asked where one is to be made.
+    ``kept`` are NICs that moved into containers, by their names on the host; ``snapshots`` are what NICs are like that
+    are to do so.
     """
 
     network: NetworkState
@@ -30,6 +35,8 @@ class NicHostSide:
     host_ids: Mapping[str, int | None] = field(default_factory=dict)
     reached_by: Mapping[str, str] = field(default_factory=dict)
     lacking: Collection[str] = ()
+    kept: Mapping[str, KeptNic] = field(default_factory=dict)
+    snapshots: Mapping[str, KeptNic] = field(default_factory=dict)
 
 
 class NicAttachmentState(NamedTuple):

@@ -63,6 +63,8 @@ class VirtualMachine:
             "-kernel", str(self._image.kernel), "-initrd", str(self._image.initrd), "-append", _KERNEL,
             "-drive", f"if=virtio,format=raw,snapshot=on,file={self._image.disk}",
             "-netdev", f"user,id=outside,restrict=on,{ports}", "-device", "virtio-net-pci,netdev=outside",
+            # A second NIC, eth1, that leads to nobody: the kernel treats it as it does a real one.
+            "-netdev", "hubport,id=nobody,hubid=0", "-device", "virtio-net-pci,netdev=nobody",
             "-object", "rng-random,id=random,filename=/dev/urandom", "-device", "virtio-rng-pci,rng=random",
             "-serial", f"file:{self._folder / 'console'}",
             "-qmp", f"unix:{self._folder / 'qmp'},server=on,wait=off",

@@ -83,6 +83,23 @@ class NamedLinks:
 
         macvlans.set_mode(self._socket, name, mode)
 
+    def move_link(self, name: str, descriptor: int, new: str) -> None:
+        """Move a link, which goes down and loses its addresses, into the namespace behind ``descriptor`` as ``new``."""
+        what = f"move {name} into another network namespace as {new}"
+        attributes = [("IFLA_IFNAME", new), ("IFLA_NET_NS_FD", descriptor)]
+        try:
+            self._with_index(name, lambda index: links.change(self._socket, what, index, attributes))
+        except KernelError as error:
+            if error.code != errno.EINVAL or error.reason:
+                raise
+            reason = "its driver keeps it in its network namespace (netns-local)"
+            raise KernelError(what, error.code, reason) from None
+        self._indexes.pop(name, None)
+
+    def marked(self, alias: str) -> str:
+        """Return the name of the link that bears a mark, '' where none does."""
+        return next((link.name for link in links.shown(self._socket).values() if link.alias == alias), "")
+
     def name_link(self, birth_name: str, name: str, alias: str) -> None:
         """Give a link that was just made its name and our mark in one request; where that fails, it goes again."""
         self._indexes.pop(birth_name, None)  # of one that had the name before

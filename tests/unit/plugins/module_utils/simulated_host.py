@@ -32,13 +32,16 @@ from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_
 from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.simulated_netlink import (
     SimulatedNetlink,
 )
+from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.simulated_nics import (
+    SimulatedNics,
+)
 
 
-class SimulatedHost:
+class SimulatedHost(SimulatedNics):
     """A ``netns`` is the host (``""``) or a container by name, each with its namespace of the moment."""
 
     def __init__(self, kernel: SimKernel | None = None) -> None:
-        self.kernel = kernel or SimKernel()
+        super().__init__(kernel or SimKernel())
         self.namespaces: dict[str, SimNamespace] = {HOST: self.kernel.host}
         self.masqueraded: set[Masquerade] = set()
         self.icc_rules = IccRules()
@@ -75,7 +78,10 @@ class SimulatedHost:
         namespace = self.namespaces.pop(netns)
         if not lives_on:
             for link in list(namespace.links.values()):
-                namespace.drop(link)
+                if link.kind:
+                    namespace.drop(link)
+                else:
+                    self.give_back(link)
 
     # ---- plan.host_protocol.Host
 

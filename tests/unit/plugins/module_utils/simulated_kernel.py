@@ -19,6 +19,7 @@ from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_
     SimAddresses,
     SimLink,
 )
+from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.simulated_moves import SimMoves
 from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.simulated_rules import SimRules
 
 NO_MAC = "00:00:00:00:00:00"
@@ -41,7 +42,7 @@ class Killed(BaseException):
     """The program was killed: nothing after this runs, no undoing either."""
 
 
-class SimNamespace(SimAddresses):
+class SimNamespace(SimMoves, SimAddresses):
     """One network namespace; its methods are requests to the kernel and fail as those do."""
 
     def __init__(self, kernel: SimKernel, netns: str) -> None:

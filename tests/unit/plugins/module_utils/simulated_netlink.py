@@ -183,6 +183,12 @@ class SimulatedNetlink:
     def set_macvlan_mode(self, name: str, mode: int) -> None:
         self._ns.set_macvlan_mode(name, mode)
 
+    def move_link(self, name: str, descriptor: int, new: str) -> None:
+        self._ns.move(name, self._host.behind(descriptor), new)
+
+    def marked(self, alias: str) -> str:
+        return next((link.name for link in self._ns.links.values() if link.alias == alias), "")
+
     def name_link(self, birth_name: str, name: str, alias: str) -> None:
         try:
             self._ns.rename(birth_name, name, alias)

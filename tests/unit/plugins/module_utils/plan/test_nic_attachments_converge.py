@@ -310,6 +310,7 @@ def test_a_nic_is_found_by_its_place_on_the_bus_and_of_several_with_one_mac_none
         ({"nic": "03:00.0:1"}, "is no name, MAC address or PCI address"),
         ({"nic": "03:00:00:00:00:01"}, "is a multicast MAC"),
         ({"mode": "passthru", "mac_seed": "web"}, "mac_seed: 'web' is mutually exclusive with mode passthru"),
+        ({"kind": "physical", "rules": [{"from": "10.0.0.1", "table": 7}]}, "rules: '1 rules' is not for kind"),
         ({"nic": ""}, "nic: is required|nic.*is required"),
     ],
 )
