@@ -74,6 +74,11 @@ class Netlink(Protocol):
     def set_macvlan_mode(self, name: str, mode: int) -> None:
         """Change the mode (MACVLAN_MODE_*) of a macvlan; the kernel refuses to or from passthru."""
 
+    def add_veth_pair(
+        self, own: tuple[str, str | None, int], other: tuple[str, str | None, int], descriptor: int
+    ) -> None:
+        """Make a veth with one end here and the other one behind ``descriptor``: name, MAC and MTU of each end."""
+
     def name_link(self, birth_name: str, name: str, alias: str) -> None:
         """Give a link that was just made its name and our mark in one request; where that fails, it goes again."""
 
