@@ -300,6 +300,7 @@ recorded:
           M(pipefitter.container_network.container_bridge) for V(bridge),
           M(pipefitter.container_network.veth_attach) for V(attachment),
           M(pipefitter.container_network.nic_attach) for V(nic_attachment),
+          M(pipefitter.container_network.veth_link) for V(link_end), an end of a link,
           M(pipefitter.container_network.ovs_vlan_port) for V(ovs_bridge) and V(vlan_port),
           M(pipefitter.container_network.icc_policy) for V(icc_policy) and
           M(pipefitter.container_network.port_publish) for V(publication).
@@ -308,7 +309,9 @@ recorded:
       description: Its name, as C(pipefitter status) shows it and C(pipefitter forget) takes it.
       type: str
     options:
-      description: Options of that module that make it again.
+      description:
+        - Options of that module that make it again; of an end of a link those of one of its C(ends), and in C(peer)
+          what names the other one.
       type: dict
     state:
       description:

@@ -63,7 +63,8 @@ def _play(tasks, lab_name, host, folder):
 
 
 @pytest.mark.parametrize(
-    "module", ["veth_attach", "container_bridge", "port_publish", "icc_policy", "ovs_vlan_port", "nic_attach"]
+    "module",
+    ["veth_attach", "container_bridge", "port_publish", "icc_policy", "ovs_vlan_port", "nic_attach", "veth_link"],
 )
 def test_examples_run_and_settle(module, hosta, lab_name, tmp_path):
     # Bridges with VLANs are for test_bridge_vlans.py: this kernel has none.
@@ -78,6 +79,8 @@ def test_examples_run_and_settle(module, hosta, lab_name, tmp_path):
     if module == "nic_attach":
         make_containers(hosta, "web1", "web2", "web3", "web4")
         hosta.run("sh", "-c", "ip link add eth2 type veth peer name far-eth2; ip link set far-eth2 up")
+    if module == "veth_link":
+        make_containers(hosta, "web1", "web2", "web3", "r1", "r2", "r3")
     if module == "ovs_vlan_port":
         make_ovs_bridge(hosta)
         make_containers(hosta, "test1")

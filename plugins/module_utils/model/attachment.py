@@ -28,6 +28,9 @@ VLAN_OPTIONS = ("vlan", "vlan_mode", "trunks")
 # Most of what a user may give to name a container; exactly one of them.
 SELECTORS = ("container", "netns", "pid")
 
+HOST_KIND = "host"
+"""``Target.kind`` of the host's own network namespace, where the end of a link may be."""
+
 # The engines that are asked for a container of whose runtime nothing, or auto, is said.
 RUNTIMES = ("docker", "podman")
 

@@ -17,6 +17,10 @@ MARK = "pipefitter"
 """How every ifalias of ours begins."""
 
 
+LINK_MARK = f"{MARK}-link"
+"""How the ifalias of each end of a veth_link begins: one that has it is no attachment, also on the host."""
+
+
 EXTERNAL_ID = "pipefitter"
 """Key of the external_ids by which ports of Open vSwitch are ours; its value is the rest of the alias."""
 
@@ -83,6 +87,21 @@ def of_nic(mark: OwnershipLabel, nic: str) -> str:
     """Return the alias of a NIC of the host that is an attachment itself: two of them may have been one in turn."""
     alias = f"{mark.alias()} {_OF_NIC}{nic}"
     return alias if len(alias.encode()) <= _LONGEST else f"{mark.alias()} {names.derived_name(_OF_NIC, nic)[:6]}"
+
+
+def read_link_label(text: str) -> OwnershipLabel | None:
+    """Return what the mark of a veth_link's end says, ``None`` if it isn't one."""
+    mark, _space, rest = text.partition(" ")
+    return read_label(rest) if mark == LINK_MARK else None
+
+
+def maker_in_container(alias: str) -> str:
+    """Return the module by whose mark an interface in a container is one of ours, '' where it bears none.
+
+    Attachments to bridges have their mark on the host.
+    """
+    mark = alias.partition(" ")[0]
+    return "nic_attach" if mark == MARK else "veth_link" if mark == LINK_MARK else ""
 
 
 def _shortened(value: str) -> str:

@@ -10,19 +10,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from .attachment import VLAN_OPTIONS, Target
+from .attachment import HOST_KIND, VLAN_OPTIONS, Target
 
-BRIDGE, OVS_BRIDGE, ATTACHMENT, NIC_ATTACHMENT, VLAN_PORT, POLICY, PUBLICATION = (
+BRIDGE, OVS_BRIDGE, ATTACHMENT, NIC_ATTACHMENT, LINK_END, VLAN_PORT, POLICY, PUBLICATION = (
     "bridge",
     "ovs_bridge",
     "attachment",
     "nic_attachment",
+    "link_end",
     "vlan_port",
     "icc_policy",
     "publication",
 )
 
-KINDS = (BRIDGE, OVS_BRIDGE, ATTACHMENT, NIC_ATTACHMENT, VLAN_PORT, POLICY, PUBLICATION)
+KINDS = (BRIDGE, OVS_BRIDGE, ATTACHMENT, NIC_ATTACHMENT, LINK_END, VLAN_PORT, POLICY, PUBLICATION)
 """In the order in which they are made: each needs those before it only."""
 
 
@@ -61,13 +62,15 @@ class Record(NamedTuple):
     @property
     def bridge(self) -> str:
         """The bridge that it is for, '' where it has nothing to do with one."""
-        return "" if self.kind == NIC_ATTACHMENT else str(self.want.get("bridge", self.key[0]))
+        return "" if self.kind in (NIC_ATTACHMENT, LINK_END) else str(self.want.get("bridge", self.key[0]))
 
     def __str__(self) -> str:
         if self.kind == ATTACHMENT:
             return _interface_of(*self.key)
         if self.kind == NIC_ATTACHMENT:
             return f"{_interface_of(*self.key)}, from NIC {self.want.get('nic')}"
+        if self.kind == LINK_END:
+            return f"{_interface_of(*self.key)}, linked to {_interface_of(*peer_key(self))}"
         if self.kind == PUBLICATION:
             return f"ports of {_interface_of(*self.key[1:])}, published on {self.key[0]}"
         if self.kind == VLAN_PORT:
@@ -80,19 +83,38 @@ _WORDS = {BRIDGE: "bridge", OVS_BRIDGE: "Open vSwitch bridge", POLICY: "policy o
 
 
 def _interface_of(kind: str, value: str, interface: str) -> str:
-    return f"{interface} of {kind} {value}"
+    return f"{interface} of this host" if kind == HOST_KIND else f"{interface} of {kind} {value}"
+
+
+def peer_key(record: Record) -> tuple[str, str, str]:
+    """Return the key of what a link's end is linked to, without the engine that wasn't asked for."""
+    target = peer_of(record)
+    where = target_key(target) if target is not None else (HOST_KIND, HOST_KIND)
+    return *where, str(_peer(record).get("interface", ""))
+
+
+def peer_of(record: Record) -> Target | None:
+    """Whose network namespace the other end of a link is in, ``None`` where it is the host's own, or no link's end."""
+    peer = _peer(record)
+    kind = next((kind for kind in ("container", "netns") if kind in peer), None)
+    return Target(kind, str(peer[kind]), str(peer.get("runtime", "auto"))) if kind is not None else None
+
+
+def _peer(record: Record) -> Mapping[str, Any]:
+    peer = record.want.get("peer") if record.kind == LINK_END else None
+    return peer if isinstance(peer, dict) else {}
 
 
 def target_of(record: Record) -> Target | None:
     """Whose network namespace a record is for, ``None`` where it is the host's own."""
     place = _PLACE.get(record.kind)
-    if place is None or record.key[place] == "port":
+    if place is None or record.key[place] in ("port", HOST_KIND):
         return None
     kind = record.key[place].rpartition(" ")[2]
     return Target(kind, record.key[place + 1], str(record.options.get("runtime", "auto")))
 
 
-_PLACE = {ATTACHMENT: 0, NIC_ATTACHMENT: 0, PUBLICATION: 1, VLAN_PORT: 1}
+_PLACE = {ATTACHMENT: 0, NIC_ATTACHMENT: 0, LINK_END: 0, PUBLICATION: 1, VLAN_PORT: 1}
 """Where in a key the two words of ``target_key`` begin."""
 
 

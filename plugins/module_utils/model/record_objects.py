@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from . import icc_policy, vlans
 from .addresses import DHCP
-from .attachment import Attachment, Target
+from .attachment import HOST_KIND, Attachment, Target
 from .bridge import AUTO, COMMON_OPTIONS, OWN_OPTIONS
 from .publication import PortSpec
 from .record import (
     ATTACHMENT,
     BRIDGE,
+    LINK_END,
     NIC_ATTACHMENT,
     OVS_BRIDGE,
     POLICY,
@@ -22,6 +23,7 @@ from .record import (
     VLAN_PORT,
     Record,
     lasts,
+    peer_key,
     target_key,
 )
 from .route import as_options
@@ -30,6 +32,7 @@ from .vlans import ranges
 
 if TYPE_CHECKING:
     from .nic_attachment import NicAttachment
+    from .veth_link import LinkEnd
 
 
 def of_attachment(want: Attachment) -> Record:
@@ -52,6 +55,29 @@ def of_nic_attachment(want: NicAttachment) -> Record:
     """Return the record of an interface made from a NIC as it was asked for."""
     options = {"nic": want.nic, "kind": want.kind, **({"mode": want.mode} if want.mode else {})}
     return Record(NIC_ATTACHMENT, attachment_key(want), {**_container_side(want), **options})
+
+
+def of_link_end(want: LinkEnd) -> Record:
+    """Return the record of a link's end as it was asked for; what it is linked to is in ``peer``."""
+    options = {**_container_side(want), **_place(want.target)}
+    if want.other is not None:
+        target, interface = want.other
+        options["peer"] = {**_place(target), "interface": interface}
+    return Record(LINK_END, attachment_key(want), options)
+
+
+def _place(target: Target) -> dict[str, Any]:
+    return {HOST_KIND: True} if target.kind == HOST_KIND else target_options(target)
+
+
+def link_end_options(record: Record) -> dict[str, Any]:
+    """Return what to ask for to have a link's end again."""
+    return {name: value for name, value in record.options.items() if name != "peer"}
+
+
+def other_link_end(record: Record) -> Record:
+    """Return a record by which that of the other end of a link is found; it has no more than what names it."""
+    return Record(LINK_END, peer_key(record), dict(record.want["peer"]))
 
 
 def attachment_key(want: Attachment) -> tuple[str, ...]:

@@ -9,7 +9,18 @@ from typing import Any
 
 from ..errors import PipefitterError
 from .attachment import VLAN_OPTIONS
-from .record import ATTACHMENT, BRIDGE, NIC_ATTACHMENT, OVS_BRIDGE, POLICY, PUBLICATION, REPORT, VLAN_PORT, Record
+from .record import (
+    ATTACHMENT,
+    BRIDGE,
+    LINK_END,
+    NIC_ATTACHMENT,
+    OVS_BRIDGE,
+    POLICY,
+    PUBLICATION,
+    REPORT,
+    VLAN_PORT,
+    Record,
+)
 from .record_objects import BRIDGE_OPTIONS
 
 _TARGET = ("container", "netns", "runtime", "interface")
@@ -66,8 +77,9 @@ def of(records: Sequence[Record], bridge: str, switches: Collection[str] = ()) -
     left_out: list[str] = []
     switched = {*switches, *_switches(records)}
     for record in sorted(records, key=lambda record: record.key):
-        if record.kind == NIC_ATTACHMENT:
-            left_out.append(f"{record}: it is on no bridge, and the role makes bridges; nic_attach makes it")
+        if record.kind in (NIC_ATTACHMENT, LINK_END):
+            module = "nic_attach" if record.kind == NIC_ATTACHMENT else "veth_link"
+            left_out.append(f"{record}: it is on no bridge, and the role makes bridges; {module} makes it")
         elif record.bridge in switched:
             left_out.append(f"{record}: the role makes Linux bridges only")
         elif record.bridge == bridge:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import MissingFeature
 from ..host.machine import Machine
+from ..model.addresses import network
 from ..model.attachment import Attachment
 from ..model.ownership import read_label
 from ..state.attachments import ContainerSide
@@ -125,10 +126,18 @@ def _promote_secondaries(
 ) -> dict[str, str]:
     from ..plan import link_addresses  # published ports have no use for it
 
+    by_subnet: dict[str, list[tuple[str, ...]]] = {}
+    for wanted in (want.addresses for want in wants if want.addresses):
+        for subnet in {network(address) for address in wanted}:
+            by_subnet.setdefault(subnet, []).append(wanted)
     going = [
         name
         for name, shown in held.items()
-        if any(link_addresses.needs_promotion(want.addresses or (), shown) for want in wants)
+        if any(
+            link_addresses.needs_promotion(wanted, shown)
+            for subnet in {network(address) for address in shown}
+            for wanted in by_subnet.get(subnet, ())
+        )
     ]
     if not going:
         return {}

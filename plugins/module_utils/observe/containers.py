@@ -123,8 +123,8 @@ def refuse_left(machine: Machine, pinned: Sequence[Pinned]) -> None:
             )
 
 
-def refuse_same_interface(pinned: Sequence[Pinned]) -> None:
-    """Refuse two attachments of one interface: only the host tells that two names are one namespace.
+def refuse_same_interface(pinned: Sequence[Pinned], option: str = "attachments") -> None:
+    """Refuse two entries of ``option`` with one interface: only the host tells that two names are one namespace.
 
     :raises Refused: naming both.
     """
@@ -135,7 +135,7 @@ def refuse_same_interface(pinned: Sequence[Pinned]) -> None:
         other = seen.setdefault((one.inode, one.want.interface), one)
         if other is not one:
             raise Refused(
-                f"attachments: {one.want.target} and {other.want.target} are the same network namespace "
+                f"{option}: {one.want.target} and {other.want.target} are the same network namespace "
                 f"and both ask for {one.want.interface}; name it once"
             )
 

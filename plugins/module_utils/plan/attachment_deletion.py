@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import Refused
 from ..model.attachment import Attachment, Purge
-from ..model.ownership import EXTERNAL_ID, OwnershipLabel, read_label
+from ..model.ownership import EXTERNAL_ID, OwnershipLabel, maker_in_container, read_label
 from ..model.route import PROTOCOL
 from ..state.attachments import ContainerSide, HostSide
 from ..state.network import HOST, Link
@@ -152,7 +152,8 @@ def host_veths_of(want: Attachment, side: ContainerSide | None, host_side: HostS
         return [other[1], *left_behind] if other else left_behind
     host_veth = host_side.host_veth(side, peer)
     if host_veth is None or not made_by_us(host_veth, want, side):
-        made = "made by nic_attach" if peer.ours else "not made by this collection"
+        module = maker_in_container(peer.alias)
+        made = f"made by {module}" if module else "not made by this collection"
         raise Refused(
             f"interface: {want.interface!r} of {side.netns} was {made} and stays; remove it with what made it"
         )

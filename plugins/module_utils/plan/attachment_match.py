@@ -13,7 +13,7 @@ from ..light_dataclass import dataclass
 from ..model import bridge_vlans
 from ..model.attachment import Attachment
 from ..model.bridge_vlans import NO_VLAN_FILTERING, PortVlans
-from ..model.ownership import OwnershipLabel, read_label
+from ..model.ownership import OwnershipLabel, maker_in_container, read_label
 from ..model.ownership import label as label_of
 from ..model.vlans import Vlans, ranges
 from ..state.attachments import LINUX, AttachedBridgeState, ContainerSide, HostSide
@@ -216,7 +216,8 @@ def find(want: Attachment, side: ContainerSide, host_side: HostSide) -> VethMatc
     host_veth = host_side.host_veth(side, peer)
     if host_veth is None or not made_by_us(host_veth, want, side):
         what = f"a {peer.kind} interface" if peer.kind else "an interface"
-        made = "nic_attach made; take it away with that, or" if peer.ours else "this collection did not make;"
+        module = maker_in_container(peer.alias)
+        made = f"{module} made; take it away with that, or" if module else "this collection did not make;"
         raise Refused(
             f"interface: {want.interface!r} is taken in {side.netns} by {what} that {made} choose another interface"
         )

@@ -18,7 +18,7 @@ def check_interface_name(one: AttachmentMatch) -> None:
     bearer = one.side.network.by_alternative_name.get(one.want.interface)
     if bearer is not None and (one.peer is None or bearer.index != one.peer.index):
         raise Refused(
-            f"interface: {one.want.interface!r} is taken in {one.side.netns} as an alternative name of "
+            f"interface: {one.want.interface!r} is taken in {one.side.where} as an alternative name of "
             f"{bearer.name}; choose another, or take it off there "
             f"(ip link property del dev {bearer.name} altname {one.want.interface})"
         )
@@ -61,7 +61,8 @@ def check_routes(found: Sequence[AttachmentMatch]) -> None:
     """
     seen: dict[tuple[str, tuple[str, int]], AttachmentMatch] = {}
     for one in found:
-        netns, own = one.side.netns, (one.want.interface, one.peer.name if one.peer is not None else "")
+        netns, where = one.side.netns, one.side.where
+        own = (one.want.interface, one.peer.name if one.peer is not None else "")
         others = {
             entry.key: entry
             for entry in one.side.network.routes
@@ -73,7 +74,7 @@ def check_routes(found: Sequence[AttachmentMatch]) -> None:
             for link in entry.through:
                 if link not in one.side.network.links and not _is_made(link, netns, found):
                     raise Refused(
-                        f"routes: {entry.destination} has a next hop by {link}, which {netns} has not; "
+                        f"routes: {entry.destination} has a next hop by {link}, which {where} has not; "
                         "name an interface that it has, or attach that too"
                     )
             if entry.details.source:
@@ -84,18 +85,18 @@ def check_routes(found: Sequence[AttachmentMatch]) -> None:
             if other is not one:
                 what = "default route" if entry.is_default else f"route to {entry.destination}"
                 raise Refused(
-                    f"gateway: {one.want} and {other.want} both ask for the {what} of {netns}; "
+                    f"gateway: {one.want} and {other.want} both ask for the {what} of {where}; "
                     "leave it to one of the two"
                 )
             if entry.key in others and not entry.is_default:
                 if leads_to(entry, one.want.gateways):
                     raise Refused(
                         f"gateway: {addresses.bare(entry.destination)} is outside of the interface's subnets, and the "
-                        f"route to it is another's in {netns} already ({others[entry.key]}); give one that "
+                        f"route to it is another's in {where} already ({others[entry.key]}); give one that "
                         "no other interface leads to, or an address in its subnet"
                     )
                 raise Refused(
-                    f"routes: {entry.destination} is in {netns} already ({others[entry.key]}), and not ours; "
+                    f"routes: {entry.destination} is in {where} already ({others[entry.key]}), and not ours; "
                     "give it another metric"
                 )
 
@@ -108,7 +109,7 @@ def _refuse_foreign_source(wanted: route.Route, one: AttachmentMatch) -> None:
     others = [] if of_ipv6 else [address for name, there in shown.items() if name != peer for address in there]
     own = one.want.addresses if one.want.addresses is not None else shown.get(peer, ())
     if source not in map(addresses.bare, (*own, *others)) and not addresses.is_link_local(source):
-        whose = one.want.interface if of_ipv6 else one.side.netns
+        whose = one.want.interface if of_ipv6 else one.side.where
         raise Refused(
             f"routes: {wanted.destination} is to have the source address {source} (src), which {whose} has not; "
             "give one that it has"
@@ -139,6 +140,6 @@ def _refuse_behind_another(wanted: route.Route, one: AttachmentMatch) -> None:
     ways = [(entry.gateway, entry.link) for entry in same]
     if wanted.is_default and (wanted.gateway, wanted.link) in ways[1:] and ways[0] != (wanted.gateway, wanted.link):
         raise Refused(
-            f"gateway: {wanted.gateway} stands behind another default route of {one.side.netns} with the same metric, "
+            f"gateway: {wanted.gateway} stands behind another default route of {one.side.where} with the same metric, "
             f"which is used: {same[0]}; remove that"
         )

@@ -80,6 +80,11 @@ class Netlink(Protocol):
     def marked(self, alias: str) -> str:
         """Return the name of the link that bears a mark, '' where none does."""
 
+    def add_veth_pair(
+        self, own: tuple[str, str | None, int], other: tuple[str, str | None, int], descriptor: int
+    ) -> None:
+        """Make a veth with one end here and the other one behind ``descriptor``: name, MAC and MTU of each end."""
+
     def name_link(self, birth_name: str, name: str, alias: str) -> None:
         """Give a link that was just made its name and our mark in one request; where that fails, it goes again."""
 

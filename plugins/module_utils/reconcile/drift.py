@@ -17,7 +17,7 @@ from ..errors import PipefitterError
 from ..host.processes import started
 from ..model import icc_policy
 from ..model.attachment import Target
-from ..model.record import POLICY, REPAIR, REPORT, Record, target_of
+from ..model.record import POLICY, REPAIR, REPORT, Record, peer_of, target_of
 from ..observe.containers import containers_of
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class Drift:
                 own = sorted(f"{target} {instances.get(target, '')}" for target in targets[id(record)])
                 instance = " ".join([self._host, *own])
             else:
-                instance = "".join(instances.get(target, "") for target in targets[id(record)])
+                instance = "".join(instances.get(target, "") for target in sorted(targets[id(record)]))
             same = bool(instance) and self._settled.get(str(record)) == instance
             if same:
                 settled.add(id(record))
@@ -71,8 +71,7 @@ class Drift:
 def targets_of(record: Record) -> set[Target]:
     """Return whose network namespaces a record is for: of a policy, those of its links."""
     if record.kind != POLICY:
-        target = target_of(record)
-        return {target} if target is not None else set()
+        return {target for target in (target_of(record), peer_of(record)) if target is not None}
     try:
         links = icc_policy.parse({**record.options, "state": "present"}).links
     except PipefitterError:

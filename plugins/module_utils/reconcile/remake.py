@@ -19,12 +19,14 @@ from ..model.attachment import SELECTORS
 from ..model.record import (
     ATTACHMENT,
     BRIDGE,
+    LINK_END,
     NIC_ATTACHMENT,
     OVS_BRIDGE,
     POLICY,
     PUBLICATION,
     VLAN_PORT,
     Record,
+    peer_of,
     target_of,
 )
 from ..observe.containers import gone
@@ -66,6 +68,12 @@ def _nic_attachments(records: Sequence[Record], check: bool) -> Result:
     entries = [record.options for record in records]
     options = {"attachments": entries, "state": "present", "wait": False}
     return nic_attachment.converge(options, check, adds_only=True)
+
+
+def _link_ends(records: Sequence[Record], check: bool) -> Result:
+    from . import veth_link_record
+
+    return veth_link_record.converge(records, check)
 
 
 def _ovs_bridge(records: Sequence[Record], check: bool) -> Result:
@@ -173,6 +181,7 @@ KINDS: tuple[tuple[str, Make, Callable[[Sequence[Record]], Sequence[Sequence[Rec
     (OVS_BRIDGE, _ovs_bridge, _each),
     (ATTACHMENT, _attachments, _all),
     (NIC_ATTACHMENT, _nic_attachments, _all),
+    (LINK_END, _link_ends, _all),
     (VLAN_PORT, _vlan_ports, _by_bridge),
     (POLICY, _policy, _each),
     (PUBLICATION, _publications, _by_bridge),
@@ -181,10 +190,9 @@ KINDS: tuple[tuple[str, Make, Callable[[Sequence[Record]], Sequence[Sequence[Rec
 
 def needs_engine(record: Record) -> bool:
     """Tell whether an engine must be asked; a policy that is there has links already, which are to stay."""
-    target = target_of(record)
     if record.kind == POLICY:
         return record.bridge in isolated_bridges()
-    return target is not None and target.kind == "container"
+    return any(target is not None and target.kind == "container" for target in (target_of(record), peer_of(record)))
 
 
 def without_links(record: Record) -> Record:

@@ -13,7 +13,7 @@ from ..host.machine import Machine
 from ..model.attachment import Target
 from ..model.ownership import OwnershipLabel, read_label
 from ..model.ownership import label as ownership_label
-from ..model.record import Record, target_of
+from ..model.record import LINK_END, Record, target_of
 from ..observe.containers import containers_of
 from ..state.network import HOST
 
@@ -47,6 +47,8 @@ def pending(record: Record) -> dict[str, str]:
 
 
 def why_pending(record: Record, wired: Collection[OwnershipLabel]) -> str:
+    if record.kind == LINK_END:
+        return "one of the two containers is not running"
     target = target_of(record)
     for label in wired:
         # It was renamed, or its engine is away: it loses nothing for that.

@@ -81,9 +81,7 @@ def given(options: Mapping[str, Any], single: Sequence[str], common: Sequence[st
 
     :raises InvalidOption: one that is for a single attachment stands beside a list, or how long to wait can't be right.
     """
-    timeout = options.get("wait_timeout")
-    if timeout is not None and timeout < 0:
-        raise InvalidOption("wait_timeout", timeout, "is below 0; give a number of seconds, or set wait to false")
+    refuse_negative(options.get("wait_timeout"))
     found = {name: options[name] for name in (*common, *single) if options.get(name) is not None}
     for name in single if options.get("attachments") is not None else ():
         if name in found:
@@ -93,6 +91,12 @@ def given(options: Mapping[str, Any], single: Sequence[str], common: Sequence[st
                 "is mutually exclusive with attachments; put it into the entry of the list that it is for",
             )
     return found
+
+
+def refuse_negative(timeout: int | None) -> None:
+    """Refuse to wait for less than no time."""
+    if timeout is not None and timeout < 0:
+        raise InvalidOption("wait_timeout", timeout, "is below 0; give a number of seconds, or set wait to false")
 
 
 def advice(wait: bool, keeping: Recording) -> str:

@@ -79,6 +79,11 @@ class ContainerSide:
     shared_sysctls: tuple[tuple[str, str], ...] = ()
     sysctls_by: str = ""
 
+    @property
+    def where(self) -> str:
+        """What messages call the namespace."""
+        return self.netns or "this host"
+
     def holds_to_nowhere(self, peer: str) -> bool:
         """Tell whether the routes of ours that lead nowhere are for the attachment of that interface, or nobody's."""
         return peer in self.to_nowhere or not self.to_nowhere

@@ -12,7 +12,7 @@ from ..light_dataclass import dataclass
 from ..model import bridge_vlans
 from ..model.bridge_vlans import PortVlans
 from ..model.limits import USUAL_MTU
-from ..model.ownership import MARK
+from ..model.ownership import MARK, read_link_label
 from ..model.route import Route
 
 ON_ANOTHER = ("macvlan", "macvtap", "ipvlan", "ipvtap")
@@ -163,7 +163,14 @@ class NetworkState:
         return bool(ports) and all(port.isolated for port in ports)
 
     def by_index(self, index: int) -> Link | None:
-        for link in self.links.values():
-            if link.index == index:
-                return link
-        return None
+        return self._by_index.get(index)
+
+    @cached_property
+    def _by_index(self) -> dict[int, Link]:
+        return {link.index: link for link in self.links.values()}
+
+    @cached_property
+    def link_ends(self) -> dict[str, Link]:
+        """Return the ends of links without a bridge by the interface that their marks say."""
+        veths = [link for link in self.links.values() if link.kind == "veth"]
+        return {label.interface: link for link in veths if (label := read_link_label(link.alias)) is not None}

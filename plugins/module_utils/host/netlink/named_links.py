@@ -14,6 +14,7 @@ from .wire import KernelError
 
 if TYPE_CHECKING:
     from ...model.rule import Rule
+    from .veth_pairs import NewVeth
 
 
 class NamedLinks:
@@ -99,6 +100,12 @@ class NamedLinks:
     def marked(self, alias: str) -> str:
         """Return the name of the link that bears a mark, '' where none does."""
         return next((link.name for link in links.shown(self._socket).values() if link.alias == alias), "")
+
+    def add_veth_pair(self, own: NewVeth, other: NewVeth, descriptor: int) -> None:
+        """Make a veth with one end here and the other one in the namespace behind ``descriptor``; both are down."""
+        from . import veth_pairs  # few hosts have any
+
+        veth_pairs.add(self._socket, own, other, descriptor)
 
     def name_link(self, birth_name: str, name: str, alias: str) -> None:
         """Give a link that was just made its name and our mark in one request; where that fails, it goes again."""

@@ -189,6 +189,15 @@ class SimulatedNetlink:
     def marked(self, alias: str) -> str:
         return next((link.name for link in self._ns.links.values() if link.alias == alias), "")
 
+    def add_veth_pair(
+        self, own: tuple[str, str | None, int], other: tuple[str, str | None, int], descriptor: int
+    ) -> None:
+        (name, mac, mtu), (peer, peer_mac, peer_mtu) = own, other
+        link = self._ns.new_veth(name, peer, self._host.behind(descriptor), mtu, peer_mac)
+        link.mac = mac or link.mac
+        assert link.peer is not None
+        link.peer.mtu = peer_mtu
+
     def name_link(self, birth_name: str, name: str, alias: str) -> None:
         try:
             self._ns.rename(birth_name, name, alias)

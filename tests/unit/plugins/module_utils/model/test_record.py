@@ -11,6 +11,7 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.model
     attachment,
     record,
     record_objects,
+    veth_link,
 )
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.attachment import Target
 
@@ -68,6 +69,27 @@ ASKED = [
         ],
     },
 ]
+
+
+LINKS = [
+    [{"container": "web1", "interface": "a"}, {"host": True, "interface": "b", "addresses": ["10.1.1.1/31"]}],
+    [
+        {"container": "web1", "runtime": "podman", "interface": "a", "gateway": "10.1.1.2", "mac_seed": "x"},
+        {"netns": "probe", "interface": "b", "mtu": 9000, "ipv6": True, "routes": [{"destination": "10.3.0.0/16"}]},
+    ],
+]
+
+
+@pytest.mark.parametrize("ends", LINKS)
+def test_the_ends_of_a_link_are_asked_for_again_as_they_were_and_each_leads_to_the_other(ends):
+    want = veth_link.parse({"ends": ends})
+    made = [record_objects.of_link_end(end) for end in want.ends]
+    kept = [record.Record(one.kind, one.key, json.loads(json.dumps(one.want))) for one in made]
+    assert veth_link.parse({"ends": [record_objects.link_end_options(one) for one in kept]}) == want
+    for one, other in (made, made[::-1]):
+        assert record.Alike([other]).of(record_objects.other_link_end(one)) == [other]
+        assert record.peer_of(one) == record.target_of(other)
+    assert record.Alike(made).of(made[0]) == [made[0]] and made[0].bridge == ""
 
 
 @pytest.mark.parametrize("options", ASKED)

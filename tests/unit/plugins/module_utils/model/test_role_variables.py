@@ -13,6 +13,7 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.model
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.record import (
     ATTACHMENT,
     BRIDGE,
+    LINK_END,
     NIC_ATTACHMENT,
     OVS_BRIDGE,
     POLICY,
@@ -56,15 +57,22 @@ ON_SWITCH = WEB._replace(key=("container", "db1", "eth1"), want={**WEB.want, "co
 
 
 def test_what_is_on_a_nic_is_on_no_bridge_and_told_of():
+    end = Record(
+        LINK_END,
+        ("host", "host", "to-web2"),
+        {"host": True, "interface": "to-web2", "peer": {"container": "web2", "interface": "up"}},
+    )
     on_nic = Record(NIC_ATTACHMENT, ("container", "web2", "eth1"), {"container": "web2", "nic": "eth5"})
     assert role_variables.chosen([BR0, on_nic], None, ()) == "br0"
-    made, left_out = role_variables.of([BR0, on_nic], "br0")
+    made, left_out = role_variables.of([BR0, on_nic, end], "br0")
     assert "bridge_attachments" not in made
     assert left_out == [
-        "eth1 of container web2, from NIC eth5: it is on no bridge, and the role makes bridges; nic_attach makes it"
+        "eth1 of container web2, from NIC eth5: it is on no bridge, and the role makes bridges; nic_attach makes it",
+        "to-web2 of this host, linked to up of container web2: it is on no bridge, and the role makes bridges; "
+        "veth_link makes it",
     ]
     with pytest.raises(PipefitterError, match="^nothing of a bridge is recorded on this host$"):
-        role_variables.chosen([on_nic], None, ())
+        role_variables.chosen([on_nic, end], None, ())
 
 
 def test_everything_of_a_bridge_becomes_a_variable():
