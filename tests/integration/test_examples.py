@@ -138,7 +138,10 @@ def test_the_tasks_in_place_of_pipework_run_and_settle(hosta, lab_name, tmp_path
     }
     make_containers(hosta, *containers)
     hosta.run("ip", "link", "add", "eth2", "type", "veth", "peer", "name", "lan2")
-    hosta.run("ip", "link", "set", "lan2", "up")
+    hosta.run("sh", "-c", "ip link add eth3 type veth peer name lan3; ip link add eth4 type veth peer name lan4")
+    hosta.run("ip", "link", "set", "eth4", "address", "00:f3:15:4a:42:c8")
+    for name in ("lan2", "lan3", "lan4"):
+        hosta.run("ip", "link", "set", name, "up")
     for bridge in ("ovsbr0", "ovsbr1"):
         make_ovs_bridge(hosta, bridge)  # this kernel has no datapath of Open vSwitch
 

@@ -172,17 +172,12 @@ def _on_bridge(bridge: str, kind: str, entry: Entry, vlan: int | None, host_veth
 
 
 def _on_nic(nic: str, entry: Entry, vlan: int | None, direct: bool) -> _Attachment:
-    if direct:
-        raise _Untold(
-            "gives the NIC itself to the container (--direct-phys), which nic_attach does not do; kind: macvlan with "
-            "mode: passthru gives it all frames of the NIC"
-        )
     if vlan is not None:
         raise _Untold(
             f"asks for VLAN {vlan} of a NIC; make the interface {nic}.{vlan} with the host's network configuration, "
             "and give that as nic to nic_attach"
         )
-    return _Attachment("nic_attach", (("nic", nic), ("kind", "macvlan")), entry)
+    return _Attachment("nic_attach", (("nic", nic), ("kind", "physical" if direct else "macvlan")), entry)
 
 
 def _addresses(text: str) -> Entry:

@@ -63,6 +63,11 @@ def test_the_page_shows_what_is_made(block):
             MACVLAN,
             {"nic": "02:00:00:00:00:05", "kind": "macvlan", "container": "web", "addresses": ["10.0.0.1/24"]},
         ),
+        (
+            "pipework --direct-phys eth2 web 10.0.0.1/24",
+            MACVLAN,
+            {"nic": "eth2", "kind": "physical", "container": "web", "addresses": ["10.0.0.1/24"]},
+        ),
     ],
 )
 def test_one_line(line, module, expected):
