@@ -67,7 +67,8 @@ class Record(NamedTuple):
         if self.kind == ATTACHMENT:
             return _interface_of(*self.key)
         if self.kind == NIC_ATTACHMENT:
-            return f"{_interface_of(*self.key)}, from NIC {self.want.get('nic')}"
+            vlan = f", VLAN {self.want['vlan']}" if "vlan" in self.want else ""
+            return f"{_interface_of(*self.key)}, from NIC {self.want.get('nic')}{vlan}"
         if self.kind == PUBLICATION:
             return f"ports of {_interface_of(*self.key[1:])}, published on {self.key[0]}"
         if self.kind == VLAN_PORT:
@@ -154,6 +155,8 @@ def merged(old: Record | None, new: Record, shown: Mapping[str, Any]) -> Record:
     said = {*new.want, *_NOT_KEPT}
     if (old.bridge, old.want.get("nic")) != (new.bridge, new.want.get("nic")):
         said.update(_OF_THE_BRIDGE)
+    if new.kind == NIC_ATTACHMENT:
+        said.update(_said_of_nic(old, new))
     for group in _TOGETHER:
         if said.intersection(group):
             said.update(group)
@@ -162,10 +165,23 @@ def merged(old: Record | None, new: Record, shown: Mapping[str, Any]) -> Record:
         for name, value in old.want.items()
         if name not in said and (name not in _SEEN or not shown or shown.get(name) == value)
     }
-    chosen = {name: value for name, value in old.chosen.items() if name not in new.chosen and name not in new.want}
+    replaced = said - {*_NOT_KEPT} | {*new.chosen}
+    chosen = {name: value for name, value in old.chosen.items() if name not in replaced}
     # Its engine is known from the first, or not asked for: a second run of a task changes nothing.
     added = {name: value for name, value in new.chosen.items() if name != "runtime" or name in old.options}
     return Record(new.kind, new.key, {**kept, **new.want}, {**chosen, **added})
+
+
+def _said_of_nic(old: Record, new: Record) -> set[str]:
+    """Return what one made from a NIC says by leaving it out, or has not."""
+    from .nic_attachment import has_own_mac
+
+    said = {"vlan"}
+    if old.want.get("vlan") != new.want.get("vlan"):
+        said.add("mtu")
+    if not has_own_mac(new.want["kind"], new.want["mode"]):
+        said.add("mac")
+    return said
 
 
 # Options that say something where they are left out: false, and any engine.

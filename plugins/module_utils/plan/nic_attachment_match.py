@@ -9,7 +9,8 @@ from dataclasses import replace
 
 from ..errors import Refused
 from ..light_dataclass import dataclass
-from ..model.nic_attachment import ANY_NIC, MACVLAN, MODES, PASSTHRU, NicAttachment
+from ..model.addresses import is_link_local
+from ..model.nic_attachment import ANY_NIC, IPVLAN, IPVLAN_MODES, KINDS, MODES, PASSTHRU, NicAttachment, has_own_mac
 from ..model.ownership import read_label
 from ..state.attachments import ContainerSide
 from ..state.network import Link
@@ -22,7 +23,7 @@ _UPPER_KINDS = ("bridge", "vlan", "macvlan", "macvtap", "ipvlan", "bond", "team"
 
 @dataclass(frozen=True)
 class NicMatch(AttachmentMatch):
-    """An attachment from ``link``, a NIC of the host.
+    """An attachment from ``link``, a NIC of the host, or the interface that has a VLAN of ``nic``.
 
     ``replaced`` is an interface of ours, with its container's side, that can't become what is wanted and is to be made
     anew: ``peer`` is ``None`` then, and the container's side is without it.
@@ -31,6 +32,7 @@ class NicMatch(AttachmentMatch):
     want: NicAttachment
     link: Link
     replaced: tuple[Link, ContainerSide] | None = None
+    nic: Link | None = None
 
     @property
     def mtu(self) -> int:
@@ -46,7 +48,11 @@ class NicMatch(AttachmentMatch):
 
 
 def mode_of(link: Link) -> str:
-    """Return the mode of a macvlan by its name."""
+    """Return the mode of a macvlan or ipvlan by its name."""
+    if link.kind == IPVLAN:
+        return next(
+            (name for name, number in IPVLAN_MODES.items() if number == link.ipvlan_mode), str(link.ipvlan_mode)
+        )
     return next((name for name, number in MODES.items() if number == link.macvlan_mode), str(link.macvlan_mode))
 
 
@@ -90,13 +96,13 @@ def find_all(wants: Sequence[tuple[NicAttachment, ContainerSide]], host_side: Ni
     found = []
     going: dict[str, set[str]] = {}
     for want, side in wants:
-        link = find_nic(want.nic, host_side.network.links, host_side.bus_addresses)
+        link, nic = _lower(want, host_side)
         peer = interface_of(want, side)
         if peer is None or (is_on(peer, link, side, host_side) and _is_alike(peer, want)):
-            found.append(NicMatch(want, side, peer, link))
+            found.append(NicMatch(want, side, peer, link, nic=nic))
         else:
             going.setdefault(side.netns, set()).add(peer.name)
-            found.append(NicMatch(_kept(want, peer, side), side, None, link, (peer, side)))
+            found.append(NicMatch(_kept(want, peer, side), side, None, link, (peer, side), nic))
     # They go first: to the others, too, their routes are there no more.
     return [
         replace(one, side=_without(going[one.side.netns], one.side)) if one.side.netns in going else one
@@ -104,11 +110,27 @@ def find_all(wants: Sequence[tuple[NicAttachment, ContainerSide]], host_side: Ni
     ]
 
 
+def _lower(want: NicAttachment, host_side: NicHostSide) -> tuple[Link, Link | None]:
+    """Return on which link an attachment is to be, and where that has a VLAN of a NIC, that NIC."""
+    nic = find_nic(want.nic, host_side.network.links, host_side.bus_addresses)
+    if want.vlan is None:
+        return nic, None
+    from . import nic_vlan
+
+    return nic_vlan.on(nic, want.vlan, host_side.network), nic
+
+
 def _kept(want: NicAttachment, peer: Link, side: ContainerSide) -> NicAttachment:
     """Return what is wanted of an interface that is made anew, with what it has that nobody asked to be otherwise."""
-    mac = peer.mac if want.mac is None and PASSTHRU not in (want.mode, mode_of(peer)) else want.mac
-    held = side.network.addresses.get(peer.name, ()) if want.addresses is None else want.addresses
-    return replace(want, mac=mac, addresses=held)
+    keeps = want.mac is None and want.has_own_mac and has_own_mac(peer.kind, mode_of(peer))
+    mac = peer.mac if keeps else want.mac
+    if want.addresses is not None:
+        return replace(want, mac=mac)
+    # A link-local one that the kernel made of its MAC is made of the other one, too.
+    held = side.network.addresses.get(peer.name, ())
+    held = held if mac == peer.mac else tuple(address for address in held if not is_link_local(address))
+    ipv6 = peer.ipv6 if want.wants_ipv6 is None else want.ipv6
+    return replace(want, mac=mac, addresses=held, ipv6=ipv6)
 
 
 def _without(names: Collection[str], side: ContainerSide) -> ContainerSide:
@@ -155,12 +177,12 @@ def interface_of(want: NicAttachment, side: ContainerSide) -> Link | None:
 
 def is_ours(link: Link, side: ContainerSide, interface: str) -> bool:
     """Tell an interface that this module made, also one that a killed run did not come to name."""
-    return link.kind == MACVLAN and (link.ours or link.name == side.birth_name(interface))
+    return link.kind in KINDS and (link.ours or link.name == side.birth_name(interface))
 
 
 def _labelled(want: NicAttachment, side: ContainerSide) -> Link | None:
     for link in side.network.links.values():
-        label = read_label(link.alias) if link.ours and link.kind == MACVLAN else None
+        label = read_label(link.alias) if link.ours and link.kind in KINDS else None
         if label is not None and label.interface == want.interface:
             return link
     return None
@@ -170,8 +192,13 @@ def is_meant(interface: Link, want: NicAttachment, side: ContainerSide, host_sid
     """Tell whether an interface that is there is meant by the NIC that was named, if any was."""
     if want.nic == ANY_NIC:
         return True
+    link = lower_of(want, host_side)  # what was made from a NIC that is gone went with it
+    return link is not None and is_on(interface, link, side, host_side)
+
+
+def lower_of(want: NicAttachment, host_side: NicHostSide) -> Link | None:
+    """Return on which link of the host an attachment would be, ``None`` where there is no such NIC."""
     try:
-        nic = find_nic(want.nic, host_side.network.links, host_side.bus_addresses)
+        return _lower(want, host_side)[0]
     except Refused:
-        return False  # what was made from it went with it
-    return is_on(interface, nic, side, host_side)
+        return None

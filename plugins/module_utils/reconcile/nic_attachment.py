@@ -24,7 +24,7 @@ from .recording import recording, refuse_passing
 from .result import Result
 
 # Options of one attachment that may also be given outside of the list, for all entries that leave them out.
-_COMMON = ("nic", "kind", "mode", "runtime", "interface", "gateway", "gateway6", "routes", "mtu", "ipv6")
+_COMMON = ("nic", "vlan", "kind", "mode", "runtime", "interface", "gateway", "gateway6", "routes", "mtu", "ipv6")
 
 # Options that make sense for one attachment only.
 _SINGLE = ("container", "netns", "pid", "addresses", "mac", "mac_seed")
@@ -118,6 +118,6 @@ def parse(options: Mapping[str, Any]) -> tuple[NicAttachment, ...]:
     given = wiring.given(options, _SINGLE, _COMMON)
     if options["state"] == "absent":
         given.setdefault("nic", ANY_NIC)
-        given.setdefault("kind", model.MACVLAN)
+        given.setdefault("kind", model.IPVLAN if given.get("mode") in model.IPVLAN_MODES else model.MACVLAN)
     items = options.get("attachments")
     return (model.parse(given),) if items is None else attachment.parse_each(items, given, "attachments", model.parse)

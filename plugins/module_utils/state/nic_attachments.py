@@ -11,7 +11,14 @@ from typing import NamedTuple
 from ..light_dataclass import dataclass
 from ..model.nic_attachment import NicAttachment
 from .attachments import ContainerSide
-from .network import NetworkState
+from .network import Link, NetworkState
+
+
+class OnNic(NamedTuple):
+    """What is made on a link of the host in another network namespace, which ``netns`` names."""
+
+    netns: str
+    link: Link
 
 
 @dataclass(frozen=True)
@@ -22,6 +29,7 @@ class NicHostSide:
     are NICs without a wire. ``host_ids`` are the ids by which containers' namespaces know the host's, by ``netns``.
     ``reached_by`` says of interfaces by what they are this host's way to others, read where one may be taken away.
     ``lacking`` are kinds that the kernel can't make, asked where one is to be made.
+    ``elsewhere`` is what others, in containers that nobody named, have on links that it matters of.
     """
 
     network: NetworkState
@@ -30,6 +38,12 @@ class NicHostSide:
     host_ids: Mapping[str, int | None] = field(default_factory=dict)
     reached_by: Mapping[str, str] = field(default_factory=dict)
     lacking: Collection[str] = ()
+    elsewhere: Sequence[OnNic] = ()
+
+    @property
+    def has_vlans(self) -> bool:
+        """Tell whether any interface of the host is for a VLAN."""
+        return any(link.kind == "vlan" for link in self.network.links.values())
 
 
 class NicAttachmentState(NamedTuple):

@@ -16,7 +16,11 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.error
 )
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model import attachment
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model import nic_attachment as model
-from ansible_collections.pipefitter.container_network.plugins.module_utils.model.nic_attachment import ANY_NIC, MODES
+from ansible_collections.pipefitter.container_network.plugins.module_utils.model.nic_attachment import (
+    ANY_NIC,
+    IPVLAN_MODES,
+    MODES,
+)
 from ansible_collections.pipefitter.container_network.plugins.module_utils.observe.containers import Pinned
 from ansible_collections.pipefitter.container_network.plugins.module_utils.observe.nic_attachments import observe_all
 from ansible_collections.pipefitter.container_network.plugins.module_utils.plan import nic_attachment as plan
@@ -25,6 +29,7 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.plan.
     describe,
     predict,
 )
+from ansible_collections.pipefitter.container_network.plugins.module_utils.plan.route_operations import SetRoute
 from ansible_collections.pipefitter.container_network.plugins.module_utils.reconcile import engine
 from ansible_collections.pipefitter.container_network.plugins.module_utils.state.network import Link
 from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.convergence import (
@@ -59,6 +64,12 @@ def options(draw: st.DrawFn, number: int, netns: str, interface: str) -> dict[st
 
     # Of a NIC that a container of no matter here has to itself, the kernel alone knows.
     mode = draw(st.sampled_from(["bridge", "bridge", "private", "vepa", *["passthru"] * (number == 0)]))
+    nic = draw(st.sampled_from([*NICS, *NICS.values()])) if mode != "passthru" else ALONE
+    vlan = draw(st.sampled_from([None, None, 100, 200])) if mode != "passthru" else None
+    # Of one NIC's kinds and modes most lists agree.
+    kind = "ipvlan" if vlan == 200 and draw(st.integers(0, 4)) else "macvlan"
+    if kind == "ipvlan":
+        mode = draw(st.sampled_from(["l2"] * 4 + ["l3", "l3s"]))
     host = 10 * number + 10
     pool = [f"10.0.0.{host}/24", f"10.0.0.{host + 1}/24", f"10.1.0.{host}/24", f"fd00:5::{host}/64"]
     addresses = maybe(st.lists(st.sampled_from(pool), unique=True, max_size=3))
@@ -71,14 +82,15 @@ def options(draw: st.DrawFn, number: int, netns: str, interface: str) -> dict[st
     return {
         **({"netns": netns} if netns.startswith("/") else {"container": netns}),
         "interface": interface,
-        "nic": draw(st.sampled_from([*NICS, *NICS.values()])) if mode != "passthru" else ALONE,
-        "kind": "macvlan",
+        "nic": nic,
+        "vlan": vlan,
+        "kind": kind,
         "mode": mode,
         "addresses": addresses,
         "gateway": maybe(st.sampled_from(["10.0.0.1", "203.0.113.1"])) if False in families else None,
         "gateway6": maybe(st.just("fd00:5::1")) if True in families else None,
         "routes": maybe(st.lists(st.sampled_from(routes), unique_by=str, max_size=3)),
-        "mac": maybe(st.just(f"02:00:00:00:01:{number:02x}")) if mode != "passthru" else None,
+        "mac": maybe(st.just(f"02:00:00:00:01:{number:02x}")) if kind == "macvlan" and mode != "passthru" else None,
         "mtu": maybe(st.sampled_from([1500, 1400, 1000])),
         "ipv6": draw(st.sampled_from([None, None, True, False])),
     }
@@ -132,7 +144,8 @@ class Scene:
 
     def ours(self):
         every = [link for netns in IDENTITIES for link in self.host.namespaces[netns].links.values()]
-        return sorted((link for link in every if link.lower is not None), key=lambda link: link.index)
+        lowers = [link for link in self.kernel.host.links.values() if link.kind == "vlan"]
+        return sorted((link for link in [*every, *lowers] if link.lower is not None), key=lambda link: link.index)
 
 
 def drift(draw: st.DrawFn, link) -> None:
@@ -144,7 +157,7 @@ def drift(draw: st.DrawFn, link) -> None:
         lambda: ns.set(link.name, mtu=1300),
         lambda: ns.rename(link.name, draw(st.sampled_from(["moved", "eth1", "lan0"]))),
         lambda: ns.add_address(link.name, "10.0.0.200/24"),
-        lambda: ns.set_macvlan_mode(link.name, draw(st.sampled_from([1, 2, 4]))),
+        lambda: _other_mode(draw, link),
         lambda: ns.remove_address(link.name, link.addresses[0]),
         lambda: ns.delete(link.name),
     ]
@@ -152,6 +165,13 @@ def drift(draw: st.DrawFn, link) -> None:
         changes[kind]()
     except (PipefitterError, IndexError):
         pass  # what the kernel refuses has not happened
+
+
+def _other_mode(draw: st.DrawFn, link) -> None:
+    if link.kind == "macvlan":
+        link.namespace.set_macvlan_mode(link.name, draw(st.sampled_from([1, 2, 4])))
+    elif link.kind == "ipvlan":
+        link.namespace.set_ipvlan_mode(link.name, draw(st.sampled_from([0, 1, 2])))
 
 
 @st.composite
@@ -181,8 +201,13 @@ def test_a_second_run_finds_nothing_to_do_and_what_was_asked_for_is_there(scene,
         return
     for want in wants:
         link = scene.host.namespaces[want.target.value].links[want.interface]
-        lower = next((nic for nic, mac in NICS.items() if want.nic in (nic, mac)), ALONE)
-        assert (link.lower.name, link.macvlan_mode, link.up) == (lower, MODES[want.mode], True)
+        nic = next((nic for nic, mac in NICS.items() if want.nic in (nic, mac)), ALONE)
+        lower = link.lower
+        if want.vlan is not None:
+            assert (lower.vlan_id, lower.namespace, lower.up) == (want.vlan, scene.kernel.host, True)
+            lower = lower.lower
+        mode = link.macvlan_mode if link.kind == "macvlan" else link.ipvlan_mode
+        assert (lower.name, mode, link.up) == (nic, {**MODES, **IPVLAN_MODES}[want.mode], True)
         assert link.alias.startswith(f"pipefitter {want.interface} {want.target.kind} ")
         assert link.mtu == (want.mtu or link.lower.mtu) and link.mac == (want.mac or link.mac)
         if want.addresses is not None:
@@ -221,6 +246,9 @@ def test_absent_leaves_the_containers_as_they_were(scene, wants):
     if not settles(scene.absent(going)):
         return
     before = scene.host.picture()
+    changes = [each for each in scene.present(wants).planned() or () if isinstance(each, SetRoute)]
+    if any(each.old is not None and each.old.links != each.route.links for each in changes):
+        return  # it was another attachment's, whose next run has it again
     if settles(scene.present(wants)):
         settles(scene.absent(going))
         after = scene.host.picture()
