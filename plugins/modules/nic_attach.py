@@ -100,7 +100,8 @@ options:
         the DHCP client C(udhcpc), which is part of busybox.
       - To the server, the container is known by its MAC address, which it keeps where it is recorded, and gives its
         name as host name. Routes of the lease are set where no other is in their place; its default route is not where
-        there is O(gateway). Nobody's C(resolv.conf) is touched. C(pipefitter status) shows the lease.
+        there is O(gateway). Nobody's C(resolv.conf) is touched. C(pipefitter status) shows the lease. It is not for
+        O(kind=ipvlan), whose MAC address is not its own.
       - The task waits for the lease (O(wait_timeout)). Where none has come by then that is a warning, and the service
         goes on asking.
     type: list

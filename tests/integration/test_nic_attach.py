@@ -273,6 +273,11 @@ def test_refuses_with_a_sentence_and_changes_nothing(hosta):
     macvlan = {"netns": "probe", "nic": "eth1", "kind": "macvlan"}
     for changes, sentence in (
         ({"nic": None}, "nic: is required"),
+        ({"kind": "ipvlan"}, r"kind: this host's kernel has no ipvlan \(CONFIG_IPVLAN\), which eth1 of .*veth_attach"),
+        (
+            {"vlan": 100},
+            r"vlan: this host's kernel has no interfaces for VLANs \(8021q, CONFIG_VLAN_8021Q\), and there",
+        ),
         ({"kind": None}, "kind: is required"),
         ({"nic": "nosuch"}, "nic: 'nosuch' is no interface of this host; give one of .*eth1"),
         ({"nic": "02:00:00:00:00:77"}, "no interface of this host has MAC address 02:00:00:00:00:77"),

@@ -5,10 +5,12 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import json
 from itertools import count, cycle
 
 import pytest
+import yaml
 from lab_hosts import ModuleFailed
 from wiring import assert_same, held, link, make_namespaces, ping, routes, warned
 
@@ -128,6 +130,17 @@ def vlans(host):
         for entry in host.ip("link", "show")
         if entry.get("linkinfo", {}).get("info_kind") == "vlan"
     }
+
+
+def test_the_example_with_ipvlans_runs_and_settles(host):
+    examples = importlib.import_module("ansible_collections.pipefitter.container_network.plugins.modules.nic_attach")
+    every = [task["pipefitter.container_network.nic_attach"] for task in yaml.safe_load(examples.EXAMPLES)]
+    (options,) = [options for options in every if options.get("kind") == "ipvlan"]
+    make_namespaces(host, "web4", "web5")
+    for entry in options["attachments"]:
+        entry["netns"] = entry.pop("container")  # no engine runs here
+    attach(host, **options)
+    assert ping(host, "web4", "10.100.0.1") and ping(host, "web5", "10.200.0.1")
 
 
 def test_ipvlans_share_the_nics_mac_and_reach_the_lan_and_each_other(host):

@@ -100,6 +100,12 @@ def parse(options: Mapping[str, Any], prefix: str = "") -> NicAttachment:
         what = f"mode {PASSTHRU}" if kind == MACVLAN else f"kind {kind}"
         advice = f"is mutually exclusive with {what}, whose interface has the NIC's own MAC; leave it out"
         raise InvalidOption(f"{prefix}{name}", options[name], advice)
+    if want.dhcp and kind == IPVLAN:
+        advice = (
+            "is not for kind ipvlan: a DHCP server tells clients by their MAC addresses, and all on a NIC have one; "
+            "give an address, or kind macvlan"
+        )
+        raise InvalidOption(f"{prefix}addresses", addresses.DHCP, advice)
     attachment_checks.check(want, prefix)
     return want
 

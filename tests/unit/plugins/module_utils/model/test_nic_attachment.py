@@ -19,6 +19,7 @@ ON_ETH1 = {"container": "web1", "nic": "eth1", "kind": "macvlan"}
         ({"kind": "ipvlan", "mode": "vepa"}, "mode: 'vepa' is no mode of kind ipvlan; give l2, l3 or l3s"),
         ({"kind": "ipvlan", "mac": "02:00:00:00:00:01"}, "mac: .* is mutually exclusive with kind ipvlan, whose inter"),
         ({"kind": "ipvlan", "mac_seed": "web1"}, "mac_seed: 'web1' is mutually exclusive with kind ipvlan"),
+        ({"kind": "ipvlan", "addresses": ["dhcp"]}, "addresses: 'dhcp' is not for kind ipvlan: a DHCP server tells"),
         ({"vlan": 0}, "vlan: 0 is out of range; give 1 to 4094"),
         ({"vlan": 4095}, "vlan: 4095 is out of range; give 1 to 4094"),
         ({"vlan": 100, "nic": "*"}, "vlan: 100 is one of a NIC's, and none is named; give nic, too"),
