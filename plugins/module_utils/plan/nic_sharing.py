@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from ..errors import Refused
 from ..model.nic_attachment import IPVLAN, MACVLAN, PASSTHRU
+from ..model.ownership import read_label
 from ..state.network import ON_ANOTHER, Link
 from ..state.nic_attachments import NicHostSide
 from .nic_attachment_match import NicMatch, is_on, mode_of
@@ -63,7 +64,8 @@ def _beside(one: NicMatch, found: Sequence[NicMatch], host_side: NicHostSide) ->
             yield "", link
     for netns, link in host_side.elsewhere:
         if link.peer == one.link.index:
-            yield netns, link
+            label = read_label(link.alias) if link.ours else None
+            yield f"{label.kind} {label.value}" if label is not None else netns, link
     listed = {(other.side.netns, other.peer.index) for other in found if other.peer is not None}
     for netns, side in {other.side.netns: other.side for other in found}.items():
         for link in side.network.links.values():

@@ -276,11 +276,55 @@ def test_a_kernel_without_macvlan_is_told_of():
         scene.present(_wants()).plan()
 
 
+def test_a_kernel_without_vlans_is_told_of_where_one_is_to_be_made():
+    scene = Scene(SimKernel())
+    scene.kernel.kinds.remove("vlan")
+    with pytest.raises(
+        MissingFeature, match=r"^vlan: this host's kernel has no interfaces for VLANs \(8021q, CONFIG_VLA"
+    ):
+        scene.present(_wants(vlan=100)).plan()
+    scene.kernel.kinds.remove("ipvlan")
+    with pytest.raises(MissingFeature, match=r"^kind: this host's kernel has no ipvlan \(CONFIG_IPVLAN\)"):
+        scene.present(_wants(kind="ipvlan")).plan()
+
+
+def test_of_what_is_on_one_nic_the_kinds_and_modes_agree():
+    scene = Scene(SimKernel())
+    assert settles(scene.present(_wants(container="web1", netns=None, kind="ipvlan", mode="l3")))
+    with pytest.raises(
+        Refused, match="on eth1 eth1 of netns /run/netns/probe is to have l2 and eth1 in .*web1 l3; give l3"
+    ):
+        scene.present(_wants(kind="ipvlan")).plan()
+    with pytest.raises(Refused, match="eth1 has eth1 in .*web1, of kind ipvlan, and a NIC has macvlans or those"):
+        scene.present(_wants()).plan()
+    both = attachment.parse_each(
+        [{"netns": "probe", "kind": "macvlan"}, {"container": "web2", "kind": "ipvlan"}],
+        {"nic": "eth2"},
+        "",
+        model.parse,
+    )
+    with pytest.raises(Refused, match="kind: .* is to be of kind macvlan and .* of kind ipvlan, and both on eth2"):
+        scene.present(both).plan()
+
+
+def test_an_empty_interface_for_a_vlan_is_not_taken_away_by_a_pass_over_the_record():
+    scene = Scene(SimKernel())
+    assert settles(scene.present(_wants(container="web1", netns=None, vlan=100)))
+    scene.host.stop("web1")
+    passing = attachment.adding_only(_wants())
+    assert settles(scene.present(passing)) and "eth1.100" in scene.kernel.host.links
+    assert settles(scene.present(_wants())) and "eth1.100" not in scene.kernel.host.links
+
+
 def test_a_wireless_nic_and_the_one_that_ssh_comes_by_are_refused():
     scene = Scene(SimKernel())
     scene.host.without_wire.add("eth1")
     with pytest.raises(Refused, match="eth1 is wireless, and an access point takes frames of one MAC only"):
         scene.present(_wants()).plan()
+    with pytest.raises(Refused, match="eth1 is wireless.*give a NIC with a wire, or kind ipvlan"):
+        scene.present(_wants(vlan=100)).plan()
+    assert settles(scene.present(_wants(kind="ipvlan")))  # of the one MAC
+    settles(scene.absent(_wants()))
     scene.kernel.host.add_address("eth2", "192.0.2.7/24")
     scene.host.session = "192.0.2.7"
     with pytest.raises(Refused, match="carries the SSH session by which this was asked for; give another NIC"):
