@@ -13,11 +13,12 @@ author:
   - pipefitter contributors (@pipefitter)
 description:
   - Gives a container, or each of a list of containers, an interface that is made from a NIC of the host, with
-    addresses, gateway and routes. It stands in the NIC's LAN as a machine of its own, with a MAC address of its own.
+    addresses, gateway and routes. It stands in the NIC's LAN, or in a VLAN of it, as a machine of its own, with a MAC
+    address of its own (V(macvlan)) or with the NIC's (V(ipvlan)).
   - With O(kind=physical) the interface is the NIC itself, which this host has not as long as the container has it.
   - What differs is corrected in place; the interface is not removed for it. Where the kernel can't change it so
-    (another O(nic) or O(kind), to or from mode V(passthru)), it is made anew with what it had. A second run changes
-    nothing.
+    (another O(nic), O(vlan) or O(kind), to or from mode V(passthru)), it is made anew with what it had. A second run
+    changes nothing.
   - Works from outside the container through netlink; nothing needs to be installed in the container.
   - A list (O(attachments)) is handled in one process that reads the host once, and is much faster than a loop.
   - If an operation fails, those before it are undone. A run that was interrupted is completed by the next one.
@@ -41,15 +42,31 @@ options:
         V(0000:03:00.0)). Required unless O(state=absent). A VLAN interface, a bond or a bridge may be given, too.
       - With O(state=absent), interfaces on another NIC are left alone; without this option they are removed from
         whichever they are on.
-      - Refused are one that is a port of a bridge or bond, one that is wireless, as access points take frames of one
-        MAC only, and one on which others of another kind (ipvlan) are.
+      - Refused are one that is a port of a bridge or bond, one on which others of another kind are, and with
+        V(macvlan) one that is wireless, as access points take frames of one MAC only.
       - Where what is behind the NIC takes frames of one MAC only, as in most clouds and behind switches with port
-        security, what the containers send goes nowhere.
+        security, what containers send by a V(macvlan) goes nowhere; V(ipvlan) is for that.
     type: str
+  vlan:
+    description:
+      - The VLAN of O(nic) that the interface is in, 1 to 4094. What it sends leaves by the NIC with that tag (802.1Q).
+      - It is made on the interface that the host has for that VLAN of that NIC, whatever its name is. Where there is
+        none, one is made, up and with the NIC's MTU, and called as NIC and VLAN are (V(eth1.100)). The host itself is
+        not in the VLAN by it, it has no addresses and speaks no IPv6 (but for modes V(l3) and V(l3s)).
+      - One that was made so goes with the last that is on it, unless it has addresses, is a port or has other
+        interfaces on it by then. One that others made stays, and nothing of it is changed but that it is brought up.
+      - Without it, an interface is in no VLAN, and is made anew where it was in one.
+      - With O(state=absent) beside O(nic), interfaces in another VLAN, or in none, are left alone.
+      - Refused for a NIC that is a port of a bridge, as the bridge would get no frames of that VLAN any more, and for a
+        bridge that filters VLANs and is not in this one itself.
+    type: int
   kind:
     description:
       - What is made from the NIC. Required unless O(state=absent).
       - V(macvlan) is an interface with a MAC address of its own. The NIC may have many of them.
+      - V(ipvlan) is one with the NIC's MAC address, as the kernel tells the NIC's many interfaces apart by their
+        addresses. No two of them can have the same address, whatever containers they are in.
+      - On one NIC are either V(macvlan) or V(ipvlan).
       - V(physical) is the NIC itself, which moves into the container's network namespace as O(interface), as pipework
         does it with C(--direct-phys). With O(state=absent) it is given back with the name, MAC address, MTU, alias,
         addresses, routes, rules, permanent neighbours and sysctls that it had, and up if it was up. Queueing
@@ -60,23 +77,30 @@ options:
         (veth, VLAN interface) the kernel deletes then; take it out before, with O(state=absent).
       - What a NIC was like is kept in C(/run/pipefitter-nics), until the host boots. After that, each NIC is the
         host's, as the host configures it, until the service moves it in again.
-      - O(rules) are not for V(physical).
+      - O(vlan) and O(rules) are not for V(physical).
       - Refused with V(physical) are the NIC that carries the host's default route or the SSH session of the task, one
         that is a port of a bridge or bond, one with a VLAN interface or a macvlan of this host on it, one in another
         container, a wireless one, the loopback, and what the kernel keeps in its network namespace, as bridges.
     type: str
-    choices: [macvlan, physical]
+    choices: [macvlan, ipvlan, physical]
   mode:
     description:
-      - Of kind V(macvlan) only.
       - How interfaces on one NIC reach each other. With V(bridge), also the default, they do so within the host.
       - With V(private) they do not reach each other.
       - With V(vepa) what one sends to another leaves by the NIC, and the switch has to send it back by the port that
         it came from (hairpin, 802.1Qbg).
       - V(passthru) gives all frames of the NIC, and its MAC address, to one container. It is refused where others are
         on the NIC, and for the NIC that carries the host's default route or the SSH session of the task.
+      - These four are for O(kind=macvlan), and those that follow for O(kind=ipvlan). O(kind=physical) has none.
+      - With V(l2), also the default, interfaces have broadcasts, and are in the NIC's LAN as the host is.
+      - With V(l3) the host's routing table says where what they send goes, by the NIC in any case, and they have no
+        broadcasts and no multicast. Nobody in the LAN is told of their addresses or answered who asks for them. It
+        reaches them by a route through the host's address. What O(gateway) says matters in the container alone, as its
+        default route; any address does.
+      - V(l3s) is V(l3), and what they send and get passes the host's firewall and connection tracking (netfilter).
+      - All ipvlans on one NIC have one mode. Another one is refused unless all that are on the NIC are in the list.
     type: str
-    choices: [bridge, private, vepa, passthru]
+    choices: [bridge, private, vepa, passthru, l2, l3, l3s]
   addresses:
     description:
       - Addresses of the interface with prefix lengths, IPv4 and IPv6. The list is complete; other addresses are
@@ -91,7 +115,8 @@ options:
         the DHCP client C(udhcpc), which is part of busybox.
       - To the server, the container is known by its MAC address, which it keeps where it is recorded, and gives its
         name as host name. Routes of the lease are set where no other is in their place; its default route is not where
-        there is O(gateway). Nobody's C(resolv.conf) is touched. C(pipefitter status) shows the lease.
+        there is O(gateway). Nobody's C(resolv.conf) is touched. C(pipefitter status) shows the lease. It is not for
+        O(kind=ipvlan), whose MAC address is not its own.
       - The task waits for the lease (O(wait_timeout)). Where none has come by then that is a warning, and the service
         goes on asking.
     type: list
@@ -100,8 +125,8 @@ options:
     description:
       - MAC address of the interface. Without O(mac) and O(mac_seed) the kernel chooses one when the interface is made;
         where the attachment is recorded (O(persistent)), the interface has it again after a restart.
-      - With mode V(passthru) the interface has the NIC's own, and none can be given. With kind V(physical) it has the
-        NIC's own unless one is given, and the NIC has its own again on the host.
+      - With mode V(passthru) and kind V(ipvlan) the interface has the NIC's own, and none can be given. With kind
+        V(physical) it has the NIC's own unless one is given, and the NIC has its own again on the host.
       - Quote it. YAML reads one of decimal digits alone, such as V(52:54:00:12:34:56), as a number.
     type: str
   mtu:
@@ -112,8 +137,9 @@ options:
   attachments:
     description:
       - Attachments to create or remove, each with the options of a single one.
-      - What an entry leaves out of O(nic), O(kind), O(mode), O(runtime), O(interface), O(gateway), O(gateway6),
-        O(routes), O(rules), O(sysctls), O(mtu) and O(ipv6) is taken from the module's own option of that name.
+      - What an entry leaves out of O(nic), O(vlan), O(kind), O(mode), O(runtime), O(interface), O(gateway),
+        O(gateway6), O(routes), O(rules), O(sysctls), O(mtu) and O(ipv6) is taken from the module's own option of that
+        name.
       - O(gateway) and O(gateway6) apply to entries that have addresses of their family or leave O(addresses) out.
     type: list
     elements: dict
@@ -134,14 +160,17 @@ options:
       nic:
         description: See O(nic).
         type: str
+      vlan:
+        description: See O(vlan).
+        type: int
       kind:
         description: See O(kind).
         type: str
-        choices: [macvlan, physical]
+        choices: [macvlan, ipvlan, physical]
       mode:
         description: See O(mode).
         type: str
-        choices: [bridge, private, vepa, passthru]
+        choices: [bridge, private, vepa, passthru, l2, l3, l3s]
       interface:
         description: See O(interface).
         type: str
@@ -300,6 +329,14 @@ EXAMPLES = r"""
       net.ipv4.conf.IFNAME.arp_ignore: 1
       net.ipv4.conf.IFNAME.arp_announce: 2
 
+- name: Containers in VLANs 100 and 200 of the same NIC, whose switch takes frames of its MAC only
+  pipefitter.container_network.nic_attach:
+    nic: eth1
+    kind: ipvlan
+    attachments:
+      - {container: web5, vlan: 100, addresses: [10.100.0.15/24], gateway: 10.100.0.1}
+      - {container: web6, vlan: 200, addresses: [10.200.0.16/24], gateway: 10.200.0.1}
+
 - name: A container that has a NIC to itself
   pipefitter.container_network.nic_attach:
     nic: eth2
@@ -372,8 +409,9 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils impor
 ATTACHMENT = {
     **argument_specs.CONTAINER_TARGET,
     "nic": {"type": "str"},
-    "kind": {"type": "str", "choices": ["macvlan", "physical"]},
-    "mode": {"type": "str", "choices": ["bridge", "private", "vepa", "passthru"]},
+    "vlan": {"type": "int"},
+    "kind": {"type": "str", "choices": ["macvlan", "ipvlan", "physical"]},
+    "mode": {"type": "str", "choices": ["bridge", "private", "vepa", "passthru", "l2", "l3", "l3s"]},
     **argument_specs.CONTAINER_SIDE,
 }
 

@@ -56,6 +56,16 @@ def lab_hosts(lab_name, python_path):
 
 
 @pytest.fixture(scope="session")
+def kernel(python_path, tmp_path_factory):
+    """A host with another kernel, which has kinds of links that this machine's may lack."""
+    from other_kernel import OtherKernel
+
+    host = OtherKernel(python_path, tmp_path_factory.mktemp("kernel"))
+    yield host
+    host.stop()
+
+
+@pytest.fixture(scope="session")
 def playbooks(tmp_path_factory):
     """What runs ansible-playbook for a ``Fleet``."""
     from fleet import start_playbook_server

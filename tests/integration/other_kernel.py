@@ -84,6 +84,12 @@ class OtherKernel(LabHost):
         """Return what iproute2's bridge shows, as JSON."""
         return json.loads(self.run("bridge", "-j", *words).stdout or "[]")
 
+    def clean(self) -> None:
+        """Delete all namespaces that have a name, and all links."""
+        self.run(
+            "sh", "-c", "ip -all netns delete; for one in $(ls /sys/class/net); do ip link delete $one; done; true"
+        )
+
     def stop(self) -> None:
         with contextlib.suppress(OSError):
             os.write(self._requests, b"q")

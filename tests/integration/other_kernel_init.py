@@ -29,7 +29,7 @@ mount -t sysfs sys /sys
 mount -t tmpfs run /run
 mkdir -p /run/exchange /run/netns /run/modules/lib /run/lock
 ln -s /usr/lib/uml/modules /run/modules/lib/modules
-modprobe --dirname /run/modules --all bridge veth 8021q bonding nf_tables af_packet 2>/dev/null || true
+modprobe --dirname /run/modules --all bridge veth 8021q bonding macvlan ipvlan nf_tables af_packet 2>/dev/null || true
 ip link set lo up
 """
 

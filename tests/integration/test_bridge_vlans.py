@@ -12,29 +12,16 @@ import pytest
 import yaml
 from bridge_vlans_lab import NAMES, TRUNK, access, containers, outer, reached, shown
 from lab_hosts import ModuleFailed
-from other_kernel import OtherKernel
 from test_container_bridge import bridge_thoroughly
 from wiring import assert_same, attach, attach_thoroughly, everything, link, make_namespaces, ping, refused
 
 README = pathlib.Path(__file__).resolve().parents[2] / "README.md"
 
 
-@pytest.fixture(scope="session", name="kernel")
-def fixture_kernel(python_path, tmp_path_factory):
-    kernel = OtherKernel(python_path, tmp_path_factory.mktemp("kernel"))
-    yield kernel
-    kernel.stop()
-
-
 @pytest.fixture(name="host")
 def fixture_host(kernel):
     yield kernel
-    kernel.run(
-        "sh",
-        "-c",
-        "ip -all netns delete; for one in $(ls /sys/class/net); do ip link delete $one 2>/dev/null; done; "
-        "ls /sys/class/net",
-    )
+    kernel.clean()
 
 
 @pytest.fixture(name="uplink")

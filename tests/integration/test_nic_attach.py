@@ -260,6 +260,25 @@ def test_what_the_kernel_can_not_make_is_found_without_making_anything():
         handle.close()
 
 
+def test_what_others_have_on_a_nic_is_seen_wherever_it_is(hosta):
+    make_containers(hosta, "web1", "web2")
+    make_namespaces(hosta, "probe")
+    hosta.module("nic_attach", container="web1", nic="eth1", kind="macvlan")
+    wanted = {"netns": "probe", "nic": "eth1", "kind": "macvlan", "mode": "passthru"}
+    for check_mode in (True, False):
+        with pytest.raises(
+            ModuleFailed, match="eth1 of netns /run/netns/probe and eth1 in container web1 are both to be"
+        ):
+            hosta.module("nic_attach", check_mode=check_mode, **wanted)
+    hosta.module("nic_attach", container="web1", state="absent")
+    # One that nobody marked, in a namespace that has no name.
+    hosta.run("ip", "link", "add", "mine", "link", "eth1", "type", "macvlan", "mode", "bridge")
+    pid = hosta.run("docker", "inspect", "-f", "{{.State.Pid}}", "web2").stdout.strip()
+    hosta.run("ip", "link", "set", "mine", "netns", pid)
+    with pytest.raises(ModuleFailed, match="mine in .* are both to be on eth1"):
+        hosta.module("nic_attach", check_mode=True, **wanted)
+
+
 def test_refuses_with_a_sentence_and_changes_nothing(hosta):
     make_namespaces(hosta, "probe", "two")
     make_bridge(hosta, "br0")
@@ -273,6 +292,11 @@ def test_refuses_with_a_sentence_and_changes_nothing(hosta):
     macvlan = {"netns": "probe", "nic": "eth1", "kind": "macvlan"}
     for changes, sentence in (
         ({"nic": None}, "nic: is required"),
+        ({"kind": "ipvlan"}, r"kind: this host's kernel has no ipvlan \(CONFIG_IPVLAN\), which eth1 of .*veth_attach"),
+        (
+            {"vlan": 100},
+            r"vlan: this host's kernel has no interfaces for VLANs \(8021q, CONFIG_VLAN_8021Q\), and there",
+        ),
         ({"kind": None}, "kind: is required"),
         ({"nic": "nosuch"}, "nic: 'nosuch' is no interface of this host; give one of .*eth1"),
         ({"nic": "02:00:00:00:00:77"}, "no interface of this host has MAC address 02:00:00:00:00:77"),

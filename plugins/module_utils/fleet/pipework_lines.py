@@ -172,11 +172,13 @@ def _on_bridge(bridge: str, kind: str, entry: Entry, vlan: int | None, host_veth
 
 
 def _on_nic(nic: str, entry: Entry, vlan: int | None, direct: bool) -> _Attachment:
-    if vlan is not None:
+    if vlan is not None and direct:
         raise _Untold(
-            f"asks for VLAN {vlan} of a NIC; make the interface {nic}.{vlan} with the host's network configuration, "
-            "and give that as nic to nic_attach"
+            f"asks for VLAN {vlan} of a NIC as an interface of the host that moves (--direct-phys); leave that out, or "
+            "make the interface with the host's network configuration, and give it as nic to nic_attach"
         )
+    if vlan is not None:
+        entry["vlan"] = vlan
     return _Attachment("nic_attach", (("nic", nic), ("kind", "physical" if direct else "macvlan")), entry)
 
 

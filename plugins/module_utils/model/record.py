@@ -68,7 +68,8 @@ class Record(NamedTuple):
         if self.kind == ATTACHMENT:
             return _interface_of(*self.key)
         if self.kind == NIC_ATTACHMENT:
-            return f"{_interface_of(*self.key)}, from NIC {self.want.get('nic')}"
+            vlan = f", VLAN {self.want['vlan']}" if "vlan" in self.want else ""
+            return f"{_interface_of(*self.key)}, from NIC {self.want.get('nic')}{vlan}"
         if self.kind == LINK_END:
             return f"{_interface_of(*self.key)}, linked to {_interface_of(*peer_key(self))}"
         if self.kind == PUBLICATION:
@@ -176,6 +177,8 @@ def merged(old: Record | None, new: Record, shown: Mapping[str, Any]) -> Record:
     said = {*new.want, *_NOT_KEPT}
     if (old.bridge, old.want.get("nic")) != (new.bridge, new.want.get("nic")):
         said.update(_OF_THE_BRIDGE)
+    if new.kind == NIC_ATTACHMENT:
+        said.update(_said_of_nic(old, new))
     for group in _TOGETHER:
         if said.intersection(group):
             said.update(group)
@@ -184,10 +187,27 @@ def merged(old: Record | None, new: Record, shown: Mapping[str, Any]) -> Record:
         for name, value in old.want.items()
         if name not in said and (name not in _SEEN or not shown or shown.get(name) == value)
     }
-    chosen = {name: value for name, value in old.chosen.items() if name not in new.chosen and name not in new.want}
+    replaced = said - {*_NOT_KEPT} | {*new.chosen}
+    chosen = {name: value for name, value in old.chosen.items() if name not in replaced}
     # Its engine is known from the first, or not asked for: a second run of a task changes nothing.
     added = {name: value for name, value in new.chosen.items() if name != "runtime" or name in old.options}
     return Record(new.kind, new.key, {**kept, **new.want}, {**chosen, **added})
+
+
+def _said_of_nic(old: Record, new: Record) -> set[str]:
+    """Return what one of a NIC says by leaving it out, or has not."""
+    from .nic_attachment import PHYSICAL, has_own_mac
+
+    said, is_itself = {"vlan"}, new.want["kind"] == PHYSICAL
+    if old.want.get("vlan") != new.want.get("vlan"):
+        said.add("mtu")
+    if is_itself:
+        said.update(("mode", "rules"))  # it has none
+    # A MAC that the NIC itself is given it keeps until another one is.
+    keeps_mac = is_itself and old.want.get("kind") == PHYSICAL
+    if not has_own_mac(new.want["kind"], new.want.get("mode", "")) and not keeps_mac:
+        said.add("mac")
+    return said
 
 
 # Options that say something where they are left out: false, and any engine.

@@ -53,7 +53,11 @@ def of_attachment(want: Attachment) -> Record:
 
 def of_nic_attachment(want: NicAttachment) -> Record:
     """Return the record of an interface made from a NIC as it was asked for."""
-    options = {"nic": want.nic, "kind": want.kind, **({"mode": want.mode} if want.mode else {})}
+    options: dict[str, Any] = {"nic": want.nic, "kind": want.kind}
+    if want.mode:
+        options["mode"] = want.mode
+    if want.vlan is not None:
+        options["vlan"] = want.vlan
     return Record(NIC_ATTACHMENT, attachment_key(want), {**_container_side(want), **options})
 
 

@@ -5,13 +5,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..errors import Refused
 from ..host.nic_machine import NicMachine
 from ..model.addresses import bare
-from ..model.nic_attachment import ANY_NIC, PASSTHRU, PHYSICAL, NicAttachment
-from ..plan.nic_attachment_match import find_all, find_nic, interface_of
+from ..model.nic_attachment import ANY_NIC, IPVLAN, PASSTHRU, PHYSICAL, NicAttachment
+from ..plan.nic_attachment_match import find_all, find_nic, interface_of, mode_of
 from ..state.attachments import ContainerSide
 from ..state.network import HOST, Link, NetworkState, names_by_index
 from ..state.nic_attachments import NicAttachmentState, NicHostSide
@@ -19,6 +20,7 @@ from . import container_side
 from .containers import Pinned
 
 if TYPE_CHECKING:
+    from ..host.netlink.handle import NetlinkHandle
     from ..state.kept_nic import KeptNic
 
 
@@ -30,6 +32,7 @@ def observe_all(machine: NicMachine, wants: Sequence[tuple[NicAttachment, Pinned
     identities = {one.netns: one.identity for _want, one in wants if one.netns is not None}
     seen = {netns: container_side.glance(machine, netns, identity) for netns, identity in identities.items()}
     host_side = _host_side(machine, [want for want, _one in wants], seen, going)
+    host_side = _with_elsewhere(machine, wants, seen, host_side, going)
     by_netns: dict[str, list[NicAttachment]] = {}
     for want, one in wants:
         if one.netns is not None:
@@ -46,21 +49,27 @@ def _host_side(
     named = {want.nic for want in wants if want.nic != ANY_NIC}
     bus_addresses = machine.bus_addresses(links) if any("." in nic and ":" in nic for nic in named) else {}
     host_ids = {netns: machine.host_id(netns) for netns in seen}
-    network, kept = NetworkState(links), machine.kept_nics()
+    vlans = [link for link in links.values() if link.kind == "vlan"]
+    network = NetworkState(links, netlink.addresses(vlans, leased=True) if vlans else {})
+    kept = machine.kept_nics()
     if going:
         return NicHostSide(network, bus_addresses, host_ids=host_ids, kept=kept)
     if any(PASSTHRU == want.mode or PHYSICAL == want.kind for want in wants):
         held = netlink.addresses(links.values(), leased=True)
         network = NetworkState(links, held, netlink.routes(names_by_index(links)))
     there = {link.kind for side in seen.values() for link in side.network.links.values()}
-    made = {want.kind for want in wants} - there - {PHYSICAL}
+    kinds = {want.kind for want in wants} - {PHYSICAL}
+    if any(want.vlan is not None for want in wants):
+        kinds.add("vlan")
+        there |= {link.kind for link in links.values()}
+        network = replace(network, links=_with_vlans(netlink, network.links, wants, bus_addresses))
     return NicHostSide(
         network,
         bus_addresses,
         machine.wireless({nic.name for text in named if (nic := _found(text, links, bus_addresses)) is not None}),
         host_ids,
         _reached_by(machine, network),
-        [kind for kind in sorted(made) if not netlink.can_make(kind)],
+        [kind for kind in sorted(kinds - there) if not netlink.can_make(kind)],
         kept,
         _snapshots(machine, wants, links, bus_addresses, kept),
     )
@@ -82,6 +91,49 @@ def _snapshots(
     from .nic_physical import snapshot
 
     return {nic.name: snapshot(machine, nic) for nic in nics if nic.alias not in marks}
+
+
+def _with_vlans(
+    netlink: NetlinkHandle, links: Mapping[str, Link], wants: Sequence[NicAttachment], bus_addresses: Mapping[str, str]
+) -> Mapping[str, Link]:
+    """Return links with the VLANs of bridges and their ports, where one of a bridge that filters them is asked for."""
+    nics = [_found(want.nic, links, bus_addresses) for want in wants if want.vlan is not None]
+    filters = any(nic is not None and nic.bridge.get("vlan_filtering") for nic in nics)
+    return netlink.with_vlans(links) if filters else links
+
+
+def _with_elsewhere(
+    machine: NicMachine,
+    wants: Sequence[tuple[NicAttachment, Pinned]],
+    seen: Mapping[str, ContainerSide],
+    host_side: NicHostSide,
+    going: bool,
+) -> NicHostSide:
+    """Return the host's side with what is in other namespaces, which takes a while, where it matters.
+
+    What is made needs a NIC without some others, a mode is that of all ipvlans of a NIC, and an interface for a VLAN
+    goes with the last that is on it.
+    """
+    vlans: set[int] = set()
+    if host_side.has_vlans:
+        from ..plan import nic_vlan
+
+        vlans = nic_vlan.ours_in(host_side.network)
+    if going:
+        return replace(host_side, elsewhere=machine.made_on(vlans, seen)) if vlans else host_side
+    try:
+        found = find_all([(want, seen[one.netns]) for want, one in wants if one.netns is not None], host_side)
+    except Refused:
+        return host_side  # the plan says so
+    made = [one for one in found if one.want.kind != PHYSICAL]
+    indexes = {
+        one.link.index
+        for one in made
+        if one.peer is None or (one.want.kind == IPVLAN and mode_of(one.peer) != one.want.mode)
+    }
+    if vlans and nic_vlan.in_question(found, host_side):
+        indexes |= vlans
+    return replace(host_side, elsewhere=machine.made_on(indexes, seen)) if indexes else host_side
 
 
 def _found(text: str, links: Mapping[str, Link], bus_addresses: Mapping[str, str]) -> Link | None:

@@ -85,6 +85,15 @@ class Netlink(Protocol):
     ) -> None:
         """Make a veth with one end here and the other one behind ``descriptor``: name, MAC and MTU of each end."""
 
+    def add_ipvlan(self, nic: str, name: str, descriptor: int, mode: int, mtu: int) -> None:
+        """Make an ipvlan on a NIC, which is down, in the namespace behind ``descriptor``."""
+
+    def set_ipvlan_mode(self, name: str, mode: int) -> None:
+        """Change the mode (IPVLAN_MODE_*) of an ipvlan, and so of all that are on its NIC."""
+
+    def add_vlan(self, nic: str, name: str, vlan: int, mtu: int) -> None:
+        """Make an interface, which is down, that has a NIC's frames of one VLAN."""
+
     def name_link(self, birth_name: str, name: str, alias: str) -> None:
         """Give a link that was just made its name and our mark in one request; where that fails, it goes again."""
 

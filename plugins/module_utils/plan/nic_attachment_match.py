@@ -9,7 +9,18 @@ from dataclasses import replace
 
 from ..errors import Refused
 from ..light_dataclass import dataclass
-from ..model.nic_attachment import ANY_NIC, KINDS, MACVLAN, MODES, PASSTHRU, PHYSICAL, NicAttachment
+from ..model.addresses import is_link_local
+from ..model.nic_attachment import (
+    ANY_NIC,
+    IPVLAN,
+    IPVLAN_MODES,
+    MADE,
+    MODES,
+    PASSTHRU,
+    PHYSICAL,
+    NicAttachment,
+    has_own_mac,
+)
 from ..model.ownership import read_label
 from ..state.attachments import ContainerSide
 from ..state.network import Link
@@ -22,7 +33,7 @@ _UPPER_KINDS = ("bridge", "vlan", "macvlan", "macvtap", "ipvlan", "bond", "team"
 
 @dataclass(frozen=True)
 class NicMatch(AttachmentMatch):
-    """An attachment from ``link``, a NIC of the host.
+    """An attachment from ``link``, a NIC of the host, or the interface that has a VLAN of ``nic``.
 
     ``replaced`` is an interface of ours, with its container's side, that can't become what is wanted and is to be made
     anew: ``peer`` is ``None`` then, and the container's side is without it.
@@ -31,6 +42,7 @@ class NicMatch(AttachmentMatch):
     want: NicAttachment
     link: Link
     replaced: tuple[Link, ContainerSide] | None = None
+    nic: Link | None = None
 
     @property
     def mtu(self) -> int:
@@ -50,7 +62,11 @@ class NicMatch(AttachmentMatch):
 
 
 def mode_of(link: Link) -> str:
-    """Return the mode of a macvlan by its name."""
+    """Return the mode of a macvlan or ipvlan by its name."""
+    if link.kind == IPVLAN:
+        return next(
+            (name for name, number in IPVLAN_MODES.items() if number == link.ipvlan_mode), str(link.ipvlan_mode)
+        )
     return next((name for name, number in MODES.items() if number == link.macvlan_mode), str(link.macvlan_mode))
 
 
@@ -93,20 +109,22 @@ def find_all(wants: Sequence[tuple[NicAttachment, ContainerSide]], host_side: Ni
     """
     found: list[NicMatch] = []
     going: dict[str, set[str]] = {}
-    for want, side in wants:
-        if want.kind == PHYSICAL:
-            one = _physical(want, side, host_side)
+    itself = {at: _physical(*each, host_side) for at, each in enumerate(wants) if each[0].kind == PHYSICAL}
+    moving = {one.link.index for one in itself.values() if one.peer is None}
+    for at, (want, side) in enumerate(wants):
+        if at in itself:
+            one = itself[at]
             if one.replaced is not None:
                 going.setdefault(side.netns, set()).add(one.replaced[0].name)
             found.append(one)
             continue
-        link = _lower(want.nic, host_side)
+        link, nic = _lower(want, host_side, moving)
         peer = interface_of(want, side)
         if peer is None or (is_on(peer, link, side, host_side) and _is_alike(peer, want)):
-            found.append(NicMatch(want, side, peer, link))
+            found.append(NicMatch(want, side, peer, link, nic=nic))
         else:
             going.setdefault(side.netns, set()).add(peer.name)
-            found.append(NicMatch(_kept(want, peer, side), side, None, link, (peer, side)))
+            found.append(NicMatch(with_held(want, peer, side), side, None, link, (peer, side), nic))
     # They go first: to the others, too, their routes are there no more.
     return with_more(
         [
@@ -116,16 +134,23 @@ def find_all(wants: Sequence[tuple[NicAttachment, ContainerSide]], host_side: Ni
     )
 
 
-def _lower(text: str, host_side: NicHostSide) -> Link:
-    """Return the NIC that something is to be made from, as it is once all NICs are back that came from containers."""
-    try:
+def _nic_of(text: str, host_side: NicHostSide, moving: Collection[int]) -> Link:
+    """Return the NIC that something is to be made from, as it is once all are back but those that are moving."""
+    if not host_side.kept:
         return find_nic(text, host_side.network.links, host_side.bus_addresses)
-    except Refused:
-        if not host_side.kept:
-            raise
-    from .nic_physical_match import on_host, put_back
+    from .nic_physical_match import once_back
 
-    return put_back(*on_host(text, host_side))
+    return once_back(text, host_side, moving)
+
+
+def _lower(want: NicAttachment, host_side: NicHostSide, moving: Collection[int] = ()) -> tuple[Link, Link | None]:
+    """Return on which link an attachment is to be, and where that has a VLAN of a NIC, that NIC."""
+    nic = _nic_of(want.nic, host_side, moving)
+    if want.vlan is None:
+        return nic, None
+    from . import nic_vlan
+
+    return nic_vlan.on(nic, want.vlan, host_side.network), nic
 
 
 def _physical(want: NicAttachment, side: ContainerSide, host_side: NicHostSide) -> NicMatch:
@@ -134,12 +159,17 @@ def _physical(want: NicAttachment, side: ContainerSide, host_side: NicHostSide) 
     return find(want, side, host_side)
 
 
-def _kept(want: NicAttachment, peer: Link, side: ContainerSide) -> NicAttachment:
+def with_held(want: NicAttachment, peer: Link, side: ContainerSide) -> NicAttachment:
     """Return what is wanted of an interface that is made anew, with what it has that nobody asked to be otherwise."""
-    keeps_mac = want.mac is None and PASSTHRU not in (want.mode, mode_of(peer)) and not is_moved(peer)
-    mac = peer.mac if keeps_mac else want.mac
-    held = side.network.addresses.get(peer.name, ()) if want.addresses is None else want.addresses
-    return replace(want, mac=mac, addresses=held)
+    keeps = want.mac is None and want.has_own_mac and has_own_mac(peer.kind, mode_of(peer))
+    mac = peer.mac if keeps else want.mac
+    if want.addresses is not None:
+        return replace(want, mac=mac)
+    # A link-local one that the kernel made of its MAC is made of the other one, too.
+    held = side.network.addresses.get(peer.name, ())
+    held = held if mac == peer.mac else tuple(address for address in held if not is_link_local(address))
+    ipv6 = peer.ipv6 if want.wants_ipv6 is None else want.ipv6
+    return replace(want, mac=mac, addresses=held, ipv6=ipv6)
 
 
 def _without(names: Collection[str], side: ContainerSide) -> ContainerSide:
@@ -186,17 +216,17 @@ def interface_of(want: NicAttachment, side: ContainerSide) -> Link | None:
 
 def is_ours(link: Link, side: ContainerSide, interface: str) -> bool:
     """Tell an interface that this module made, also one that a killed run did not come to name."""
-    return is_moved(link) or (link.kind == MACVLAN and (link.ours or link.name == side.birth_name(interface)))
+    return is_moved(link) or (link.kind in MADE and (link.ours or link.name == side.birth_name(interface)))
 
 
 def is_moved(link: Link) -> bool:
     """Tell a container's interface of ours that is a NIC itself, and was not made from one."""
-    return link.kind not in KINDS and link.ours and read_label(link.alias) is not None
+    return link.kind not in MADE and link.ours and read_label(link.alias) is not None
 
 
 def _labelled(want: NicAttachment, side: ContainerSide) -> Link | None:
     for link in side.network.links.values():
-        label = read_label(link.alias) if link.ours and (link.kind == MACVLAN or is_moved(link)) else None
+        label = read_label(link.alias) if link.ours and (link.kind in MADE or is_moved(link)) else None
         if label is not None and label.interface == want.interface:
             return link
     return None
@@ -210,8 +240,13 @@ def is_meant(interface: Link, want: NicAttachment, side: ContainerSide, host_sid
         from .nic_physical_match import is_meant as is_meant_itself
 
         return is_meant_itself(interface, want, host_side)
+    link = lower_of(want, host_side)  # what was made from a NIC that is gone went with it
+    return link is not None and is_on(interface, link, side, host_side)
+
+
+def lower_of(want: NicAttachment, host_side: NicHostSide) -> Link | None:
+    """Return on which link of the host an attachment would be, ``None`` where there is no such NIC."""
     try:
-        nic = find_nic(want.nic, host_side.network.links, host_side.bus_addresses)
+        return _lower(want, host_side)[0]
     except Refused:
-        return False  # what was made from it went with it
-    return is_on(interface, nic, side, host_side)
+        return None

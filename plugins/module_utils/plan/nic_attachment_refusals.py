@@ -7,14 +7,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..errors import MissingFeature, Refused
-from ..model.nic_attachment import MACVLAN, PASSTHRU, PHYSICAL
-from ..state.network import ON_ANOTHER, Link
+from ..model.nic_attachment import IPVLAN, PASSTHRU, PHYSICAL
+from ..state.network import ON_ANOTHER
 from ..state.nic_attachments import NicHostSide
+from . import nic_sharing
 from .container_side_refusals import check_interface_name, check_more, check_mtus, check_routes
-from .nic_attachment_match import NicMatch, mode_of
+from .nic_attachment_match import NicMatch
 from .uplinks import upper_interfaces
-
-_MACVLANS = ("macvlan", "macvtap")
 
 
 def check(found: Sequence[NicMatch], host_side: NicHostSide) -> None:
@@ -36,8 +35,12 @@ def check(found: Sequence[NicMatch], host_side: NicHostSide) -> None:
 
             nic_physical_refusals.check(one, found, host_side)
             continue
+        if one.nic is not None:
+            from . import nic_vlan_refusals
+
+            nic_vlan_refusals.check(one, one.nic, host_side)
         _check_nic(one, host_side)
-        _check_alone(one, found, host_side)
+        nic_sharing.check(one, found, host_side)
         if one.want.mtu is not None and one.want.mtu > one.link.mtu:
             raise Refused(
                 f"mtu: {one.want.mtu} is asked for for {one.want}, and NIC {one.link.name} has {one.link.mtu}, which "
@@ -74,10 +77,11 @@ def _check_nic(one: NicMatch, host_side: NicHostSide) -> None:
         raise Refused(f"nic: {nic.name} is a {nic.kind} itself, on which none is made; {advice}")
     if not nic.ethernet:
         raise Refused(f"nic: {nic.name} carries no Ethernet frames, which a {one.want.kind} needs; give another NIC")
-    if nic.name in host_side.wireless:
+    wire = one.nic or nic
+    if wire.name in host_side.wireless and one.want.kind != IPVLAN:
         raise Refused(
-            f"nic: {nic.name} is wireless, and an access point takes frames of one MAC only, that of {nic.name}; "
-            "give a NIC with a wire"
+            f"nic: {wire.name} is wireless, and an access point takes frames of one MAC only, that of {wire.name}; "
+            "give a NIC with a wire, or kind ipvlan"
         )
     if one.want.mode == PASSTHRU:
         for link, _tag in upper_interfaces(nic, host_side.network):
@@ -88,34 +92,3 @@ def _check_nic(one: NicMatch, host_side: NicHostSide) -> None:
                     f"mode: {PASSTHRU} would take all frames of {nic.name} from this host{on_it or ', and it'} {why}; "
                     "give another NIC, or another mode"
                 )
-
-
-def _check_alone(one: NicMatch, found: Sequence[NicMatch], host_side: NicHostSide) -> None:
-    """Refuse what the kernel doesn't make beside what is there of the NIC already."""
-    beside = [
-        link
-        for link in host_side.network.links.values()
-        if link.kind in ON_ANOTHER and link.peer == one.link.index and link.peer_netns is None
-    ]
-    for link in beside:
-        if link.kind not in _MACVLANS:
-            raise Refused(
-                f"nic: {one.link.name} has {link.name}, of kind {link.kind}, and a NIC has {one.want.kind}s or those; "
-                f"give another NIC, or take {link.name} away"
-            )
-    others: list[tuple[str, bool]] = [(link.name, _is_passthru(link)) for link in beside]
-    others += [
-        (str(other.want), other.want.mode == PASSTHRU)
-        for other in found
-        if other is not one and other.link.index == one.link.index and other.want.kind == MACVLAN
-    ]
-    for name, has_it_alone in others:
-        if has_it_alone or one.want.mode == PASSTHRU:
-            raise Refused(
-                f"mode: a macvlan of mode {PASSTHRU} has its NIC to itself, and {one.want} and {name} are both to be "
-                f"on {one.link.name}; give one of them another NIC, or both another mode"
-            )
-
-
-def _is_passthru(link: Link) -> bool:
-    return link.kind == MACVLAN and mode_of(link) == PASSTHRU

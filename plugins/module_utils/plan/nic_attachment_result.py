@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..model.nic_attachment import BRIDGE, PHYSICAL, VEPA, NicAttachment
+from ..model.nic_attachment import BRIDGE, IPVLAN, PHYSICAL, VEPA, NicAttachment
 from ..state.attachments import ContainerSide
 from ..state.network import Link
 from ..state.nic_attachments import NicHostSide
@@ -33,14 +33,24 @@ def describe(
             from .nic_physical_match import kept_of
 
             entry = described(want.target.kind, want.target.value, side, link)
+            entry.update(sysctls_described(want, side, link.name))
             found.append({**entry, "nic": kept_of(link, host_side).name, "kind": PHYSICAL})
             continue
         nic = host_side.network.by_index(link.peer)
         on_nic = nic is not None and is_on(link, nic, side, host_side)
         entry = described(want.target.kind, want.target.value, side, link)
         entry.update(sysctls_described(want, side, link.name))
-        found.append({**entry, "nic": nic.name if nic is not None and on_nic else None, **_kind_of(link)})
+        if link.kind == IPVLAN:
+            del entry["mac"]  # it is the NIC's, and can't be given
+        placed = _placed(want, nic, host_side) if nic is not None and on_nic else {"nic": None}
+        found.append({**entry, **placed, **_kind_of(link)})
     return found
+
+
+def _placed(want: NicAttachment, lower: Link, host_side: NicHostSide) -> dict[str, Any]:
+    """Return on what an interface is, in the words in which it is asked for."""
+    nic = host_side.network.by_index(lower.peer) if want.vlan is not None and lower.vlan_id is not None else None
+    return {"nic": nic.name, "vlan": lower.vlan_id} if nic is not None else {"nic": lower.name}
 
 
 def _kind_of(link: Link) -> dict[str, str]:
@@ -64,13 +74,14 @@ def predict(
     return entries
 
 
-def _predicted_kind(one: NicMatch) -> dict[str, str]:
+def _predicted_kind(one: NicMatch) -> dict[str, Any]:
     if one.want.kind != PHYSICAL:
-        return {"nic": one.link.name, "kind": one.want.kind, "mode": one.want.mode}
+        placed = {"nic": one.link.name} if one.nic is None else {"nic": one.nic.name, "vlan": one.want.vlan}
+        return {**placed, "kind": one.want.kind, "mode": one.want.mode}
     from .nic_physical_match import PhysicalMatch
 
     assert isinstance(one, PhysicalMatch)
-    return {"nic": one.nic, "kind": PHYSICAL}
+    return {"nic": one.host_name, "kind": PHYSICAL}
 
 
 def unsettled(sides: Sequence[tuple[NicAttachment, ContainerSide | None]], _host_side: NicHostSide) -> str:
@@ -87,18 +98,29 @@ def surprises(sides: Sequence[tuple[NicAttachment, ContainerSide | None]], befor
     new = [(want, side) for want, side in sides if side is not None and interface_of(want, side) is None]
     told = []
     for one in {match.link.name: match for match in find_all(new, before)}.values():
-        nic = one.link.name
         if one.want.kind == PHYSICAL:
             from .nic_physical_result import surprises as surprises_of_nic
 
             told += surprises_of_nic(one)
             continue
+        nic, kind, mode = one.link.name, one.want.kind, one.want.mode
+        if one.want.is_routed:
+            told.append(
+                f"mode: with {mode} nobody answers for the containers on {nic} when others ask by ARP for their "
+                f"addresses; others reach them by a route to these through this host's address on {nic}"
+            )
+            continue
+        others = "other machines do"
+        if kind != IPVLAN:
+            others += (
+                f", unless what is behind {nic} takes frames of one MAC only (clouds, virtual machines with port "
+                "security)"
+            )
         told.append(
-            f"this host itself does not reach containers by the macvlans on {nic}, nor they this host by its addresses "
-            f"there; other machines do, unless what is behind {nic} takes frames of one MAC only (clouds, "
-            "virtual machines with port security)"
+            f"this host itself does not reach containers by the {kind}s on {nic}, nor they this host by its addresses "
+            f"there; {others}"
         )
-        if one.want.mode == VEPA:
+        if mode == VEPA:
             told.append(
                 f"mode: {VEPA} sends what is for another container on {nic} to the switch, which must send it back "
                 f"by the port that it came from (hairpin, 802.1Qbg); without that they do not reach each other, "

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
 from ..errors import Refused
-from ..model import names, ownership
+from ..model import ownership
 from ..model.nic_attachment import PHYSICAL
 from ..model.ownership import read_label
 from ..state.attachments import ContainerSide
@@ -19,7 +19,7 @@ from . import container_side
 from .attachment_names import lasting_label
 from .link_operations import RenameLink, SetLink
 from .nic_attachment_match import NicMatch
-from .nic_physical_match import PhysicalMatch, come_back, kept_of
+from .nic_physical_match import PhysicalMatch, come_back, kept_of, renamed_back
 from .nic_physical_operations import MoveNic, RestoreNic, ReturnNic, marked
 from .operations import Operation
 
@@ -74,33 +74,14 @@ def returned(link: Link, side: ContainerSide, host_side: NicHostSide) -> ReturnN
 
 
 def strays(found: Iterable[NicMatch], host_side: NicHostSide) -> list[Operation]:
-    """Return what puts NICs back as they were that came back from containers, and that none of ``found`` is to be.
-
-    One whose name another has by now waits until that is renamed: nothing is taken from anybody for it.
-    """
+    """Return what puts NICs back as they were that came back from containers, and that none of ``found`` is to be."""
     moving = {one.link.index for one in found if one.peer is None and one.want.kind == PHYSICAL}
-    waiting = [(kept, link, link.name) for kept, link in come_back(host_side) if link.index not in moving]
-    taken = {*host_side.network.links, *host_side.network.by_alternative_name}
-    operations: list[Operation] = []
-    while waiting:
-        going = [each for each in waiting if each[0].name not in taken or each[0].name == each[2]]
-        if not going:
-            # Of those that have each other's names, one steps aside.
-            blocking = {kept.name for kept, _link, _now in waiting}
-            aside = next((each for each in waiting if each[2] in blocking), None)
-            if aside is None:
-                break
-            kept, link, now = aside
-            new = names.derived_name("pfn", kept.name)
-            operations.append(RenameLink(HOST, now, new, {}, ()))
-            taken = taken - {now} | {new}
-            waiting[waiting.index(aside)] = kept, link, new
-            continue
-        for kept, link, now in going:
-            operations.append(RestoreNic(HOST, now, not link.up, kept, *_differing(link, kept)))
-            taken = taken - {now} | {kept.name}
-        waiting = [each for each in waiting if each not in going]
-    return operations
+    return [
+        RestoreNic(HOST, now, not link.up, kept, *_differing(link, kept))
+        if new == kept.name
+        else RenameLink(HOST, now, new, {}, ())
+        for kept, link, now, new in renamed_back(host_side, moving)
+    ]
 
 
 def _differing(link: Link, kept: KeptNic) -> tuple[str | None, int | None]:

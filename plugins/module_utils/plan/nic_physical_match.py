@@ -4,11 +4,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 
 from ..errors import Refused
 from ..light_dataclass import dataclass
+from ..model import names
 from ..model.nic_attachment import ANY_NIC, NicAttachment
 from ..model.ownership import read_label
 from ..state.attachments import ContainerSide
@@ -16,7 +17,7 @@ from ..state.kept_nic import KeptNic
 from ..state.network import Link
 from ..state.nic import NicState
 from ..state.nic_attachments import NicHostSide
-from .nic_attachment_match import NicMatch, find_nic, interface_of, is_moved
+from .nic_attachment_match import NicMatch, find_nic, interface_of, is_moved, with_held
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class PhysicalMatch(NicMatch):
     kept: KeptNic | None = None
 
     @property
-    def nic(self) -> str:
+    def host_name(self) -> str:
         """The NIC's name on the host."""
         return self.kept.name if self.kept is not None else self.link.name
 
@@ -40,7 +41,7 @@ class PhysicalMatch(NicMatch):
 
     @property
     def lower(self) -> str:
-        return f"NIC {self.nic}"
+        return f"NIC {self.host_name}"
 
 
 def find(want: NicAttachment, side: ContainerSide, host_side: NicHostSide) -> PhysicalMatch:
@@ -57,8 +58,9 @@ def find(want: NicAttachment, side: ContainerSide, host_side: NicHostSide) -> Ph
     kept = kept_now or host_side.snapshots.get(link.name) or _as_it_is(link)
     if peer is None:
         return PhysicalMatch(want, side, None, link, kept=kept)
-    held = side.network.addresses.get(peer.name, ()) if want.addresses is None else want.addresses
-    return PhysicalMatch(replace(want, addresses=held), side, None, link, (peer, side), kept)
+    if peer.name in side.rule_marks:
+        want = replace(want, rules=())  # they were those of what is replaced, and a NIC has none
+    return PhysicalMatch(with_held(want, peer, side), side, None, link, (peer, side), kept=kept)
 
 
 def on_host(text: str, host_side: NicHostSide) -> tuple[Link, KeptNic | None]:
@@ -68,10 +70,13 @@ def on_host(text: str, host_side: NicHostSide) -> tuple[Link, KeptNic | None]:
     """
     if text == "lo":
         raise Refused("nic: lo is the loopback, and each network namespace has its own; give a NIC")
-    links = host_side.network.links
-    for kept, link in come_back(host_side):
+    here = list(come_back(host_side))
+    # One that came back is not called so, whatever the kernel named it.
+    strays = {link.index for _kept, link in here}
+    links = {name: link for name, link in host_side.network.links.items() if link.index not in strays}
+    for kept, link in here:
         if kept.is_called(text):
-            if text in links and links[text] is not link:
+            if text in links:
                 raise Refused(
                     f"nic: {text!r} was the name of the NIC that is {link.name} by now, as it came back from a "
                     f"container, and is that of another interface; give the MAC address of the one that is meant"
@@ -91,12 +96,52 @@ def on_host(text: str, host_side: NicHostSide) -> tuple[Link, KeptNic | None]:
         raise
 
 
-def put_back(link: Link, kept: KeptNic | None) -> Link:
-    """Return a NIC of the host as it is once it is as it was, where it came back from a container."""
-    if kept is None:
-        return link
-    before = kept.before
-    return replace(link, name=kept.name, mac=before.mac, mtu=before.mtu, up=before.up, alias=kept.former_alias)
+def once_back(text: str, host_side: NicHostSide, moving: Collection[int]) -> Link:
+    """Return the NIC that is meant, as it is once those are as they were that came back from containers.
+
+    :raises Refused: there is none, several, or it is in a container.
+    """
+    links, bus_addresses = dict(host_side.network.links), dict(host_side.bus_addresses)
+    for kept, link, now, new in renamed_back(host_side, moving):
+        if new == kept.name:
+            before = kept.before
+            link = replace(link, mac=before.mac, mtu=before.mtu, up=before.up, alias=kept.former_alias)
+        del links[now]
+        links[new] = replace(link, name=new)
+        if now in bus_addresses:
+            bus_addresses[new] = bus_addresses.pop(now)
+    try:
+        return find_nic(text, links, bus_addresses)
+    except Refused:
+        index = on_host(text, host_side)[0].index
+        return next(link for link in links.values() if link.index == index)
+
+
+def renamed_back(host_side: NicHostSide, moving: Collection[int]) -> Iterator[tuple[KeptNic, Link, str, str]]:
+    """Yield what each NIC is called and is to be called that came back and is not ``moving`` (indexes), in order.
+
+    One whose name another has by now waits until that is renamed: nothing is taken from anybody for it.
+    """
+    waiting = [(kept, link, link.name) for kept, link in come_back(host_side) if link.index not in moving]
+    taken = {*host_side.network.links, *host_side.network.by_alternative_name}
+    while waiting:
+        going = [each for each in waiting if each[0].name not in taken or each[0].name == each[2]]
+        if not going:
+            # Of those that have each other's names, one steps aside.
+            blocking = {kept.name for kept, _link, _now in waiting}
+            aside = next((each for each in waiting if each[2] in blocking), None)
+            if aside is None:
+                return
+            kept, link, now = aside
+            new = names.derived_name("pfn", kept.name)
+            yield kept, link, now, new
+            taken = taken - {now} | {new}
+            waiting[waiting.index(aside)] = kept, link, new
+            continue
+        for kept, link, now in going:
+            yield kept, link, now, kept.name
+            taken = taken - {now} | {kept.name}
+        waiting = [each for each in waiting if each not in going]
 
 
 def come_back(host_side: NicHostSide) -> Iterator[tuple[KeptNic, Link]]:
@@ -122,4 +167,4 @@ def _as_it_is(link: Link) -> KeptNic:
 
 def is_meant(interface: Link, want: NicAttachment, host_side: NicHostSide) -> bool:
     """Tell whether a container's NIC is meant by the one that was named, if any was."""
-    return want.nic == ANY_NIC or kept_of(interface, host_side).is_called(want.nic)
+    return want.vlan is None and (want.nic == ANY_NIC or kept_of(interface, host_side).is_called(want.nic))

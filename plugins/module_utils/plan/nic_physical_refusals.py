@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..errors import Refused
-from ..model.nic_attachment import MACVLAN
+from ..model.nic_attachment import MACVLAN, PHYSICAL
 from ..state.network import ON_ANOTHER, Link
 from ..state.nic_attachments import NicHostSide
 from .nic_attachment_match import NicMatch
@@ -22,15 +22,15 @@ def check(one: NicMatch, found: Sequence[NicMatch], host_side: NicHostSide) -> N
 
     :raises Refused: naming the NIC and what to do.
     """
+    if one.peer is not None:
+        return
     nic = one.link
     for other in found:
-        if other is not one and other.link is nic:
+        if other is not one and nic.index in _indexes_on_host(other):
             raise Refused(
                 f"nic: {nic.name} is to be {one.want}, and {other.want} asks for it, too; a NIC that moves into a "
                 "container is that one's alone, so give another NIC to one of the two"
             )
-    if one.peer is not None:
-        return
     if nic.kind in ON_ANOTHER:
         raise Refused(f"nic: {nic.name} is a {nic.kind} on another NIC; give that one, with kind {MACVLAN}")
     if nic.kind in _STAY:
@@ -49,6 +49,13 @@ def check(one: NicMatch, found: Sequence[NicMatch], host_side: NicHostSide) -> N
             "second time; choose another interface, or take that name off it (ip link property del)"
         )
     _check_use(nic, host_side)
+
+
+def _indexes_on_host(one: NicMatch) -> set[int]:
+    """Return the indexes of the host's interfaces of which an attachment is to be one, or is made."""
+    if one.want.kind == PHYSICAL and one.peer is not None:
+        return set()
+    return {one.link.index, one.nic.index if one.nic is not None else one.link.index}
 
 
 def _check_use(nic: Link, host_side: NicHostSide) -> None:

@@ -26,6 +26,7 @@ from .result import Result
 # Options of one attachment that may also be given outside of the list, for all entries that leave them out.
 _COMMON = (
     "nic",
+    "vlan",
     "kind",
     "mode",
     "runtime",
@@ -131,6 +132,6 @@ def parse(options: Mapping[str, Any]) -> tuple[NicAttachment, ...]:
     given = wiring.given(options, _SINGLE, _COMMON)
     if options["state"] == "absent":
         given.setdefault("nic", ANY_NIC)
-        given.setdefault("kind", model.MACVLAN)
+        given.setdefault("kind", model.IPVLAN if given.get("mode") in model.IPVLAN_MODES else model.MACVLAN)
     items = options.get("attachments")
     return (model.parse(given),) if items is None else attachment.parse_each(items, given, "attachments", model.parse)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..model.nic_attachment import ANY_NIC, PASSTHRU, PHYSICAL, NicAttachment
+from ..model.nic_attachment import ANY_NIC, NicAttachment, has_own_mac
 from ..model.record import NIC_ATTACHMENT, Record
 from ..model.record_objects import of_nic_attachment
 from ..plan.nic_attachment_result import describe
@@ -17,14 +17,11 @@ from ..state.nic_attachments import NicAttachmentState
 from . import wiring_record
 from .recording import Recording
 
-_OWN_MAC = frozenset((PASSTHRU, PHYSICAL))
-"""Modes and kinds whose interface has the NIC's own MAC."""
-
 
 def as_recorded(wants: Sequence[NicAttachment], keeping: Recording) -> tuple[NicAttachment, ...]:
     """Return attachments with the MACs that were chosen for them before, where they can have one and ask for none."""
     known = wiring_record.as_recorded(wants, keeping, NIC_ATTACHMENT, of_nic_attachment)
-    return tuple(want if _OWN_MAC & {want.kind, want.mode} else chosen for want, chosen in zip(wants, known))
+    return tuple(chosen if want.has_own_mac else want for want, chosen in zip(wants, known))
 
 
 def record_all(
@@ -38,9 +35,13 @@ def record_all(
         )
     else:
         wiring_record.forget(
-            keeping, NIC_ATTACHMENT, made, lambda one, known: one.want["nic"] in (ANY_NIC, known.want.get("nic"))
+            keeping, NIC_ATTACHMENT, made, lambda one, known: one.want["nic"] == ANY_NIC or _on(one) == _on(known)
         )
 
 
+def _on(record: Record) -> tuple[object, object]:
+    return record.want.get("nic"), record.want.get("vlan")
+
+
 def _has_mac(record: Record) -> bool:
-    return _OWN_MAC.isdisjoint((record.want["kind"], record.want.get("mode", "")))
+    return has_own_mac(record.want["kind"], record.want.get("mode", ""))

@@ -18,6 +18,9 @@ from ..model.route import Route
 ON_ANOTHER = ("macvlan", "macvtap", "ipvlan", "ipvtap")
 """Kinds of links that are made on a NIC and share it."""
 
+ETH_P_8021Q = 0x8100
+"""The type of frames with a VLAN tag (linux/if_ether.h)."""
+
 HOST = ""
 """The ``netns`` that is the host's own network namespace; every other is a container's, by its printable name."""
 
@@ -39,7 +42,9 @@ class Link:
     ``vlans`` are read for bridges that filter VLANs, and for their ports.
     ``ethernet`` is false for one without Ethernet frames, as WireGuard's and a tun device (ARPHRD_ETHER).
     ``vlan_id`` is that of an interface (of kind ``vlan``) which takes the frames of one VLAN from its ``peer``.
-    ``macvlan_mode`` is that of one (of kind ``macvlan``) which has a MAC of its own on its ``peer`` (MACVLAN_MODE_*).
+    ``vlan_protocol`` is the type of its tags, of 802.1Q or of 802.1ad (ETH_P_8021AD).
+    ``macvlan_mode`` is that of one (of kind ``macvlan``) which has a MAC of its own on its ``peer`` (MACVLAN_MODE_*),
+    ``ipvlan_mode`` that of one (of kind ``ipvlan``) which shares it (IPVLAN_MODE_*).
     ``ipv6_token`` is the end of the addresses that it makes itself (``ip token``), '' where none was set.
     """
 
@@ -64,7 +69,9 @@ class Link:
     makes_link_local: bool = False
     vlans: PortVlans = ()
     vlan_id: int | None = None
+    vlan_protocol: int = ETH_P_8021Q
     macvlan_mode: int = 0
+    ipvlan_mode: int = 0
     ipv6_token: str = ""
 
     @property

@@ -11,10 +11,17 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..light_dataclass import dataclass
 from ..model.nic_attachment import NicAttachment
 from .attachments import ContainerSide
-from .network import NetworkState
+from .network import Link, NetworkState
 
 if TYPE_CHECKING:
     from .kept_nic import KeptNic
+
+
+class OnNic(NamedTuple):
+    """What is made on a link of the host in another network namespace, which ``netns`` names."""
+
+    netns: str
+    link: Link
 
 
 @dataclass(frozen=True)
@@ -26,7 +33,7 @@ class NicHostSide:
     ``reached_by`` says of interfaces by what they are this host's way to others, read where one may be taken away.
     ``lacking`` are kinds that the kernel can't make, asked where one is to be made.
     ``kept`` are NICs that moved into containers, by their names on the host; ``snapshots`` are what NICs are like that
-    are to do so.
+    are to do so. ``elsewhere`` is what others, in containers that nobody named, have on links that it matters of.
     """
 
     network: NetworkState
@@ -37,6 +44,12 @@ class NicHostSide:
     lacking: Collection[str] = ()
     kept: Mapping[str, KeptNic] = field(default_factory=dict)
     snapshots: Mapping[str, KeptNic] = field(default_factory=dict)
+    elsewhere: Sequence[OnNic] = ()
+
+    @property
+    def has_vlans(self) -> bool:
+        """Tell whether any interface of the host is for a VLAN."""
+        return any(link.kind == "vlan" for link in self.network.links.values())
 
 
 class NicAttachmentState(NamedTuple):

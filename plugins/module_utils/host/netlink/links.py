@@ -11,7 +11,7 @@ import struct
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from ...state.network import Link
+from ...state.network import ETH_P_8021Q, Link
 from . import rtnetlink
 from .rtnetlink import RouteSocket
 from .wire import KernelError, attribute, attributes, from_text, number, text
@@ -28,7 +28,7 @@ _IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_MTU, _IFLA_LINK, _IFLA_MASTER, _IFLA_LINKINFO
 _IFLA_IFALIAS, _IFLA_AF_SPEC, _IFLA_GROUP, _IFLA_EXT_MASK, _IFLA_CARRIER, _IFLA_LINK_NETNSID = 20, 26, 27, 29, 33, 37
 _IFLA_PROP_LIST, _IFLA_ALT_IFNAME = 52, 53
 _INFO_KIND, _INFO_DATA, _INFO_SLAVE_KIND, _INFO_SLAVE_DATA = 1, 2, 4, 5
-_IFLA_VLAN_ID, _IFLA_BR_VLAN_PROTOCOL, _IFLA_MACVLAN_MODE = 1, 8, 1
+_IFLA_VLAN_ID, _IFLA_VLAN_PROTOCOL, _IFLA_BR_VLAN_PROTOCOL, _IFLA_MACVLAN_MODE, _IFLA_IPVLAN_MODE = 1, 5, 8, 1, 1
 _IFLA_BRPORT_MODE, _IFLA_BRPORT_MCAST_FLOOD, _IFLA_BRPORT_BCAST_FLOOD, _IFLA_BRPORT_ISOLATED = 4, 27, 30, 33
 _AF_INET6, _IFLA_INET6_CONF, _IFLA_INET6_TOKEN, _IFLA_INET6_ADDR_GEN_MODE, _IN6_ADDR_GEN_MODE_NONE = 10, 2, 7, 8, 1
 _DEVCONF_DISABLE_IPV6 = 26  # linux/ipv6.h: in an array of 32-bit numbers
@@ -213,7 +213,9 @@ def _link(header: tuple[int, ...], values: Mapping[int, bytes]) -> Link:
         ipv6=_speaks_ipv6(of_ipv6),
         makes_link_local=number(of_ipv6.get(_IFLA_INET6_ADDR_GEN_MODE, b"\1")) != _IN6_ADDR_GEN_MODE_NONE,
         vlan_id=_vlan_id(data) if kind == "vlan" else None,
+        vlan_protocol=_vlan_protocol(data) if kind == "vlan" else ETH_P_8021Q,
         macvlan_mode=number(dict(attributes(data)).get(_IFLA_MACVLAN_MODE, b"")) if kind == "macvlan" else 0,
+        ipvlan_mode=number(dict(attributes(data)).get(_IFLA_IPVLAN_MODE, b"")) if kind in ("ipvlan", "ipvtap") else 0,
         ipv6_token=_token(of_ipv6.get(_IFLA_INET6_TOKEN, b"")),
     )
 
@@ -225,6 +227,11 @@ def _token(value: bytes) -> str:
 def _vlan_id(data: bytes) -> int | None:
     found = dict(attributes(data)).get(_IFLA_VLAN_ID)
     return number(found) if found is not None else None
+
+
+def _vlan_protocol(data: bytes) -> int:
+    found = dict(attributes(data)).get(_IFLA_VLAN_PROTOCOL)
+    return int.from_bytes(found, "big") if found is not None else ETH_P_8021Q
 
 
 def _speaks_ipv6(of_ipv6: Mapping[int, bytes]) -> bool | None:

@@ -107,6 +107,24 @@ class NamedLinks:
 
         veth_pairs.add(self._socket, own, other, descriptor)
 
+    def add_ipvlan(self, nic: str, name: str, descriptor: int, mode: int, mtu: int) -> None:
+        """Make an ipvlan on a NIC, which is down, in the namespace behind ``descriptor``."""
+        from . import ipvlans
+
+        self._with_index(nic, lambda index: ipvlans.add(self._socket, name, index, nic, descriptor, mode, mtu))
+
+    def set_ipvlan_mode(self, name: str, mode: int) -> None:
+        """Change the mode of an ipvlan, and so of all that are on its NIC."""
+        from . import ipvlans
+
+        ipvlans.set_mode(self._socket, name, mode)
+
+    def add_vlan(self, nic: str, name: str, vlan: int, mtu: int) -> None:
+        """Make an interface, which is down, that has a NIC's frames of one VLAN."""
+        from . import vlan_interfaces
+
+        self._with_index(nic, lambda index: vlan_interfaces.add(self._socket, name, index, nic, vlan, mtu))
+
     def name_link(self, birth_name: str, name: str, alias: str) -> None:
         """Give a link that was just made its name and our mark in one request; where that fails, it goes again."""
         self._indexes.pop(birth_name, None)  # of one that had the name before

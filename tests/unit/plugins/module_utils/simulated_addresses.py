@@ -57,8 +57,10 @@ class SimLink:
     alias: str = ""
     alternative_names: list[str] = field(default_factory=list)
     peer: SimLink | None = None
-    lower: SimLink | None = None  # the NIC of a macvlan
+    lower: SimLink | None = None  # the NIC of a macvlan or ipvlan, or of an interface for a VLAN
     macvlan_mode: int = 0
+    ipvlan_mode: int = 0
+    vlan_id: int | None = None
     namespace: SimNamespace | None = None
     bridge: dict[str, int] = field(default_factory=dict)
     addresses: list[str] = field(default_factory=list)

@@ -24,6 +24,7 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.model
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.publication import PublicationRules
 from ansible_collections.pipefitter.container_network.plugins.module_utils.state.firewall import FirewallState
 from ansible_collections.pipefitter.container_network.plugins.module_utils.state.network import HOST, Link
+from ansible_collections.pipefitter.container_network.plugins.module_utils.state.nic_attachments import OnNic
 from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.simulated_addresses import SimLink
 from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.simulated_kernel import (
     SimKernel,
@@ -191,6 +192,14 @@ class SimulatedHost(SimulatedNics):
     def wireless(self, links: Collection[str]) -> frozenset[str]:
         return frozenset(self.without_wire.intersection(links))
 
+    def made_on(self, indexes: Collection[int], but: Collection[str]) -> tuple[OnNic, ...]:
+        looked_at = [self.kernel.host, *(self.namespaces[netns] for netns in but)]
+        others = [namespace for namespace in self.kernel.namespaces if namespace not in looked_at]
+        shown = [(one, link) for one in others for link in SimulatedNetlink(self, one).links().values()]
+        return tuple(
+            OnNic(one.netns, link) for one, link in shown if link.peer in indexes and link.kind in ("macvlan", "ipvlan")
+        )
+
     def host_id(self, netns: str) -> int | None:
         return self.namespaces[netns].ids.get(self.kernel.host)
 
@@ -280,7 +289,7 @@ class SimulatedHost(SimulatedNics):
     def _is_trash(self, link: SimLink) -> bool:
         if link.kind == "veth" and link.peer is not None and link.peer.namespace not in self.namespaces.values():
             return link.alias.startswith(MARK) or not link.alias
-        return link.name.startswith("pfb") and link.kind == "bridge" and not link.alias
+        return link.name.startswith(("pfb", "pfn")) and link.kind in ("bridge", "vlan") and not link.alias
 
 
 def _link_picture(link: SimLink) -> dict[str, object]:
@@ -292,7 +301,7 @@ def _link_picture(link: SimLink) -> dict[str, object]:
     )
     return {
         "kind": link.kind,
-        "macvlan": (link.lower.name if link.lower else "", link.macvlan_mode),
+        "on": (link.lower.name if link.lower else "", link.macvlan_mode, link.ipvlan_mode, link.vlan_id),
         "mac": mock.ANY if random else link.mac,
         "mtu": link.mtu,
         "up": link.up,

@@ -15,9 +15,9 @@ import errno
 
 from ansible_collections.pipefitter.container_network.plugins.module_utils.host.netlink.wire import KernelError
 from ansible_collections.pipefitter.container_network.plugins.module_utils.model.route import Route
-from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.simulated_addresses import (
-    SimAddresses,
-    SimLink,
+from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.simulated_addresses import SimLink
+from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.simulated_made_on_nics import (
+    SimMadeOnNics,
 )
 from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.simulated_moves import SimMoves
 from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.simulated_rules import SimRules
@@ -42,7 +42,7 @@ class Killed(BaseException):
     """The program was killed: nothing after this runs, no undoing either."""
 
 
-class SimNamespace(SimMoves, SimAddresses):
+class SimNamespace(SimMoves, SimMadeOnNics):
     """One network namespace; its methods are requests to the kernel and fail as those do."""
 
     def __init__(self, kernel: SimKernel, netns: str) -> None:
@@ -100,8 +100,9 @@ class SimNamespace(SimMoves, SimAddresses):
         return link
 
     def refuse_beside(self, lower: SimLink, mode: int) -> None:
-        every = [link for namespace in self.kernel.namespaces for link in namespace.links.values()]
-        beside = [link for link in every if link.lower is lower]
+        beside = self._on(lower)
+        if any(link.kind == "ipvlan" for link in beside):
+            raise KernelError(f"create a macvlan on {lower.name}", errno.EBUSY, "")
         if beside and (mode == _PASSTHRU or any(link.macvlan_mode == _PASSTHRU for link in beside)):
             raise KernelError(f"create a macvlan on {lower.name}", errno.EINVAL, "")
 
@@ -156,6 +157,9 @@ class SimNamespace(SimMoves, SimAddresses):
                 port.vlans = {}
             if here.links.get(one.name) is one:
                 del here.links[one.name]
+            for other in [other for space in self.kernel.namespaces for other in space.links.values()]:
+                if other.lower is one and other.namespace is not None:
+                    other.namespace.drop(other)
             one.namespace = None
             if master is not None:
                 here.follow_ports(master)
@@ -204,6 +208,8 @@ class SimNamespace(SimMoves, SimAddresses):
         self.kernel.request()
         link = self.find(f"change {name}", name)
         if mac is not None:
+            if link.kind == "ipvlan":
+                raise KernelError(f"change {name}", errno.EOPNOTSUPP, "")
             if int(mac[:2], 16) & 1 or mac == NO_MAC:
                 raise KernelError(f"change {name}", errno.EADDRNOTAVAIL, "")
             link.mac, link.mac_is_set = mac, True
@@ -300,7 +306,7 @@ class SimNamespace(SimMoves, SimAddresses):
         link.vlans = {vlan: flags for vlan, flags in link.vlans.items() if vlan in kept}
 
     def _set_mtu(self, link: SimLink, mtu: int) -> None:
-        if link.lower is not None and mtu > link.lower.mtu:
+        if link.kind != "ipvlan" and link.lower is not None and mtu > link.lower.mtu:
             raise KernelError(f"change {link.name}", errno.EINVAL, "")  # macvlan_change_mtu()
         if not 68 <= mtu <= 65535:
             raise KernelError(f"change {link.name}", errno.EINVAL, "mtu out of range")
@@ -400,7 +406,7 @@ class SimKernel:
         self.refuses: int | None = None
         self.ovs_ports: dict[str, object] = {}
         self.busy_bridges: set[str] = set()
-        self.kinds = {"macvlan"}
+        self.kinds = {"macvlan", "ipvlan", "vlan"}
         self.namespaces: list[SimNamespace] = []
         self._index = 1
         self._macs = 0

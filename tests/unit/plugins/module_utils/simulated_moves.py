@@ -19,13 +19,11 @@ class SimMoves:
         link = self.find(f"move {name}", name)
         if there.taken(name) and there.taken(new):
             raise KernelError(f"move {name}", errno.EEXIST, "")
-        if there.taken(name):
-            del self.links[link.name]
-            link.name = new
-            self.links[new] = link
         self._went_down(link)
         self._set_master(link, None)
         del self.links[link.name]
+        if there.taken(name):
+            link.name = new  # at once, and here another one may have that
         link.up, link.addresses, link.neighbours, link.sysctls = False, [], {}, dict(there.defaults)
         link.namespace, there.links[link.name] = there, link
         there.rename_moved(link, new)

@@ -72,7 +72,9 @@ class SimulatedNetlink:
             ethernet=link.ethernet,
             makes_link_local=link.makes_link_local,
             ipv6=link.sysctls["ipv6/disable_ipv6"] == "0",
+            vlan_id=link.vlan_id,
             macvlan_mode=link.macvlan_mode,
+            ipvlan_mode=link.ipvlan_mode,
         )
 
     def with_vlans(self, links: Mapping[str, Link], always: bool = False) -> dict[str, Link]:
@@ -197,6 +199,15 @@ class SimulatedNetlink:
         link.mac = mac or link.mac
         assert link.peer is not None
         link.peer.mtu = peer_mtu
+
+    def add_ipvlan(self, nic: str, name: str, descriptor: int, mode: int, mtu: int) -> None:
+        self._ns.new_ipvlan(nic, name, self._host.behind(descriptor), mode, mtu)
+
+    def set_ipvlan_mode(self, name: str, mode: int) -> None:
+        self._ns.set_ipvlan_mode(name, mode)
+
+    def add_vlan(self, nic: str, name: str, vlan: int, mtu: int) -> None:
+        self._ns.new_vlan(nic, name, vlan, mtu)
 
     def name_link(self, birth_name: str, name: str, alias: str) -> None:
         try:

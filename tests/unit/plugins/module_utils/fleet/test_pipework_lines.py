@@ -64,6 +64,11 @@ def test_the_page_shows_what_is_made(block):
             {"nic": "02:00:00:00:00:05", "kind": "macvlan", "container": "web", "addresses": ["10.0.0.1/24"]},
         ),
         (
+            "pipework eth2 web 10.0.0.1/24 02:00:00:00:00:01@100",
+            MACVLAN,
+            {**NIC, "container": "web", "addresses": ["10.0.0.1/24"], "mac": "02:00:00:00:00:01", "vlan": 100},
+        ),
+        (
             "pipework --direct-phys eth2 web 10.0.0.1/24",
             MACVLAN,
             {"nic": "eth2", "kind": "physical", "container": "web", "addresses": ["10.0.0.1/24"]},
@@ -174,6 +179,7 @@ def test_a_route_goes_to_the_attachment_that_has_its_gateway():
         ("pipework br1 web 10.0.0.1/24@gw", "has gw, which is no address"),
         ("pipework br1 web 10.0.0.1/24 @x", "has x after @"),
         ("pipework br1 web 10.0.0.1/24 @5", "asks for a VLAN on a Linux bridge"),
+        ("pipework --direct-phys eth2 web 10.0.0.1/24 @5", "asks for VLAN 5 of a NIC as an interface of the host that"),
         ("pipework br1 web 10.0.0.1/24 02:00:00:00:00:01 more", "has words that pipework does not take (more)"),
         ("pipework br1 web 'half", "has a quote that is not closed"),
         ("pipework br1 $NAME 10.0.0.1/24", "by an expression of the shell ($NAME)"),

@@ -50,15 +50,16 @@ def wanted(draw: st.DrawFn) -> tuple[model.NicAttachment, ...]:
     wants = []
     for (container, interface), nic in zip(chosen, nics):
         number = SPOTS.index((container, interface)) + 1
-        kind = draw(st.sampled_from(["physical", "physical", "physical", "macvlan"]))
+        kind = draw(st.sampled_from(["physical", "physical", "physical", "macvlan", "ipvlan"]))
         given_options: dict[str, Any] = {
             "container": container,
             "interface": interface,
             "nic": draw(st.sampled_from([nic, NICS[nic]])),
             "kind": kind,
+            "vlan": draw(st.sampled_from([None, None, 100])) if kind != "physical" else None,
             "addresses": draw(st.sampled_from([None, [], [f"10.0.{number}.2/24", f"fd00:{number}::2/64"]])),
             "gateway": None,
-            "mac": draw(st.sampled_from([None, f"02:00:00:00:01:0{number}"])),
+            "mac": draw(st.sampled_from([None, f"02:00:00:00:01:0{number}"])) if kind != "ipvlan" else None,
             "mtu": draw(st.sampled_from([None, 1400])),
         }
         if given_options["addresses"]:
@@ -142,6 +143,10 @@ def test_a_second_run_finds_nothing_to_do_and_what_was_asked_for_is_there(scene,
         if want.kind == "physical":
             assert (link.kind, scene.host.kept[nic].name) == ("", nic) and nic not in scene.kernel.host.links
             assert link.mac in (want.mac, NICS[nic]) or want.mac is None
+        else:
+            lower = link.lower.lower if want.vlan else link.lower
+            assert (link.kind, lower.name, lower.namespace) == (want.kind, nic, scene.kernel.host)
+            assert link.lower.vlan_id == want.vlan
         if want.addresses is not None:
             assert set(link.addresses) == set(want.addresses)
 
@@ -187,7 +192,7 @@ def test_no_nic_is_lost_whatever_happened(scene, ended):
             scene.host.stop(container)
     assert settles(scene.absent(scene.every()))
     after = scene.picture()
-    # A macvlan brought it up.
+    # What was made from it brought it up.
     after["links"]["eth3"]["up"] = False
     same(scene.origin, after)
 
@@ -242,3 +247,57 @@ def test_a_real_nic_is_told_of_only_where_it_takes_addresses_away():
     (told,) = surprises(*scene.state(_wants()))
     assert "leaves this host with 192.0.2.2/24, 192.0.2.3/24, fd00:99::2/64" in told
     assert surprises(*scene.state(_wants(nic="eth2"))) == []
+
+
+def test_a_nic_that_moves_has_nothing_else_of_the_list_on_it_nor_in_a_vlan_of_it():
+    scene = Scene()
+    for kind in ("macvlan", "ipvlan"):
+        for vlan in (None, 100):
+            beside = _wants(container="web2", kind=kind, vlan=vlan)
+            for both in (_wants() + beside, beside + _wants()):
+                with pytest.raises(Refused, match="eth1 is to be lan0 of container web1, and lan0 of .*web2 asks"):
+                    scene.present(both).plan()
+
+
+def test_one_in_a_container_is_in_no_vlan_of_the_host():
+    scene = Scene()
+    assert settles(scene.present(_wants()))
+    moved = scene.host.namespaces["web1"].links["lan0"]
+    assert scene.absent(_wants(kind="macvlan", vlan=100)).plan() == []
+    # The kernel counts interfaces of each namespace anew.
+    assert settles(scene.present(_wants(container="web2", nic="eth2", kind="ipvlan", vlan=100)))
+    moved.index = scene.kernel.host.links["eth2"].index
+    both = _wants() + _wants(container="web2", nic="eth2", kind="ipvlan")
+    assert [line for line in lines(scene.present(both).plan()) if "eth2.100" in line] == [
+        "delete eth2.100, on which nothing is any more"
+    ]
+    moved.index = scene.kernel.host.links["eth2.100"].index
+    assert scene.present(_wants() + _wants(container="web2", nic="eth2", kind="ipvlan", vlan=100)).plan() == []
+
+
+def test_what_becomes_the_nic_itself_leaves_none_of_its_rules_behind():
+    scene = Scene()
+    rules = [{"from": "10.0.0.1", "table": 7}]
+    assert settles(scene.present(_wants(kind="macvlan", rules=rules, addresses=["10.0.0.1/24"])))
+    assert settles(scene.present(_wants()))
+    assert scene.host.namespaces["web1"].rules.shown == []
+
+
+@pytest.mark.parametrize("nic", ["eth1", NICS["eth1"]])
+@pytest.mark.parametrize("vlan", [None, 100])
+def test_what_is_made_from_a_nic_is_on_the_one_that_is_so_called_once_all_are_back(nic, vlan):
+    scene = Scene()
+    both = _wants(interface="eth2") + _wants(nic="eth2", interface="eth1")
+    assert settles(scene.present(both))
+    scene.host.stop("web1")
+    host = scene.kernel.host
+    assert [host.links[name].mac for name in ("eth1", "eth2")] == [NICS["eth2"], NICS["eth1"]]
+    assert settles(scene.present(_wants(container="web2", kind="macvlan", nic=nic, vlan=vlan)))
+    made = scene.host.namespaces["web2"].links["lan0"]
+    assert host.links["eth1.100" if vlan else "eth1"] is made.lower and host.links["eth1"].mac == NICS["eth1"]
+    scene.host.start("web1")
+    settles(scene.absent(scene.every()))
+    assert settles(scene.present(_wants(interface="lan0") + _wants(nic="eth2", container="web2", interface="eth1")))
+    scene.host.stop("web2")
+    with pytest.raises(Refused, match="eth1 was moved into container web1 as lan0, and is not on this host"):
+        scene.present(_wants(kind="macvlan", nic=nic, vlan=vlan, interface="eth5")).plan()
