@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from ..model.port_guard import GuardRules
     from ..model.publication import PublicationRules, PublishedFlow
     from ..state.firewall import FirewallState
-    from ..state.nic_attachments import OnNic
     from .firewall.firewalld import Firewalld
     from .firewall.iptables_forward import IptablesForward
     from .namespace import NetnsFd
@@ -189,12 +188,6 @@ class Machine:
         from .nic_devices import wireless
 
         return wireless(links)
-
-    def made_on(self, indexes: Collection[int], but: Collection[str]) -> tuple[OnNic, ...]:
-        """Return what is made on links of the host in all namespaces but those pinned ones, by interface indexes."""
-        from .other_namespaces import made_on
-
-        return made_on(indexes, {self._pinned[netns].inode for netns in but})
 
     def pin(self, netns: str, pinned: NetnsFd) -> None:
         """Make a container's namespace known as ``netns``; it is closed with the machine."""

@@ -1,9 +1,10 @@
 # SPDX-FileCopyrightText: 2026 pipefitter contributors
 # SPDX-License-Identifier: BSD-2-Clause
-"""The host, with what is kept of its NICs that moved into containers. Private to the collection."""
+"""The host, with what containers have of its NICs or on them. Private to the collection."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from ..state.network import Link
@@ -13,6 +14,7 @@ from .machine import Machine
 if TYPE_CHECKING:
     from ..state.kept_nic import KeptNic
     from ..state.nic import NicState
+    from ..state.nic_attachments import OnNic
 
 
 class NicMachine(Machine):
@@ -30,6 +32,12 @@ class NicMachine(Machine):
 
     def forget_nic(self, name: str) -> None:
         kept_nics.forget(name)
+
+    def made_on(self, indexes: Collection[int], but: Collection[str]) -> tuple[OnNic, ...]:
+        """Return what is made on links of the host in all namespaces but those pinned ones, by interface indexes."""
+        from .other_namespaces import made_on
+
+        return made_on(indexes, {self._pinned[netns].inode for netns in but})
 
     def nic_state(self, nic: Link) -> NicState:
         """Return what a NIC of the host holds."""
