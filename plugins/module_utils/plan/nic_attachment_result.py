@@ -69,7 +69,8 @@ def _predicted_kind(one: NicMatch) -> dict[str, str]:
         return {"nic": one.link.name, "kind": one.want.kind, "mode": one.want.mode}
     from .nic_physical_match import PhysicalMatch
 
-    assert isinstance(one, PhysicalMatch)
+    if not isinstance(one, PhysicalMatch):
+        raise AssertionError(one)
     return {"nic": one.nic, "kind": PHYSICAL}
 
 
