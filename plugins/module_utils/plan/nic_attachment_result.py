@@ -80,7 +80,8 @@ def _predicted_kind(one: NicMatch) -> dict[str, Any]:
         return {**placed, "kind": one.want.kind, "mode": one.want.mode}
     from .nic_physical_match import PhysicalMatch
 
-    assert isinstance(one, PhysicalMatch)
+    if not isinstance(one, PhysicalMatch):
+        raise AssertionError(one)
     return {"nic": one.host_name, "kind": PHYSICAL}
 
 

@@ -32,5 +32,6 @@ class NicHost(Protocol):
 
 def of_nics(host: Host) -> NicHost:
     """Return a host as one that keeps what NICs were like."""
-    assert isinstance(host, NicHost)
+    if not isinstance(host, NicHost):
+        raise AssertionError("a host that keeps nothing of NICs")
     return host

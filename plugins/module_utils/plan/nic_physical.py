@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
 def made(one: NicMatch, taken: Collection[tuple[str, int]]) -> list[Operation]:
     """Return what moves a NIC into its container, and gives it all that it is to have there."""
-    assert isinstance(one, PhysicalMatch) and one.kept is not None
+    if not isinstance(one, PhysicalMatch) or one.kept is None:
+        raise AssertionError(one)
     netns, name, link = one.side.netns, one.want.interface, one.link
     kept = marked(one.kept, ownership.of_nic(lasting_label(one), one.kept.name))
     operations: list[Operation] = [MoveNic(netns, name, link.name, kept)]

@@ -11,7 +11,8 @@ from .nic_physical_match import PhysicalMatch
 
 def surprises(one: NicMatch) -> list[str]:
     """Return a warning for what a NIC takes from this host, and for one that does not outlive its container."""
-    assert isinstance(one, PhysicalMatch) and one.kept is not None
+    if not isinstance(one, PhysicalMatch) or one.kept is None:
+        raise AssertionError(one)
     kept = one.kept
     told = []
     held = [entry.text for entry in kept.before.of(ADDRESS, kept.name) if not entry.text.startswith("fe80:")]

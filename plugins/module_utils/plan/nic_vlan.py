@@ -78,7 +78,8 @@ def prepared(found: Iterable[NicMatch], host_side: NicHostSide) -> list[Operatio
             by_index.setdefault(one.link.index, []).append(one)
     for index, here in by_index.items():
         nic, link, there = here[0].nic, here[0].link, network.by_index(index)
-        assert nic is not None and link.vlan_id is not None  # by what is in by_index
+        if nic is None or link.vlan_id is None:
+            raise AssertionError(here[0])  # by what is in by_index
         if there is None:
             operations.append(_made(nic.name, link.vlan_id, link))
         elif there.name != link.name:

@@ -131,7 +131,8 @@ def _new(end: EndMatch) -> NewEnd:
 def _corrected(match: LinkMatch, taken: Sequence[Taken]) -> list[Operation]:
     operations: list[Operation] = []
     for end, keys in zip(match.ends, taken):
-        assert end.peer is not None
+        if end.peer is None:
+            raise AssertionError(end)
         operations += _end_corrected(end, end.peer, keys)
     return operations
 

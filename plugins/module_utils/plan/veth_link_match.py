@@ -32,7 +32,8 @@ class EndMatch(AttachmentMatch):
 
     @property
     def mtu(self) -> int:
-        assert self.want.mtu is not None
+        if self.want.mtu is None:
+            raise AssertionError(self.want)
         return self.want.mtu
 
     @property

@@ -52,7 +52,7 @@ def converge(options: Mapping[str, Any], check: bool, adds_only: bool = False) -
             _pinned(machine, wants, present, timeout if wait else 0, keeping.may_come and not wait, wait, keeping)
         )
         known = [
-            (replace(link, ends=_ends(held)), held) for link in links for held in [[next(every) for _ in link.ends]]
+            (replace(link, ends=_ends(held)), held) for link in links for held in [[next(every) for _end in link.ends]]
         ]
         _refuse_same_namespace([held for _link, held in known])
         complete = [(link, held) for link, held in known if _is_there(held) or not present]
