@@ -136,11 +136,11 @@ def test_the_example_with_ipvlans_runs_and_settles(host):
     examples = importlib.import_module("ansible_collections.pipefitter.container_network.plugins.modules.nic_attach")
     every = [task["pipefitter.container_network.nic_attach"] for task in yaml.safe_load(examples.EXAMPLES)]
     (options,) = [options for options in every if options.get("kind") == "ipvlan"]
-    make_namespaces(host, "web4", "web5")
+    make_namespaces(host, "web5", "web6")
     for entry in options["attachments"]:
         entry["netns"] = entry.pop("container")  # no engine runs here
     attach(host, **options)
-    assert ping(host, "web4", "10.100.0.1") and ping(host, "web5", "10.200.0.1")
+    assert ping(host, "web5", "10.100.0.1") and ping(host, "web6", "10.200.0.1")
 
 
 def test_ipvlans_share_the_nics_mac_and_reach_the_lan_and_each_other(host):

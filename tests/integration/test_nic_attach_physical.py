@@ -333,7 +333,8 @@ def test_refuses_with_a_sentence_and_changes_nothing(hosta):
         ({"nic": "lo"}, "lo is the loopback"),
         ({"nic": "spare0"}, "spare0 was moved into netns /run/netns/probe as lan0.*take it out there first"),
         ({"nic": "nosuch"}, "nic: 'nosuch' is no interface of this host"),
-        ({"mode": "bridge"}, "mode: 'bridge' is of kind macvlan"),
+        ({"mode": "bridge"}, "mode: 'bridge' is of kinds macvlan and ipvlan"),
+        ({"vlan": 100}, "vlan: 100 is not for kind physical, which is the NIC itself"),
         ({"netns": "probe", "interface": "lan0", "nic": "eth1", "mode": "vepa"}, "mode: 'vepa'"),
     ):
         with pytest.raises(ModuleFailed, match=sentence):

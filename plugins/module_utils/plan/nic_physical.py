@@ -17,10 +17,10 @@ from ..state.network import HOST, Link
 from ..state.nic_attachments import NicHostSide
 from . import container_side
 from .attachment_names import lasting_label
-from .link_operations import RenameLink, SetLink
+from .link_operations import SetLink
 from .nic_attachment_match import NicMatch
 from .nic_physical_match import PhysicalMatch, come_back, kept_of, renamed_back
-from .nic_physical_operations import MoveNic, RestoreNic, ReturnNic, marked
+from .nic_physical_operations import MoveNic, RestoreNic, ReturnNic, StepAside, marked
 from .operations import Operation
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def strays(found: Iterable[NicMatch], host_side: NicHostSide) -> list[Operation]
     return [
         RestoreNic(HOST, now, not link.up, kept, *_differing(link, kept))
         if new == kept.name
-        else RenameLink(HOST, now, new, {}, ())
+        else StepAside(HOST, now, new, {}, ())
         for kept, link, now, new in renamed_back(host_side, moving)
     ]
 

@@ -16,7 +16,7 @@ from ..errors import PipefitterError
 from ..light_dataclass import dataclass
 from ..state.kept_nic import KeptNic
 from ..state.network import HOST
-from .link_operations import DeleteLink
+from .link_operations import DeleteLink, RenameLink
 from .nic_host_protocol import of_nics
 from .operations import Operation, all_or_nothing
 
@@ -107,6 +107,13 @@ class RestoreNic(Operation):
 
     def undo(self, host: Host) -> None:
         pass  # it is where it belongs, whatever comes of the rest
+
+
+class StepAside(RenameLink):
+    """Renames one that came back under the name of another one that did."""
+
+    def undo(self, host: Host) -> None:
+        pass  # it has its own name by then, or has it by the next run
 
 
 def _put_back(host: Host, kept: KeptNic, mac: str | None, mtu: int | None) -> None:

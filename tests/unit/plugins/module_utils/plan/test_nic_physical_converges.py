@@ -20,6 +20,7 @@ from ansible_collections.pipefitter.container_network.plugins.module_utils.plan.
 )
 from ansible_collections.pipefitter.container_network.plugins.module_utils.reconcile import engine
 from ansible_collections.pipefitter.container_network.tests.unit.plugins.module_utils.convergence import (
+    Breakdown,
     Errand,
     lines,
     recovers,
@@ -301,3 +302,16 @@ def test_what_is_made_from_a_nic_is_on_the_one_that_is_so_called_once_all_are_ba
     scene.host.stop("web2")
     with pytest.raises(Refused, match="eth1 was moved into container web1 as lan0, and is not on this host"):
         scene.present(_wants(kind="macvlan", nic=nic, vlan=vlan, interface="eth5")).plan()
+
+
+@pytest.mark.parametrize("number", range(10))
+def test_nothing_is_said_not_to_be_undone_of_nics_that_have_each_others_names(number):
+    scene = Scene()
+    assert settles(scene.present(_wants(interface="eth2") + _wants(nic="eth2", interface="eth1")))
+    scene.host.stop("web1")
+    errand = scene.present(_wants(container="web2", kind="macvlan"))
+    try:
+        engine.apply([*errand.plan()[:number], Breakdown("")], scene.host)
+    except engine.OperationFailed as failure:
+        assert failure.not_undone == []
+    assert settles(errand) and scene.kernel.host.links["eth1"].mac == NICS["eth1"]
