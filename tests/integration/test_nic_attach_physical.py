@@ -146,6 +146,9 @@ def test_a_container_has_the_nic_itself_and_other_machines_reach_it(hosts):
         assert gone["operations"] == ["give NIC eth1 of netns /run/netns/probe back to the host as eth1, up"]
         assert not hosta.module("nic_attach", netns="probe", state="absent")["changed"]
         assert_same(_without_indexes(before), _without_indexes(everything(hosta)))
+        # Nor does the kernel give it an address that it was not to make itself, as it comes up.
+        assert hosta.run("cat", "/proc/sys/net/ipv6/conf/eth1/addr_gen_mode").stdout == "1\n"
+        assert hosta.run("ip", "-6", "address", "show", "dev", "eth1").stdout == ""
     finally:
         hosta.module("nic_attach", netns="probe", state="absent")
         hostb.run("ip", "address", "flush", "dev", "eth1")

@@ -45,6 +45,11 @@ class NicMachine(Machine):
 
         return read(nic)
 
+    def put_back_sysctls(self, before: NicState) -> None:
+        from . import nic_sysctls
+
+        nic_sysctls.write(before.sysctls)
+
     def put_back_nic(self, before: NicState) -> None:
         from .nic_standing import put_back
 

@@ -27,14 +27,13 @@ def read(nic: Link) -> NicState:
 
 
 def put_back(state: NicState) -> None:
-    """Give a NIC, which bears its name again, the addresses, routes, rules, neighbours and sysctls that it had.
+    """Give a NIC, which bears its name again and has its sysctls, the addresses, routes, rules and neighbours it had.
 
     What is there stays as it is. A route, rule or neighbour that can't be made any more, as that of a link which is
     gone, is passed over: no NIC is kept from the host by that.
 
     :raises KernelError: the kernel refuses an address.
     """
-    nic_sysctls.write(state.sysctls)
     route_socket = RouteSocket()
     try:
         indexes = {link.name: link.index for link in links.shown(route_socket).values()}

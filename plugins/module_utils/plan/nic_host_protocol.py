@@ -26,8 +26,11 @@ class NicHost(Protocol):
     def forget_nic(self, name: str) -> None:
         """Keep nothing of a NIC any more."""
 
+    def put_back_sysctls(self, before: NicState) -> None:
+        """Give a NIC the sysctls that it had."""
+
     def put_back_nic(self, before: NicState) -> None:
-        """Give a NIC the addresses, routes, rules, neighbours and sysctls that it had; what is there stays."""
+        """Give a NIC the addresses, routes, rules and neighbours that it had; what is there stays."""
 
 
 def of_nics(host: Host) -> NicHost:

@@ -122,6 +122,8 @@ def _put_back(host: Host, kept: KeptNic, mac: str | None, mtu: int | None) -> No
         new["mtu"] = mtu
     if new:
         host.netlink(HOST).set_link(kept.name, **new)
+    # Before it comes up, as by them the kernel gives it an address then or doesn't (addr_gen_mode).
+    of_nics(host).put_back_sysctls(kept.before)
     host.netlink(HOST).set_link(kept.name, up=kept.before.up)
     of_nics(host).put_back_nic(kept.before)
     # Last, as all that comes before is done again by the next run where this one is killed.

@@ -64,6 +64,9 @@ class SimulatedNics:
     def _entry(kind: str, text: str, nic: str) -> Entry:
         return Entry(kind, version(text), (nic,), "", bytes(4) + text.encode(), text.encode(), text)
 
+    def put_back_sysctls(self, before: NicState) -> None:
+        self.kernel.request()
+
     def put_back_nic(self, before: NicState) -> None:
         host = self.kernel.host
         for entry in before.entries:
