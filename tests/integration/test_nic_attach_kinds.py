@@ -6,12 +6,12 @@ from __future__ import annotations
 
 import hashlib
 import importlib
-import json
 from itertools import count, cycle
 
 import pytest
 import yaml
 from lab_hosts import ModuleFailed
+from nic_kinds import absent, attach, refused, shown, vlans, whole
 from wiring import assert_same, held, link, make_namespaces, ping, routes, warned
 
 # A LAN behind eth1, with VLANs 100 and 200 in it and VLAN 30 within VLAN 20.
@@ -59,77 +59,6 @@ def fixture_host(kernel):
     make_namespaces(kernel, "web1", "web2", "db1")
     yield kernel
     kernel.clean()
-
-
-def whole(host):
-    """Return what the host and a container show of links, addresses and routes, but for indexes."""
-    dump = """
-    for where in "" web1 web2; do
-        for what in link addr route "-6 route"; do echo "$where $what"; ip ${where:+-n $where} -j -d $what show; done
-    done
-    """
-    lines = host.run("sh", "-c", dump).stdout.splitlines()
-    return {of: _without_indexes(json.loads(text)) for of, text in zip(lines[::2], lines[1::2])}
-
-
-def _without_indexes(value):
-    """What is deleted and made again has another index; link-local addresses come some time after a link is up."""
-    if isinstance(value, dict):
-        return {key: _without_indexes(item) for key, item in value.items() if key not in _MOVING}
-    if isinstance(value, list):
-        return [_without_indexes(item) for item in value if not _comes_later(item)]
-    return value
-
-
-_MOVING = ("ifindex", "link_index", "operstate", "valid_life_time", "preferred_life_time", "label")
-
-
-def _comes_later(item):
-    if not isinstance(item, dict):
-        return item == "NO-CARRIER"
-    return item.get("dst") == "fe80::/64" or str(item.get("local")).startswith("fe80:")
-
-
-def attach(host, **options):
-    """Attach; check mode must have told the operations and what comes of them, and a second run finds nothing to do."""
-    told = host.module("nic_attach", check_mode=True, diff=True, **options)
-    done = host.module("nic_attach", diff=True, **options)
-    assert told["operations"] == done["operations"]
-    assert told["diff"] == done["diff"]
-    again = host.module("nic_attach", **options)
-    assert not again["changed"] and again["attachments"] == done["attachments"], again["operations"]
-    return done
-
-
-def absent(host, **options):
-    return attach(host, state="absent", **options)["operations"]
-
-
-def refused(host, **options):
-    """Return why the module fails, which it says in check mode too."""
-    said = []
-    for check_mode in (True, False):
-        with pytest.raises(ModuleFailed) as failure:
-            host.module("nic_attach", check_mode=check_mode, **options)
-        said.append(str(failure.value))
-    assert said[0] == said[1]
-    return said[0]
-
-
-def shown(host, netns, name="eth1"):
-    """Return kind, mode, MTU and the interface that one is on."""
-    (entry,) = host.ip("link", "show", "dev", name, netns=netns)
-    info = entry["linkinfo"]
-    under = next(each["ifname"] for each in host.ip("link", "show") if each["ifindex"] == entry["link_index"])
-    return info["info_kind"], info["info_data"]["mode"], entry["mtu"], under
-
-
-def vlans(host):
-    return {
-        entry["ifname"]: (entry["linkinfo"]["info_data"]["id"], entry["mtu"], "UP" in entry["flags"])
-        for entry in host.ip("link", "show")
-        if entry.get("linkinfo", {}).get("info_kind") == "vlan"
-    }
 
 
 def test_the_example_with_ipvlans_runs_and_settles(host):
@@ -435,3 +364,33 @@ def test_refuses_with_a_sentence_and_changes_nothing(host):
     assert_same(before, whole(host))
     host.run("bridge", "vlan", "add", "dev", "br1", "vid", "100", "self")
     attach(host, netns="web1", nic="br1", vlan=100, kind="macvlan")
+
+
+def test_the_kinds_meet_on_one_nic(host):
+    wanted = {
+        "netns": "web1",
+        "nic": "eth1",
+        "kind": "ipvlan",
+        "addresses": ["10.100.0.10/24"],
+        "routes": [{"destination": "10.77.0.0/16", "gateway": "10.100.0.1", "table": 100}],
+        "rules": [{"from": "10.100.0.10", "table": 100}],
+        "sysctls": {"net.ipv4.conf.IFNAME.rp_filter": 2},
+    }
+    before = whole(host)
+    for vlan in ({"vlan": 100}, {}):  # which makes it anew
+        attach(host, **wanted, **vlan)
+        assert link(host, "eth1", "web1")["ifalias"].endswith(" +0")
+        assert "from 10.100.0.10 lookup 100" in host.run("ip", "-n", "web1", "rule").stdout
+        if vlan:
+            said = refused(host, netns="web2", nic="eth1", kind="physical")
+            assert "nic: eth1 would leave this host, and eth1.100, of kind vlan, is on it" in said
+    itself = {"netns": "web1", "nic": "eth1", "kind": "physical", "addresses": ["192.168.9.10/24"]}
+    assert "vlan: 100 is not for kind physical" in refused(host, **itself, vlan=100)
+    attach(host, **itself)
+    assert "10.100.0.10" not in host.run("ip", "-n", "web1", "rule").stdout and ping(host, "web1", "192.168.9.1")
+    assert "was moved into netns /run/netns/web1 as eth1" in refused(host, netns="web2", nic="eth1", kind="ipvlan")
+    assert absent(host, netns="web1", nic="eth1", vlan=100) == []
+    absent(host, netns="web1")
+    attach(host, **IN_VLAN)
+    absent(host, netns="web1")
+    assert_same(before, whole(host))
