@@ -18,7 +18,7 @@ import struct
 from collections.abc import Callable
 
 from ..errors import PipefitterError
-from . import starting, state_file
+from . import own_sockets, starting, state_file
 from .hook_client import READY, SOCKET
 from .output import complain
 
@@ -59,13 +59,8 @@ class HookServer:
 
 def listen() -> socket.socket:
     """Return a socket at which hooks ask; it is root's alone."""
-    os.makedirs(os.path.dirname(SOCKET), mode=0o700, exist_ok=True)
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(SOCKET)  # of a service that was killed
-    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+    listening = own_sockets.bound(SOCKET, socket.SOCK_STREAM)
     try:
-        listening.bind(SOCKET)
-        os.chmod(SOCKET, 0o600)
         listening.listen(_BACKLOG)
     except OSError:
         listening.close()

@@ -22,7 +22,7 @@ from ..model.record import target_of
 from ..reconcile import passes
 from ..reconcile.drift import Drift
 from ..reconcile.passes import DRIFTED, FAILED, PENDING, RecordId, Report, id_of
-from . import dhcp_clients, state_file
+from . import dhcp_clients, own_sockets, state_file
 from .causes import cause_of
 from .hook_server import HookServer, preload
 from .output import complain
@@ -185,7 +185,9 @@ class Watcher:
 
     def _listen(self) -> None:
         try:
-            self._selector.register(service_wake.listen(), selectors.EVENT_READ, _A_TASK)
+            told = own_sockets.bound(service_wake.SOCKET, socket.SOCK_DGRAM)
+            told.setblocking(False)
+            self._selector.register(told, selectors.EVENT_READ, _A_TASK)
         except OSError as error:
             complain(f"tasks can't tell the service of what they want of it: {error}")
 
