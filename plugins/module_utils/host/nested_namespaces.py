@@ -16,7 +16,7 @@ def opened(pid: int) -> Iterator[list[int]]:
     """Open the network namespaces within the container whose first process is ``pid``, its own among them."""
     found: dict[int, int] = {}  # by inode
     try:
-        for path in (*_of_processes(pid), *_mounted(pid)):
+        for path in (*_of_processes(pid), *(f"/proc/{pid}/root{path}" for _inode, path in mounted(pid))):
             with suppress(OSError):  # it ended meanwhile
                 descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
                 other = found.setdefault(os.fstat(descriptor).st_ino, descriptor)
@@ -54,10 +54,15 @@ def _pid_namespace(pid: int) -> str:
     return ""
 
 
-def _mounted(pid: int) -> Iterator[str]:
-    """Yield the namespaces that have a name there (``ip netns add``): a mount of their file (proc(5), mountinfo)."""
+def mounted(pid: int) -> Iterator[tuple[int, str]]:
+    """Yield inode and path of namespaces that have a name there (``ip netns add``): a mount (proc(5), mountinfo)."""
     with suppress(OSError), open(f"/proc/{pid}/mountinfo", encoding="utf-8", errors="replace") as file:
         for line in file:
             words = line.split(" ")
             if words[3].startswith(_OF_A_NAMESPACE):
-                yield f"/proc/{pid}/root{words[4]}"
+                yield inode_of(words[3]), words[4]
+
+
+def inode_of(text: str) -> int:
+    """Return the inode of a namespace that is told as ``net:[4026531840]``."""
+    return int(text[len(_OF_A_NAMESPACE) : -1])

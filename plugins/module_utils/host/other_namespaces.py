@@ -15,9 +15,8 @@ from ..errors import PipefitterError
 from ..state.network import ON_ANOTHER
 from ..state.nic_attachments import OnNic
 from .namespace import NetnsFd, entered
+from .nested_namespaces import inode_of, mounted
 from .netlink.handle import NetlinkHandle
-
-_OF_A_NAMESPACE = "net:["
 
 
 def made_on(indexes: Collection[int], but: Collection[int]) -> tuple[OnNic, ...]:
@@ -54,17 +53,10 @@ def _on(indexes: Collection[int], pinned: NetnsFd, host: int) -> Iterator[OnNic]
 
 def _namespaces() -> Iterator[tuple[int, str, str]]:
     """Yield inode, path and name of network namespaces, those of a name first; several may be the same one."""
-    with open("/proc/self/mountinfo", encoding="utf-8", errors="replace") as file:
-        for line in file:
-            words = line.split(" ")  # proc(5): the root of the mount is the fourth, where it is the fifth
-            if words[3].startswith(_OF_A_NAMESPACE):
-                yield _inode(words[3]), words[4], f"netns {words[4]}"
+    for inode, path in mounted(os.getpid()):
+        yield inode, path, f"netns {path}"
     for name in os.listdir("/proc"):
         if name.isdigit():
             path = f"/proc/{name}/ns/net"
             with suppress(OSError):
-                yield _inode(os.readlink(path)), path, f"pid {name}"
-
-
-def _inode(text: str) -> int:
-    return int(text[len(_OF_A_NAMESPACE) : -1])
+                yield inode_of(os.readlink(path)), path, f"pid {name}"
