@@ -15,9 +15,10 @@ import shlex
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any, NamedTuple
 
+from ..model.pipework import DHCP_CLIENT
+
 _COLLECTION = "pipefitter.container_network."
 _LINUX, _OVS = "linux", "openvswitch"
-_DHCP_CLIENTS = re.compile(r"(dhcp|udhcpc|dhclient|dhcpcd)(-f)?(:.*)?")
 _LEADING_NOWHERE = ("blackhole", "unreachable", "prohibit", "throw")
 # What may stand before it in a line: a shell's keywords, who it is run as, and variables.
 _BEFORE = re.compile(r"sudo|exec|then|do|else|nohup|\w+=\S*")
@@ -183,7 +184,7 @@ def _on_nic(nic: str, entry: Entry, vlan: int | None, direct: bool) -> _Attachme
 
 
 def _addresses(text: str) -> Entry:
-    if _DHCP_CLIENTS.fullmatch(text):
+    if re.fullmatch(DHCP_CLIENT, text):
         return {"addresses": ["dhcp"]}  # which client, and how long it stays, is the service's business
     if text == "0/0":
         return {"addresses": []}

@@ -9,7 +9,7 @@ import re
 from ..errors import InvalidOption
 
 # The clients of its case statement (dhclient-f is one in the foreground), with options of theirs after a colon.
-_DHCP = re.compile(r"(dhcp|udhcpc|dhclient|dhcpcd)(-f)?(:.*)?", re.IGNORECASE)
+DHCP_CLIENT = r"(dhcp|udhcpc|dhclient|dhcpcd)(-f)?(:.*)?"
 
 
 def refuse_address(option: str, text: str) -> None:
@@ -17,7 +17,7 @@ def refuse_address(option: str, text: str) -> None:
 
     :raises InvalidOption: with the option that does it here; what isn't pipework's either is left to the caller.
     """
-    if _DHCP.fullmatch(text):
+    if re.fullmatch(DHCP_CLIENT, text, re.IGNORECASE):
         raise InvalidOption(
             option,
             text,

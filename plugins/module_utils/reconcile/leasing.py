@@ -15,9 +15,10 @@ from typing import Any
 from ..errors import InvalidOption, MissingFeature
 from ..host import leases, program, service_wake
 from ..model.addresses import DHCP
-from ..model.attachment import Attachment
+from ..model.attachment import DEFAULT_INTERFACE, Attachment
 from ..model.nic_attachment import NicAttachment
 from ..model.ownership import OwnershipLabel, label, read_label
+from ..model.record import ATTACHMENT, NIC_ATTACHMENT, Record, target_of
 from ..model.record_objects import of_attachment, of_nic_attachment
 from ..plan.lease_operations import ReleaseLease
 from ..plan.link_operations import deletions_in
@@ -106,6 +107,20 @@ class Leasing:
         return replace(result, warnings=[*result.warnings, f"addresses: {_named(asking)}: {told}"])
 
 
+def asks(record: Record) -> bool:
+    """Tell whether a record is of an attachment that has an address from a server."""
+    return record.kind in (ATTACHMENT, NIC_ATTACHMENT) and DHCP in (record.options.get("addresses") or ())
+
+
+def path_of(record: Record) -> str:
+    """Return the file of a recorded attachment's lease."""
+    target = target_of(record)
+    if target is None:
+        raise ValueError(f"{record} is no attachment")
+    interface = str(record.options.get("interface") or DEFAULT_INTERFACE)
+    return leases.path_of(*_holder(label(target, interface, "")))
+
+
 def _refuse(keeping: Recording) -> None:
     """Refuse addresses from a server where nobody would ask it."""
     if not keeping.keeps:
@@ -126,7 +141,7 @@ def _is_recorded(want: Attachment, keeping: Recording) -> bool:
     asked: Any = want  # either has a record of its own kind
     record = of_nic_attachment(asked) if isinstance(want, NicAttachment) else of_attachment(want)
     known = keeping.read(record.kind).get(record.key)
-    return known is not None and DHCP in (known.want.get("addresses") or ())
+    return known is not None and asks(known)
 
 
 def _with_dhcp(entries: Entries, wants: Sequence[Attachment], asking: Collection[_Holder]) -> Entries:

@@ -164,8 +164,9 @@ def _status(given: argparse.Namespace) -> int:
 
 
 def _row(one: ObjectState, known: Sequence[Any]) -> dict[str, Any]:
+    from ..host import leases
+    from ..reconcile.leasing import asks, path_of
     from ..reconcile.passes import DRIFTED, FAILED, IN_ORDER, REPAIRED
-    from .leased import asks, lease_of
 
     state, why = one.told, one.sentence
     held, sentence, then, _instance = known
@@ -177,7 +178,7 @@ def _row(one: ObjectState, known: Sequence[Any]) -> dict[str, Any]:
     if held in (one.state, state):
         row["since"] = then
     if state in (IN_ORDER, DRIFTED) and asks(one.record):
-        lease = lease_of(one.record)
+        lease = leases.read(path_of(one.record))
         row.update(lease=lease.shown() if lease.holds else None, why=why or lease.told())
     return row
 

@@ -23,10 +23,10 @@ from ..host.machine import Machine
 from ..model.attachment import DEFAULT_INTERFACE, Target
 from ..model.record import Record, target_of
 from ..observe.containers import pin_targets
+from ..reconcile.leasing import asks, path_of
 from ..reconcile.passes import FAILED, PENDING, RecordId, Report, id_of
 from ..reconcile.recording import PROGRAM
 from .dhcp_event import GATEWAY, LEASE, NAME
-from .leased import asks, path_of
 from .output import complain
 
 _END = 5.0  # seconds for a client to end
